@@ -1,0 +1,75 @@
+"""Write TensorBoard event files without TensorFlow.
+
+``SummaryWriter`` logs images, scalars and more to a run directory; ``image``, ``scalar``, … do so
+on a default writer, as ``tf.summary`` does. Names are resolved when they are first used: importing
+this package imports nothing else.
+
+Example:
+    >>> import numpy, tempfile, tbimage
+    >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+    ...     writer.image("noise", numpy.random.default_rng(0).random((64, 64, 3)), step=0)
+    True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# Each public name and the module that has it.
+_HOMES = {
+    "SummaryWriter": "writer",
+    "Stats": "counters",
+    "StepWarning": "steps",
+    "TwoWritersWarning": "runs",
+    "create_file_writer": "summary",
+    "every_n_steps": "conditions",
+    "every_seconds": "conditions",
+    "flush": "summary",
+    "get_step": "context",
+    "image": "summary",
+    "record_if": "conditions",
+    "scalar": "summary",
+    "set_step": "context",
+}
+
+__all__ = [
+    "Stats",
+    "StepWarning",
+    "SummaryWriter",
+    "TwoWritersWarning",
+    "create_file_writer",
+    "every_n_steps",
+    "every_seconds",
+    "flush",
+    "get_step",
+    "image",
+    "record_if",
+    "scalar",
+    "set_step",
+]
+
+if TYPE_CHECKING:
+    from tbimage.conditions import every_n_steps, every_seconds, record_if
+    from tbimage.context import get_step, set_step
+    from tbimage.counters import Stats
+    from tbimage.runs import TwoWritersWarning
+    from tbimage.steps import StepWarning
+    from tbimage.summary import create_file_writer, flush, image, scalar
+    from tbimage.writer import SummaryWriter
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tbimage' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"tbimage.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,120 @@
+"""Records on their way to a file: many at once, without a Python object for each.
+
+What lives here: the bookkeeping of which bytes belong to which record. What does not: how records
+are framed (``records.py``) and written (``segments.py``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from tbimage.pieces import Piece
+
+__all__ = ["Batch", "concatenate", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Framed records that follow each other.
+
+    Attributes:
+        pieces: Their bytes; a piece may hold several records, and a record several pieces.
+        sizes: How many bytes each record has; 0 stands for a summary that could not be made.
+    """
+
+    pieces: Sequence[Piece] = ()
+    sizes: Sequence[int] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """How many bytes all records have."""
+        return sum(self.sizes)
+
+    def whole_records(self, size: int) -> int:
+        """Count the records that the first ``size`` bytes hold completely.
+
+        Args:
+            size: Bytes.
+
+        Example:
+            >>> Batch([b"aabbb"], [2, 3]).whole_records(4)
+            1
+        """
+        return bisect_right(list(accumulate(self.sizes)), size)
+
+    def first(self, count: int) -> Batch:
+        """Return the first records, without copying their bytes.
+
+        Args:
+            count: How many.
+
+        Example:
+            >>> [bytes(piece) for piece in Batch([b"aabbb"], [2, 3]).first(1).pieces]
+            [b'aa']
+        """
+        if count == len(self.sizes):
+            return self
+        sizes = self.sizes[:count]
+        left = sum(sizes)
+        pieces: list[Piece] = []
+        for piece in self.pieces:
+            if left <= 0:
+                break
+            pieces.append(piece if len(piece) <= left else memoryview(piece)[:left])
+            left -= len(piece)
+        return Batch(pieces, sizes)
+
+    def without_first(self, count: int) -> Batch:
+        """Return the records behind the first ones, without copying their bytes.
+
+        Args:
+            count: How many are left out.
+
+        Example:
+            >>> [bytes(piece) for piece in Batch([b"aabbb"], [2, 3]).without_first(1).pieces]
+            [b'bbb']
+        """
+        if count == len(self.sizes):
+            return Batch()
+        return Batch(skip(self.pieces, sum(self.sizes[:count])), self.sizes[count:])
+
+
+def concatenate(batches: Iterable[Batch]) -> Batch:
+    """Put batches behind each other.
+
+    Args:
+        batches: In order.
+
+    Example:
+        >>> concatenate([Batch([b"a"], [1]), Batch([b"bc"], [1, 1])])
+        Batch(pieces=[b'a', b'bc'], sizes=[1, 1, 1])
+    """
+    pieces: list[Piece] = []
+    sizes: list[int] = []
+    for batch in batches:
+        pieces += batch.pieces
+        sizes += batch.sizes
+    return Batch(pieces, sizes)
+
+
+def skip(pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
+    """Leave out the first bytes, without copying the others.
+
+    Args:
+        pieces: Bytes-like objects.
+        size: How many bytes are left out.
+
+    Example:
+        >>> [bytes(piece) for piece in skip([b"ab", b"cde", b"f"], 3)]
+        [b'de', b'f']
+    """
+    if size == 0:
+        return pieces
+    for index, piece in enumerate(pieces):
+        if size < len(piece):
+            return [memoryview(piece)[size:], *pieces[index + 1 :]]
+        size -= len(piece)
+    return ()

@@ -1,0 +1,320 @@
+"""The event files of one run: when one ends, what follows a failed write, which old ones go.
+
+What lives here: the sequence of files (segments) that one writer leaves in one directory. What does
+not: system calls (``storage.py``), names (``names.py``), when to try again and what to do with
+records that cannot be written (the pipeline).
+
+Rules, each forced by how TensorBoard's loaders read (docs/design.md has the measurements):
+- At every instant a segment is a prefix of its final content: append only, and never a new record
+  behind a torn one. After a failed write either exactly the missing bytes follow, or the segment is
+  sealed and the whole record opens the next one.
+- Segment N is closed before N + 1 exists, and is never touched again: the Python loader leaves N
+  for good once N + 1 is there.
+- Each segment starts with ``file_version`` and stands alone. SessionLog.START is never written:
+  with one in each segment the Python loader keeps the last segment only.
+- Only sealed segments are deleted, never the newest two, never young ones: a reader may still be on
+  its way to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tbimage.events import names, wire
+from tbimage.events.batches import Batch, skip
+from tbimage.events.records import small_record
+from tbimage.events.storage import AppendFile, Storage
+from tbimage.pieces import Piece
+
+__all__ = ["SegmentOptions", "Segments"]
+
+#: Retention keeps at least this many of the newest segments…
+NEWEST_KEPT = 2
+#: … and all that grew within this many seconds: a TensorBoard that polls once in a while has read
+#: them by then.
+YOUNG_SECS = 1800.0
+
+# After these a segment can go on as soon as there is room: its missing bytes are still missing.
+# After any other error the descriptor may be broken for good (EIO, ESTALE, EBADF, EFBIG), so the
+# segment is sealed.
+_PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
+
+# A system call per piece is dear for small pieces and a copy is dear for large ones; this is where
+# the two meet (measured: a copy of 16 KiB costs as much as one more entry in writev does).
+_JOIN_BELOW = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """How a directory's segments are cut, kept and made durable.
+
+    Attributes:
+        filename_suffix: Appended to each file's name.
+        max_file_bytes: A new segment begins before a record would take the current one beyond this;
+            None: never.
+        max_file_secs: A new segment begins once the current one is older; None: never.
+        keep_files: How many segments stay, at least 2; None: all.
+        keep_bytes: How many bytes the segments that stay may have together; None: any.
+        min_free_bytes: Writing stops, as on a full disk, while fewer bytes than this are free; 0:
+            never.
+        fsync: "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
+    """
+
+    filename_suffix: str = ""
+    max_file_bytes: int | None = None
+    max_file_secs: float | None = None
+    keep_files: int | None = None
+    keep_bytes: int | None = None
+    min_free_bytes: int = 0
+    fsync: str = "never"
+
+
+class Segments:
+    """Appends records to the event files of one directory.
+
+    Not thread-safe: the pipeline has one committer at a time.
+
+    Example:
+        >>> from tbimage.events.storage import MemoryStorage
+        >>> storage = MemoryStorage()
+        >>> segments = Segments(storage, "run", SegmentOptions())
+        >>> segments.append(Batch([small_record(b"payload")], [23]))
+        1
+        >>> segments.close()
+    """
+
+    def __init__(self, storage: Storage, directory: str, options: SegmentOptions) -> None:
+        self._storage = storage
+        self._options = options
+        self._host = names.host_name()
+        self._file: AppendFile | None = None
+        self._size = 0  # of the current segment
+        self._opened = 0.0  # on the monotonic clock
+        self._missing: bytes | memoryview = b""  # of the current segment's first record
+        self._begun = 0  # how many bytes of the next record are in the current segment already
+        #: Where the segments are.
+        self.directory = directory
+        #: The path of the newest segment, None before the first.
+        self.path: str | None = None
+        #: How many segments were begun.
+        self.count = 0
+        #: How many bytes were written, of all segments.
+        self.bytes_written = 0
+
+    def open(self) -> None:
+        """Begin the first segment now, so that the run and its errors show before the first record.
+
+        Raises:
+            OSError: The directory or the file cannot be made.
+        """
+        self._begin_segment()
+        self._write(Batch())
+
+    def append(self, batch: Batch) -> int:
+        """Append framed records, in order.
+
+        Args:
+            batch: At least one record. After a call that did not complete all of them or raised,
+                the next call must start with the first record that was not completed, or follow
+                ``abandon``.
+
+        Returns:
+            How many of the records are now completely in the file, at least one. Less than all when
+            a segment ended or the system took only a part: call again with the rest.
+
+        Raises:
+            OSError: None of these records was completed. Call again later with the same records.
+        """
+        if self._file is not None and not self._file.in_place():
+            self.seal()  # deleted or moved away: what is appended to it nobody would see
+        self._rotate_before(batch.sizes[0])
+        if self._file is None:
+            self._begin_segment()
+        self._check_free_bytes()
+        return self._write(batch.first(self._fitting(batch)))
+
+    def abandon(self) -> None:
+        """Give up the record that ``append`` began, if it did: nothing may follow it here."""
+        if self._begun:
+            self.seal()
+
+    def sync(self) -> None:
+        """Make what was written durable, where the options ask for it.
+
+        Raises:
+            OSError: It could not be made durable.
+        """
+        if self._file is not None and self.syncs_on_flush:
+            self._file.sync()
+
+    def seal(self) -> None:
+        """End the current segment: the next record begins another.
+
+        Raises:
+            OSError: The system reported late that writing had failed. The segment is closed all the
+                same.
+        """
+        file, self._file = self._file, None
+        self._begun = 0
+        self._missing = b""
+        if file is None:
+            return
+        try:
+            if self._options.fsync != "never":
+                file.sync()
+        finally:
+            file.close()
+
+    @property
+    def syncs_on_flush(self) -> bool:
+        """Whether a flush is to wait for ``sync``."""
+        return self._options.fsync == "flush"
+
+    def sync_before_exit(self) -> None:
+        """Make what was written durable, unless ``fsync`` is "never": nobody will seal it.
+
+        Raises:
+            OSError: It could not be made durable.
+        """
+        if self._file is not None and self._options.fsync != "never":
+            self._file.sync()
+
+    def forget(self) -> None:
+        """Let go of the current segment untouched: in a forked child it is the parent's."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def close(self) -> None:
+        """End the last segment; a later ``append`` would begin another."""
+        self.seal()
+
+    def _begin_segment(self) -> None:
+        storage = self._storage
+        storage.make_directory(self.directory)
+        now = time.time()
+        while True:
+            existing = storage.names(self.directory)
+            name = names.next_name(
+                existing, now, self._host, os.getpid(), self._options.filename_suffix
+            )
+            path = storage.join(self.directory, name)
+            try:
+                self._file = storage.create(path)
+            except FileExistsError:
+                continue  # somebody else was faster; now it is among the existing
+            break
+        self.path = path
+        self.count += 1
+        self._size = 0
+        self._opened = time.monotonic()
+        self._missing = small_record(wire.file_version_event(now, "tbimage"))
+        self._begun = 0
+        if self.count > 1:
+            self._retire(existing)
+
+    def _fitting(self, batch: Batch) -> int:
+        """Count the records that belong in the current segment: the first always does."""
+        limit = self._options.max_file_bytes
+        if limit is None:
+            return len(batch.sizes)
+        return max(batch.whole_records(limit - self._size + self._begun), 1)
+
+    def _rotate_before(self, length: int) -> None:
+        """Seal the current segment if the next record, of this length, is for another one."""
+        if self._file is None or self._begun or self._missing:
+            return
+        options = self._options
+        full = options.max_file_bytes is not None and self._size + length > options.max_file_bytes
+        old = (
+            options.max_file_secs is not None
+            and time.monotonic() - self._opened >= options.max_file_secs
+        )
+        if full or old:
+            self.seal()
+
+    def _write(self, batch: Batch) -> int:
+        """Write what the segment's first record misses, then these, the first maybe begun."""
+        preamble = len(self._missing)
+        pieces = _join_small([self._missing, *skip(batch.pieces, self._begun)])
+        written = 0
+        while pieces and self._file is not None:
+            try:
+                count = self._write_once(self._file, pieces)
+            except OSError as error:
+                whole = self._account(batch, preamble, written)
+                if error.errno not in _PASSING_ERRORS:
+                    with contextlib.suppress(OSError):  # the first error is the one to report
+                        self.seal()
+                if whole:
+                    return whole
+                raise
+            written += count
+            pieces = skip(pieces, count)
+        return self._account(batch, preamble, written)
+
+    def _write_once(self, file: AppendFile, pieces: Sequence[Piece]) -> int:
+        count = file.write(pieces)
+        if count <= 0:  # a storage that takes nothing and reports nothing would be tried for ever
+            raise OSError(errno.EIO, "the storage wrote nothing", self.path)
+        return count
+
+    def _account(self, batch: Batch, preamble: int, written: int) -> int:
+        """Note how far ``written`` bytes reached; return how many records they completed."""
+        self._size += written
+        self.bytes_written += written
+        self._missing = self._missing[min(written, preamble) :]
+        reached = self._begun + max(written - preamble, 0)
+        whole = batch.whole_records(reached)
+        self._begun = reached - sum(batch.sizes[:whole])
+        return whole
+
+    def _check_free_bytes(self) -> None:
+        least = self._options.min_free_bytes
+        if least and (free := self._storage.free_bytes(self.directory)) < least:
+            message = f"only {free} bytes free, min_free_bytes={least}"
+            raise OSError(errno.ENOSPC, message, self.directory)
+
+    def _retire(self, existing: Sequence[str]) -> None:
+        """Delete the oldest sealed segments that the options do not keep."""
+        options = self._options
+        if options.keep_files is None and options.keep_bytes is None:
+            return
+        now = time.time()
+        own = sorted(
+            (name for name in existing if names.is_own_name(name, options.filename_suffix)),
+            reverse=True,
+        )
+        files = kept_bytes = 1  # the segment just begun
+        for name in own:
+            path = self._storage.join(self.directory, name)
+            try:
+                size, age = self._storage.size_and_age(path, now)
+                files += 1
+                kept_bytes += size
+                beyond = (options.keep_files is not None and files > options.keep_files) or (
+                    options.keep_bytes is not None and kept_bytes > options.keep_bytes
+                )
+                if beyond and files > NEWEST_KEPT and age > YOUNG_SECS:
+                    self._storage.remove(path)
+            except OSError:
+                continue  # gone already, or not ours to delete: no reason to stop logging
+
+
+def _join_small(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Join neighbours that are small to one piece."""
+    joined: list[Piece] = []
+    small: list[Piece] = []
+    for piece in pieces:
+        if len(piece) < _JOIN_BELOW:
+            small.append(piece)
+        else:
+            joined += (b"".join(small), piece)
+            small = []
+    joined.append(b"".join(small))
+    return [piece for piece in joined if len(piece)]

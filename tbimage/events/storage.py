@@ -1,0 +1,235 @@
+"""Where the bytes of event files go: a local disk, or memory.
+
+What lives here: the few operations that event files need, for each kind of place. What does not:
+what the files are called, what is in them and what to do when an operation fails (``segments.py``).
+
+Rules:
+- A file is created new (never opened for what is already there), only ever appended to, and each
+  write is one system call on an unbuffered descriptor: a process that is killed or forked has
+  nothing in a buffer to lose or to write twice.
+- Failures are ``OSError``, raised to the caller, never retried here. A write that raises has
+  written nothing; one that returns may have written only a part.
+"""
+
+# ruff: noqa: D102  (the protocols document each operation once, for all kinds of places)
+from __future__ import annotations
+
+import errno
+import io
+import os
+import posixpath
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol
+
+from tbimage.pieces import Piece
+
+__all__ = ["AppendFile", "LocalStorage", "MemoryStorage", "Storage"]
+
+
+class AppendFile(Protocol):
+    """A file that is only ever appended to."""
+
+    def write(self, pieces: Sequence[Piece]) -> int:
+        """Append pieces with one system call and return how many bytes of them were written."""
+
+    def sync(self) -> None:
+        """Wait until what was written would survive a loss of power."""
+
+    def in_place(self) -> bool:
+        """Tell whether the path still leads to the file: not once it was deleted or replaced."""
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+
+
+class Storage(Protocol):
+    """A place that holds files in directories."""
+
+    def join(self, directory: str, name: str) -> str:
+        """Put a directory and a name together."""
+
+    def make_directory(self, directory: str) -> None:
+        """Create a directory and its parents where they are missing."""
+
+    def names(self, directory: str) -> list[str]:
+        """List the names in a directory; none where it does not exist."""
+
+    def create(self, path: str) -> AppendFile:
+        """Create a file; FileExistsError where there is one."""
+
+    def open_to_read(self, path: str) -> BinaryIO:
+        """Open a file to read it from its start."""
+
+    def size_and_age(self, path: str, now: float) -> tuple[int, float]:
+        """Return a file's size in bytes and the seconds since it last grew."""
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+
+    def free_bytes(self, directory: str) -> int:
+        """Return how many bytes can still be written."""
+
+
+# One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).
+_MOST_PIECES = 1024
+
+
+class _LocalFile:
+    def __init__(self, path: str) -> None:
+        self._path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._descriptor: int | None = os.open(path, flags, 0o666)
+        status = os.fstat(self._descriptor)
+        self._identity = (status.st_dev, status.st_ino)
+
+    def write(self, pieces: Sequence[Piece]) -> int:
+        return _write_pieces(self._open_descriptor(), pieces)
+
+    def sync(self) -> None:
+        os.fsync(self._open_descriptor())
+
+    def in_place(self) -> bool:
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        if self._descriptor is not None:
+            self.close()
+
+    def _open_descriptor(self) -> int:
+        if self._descriptor is None:
+            raise OSError(errno.EBADF, "the file is closed", self._path)
+        return self._descriptor
+
+
+if hasattr(os, "writev"):
+
+    def _write_pieces(descriptor: int, pieces: Sequence[Piece]) -> int:
+        return os.writev(descriptor, pieces[:_MOST_PIECES])
+
+else:  # Windows
+
+    def _write_pieces(descriptor: int, pieces: Sequence[Piece]) -> int:
+        return os.write(descriptor, b"".join(pieces))
+
+
+class LocalStorage:
+    """Files of this machine, or of whatever is mounted on it.
+
+    Example:
+        >>> import tempfile
+        >>> storage = LocalStorage()
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     file = storage.create(storage.join(directory, "name"))
+        ...     file.write([b"ab", b"c"])
+        ...     file.close()
+        ...     storage.names(directory)
+        3
+        ['name']
+    """
+
+    def join(self, directory: str, name: str) -> str:
+        return os.path.join(directory, name)
+
+    def make_directory(self, directory: str) -> None:
+        os.makedirs(directory, exist_ok=True)
+
+    def names(self, directory: str) -> list[str]:
+        try:
+            return os.listdir(directory)
+        except FileNotFoundError:
+            return []
+
+    def create(self, path: str) -> AppendFile:
+        return _LocalFile(path)
+
+    def open_to_read(self, path: str) -> BinaryIO:
+        return open(path, "rb")
+
+    def size_and_age(self, path: str, now: float) -> tuple[int, float]:
+        status = os.stat(path)
+        return status.st_size, now - status.st_mtime
+
+    def remove(self, path: str) -> None:
+        os.remove(path)
+
+    def free_bytes(self, directory: str) -> int:
+        status = os.statvfs(directory)
+        return status.f_bavail * status.f_frsize
+
+
+class _MemoryFile:
+    def __init__(self, files: dict[str, bytearray], path: str) -> None:
+        self._files = files
+        self._path = path
+        self._content = bytearray()
+        files[path] = self._content
+
+    def write(self, pieces: Sequence[Piece]) -> int:
+        data = b"".join(pieces)
+        self._content += data
+        return len(data)
+
+    def sync(self) -> None:
+        pass
+
+    def in_place(self) -> bool:
+        return self._files.get(self._path) is self._content
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryStorage:
+    """Files in this process's memory: for tests, and to hand event files on without a disk.
+
+    Attributes:
+        files: The content of each file by its path.
+
+    Example:
+        >>> storage = MemoryStorage()
+        >>> storage.create("run/name").write([b"ab", b"c"])
+        3
+        >>> storage.files
+        {'run/name': bytearray(b'abc')}
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytearray] = {}
+
+    def join(self, directory: str, name: str) -> str:
+        return posixpath.join(directory, name)
+
+    def make_directory(self, directory: str) -> None:
+        pass
+
+    def names(self, directory: str) -> list[str]:
+        return [
+            name for folder, name in map(posixpath.split, list(self.files)) if folder == directory
+        ]
+
+    def create(self, path: str) -> AppendFile:
+        if path in self.files:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        return _MemoryFile(self.files, path)
+
+    def open_to_read(self, path: str) -> BinaryIO:
+        return io.BytesIO(self.files[path])
+
+    def size_and_age(self, path: str, now: float) -> tuple[int, float]:
+        return len(self.files[path]), float("inf")
+
+    def remove(self, path: str) -> None:
+        del self.files[path]
+
+    def free_bytes(self, directory: str) -> int:
+        return 1 << 62

@@ -1,0 +1,77 @@
+"""What users are told about their data, once for each name.
+
+What lives here: the wording of findings that only a worker can make, and the memory of what was
+said. What does not: making them (``kinds/``). They go to the logger ``tbimage`` and not to
+``warnings``: a worker has no line of the caller to point at.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
+    from tbimage.kinds.image import Findings
+
+__all__ = ["Notices"]
+
+logger = logging.getLogger("tbimage")
+
+# A service that makes a tag of each request must not fill memory through this.
+_MOST_NAMES = 10_000
+
+
+class Notices:
+    """Says each thing once for each name.
+
+    Example:
+        >>> from tbimage.kinds.image import Findings
+        >>> notices = Notices()
+        >>> notices.report("photo", Findings(clipped=(-1.0, 1.0), non_finite=0))
+    """
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def report(self, name: str, findings: Findings) -> None:
+        """Log what was found about the values of some images, once for each name.
+
+        Args:
+            name: The summary's name.
+            findings: What was found.
+        """
+        if findings.non_finite and self._is_new(name, "non-finite"):
+            logger.warning(
+                "image %r has %d pixels that are NaN or infinite: painted in nan_color. This is "
+                "said once for each name.",
+                name,
+                findings.non_finite,
+            )
+        if findings.clipped is not None and self._is_new(name, "clipped"):
+            low, high = findings.clipped
+            logger.warning(
+                "image %r has values from %g to %g: floats are taken as 0 to 1, what lies outside "
+                "was clipped. Pass value_range=%s, or value_range='unit' to clip silently. This is "
+                "said once for each name.",
+                name,
+                low,
+                high,
+                _suggest_range(low, high),
+            )
+
+    def _is_new(self, name: str, topic: str) -> bool:
+        with self._lock:
+            if (name, topic) in self._said or len(self._said) >= _MOST_NAMES:
+                return False
+            self._said.add((name, topic))
+            return True
+
+
+def _suggest_range(low: float, high: float) -> str:
+    if low >= -1 and high <= 1:
+        return "'signed' for values from -1 to 1"
+    if low >= 0 and 1 < high <= 255:
+        return "'byte' for values from 0 to 255"
+    return "(low, high), or 'minmax' to stretch each image,"

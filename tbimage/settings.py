@@ -1,0 +1,155 @@
+"""What a writer was told: the settings of ``SummaryWriter``, checked once.
+
+What lives here: one frozen dataclass, its defaults with their reasons, and its checks. What does
+not: what the settings do (``pipeline.py``, ``events/segments.py``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Settings", "check_logdir"]
+
+_WIRES = ("image", "tensor")
+_ON_FULL = ("block", "drop")
+_ON_ERROR = ("raise", "log")
+_FSYNC = ("never", "flush", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a writer; ``SummaryWriter`` documents each.
+
+    Raises:
+        TypeError: A value is of the wrong type.
+        ValueError: A value is none of those allowed.
+
+    Example:
+        >>> Settings(wire="tensor").max_pending_bytes
+        268435456
+    """
+
+    filename_suffix: str = ""
+    wire: str = "image"
+    max_pending_bytes: int = 256 << 20
+    on_full: str = "block"
+    block_timeout: float | None = None
+    workers: int | None = None
+    flush_secs: float = 0.1
+    fsync: str = "never"
+    on_error: str = "raise"
+    max_file_bytes: int | None = None
+    max_file_secs: float | None = None
+    keep_files: int | None = None
+    keep_bytes: int | None = None
+    min_free_bytes: int = 0
+    close_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_suffix(self.filename_suffix)
+        for name, choices in (
+            ("wire", _WIRES),
+            ("on_full", _ON_FULL),
+            ("on_error", _ON_ERROR),
+            ("fsync", _FSYNC),
+        ):
+            _check_choice(name, getattr(self, name), choices)
+        for name, least, optional in _NUMBERS:
+            _check_number(name, getattr(self, name), least, optional)
+
+    @property
+    def worker_count(self) -> int:
+        """How many threads encode: one for each processor this process may use, at most 4."""
+        if self.workers is not None:
+            return self.workers
+        return min(_usable_processors(), _MOST_WORKERS)
+
+
+# A service wants its processors for itself; four workers encode about 1.5 GB/s, more than anyone
+# looks at.
+_MOST_WORKERS = 4
+
+# Name, least value, whether None is allowed.
+_NUMBERS = (
+    ("max_pending_bytes", 1, False),
+    ("block_timeout", 0, True),
+    ("workers", 1, True),
+    ("flush_secs", 0, False),
+    ("max_file_bytes", 1, True),
+    ("max_file_secs", 0, True),
+    ("keep_files", 2, True),
+    ("keep_bytes", 0, True),
+    ("min_free_bytes", 0, False),
+    ("close_timeout", 0, False),
+)
+
+
+def check_logdir(logdir: object) -> str:
+    """Check the directory of a run.
+
+    Args:
+        logdir: A str or PathLike; relative ones are made absolute, so that a later chdir changes
+            nothing.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: It is empty or a URL.
+
+    Example:
+        >>> check_logdir("/tmp/run")
+        '/tmp/run'
+    """
+    try:
+        path = os.fspath(logdir)  # type: ignore[call-overload]
+    except TypeError:
+        path = None
+    if not isinstance(path, str):
+        raise TypeError(
+            f"logdir must be a str or a path, got {logdir!r} of type {type(logdir).__name__}"
+        )
+    if not path:
+        raise ValueError("logdir must not be empty; pass '.' for the current directory")
+    if "://" in path:
+        raise ValueError(
+            f"logdir must be a local directory, got {path!r}: object stores are not supported yet; "
+            "log to a local directory and upload it"
+        )
+    return os.path.abspath(path)
+
+
+def _usable_processors() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    if value not in choices:
+        allowed = " or ".join(map(repr, choices))
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+
+
+def _check_number(name: str, value: Any, least: float, optional: bool) -> None:
+    if value is None and optional:
+        return
+    expected = f"a number of at least {least}" + (", or None" if optional else "")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be {expected}, got {value!r} of type {type(value).__name__}")
+    if not value >= least:
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def _check_suffix(suffix: object) -> None:
+    if not isinstance(suffix, str):
+        raise TypeError(
+            f"filename_suffix must be a string, got {suffix!r} of type {type(suffix).__name__}"
+        )
+    if "/" in suffix or os.sep in suffix or "\0" in suffix:
+        raise ValueError(f"filename_suffix must not hold a path separator or NUL, got {suffix!r}")
+    if suffix[:1].isdigit():
+        raise ValueError(
+            f"filename_suffix must not start with a digit, got {suffix!r}: it follows a number by "
+            f"which files are ordered; pass {'.' + suffix!r}"
+        )
