@@ -1,18 +1,17 @@
 """The way from a call to the file: wait for room, encode in parallel, commit in order.
 
-What lives here: the queue, the bound on memory, what follows an error, flush and close. What does
-not: what a summary is (an entry of the queue brings a function that makes it), threads
-(``workers.py``), writing (``committer.py``), forks and exit (``processes.py``).
+What lives here: what there is to do and in which order, what follows an error, flush and close.
+What does not: what comes in and how much of it may wait (``intake.py``), what a summary is (an
+entry of the queue brings a function that makes it), threads (``workers.py``), writing
+(``committer.py``), forks and exit (``processes.py``).
 
-Strategy. Callers append to one queue. Workers take one of two kinds of job: *encode* one ticket,
-any number at once, or *commit*, one at a time: take entries from the head of the queue for as long
-as they are ready, and write their records.
+Strategy. Workers take one of two kinds of job: *encode* one ticket, any number at once, or
+*commit*, one at a time: take entries from the head of the queue for as long as they are ready, and
+write their records.
 
 Rules:
 - The order in the file is the order in which callers were served. A summary that cannot be made
   leaves a gap and nothing else.
-- Each byte of a snapshot or of a record is counted from before it is allocated until it is in the
-  file.
 - No wait is unbounded when the disk fails: then a full queue refuses, and flush and close try once
   and report.
 - The lock is reentrant and held for a few hundred bytecodes at most: a signal handler may flush
@@ -25,45 +24,32 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tbimage import processes
 from tbimage.committer import Committer
-from tbimage.counters import Counters, Stats
+from tbimage.counters import Stats
 from tbimage.events.batches import concatenate
 from tbimage.events.segments import Segments
+from tbimage.intake import Intake, IntakeOptions
 from tbimage.parts import Parts
-from tbimage.tickets import Bundle, Entry, Ticket
+from tbimage.tickets import Ticket
 from tbimage.workers import Job, Workers
 
 __all__ = ["Pipeline", "PipelineOptions"]
 
 T = TypeVar("T")
-#: Given a summary's name and the step asked for, or None, decides its step.
-DrawStep = Callable[[str, "int | None"], int]
 logger = logging.getLogger("tbimage")
-
-# How much one commit takes from the queue: enough to make a system call for each record
-# unimportant, little enough that a failed one has little to keep and that flush sees progress.
-_COMMIT_SUMMARIES = 4096
-_COMMIT_BYTES = 16 << 20
-# A bundle waits up to flush_secs for company, but not longer than until it is so large.
-_BUNDLE_SUMMARIES = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
     """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
 
-    max_pending_bytes: int = 256 << 20
-    on_full: str = "block"
-    block_timeout: float | None = None
+    intake: IntakeOptions = field(default_factory=IntakeOptions)
     workers: int = 1
-    flush_secs: float = 0.1
     on_error: str = "raise"
     close_timeout: float = 30.0
 
@@ -77,6 +63,7 @@ class Pipeline:
         sub_run: Returns where the records of a forked child go.
 
     Attributes:
+        intake: Where summaries come in.
         close_timeout: How many seconds the end of the process waits.
     """
 
@@ -85,155 +72,29 @@ class Pipeline:
     ) -> None:
         self.close_timeout = options.close_timeout
         self._options = options
-        self._most_bytes = options.max_pending_bytes
         self._sub_run = sub_run
-        self._closed = False
         self._start(segments)
         processes.register(self)
 
     def _start(self, segments: Segments) -> None:
         self._lock = threading.RLock()
-        self._progress = threading.Condition(self._lock)  # callers wait: for room, flush, close
         self._workers = Workers(self._lock, self._options.workers, self)
         self._committer = Committer(segments)
         self._committing = False
-        self._queue: deque[Entry] = deque()  # not yet taken by a commit
-        self._bundle: Bundle | None = None  # the last entry of the queue, if more may join it
-        self._bundle_since = 0.0
-        self._jobs: deque[Job] = deque()  # encoding to be done
-        self._drawn = 0  # summaries that were put…
-        self._committed = 0  # … of which so many are done with, in order…
+        self._committed = 0  # so many summaries are done with, in order…
         self._durable = 0  # … and so many as durable as the options ask for
         self._flush_target = 0  # up to here bundles do not wait for company
         self._given_up = 0
         self._unreported: BaseException | None = None  # the first that no flush has raised yet
-        self._counters = Counters()
-
-    # ---- callers: summaries come in ----
-
-    def admit(self, cost: int) -> bool:
-        """Ask for room before making a snapshot, and wait for it as the options say.
-
-        Args:
-            cost: Bytes. More than the bound is let through when nothing else is pending.
-
-        Returns:
-            Whether there is room; it must then be used with a ``put`` or given back with
-            ``release``.
-
-        Raises:
-            RuntimeError: The pipeline is closed.
-        """
-        with self._lock:
-            if self._closed:
-                raise self._closed_error()
-            self._counters.logged += 1
-            if not self._has_room(cost) and not self._wait_for_room(cost):
-                return False
-            self._counters.pending_bytes += cost
-            return True
-
-    def _has_room(self, cost: int) -> bool:
-        pending = self._counters.pending_bytes
-        return pending == 0 or pending + cost <= self._most_bytes
-
-    def _wait_for_room(self, cost: int) -> bool:
-        options = self._options
-        timeout = options.block_timeout if options.on_full == "block" else 0.0
-        self._workers.wake()
-        # A full queue before a disk that fails is not worth waiting for.
-        self._progress.wait_for(
-            lambda: self._has_room(cost) or self._committer.error is not None or self._closed,
-            timeout,
+        self.intake = Intake(
+            self._workers,
+            self._options.intake,
+            self._encode,
+            lambda: self._committer.error is not None,
+            lambda: self.segments.directory,
         )
-        if self._closed:
-            raise self._closed_error()
-        if self._has_room(cost):
-            return True
-        self._counters.drop("full", 1)
-        return False
-
-    def release(self, cost: int) -> None:
-        """Give back room that ``admit`` gave and that was not needed after all."""
-        with self._lock:
-            self._counters.logged -= 1
-            self._counters.pending_bytes -= cost
-            self._progress.notify_all()
-
-    def put(self, ticket: Ticket, draw_step: DrawStep) -> None:
-        """Take in a summary that a worker is to make, after ``admit``.
-
-        Args:
-            ticket: Its step is the one asked for, or None.
-            draw_step: Decides the step; called under the lock, so that steps and places in the
-                file come in the same order.
-
-        Raises:
-            RuntimeError: The pipeline was closed in the meantime.
-        """
-        with self._lock:
-            try:
-                if self._closed:
-                    raise self._closed_error()
-                ticket.step = draw_step(ticket.name, ticket.step)
-            except BaseException:
-                self.release(ticket.cost)
-                raise
-            self._queue.append(ticket)
-            self._bundle = None
-            self._drawn += 1
-            self._jobs.append(partial(self._encode, ticket))
-            self._workers.wake()
-
-    def put_light(
-        self,
-        make: Callable[..., bytes],
-        arguments: tuple[Any, ...],
-        draw_step: DrawStep,
-        step: int | None,
-        wall_time: float,
-        cost: int,
-    ) -> bool:
-        """Take in a summary that costs less to make than to hand over.
-
-        Args:
-            make: Makes the serialized Summary.
-            arguments: Its arguments, of which the first is the summary's name.
-            draw_step: As in ``put``.
-            step: The step asked for, or None.
-            wall_time: Seconds since the epoch.
-            cost: Bytes.
-
-        Returns:
-            False when there was no room, as in ``admit``.
-
-        Raises:
-            RuntimeError: The pipeline is closed.
-        """
-        with self._lock:
-            if self._closed:
-                raise self._closed_error()
-            counters = self._counters
-            if counters.pending_bytes + cost > self._most_bytes and not self._wait_for_room(cost):
-                counters.logged += 1
-                return False
-            step = draw_step(arguments[0], step)
-            counters.pending_bytes += cost
-            counters.logged += 1
-            self._drawn += 1
-            bundle = self._bundle
-            if bundle is None:
-                bundle = self._bundle = Bundle()
-                self._queue.append(bundle)
-                self._bundle_since = time.monotonic()
-                self._workers.wake_for_the_clock()
-            items = bundle.items
-            items.append((make, arguments, step, wall_time))
-            bundle.cost += cost
-            if len(items) == _BUNDLE_SUMMARIES:
-                self._bundle = None
-                self._workers.wake()
-            return True
+        self._counters = self.intake.counters
+        self._progress = self.intake.progress
 
     def run_parts(self, parts: Sequence[Callable[[], T]]) -> list[T]:
         """Run the parts of one job on this thread and on the workers that have nothing else to do.
@@ -248,7 +109,7 @@ class Pipeline:
         helpers = min(self._options.workers, len(parts)) - 1
         if helpers > 0:
             with self._lock:
-                self._jobs.extendleft([group.help] * helpers)
+                self.intake.jobs.extendleft([group.help] * helpers)
                 self._workers.wake()
         return group.finish()
 
@@ -287,7 +148,7 @@ class Pipeline:
             Exception: As ``flush``.
         """
         with self._lock:
-            self._closed = True
+            self.intake.closed = True
             done = self._drain(self.close_timeout if timeout is None else timeout)
             error = self._take_error(done)
             if not done:
@@ -304,8 +165,8 @@ class Pipeline:
         For writers that are garbage-collected without being closed.
         """
         with self._lock:
-            self._closed = True
-            self._flush_target = self._drawn
+            self.intake.closed = True
+            self._flush_target = self.intake.drawn
             idle = self.is_finished() and not self._committing
             if not idle:
                 self._workers.wake()
@@ -315,7 +176,7 @@ class Pipeline:
 
     def _drain(self, timeout: float | None) -> bool:
         """Wait until what was put is durable, a write fails, or time runs out; with the lock."""
-        target, failures, given_up = self._drawn, self._committer.failures, self._given_up
+        target, failures, given_up = self.intake.drawn, self._committer.failures, self._given_up
         deadline = None if timeout is None else time.monotonic() + timeout
         self._flush_target = max(self._flush_target, target)
         self._committer.retry_now()
@@ -345,15 +206,11 @@ class Pipeline:
 
     def _give_up(self) -> None:
         """Forget everything that no thread is writing right now; with the lock."""
-        count = sum(entry.count for entry in self._queue)
-        size = sum(entry.cost for entry in self._queue)
-        self._queue.clear()
-        self._jobs.clear()
+        count = self.intake.give_up()
         if not self._committing:
             count += self._committer.pending
-            size += self._committer.pending_bytes
+            self._counters.pending_bytes -= self._committer.pending_bytes
             self._committer.give_up()
-        self._counters.pending_bytes -= size
         self._counters.drop("closed", count)
         self._given_up += count
         self._committed += count
@@ -372,10 +229,11 @@ class Pipeline:
         if self.secs_until_job() == 0:
             self._committing = True
             return self._commit
-        if not self._jobs:
+        jobs = self.intake.jobs
+        if not jobs:
             return None
-        job = self._jobs.popleft()
-        if self._jobs:
+        job = jobs.popleft()
+        if jobs:
             self._workers.wake()
         return job
 
@@ -385,18 +243,14 @@ class Pipeline:
             return None
         if self._committer.pending:
             return self._committer.secs_until_retry()
-        if not self._queue:
-            return 0 if self._durable < min(self._committed, self._flush_target) else None
-        head = self._queue[0]
-        if not head.ready:
-            return None
-        if head is not self._bundle or self._committed < self._flush_target:
-            return 0
-        return max(self._bundle_since + self._options.flush_secs - time.monotonic(), 0)
+        secs = self.intake.secs_until_ready(hurry=self._committed < self._flush_target)
+        if secs is None and self._durable < min(self._committed, self._flush_target):
+            return 0  # all is written, but somebody waits for it to be durable
+        return secs
 
     def is_finished(self) -> bool:
         """Tell whether all is done and no more can come."""
-        return self._closed and self._durable == self._drawn
+        return self.intake.closed and self._durable == self.intake.drawn
 
     def note_defect(self, error: BaseException) -> None:
         """Report what no job should raise."""
@@ -425,7 +279,7 @@ class Pipeline:
         with self._lock:
             self._committing = False
             recovered = self._committer.note_outcome(error)
-            if error is not None and self._closed:
+            if error is not None and self.intake.closed:
                 self._give_up()  # who closes waits for one attempt and not for the disk
             finished = self.is_finished()
             if finished:
@@ -440,7 +294,7 @@ class Pipeline:
 
     def _write_ready(self) -> None:
         with self._lock:
-            taken = [] if self._committer.pending else self._take_ready()
+            taken = [] if self._committer.pending else self.intake.take_ready()
         batch = concatenate(entry.records(self._on_summary_error) for entry in taken)
         with self._lock:
             self._counters.pending_bytes += batch.size - sum(entry.cost for entry in taken)
@@ -453,19 +307,6 @@ class Pipeline:
         with self._lock:
             if flushing or not self._committer.segments.syncs_on_flush:
                 self._durable = max(self._durable, committed)
-
-    def _take_ready(self) -> list[Entry]:
-        taken: list[Entry] = []
-        count = size = 0
-        queue = self._queue
-        while queue and queue[0].ready and count < _COMMIT_SUMMARIES and size < _COMMIT_BYTES:
-            entry = queue.popleft()
-            count += entry.count
-            size += entry.cost
-            taken.append(entry)
-        if not queue:
-            self._bundle = None
-        return taken
 
     def _on_written(self, done: int, written: int, size: int) -> None:
         with self._lock:
@@ -499,7 +340,7 @@ class Pipeline:
         """Return the counters at this moment."""
         with self._lock:
             return self._counters.snapshot(
-                pending_items=self._drawn - self._committed,
+                pending_items=self.intake.drawn - self._committed,
                 bytes_written=self.segments.bytes_written,
                 segments=self.segments.count,
                 healthy=self._committer.error is None,
@@ -508,7 +349,7 @@ class Pipeline:
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
-        return self._closed
+        return self.intake.closed
 
     @property
     def segments(self) -> Segments:
@@ -518,18 +359,13 @@ class Pipeline:
     def _where(self) -> str:
         return self.segments.directory
 
-    def _closed_error(self) -> RuntimeError:
-        return RuntimeError(
-            f"the SummaryWriter of {self._where()!r} is closed; make a new one to go on logging"
-        )
-
     # ---- the process ----
 
     def drain_at_exit(self, timeout: float) -> None:
         """Write what is pending before the process ends; log what is lost for want of time."""
         with self._lock:
             done = self._drain(timeout)
-            missing = self._drawn - self._committed
+            missing = self.intake.drawn - self._committed
         if not done:
             logger.error(
                 "%s: the process ends before %d summaries were written", self._where(), missing
@@ -541,8 +377,9 @@ class Pipeline:
 
     def reset_after_fork(self) -> None:
         """Forget all that is the parent's, and go on in a place of this process's own."""
-        segments = self.segments
-        if not self._closed:
+        segments, closed = self.segments, self.intake.closed
+        if not closed:
             segments.forget()
             segments = self._sub_run()
         self._start(segments)
+        self.intake.closed = closed

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from tbimage.events.wire import event, small_event
 from tbimage.events.batches import Batch
 from tbimage.events.records import frame, small_record
+from tbimage.events.wire import event, small_event
 from tbimage.pieces import Piece
 
 __all__ = ["Bundle", "Entry", "Light", "Ticket"]

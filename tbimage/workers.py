@@ -45,11 +45,15 @@ class Workers:
         lock: Guards the source; reentrant.
         limit: The most threads at once.
         source: Where jobs come from.
+
+    Attributes:
+        lock: As given.
+        limit: As given.
     """
 
     def __init__(self, lock: threading.RLock, limit: int, source: WorkSource) -> None:
         self._wanted = threading.Condition(lock)
-        self._lock = lock
+        self.lock = lock
         self._source = source
         self.limit = limit
         self._threads = 0
@@ -88,7 +92,7 @@ class Workers:
 
     def _run(self) -> None:
         while True:
-            with self._lock:
+            with self.lock:
                 job = self._wait_for_job()
                 if job is None:
                     self._threads -= 1

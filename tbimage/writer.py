@@ -21,6 +21,7 @@ from tbimage.counters import Stats
 from tbimage.events.history import newest_steps
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
+from tbimage.intake import IntakeOptions
 from tbimage.kinds import names, scalar
 from tbimage.notices import Notices
 from tbimage.pipeline import Pipeline, PipelineOptions
@@ -167,12 +168,13 @@ class SummaryWriter:
         if images.count == 0:
             return True
         cost = images.nbytes + _TICKET_COST
-        if not self._pipeline.admit(cost):
+        intake = self._pipeline.intake
+        if not intake.admit(cost):
             return False
         try:
             snapshot = images.snapshot()
         except BaseException:
-            self._pipeline.release(cost)
+            intake.release(cost)
             raise
         make = partial(
             image.summary,
@@ -182,7 +184,7 @@ class SummaryWriter:
             self._pipeline.run_parts,
             partial(self._notices.report, name),
         )
-        self._pipeline.put(Ticket(make, name, step, wall_time, cost), self._steps.take)
+        intake.put(Ticket(make, name, step, wall_time, cost), self._steps.take)
         return True
 
     def scalar(
@@ -222,7 +224,7 @@ class SummaryWriter:
         name, step, wanted = self._begin(name, step)
         if not wanted:
             return False
-        return self._pipeline.put_light(
+        return self._pipeline.intake.put_light(
             scalar.summary,
             (name, scalar.check_value(value), names.check_description(description)),
             self._steps.take,
@@ -379,9 +381,12 @@ def _sub_run(logdir: str, settings: Settings) -> Segments:
 
 
 def _pipeline_options(settings: Settings) -> PipelineOptions:
-    names = [name for name in PipelineOptions.__dataclass_fields__ if name != "workers"]
+    names = IntakeOptions.__dataclass_fields__
     return PipelineOptions(
-        **{name: getattr(settings, name) for name in names}, workers=settings.worker_count
+        intake=IntakeOptions(**{name: getattr(settings, name) for name in names}),
+        workers=settings.worker_count,
+        on_error=settings.on_error,
+        close_timeout=settings.close_timeout,
     )
 
 

@@ -11,7 +11,7 @@ Rules:
   written nothing; one that returns may have written only a part.
 """
 
-# ruff: noqa: D102  (the protocols document each operation once, for all kinds of places)
+
 from __future__ import annotations
 
 import errno

@@ -1,0 +1,150 @@
+"""Event files → events, in the order in which they were written.
+
+What lives here: opening files, and what the end of one means. What does not: framing and checksums
+(tbimage/events/records.py), which files are event files (tbimage/events/names.py), and what an
+event means: nothing is sampled, migrated or dropped, as TensorBoard's loaders do.
+
+Rules:
+- A file that ends within a record is no error. The writer is at work on it, or was killed.
+- Any other fault is a ``CorruptFileError``, which names the file and the byte. All that lies before
+  it has been yielded by then; what lies behind it is lost, since no length there can be trusted.
+- One file is open at a time, and one chunk or record of it is in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tbimage.events.names import is_event_file
+from tbimage.events.records import CorruptRecordError, RecordDecoder
+
+if TYPE_CHECKING:
+    from tbimage.events.messages import Event
+
+__all__ = ["CorruptFileError", "read_events", "read_run"]
+
+logger = logging.getLogger("tbimage")
+
+# As much as one read gets: several images, or thousands of scalars.
+_CHUNK_BYTES = 1 << 20
+
+
+class CorruptFileError(CorruptRecordError):
+    """An event file is damaged: nothing can be read from ``offset`` on.
+
+    Attributes:
+        path: The file.
+        offset: Where in it the first record that cannot be read starts, in bytes.
+        reason: What is wrong with that record.
+
+    Example:
+        >>> str(CorruptFileError("events.out.tfevents.1", 40, "checksum of its length"))
+        'events.out.tfevents.1: corrupt record at byte 40: checksum of its length'
+    """
+
+    def __init__(self, path: str, offset: int, reason: str) -> None:
+        super().__init__(offset, reason)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path}: {super().__str__()}"
+
+    def __reduce__(self) -> tuple[type[CorruptFileError], tuple[str, int, str]]:
+        return type(self), (self.path, self.offset, self.reason)
+
+
+def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
+    """Yield the events of one event file.
+
+    Args:
+        path: The file. It may be growing: what is appended before the last event has been taken
+            is read too. To see what came later, read again.
+
+    Yields:
+        Every event whose record is complete, in the order of the file; the first one holds
+        ``file_version``. An incomplete record at the end is left out without a word.
+
+    Raises:
+        CorruptFileError: A checksum does not match, or a record is not an Event. It is raised
+            after the events before it have been yielded.
+        OSError: The file cannot be opened or read. Like every error here, it is raised when the
+            first event is asked for.
+
+    Example:
+        >>> from tbimage.events.messages import Event
+        >>> from tbimage.events.records import frame
+        >>> with open("events.out.tfevents.1", "wb") as file:
+        ...     file.writelines(frame([Event(file_version="brain.Event:2").SerializeToString()]))
+        >>> [event.file_version for event in read_events("events.out.tfevents.1")]
+        ['brain.Event:2']
+    """
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import Event
+
+    decoder = RecordDecoder()
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            decoder.feed(chunk)
+            while True:
+                offset = decoder.offset
+                try:
+                    payload = decoder.next_record()
+                    if payload is None:
+                        break
+                    event = Event.FromString(payload)
+                except CorruptRecordError as error:
+                    raise CorruptFileError(os.fspath(path), offset, error.reason) from None
+                except DecodeError:
+                    raise CorruptFileError(
+                        os.fspath(path), offset, "its payload is not an Event"
+                    ) from None
+                yield event
+
+
+def read_run(
+    directory: str | os.PathLike[str], *, on_error: Literal["raise", "log"] = "raise"
+) -> Iterator[Event]:
+    """Yield the events of all event files of one run, file by file in the order of their names.
+
+    Args:
+        directory: The run: the directory that holds the files. Directories below it are other runs
+            and are not read. Files that appear while it is being read are not read either.
+        on_error: What a damaged file does. ``"raise"`` raises; ``"log"`` logs a warning and goes on
+            with the next file, as both of TensorBoard's loaders do.
+
+    Returns:
+        An iterator of the events, from ``file_version`` of the first file on; each file has one.
+
+    Raises:
+        CorruptFileError: With ``on_error="raise"``: see ``read_events``.
+        OSError: The directory, or a file in it, cannot be opened or read.
+        ValueError: ``on_error`` is neither of the two.
+
+    Example:
+        >>> from tbimage.events.messages import Event
+        >>> from tbimage.events.records import frame
+        >>> for step in 1, 2:
+        ...     with open(f"events.out.tfevents.{step}", "wb") as file:
+        ...         file.writelines(frame([Event(step=step).SerializeToString()]))
+        >>> [event.step for event in read_run(".")]
+        [1, 2]
+    """
+    if on_error not in ("raise", "log"):
+        raise ValueError(f"on_error: got {on_error!r}, expected 'raise' or 'log'")
+    files = sorted(path for path in Path(directory).iterdir() if is_event_file(path.name))
+    return _read_files([path for path in files if path.is_file()], on_error)
+
+
+def _read_files(paths: list[Path], on_error: str) -> Iterator[Event]:
+    for path in paths:
+        try:
+            yield from read_events(path)
+        except CorruptFileError as error:
+            if on_error == "raise":
+                raise
+            logger.warning("%s; the rest of this file is left out", error)
