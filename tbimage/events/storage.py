@@ -11,7 +11,6 @@ Rules:
   written nothing; one that returns may have written only a part.
 """
 
-
 from __future__ import annotations
 
 import errno

@@ -12,11 +12,7 @@ from functools import lru_cache
 
 from tbimage.events import wire
 
-__all__ = ["COST", "check_value", "summary"]
-
-#: What a pending scalar is counted for against the bound on memory, in bytes: its ticket and its
-#: record, measured with ``tracemalloc``.
-COST = 640
+__all__ = ["check_value", "summary"]
 
 
 def check_value(value: object) -> float:
