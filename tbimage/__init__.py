@@ -13,8 +13,6 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 __version__ = "0.1.0"
 
 # Each public name and the module that has it.
@@ -50,6 +48,8 @@ __all__ = [
     "set_step",
 ]
 
+# What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.conditions import every_n_steps, every_seconds, record_if
     from tbimage.context import get_step, set_step
