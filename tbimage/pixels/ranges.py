@@ -1,0 +1,158 @@
+"""Which values become black and white: the ranges a caller may name, and their limits in an image.
+
+What lives here: the one form of a value range, its check, and the search for the limits of ranges
+that depend on the image. What does not: what values between those limits become (levels.py).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage.pixels.blocks import blocks, extent
+
+__all__ = ["UNIT", "Limits", "ValueRange", "check_value_range", "find_limits"]
+
+#: The values that become level 0 and level 255.
+Limits = tuple[float, float]
+
+UNIT: Limits = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRange:
+    """Which values become black and white; made by :func:`check_value_range`, which names them.
+
+    Attributes:
+        kind: ``"fixed"``, ``"minmax"`` or ``"percentile"``.
+        low: The value that becomes level 0; a percentage for ``"percentile"``; 0 for ``"minmax"``.
+        high: The same for level 255.
+    """
+
+    kind: Literal["fixed", "minmax", "percentile"]
+    low: float = 0.0
+    high: float = 0.0
+
+
+_NAMED_RANGES = {
+    "unit": ValueRange("fixed", 0.0, 1.0),
+    "signed": ValueRange("fixed", -1.0, 1.0),
+    "byte": ValueRange("fixed", 0.0, 255.0),
+    "minmax": ValueRange("minmax"),
+}
+
+
+def check_value_range(value_range: object) -> ValueRange | None:
+    """Check a value range and bring it into one form.
+
+    Args:
+        value_range: None for the natural range of the data's dtype; ``(low, high)``, finite numbers
+            with low < high; ``"unit"`` for (0, 1), ``"signed"`` for (-1, 1), ``"byte"`` for
+            (0, 255); ``"minmax"`` for the lowest and highest finite value of each image;
+            ``("percentile", p, q)`` with 0 <= p < q <= 100 for the p-th and q-th percentile of each
+            image's finite values; or what this function returned.
+
+    Returns:
+        The range, or None for the natural one.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: It is one of these, but with a name or numbers that are not allowed.
+
+    Example:
+        >>> check_value_range("signed")
+        ValueRange(kind='fixed', low=-1.0, high=1.0)
+        >>> check_value_range(("percentile", 1, 99))
+        ValueRange(kind='percentile', low=1.0, high=99.0)
+    """
+    if value_range is None or isinstance(value_range, ValueRange):
+        return value_range
+    problem = (
+        f"value_range is {value_range!r}; expected None, (low, high) with low < high, 'unit' for "
+        "(0, 1), 'signed' for (-1, 1), 'byte' for (0, 255), 'minmax', or ('percentile', p, q) with "
+        "0 <= p < q <= 100"
+    )
+    kind: Literal["fixed", "percentile"] = "fixed"
+    first: Any
+    second: Any
+    match value_range:
+        case str():
+            if value_range not in _NAMED_RANGES:
+                raise ValueError(problem)
+            return _NAMED_RANGES[value_range]
+        case (str() as name, first, second):
+            if name != "percentile":
+                raise ValueError(problem)
+            kind = "percentile"
+        case (first, second):
+            pass
+        case np.ndarray(shape=(2,)):
+            first, second = value_range
+        case _:
+            raise TypeError(problem)
+    if isinstance(first, (str, bytes)) or isinstance(second, (str, bytes)):
+        raise TypeError(problem)  # float("1") would be 1.0
+    try:
+        low, high = float(first), float(second)
+    except TypeError:
+        raise TypeError(problem) from None
+    except OverflowError:  # an int of more than 308 digits
+        raise ValueError(problem) from None
+    lowest, highest = (0.0, 100.0) if kind == "percentile" else (-math.inf, math.inf)
+    # `not`, so that NaN, which compares false, does not pass
+    if not (lowest <= low < high <= highest) or math.isinf(low) or math.isinf(high):
+        raise ValueError(problem)
+    return ValueRange(kind, low, high)
+
+
+def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
+    """Find the two values that a range means for one image.
+
+    Args:
+        colors: ``(H, W, C)``, the image without its alpha channel.
+        chosen: The range.
+
+    Returns:
+        The limits, low <= high. Where they depend on the image and none of its values is finite,
+        they are ``UNIT``.
+
+    Example:
+        >>> find_limits(np.array([[[3], [5], [4]]]), ValueRange("minmax"))
+        (3, 5)
+    """
+    if chosen.kind == "fixed":
+        return chosen.low, chosen.high
+    if chosen.kind == "percentile":
+        return _percentiles(colors, chosen.low, chosen.high)
+    low, high = math.inf, -math.inf
+    for block, _ in blocks(colors, colors):
+        block_low, block_high, _ = extent(block)
+        low, high = min(low, block_low), max(high, block_high)
+    return (low, high) if low <= high else UNIT
+
+
+def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
+    """Percentiles of the finite values, interpolated linearly as NumPy's default does.
+
+    The one place in the pixel path that copies an image, since order statistics reorder it.
+    """
+    values = colors[np.isfinite(colors)]
+    if not values.size:
+        return UNIT
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)  # several times faster to sort
+    positions = [percentage / 100 * (values.size - 1) for percentage in (low, high)]
+    values.partition(sorted({bound(at) for at in positions for bound in (math.floor, math.ceil)}))
+    first, second = (_interpolated(values, position) for position in positions)
+    return first, second
+
+
+def _interpolated(values: NDArray[Any], position: float) -> float:
+    """The value at a fractional index, whose two neighbours are in their places."""
+    below, above = float(values[math.floor(position)]), float(values[math.ceil(position)])
+    # This form never falls as the position grows, which a weighted sum of both may do by rounding.
+    return min(below + (above - below) * (position - math.floor(position)), above)
