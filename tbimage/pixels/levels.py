@@ -63,7 +63,8 @@ class Levels:
         pixels: ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the
             very array that was given.
         clipped: The lowest and highest finite value of the image where floats without a value range
-            lay outside [0, 1], else None.
+            lay so far outside [0, 1] that clipping changed a level, else None. (1.0000001, as
+            resizing and sigmoids leave behind, has the level of 1.)
         non_finite: How many pixels were painted because one of their channels was NaN or infinite.
     """
 
@@ -172,7 +173,7 @@ def to_levels(
     with np.errstate(all="ignore"):  # what overflows is clipped, and casts of NaN are painted over
         if chosen is None:
             low, high, finite = _fill(pixels, image, _natural_limits(image.dtype))
-            if image.dtype.kind == "f" and (low < 0 or high > 1):
+            if image.dtype.kind == "f" and (low * _SCALE <= -1 or high * _SCALE >= 256):
                 clipped = low, high
         else:
             finite = _fill_in_range(pixels, image, chosen)

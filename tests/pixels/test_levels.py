@@ -140,7 +140,7 @@ def test_floats(image: Array, color: tuple[int, int, int]) -> None:
     assert levels.non_finite == np.count_nonzero(~finite)
 
     values = [float(value) for value in native.ravel() if np.isfinite(value)]
-    outside = any(not 0 <= value <= 1 for value in values)
+    outside = any(not -1 < value * 255.5 < 256 for value in values)
     assert levels.clipped == ((min(values), max(values)) if outside else None)
 
 
