@@ -105,7 +105,9 @@ def every_seconds(seconds: float) -> EverySeconds:
     return EverySeconds(seconds)
 
 
-def record_if(condition: bool | Callable[[], object]) -> AbstractContextManager[None]:
+def record_if(
+    condition: bool | EveryNSteps | EverySeconds | Callable[[], object],
+) -> AbstractContextManager[None]:
     """Record summaries within a block only while a condition holds.
 
     It applies to everything that this thread or asyncio task logs there, through the functions of

@@ -1,0 +1,200 @@
+"""What the demo and the examples show: photographs, and what small models make of them.
+
+What lives here: data, computed with NumPy alone; each function stands for a part of a user's own
+program, such as a network's layer. What does not: logging it (demo.py, examples/).
+
+Rules: everything is real, and the same at every call. The photographs are photographs, the feature
+maps come out of a convolution, the reconstruction out of a principal component analysis and the
+classes out of a clustering.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "CLASS_COLORS",
+    "feature_maps",
+    "filter_bank",
+    "input_batch",
+    "photographs",
+    "reconstruct",
+    "segment",
+]
+
+#: Red, green and blue of each class, of the palette of Okabe and Ito, which colour-blind people can
+#: tell apart (https://jfly.uni-koeln.de/color/).
+CLASS_COLORS = np.array(
+    [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [240, 228, 66]], np.uint8
+)
+
+_CROP = 64  # rows and columns of a network's input
+_PATCH = 8  # rows and columns of the patches that are compressed, as in JPEG
+_FILTER = 5  # rows and columns of a filter
+
+
+def photographs() -> NDArray[np.uint8]:
+    """Read the two photographs that come with tbimage.
+
+    Returns:
+        ``[2, 256, 384, 3]``: a cat and a cup of coffee; see photos/LICENSE.
+
+    Example:
+        >>> photographs().shape
+        (2, 256, 384, 3)
+    """
+    from PIL import Image
+
+    directory = resources.files("tbimage.cli") / "photos"
+    images = []
+    for name in ("cat.jpg", "coffee.jpg"):
+        with (directory / name).open("rb") as file:
+            images.append(np.asarray(Image.open(file)))
+    return np.stack(images)
+
+
+def input_batch(step: int) -> NDArray[np.uint8]:
+    """Draw a batch as the input pipeline of a training does: random crops, mirrored at random.
+
+    Args:
+        step: Which batch.
+
+    Returns:
+        ``[4, 64, 64, 3]``: the cat, the coffee, the cat, the coffee, at a third of their size.
+
+    Example:
+        >>> input_batch(0).shape
+        (4, 64, 64, 3)
+    """
+    random = np.random.default_rng(step)
+    crops = []
+    for photograph in (*photographs(), *photographs()):
+        top, left = random.integers(np.array(photograph.shape[:2]) - 3 * _CROP + 1)
+        crop = photograph[top : top + 3 * _CROP, left : left + 3 * _CROP]
+        crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
+    squares = np.stack(crops).reshape(4, _CROP, 3, _CROP, 3, 3)  # 3 x 3 pixels become one
+    batch: NDArray[np.uint8] = squares.mean((2, 4)).round().astype(np.uint8)
+    return batch
+
+
+def filter_bank() -> NDArray[np.float32]:
+    """Make 16 Gabor filters, which the first layer of a network for images learns by itself.
+
+    Returns:
+        ``[16, 5, 5, 3]``: for each of 4 directions an edge and a line, in gray and in blue against
+        yellow.
+
+    Example:
+        >>> filter_bank().shape
+        (16, 5, 5, 3)
+    """
+    y, x = np.mgrid[-1 : 1 : _FILTER * 1j, -1 : 1 : _FILTER * 1j]
+    angles = np.arange(4)[:, None, None] * np.pi / 4
+    across = x * np.cos(angles) + y * np.sin(angles)
+    window = np.exp(-2 * (x**2 + y**2))
+    waves = np.stack([window * np.sin(np.pi * across), window * np.cos(np.pi * across)], axis=1)
+    waves -= waves.mean((2, 3), keepdims=True)  # flat areas excite no filter
+    colors = np.array([[1, 1, 1], [-1, -1, 2]]) / 3
+    bank: NDArray[np.float32] = np.einsum("apij,kc->apkijc", waves, colors).astype(np.float32)
+    return bank.reshape(16, _FILTER, _FILTER, 3)
+
+
+def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Convolve images with the filter bank, with a stride of 2.
+
+    Args:
+        images: ``[N, H, W, 3]``, of an even number of rows and columns.
+
+    Returns:
+        ``[N, H / 2, W / 2, 16]``: how strongly, and with which sign, each filter responds; about
+        -2 to 2.
+
+    Example:
+        >>> feature_maps(input_batch(0)).shape
+        (4, 32, 32, 16)
+    """
+    edge = (_FILTER // 2, _FILTER // 2)
+    padded = np.pad(images / np.float32(255), ((0, 0), edge, edge, (0, 0)), "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (_FILTER, _FILTER), axis=(1, 2))
+    maps: NDArray[np.float32] = np.einsum(
+        "nhwcij,fijc->nhwf", windows[:, ::2, ::2], filter_bank(), optimize=True
+    )
+    return maps
+
+
+def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
+    """Compress images to the principal components of their patches, and restore them.
+
+    Args:
+        images: ``[N, H, W, 3]``; rows and columns are multiples of 8.
+        components: How many numbers are kept of the 192 of each patch.
+
+    Returns:
+        ``[N, H, W, 3]``, about 0 to 1.
+
+    Example:
+        >>> exact = reconstruct(photographs(), 192)
+        >>> bool(np.allclose(exact * 255, photographs(), atol=0.1))
+        True
+    """
+    count, height, width, channels = images.shape
+    grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
+    in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)
+    patches = in_patches.reshape(-1, _PATCH * _PATCH * channels)
+    mean = patches.mean(0)
+    centered = patches - mean
+    _, directions = np.linalg.eigh(centered.T @ centered)  # by growing variance
+    basis = directions[:, -components:]
+    restored = (centered @ basis @ basis.T + mean).reshape(in_patches.shape)
+    outputs: NDArray[np.float32] = restored.swapaxes(2, 3).reshape(images.shape)
+    return outputs
+
+
+def segment(images: NDArray[np.uint8], classes: int = 4) -> NDArray[np.intp]:
+    """Sort the pixels of each image into classes by their colour, with k-means.
+
+    Args:
+        images: ``[N, H, W, 3]``.
+        classes: How many, at most as many as there are ``CLASS_COLORS``.
+
+    Returns:
+        ``[N, H, W]``: the class of each pixel, 0 to ``classes - 1``.
+
+    Example:
+        >>> labels = segment(photographs())
+        >>> labels.shape, int(labels.max())
+        ((2, 256, 384), 3)
+    """
+    return np.stack([_k_means(_smoothed(image), classes) for image in images])
+
+
+def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The mean around each pixel, so that texture does not tear classes apart."""
+    smooth = image.astype(np.float64)
+    for axis in (0, 1):
+        padded = np.pad(smooth, [(3, 3) if axis == each else (0, 0) for each in range(3)], "edge")
+        smooth = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=axis).mean(-1)
+    return smooth
+
+
+def _k_means(image: NDArray[np.float64], classes: int) -> NDArray[np.intp]:
+    # Brightness, red against green, yellow against blue; each counts the same.
+    points = image.reshape(-1, 3) @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]).T
+    points = (points - points.mean(0)) / points.std(0)
+    some = points[::16]
+    by_brightness = np.sort(some[:, 0])
+    starts = by_brightness[np.arange(1, 2 * classes, 2) * len(some) // (2 * classes)]
+    labels = np.abs(some[:, :1] - starts).argmin(1)
+    for _ in range(20):
+        centers = np.stack([some[labels == each].mean(0) for each in range(classes)])
+        labels = _nearest(some, centers)
+    return _nearest(points, centers).reshape(image.shape[:2])
+
+
+def _nearest(points: NDArray[np.float64], centers: NDArray[np.float64]) -> NDArray[np.intp]:
+    distances = ((points[:, None] - centers) ** 2).sum(-1)
+    nearest: NDArray[np.intp] = distances.argmin(1)
+    return nearest

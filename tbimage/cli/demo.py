@@ -1,0 +1,146 @@
+"""``tbimage demo``: three cases on real photographs, logged and, if wanted, shown.
+
+What lives here: the command, and the logging of each case. What does not: the data (cases.py), and
+TensorBoard (view.py). examples/ has the same cases as scripts to copy.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from tbimage import SummaryWriter
+from tbimage.cli import view
+
+__all__ = ["add_to", "log_feature_maps", "log_inputs", "log_reconstruction", "run"]
+
+_DESCRIPTION = """\
+Log three cases on real photographs to a run directory of TensorBoard: what a network is fed, what
+its first layer makes of it, and a reconstruction and a segmentation. Nothing is downloaded.
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line.
+
+    Args:
+        commands: Where commands are added.
+    """
+    parser = commands.add_parser(
+        "demo", help="log three cases on real photographs", description=_DESCRIPTION
+    )
+    parser.add_argument(
+        "--logdir",
+        metavar="DIR",
+        default="runs/demo",
+        help="the run directory; made where it is missing (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--view", action="store_true", help="start TensorBoard on it and print its address"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Log the cases, and show them or say how to.
+
+    Args:
+        arguments: ``logdir``, ``view``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ImportError: ``--view`` without TensorBoard.
+        OSError: The run directory cannot be written, or TensorBoard ended by itself.
+    """
+    if arguments.view:
+        view.check_installed()
+    try:
+        with SummaryWriter(arguments.logdir) as writer:
+            log_inputs(writer)
+            log_feature_maps(writer)
+            log_reconstruction(writer)
+    except OSError as error:
+        error.filename = error.filename or arguments.logdir  # a full disk does not tell where
+        raise
+    print(f"Inputs, feature maps, a reconstruction and a segmentation are in {arguments.logdir}")
+    if arguments.view:
+        return view.view(arguments.logdir)
+    print(view.how_to_see(arguments.logdir))
+    return 0
+
+
+def log_inputs(writer: SummaryWriter) -> None:
+    """Log batches as a training is fed with them.
+
+    Args:
+        writer: Where to.
+    """
+    from tbimage.cli.cases import input_batch
+
+    for step in range(5):
+        writer.image(
+            "input",
+            input_batch(step),
+            step,
+            max_outputs=3,
+            description="What the network is fed: random crops, mirrored at random.",
+        )
+
+
+def log_feature_maps(writer: SummaryWriter) -> None:
+    """Log the first three feature maps of each image of a batch, as gray images.
+
+    Args:
+        writer: Where to.
+    """
+    from tbimage.cli.cases import feature_maps, input_batch
+
+    for index, maps in enumerate(feature_maps(input_batch(0))):
+        ranges = {"each_map": "minmax", "each_image": (maps.min(), maps.max())}
+        for name, value_range in ranges.items():
+            writer.image(
+                f"responses/{name}/{index}",
+                maps[..., :3],
+                0,
+                layout="HWN",
+                value_range=value_range,
+                description=f"Black and white are the extremes of {name.replace('_', ' ')}.",
+            )
+
+
+def log_reconstruction(writer: SummaryWriter) -> None:
+    """Log photographs beside their reconstructions, their difference, and a segmentation.
+
+    Args:
+        writer: Where to.
+    """
+    import numpy as np
+
+    from tbimage.cli.cases import CLASS_COLORS, photographs, reconstruct, segment
+
+    inputs = photographs()
+    for components in (1, 2, 4, 8, 16):
+        outputs = reconstruct(inputs, components)
+        difference = outputs - inputs / 255
+        writer.image(
+            "reconstruction/beside_input",
+            np.concatenate([inputs / 255, outputs], axis=2),
+            components,
+            value_range="unit",
+            description="Patches of 8 x 8 pixels by as many principal components as the step says.",
+        )
+        writer.image(
+            "reconstruction/difference",
+            difference,
+            components,
+            value_range=(-0.25, 0.25),
+            description="Gray where there is none.",
+        )
+        writer.scalar("reconstruction/mean_squared_error", np.square(difference).mean(), components)
+    writer.image(
+        "segmentation/classes",
+        CLASS_COLORS[segment(inputs)],
+        0,
+        description="Four classes of colour, found by k-means.",
+    )

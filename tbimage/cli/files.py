@@ -1,0 +1,130 @@
+"""Which files ``tbimage log`` takes, and under which names.
+
+What lives here: going through directories, order, and the tag of each file. What does not: whether
+a file is an image (images.py).
+
+Rules:
+- A tag depends on one argument and what lies below it, never on the other arguments, so that the
+  next call continues the series of this one. Only two files that would get one tag change that.
+- Digits are sorted by their value: frame2 comes before frame10.
+- Names that begin with a dot are left out, as ``ls`` does, and links to directories are not
+  followed, so that a loop of them is none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+__all__ = ["File", "distinct", "find"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to log.
+
+    Attributes:
+        path: As the user would write it.
+        tag: The name to log it under.
+        named: Whether the user named this very file, and not a directory above it.
+    """
+
+    path: Path
+    tag: str
+    named: bool
+
+
+def find(
+    paths: Sequence[str | os.PathLike[str]], on_error: Callable[[OSError], None]
+) -> list[File]:
+    """Find the files that are meant by some paths.
+
+    Args:
+        paths: Files, which get the tag ``stem``, and directories, whose files get
+            ``directory/…/stem``.
+        on_error: Is told of directories below these that cannot be read.
+
+    Returns:
+        The files, in the order of the paths and sorted within each.
+
+    Raises:
+        FileNotFoundError: There is nothing at one of the paths.
+
+    Example:
+        >>> os.makedirs("photos/pets")
+        >>> for name in "photos/10.jpg", "photos/9.jpg", "photos/pets/cat.png", "dog.gif":
+        ...     open(name, "w").close()
+        >>> [file.tag for file in find(["dog.gif", "photos"], print)]
+        ['dog', 'photos/9', 'photos/10', 'photos/pets/cat']
+    """
+    found = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = sorted(
+                (each.relative_to(path) for each in _walk(path, on_error)), key=_by_value
+            )
+            found += [File(path / each, _tag(path.name, each), False) for each in below]
+        else:
+            os.stat(path)  # raises where there is nothing
+            found.append(File(path, _tag("", PurePath(path.name)), True))
+    return found
+
+
+def _walk(directory: Path, on_error: Callable[[OSError], None]) -> Iterator[Path]:
+    for parent, directories, names in os.walk(directory, onerror=on_error):
+        directories[:] = [name for name in directories if not name.startswith(".")]
+        for name in names:
+            path = Path(parent, name)
+            if not name.startswith(".") and path.is_file():
+                yield path
+
+
+def _by_value(path: PurePath) -> list[list[str | int]]:
+    """The sort key of a path: digits by value; strings and numbers alternate, so they compare."""
+    return [
+        [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
+        for name in path.parts
+    ]
+
+
+def _tag(directory: str, path: PurePath) -> str:
+    parents = [directory] if directory not in ("", "..") else []
+    name = "/".join([*parents, *path.parent.parts, path.stem])
+    return os.fsencode(name).decode("utf-8", "replace")  # a name need not be Unicode, a tag must
+
+
+def distinct(files: Sequence[File]) -> list[File]:
+    """Give files of equal tags different ones, by keeping the suffixes of their names.
+
+    Args:
+        files: The files.
+
+    Returns:
+        The files, in order.
+
+    Raises:
+        ValueError: Two tags are equal even so.
+
+    Example:
+        >>> files = [File(Path(name), "cat", True) for name in ("cat.png", "cat.jpg")]
+        >>> [file.tag for file in distinct(files)]
+        ['cat.png', 'cat.jpg']
+    """
+    counts = Counter(file.tag for file in files)
+    renamed = [
+        replace(file, tag=file.tag + file.path.suffix) if counts[file.tag] > 1 else file
+        for file in files
+    ]
+    first: dict[str, File] = {}
+    for file in renamed:
+        other = first.setdefault(file.tag, file)
+        if other is not file:
+            raise ValueError(
+                f"{other.path} and {file.path} would both be logged as {file.tag!r}: give the "
+                "directories that they are in, or --name to make them steps of one tag"
+            )
+    return renamed

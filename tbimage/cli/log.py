@@ -1,0 +1,213 @@
+"""``tbimage log``: image files, or directories of them, to a run directory.
+
+What lives here: the command's arguments, which step each image gets, and what is said at the end.
+What does not: which files are meant (files.py), reading them (images.py), the bar (progress.py).
+
+A file that cannot be read does not keep the others from being logged: it is named on stderr, and
+the exit code tells. In a directory this holds for what its name calls an image; all else there is
+skipped and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tbimage import SummaryWriter
+from tbimage.cli import images, view
+from tbimage.cli.errors import in_one_line
+from tbimage.cli.files import File, distinct, find
+from tbimage.cli.progress import progress
+from tbimage.kinds.names import check_name
+from tbimage.steps import check_step
+
+__all__ = ["add_to", "run"]
+
+_DESCRIPTION = """\
+Log image files to a run directory of TensorBoard.
+
+PNG, JPEG, GIF and BMP files are stored as they are, bit for bit. Other formats that Pillow opens
+(WebP, TIFF, …) are decoded first, since TensorBoard does not show them; of a file with several
+pictures the first is taken.
+
+Directories are searched with all directories below them, in natural order: frame2 before frame10.
+What is no image there is skipped and counted; hidden files and links to directories are left out.
+"""
+
+_NAMES_AND_STEPS = """\
+names and steps:
+  A file is logged under its name without the suffix, and a directory's files behind the
+  directory's name, which makes them one group in TensorBoard:
+
+    tbimage log cat.jpg --logdir runs/a      cat.jpg         is logged as  cat
+    tbimage log photos --logdir runs/a       photos/cat.jpg  is logged as  photos/cat
+
+  Where two files would get the same name (cat.jpg and cat.png), both keep their suffix.
+
+  With --name there is one name, and the files are its successive steps: a film that TensorBoard
+  shows with a slider.
+
+  Without --step, the first image of a name has step 0, and each call goes on where the last one
+  on the same run directory ended. With --step N all images have step N; with --name they have the
+  steps N, N+1 and so on.
+"""
+
+
+@dataclass
+class _Report:
+    """What became of the files.
+
+    Attributes:
+        problems: A line for each that should have been logged and could not be.
+        skipped: How many files of directories are no images.
+        logged: How many images were logged under each name.
+        written: How many of them are in the event file.
+        bytes_written: The size of that file.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    skipped: int = 0
+    logged: Counter[str] = field(default_factory=Counter)
+    written: int = 0
+    bytes_written: int = 0
+
+    def add_problem(self, error: Exception) -> None:
+        """Note a file that cannot be read."""
+        self.problems.append(in_one_line(error))
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line.
+
+    Args:
+        commands: Where commands are added.
+    """
+    parser = commands.add_parser(
+        "log",
+        help="log image files, or directories of them",
+        description=_DESCRIPTION,
+        epilog=_NAMES_AND_STEPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="an image file, or a directory")
+    parser.add_argument(
+        "--logdir", metavar="DIR", required=True, help="the run directory; made where it is missing"
+    )
+    parser.add_argument(
+        "--name", type=_name, help="one name for all images, which become its successive steps"
+    )
+    parser.add_argument(
+        "--step", metavar="N", type=_step, help="the step, or with --name the first of the steps"
+    )
+    parser.set_defaults(run=run)
+
+
+def _name(text: str) -> str:
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _step(text: str) -> int:
+    try:
+        return check_step(int(text))
+    except ValueError:
+        problem = f"must be an integer of at most 64 bits, got {text!r}"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Log what the arguments say, and say what was logged.
+
+    Args:
+        arguments: ``paths``, ``logdir``, ``name``, ``step``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        OSError: There is nothing at one of the paths, or the run directory cannot be made.
+        ValueError: Two files would get one name.
+    """
+    report = _Report()
+    files = _only_images(find(arguments.paths, report.add_problem), report)
+    if arguments.name is None:
+        files = distinct(files)
+    if files:
+        _log(files, arguments, report)
+    elif not report.problems:
+        report.problems.append(f"no images in {' '.join(arguments.paths)}")
+    _say(report, arguments.logdir)
+    return 2 if report.problems else 0
+
+
+def _only_images(files: Sequence[File], report: _Report) -> list[File]:
+    """Sort out what is no image, before anything is written."""
+    found = []
+    for file in progress(files, "files"):
+        try:
+            images.identify(file.path)
+        except images.NotAnImageError as error:
+            if file.named or images.looks_like_image(file.path):
+                report.add_problem(error)
+            else:
+                report.skipped += 1
+        except OSError as error:
+            report.add_problem(error)
+        else:
+            found.append(file)
+    return found
+
+
+def _log(files: Sequence[File], arguments: argparse.Namespace, report: _Report) -> None:
+    writer = SummaryWriter(arguments.logdir)
+    try:
+        with writer:
+            for file in progress(files, "images"):
+                _log_one(writer, file, arguments, report)
+    except OSError as error:  # of the first image that could not be written; the others were tried
+        report.problems.append(f"{arguments.logdir}: {in_one_line(error)}")
+    stats = writer.stats()
+    report.written, report.bytes_written = stats.written, stats.bytes_written
+    if stats.written < stats.logged:
+        lost = stats.logged - stats.written
+        report.problems.append(f"{lost} of {_counted(stats.logged, 'image')} not written")
+
+
+def _log_one(
+    writer: SummaryWriter, file: File, arguments: argparse.Namespace, report: _Report
+) -> None:
+    name, step = arguments.name or file.tag, arguments.step
+    if step is not None and arguments.name:
+        step += report.logged[name]
+    try:
+        data, keywords = images.read(file.path)
+        writer.image(name, data, step, **keywords)
+    except (OSError, ValueError) as error:
+        report.add_problem(error)
+    else:
+        report.logged[name] += 1
+
+
+def _say(report: _Report, logdir: str) -> None:
+    for problem in report.problems:
+        print(f"tbimage: {problem}", file=sys.stderr)
+    if report.written:
+        tags, size = _counted(len(report.logged), "tag"), _human(report.bytes_written)
+        print(f"{_counted(report.written, 'image')}, {tags}, {size} written to {logdir}")
+    if report.skipped:
+        print(f"{_counted(report.skipped, 'file')} skipped: not an image")
+    if report.written:
+        print(view.how_to_see(logdir, max(report.logged.values())))
+
+
+def _human(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,152 @@
+"""TensorBoard on a run directory: how to start it, and starting it.
+
+What lives here: the process of TensorBoard, from its start to its end. Nothing of it is imported:
+it runs in an interpreter of its own, as it does when a user starts it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import IO
+
+__all__ = ["check_installed", "how_to_see", "view"]
+
+_INSTALL = "pip install 'tbimage[view]'"
+
+# How many images of a tag TensorBoard keeps and shows unless told otherwise (data_ingester.py,
+# rustboard's run.rs, metrics_plugin.py).
+_IMAGES_SHOWN = 10
+
+# What it says on stderr once its port is open, up to 2.21 at least (tensorboard/program.py).
+_ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
+
+_SECONDS_TO_ANSWER = 60
+_SECONDS_TO_END = 10
+
+
+def how_to_see(logdir: str, images_of_a_tag: int = 1) -> str:
+    """Say which command shows a run directory.
+
+    Args:
+        logdir: The run directory.
+        images_of_a_tag: The most images that a tag has.
+
+    Returns:
+        One line, or two where TensorBoard has to be installed first.
+
+    Example:
+        >>> print(how_to_see("runs/my film", 24).splitlines()[0])
+        To see them: tensorboard --logdir 'runs/my film' --samples_per_plugin images=24
+    """
+    command = f"tensorboard --logdir {shlex.quote(logdir)}"
+    if images_of_a_tag > _IMAGES_SHOWN:
+        command += f" --samples_per_plugin images={images_of_a_tag}"
+    line = f"To see them: {command}"
+    return line if _is_installed() else f"{line}\nTensorBoard is not installed here: {_INSTALL}"
+
+
+def check_installed() -> None:
+    """Check that there is a TensorBoard to start.
+
+    Raises:
+        ModuleNotFoundError: There is none.
+    """
+    if not _is_installed():
+        raise ModuleNotFoundError(f"--view needs TensorBoard, which is not installed: {_INSTALL}")
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+def view(logdir: str) -> int:
+    """Show a run directory in TensorBoard until Ctrl-C.
+
+    Args:
+        logdir: The run directory.
+
+    Returns:
+        The exit code: 0, since Ctrl-C is how this is meant to end.
+
+    Raises:
+        ChildProcessError: TensorBoard ended by itself.
+        OSError: TensorBoard does not answer.
+    """
+    with _sigterm_as_exit():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tensorboard.main", "--logdir", logdir],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        try:
+            last_words = _show(process)
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            _end(process)
+    raise ChildProcessError(f"TensorBoard ended by itself: {last_words}")
+
+
+def _show(process: subprocess.Popen[str]) -> str:
+    """Say where TensorBoard is, wait until it ends, and return the last line that it said."""
+    addresses: SimpleQueue[str | None] = SimpleQueue()
+    said: deque[str] = deque(["nothing"], maxlen=1)
+    threading.Thread(target=_read, args=(process.stderr, said, addresses), daemon=True).start()
+    address = addresses.get()
+    if address is not None:
+        _wait_for_answer(address)
+        print(f"TensorBoard shows them at {address} (Ctrl-C ends it)", flush=True)
+    process.wait()
+    return said[0]
+
+
+def _read(stream: IO[str], said: deque[str], addresses: SimpleQueue[str | None]) -> None:
+    """Read what TensorBoard says until it ends, so that it never waits for a reader."""
+    with stream:
+        for line in stream:
+            if line.strip():
+                said.append(line.strip())
+            if found := _ADDRESS.search(line):
+                addresses.put(found[1])
+    addresses.put(None)  # it ended
+
+
+def _wait_for_answer(address: str) -> None:
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    directly.open(address, timeout=_SECONDS_TO_ANSWER).close()
+
+
+@contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM end this process by an exception, so that TensorBoard does not outlive it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
