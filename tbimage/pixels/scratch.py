@@ -1,7 +1,7 @@
 """Buffers that each thread keeps for its next picture.
 
 What lives here: one table of byte arrays for each thread. What does not: what is in them. A fresh
-array of 128 KiB costs its page faults anew each time, one used a moment ago is in the cache.
+array of 256 KiB costs its page faults anew each time, one used a moment ago is in the cache.
 
 Rules:
 - ``take`` gives undefined content, and the same memory for the same name: a buffer is good until
@@ -21,7 +21,7 @@ __all__ = ["Bytes", "take"]
 Bytes = npt.NDArray[np.uint8]
 
 #: Larger buffers are not kept. Only pictures with rows of megabytes need them, and a thread may
-#: live for weeks. So a thread keeps at most 22 MiB, and 1 to 3 MiB after usual pictures.
+#: live for weeks. So a thread keeps at most 22 MiB, and 2 to 5 MiB after usual pictures.
 KEPT_BYTES = 2 << 20
 
 

@@ -1,0 +1,300 @@
+"""Encoders of PNG against each other: time and bytes, on one core, and what a second core gives.
+
+    python -m benchmarks.encoders             # the whole corpus, every contestant
+    python -m benchmarks.encoders --quick     # pictures of up to half a megabyte, fewer rounds
+    python -m benchmarks.encoders --small     # also what compression="small" gives, and how slowly
+
+What lives here: encoders alone, from an array to bytes in memory. What does not: event files, and
+what a caller waits for.
+
+Rules:
+- For each picture the contestants take turns, round after round, so that whatever else the machine
+  does meanwhile strikes all of them. What counts is the median over the rounds, and of that the
+  ratio to Pillow's default.
+- A contestant is given the array in the memory that suits it: no conversion is charged to anybody.
+- Every file is decoded by OpenCV and compared before its figures count.
+- Seconds are those of the processor, in this process: what an idle core would take, whoever else
+  is at work. The last table is about two cores and goes by the clock: it needs an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import io
+import math
+import os
+import statistics
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import cv2
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from benchmarks.corpus import Picture, Pixels, corpus
+from tbimage.pixels import deflate
+from tbimage.pixels.png import Run, encode, run_serially
+
+T = TypeVar("T")
+Encoded = Sequence[bytes | bytearray | memoryview]
+
+YARDSTICK = "Pillow"
+#: A turn is that long at least: encoders that are done sooner encode the picture several times.
+TURN_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An encoder: ``prepare`` lays the array out as it wants it, ``encode`` is what is timed."""
+
+    name: str
+    encode: Callable[[Any], Encoded]
+    prepare: Callable[[Pixels], Any] = lambda pixels: pixels
+    has_isal: bool = True
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one contestant made of one picture."""
+
+    picture: Picture
+    contestant: str
+    seconds: float
+    size: int
+
+
+def _as_image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(pixels.squeeze())
+
+
+def _pillow(image: Image.Image, **options: Any) -> Encoded:
+    file = io.BytesIO()
+    image.save(file, "PNG", **options)
+    return [file.getbuffer()]
+
+
+_BGR = {1: [0], 2: [0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
+
+
+def _as_bgr(pixels: Pixels) -> npt.NDArray[np.integer]:
+    return np.ascontiguousarray(pixels[:, :, _BGR[pixels.shape[2]]])
+
+
+def _opencv(pixels: Pixels) -> Encoded:
+    return [cv2.imencode(".png", pixels)[1].data]
+
+
+def _imagecodecs(pixels: Pixels) -> Encoded:
+    return [imagecodecs.png_encode(pixels)]
+
+
+def _tbimage(pixels: Pixels, compression: str = "fast") -> Encoded:
+    return encode(pixels, compression=compression).pieces
+
+
+CONTESTANTS = [
+    Contestant(YARDSTICK, _pillow, _as_image),
+    Contestant("Pillow, level 1", functools.partial(_pillow, compress_level=1), _as_image),
+    Contestant("Pillow, level 6", functools.partial(_pillow, compress_level=6), _as_image),
+    Contestant("OpenCV", _opencv, _as_bgr),
+    Contestant("imagecodecs", _imagecodecs, np.squeeze),
+    Contestant("tbimage fast, isal", _tbimage),
+    Contestant("tbimage fast, zlib", _tbimage, has_isal=False),
+    Contestant("tbimage balanced", functools.partial(_tbimage, compression="balanced")),
+]
+SMALL_CONTESTANTS = [
+    Contestant("Pillow, optimize", functools.partial(_pillow, optimize=True), _as_image),
+    Contestant("tbimage small", functools.partial(_tbimage, compression="small")),
+]
+
+
+@contextlib.contextmanager
+def _installed(has_isal: bool) -> Iterator[None]:
+    """Let the import of isal fail meanwhile, if it is to be missing."""
+    if has_isal:
+        if deflate.igzip() is None:
+            sys.exit("the package isal is not installed")
+        yield
+        return
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("isal")}
+    sys.modules["isal"] = None  # type: ignore[assignment]
+    deflate.igzip.cache_clear()
+    try:
+        yield
+    finally:
+        del sys.modules["isal"]
+        sys.modules.update(hidden)
+        deflate.igzip.cache_clear()
+
+
+def measure(picture: Picture, contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
+    """Let contestants take turns at one picture."""
+    inputs = [contestant.prepare(picture.pixels) for contestant in contestants]
+    sizes, repeats = [], []
+    for contestant, data in zip(contestants, inputs, strict=True):
+        with _installed(contestant.has_isal):
+            file = b"".join(contestant.encode(data))
+            _check(picture, file, contestant)
+            sizes.append(len(file))
+            repeats.append(max(1, int(TURN_SECONDS / _seconds(contestant, data, 1))))
+    turns: list[list[float]] = [[] for _ in contestants]
+    for _ in range(rounds):
+        for i, contestant in enumerate(contestants):
+            with _installed(contestant.has_isal):
+                turns[i].append(_seconds(contestant, inputs[i], repeats[i]))
+    return [
+        Measured(picture, contestant.name, statistics.median(seconds), size)
+        for contestant, seconds, size in zip(contestants, turns, sizes, strict=True)
+    ]
+
+
+def _seconds(contestant: Contestant, data: Any, repeats: int) -> float:
+    before = time.process_time()
+    for _ in range(repeats):
+        contestant.encode(data)
+    return (time.process_time() - before) / repeats
+
+
+def _check(picture: Picture, file: bytes, contestant: Contestant) -> None:
+    height, width, channels = picture.pixels.shape
+    decoded = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert decoded is not None
+    shown: npt.NDArray[np.generic] = decoded.reshape(height, width, -1)
+    shown = shown[:, :, _BGR[shown.shape[2]]]
+    if shown.shape[2] != channels:  # compression="small" gives as few channels as will do
+        with Image.open(io.BytesIO(file)) as image:
+            mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+            shown = np.asarray(image.convert(mode)).reshape(height, width, channels)
+    if not np.array_equal(shown, picture.pixels):
+        sys.exit(f"{contestant.name} does not give {picture.name} back")
+
+
+# --- tables ---
+
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "photographs": ("photograph",),
+    "masks, maps, drawings": ("mask", "map", "drawing", "depth"),
+    "thumbnails": ("thumbnail",),
+    "noise": ("noise",),
+}
+
+
+def _geometric_mean(values: Sequence[float]) -> float:
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *lines])
+
+
+def summary(measured: Sequence[Measured]) -> str:
+    """One line for each contestant: times faster than Pillow's default, and bytes against its."""
+    yardstick = {m.picture.name: m for m in measured if m.contestant == YARDSTICK}
+    lines = []
+    for name in dict.fromkeys(m.contestant for m in measured):
+        own = [m for m in measured if m.contestant == name]
+        line = [name]
+        for kinds in _GROUPS.values():
+            group = [m for m in own if m.picture.kind in kinds]
+            if not group:
+                line += ["", "", ""]
+                continue
+            faster = [yardstick[m.picture.name].seconds / m.seconds for m in group]
+            larger = [m.size / yardstick[m.picture.name].size for m in group]
+            speed = [m.picture.pixels.nbytes / m.seconds / 1e6 for m in group]
+            line.append(f"{_geometric_mean(faster):.1f}× ({_geometric_mean(speed):.0f})")
+            line += [f"{_geometric_mean(larger):.3f}", f"{max(larger):.2f}"]
+        lines.append(line)
+    head = ["encoder"]
+    for group_name in _GROUPS:
+        head += [f"{group_name}: faster (MB/s)", "bytes", "worst"]
+    return _table(head, lines)
+
+
+def each(measured: Sequence[Measured], contestants: Sequence[str]) -> str:
+    """One line for each picture: MB/s, times faster than Pillow's default, bytes against its."""
+    yardstick = {m.picture.name: m for m in measured if m.contestant == YARDSTICK}
+    lines = []
+    for name, reference in yardstick.items():
+        raw = reference.picture.pixels.nbytes
+        line = [name, f"{raw / 1e3:.0f}", f"{raw / reference.seconds / 1e6:.0f}"]
+        for contestant in contestants:
+            own = next(m for m in measured if (m.picture.name, m.contestant) == (name, contestant))
+            faster, larger = reference.seconds / own.seconds, own.size / reference.size
+            line.append(f"{faster:.1f}× {larger:.3f}")
+        lines.append(line)
+    return _table(["picture", "kB", "Pillow, MB/s", *contestants], lines)
+
+
+def two_cores(pictures: Sequence[Picture], rounds: int) -> str:
+    """What a second core gives: the strips of large pictures, done by two threads.
+
+    The line before them is what it gives to bare deflate, which is the most that can be had here.
+    """
+
+    def by_two(parts: Sequence[Callable[[], T]], /) -> list[T]:
+        return list(pool.map(lambda part: part(), parts))
+
+    def line(name: str, work: Callable[[Run], object]) -> list[str]:
+        turns: tuple[list[float], list[float]] = ([], [])
+        for _ in range(rounds):
+            for run, seconds in zip((run_serially, by_two), turns, strict=True):
+                before = time.perf_counter()
+                for _ in range(5):
+                    work(run)
+                seconds.append((time.perf_counter() - before) / 5)
+        one, two = map(statistics.median, turns)
+        return [name, f"{1e3 * one:.1f}", f"{1e3 * two:.1f}", f"{one / two:.2f}×"]
+
+    def deflate_alone(run: Run) -> object:
+        return run([functools.partial(zlib.compress, bytes(1 << 20), 6)] * 8)
+
+    lines = []
+    with ThreadPoolExecutor(2) as pool:
+        lines.append(line("zlib.compress", deflate_alone))
+        for name, has_isal in (("tbimage fast, isal", True), ("tbimage fast, zlib", False)):
+            with _installed(has_isal):
+                for picture in pictures:
+                    work = functools.partial(_encode_by, picture.pixels)
+                    lines.append(line(f"{name}: {picture.name}", work))
+    return _table(["two threads", "one, ms", "two, ms", "faster"], lines)
+
+
+def _encode_by(pixels: Pixels, run: Run) -> object:
+    return encode(pixels, run=run)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="pictures up to 0.5 MB, 3 rounds")
+    parser.add_argument("--small", action="store_true", help="with Pillow's optimize and 'small'")
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each contestant")
+    options = parser.parse_args(arguments)
+    rounds = 3 if options.quick else options.rounds
+    pictures = [p for p in corpus() if not options.quick or p.pixels.nbytes < 500_000]
+    contestants = CONTESTANTS + SMALL_CONTESTANTS * options.small
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if cores:
+        os.sched_setaffinity(0, {max(cores)})
+    measured = [m for picture in pictures for m in measure(picture, contestants, rounds)]
+    names = [c.name for c in contestants if c.name.startswith("tbimage")]
+    print(summary(measured), each(measured, names), sep="\n\n")
+    if len(cores) > 1:
+        os.sched_setaffinity(0, cores)
+        large = [p for p in pictures if p.pixels.nbytes > 1e6 and p.kind in ("photograph", "depth")]
+        print("\n" + two_cores(large, rounds))
+
+
+if __name__ == "__main__":
+    main()
