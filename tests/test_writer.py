@@ -207,7 +207,7 @@ def test_bad_images_raise_in_the_caller_and_harm_nothing(
         writer.image("good", GOOD, 1)
         stats = writer.stats()
     assert logged(tmp_path) == [("good", 0), ("good", 1)]
-    assert (stats.logged, dict(stats.dropped)) == (2, {})
+    assert (stats.logged, sum(stats.dropped.values())) == (2, 0)
 
 
 BAD_SCALARS: list[tuple[dict[str, Any], type[Exception], str]] = [
@@ -284,7 +284,7 @@ def test_integers_out_of_range_are_reported_by_flush(
         ):
             writer.flush()
         assert writer.flush() is True
-        assert dict(writer.stats().dropped) == {"error": 1}
+        assert writer.stats().dropped["error"] == 1
     assert logged(tmp_path) == [("before", 0), ("after", 0)]
 
 
@@ -377,7 +377,7 @@ def test_default_writers_nest_and_are_restored_after_exceptions(tmp_path: Path) 
 def test_set_step_is_the_step_of_calls_without_one(tmp_path: Path) -> None:
     counter = np.array(5)
     with tbimage.SummaryWriter(tmp_path) as writer, writer.as_default(step=0):
-        tbimage.set_step(counter)  # type: ignore[arg-type]
+        tbimage.set_step(counter)
         tbimage.scalar("a", 1)
         counter += 1
         writer.scalar("a", 1)
