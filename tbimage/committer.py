@@ -1,21 +1,28 @@
-"""Writing records in order: what is left when a write fails, and when it is tried again.
+"""From the head of the queue to the file: the one place where records are written.
 
-What lives here: the batch between the queue and the files. What does not: the queue, threads,
-callers that wait (``pipeline.py``), and what a segment is (``events/segments.py``).
+What lives here: when a commit is due, what it does, how far commits have come, and what is left
+when a write fails. What does not: the queue (``intake.py``), threads, callers that wait
+(``pipeline.py``), and what a segment is (``events/segments.py``).
 
 Rules:
-- Records that could not be written stay, in order, and nothing passes them.
-- A failed write is tried again after a while, soon at first; ``retry_now`` tries at once, for
-  somebody who waits.
+- One commit at a time. What is ready at the head of the queue is written, in order; what could not
+  be written stays here, and nothing passes it.
+- A failed write is tried again after a while, soon at first; at once for somebody who waits.
+- Whatever a commit meets, it ends as one: the thread goes on, and each summary that was taken is
+  counted, once, as written, as lost to an error, or as given up.
+- Who closes waits for one attempt and not for the disk: once a write fails, the rest is given up.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
 
-from tbimage.events.batches import Batch, concatenate
+from tbimage.events.batches import Batch
 from tbimage.events.segments import Segments
+from tbimage.faults import Faults
+from tbimage.intake import Intake
+from tbimage.tickets import Entry, make_records
 
 __all__ = ["Committer"]
 
@@ -25,83 +32,195 @@ _LAST_RETRY = 2.0
 
 
 class Committer:
-    """The records that are being written.
+    """What becomes of the entries of the queue.
 
-    One thread at a time may ``write``; the rest is called under the pipeline's lock.
+    ``commit`` and ``sync_at_end`` are called without the lock, after ``begin``; all else with it.
 
     Args:
+        lock: The pipeline's.
+        intake: Where entries come from.
         segments: Where records go.
+        faults: Is told what fails.
 
     Attributes:
         segments: As given.
+        committed: How many summaries are done with, in order.
+        target: Up to here, light summaries do not wait for company.
         error: What the last write failed with, None once one succeeds.
-        failures: How many writes failed.
+        failures: How many commits failed and left something to be tried again.
+        given_up: How many summaries were given up.
+        busy: Whether a commit is going on.
+        finished: Whether the file was closed, with nothing left to write.
     """
 
-    def __init__(self, segments: Segments) -> None:
+    def __init__(
+        self, lock: threading.RLock, intake: Intake, segments: Segments, faults: Faults
+    ) -> None:
+        self._lock = lock
+        self._intake = intake
+        self._counters = intake.counters
+        self._faults = faults
         self.segments = segments
-        self.error: Exception | None = None
+        self.committed = 0
+        self.target = 0
+        self.error: BaseException | None = None
         self.failures = 0
-        self._batch = Batch()
+        self.given_up = 0
+        self.busy = False
+        self.finished = False
+        self._synced = 0  # of the committed ones, how many no loss of power can take
+        self._batch = Batch()  # what is being written, or could not be
+        self._surplus = 0  # for how many bytes more than it has it is counted as pending
         self._retry_at = 0.0
         self._retry_secs = _FIRST_RETRY
 
     @property
-    def pending(self) -> int:
-        """How many records are still to be written."""
-        return len(self._batch.sizes)
+    def durable(self) -> int:
+        """How many summaries are as durable as a flush is to make them."""
+        return self._synced if self.segments.syncs_on_flush else self.committed
 
     @property
-    def pending_bytes(self) -> int:
-        """How many bytes these have."""
-        return self._batch.size
+    def is_idle(self) -> bool:
+        """Whether nothing is pending and nothing is being written."""
+        return self.committed == self._counters.drawn and not self.busy
 
-    def secs_until_retry(self) -> float:
-        """Return how many seconds are left until what could not be written is tried again."""
-        return max(self._retry_at - time.monotonic(), 0.0)
-
-    def retry_now(self) -> None:
-        """Try again at once what could not be written."""
+    def hurry(self) -> int:
+        """Write what was drawn without waiting for company or for a retry; return its number."""
+        self.target = self._counters.drawn
         self._retry_at = 0.0
+        return self.target
 
-    def write(self, batch: Batch, on_written: Callable[[int, int, int], None]) -> None:
-        """Write what is left from before, then these records.
+    def secs_until_due(self) -> float | None:
+        """Return 0 when a commit is due, None when it takes more than time to make one due."""
+        if self.busy or self.finished:
+            return None
+        if self._batch.sizes:
+            return max(self._retry_at - time.monotonic(), 0.0)
+        if self._must_sync() or self._may_finish():
+            return 0.0
+        return self._intake.secs_until_ready(hurry=self.committed < self.target)
 
-        Args:
-            batch: Records.
-            on_written: Is told, as it goes on, how many records are done with, how many of them
-                are in the file, and how many bytes they had.
+    def begin(self) -> None:
+        """Take the role of the one that commits."""
+        self.busy = True
 
-        Raises:
-            OSError: Some are left.
-        """
-        self._batch = concatenate([self._batch, batch])
-        while self._batch.sizes:
-            done = self.segments.append(self._batch)
-            sizes = self._batch.sizes[:done]
-            self._batch = self._batch.without_first(done)
-            on_written(done, len(sizes) - sizes.count(0), sum(sizes))
+    def give_up(self) -> int:
+        """Forget, for good, all that no thread is writing right now; return how many that were."""
+        count = self._intake.give_up()
+        if not self.busy:
+            count += len(self._batch.sizes)
+            self._counters.pending_bytes -= self._batch.size + self._surplus
+            self._batch, self._surplus = Batch(), 0
+        self._counters.dropped["closed"] += count
+        self.committed += count
+        self.given_up += count
+        return count
 
-    def note_outcome(self, error: Exception | None) -> bool:
-        """Take note of how a write ended.
-
-        Args:
-            error: What it raised, or None.
-
-        Returns:
-            Whether it worked again after it had failed.
-        """
-        recovered = self.error is not None and error is None
+    def note_failure(self, error: BaseException) -> None:
+        """Take note of a failed write, which is to be tried again after a while."""
         self.error = error
-        if error is None:
-            self._retry_secs = _FIRST_RETRY
-        else:
-            self.failures += 1
-            self._retry_at = time.monotonic() + self._retry_secs
-            self._retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
-        return recovered
+        self.failures += 1
+        self._retry_at = time.monotonic() + self._retry_secs
+        self._retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
 
-    def give_up(self) -> None:
-        """Forget the records that are left. Not while a thread writes."""
-        self._batch = Batch()
-        self.segments.abandon()
+    def commit(self) -> None:
+        """Write what is ready, make it durable where somebody waits for that, close the file."""
+        failing = self.error is not None
+        failure: BaseException | None = None
+        given_up = 0
+        try:
+            self._write_ready()
+            self._sync()
+            self._finish()
+        except BaseException as error:  # an OSError, or a defect, which must not keep the role
+            failure = error
+        with self._lock:
+            self.busy = False
+            if failure is not None:
+                self.note_failure(failure)
+                given_up = self.give_up() if self._intake.closed else 0
+            recovered = failing and self.error is None
+            self._intake.progress.tell()
+        if recovered:
+            self._faults.note_recovery()
+        if failure is not None:
+            self._faults.note(failure, "writing failed")
+            self._faults.note_unwritten(given_up)
+            if not isinstance(failure, Exception):
+                raise failure  # KeyboardInterrupt, where the main thread does the work itself
+
+    def sync_at_end(self) -> None:
+        """Make what was written durable, because the process ends and nobody will seal the file."""
+        try:
+            self.segments.sync_at_end()
+        except OSError as error:
+            self._faults.note(error, "what was written may not survive a loss of power")
+        finally:
+            with self._lock:
+                self.busy = False
+
+    def _write_ready(self) -> None:
+        taken = self._advance(0)
+        while taken or self._batch.sizes:
+            if taken:
+                self._make_batch(taken)
+            taken = self._advance(self.segments.append(self._batch))
+
+    def _advance(self, done: int) -> list[Entry]:
+        """Take note of so many records that are done with; take what is to be written next.
+
+        Both at once, since with many callers this thread may wait long for the lock.
+        """
+        sizes = self._batch.sizes[:done]
+        lost = sizes.count(0)
+        with self._lock:
+            self._counters.pending_bytes -= sum(sizes) + self._surplus
+            self._surplus = 0
+            self._counters.written += done - lost
+            self._counters.dropped["error"] += lost
+            self.committed += done
+            self._batch = self._batch.without_first(done)
+            if lost < done:
+                self.error = None
+                self._retry_secs = _FIRST_RETRY
+            self._intake.progress.tell()
+            if self._batch.sizes or self._must_sync():
+                return []
+            taken, self._surplus = self._intake.take_ready()
+            return taken
+
+    def _make_batch(self, taken: list[Entry]) -> None:
+        try:
+            self._batch = make_records(taken, self._faults.lose)
+        except BaseException as error:  # no memory to join them, say
+            self._faults.lose(error, f"{len(taken)} summaries were not written")
+            self._batch = Batch((), [0] * len(taken))
+        self._surplus -= self._batch.size
+
+    def _must_sync(self) -> bool:
+        return self.durable < min(self.committed, self.target)
+
+    def _sync(self) -> None:
+        if not self._must_sync():
+            return
+        committed = self.committed
+        try:
+            self.segments.sync()
+        except OSError as error:  # which no later attempt would undo: the system forgets the bytes
+            self._faults.lose(error, "what was written may not survive a loss of power")
+            self.error = error
+        self._synced = committed
+
+    def _may_finish(self) -> bool:
+        return self._intake.closed and self.committed == self._counters.drawn
+
+    def _finish(self) -> None:
+        if not self._may_finish():
+            return
+        try:
+            self.segments.seal()
+        except OSError as error:
+            self._faults.lose(error, "closing the file failed")
+            self.error = error
+        self._synced = self.committed
+        self.finished = True

@@ -1,17 +1,22 @@
 """Where summaries come in: room for them, their order, and what waits.
 
 What lives here: the bound on memory, and the queue that callers append to and commits take from.
-What does not: threads (``workers.py``), and what becomes of what was taken (``pipeline.py``).
+What does not: threads (``workers.py``), and what becomes of what was taken (``committer.py``).
 
 Rules:
-- Each byte of a snapshot or of a record is counted from before it is allocated until it is in the
+- Each byte of a snapshot or of a record is counted from before the copy is made until it is in the
   file. One summary larger than the bound passes alone.
 - A summary's step is decided under the same lock under which it gets its place in the queue.
-- Nobody waits for room before a disk that fails.
+- Who waits for room is served in the order of coming, or a large summary would wait for ever while
+  small ones slip by. Nobody waits for room before a disk that fails.
+- A signal handler may log, flush or raise wherever its thread is. CPython runs handlers after calls
+  and jumps only; so what belongs together is changed by statements in a row, of which at most the
+  last one calls, and no local variable holds what a flush in between would take away.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -21,20 +26,21 @@ from functools import partial
 from typing import Any
 
 from tbimage.counters import Counters
-from tbimage.tickets import Bundle, Entry, Ticket
+from tbimage.progress import Progress
+from tbimage.tickets import OVERHEAD_BYTES, Entry, Ticket
 from tbimage.workers import Job, Workers
 
-__all__ = ["Intake", "IntakeOptions", "closed_error"]
+__all__ = ["Hooks", "Intake", "IntakeOptions", "closed_error"]
 
 #: Given a summary's name and the step asked for, or None, decides its step.
 DrawStep = Callable[[str, "int | None"], int]
 
+
 # How much one commit takes from the queue: enough to make a system call for each record
-# unimportant, little enough that a failed one has little to keep and that flush sees progress.
+# and each turn at the lock unimportant, little enough that a failed one has little to keep, that
+# flush sees progress and that callers do not wait for the lock meanwhile (0.3 ms).
 _COMMIT_SUMMARIES = 4096
 _COMMIT_BYTES = 16 << 20
-# A bundle waits up to flush_secs for company, but not longer than until it is so large.
-_BUNDLE_SUMMARIES = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,24 @@ class IntakeOptions:
     on_full: str = "block"
     block_timeout: float | None = None
     flush_secs: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What an intake needs of its pipeline.
+
+    Attributes:
+        encode: Makes a ticket's record; becomes a job.
+        is_failing: Tells whether writing fails at the moment.
+        work_here: Does one job in the calling thread, because no other can be had; tells whether
+            there was one.
+        where: Returns the run directory, for messages.
+    """
+
+    encode: Callable[[Ticket], None]
+    is_failing: Callable[[], bool]
+    work_here: Callable[[], bool]
+    where: Callable[[], str]
 
 
 def closed_error(directory: str) -> RuntimeError:
@@ -68,91 +92,116 @@ class Intake:
     Args:
         workers: Are woken when there is something to do.
         options: See ``IntakeOptions``.
-        encode: Makes a ticket's record; becomes a job.
-        is_failing: Tells whether writing fails at the moment.
-        where: Returns the run directory, for messages.
+        hooks: See ``Hooks``.
 
     Attributes:
         counters: What came in, and what became of it.
-        progress: Notified when room was freed or something else changed that callers wait for.
+        progress: Is told when room was freed or something else changed that callers wait for.
         jobs: Encoding to be done.
-        drawn: How many summaries came in.
-        closed: Whether no more may.
+        closed: Whether no more may come.
+        hurry: Whether memory is short, so that light summaries do not wait for company.
+        only_thread: Once the process ends, the thread that ends it: no other may take the lock, as
+            it could be stopped for good while holding it.
     """
 
     def __init__(
-        self,
-        workers: Workers,
-        options: IntakeOptions,
-        encode: Callable[[Ticket], None],
-        is_failing: Callable[[], bool],
-        where: Callable[[], str],
+        self, lock: threading.RLock, workers: Workers, options: IntakeOptions, hooks: Hooks
     ) -> None:
-        self._lock = workers.lock
+        self._lock = lock
         self._workers = workers
         self._options = options
-        self._most_bytes = options.max_pending_bytes
-        self._encode = encode
-        self._is_failing = is_failing
-        self._where = where
+        self._hooks = hooks
         self._queue: deque[Entry] = deque()
-        self._bundle: Bundle | None = None  # the last entry of the queue, if more may join it
-        self._bundle_since = 0.0
+        self._due_at = 0.0  # when the light summaries at the head have waited long enough
+        self._line: deque[_Place] = deque()
+        # Up to here a light summary needs no second look: half of the bound, where commits begin to
+        # hurry; nothing while somebody waits in line.
+        self._easy_bytes = options.max_pending_bytes // 2
         self.counters = Counters()
-        self.progress = threading.Condition(self._lock)
+        self.progress = Progress(lock)
         self.jobs: deque[Job] = deque()
-        self.drawn = 0
         self.closed = False
+        self.hurry = False
+        self.only_thread: int | None = None
 
-    def admit(self, cost: int) -> bool:
+    # ---- callers ----
+
+    def keep_out(self) -> None:
+        """Count a call that ``keep`` leaves out."""
+        with self._lock:
+            self.counters.kept_out += 1
+
+    def admit(self, ticket: Ticket) -> bool:
         """Ask for room before making a snapshot, and wait for it as the options say.
 
         Args:
-            cost: Bytes. More than the bound is let through when nothing else is pending.
+            ticket: Its cost is counted from here on, until it is in the file or ``cancel`` is
+                called, which must follow an exception. One above the bound is let through when
+                nothing else is pending.
 
         Returns:
-            Whether there is room; it must then be used with a ``put`` or given back with
-            ``release``.
+            Whether there is room.
 
         Raises:
             RuntimeError: The pipeline is closed.
         """
-        with self._lock:
-            if self.closed:
-                raise closed_error(self._where())
-            self.counters.logged += 1
-            if not self._has_room(cost) and not self._wait_for_room(cost):
-                return False
-            self.counters.pending_bytes += cost
-            return True
+        deadline = None
+        place = _Place(threading.get_ident())
+        try:
+            while not self.is_shut_out():
+                with self._lock:
+                    gate = self.progress.gate()
+                    if self._take_room(ticket):
+                        return True
+                    deadline = deadline or time.monotonic() + self._patience()
+                    secs = deadline - time.monotonic()
+                    if secs <= 0 or self._hooks.is_failing():
+                        cause = "disk" if self._hooks.is_failing() else "full"
+                        self.counters.dropped[cause] += 1
+                        return False
+                    if place not in self._line:
+                        self._easy_bytes = -1  # nobody slips by
+                        self._line.append(place)
+                    woken = self._workers.wake()
+                if woken or not self._hooks.work_here():
+                    self.progress.wait(gate, secs)
+            return False
+        finally:
+            if place in self._line:
+                self._line.remove(place)
+                self._tell()  # there may be room for the next one, too
 
-    def _has_room(self, cost: int) -> bool:
-        pending = self.counters.pending_bytes
-        return pending == 0 or pending + cost <= self._most_bytes
-
-    def _wait_for_room(self, cost: int) -> bool:
-        timeout = self._options.block_timeout if self._options.on_full == "block" else 0.0
-        self._workers.wake()
-        # A full queue before a disk that fails is not worth waiting for.
-        self.progress.wait_for(
-            lambda: self._has_room(cost) or self._is_failing() or self.closed,
-            timeout,
-        )
+    def _take_room(self, ticket: Ticket) -> bool:
         if self.closed:
-            raise closed_error(self._where())
-        if self._has_room(cost):
-            return True
-        self.counters.drop("full", 1)
-        return False
+            raise closed_error(self._hooks.where())
+        if not self._line:
+            self._easy_bytes = self._options.max_pending_bytes // 2
+        pending = self.counters.pending_bytes
+        self.hurry = self.hurry or pending + ticket.cost > self._easy_bytes
+        if self._line and self._line[0].thread != threading.get_ident():
+            return False
+        if pending and pending + ticket.cost > self._options.max_pending_bytes:
+            return False
+        ticket.counted = True
+        self.counters.pending_bytes += ticket.cost
+        return True
 
-    def release(self, cost: int) -> None:
-        """Give back room that ``admit`` gave and that was not needed after all."""
+    def _patience(self) -> float:
+        """Return for how many seconds the calling thread waits for room."""
+        if self._options.on_full == "drop" or self._workers.include_this_thread():
+            return 0.0
+        timeout = self._options.block_timeout
+        return math.inf if timeout is None else timeout
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Give back the room of a ticket, unless it got its place in the queue after all."""
         with self._lock:
-            self.counters.logged -= 1
-            self.counters.pending_bytes -= cost
-            self.progress.notify_all()
+            if ticket.counted and not ticket.queued:
+                ticket.counted = False
+                self.counters.pending_bytes -= ticket.cost
+                self.progress.tell()
 
-    def put(self, ticket: Ticket, draw_step: DrawStep) -> None:
+    def put(self, ticket: Ticket, draw_step: DrawStep) -> bool:
         """Take in a summary that a worker is to make, after ``admit``.
 
         Args:
@@ -160,22 +209,28 @@ class Intake:
             draw_step: Decides the step; called under the lock, so that steps and places in the
                 file come in the same order.
 
+        Returns:
+            False in a thread that the end of the process stops.
+
         Raises:
             RuntimeError: The pipeline was closed in the meantime.
         """
+        if self.is_shut_out():
+            return False
+        encode = partial(self._hooks.encode, ticket)
         with self._lock:
-            try:
-                if self.closed:
-                    raise closed_error(self._where())
-                ticket.step = draw_step(ticket.name, ticket.step)
-            except BaseException:
-                self.release(ticket.cost)
-                raise
-            self._queue.append(ticket)
-            self._bundle = None
-            self.drawn += 1
-            self.jobs.append(partial(self._encode, ticket))
-            self._workers.wake()
+            ticket.step = draw_step(ticket.name, ticket.step)
+            places: Any = (self.jobs, self._queue)
+            append_both = map(deque.append, places, (encode, ticket))
+            if self.closed:
+                raise closed_error(self._hooks.where())
+            ticket.queued = True
+            self.counters.drawn += 1
+            list(append_both)  # two calls in one
+            attended = self._workers.wake()
+        if not attended:
+            self._work_here()
+        return True
 
     def put_light(
         self,
@@ -202,65 +257,112 @@ class Intake:
         Raises:
             RuntimeError: The pipeline is closed.
         """
-        with self._lock:
-            if self.closed:
-                raise closed_error(self._where())
-            counters = self.counters
-            if counters.pending_bytes + cost > self._most_bytes and not self._wait_for_room(cost):
-                counters.logged += 1
+        room = None
+        if self.counters.pending_bytes + cost > self._easy_bytes or self.only_thread is not None:
+            room = Ticket(arguments[0], step, wall_time, cost - OVERHEAD_BYTES)
+        try:
+            if room is not None and not self.admit(room):
                 return False
-            step = draw_step(arguments[0], step)
-            counters.pending_bytes += cost
-            counters.logged += 1
-            self.drawn += 1
-            bundle = self._bundle
-            if bundle is None:
-                bundle = self._bundle = Bundle()
-                self._queue.append(bundle)
-                self._bundle_since = time.monotonic()
-                self._workers.wake_for_the_clock()
-            items = bundle.items
-            items.append((make, arguments, step, wall_time))
-            bundle.cost += cost
-            if len(items) == _BUNDLE_SUMMARIES:
-                self._bundle = None
-                self._workers.wake()
+            with self._lock:
+                if not self._queue:
+                    self._due_at = time.monotonic() + self._options.flush_secs
+                step = draw_step(arguments[0], step)
+                if room is not None:
+                    self.cancel(room)  # it is counted again in a moment
+                if self.closed:
+                    raise closed_error(self._hooks.where())
+                self.counters.pending_bytes += cost
+                self.counters.drawn += 1
+                self._queue.append((make, arguments, step, wall_time, cost))
+                attended = (room is None and self._workers.attentive) or self._workers.wake()
+        except BaseException:
+            if room is not None:
+                self.cancel(room)
+            raise
+        if not attended:
+            self._work_here()
+        return True
+
+    def is_shut_out(self) -> bool:
+        """Tell whether the process ends and the calling thread must not take the lock.
+
+        Only the thread that ends it may; nor may that, where another one was stopped holding it.
+        """
+        if self.only_thread is None:
+            return False
+        if self.only_thread != threading.get_ident() or not self._lock.acquire(timeout=1.0):
             return True
+        self._lock.release()
+        return False
+
+    def _work_here(self) -> None:
+        """Do all that there is to do: no thread can be had for it."""
+        self.hurry = True
+        while self._hooks.work_here():
+            pass
+
+    def _tell(self) -> None:
+        with self._lock:
+            self.progress.tell()
+
+    # ---- commits, with the lock ----
 
     def secs_until_ready(self, hurry: bool) -> float | None:
-        """Return how many seconds from now ``take_ready`` has something to give; with the lock.
+        """Return how many seconds from now ``take_ready`` has something to give.
 
         Args:
-            hurry: Whether a bundle is not to wait for company.
+            hurry: Whether light summaries are not to wait for company.
 
         Returns:
             None when more than time must pass.
         """
-        if not self._queue or not self._queue[0].ready:
+        if not self._queue:
             return None
-        if hurry or self._queue[0] is not self._bundle:
-            return 0
-        return max(self._bundle_since + self._options.flush_secs - time.monotonic(), 0)
+        head = self._queue[0]
+        if isinstance(head, Ticket):
+            return 0.0 if head.ready else None
+        return 0.0 if hurry or self.hurry else max(self._due_at - time.monotonic(), 0.0)
 
-    def take_ready(self) -> list[Entry]:
-        """Take from the head what can be written now; with the lock."""
+    def take_ready(self) -> tuple[list[Entry], int]:
+        """Take from the head what can be written now.
+
+        Returns:
+            The entries, and how many bytes they are counted for.
+        """
         taken: list[Entry] = []
-        count = size = 0
+        size = 0
         queue = self._queue
-        while queue and queue[0].ready and count < _COMMIT_SUMMARIES and size < _COMMIT_BYTES:
-            entry = queue.popleft()
-            count += entry.count
-            size += entry.cost
-            taken.append(entry)
+        for _ in range(min(len(queue), _COMMIT_SUMMARIES)):
+            head = queue[0]
+            if isinstance(head, tuple):
+                size += head[4]
+            elif head.ready:
+                size += head.cost
+                head.counted = False
+            else:
+                break
+            taken.append(queue.popleft())
+            if size >= _COMMIT_BYTES:
+                break
         if not queue:
-            self._bundle = None
-        return taken
+            self.hurry = False
+        return taken, size
 
     def give_up(self) -> int:
-        """Forget what waits, and return how many summaries that were; with the lock."""
-        count = sum(entry.count for entry in self._queue)
-        self.counters.pending_bytes -= sum(entry.cost for entry in self._queue)
-        self._queue.clear()
-        self._bundle = None
+        """Forget what waits, and return how many summaries that were."""
+        given_up, self._queue = self._queue, deque()
         self.jobs.clear()
-        return count
+        for entry in given_up:
+            if isinstance(entry, Ticket):
+                entry.counted = False
+                self.counters.pending_bytes -= entry.cost
+            else:
+                self.counters.pending_bytes -= entry[4]
+        return len(given_up)
+
+
+class _Place:
+    """A place in the line of those who wait for room; a handler may wait within its own thread."""
+
+    def __init__(self, thread: int) -> None:
+        self.thread = thread

@@ -33,7 +33,7 @@ class Parts(Generic[T]):
         self._parts = parts
         self._next = itertools.count()  # next() is atomic in CPython
         self._results: dict[int, T] = {}
-        self._errors: list[BaseException] = []
+        self._errors: dict[int, BaseException] = {}
         self._unfinished = len(parts)
         self._lock = threading.Lock()
         self._all_done = threading.Event()
@@ -44,7 +44,7 @@ class Parts(Generic[T]):
             try:
                 self._results[index] = self._parts[index]()
             except BaseException as error:
-                self._errors.append(error)
+                self._errors[index] = error
             with self._lock:
                 self._unfinished -= 1
                 if self._unfinished == 0:
@@ -56,9 +56,11 @@ class Parts(Generic[T]):
         Raises:
             BaseException: What the first part that failed raised.
         """
+        count = len(self._parts)
         self.help()
-        if self._parts:
+        if count:
             self._all_done.wait()
+        self._parts = ()  # who comes to help later must not find, or keep, the data of a job done
         if self._errors:
-            raise self._errors[0]
-        return [self._results[index] for index in range(len(self._parts))]
+            raise self._errors[min(self._errors)]
+        return [self._results.pop(index) for index in range(count)]

@@ -6,21 +6,26 @@ not: what a pipeline does then (``pipeline.py``).
 Rules:
 - The registry holds pipelines weakly and is only changed by operations that are atomic in CPython,
   because a fork may happen while another thread is in the middle of one.
-- Exit drains twice: when the interpreter begins to shut its threads down, which is also the only
-  notice that a child of ``multiprocessing`` gets, and at ``atexit``, after the handlers that the
-  program registered.
+- The end drains at ``atexit``, after the handlers that the program registered later. A forked child
+  of ``multiprocessing`` has no ``atexit``: it drains when the interpreter begins to shut its
+  threads down, of which there is a notice, if no documented one.
+- From then on each call writes what it logs, so that nothing is lost that handlers and threads log
+  on the way out.
+- After ``atexit`` the interpreter stops all threads but one for good, wherever they are. No other
+  may hold a lock then.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 import weakref
 from typing import Protocol
 
-__all__ = ["register"]
+__all__ = ["fork_safe_lock", "register"]
 
 
 class Drained(Protocol):
@@ -28,14 +33,22 @@ class Drained(Protocol):
 
     close_timeout: float
 
+    def shut_out_other_threads(self) -> None:
+        """From here on, let no thread but the calling one log, or take a lock."""
+
     def drain_at_exit(self, timeout: float) -> None:
         """Write what is pending, within so many seconds; raise nothing."""
+
+    def do_without_threads(self) -> None:
+        """Give up what is pending still; from here on, write within each call what it logs."""
 
     def reset_after_fork(self) -> None:
         """Forget in a new child everything that belongs to the parent."""
 
 
 _live: dict[int, weakref.ref[Drained]] = {}
+_locks: weakref.WeakSet[threading.RLock] = weakref.WeakSet()
+_is_ending = False
 
 
 def register(pipeline: Drained) -> None:
@@ -43,33 +56,77 @@ def register(pipeline: Drained) -> None:
 
     Args:
         pipeline: Held weakly.
+
+    Example:
+        >>> class Pipeline:
+        ...     close_timeout = 30.0
+        >>> pipeline = Pipeline()
+        >>> register(pipeline)
+        >>> del pipeline  # and no hook knows of it any more
     """
     key = id(pipeline)
     _live[key] = weakref.ref(pipeline, lambda _: _live.pop(key, None))
+    if _is_ending:
+        pipeline.do_without_threads()
 
 
-def _drain_all() -> None:
-    pipelines = [pipeline for reference in list(_live.values()) if (pipeline := reference())]
+def fork_safe_lock() -> threading.RLock:
+    """Make a lock that is free in a forked child, also when a thread of the parent held it.
+
+    It is reentrant: a signal handler may log while its thread holds it.
+
+    Example:
+        >>> with fork_safe_lock():
+        ...     pass
+    """
+    lock = threading.RLock()
+    _locks.add(lock)
+    return lock
+
+
+def _pipelines() -> list[Drained]:
+    return [pipeline for reference in list(_live.values()) if (pipeline := reference())]
+
+
+def _end_threads() -> None:
+    global _is_ending
+    _is_ending = True
     started = time.monotonic()
-    for (
-        pipeline
-    ) in pipelines:  # they drain side by side, each in its own threads; the deadlines run together
+    for pipeline in _pipelines():  # they drain side by side; their deadlines run together
         elapsed = time.monotonic() - started
         pipeline.drain_at_exit(max(pipeline.close_timeout - elapsed, 0.0))
+        pipeline.do_without_threads()
+
+
+def _before_threads_end() -> None:
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        _end_threads()  # a forked child ends without atexit, once its own threads have ended
+
+
+def _at_exit() -> None:
+    for pipeline in _pipelines():
+        pipeline.shut_out_other_threads()
+    _end_threads()
 
 
 def _reset_all() -> None:
-    for reference in list(_live.values()):
-        pipeline = reference()
-        if pipeline is not None:
-            pipeline.reset_after_fork()
+    for lock in list(_locks):
+        lock._at_fork_reinit()  # type: ignore[attr-defined]  # as logging does with its own
+    for pipeline in _pipelines():
+        pipeline.reset_after_fork()
+        if _is_ending:
+            pipeline.do_without_threads()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_all)
-atexit.register(_drain_all)
-# concurrent.futures ends its threads through the same hook; there is no public one that children of
-# multiprocessing run.
+atexit.register(_at_exit)
+# concurrent.futures ends its threads through the same hook; there is no public one that forked
+# children of multiprocessing run.
 _register_threading_atexit = getattr(threading, "_register_atexit", None)
 if _register_threading_atexit is not None:
-    _register_threading_atexit(_drain_all)
+    try:
+        _register_threading_atexit(_before_threads_end)
+    except RuntimeError:  # imported by an exit handler
+        _is_ending = True

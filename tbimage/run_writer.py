@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -22,11 +22,12 @@ from tbimage.events.history import newest_steps
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
 from tbimage.intake import IntakeOptions
+from tbimage.keep import Keep, Keeper
 from tbimage.kinds import names
 from tbimage.notices import Notices
 from tbimage.pieces import Piece
 from tbimage.pipeline import Pipeline, PipelineOptions
-from tbimage.settings import Settings, check_logdir
+from tbimage.settings import Settings, check_logdir, check_timeout
 from tbimage.steps import Steps, check_step
 from tbimage.tickets import Ticket
 
@@ -58,8 +59,60 @@ class RunWriter:
         keep_bytes: int | None = None,
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
+        keep: Mapping[str, Keep] | None = None,
     ) -> None:
-        given = locals()
+        """Open a run directory for writing.
+
+        Args:
+            logdir: The run directory, created if missing.
+            filename_suffix: Appended to the event files' names. Default: nothing; only who reads
+                the files by name needs one.
+            wire: "image" or "tensor"; see the class.
+            max_pending_bytes: How many bytes of snapshots, and of records not yet written, may be
+                in memory; one summary larger than that passes alone. Default 256 MiB: a few hundred
+                photographs, and less than a process that holds a model notices.
+            on_full: What happens to a summary for which there is no room: "block" waits, so that
+                nothing is lost, which training wants; "drop" refuses it, counts it and returns
+                False at once, which a service wants.
+            block_timeout: After so many seconds "block" becomes "drop". Default None: it waits as
+                long as it takes, but never for a disk that fails.
+            workers: How many threads encode. Default None: one for each processor that this process
+                may use, at most 4, since four encode more than anybody looks at.
+            flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
+                may wait for others to be written with it. A process that is killed loses as much.
+                Default 0.1: one write for a hundred scalars in a fast loop, and less than anybody
+                waits for a chart.
+            fsync: When the file is made to survive a loss of power: "never", "flush" (each
+                ``flush`` waits for it) or "close" (when a segment ends). Default "never": what the
+                system was given survives the end of the process, however it comes, and waiting for
+                the disk costs milliseconds.
+            on_error: What becomes of errors that show only after a call has returned: "raise"
+                raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
+                them. Default "raise": a program that can stop should hear of it.
+            max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
+                None: TensorBoard reads files of any size.
+            max_file_secs: A new event file is begun when the current one is so many seconds old.
+                Default None.
+            keep_files: The oldest files are deleted when there are more than so many, at least 2.
+                Only this writer's form of names, never the newest two, and none that grew within
+                the last half-hour, as a reader may be on its way to them. Default None: all stay.
+            keep_bytes: The oldest files are deleted when all have more than so many bytes, with the
+                same exceptions. Default None: all stay.
+            min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
+                it were full. Default 0: it stops when the disk is full.
+            close_timeout: For how many seconds ``close`` and the end of the process wait for what
+                is pending. Default 30: as long as an orchestrator waits between SIGTERM and
+                SIGKILL.
+            keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
+                matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+
+        Raises:
+            TypeError: An argument is of the wrong type.
+            ValueError: An argument has none of the allowed values.
+            OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
+                disk is no reason: it is logged, and tried again.
+        """
+        given = {**locals(), "keep": {} if keep is None else keep}
         settings = Settings(**{name: given[name] for name in Settings.__dataclass_fields__})
         self._start(check_logdir(logdir), settings, sub_run=False)
 
@@ -67,14 +120,18 @@ class RunWriter:
         self._logdir = logdir
         self._settings = settings
         self._notices = Notices()
-        segments = _sub_run(logdir, settings) if sub_run else _segments(logdir, settings)
-        segments.open()
-        self._steps = Steps(self._read_history)
-        self._pipeline = Pipeline(
-            segments, _pipeline_options(settings), partial(_sub_run, logdir, settings)
-        )
-        runs.claim(segments.directory, self)
-        weakref.finalize(self, self._pipeline.close_when_drained).atexit = False
+        self._keeper = Keeper(settings.keep) if settings.keep else None
+        in_sub_run = partial(runs.in_sub_run, logdir, partial(_segments, settings))
+        segments = in_sub_run() if sub_run else _segments(settings, logdir)
+        pipeline = Pipeline(segments, _pipeline_options(settings), in_sub_run)
+        pipeline.open()
+        if not sub_run:
+            runs.claim(logdir, segments)
+        self._pipeline = pipeline
+        # Neither of these holds the writer, so that it goes, and its file is closed, with the last
+        # reference to it and not only when the garbage collector comes.
+        self._steps = Steps(partial(_read_history, pipeline, settings.on_error))
+        weakref.finalize(self, pipeline.close_soon).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was logged before is in the file, where a crash cannot take it.
@@ -95,7 +152,28 @@ class RunWriter:
             >>> tbimage.SummaryWriter(tempfile.mkdtemp()).flush()
             True
         """
-        return self._pipeline.flush(timeout)
+        return self._pipeline.flush(check_timeout(timeout))
+
+    async def aflush(self, timeout: float | None = None) -> bool:
+        """Wait as ``flush`` does, without holding up the asyncio event loop.
+
+        Args:
+            timeout: As in ``flush``.
+
+        Returns:
+            As ``flush``.
+
+        Raises:
+            Exception: As ``flush``.
+
+        Example:
+            >>> import asyncio, tbimage, tempfile
+            >>> asyncio.run(tbimage.SummaryWriter(tempfile.mkdtemp()).aflush())
+            True
+        """
+        import asyncio  # which took long to import, unless it is there already
+
+        return await asyncio.to_thread(self.flush, timeout)
 
     def close(self, timeout: float | None = None) -> bool:
         """Flush and close the file; using the writer after that raises. A second call does nothing.
@@ -114,7 +192,11 @@ class RunWriter:
             >>> tbimage.SummaryWriter(tempfile.mkdtemp()).close()
             True
         """
-        return self._pipeline.close(timeout)
+        try:
+            return self._pipeline.close(check_timeout(timeout))
+        finally:
+            segments = self._pipeline.segments
+            runs.release(segments.directory, segments)
 
     def stats(self) -> Stats:
         """Return what was logged, written and lost so far, and whether writing works.
@@ -185,17 +267,22 @@ class RunWriter:
         return _reopen, (type(self), self._logdir, self._settings)
 
     def _begin(self, name: str, step: SupportsIndex | None) -> tuple[str, int | None, bool]:
-        """Check name and step, and ask ``record_if``, before anything is done with the data."""
+        """Check name and step, and ask ``record_if`` and ``keep``, before the data is looked at."""
         steps = self._steps
-        if not steps.is_known(name):
+        last = steps.last.get(name) if type(name) is str else None
+        if last is None:
             names.check_name(name)
-        if step is None:
-            number = context.get_step()
-            if number is None:
-                steps.prepare_automatic(name)
-        else:
-            number = check_step(step)
-        return name, number, context.should_record(number, name)
+        number = context.get_step() if step is None else check_step(step)
+        if not context.should_record(number, name):
+            return name, number, False
+        if self._keeper is not None and not self._keeper.wants(name):
+            self._pipeline.intake.keep_out()
+            return name, number, False
+        if number is None:
+            steps.prepare_automatic(name)
+        elif last is not None and number <= last:
+            steps.warn_of_repetition(name, number, last)
+        return name, number, True
 
     def _log(
         self,
@@ -219,16 +306,15 @@ class RunWriter:
             Whether there was room.
         """
         intake = self._pipeline.intake
-        cost += _TICKET_COST
-        if not intake.admit(cost):
-            return False
+        ticket = Ticket(name, step, wall_time, cost)
         try:
-            make = take_snapshot()
+            if not intake.admit(ticket):
+                return False
+            ticket.make_summary = take_snapshot()
+            return intake.put(ticket, self._steps.take)
         except BaseException:
-            intake.release(cost)
+            intake.cancel(ticket)
             raise
-        intake.put(Ticket(make, name, step, wall_time, cost), self._steps.take)
-        return True
 
     def _log_light(
         self,
@@ -257,25 +343,25 @@ class RunWriter:
             _LIGHT_COST,
         )
 
-    def _read_history(self) -> dict[str, int]:
-        return newest_steps(LocalStorage(), self.logdir)
 
-
-# What a pending summary is counted for besides its snapshot (ticket, closures, array objects), and
-# what a scalar is counted for altogether, in bytes; measured with tracemalloc.
-_TICKET_COST = 1024
+# What a scalar is counted for altogether, in bytes; measured with tracemalloc.
 _LIGHT_COST = 640
 
 
-def _segments(directory: str, settings: Settings) -> Segments:
+def _segments(settings: Settings, directory: str) -> Segments:
     names = SegmentOptions.__dataclass_fields__
     options = SegmentOptions(**{name: getattr(settings, name) for name in names})
     return Segments(LocalStorage(), directory, options)
 
 
-def _sub_run(logdir: str, settings: Settings) -> Segments:
-    """Return the segments of a sub-run that nobody else has."""
-    return _segments(runs.sub_run(logdir), settings)
+def _read_history(pipeline: Pipeline, on_error: str) -> dict[str, int]:
+    try:
+        return newest_steps(LocalStorage(), pipeline.segments.directory)
+    except OSError as error:
+        if on_error == "raise":
+            raise
+        pipeline.note_error(error, "automatic steps begin with 0")
+        return {}
 
 
 def _pipeline_options(settings: Settings) -> PipelineOptions:

@@ -10,56 +10,49 @@ points of tags that both write.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
-from typing import Protocol
+from collections.abc import Callable
+from typing import TypeVar
 
 from tbimage.events.names import host_name
 from tbimage.misuse import warn_caller
+from tbimage.processes import fork_safe_lock
 
-__all__ = ["TwoWritersWarning", "claim", "sub_run"]
+__all__ = ["TwoWritersWarning", "claim", "in_sub_run", "release"]
+
+T = TypeVar("T")
 
 
 class TwoWritersWarning(UserWarning):
     """Two live writers of one process write to one run directory."""
 
 
-class Writer(Protocol):
-    """What the registry needs of a writer."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
+# By the real path of a directory, whatever writes to it for as long as it lives.
+_tenants: weakref.WeakValueDictionary[str, object] = weakref.WeakValueDictionary()
+_lock = fork_safe_lock()
 
 
-_writers: dict[str, weakref.ref[Writer]] = {}
-_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
-def claim(directory: str, writer: Writer) -> None:
-    """Note that a writer writes to a directory.
+def claim(directory: str, tenant: object) -> None:
+    """Note that something writes to a directory.
 
     Args:
         directory: Absolute.
-        writer: Held weakly.
+        tenant: Held weakly; until it is released or collected it has the directory.
 
     Warns:
-        TwoWritersWarning: Another one that is not closed does, too.
+        TwoWritersWarning: Another one has it.
+
+    Example:
+        >>> class Tenant: ...
+        >>> tenant = Tenant()
+        >>> claim("run", tenant)
+        >>> release("run", tenant)
     """
     key = os.path.realpath(directory)
     with _lock:
-        taken = _is_taken(key)
-        _writers[key] = weakref.ref(writer)
-    if taken:
+        other = _tenants.get(key)
+        _tenants[key] = tenant
+    if other is not None:
         warn_caller(
             f"another SummaryWriter of this process is writing to {directory!r}: TensorBoard "
             "follows one event file of a directory and may never show what the others get. Share "
@@ -68,30 +61,47 @@ def claim(directory: str, writer: Writer) -> None:
         )
 
 
-def sub_run(logdir: str) -> str:
-    """Return the directory in which a forked or unpickled writer of a run continues.
+def release(directory: str, tenant: object) -> None:
+    """Note that something has ended writing to a directory.
+
+    Args:
+        directory: As it was claimed.
+        tenant: See there.
+
+    Example:
+        >>> release("run", object())  # another one may have it by now
+    """
+    key = os.path.realpath(directory)
+    with _lock:
+        if _tenants.get(key) is tenant:
+            del _tenants[key]
+
+
+def in_sub_run(logdir: str, make_tenant: Callable[[str], T]) -> T:
+    """Choose the directory in which a forked or unpickled writer of a run continues, and claim it.
 
     Args:
         logdir: The run's directory.
+        make_tenant: Given ``logdir/worker-{host}-{process}``, with a number behind it where this
+            process writes to that already, makes what writes there.
 
     Returns:
-        ``logdir/worker-{host}-{process}``, with a number behind it where a live writer of this
-        process has that already.
+        What it made.
 
     Example:
-        >>> os.path.basename(sub_run("run")).startswith("worker-")
+        >>> class Tenant:
+        ...     def __init__(self, directory):
+        ...         self.directory = directory
+        >>> one, two = in_sub_run("run", Tenant), in_sub_run("run", Tenant)
+        >>> two.directory == one.directory + "-2"
         True
     """
     base = os.path.join(logdir, f"worker-{host_name()}-{os.getpid()}")
     directory, number = base, 1
     with _lock:
-        while _is_taken(os.path.realpath(directory)):
+        while os.path.realpath(directory) in _tenants:
             number += 1
             directory = f"{base}-{number}"
-    return directory
-
-
-def _is_taken(key: str) -> bool:
-    reference = _writers.get(key)
-    writer = reference() if reference is not None else None
-    return writer is not None and not writer.closed
+        tenant = make_tenant(directory)
+        _tenants[os.path.realpath(directory)] = tenant
+    return tenant

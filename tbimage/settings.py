@@ -6,22 +6,21 @@ not: what the settings do (``pipeline.py``, ``events/segments.py``).
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Collection
-from dataclasses import dataclass
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Settings", "check_logdir"]
+from tbimage.keep import Keep
 
-_WIRES = ("image", "tensor")
-_ON_FULL = ("block", "drop")
-_ON_ERROR = ("raise", "log")
-_FSYNC = ("never", "flush", "close")
+__all__ = ["Settings", "check_logdir", "check_timeout"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a writer; ``SummaryWriter`` documents each.
+    """The settings of a writer; ``RunWriter`` documents each.
 
     Raises:
         TypeError: A value is of the wrong type.
@@ -47,18 +46,17 @@ class Settings:
     keep_bytes: int | None = None
     min_free_bytes: int = 0
     close_timeout: float = 30.0
+    keep: Mapping[str, Keep] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_suffix(self.filename_suffix)
-        for name, choices in (
-            ("wire", _WIRES),
-            ("on_full", _ON_FULL),
-            ("on_error", _ON_ERROR),
-            ("fsync", _FSYNC),
-        ):
+        for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
-        for name, least, optional in _NUMBERS:
-            _check_number(name, getattr(self, name), least, optional)
+        for name, (least, optional) in _COUNTS.items():
+            _check_count(name, getattr(self, name), least, optional)
+        for name, optional in _SECONDS.items():
+            _check_seconds(name, getattr(self, name), optional)
+        object.__setattr__(self, "keep", _check_keep(self.keep))
 
     @property
     def worker_count(self) -> int:
@@ -72,19 +70,28 @@ class Settings:
 # looks at.
 _MOST_WORKERS = 4
 
-# Name, least value, whether None is allowed.
-_NUMBERS = (
-    ("max_pending_bytes", 1, False),
-    ("block_timeout", 0, True),
-    ("workers", 1, True),
-    ("flush_secs", 0, False),
-    ("max_file_bytes", 1, True),
-    ("max_file_secs", 0, True),
-    ("keep_files", 2, True),
-    ("keep_bytes", 0, True),
-    ("min_free_bytes", 0, False),
-    ("close_timeout", 0, False),
-)
+_CHOICES = {
+    "wire": ("image", "tensor"),
+    "on_full": ("block", "drop"),
+    "on_error": ("raise", "log"),
+    "fsync": ("never", "flush", "close"),
+}
+# The least value, and whether None is allowed.
+_COUNTS = {
+    "max_pending_bytes": (1, False),
+    "workers": (1, True),
+    "max_file_bytes": (1, True),
+    "keep_files": (2, True),
+    "keep_bytes": (0, True),
+    "min_free_bytes": (0, False),
+}
+# Whether None is allowed.
+_SECONDS = {
+    "block_timeout": True,
+    "flush_secs": False,
+    "max_file_secs": True,
+    "close_timeout": False,
+}
 
 
 def check_logdir(logdir: object) -> str:
@@ -120,6 +127,24 @@ def check_logdir(logdir: object) -> str:
     return os.path.abspath(path)
 
 
+def check_timeout(timeout: object) -> float | None:
+    """Check how long somebody is willing to wait.
+
+    Args:
+        timeout: Seconds, 0 or more; None: as long as it takes.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative, NaN, or more than the system can wait (292 years on Linux).
+
+    Example:
+        >>> check_timeout(5)
+        5
+    """
+    _check_seconds("timeout", timeout, optional=True)
+    return timeout  # type: ignore[return-value]
+
+
 def _usable_processors() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
@@ -131,14 +156,44 @@ def _check_choice(name: str, value: object, choices: Collection[str]) -> None:
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
 
 
-def _check_number(name: str, value: Any, least: float, optional: bool) -> None:
+def _check_count(name: str, value: Any, least: int, optional: bool) -> None:
     if value is None and optional:
         return
-    expected = f"a number of at least {least}" + (", or None" if optional else "")
+    expected = f"an integer of at least {least}" + (", or None" if optional else "")
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
+        raise TypeError(f"{name} must be {expected}, got {value!r} of type {type(value).__name__}")
+    if count < least:
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+
+
+def _check_seconds(name: str, value: Any, optional: bool) -> None:
+    if value is None and optional:
+        return
+    expected = "seconds, 0 or more" + (", or None" if optional else "")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be {expected}, got {value!r} of type {type(value).__name__}")
-    if not value >= least:
-        raise ValueError(f"{name} must be {expected}, got {value!r}")
+    if not 0 <= value <= threading.TIMEOUT_MAX:
+        hint = "; pass None to wait as long as it takes" if optional and value > 0 else ""
+        raise ValueError(f"{name} must be {expected}, got {value!r}{hint}")
+
+
+def _check_keep(policies: Any) -> dict[str, Keep]:
+    if not isinstance(policies, Mapping):
+        raise TypeError(
+            f"keep must be a mapping from patterns to tbimage.Keep, got {policies!r} of type "
+            f'{type(policies).__name__}; for all names pass {{"*": tbimage.Keep(...)}}'
+        )
+    for pattern, policy in policies.items():
+        if not isinstance(pattern, str) or not isinstance(policy, Keep):
+            raise TypeError(
+                f"keep must map patterns, which are strings, to tbimage.Keep, got {pattern!r}: "
+                f"{policy!r}"
+            )
+    return dict(policies)
 
 
 def _check_suffix(suffix: object) -> None:

@@ -19,6 +19,8 @@ from tbimage.misuse import warn_caller
 __all__ = ["StepWarning", "Steps", "check_step"]
 
 _INT64 = range(-(1 << 63), 1 << 63)
+# A service that makes a name of each request must not fill memory through this (10 MB).
+_MOST_NAMES = 100_000
 
 
 class StepWarning(UserWarning):
@@ -73,35 +75,28 @@ def _as_integer(step: object) -> int:
 class Steps:
     """The greatest step of each name of one writer.
 
-    Not thread-safe: the writer asks under the lock under which tickets are drawn.
+    ``take`` is called under the lock under which summaries get their places; the rest needs none.
 
     Args:
         read_history: Returns the greatest step by tag of what the run directory held before; called
-            at most once, with the first automatic step.
+            with the first automatic step.
+
+    Attributes:
+        last: The greatest step of each name; of the latest hundred thousand names at most.
 
     Example:
         >>> steps = Steps(lambda: {"loss": 41})
+        >>> steps.prepare_automatic("loss")
         >>> steps.take("loss", None), steps.take("loss", None), steps.take("accuracy", None)
         (42, 43, 0)
     """
 
     def __init__(self, read_history: Callable[[], Mapping[str, int]]) -> None:
+        self.last: dict[str, int] = {}
         self._read_history = read_history
         self._history: Mapping[str, int] | None = None
-        self._last: dict[str, int] = {}
+        self._floor = -1  # at least the last step of every name that was forgotten
         self._warned: set[str] = set()
-
-    def is_known(self, name: object) -> bool:
-        """Tell whether a name had a step before, so that it needs no check.
-
-        Args:
-            name: Anything.
-
-        Example:
-            >>> Steps(dict).is_known("loss")
-            False
-        """
-        return type(name) is str and name in self._last
 
     def prepare_automatic(self, name: str) -> None:
         """Read what an automatic step of this name needs to know, which may take a while.
@@ -115,7 +110,7 @@ class Steps:
         Example:
             >>> Steps(dict).prepare_automatic("loss")
         """
-        if self._history is None and name not in self._last:
+        if self._history is None and name not in self.last:
             self._history = self._read_history()
 
     def take(self, name: str, step: int | None) -> int:
@@ -126,32 +121,60 @@ class Steps:
             step: The step asked for, or None for the smallest one above all that this name had,
                 here and in the run directory before, starting with 0.
 
-        Warns:
-            StepWarning: Once for each name, when the step asked for is not above the last one.
+        Raises:
+            ValueError: There is none above it.
 
         Example:
             >>> steps = Steps(dict)
             >>> steps.take("loss", 7), steps.take("loss", None)
             (7, 8)
         """
-        last = self._last.get(name)
+        # No call between reading and writing, so that a signal handler that logs gets another step.
+        if name in self.last:
+            last = self.last[name]
+            if step is None:
+                if last == _INT64[-1]:
+                    raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
+                step = last + 1
+            self.last[name] = step if step > last else last
+            return step
         if step is None:
-            step = self._next_after(name, last)
-        elif last is not None and step <= last:
-            self._warn(name, step, last)
-        self._last[name] = step if last is None else max(step, last)
+            step = self._first_step(name)
+        if len(self.last) >= _MOST_NAMES:
+            self._forget_half()
+        self.last[name] = step
         return step
 
-    def _next_after(self, name: str, last: int | None) -> int:
-        if last is None:
-            self.prepare_automatic(name)
-            history = self._history or {}
-            found = [history.get(tag) for tag in (name, f"{name}/image/0")]
-            last = max((step for step in found if step is not None), default=-1)
-        return last + 1
+    def _first_step(self, name: str) -> int:
+        history = self._history or {}
+        return 1 + max(self._floor, history.get(name, -1), history.get(f"{name}/image/0", -1))
 
-    def _warn(self, name: str, step: int, last: int) -> None:
-        if name in self._warned:
+    def _forget_half(self) -> None:
+        names = list(self.last)
+        older, newer = names[: len(names) // 2], names[len(names) // 2 :]
+        self._floor = max(self._floor, max(self.last[name] for name in older))
+        self.last = {name: self.last[name] for name in newer}
+
+    def warn_of_repetition(self, name: str, step: int, last: int) -> None:
+        """Warn that a step does not increase, once for each name.
+
+        Args:
+            name: The summary's name.
+            step: The step asked for.
+            last: The greatest one of this name so far.
+
+        Warns:
+            StepWarning: The first time.
+
+        Example:
+            >>> import warnings
+            >>> with warnings.catch_warnings(record=True) as caught:
+            ...     warnings.simplefilter("always")
+            ...     Steps(dict).warn_of_repetition("loss", 3, 5)
+            >>> caught[0].category.__name__
+            'StepWarning'
+        """
+        if name in self._warned or len(self._warned) >= _MOST_NAMES:
             return
         self._warned.add(name)
         what = "was logged before" if step == last else f"is below {last}, which was logged before"

@@ -1,136 +1,133 @@
-"""A summary's place in the file, from the call that drew it to the records that are written.
+"""What waits in the queue: a summary's place in the file, and how its record is made.
 
-What lives here: the two things that wait in the queue, and how their records are made. What does
-not: who makes them, when, and what follows an error (``pipeline.py``).
+What lives here: the two kinds of entries, and the records of a run of them. What does not: who
+makes them, when, and what follows an error (``pipeline.py``, ``committer.py``).
 
-A *ticket* is one summary that a worker makes while others go on: an image. A *bundle* is a run of
-summaries that cost less to make than to hand to another thread: scalars. Those that follow each
-other share one, so that a scalar's place in the queue is one ``list.append``.
+A *ticket* is a summary that a worker makes while others go on: an image. A *light* summary costs
+less to make than to hand to another thread: a scalar. It waits as the arguments of the function
+that makes it, and the committer calls that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from tbimage.events.batches import Batch
 from tbimage.events.records import frame, small_record
 from tbimage.events.wire import event, small_event
 from tbimage.pieces import Piece
 
-__all__ = ["Bundle", "Entry", "Light", "Ticket"]
+__all__ = ["OVERHEAD_BYTES", "Entry", "Light", "Ticket", "make_records"]
 
-#: A summary of a bundle: the function that makes it, the arguments that it takes, the first of them
-#: the name, its step and its wall time.
-Light = tuple[Callable[..., bytes], tuple[Any, ...], int, float]
+#: What a ticket is counted for besides its snapshot or its record (closures, array objects, lists
+#: of pieces), in bytes; measured with tracemalloc.
+OVERHEAD_BYTES = 1024
+
+#: Makes a serialized Summary as pieces.
+MakeSummary = Callable[[], "list[Piece]"]
+#: The function that makes a light summary, the arguments that it takes, the first of them the name,
+#: step, wall time, and how many bytes it is counted for.
+Light = tuple[Callable[..., bytes], tuple[Any, ...], int, float, int]
 #: Is told of an error, and which summary it cost.
 OnError = Callable[[BaseException, str], None]
-
-
-class Entry(Protocol):
-    """What waits in the queue.
-
-    Attributes:
-        ready: Whether the committer may take it.
-        cost: How many bytes it is counted for.
-        count: How many summaries it is.
-    """
-
-    ready: bool
-    cost: int
-
-    @property
-    def count(self) -> int:
-        """How many summaries it is."""
-
-    def records(self, on_error: OnError) -> Batch:
-        """Return a record for each summary, empty for one that could not be made."""
 
 
 class Ticket:
     """One summary that a worker makes.
 
     Args:
-        make_summary: Makes the serialized Summary; called once.
-        name: The summary's name, for messages about it.
-        step: Its step; None until it is decided.
+        name: The summary's name.
+        step: The step asked for; None for an automatic one, until it is decided.
         wall_time: Its time, in seconds since the epoch.
-        cost: How many bytes its snapshot is counted for, and later its record.
+        snapshot_bytes: How many bytes of memory its snapshot has.
+
+    Attributes:
+        name: As given.
+        step: As given, then as decided.
+        wall_time: As given.
+        cost: How many bytes it is counted for.
+        make_summary: Makes the serialized Summary; called once, and None after that.
+        counted: Whether its cost is counted as pending.
+        queued: Whether it got its place in the queue.
+        ready: Whether its record was made, or could not be.
+        record: The record, as pieces: empty until it is ready, and where it could not be made.
     """
 
-    __slots__ = ("_make_summary", "_record", "cost", "name", "ready", "step", "wall_time")
+    __slots__ = (
+        "cost",
+        "counted",
+        "make_summary",
+        "name",
+        "queued",
+        "ready",
+        "record",
+        "step",
+        "wall_time",
+    )
 
-    def __init__(
-        self,
-        make_summary: Callable[[], list[Piece]],
-        name: str,
-        step: int | None,
-        wall_time: float,
-        cost: int,
-    ) -> None:
-        self._make_summary: Callable[[], list[Piece]] | None = make_summary
-        self._record: Sequence[Piece] = ()
+    def __init__(self, name: str, step: int | None, wall_time: float, snapshot_bytes: int) -> None:
         self.name = name
         self.step = step
         self.wall_time = wall_time
-        self.cost = cost
+        self.cost = OVERHEAD_BYTES + snapshot_bytes
+        self.make_summary: MakeSummary | None = None
+        self.counted = False
+        self.queued = False
         self.ready = False
+        self.record: Sequence[Piece] = ()
 
-    @property
-    def count(self) -> int:
-        """One."""
-        return 1
+    def make_record(self) -> None:
+        """Make the record, and let go of what it is made from.
 
-    def make_record(self, on_error: OnError) -> int:
-        """Make the record, and let go of what it was made from.
+        Raises:
+            BaseException: What ``make_summary`` raised.
 
-        Args:
-            on_error: Is told of any error, whatever it is: the tickets behind this one must not
-                wait for it.
-
-        Returns:
-            The record's size in bytes, 0 after an error.
+        Example:
+            >>> ticket = Ticket("a", 7, 0.0, 0)
+            >>> ticket.make_summary = lambda: [b"..."]
+            >>> ticket.make_record()
+            >>> len(b"".join(ticket.record))
+            23
         """
-        make_summary, self._make_summary = self._make_summary, None
-        try:
-            if make_summary is not None and self.step is not None:
-                self._record = frame(event(self.wall_time, self.step, make_summary()))
-        except BaseException as error:
-            on_error(error, f"{self.name!r} at step {self.step}")
-        return sum(map(len, self._record))
-
-    def records(self, on_error: OnError) -> Batch:
-        """Return the record that was made."""
-        return Batch(self._record, [sum(map(len, self._record))])
+        make_summary, self.make_summary = self.make_summary, None
+        if make_summary is not None and self.step is not None:
+            self.record = frame(event(self.wall_time, self.step, make_summary()))
 
 
-class Bundle:
-    """Summaries that follow each other and that the committer makes itself."""
+Entry = Ticket | Light
 
-    __slots__ = ("cost", "items", "ready")
 
-    def __init__(self) -> None:
-        self.items: list[Light] = []
-        self.cost = 0
-        self.ready = True
+def make_records(entries: Iterable[Entry], on_error: OnError) -> Batch:
+    """Give the records of some entries, making those of light summaries.
 
-    @property
-    def count(self) -> int:
-        """How many summaries it is."""
-        return len(self.items)
+    Args:
+        entries: Tickets that are ready, and light summaries.
+        on_error: Is told of any error with a light summary, whatever it is: those behind it go on.
 
-    def records(self, on_error: OnError) -> Batch:
-        """Make the records.
+    Returns:
+        A record for each entry, in order; an empty one for what could not be made.
 
-        Args:
-            on_error: Is told of any error.
-        """
-        records: list[bytes] = []
-        for make, arguments, step, wall_time in self.items:
+    Example:
+        >>> light = (lambda name: b"...", ("a",), 7, 0.0, 0)
+        >>> make_records([light, light], print).sizes
+        [23, 23]
+    """
+    pieces: list[Piece] = []
+    sizes: list[int] = []
+    small: list[bytes] = []  # records that follow each other and become one piece
+    for entry in entries:
+        if isinstance(entry, tuple):
+            make, arguments, step, wall_time, _ = entry
             try:
                 record = small_record(small_event(wall_time, step, make(*arguments)))
             except BaseException as error:
-                on_error(error, f"{arguments[0]!r} at step {step}")
+                on_error(error, f"{arguments[0]!r} at step {step} was not written")
                 record = b""
-            records.append(record)
-        return Batch([b"".join(records)], list(map(len, records)))
+            small.append(record)
+            sizes.append(len(record))
+        else:
+            pieces += (b"".join(small), *entry.record)
+            small = []
+            sizes.append(sum(map(len, entry.record)))
+    return Batch([*pieces, b"".join(small)], sizes)

@@ -4,10 +4,11 @@ What lives here: starting, waking and ending threads. What does not: what the wo
 is asked for it.
 
 Rules:
-- A thread is started only when work comes and no thread is free. Where none can be started (the
+- A thread is started only when work comes and no thread is free. Where none can be had (the
   interpreter is ending, the system is out of threads), ``wake`` says so and the caller does the
   work itself.
-- At most one sleeping thread has a timeout; all others sleep until they are woken.
+- At most one sleeping thread has a timeout: it is *on the clock*. All others sleep until they are
+  woken.
 - A thread never dies of a job.
 """
 
@@ -23,7 +24,7 @@ Job = Callable[[], None]
 
 
 class WorkSource(Protocol):
-    """What threads ask for work, always with the lock held."""
+    """What threads ask for work, with the lock held but for ``note_defect``."""
 
     def find_job(self) -> Job | None:
         """Take a job that can be done now, or return None."""
@@ -35,11 +36,13 @@ class WorkSource(Protocol):
         """Tell whether there will never be a job again."""
 
     def note_defect(self, error: BaseException) -> None:
-        """Take note of what a job raised; called without the lock."""
+        """Take note of what a job raised."""
 
 
 class Workers:
     """Up to ``limit`` daemon threads that share one lock with their source of work.
+
+    All methods are called with the lock held.
 
     Args:
         lock: Guards the source; reentrant.
@@ -47,55 +50,69 @@ class Workers:
         source: Where jobs come from.
 
     Attributes:
-        lock: As given.
-        limit: As given.
+        attentive: Whether somebody looks for work soon enough without being woken: a thread is on
+            the clock, or was woken and has not looked yet.
     """
 
     def __init__(self, lock: threading.RLock, limit: int, source: WorkSource) -> None:
-        self._wanted = threading.Condition(lock)
-        self.lock = lock
+        self._lock = lock
+        self._limit = limit
         self._source = source
-        self.limit = limit
-        self._threads = 0
-        self._waiting = 0
-        self._on_the_clock = 0  # of those waiting, how many a timeout will wake: 0 or 1
-        self._called = False  # a thread was woken and has not yet looked for work
+        self._wanted = threading.Condition(lock)
+        self._threads: set[threading.Thread] = set()
+        self._asleep = 0
+        self._on_the_clock = False
+        self.attentive = False
 
     def wake(self) -> bool:
-        """See to it that a thread looks for work. Call it with the lock held.
+        """See to it that a thread looks for work.
 
         Returns:
             False when there is no thread and none can be started.
         """
-        self._called = True
-        if self._waiting:
+        if self._asleep:
             self._wanted.notify()
-            return True
-        if self._threads < self.limit:
-            thread = threading.Thread(target=self._run, name="tbimage", daemon=True)
-            self._threads += 1
-            try:
-                thread.start()
-            except RuntimeError:
-                self._threads -= 1
-        self._called = self._threads > 0
-        return self._called
-
-    def wake_for_the_clock(self) -> None:
-        """See to it that a thread waits for the next job's time. Call it with the lock held."""
-        if not self._on_the_clock and not self._called:
-            self.wake()
+        elif len(self._threads) < self._limit:
+            self._start_thread()
+        # Else all are at work, and look when they are done.
+        self.attentive = bool(self._threads)
+        return self.attentive
 
     def wake_all(self) -> None:
-        """Let all threads look for work, or end. Call it with the lock held."""
+        """Let all threads look for work, or end."""
         self._wanted.notify_all()
 
+    def dismiss(self) -> None:
+        """Let all threads end, and start none any more."""
+        self._limit = 0
+        self._threads.clear()  # what one still works at, it finishes
+        self.wake_all()
+
+    def include_this_thread(self) -> bool:
+        """Tell whether the calling thread is one of these, so that it must not wait for them."""
+        return threading.current_thread() in self._threads
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._run, name="tbimage", daemon=True)
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            pass  # none can be had
+        finally:
+            if thread.ident is None:
+                self._threads.discard(thread)
+
     def _run(self) -> None:
+        thread = threading.current_thread()
+        with self._lock:
+            if self._limit:
+                self._threads.add(thread)  # again, where its start was interrupted
         while True:
-            with self.lock:
+            with self._lock:
                 job = self._wait_for_job()
                 if job is None:
-                    self._threads -= 1
+                    self._threads.discard(thread)
                     return
             try:
                 job()
@@ -105,19 +122,26 @@ class Workers:
 
     def _wait_for_job(self) -> Job | None:
         source = self._source
-        while True:
-            self._called = False
+        while self._limit:
+            self.attentive = self._on_the_clock
             job = source.find_job()
             if job is not None:
                 return job
             if source.is_finished():
-                return None
+                self.wake_all()  # the others end, too
+                break
             timeout = None if self._on_the_clock else source.secs_until_job()
-            on_the_clock = timeout is not None
-            self._waiting += 1
-            self._on_the_clock += on_the_clock
-            try:
-                self._wanted.wait(timeout)
-            finally:
-                self._waiting -= 1
-                self._on_the_clock -= on_the_clock
+            self._sleep(timeout)
+        return None
+
+    def _sleep(self, timeout: float | None) -> None:
+        on_the_clock = timeout is not None
+        if on_the_clock:
+            self._on_the_clock = self.attentive = True
+        self._asleep += 1
+        try:
+            self._wanted.wait(timeout)
+        finally:
+            self._asleep -= 1
+            if on_the_clock:
+                self._on_the_clock = False

@@ -53,9 +53,11 @@ def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
         {}
     """
     newest: dict[str, int] = {}
-    for name in sorted(filter(is_event_file, storage.names(directory))):
-        with storage.open_to_read(storage.join(directory, name)) as file:
-            _scan(file, newest)
+    for name in filter(is_event_file, storage.names(directory)):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # retired meanwhile
+            file = storage.open_to_read(storage.join(directory, name))
+            with file:
+                _scan(file, newest)
     return newest
 
 

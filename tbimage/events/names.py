@@ -95,16 +95,16 @@ def next_name(existing: Iterable[str], now: float, host: str, process: int, suff
     """
     last = max((name for name in existing if _NAME.fullmatch(name)), default="")
     seconds = max(int(now), 0)
-    number = 0
     match = _NAME.fullmatch(last)
-    if match and int(match["seconds"]) >= seconds:
-        seconds = int(match["seconds"])
-        own = re.fullmatch(rf"{re.escape(host)}\.{process}\.(\d{{6}})(?:\D.*)?", match["rest"])
-        number = int(own[1]) + 1 if own else 0
-        candidate = _name(seconds, host, process, number, suffix)
-        if number > _LAST_NUMBER or candidate <= last:
-            seconds, number = seconds + 1, 0
-    return _name(seconds, host, process, number, suffix)
+    if match is None or int(match["seconds"]) < seconds:
+        return _name(seconds, host, process, 0, suffix)
+    seconds = int(match["seconds"])
+    own = re.fullmatch(rf"{re.escape(host)}\.{process}\.(\d{{6}})(?:\D.*)?", match["rest"])
+    number = int(own[1]) + 1 if own is not None else 0
+    candidate = _name(seconds, host, process, number, suffix)
+    if number > _LAST_NUMBER or candidate <= last:
+        return _name(seconds + 1, host, process, 0, suffix)
+    return candidate
 
 
 def _name(seconds: int, host: str, process: int, number: int, suffix: str) -> str:

@@ -10,6 +10,8 @@ Rules, each forced by how TensorBoard's loaders read (docs/design.md has the mea
   sealed and the whole record opens the next one.
 - Segment N is closed before N + 1 exists, and is never touched again: the Python loader leaves N
   for good once N + 1 is there.
+- A segment that has yet to complete its first record is not sealed for an error that a new one
+  would meet, too: each attempt would leave one more file.
 - Each segment starts with ``file_version`` and stands alone. SessionLog.START is never written:
   with one in each segment the Python loader keeps the last segment only.
 - Only sealed segments are deleted, never the newest two, never young ones: a reader may still be on
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -31,7 +34,9 @@ from tbimage.events.records import small_record
 from tbimage.events.storage import AppendFile, Storage
 from tbimage.pieces import Piece
 
-__all__ = ["SegmentOptions", "Segments"]
+__all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments"]
+
+logger = logging.getLogger("tbimage")
 
 #: Retention keeps at least this many of the newest segments…
 NEWEST_KEPT = 2
@@ -39,10 +44,12 @@ NEWEST_KEPT = 2
 #: them by then.
 YOUNG_SECS = 1800.0
 
-# After these a segment can go on as soon as there is room: its missing bytes are still missing.
-# After any other error the descriptor may be broken for good (EIO, ESTALE, EBADF, EFBIG), so the
-# segment is sealed.
-_PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
+#: After these a segment can go on as soon as there is room: its missing bytes are still missing.
+#: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
+PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
+
+# So many names may turn out to be taken before something must be wrong with the directory.
+_MOST_NAMES_TRIED = 1000
 
 # A system call per piece is dear for small pieces and a copy is dear for large ones; this is where
 # the two meet (measured: a copy of 16 KiB costs as much as one more entry in writev does).
@@ -85,7 +92,7 @@ class Segments:
         >>> segments = Segments(storage, "run", SegmentOptions())
         >>> segments.append(Batch([small_record(b"payload")], [23]))
         1
-        >>> segments.close()
+        >>> segments.seal()
     """
 
     def __init__(self, storage: Storage, directory: str, options: SegmentOptions) -> None:
@@ -94,7 +101,9 @@ class Segments:
         self._host = names.host_name()
         self._file: AppendFile | None = None
         self._size = 0  # of the current segment
+        self._records = 0  # completed in the current segment
         self._opened = 0.0  # on the monotonic clock
+        self._directory_synced = False  # since the current segment is there
         self._missing: bytes | memoryview = b""  # of the current segment's first record
         self._begun = 0  # how many bytes of the next record are in the current segment already
         #: Where the segments are.
@@ -103,6 +112,8 @@ class Segments:
         self.path: str | None = None
         #: How many segments were begun.
         self.count = 0
+        #: How many segments were deleted, moved or replaced while they were written.
+        self.displaced = 0
         #: How many bytes were written, of all segments.
         self.bytes_written = 0
 
@@ -120,8 +131,7 @@ class Segments:
 
         Args:
             batch: At least one record. After a call that did not complete all of them or raised,
-                the next call must start with the first record that was not completed, or follow
-                ``abandon``.
+                the next call must start with the first record that was not completed.
 
         Returns:
             How many of the records are now completely in the file, at least one. Less than all when
@@ -131,103 +141,109 @@ class Segments:
             OSError: None of these records was completed. Call again later with the same records.
         """
         if self._file is not None and not self._file.in_place():
-            self.seal()  # deleted or moved away: what is appended to it nobody would see
+            self.displaced += 1
+            logger.warning(
+                "%s was deleted, moved or replaced while it was written: a new event file follows",
+                self.path,
+            )
+            self.seal()
         self._rotate_before(batch.sizes[0])
         if self._file is None:
             self._begin_segment()
         self._check_free_bytes()
         return self._write(batch.first(self._fitting(batch)))
 
-    def abandon(self) -> None:
-        """Give up the record that ``append`` began, if it did: nothing may follow it here."""
-        if self._begun:
-            self.seal()
-
     def sync(self) -> None:
-        """Make what was written durable, where the options ask for it.
+        """Make what was written durable, where the options ask for it with each flush.
 
         Raises:
-            OSError: It could not be made durable.
+            OSError: It could not be made durable, and no later attempt would: the system forgets
+                what it could not write. The segment is sealed.
         """
         if self._file is not None and self.syncs_on_flush:
-            self._file.sync()
-
-    def seal(self) -> None:
-        """End the current segment: the next record begins another.
-
-        Raises:
-            OSError: The system reported late that writing had failed. The segment is closed all the
-                same.
-        """
-        file, self._file = self._file, None
-        self._begun = 0
-        self._missing = b""
-        if file is None:
-            return
-        try:
-            if self._options.fsync != "never":
-                file.sync()
-        finally:
-            file.close()
+            try:
+                self._make_durable(self._file)
+            except OSError:
+                self.forget()
+                raise
 
     @property
     def syncs_on_flush(self) -> bool:
         """Whether a flush is to wait for ``sync``."""
         return self._options.fsync == "flush"
 
-    def sync_before_exit(self) -> None:
-        """Make what was written durable, unless ``fsync`` is "never": nobody will seal it.
+    def seal(self) -> None:
+        """End the current segment, if there is one: the next record begins another.
+
+        Raises:
+            OSError: The system reported late that writing had failed. The segment is closed all the
+                same.
+        """
+        try:
+            self.sync_at_end()
+        finally:
+            self.forget()
+
+    def sync_at_end(self) -> None:
+        """Make what was written durable, unless ``fsync`` is "never": nothing more will follow.
 
         Raises:
             OSError: It could not be made durable.
         """
         if self._file is not None and self._options.fsync != "never":
-            self._file.sync()
+            self._make_durable(self._file)
 
     def forget(self) -> None:
-        """Let go of the current segment untouched: in a forked child it is the parent's."""
+        """Let go of the current segment as it is; in a forked child it is the parent's."""
         file, self._file = self._file, None
+        self._begun = 0
         if file is not None:
             file.close()
 
-    def close(self) -> None:
-        """End the last segment; a later ``append`` would begin another."""
-        self.seal()
+    def _make_durable(self, file: AppendFile) -> None:
+        file.sync()
+        if not self._directory_synced:  # a file is lost with its name
+            self._storage.sync_directory(self.directory)
+            self._directory_synced = True
 
     def _begin_segment(self) -> None:
-        storage = self._storage
-        storage.make_directory(self.directory)
+        self._storage.make_directory(self.directory)
+        existing = self._storage.names(self.directory)
         now = time.time()
-        while True:
-            existing = storage.names(self.directory)
-            name = names.next_name(
-                existing, now, self._host, os.getpid(), self._options.filename_suffix
-            )
-            path = storage.join(self.directory, name)
-            try:
-                self._file = storage.create(path)
-            except FileExistsError:
-                continue  # somebody else was faster; now it is among the existing
-            break
-        self.path = path
+        self._file = self._create_file(existing, now)
         self.count += 1
-        self._size = 0
+        self._size = self._records = 0
         self._opened = time.monotonic()
+        self._directory_synced = False
         self._missing = small_record(wire.file_version_event(now, "tbimage"))
         self._begun = 0
-        if self.count > 1:
-            self._retire(existing)
+        self._retire(existing)
+
+    def _create_file(self, existing: list[str], now: float) -> AppendFile:
+        suffix = self._options.filename_suffix
+        for _ in range(_MOST_NAMES_TRIED):
+            name = names.next_name(existing, now, self._host, os.getpid(), suffix)
+            path = self._storage.join(self.directory, name)
+            try:
+                file = self._storage.create(path)
+            except FileExistsError:
+                existing.append(name)  # by somebody who was faster, or not listed: so on NFS
+                continue
+            self.path = path
+            return file
+        raise FileExistsError(errno.EEXIST, "all names for an event file are taken", path)
 
     def _fitting(self, batch: Batch) -> int:
         """Count the records that belong in the current segment: the first always does."""
         limit = self._options.max_file_bytes
         if limit is None:
             return len(batch.sizes)
-        return max(batch.whole_records(limit - self._size + self._begun), 1)
+        room = limit - self._size - len(self._missing) + self._begun
+        return max(batch.whole_records(room), 1)
 
     def _rotate_before(self, length: int) -> None:
         """Seal the current segment if the next record, of this length, is for another one."""
-        if self._file is None or self._begun or self._missing:
+        if self._file is None or self._begun or not self._records:
             return
         options = self._options
         full = options.max_file_bytes is not None and self._size + length > options.max_file_bytes
@@ -248,7 +264,7 @@ class Segments:
                 count = self._write_once(self._file, pieces)
             except OSError as error:
                 whole = self._account(batch, preamble, written)
-                if error.errno not in _PASSING_ERRORS:
+                if self._is_broken(error):
                     with contextlib.suppress(OSError):  # the first error is the one to report
                         self.seal()
                 if whole:
@@ -264,6 +280,12 @@ class Segments:
             raise OSError(errno.EIO, "the storage wrote nothing", self.path)
         return count
 
+    def _is_broken(self, error: OSError) -> bool:
+        """Tell whether nothing more can be expected of the current segment after an error."""
+        if error.errno == errno.EBADF:  # somebody else closed our descriptor
+            return True
+        return self._records > 0 and error.errno not in PASSING_ERRORS
+
     def _account(self, batch: Batch, preamble: int, written: int) -> int:
         """Note how far ``written`` bytes reached; return how many records they completed."""
         self._size += written
@@ -272,12 +294,13 @@ class Segments:
         reached = self._begun + max(written - preamble, 0)
         whole = batch.whole_records(reached)
         self._begun = reached - sum(batch.sizes[:whole])
+        self._records += whole - batch.sizes[:whole].count(0)
         return whole
 
     def _check_free_bytes(self) -> None:
         least = self._options.min_free_bytes
-        if least and (free := self._storage.free_bytes(self.directory)) < least:
-            message = f"only {free} bytes free, min_free_bytes={least}"
+        if least and self._storage.free_bytes(self.directory) < least:
+            message = f"less than min_free_bytes={least} bytes are free"
             raise OSError(errno.ENOSPC, message, self.directory)
 
     def _retire(self, existing: Sequence[str]) -> None:
@@ -285,25 +308,23 @@ class Segments:
         options = self._options
         if options.keep_files is None and options.keep_bytes is None:
             return
+        own = [name for name in existing if names.is_own_name(name, options.filename_suffix)]
         now = time.time()
-        own = sorted(
-            (name for name in existing if names.is_own_name(name, options.filename_suffix)),
-            reverse=True,
-        )
-        files = kept_bytes = 1  # the segment just begun
-        for name in own:
+        size = 0
+        beyond: list[str] = []
+        # The newest is the segment just begun, which holds nothing yet.
+        for rank, name in enumerate(sorted(own, reverse=True), start=2):
             path = self._storage.join(self.directory, name)
-            try:
-                size, age = self._storage.size_and_age(path, now)
-                files += 1
-                kept_bytes += size
-                beyond = (options.keep_files is not None and files > options.keep_files) or (
-                    options.keep_bytes is not None and kept_bytes > options.keep_bytes
-                )
-                if beyond and files > NEWEST_KEPT and age > YOUNG_SECS:
-                    self._storage.remove(path)
-            except OSError:
-                continue  # gone already, or not ours to delete: no reason to stop logging
+            with contextlib.suppress(OSError):  # gone already
+                length, age = self._storage.size_and_age(path, now)
+                size += length
+                too_many = options.keep_files is not None and rank > options.keep_files
+                too_large = options.keep_bytes is not None and size > options.keep_bytes
+                if (too_many or too_large) and rank > NEWEST_KEPT and age > YOUNG_SECS:
+                    beyond.append(path)
+        for path in reversed(beyond):  # the oldest first, so that no gap is left half-way
+            with contextlib.suppress(OSError):  # not ours to delete: no reason to stop logging
+                self._storage.remove(path)
 
 
 def _join_small(pieces: Sequence[Piece]) -> Sequence[Piece]:

@@ -17,6 +17,7 @@ import errno
 import io
 import os
 import posixpath
+import shutil
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
@@ -35,7 +36,10 @@ class AppendFile(Protocol):
         """Wait until what was written would survive a loss of power."""
 
     def in_place(self) -> bool:
-        """Tell whether the path still leads to the file: not once it was deleted or replaced."""
+        """Tell whether the path still leads to the file: not once it was deleted or replaced.
+
+        Where this cannot be told, True: the open file can be written to all the same.
+        """
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -68,17 +72,29 @@ class Storage(Protocol):
     def free_bytes(self, directory: str) -> int:
         """Return how many bytes can still be written."""
 
+    def sync_directory(self, directory: str) -> None:
+        """Wait until the names in a directory, and its own, would survive a loss of power."""
+
+
+# What ``stat`` says of a path that leads nowhere; of a path that may not be looked at (EACCES) or a
+# network that is down it says other things.
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
+# What ``fsync`` of a directory says where it is not allowed or means nothing; Linux's manual names
+# EINVAL.
+_NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})
 
 # One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).
 _MOST_PIECES = 1024
 
 
 class _LocalFile:
+    _descriptor: int | None = None
+
     def __init__(self, path: str) -> None:
         self._path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._descriptor: int | None = os.open(path, flags, 0o666)
+        self._descriptor = os.open(path, flags, 0o666)
         status = os.fstat(self._descriptor)
         self._identity = (status.st_dev, status.st_ino)
 
@@ -91,8 +107,8 @@ class _LocalFile:
     def in_place(self) -> bool:
         try:
             status = os.stat(self._path)
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno not in _GONE
         return (status.st_dev, status.st_ino) == self._identity
 
     def close(self) -> None:
@@ -101,8 +117,7 @@ class _LocalFile:
             os.close(descriptor)
 
     def __del__(self) -> None:
-        if self._descriptor is not None:
-            self.close()
+        self.close()
 
     def _open_descriptor(self) -> int:
         if self._descriptor is None:
@@ -162,8 +177,29 @@ class LocalStorage:
         os.remove(path)
 
     def free_bytes(self, directory: str) -> int:
-        status = os.statvfs(directory)
-        return status.f_bavail * status.f_frsize
+        return shutil.disk_usage(directory).free
+
+    def sync_directory(self, directory: str) -> None:
+        if os.name == "nt":
+            return  # which opens no directories
+        while True:  # upwards, since each parent holds the name of a child that may be new
+            try:
+                _sync_path(directory)
+            except OSError as error:
+                if error.errno not in _NO_DIRECTORY_SYNC:
+                    raise
+            parent = os.path.dirname(directory)
+            if parent == directory:
+                return
+            directory = parent
+
+
+def _sync_path(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _MemoryFile:
@@ -222,13 +258,23 @@ class MemoryStorage:
         return _MemoryFile(self.files, path)
 
     def open_to_read(self, path: str) -> BinaryIO:
-        return io.BytesIO(self.files[path])
+        return io.BytesIO(self._content(path))
 
     def size_and_age(self, path: str, now: float) -> tuple[int, float]:
-        return len(self.files[path]), float("inf")
+        return len(self._content(path)), float("inf")
 
     def remove(self, path: str) -> None:
+        self._content(path)
         del self.files[path]
+
+    def _content(self, path: str) -> bytearray:
+        try:
+            return self.files[path]
+        except KeyError:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
 
     def free_bytes(self, directory: str) -> int:
         return 1 << 62
+
+    def sync_directory(self, directory: str) -> None:
+        pass

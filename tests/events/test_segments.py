@@ -1,0 +1,517 @@
+"""Segments: what both loaders need of a directory's files, held under faults."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tbimage.events import messages
+from tbimage.events.batches import Batch
+from tbimage.events.records import RecordDecoder, frame, small_record
+from tbimage.events.segments import NEWEST_KEPT, YOUNG_SECS, SegmentOptions, Segments
+from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.pieces import Piece
+from tests.pipeline.faulty import FaultyStorage, error, failing, healthy
+
+PREAMBLE = len(
+    small_record(
+        messages.Event(
+            wall_time=1.5, file_version="brain.Event:2", source_metadata={"writer": "tbimage"}
+        ).SerializeToString()
+    )
+)
+
+
+def event(step: int, size: int = 0) -> bytes:
+    value = {"tag": "x", "simple_value": 1.0, "node_name": "n" * size}
+    return messages.Event(step=step, summary={"value": [value]}).SerializeToString()
+
+
+def batch_of(steps: Sequence[int], size: int = 0) -> Batch:
+    parts = [frame([event(step, size)]) for step in steps]
+    pieces: list[Piece] = [piece for part in parts for piece in part]
+    return Batch(pieces, [sum(map(len, part)) for part in parts])
+
+
+def append_all(segments: Segments, batch: Batch, attempts: int = 50) -> None:
+    """Append as the committer does, trying again after errors."""
+    while batch.sizes:
+        try:
+            batch = batch.without_first(segments.append(batch))
+        except OSError:
+            attempts -= 1
+            if not attempts:
+                raise
+
+
+def contents(storage: MemoryStorage | Path) -> list[bytes]:
+    """The content of each event file, in the order of their names."""
+    if isinstance(storage, MemoryStorage):
+        return [bytes(storage.files[name]) for name in sorted(storage.files)]
+    return [path.read_bytes() for path in sorted(storage.glob("*tfevents*"))]
+
+
+def decode(content: bytes) -> list[Any]:
+    decoder = RecordDecoder()
+    decoder.feed(content)
+    events = []
+    while (payload := decoder.next_record()) is not None:
+        events.append(messages.Event.FromString(payload))
+    return events
+
+
+def steps_of(storage: MemoryStorage | Path) -> list[int]:
+    """The steps of all events; each file must begin with file_version and hold it once."""
+    steps = []
+    for content in contents(storage):
+        events = decode(content)
+        assert [each.file_version for each in events[:1]] in ([], ["brain.Event:2"])
+        assert not any(each.file_version for each in events[1:])
+        assert not any(each.HasField("session_log") for each in events)
+        steps += [each.step for each in events[1:]]
+    return steps
+
+
+def local(tmp_path: Path, **options: Any) -> Segments:
+    return Segments(LocalStorage(), os.fspath(tmp_path), SegmentOptions(**options))
+
+
+# Rotation.
+
+
+def test_a_segment_stands_alone_and_is_closed_before_the_next_exists(tmp_path: Path) -> None:
+    open_files: list[str] = []
+
+    class Watching(LocalStorage):
+        def create(self, path: str) -> Any:
+            descriptors = Path("/proc/self/fd")
+            open_files[:] = [
+                str(target)
+                for each in descriptors.iterdir()
+                if "tfevents" in str(target := os.path.realpath(each))
+            ]
+            assert open_files == []
+            return super().create(path)
+
+    segments = Segments(Watching(), os.fspath(tmp_path), SegmentOptions(max_file_bytes=200))
+    for step in range(30):
+        append_all(segments, batch_of([step]))
+    segments.seal()
+    assert steps_of(tmp_path) == list(range(30))
+    assert segments.count == len(contents(tmp_path)) > 5
+    assert segments.bytes_written == sum(map(len, contents(tmp_path)))
+    assert all(len(content) <= 200 for content in contents(tmp_path))
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 300)), max_size=8), st.integers(1, 600))
+def test_no_segment_grows_beyond_its_limit(parts: list[tuple[int, int]], limit: int) -> None:
+    """But for one that holds a single record, which is larger."""
+    storage = MemoryStorage()
+    segments = Segments(storage, "run", SegmentOptions(max_file_bytes=limit))
+    segments.open()
+    step = 0
+    for count, size in parts:
+        append_all(segments, batch_of(range(step, step + count), size))
+        step += count
+    assert steps_of(storage) == list(range(step))
+    for content in contents(storage):
+        assert len(content) <= limit or len(decode(content)) <= 2
+    # The first segment is there from the start; any other holds at least one record.
+    assert all(len(decode(content)) >= 2 for content in contents(storage)[1:])
+
+
+def test_a_record_above_the_limit_leaves_no_empty_segment() -> None:
+    storage = MemoryStorage()
+    segments = Segments(storage, "run", SegmentOptions(max_file_bytes=100))
+    segments.open()
+    append_all(segments, batch_of([0], 500))
+    append_all(segments, batch_of([1], 500))
+    assert [len(decode(content)) for content in contents(storage)] == [2, 2]
+
+
+def test_an_old_segment_ends_with_the_next_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    storage = MemoryStorage()
+    segments = Segments(storage, "run", SegmentOptions(max_file_secs=60))
+    append_all(segments, batch_of([0, 1]))
+    now += 59
+    append_all(segments, batch_of([2]))
+    now += 1
+    append_all(segments, batch_of([3, 4]))
+    assert [len(decode(content)) for content in contents(storage)] == [4, 3]
+
+
+def test_names_sort_also_when_the_clock_steps_backwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1.7e9
+    monkeypatch.setattr(time, "time", lambda: now)
+    storage = MemoryStorage()
+    segments = Segments(storage, "run", SegmentOptions(max_file_bytes=1))
+    for step in range(12):
+        append_all(segments, batch_of([step]))
+        now -= 1000
+    assert steps_of(storage) == list(range(12))
+
+
+def test_two_segments_of_one_second_and_one_process_have_two_names(tmp_path: Path) -> None:
+    one, two = local(tmp_path), local(tmp_path)
+    one.open()
+    two.open()
+    assert one.path != two.path
+    append_all(one, batch_of([1]))
+    append_all(two, batch_of([2]))
+    assert steps_of(tmp_path) == [1, 2]
+
+
+def test_a_name_that_is_taken_but_not_listed_is_passed_over(tmp_path: Path) -> None:
+    """As on NFS, where a directory's listing may be a minute old."""
+
+    class Stale(LocalStorage):
+        def names(self, directory: str) -> list[str]:
+            return []
+
+    for step in range(3):
+        segments = Segments(Stale(), os.fspath(tmp_path), SegmentOptions())
+        append_all(segments, batch_of([step]))
+    assert steps_of(tmp_path) == [0, 1, 2]
+
+
+def test_a_directory_in_which_no_name_is_free_is_an_error(tmp_path: Path) -> None:
+    class Taken(LocalStorage):
+        def create(self, path: str) -> Any:
+            raise FileExistsError(errno.EEXIST, "taken", path)
+
+    segments = Segments(Taken(), os.fspath(tmp_path), SegmentOptions())
+    with pytest.raises(FileExistsError, match="all names"):
+        segments.open()
+
+
+# Faults.
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=6),
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.integers(1, 120),
+            st.sampled_from([errno.ENOSPC, errno.EINTR, errno.EIO, errno.EDQUOT, errno.EBADF]).map(
+                error
+            ),
+        ),
+        max_size=25,
+    ),
+    st.sampled_from([None, 150, 400]),
+)
+def test_each_record_comes_back_once_and_in_order_whatever_writing_meets(
+    batches: list[int], faults: list[OSError | int | None], limit: int | None
+) -> None:
+    """And at every instant each file is a prefix of what it becomes, torn at most at its end."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        left = list(faults)
+        seen: dict[Path, bytes] = {}
+
+        def plan(operation: str, size: int) -> OSError | int | None:
+            for path in directory.iterdir():
+                content = path.read_bytes()
+                assert content.startswith(seen.get(path, b""))
+                seen[path] = content
+                decode(content)  # nothing behind a torn record
+            return left.pop(0) if operation == "write" and left else None
+
+        segments = Segments(FaultyStorage(plan), name, SegmentOptions(max_file_bytes=limit))
+        step = 0
+        for count in batches:
+            append_all(segments, batch_of(range(step, step + count)))
+            step += count
+        segments.seal()
+        assert steps_of(directory) == list(range(step))
+        assert segments.bytes_written == sum(map(len, contents(directory)))
+        assert segments.count == len(contents(directory))
+
+
+def test_a_full_disk_is_waited_for_on_the_same_segment(tmp_path: Path) -> None:
+    storage = FaultyStorage(healthy)
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
+    append_all(segments, batch_of([0]))
+    full = iter([10, error(errno.ENOSPC), error(errno.ENOSPC)])
+    storage.plan = lambda operation, size: next(full, None) if operation == "write" else None
+    batch = batch_of([1, 2])
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space"):
+            segments.append(batch)
+        assert steps_of(tmp_path) == [0]
+    append_all(segments, batch)
+    assert steps_of(tmp_path) == [0, 1, 2]
+    assert segments.count == 1
+
+
+def test_a_broken_file_is_left_and_the_record_opens_the_next(tmp_path: Path) -> None:
+    storage = FaultyStorage(healthy)
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
+    append_all(segments, batch_of([0]))
+    broken = iter([10, error(errno.EIO)])
+    storage.plan = lambda operation, size: next(broken, None) if operation == "write" else None
+    batch = batch_of([1, 2])
+    with pytest.raises(OSError, match="Input/output"):
+        segments.append(batch)
+    append_all(segments, batch)
+    first, second = contents(tmp_path)
+    assert len(decode(first)) == 2
+    assert len(decode(second)) == 3
+
+
+def test_a_disk_that_fails_for_good_leaves_one_file_and_not_one_for_each_attempt(
+    tmp_path: Path,
+) -> None:
+    storage = FaultyStorage(healthy)
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
+    append_all(segments, batch_of([0]))
+    storage.plan = failing("write", error(errno.EIO))
+    for _ in range(20):
+        with pytest.raises(OSError, match="Input/output"):
+            segments.append(batch_of([1]))
+    assert len(contents(tmp_path)) == 2
+    storage.plan = healthy
+    append_all(segments, batch_of([1]))
+    assert steps_of(tmp_path) == [0, 1]
+    assert len(contents(tmp_path)) == 2
+
+
+def test_a_descriptor_that_somebody_else_closed_is_replaced(tmp_path: Path) -> None:
+    segments = local(tmp_path)
+    segments.open()
+    os.close(segments._file._descriptor)  # type: ignore[union-attr]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        segments.append(batch_of([0]))
+    append_all(segments, batch_of([0]))
+    assert steps_of(tmp_path) == [0]
+
+
+def test_a_storage_that_takes_nothing_is_an_error_and_no_loop() -> None:
+    class Lazy(MemoryStorage):
+        def create(self, path: str) -> Any:
+            file = super().create(path)
+            file.write = lambda pieces: 0  # type: ignore[method-assign]
+            return file
+
+    segments = Segments(Lazy(), "run", SegmentOptions())
+    with pytest.raises(OSError, match="wrote nothing"):
+        segments.append(batch_of([0]))
+
+
+@pytest.mark.parametrize("what", ["file", "directory", "replaced", "moved"])
+def test_what_disappears_is_begun_anew_and_said_once(
+    tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / "run"
+    segments = local(run)
+    append_all(segments, batch_of([0]))
+    assert segments.path is not None
+    path = Path(segments.path)
+    if what == "moved":
+        run.rename(tmp_path / "elsewhere")
+    else:
+        path.unlink()
+    if what == "directory":
+        run.rmdir()
+    if what == "replaced":
+        path.write_bytes(b"")
+    with caplog.at_level(logging.WARNING, "tbimage"):
+        for step in (1, 2, 3):
+            append_all(segments, batch_of([step]))
+    assert segments.displaced == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(path) in caplog.text
+    assert steps_of(run) == [1, 2, 3]
+
+
+def test_no_space_left_by_the_guard_is_like_a_full_disk(tmp_path: Path) -> None:
+    class Shrinking(LocalStorage):
+        free = 1000
+
+        def free_bytes(self, directory: str) -> int:
+            return self.free
+
+    storage = Shrinking()
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(min_free_bytes=1000))
+    append_all(segments, batch_of([0]))
+    messages_seen = set()
+    for storage.free in (999, 998, 997):
+        with pytest.raises(OSError, match="min_free_bytes=1000") as caught:
+            segments.append(batch_of([1]))
+        assert caught.value.errno == errno.ENOSPC
+        messages_seen.add(str(caught.value))
+    assert len(messages_seen) == 1  # one cause is one line in the log
+    storage.free = 5000
+    append_all(segments, batch_of([1]))
+    assert steps_of(tmp_path) == [0, 1]
+    assert segments.count == 1
+
+
+# Durability.
+
+
+@pytest.mark.parametrize(
+    ("fsync", "flushed", "sealed"), [("never", 0, 0), ("flush", 1, 2), ("close", 0, 1)]
+)
+def test_fsync_happens_when_it_was_asked_for(
+    tmp_path: Path, fsync: str, flushed: int, sealed: int
+) -> None:
+    storage = FaultyStorage(healthy)
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync=fsync))
+    append_all(segments, batch_of([0]))
+    segments.sync()
+    assert storage.count("sync") == flushed
+    segments.seal()
+    assert storage.count("sync") == sealed
+    assert storage.count("sync_directory") == min(sealed, 1)  # its name is new only once
+
+
+def test_what_could_not_be_made_durable_is_not_written_on(tmp_path: Path) -> None:
+    """The system forgets what it could not write: a second fsync succeeds and means nothing."""
+    storage = FaultyStorage(healthy)
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="flush"))
+    append_all(segments, batch_of([0]))
+    storage.plan = failing("sync", error(errno.EIO), times=1)
+    with pytest.raises(OSError, match="Input/output"):
+        segments.sync()
+    append_all(segments, batch_of([1]))
+    segments.sync()
+    assert [len(decode(content)) for content in contents(tmp_path)] == [2, 2]
+
+
+def test_a_segment_that_cannot_be_made_durable_is_closed_all_the_same(tmp_path: Path) -> None:
+    storage = FaultyStorage(failing("sync", error(errno.EIO), times=1))
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="close"))
+    append_all(segments, batch_of([0]))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="Input/output"):
+        segments.seal()
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+    append_all(segments, batch_of([1]))
+    assert steps_of(tmp_path) == [0, 1]
+
+
+def test_what_is_forgotten_is_left_as_it_is(tmp_path: Path) -> None:
+    storage = FaultyStorage(healthy)
+    segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="close"))
+    append_all(segments, batch_of([0]))
+    segments.forget()
+    segments.forget()
+    assert storage.count("sync") == 0
+    append_all(segments, batch_of([1]))
+    assert segments.count == 2
+
+
+# Retention.
+
+
+def age(directory: Path, seconds: float, but: int = 0) -> None:
+    """Let all files but the newest look as if nothing had been written to them for so long."""
+    then = time.time() - seconds
+    files = sorted(directory.glob("*tfevents*"))
+    for path in files[: len(files) - but]:
+        os.utime(path, (then, then))
+
+
+def fill(segments: Segments, count: int, size: int = 0) -> None:
+    for step in range(count):
+        append_all(segments, batch_of([step], size))
+
+
+@pytest.mark.parametrize("keep", [2, 3, 7])
+def test_the_oldest_beyond_keep_files_go(tmp_path: Path, keep: int) -> None:
+    segments = local(tmp_path, max_file_bytes=1, keep_files=keep)
+    for step in range(20):
+        append_all(segments, batch_of([step]))
+        age(tmp_path, YOUNG_SECS + 1)
+    assert steps_of(tmp_path) == list(range(20 - keep, 20))
+
+
+def test_the_oldest_beyond_keep_bytes_go(tmp_path: Path) -> None:
+    segments = local(tmp_path, max_file_bytes=1, keep_bytes=5000)
+    for step in range(20):
+        append_all(segments, batch_of([step], 1000))
+        age(tmp_path, YOUNG_SECS + 1)
+    kept = contents(tmp_path)
+    assert sum(map(len, kept[:-1])) <= 5000 < sum(map(len, kept)) + len(kept[0])
+    assert steps_of(tmp_path) == list(range(20 - len(kept), 20))
+
+
+def test_young_ones_stay_and_the_newest_two_at_any_age(tmp_path: Path) -> None:
+    fill(local(tmp_path, max_file_bytes=1, keep_files=2), 6)
+    assert len(contents(tmp_path)) == 6
+    age(tmp_path, YOUNG_SECS + 1)
+    segments = local(tmp_path, keep_bytes=0)
+    segments.open()
+    assert len(contents(tmp_path)) == NEWEST_KEPT == 2
+    assert segments.path is not None
+    assert Path(segments.path).exists()
+
+
+def test_a_restart_retires_too(tmp_path: Path) -> None:
+    """Or a service that crashes before its first rotation would fill the disk."""
+    for _ in range(10):
+        segments = local(tmp_path, keep_files=3)
+        fill(segments, 1)
+        segments.seal()
+        age(tmp_path, YOUNG_SECS + 1)
+    assert len(contents(tmp_path)) == 3
+
+
+def test_only_files_of_this_form_and_suffix_go(tmp_path: Path) -> None:
+    others = [
+        "events.out.tfevents.1000000000.host",
+        "events.out.tfevents.1000000000.host.17.0.v2",
+        "events.out.tfevents.1000000000.host.17.000003.other",
+        "notes.txt",
+    ]
+    for name in others:
+        (tmp_path / name).write_bytes(bytes(10_000))
+    segments = local(tmp_path, max_file_bytes=1, keep_files=2, keep_bytes=0, filename_suffix=".v2")
+    for step in range(6):
+        append_all(segments, batch_of([step]))
+        for path in tmp_path.iterdir():
+            os.utime(path, (1e9, 1e9))
+    assert all((tmp_path / name).exists() for name in others)
+    assert len(list(tmp_path.glob("*.v2"))) == 2 + 1
+
+
+def test_the_oldest_go_first(tmp_path: Path) -> None:
+    fill(local(tmp_path, max_file_bytes=1), 8)
+    age(tmp_path, YOUNG_SECS + 1)
+    removed = []
+
+    class Noting(LocalStorage):
+        def remove(self, path: str) -> None:
+            removed.append(path)
+            super().remove(path)
+
+    Segments(Noting(), os.fspath(tmp_path), SegmentOptions(keep_files=2)).open()
+    assert removed == sorted(removed)
+    assert len(removed) == 7
+
+
+def test_what_cannot_be_deleted_does_not_stop_logging(tmp_path: Path) -> None:
+    class Refusing(LocalStorage):
+        def remove(self, path: str) -> None:
+            raise PermissionError(errno.EPERM, "not yours", path)
+
+    fill(local(tmp_path, max_file_bytes=1), 4)
+    age(tmp_path, YOUNG_SECS + 1)
+    segments = Segments(Refusing(), os.fspath(tmp_path), SegmentOptions(keep_files=2))
+    append_all(segments, batch_of([4]))
+    assert steps_of(tmp_path) == [0, 1, 2, 3, 4]

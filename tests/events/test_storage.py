@@ -1,0 +1,190 @@
+"""Storage: append only, one system call for each write, failures as OSError."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tbimage.events.storage import LocalStorage, MemoryStorage, Storage
+from tests.pipeline.faulty import no_descriptors_left
+
+BOTH = pytest.mark.parametrize("make", [LocalStorage, MemoryStorage])
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    return os.fspath(tmp_path / "a" / "run")
+
+
+def read(storage: Storage, path: str) -> bytes:
+    with storage.open_to_read(path) as file:
+        return file.read()
+
+
+@BOTH
+def test_what_is_appended_is_read_back(make: Callable[[], Storage], directory: str) -> None:
+    storage = make()
+    assert storage.names(directory) == []
+    storage.make_directory(directory)
+    storage.make_directory(directory)
+    path = storage.join(directory, "name")
+    file = storage.create(path)
+    assert file.write([b"ab", bytearray(b"c"), memoryview(b"xdefx")[1:4]]) == 6
+    assert read(storage, path) == b"abcdef"  # no buffer in between
+    assert file.write([b"g"]) == 1
+    file.sync()
+    storage.sync_directory(directory)
+    assert read(storage, path) == b"abcdefg"
+    assert storage.names(directory) == ["name"]
+    size, age = storage.size_and_age(path, 4e9)
+    assert size == 7
+    assert age > 1e6
+    assert storage.free_bytes(directory) > 0
+    file.close()
+    file.close()
+
+
+@BOTH
+def test_a_file_is_never_opened_for_what_is_there(
+    make: Callable[[], Storage], directory: str
+) -> None:
+    storage = make()
+    storage.make_directory(directory)
+    path = storage.join(directory, "name")
+    storage.create(path).write([b"first"])
+    with pytest.raises(FileExistsError):
+        storage.create(path)
+    assert read(storage, path) == b"first"
+
+
+@BOTH
+def test_a_file_knows_whether_its_path_leads_to_it(
+    make: Callable[[], Storage], directory: str
+) -> None:
+    storage = make()
+    storage.make_directory(directory)
+    path = storage.join(directory, "name")
+    file = storage.create(path)
+    assert file.in_place()
+    storage.remove(path)
+    assert not file.in_place()
+    storage.create(path)
+    assert not file.in_place()
+
+
+@BOTH
+def test_what_is_not_there_is_an_os_error(make: Callable[[], Storage], directory: str) -> None:
+    storage = make()
+    path = storage.join(directory, "name")
+    for operation in (
+        lambda: storage.open_to_read(path),
+        lambda: storage.remove(path),
+        lambda: storage.size_and_age(path, 0.0),
+    ):
+        with pytest.raises(FileNotFoundError):
+            operation()
+
+
+# The local disk.
+
+
+def test_more_pieces_than_one_call_takes_are_a_short_write(directory: str) -> None:
+    storage = LocalStorage()
+    storage.make_directory(directory)
+    path = storage.join(directory, "name")
+    assert storage.create(path).write([b"ab"] * 3000) == 2048
+    assert read(storage, path) == b"ab" * 1024
+
+
+def test_two_descriptors_append_and_never_overwrite(tmp_path: Path) -> None:
+    """As a forked child and its parent have them for a moment."""
+    file = LocalStorage().create(os.fspath(tmp_path / "name"))
+    copy = os.dup(file._open_descriptor())  # type: ignore[attr-defined]
+    file.write([b"one"])
+    os.write(copy, b"two")
+    file.write([b"three"])
+    os.close(copy)
+    assert (tmp_path / "name").read_bytes() == b"onetwothree"
+
+
+def test_programs_that_are_started_do_not_inherit_the_file(tmp_path: Path) -> None:
+    file = LocalStorage().create(os.fspath(tmp_path / "name"))
+    assert not os.get_inheritable(file._open_descriptor())  # type: ignore[attr-defined]
+
+
+def test_a_file_that_is_dropped_is_closed(tmp_path: Path) -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    file = LocalStorage().create(os.fspath(tmp_path / "name"))
+    assert len(os.listdir("/proc/self/fd")) == len(before) + 1
+    del file
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_a_closed_file_says_so(tmp_path: Path) -> None:
+    file = LocalStorage().create(os.fspath(tmp_path / "name"))
+    file.close()
+    with pytest.raises(OSError, match="closed") as caught:
+        file.write([b"a"])
+    assert caught.value.errno == errno.EBADF
+
+
+def test_a_directory_that_was_moved_away_takes_its_file_along(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    file = LocalStorage().create(os.fspath(tmp_path / "run" / "name"))
+    (tmp_path / "run").rename(tmp_path / "old")
+    assert not file.in_place()
+    (tmp_path / "run").write_text("now a file")
+    assert not file.in_place()
+
+
+def test_a_path_that_cannot_be_looked_at_is_taken_to_be_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The open file can be written to all the same; another one could not be made."""
+    file = LocalStorage().create(os.fspath(tmp_path / "name"))
+
+    def stat(path: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "not for you", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stat)
+        assert file.in_place()
+
+
+def test_a_full_limit_is_an_os_error_that_names_the_path(tmp_path: Path) -> None:
+    with no_descriptors_left(), pytest.raises(OSError, match=r"Too many open files.*name"):
+        LocalStorage().create(os.fspath(tmp_path / "name"))
+
+
+def test_parents_are_made_durable_with_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    (tmp_path / "a" / "run").mkdir(parents=True)
+    LocalStorage().sync_directory(os.fspath(tmp_path / "a" / "run"))
+    assert synced[:3] == [str(tmp_path / "a" / "run"), str(tmp_path / "a"), str(tmp_path)]
+    assert synced[-1] == "/"
+
+
+@pytest.mark.parametrize(
+    ("number", "raises"), [(errno.EINVAL, False), (errno.EACCES, False), (errno.EIO, True)]
+)
+def test_only_a_failing_disk_keeps_a_directory_from_being_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, raises: bool
+) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    before = os.listdir("/proc/self/fd")
+    if raises:
+        with pytest.raises(OSError, match="error"):
+            LocalStorage().sync_directory(os.fspath(tmp_path))
+    else:
+        LocalStorage().sync_directory(os.fspath(tmp_path))
+    assert len(os.listdir("/proc/self/fd")) == len(before)

@@ -1,0 +1,62 @@
+"""Python programs as child processes, for what a test must not do to its own.
+
+What lives here: running them with the tbimage under test, within a deadline. What does not: what
+they do; that stands in the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import tbimage
+
+#: Enough for a busy machine; a program that needs as long has hung.
+DEADLINE_SECONDS = 60.0
+
+_ROOTS = [str(Path(tbimage.__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
+
+
+def _command(script: str, arguments: tuple[object, ...]) -> list[str]:
+    return [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(_ROOTS), "PYTHONFAULTHANDLER": "1"}
+
+
+def run(script: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, and assert how it ended."""
+    done = subprocess.run(
+        _command(script, arguments),
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@contextlib.contextmanager
+def running(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run a program beside the test; it is killed at the end if it is still there."""
+    process = subprocess.Popen(
+        _command(script, arguments),
+        env=_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -1,0 +1,302 @@
+"""However a program ends: what it logged is in the file, and nothing hangs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import children, logs
+
+START = """
+import atexit, os, signal, sys, threading, time
+import numpy as np
+import tbimage
+
+writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+
+def log(first=0, count=100):
+    for step in range(first, first + count):
+        assert writer.scalar("a", 0.5, step)
+    for step in range(first, first + count, 25):
+        assert writer.image("b", np.zeros((40, 40, 3), np.uint8), step)
+"""
+
+A = list(range(100))
+B = [0, 25, 50, 75]
+
+
+def run(tmp_path: Path, script: str, code: int = 0) -> str:
+    done = children.run(START + script, tmp_path, code=code)
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("", 0),
+        ("sys.exit(3)", 3),
+        ("raise ValueError('uncaught')", 1),
+        ("writer = None", 0),
+        ("del log, writer; import gc; gc.disable()", 0),
+        ("sys.exc_info(); keep = [writer]; keep.append(keep)", 0),
+        ("raise KeyboardInterrupt", -2),
+        ("import asyncio; asyncio.run(writer.aflush())", 0),
+        ("threading.main_thread()._delete = None", 0),
+        ("import concurrent.futures as f; f.ThreadPoolExecutor(2).submit(log, 100)", 0),
+    ],
+)
+def test_nothing_is_lost_when_nobody_closes(tmp_path: Path, end: str, code: int) -> None:
+    run(tmp_path, f"log()\n{end}", code)
+    assert logs.steps(tmp_path, "a")[:100] == A
+    assert logs.steps(tmp_path, "b")[:4] == B
+    assert len(logs.steps(tmp_path, "a")) == (200 if "submit" in end else 100)
+
+
+def test_os_exit_loses_what_was_not_flushed_and_no_more(tmp_path: Path) -> None:
+    run(tmp_path, "log()\nwriter.flush()\nlog(100)\nos._exit(0)")
+    assert logs.steps(tmp_path, "a")[:100] == A
+    assert logs.steps(tmp_path, "b")[:4] == B
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "lambda number, frame: sys.exit(5)",
+        "lambda number, frame: (writer.close(), sys.exit(5))",
+        "lambda number, frame: (writer.flush(), os._exit(5))",
+    ],
+)
+def test_sigterm_that_is_handled_loses_nothing(tmp_path: Path, handler: str) -> None:
+    """Everything that a call returned for before the signal came is there."""
+    script = f"""
+signal.signal(signal.SIGTERM, {handler})
+step = 0
+while True:
+    writer.scalar("a", 0.5, step)
+    os.write(1, b"%d\\n" % step)
+    step += 1
+"""
+    with children.running(START + script, tmp_path) as process:
+        assert process.stdout is not None
+        for _ in range(200):
+            process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=children.DEADLINE_SECONDS)
+    assert process.returncode == 5, errors
+    acknowledged = int(output.split()[-1]) if output.split() else 199
+    steps = logs.steps(tmp_path, "a")
+    assert steps == list(range(len(steps)))
+    assert len(steps) >= acknowledged + 1
+
+
+def test_sigterm_that_is_not_handled_loses_what_was_not_flushed(tmp_path: Path) -> None:
+    script = "log()\nwriter.flush()\nlog(100)\nos.kill(os.getpid(), signal.SIGTERM)"
+    run(tmp_path, script, code=-signal.SIGTERM)
+    assert logs.steps(tmp_path, "a")[:100] == A
+    assert logs.steps(tmp_path, "b")[:4] == B
+
+
+def test_threads_that_outlive_the_main_one_lose_nothing(tmp_path: Path) -> None:
+    run(tmp_path, "threading.Thread(target=lambda: (time.sleep(0.3), log())).start()")
+    assert logs.steps(tmp_path, "a") == A
+    assert logs.steps(tmp_path, "b") == B
+
+
+def test_daemon_threads_are_cut_off_without_a_hang(tmp_path: Path) -> None:
+    """What was logged when the main thread ended is there; from then on calls say False."""
+    script = """
+done = []
+def hammer(name):
+    step = 0
+    while writer.scalar(name, 0.5, step):
+        done.append(name)
+        step += 1
+for name in "uvwxyz":
+    threading.Thread(target=hammer, args=(name,), daemon=True).start()
+time.sleep(0.2)
+counts = {name: done.count(name) for name in "uvwxyz"}
+os.write(1, repr(counts).encode())
+"""
+    for attempt in range(3):
+        done = children.run(START + script, tmp_path / str(attempt))
+        assert done.stderr == ""
+        for name, count in eval(done.stdout).items():
+            steps = logs.steps(tmp_path / str(attempt), name)
+            assert steps == list(range(len(steps)))
+            assert len(steps) >= count
+
+
+def test_closing_when_the_interpreter_tears_down_does_not_hang(tmp_path: Path) -> None:
+    """Daemon threads are stopped by then, and one of them may have stood anywhere."""
+    script = """
+class Late:
+    def __init__(self, writer, log):
+        self.writer, self.log = writer, log
+    def __del__(self):
+        self.log("late", 1.0, 7)
+        self.writer.flush()
+        self.writer.close()
+late = Late(writer, writer.scalar)
+sys.modules["kept until modules go"] = late
+def hammer():
+    step = 0
+    while True:
+        writer.scalar("a", 0.5)
+        writer.stats(), writer.flush(0.001)
+for _ in range(4):
+    threading.Thread(target=hammer, daemon=True).start()
+time.sleep(0.1)
+"""
+    for attempt in range(3):
+        done = children.run(START + script, tmp_path / str(attempt))
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_exit_handlers_may_log_whenever_they_were_registered(tmp_path: Path, when: str) -> None:
+    script = """
+import atexit, sys
+def at_exit():
+    log()
+    if len(sys.argv) > 3:
+        writer.close()
+if sys.argv[2] == "before":
+    atexit.register(at_exit)
+""" + START
+    if when == "after":
+        script += "atexit.register(at_exit)\n"
+    for number, arguments in enumerate([(), ("close",)]):
+        done = children.run(script, tmp_path / str(number), when, *arguments)
+        assert (done.stdout, done.stderr) == ("", "")
+        assert logs.steps(tmp_path / str(number), "a") == A
+        assert logs.steps(tmp_path / str(number), "b") == B
+
+
+def test_exit_handlers_may_make_writers(tmp_path: Path) -> None:
+    """Even before the package was ever imported; most programs have imported threading by then."""
+    script = """
+import atexit, sys, threading
+def at_exit():
+    import numpy as np
+    import tbimage
+    writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+    for step in range(100):
+        assert writer.scalar("a", 0.5, step)
+    assert writer.image("b", np.zeros((40, 40), np.uint8), 3)
+    kept.append(writer)
+kept = []
+atexit.register(at_exit)
+"""
+    done = children.run(script, tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert logs.steps(tmp_path, "a") == A
+    assert logs.steps(tmp_path, "b") == [3]
+
+
+def test_exit_handlers_may_wait_for_threads_that_log(tmp_path: Path) -> None:
+    """They are shut out by then, and must not be kept waiting."""
+    script = """
+import atexit
+def at_exit():
+    ending.set()
+    thread.join()
+atexit.register(at_exit)
+""" + START + """
+ending = threading.Event()
+def work():
+    ending.wait()
+    assert writer.scalar("late", 0.5, 0) is False
+    assert writer.image("late", np.zeros((4, 4)), 0) is False
+    assert writer.flush() is False
+    assert writer.close() is False
+    writer.stats()
+thread = threading.Thread(target=work, daemon=True)
+thread.start()
+log()
+"""
+    done = children.run(script, tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert logs.steps(tmp_path, "a") == A
+
+
+def test_exit_waits_for_an_image_that_is_being_encoded(tmp_path: Path) -> None:
+    script = """
+for step in range(6):
+    writer.image("b", np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8), step)
+"""
+    assert run(tmp_path, script) == ""
+    assert logs.steps(tmp_path, "b") == list(range(6))
+
+
+HUNG = """
+from tbimage import run_writer
+from tests.pipeline.faulty import FaultyStorage
+
+def plan(operation, size):
+    if operation == "write" and hang:
+        hang_here.wait()
+hang = False
+hang_here = threading.Event()
+run_writer.LocalStorage = lambda: FaultyStorage(plan)
+writer = tbimage.SummaryWriter(sys.argv[1] + "/hung", close_timeout=0.5, on_full="drop")
+log(0, 10)
+writer.flush()
+hang = True
+log(10)
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "writer.close()",
+        "assert writer.flush(0.2) is False",
+        "late = lambda: (writer.scalar('a', 1.0, 7), writer.flush(0.2), writer.close())\n"
+        "atexit.register(late)\n",
+        "writer = None",
+    ],
+)
+def test_a_disk_that_hangs_holds_up_the_end_for_close_timeout_and_no_longer(
+    tmp_path: Path, end: str
+) -> None:
+    started = time.monotonic()
+    errors = run(tmp_path, HUNG + end)
+    assert time.monotonic() - started < 20  # and not 60, the deadline
+    assert "summaries were written" in errors
+    assert logs.steps(tmp_path / "hung", "a") == list(range(10))
+
+
+def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    script = HUNG.replace("hang_here.wait()", "raise OSError(28, 'No space left on device')")
+    errors = run(tmp_path, script)
+    assert errors.count("No space left") == 1
+    assert errors.count("summaries were written") >= 1
+    assert logs.steps(tmp_path / "hung", "a") == list(range(10))
+
+
+def test_several_writers_end_side_by_side(tmp_path: Path) -> None:
+    """The deadlines of those that hang run together."""
+    script = HUNG + """
+writers = [tbimage.SummaryWriter(sys.argv[1] + f"/{i}", close_timeout=1.0) for i in range(8)]
+""".replace("writers =", "hang = False\nwriters =") + """
+hang = True
+for each in writers:
+    each.scalar("a", 0.5, 0)
+started = time.monotonic()
+atexit.register(lambda: os.write(1, b"%d" % (time.monotonic() - started)))
+"""
+    done = children.run(START + script, tmp_path)
+    assert int(done.stdout or 0) < 8
+
+
+@pytest.mark.skipif(sys.version_info < (3, 9), reason="not there")
+def test_importing_at_exit_is_no_error(tmp_path: Path) -> None:
+    script = "import atexit; atexit.register(lambda: __import__('tbimage').SummaryWriter)"
+    done = children.run(script)
+    assert (done.stdout, done.stderr) == ("", "")

@@ -1,0 +1,247 @@
+"""A signal handler may flush, log, close or raise wherever its thread is within a call."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tbimage
+from tbimage import (
+    committer,
+    faults,
+    intake,
+    pipeline,
+    progress,
+    run_writer,
+    steps,
+    tickets,
+    workers,
+)
+from tests.pipeline import logs
+from tests.pipeline.faulty import FaultyStorage
+from tests.pipeline.interruptions import Interruption, probed
+
+PICTURE = np.zeros((8, 8), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def probes() -> Iterator[None]:
+    with probed(
+        [committer, faults, intake, pipeline, progress, run_writer, steps, tickets, workers]
+    ):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _probed(probes: None) -> None:
+    pass
+
+
+#: What the program is doing when the signal comes.
+CALLS: dict[str, Callable[[tbimage.SummaryWriter, int], object]] = {
+    "scalar": lambda writer, step: writer.scalar("a", 0.5, step),
+    "image": lambda writer, step: writer.image("a", PICTURE, step),
+    "flush": lambda writer, step: writer.scalar("a", 0.5, step) and writer.flush(10),
+}
+
+
+class Ctrl_C(KeyboardInterrupt):  # noqa: N801
+    """Told apart from one that somebody sends to the tests."""
+
+
+def interrupt() -> None:
+    raise Ctrl_C
+
+
+def assert_in_order(writer: tbimage.SummaryWriter) -> None:
+    """Nothing hangs, nothing is counted twice or for ever, and the writer goes on."""
+    assert writer.flush(10)
+    stats = writer.stats()
+    assert stats.pending_items == stats.pending_bytes == 0, stats
+    assert stats.logged == stats.written, stats
+    assert writer.scalar("after", 1.0, stats.logged)
+    assert writer.image("picture after", PICTURE, stats.logged)
+    assert writer.flush(10)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("warm", [False, True])
+def test_an_exception_costs_at_most_the_call_that_it_interrupts(
+    tmp_path: Path, call: str, warm: bool
+) -> None:
+    for place in itertools.count():
+        writer = tbimage.SummaryWriter(tmp_path / str(place), workers=2)
+        if warm:
+            writer.scalar("a", 0.5, 0)
+            writer.image("a", PICTURE, 1)
+            writer.flush()
+        interruption = Interruption(place, interrupt)
+        try:
+            with interruption:
+                CALLS[call](writer, 2)
+        except Ctrl_C:
+            pass
+        assert_in_order(writer)
+        writer.close()
+        written = logs.steps(tmp_path / str(place), "a")
+        assert written in ([0, 1] * warm, [*([0, 1] * warm), 2])
+        if not interruption.happened:
+            assert 2 in written
+            break
+    assert place > 10
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_handler_may_log_and_flush_within_any_call(tmp_path: Path, call: str, warm: bool) -> None:
+    for place in itertools.count():
+        writer = tbimage.SummaryWriter(tmp_path / str(place), workers=2)
+        if warm:
+            writer.scalar("b", 0.5)
+            writer.image("b", PICTURE)
+            writer.flush()
+
+        def handler(writer: tbimage.SummaryWriter = writer) -> None:
+            assert writer.flush(10)
+            assert writer.scalar("b", 0.5)
+            assert writer.image("b", PICTURE)
+            assert writer.flush(10)
+
+        with Interruption(place, handler) as interruption:
+            CALLS[call](writer, 2)
+        assert_in_order(writer)
+        writer.close()
+        assert logs.steps(tmp_path / str(place), "a") == [2]
+        assert logs.steps(tmp_path / str(place), "b") == list(
+            range(2 * warm + 2 * interruption.happened)
+        )
+        if not interruption.happened:
+            break
+    assert place > 10
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_handler_may_close_within_any_call(tmp_path: Path, call: str) -> None:
+    """What was going on then is written, or refused as with any closed writer."""
+    for place in itertools.count():
+        writer = tbimage.SummaryWriter(tmp_path / str(place), workers=2)
+        refused = False
+        with Interruption(place, lambda writer=writer: writer.close()) as interruption:
+            try:
+                CALLS[call](writer, 2)
+            except RuntimeError:
+                refused = True
+        assert writer.close(10)
+        assert logs.steps(tmp_path / str(place), "a") == ([] if refused else [2])
+        stats = writer.stats()
+        assert stats.pending_items == stats.pending_bytes == 0
+        if not interruption.happened:
+            break
+    assert place > 10
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Writes wait for it."""
+    opened = threading.Event()
+
+    def plan(operation: str, size: int) -> None:
+        if operation == "write":
+            assert opened.wait(20)
+
+    monkeypatch.setattr(run_writer, "LocalStorage", lambda: FaultyStorage(plan))
+    return opened
+
+
+@pytest.mark.parametrize("handler", ["raises", "logs"])
+def test_who_waits_for_room_may_be_interrupted(
+    tmp_path: Path, gate: threading.Event, handler: str
+) -> None:
+    for place in itertools.count():
+        gate.set()
+        writer = tbimage.SummaryWriter(tmp_path / str(place), max_pending_bytes=2000, workers=1)
+        gate.clear()
+        for step in range(3):
+            assert writer.scalar("fill", 0.5, step)
+        opener = threading.Timer(0.01, gate.set)
+        opener.start()
+
+        def log(writer: tbimage.SummaryWriter = writer) -> None:
+            gate.set()
+            assert writer.scalar("b", 0.5)
+
+        action = interrupt if handler == "raises" else log
+        interruption = Interruption(place, action)
+        try:
+            with interruption:
+                assert writer.scalar("a", 0.5, 0)
+        except Ctrl_C:
+            pass
+        opener.join()
+        # Whoever comes next is not kept waiting by a place in the line that nobody holds.
+        other = threading.Thread(target=writer.image, args=("c", PICTURE, 0), daemon=True)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+        assert_in_order(writer)
+        writer.close()
+        if not interruption.happened:
+            break
+    assert place > 10
+
+
+@pytest.fixture
+def no_garbage() -> Iterator[None]:
+    """What raises within a finalizer or a weak reference's callback, the interpreter ignores."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_real_signals_at_random_find_nothing_else(tmp_path: Path, no_garbage: None) -> None:
+    writer = tbimage.SummaryWriter(tmp_path)
+    handled = 0
+    may_raise = False
+
+    def handler(number: int, frame: object) -> None:
+        nonlocal handled, may_raise
+        handled += 1
+        if handled % 3 == 0:
+            assert writer.flush(10)
+        elif handled % 3 == 1:
+            writer.scalar("b", 0.5)
+        elif may_raise:
+            may_raise = False
+            raise Ctrl_C
+
+    before = signal.signal(signal.SIGALRM, handler)
+    interrupted = logged = 0
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            try:
+                may_raise = True
+                logged += writer.scalar("a", 0.5)
+            except Ctrl_C:
+                interrupted += 1
+            may_raise = False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert_in_order(writer)
+    writer.close()
+    written = logs.steps(tmp_path, "a")
+    assert written == sorted(set(written))
+    assert logged <= len(written) <= logged + interrupted
+    assert handled > 50
+    assert interrupted > 10
