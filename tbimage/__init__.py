@@ -17,35 +17,47 @@ __version__ = "0.1.0"
 
 # Each public name and the module that has it.
 _HOMES = {
+    "Keep": "keep",
     "SummaryWriter": "writer",
     "Stats": "counters",
     "StepWarning": "steps",
     "TwoWritersWarning": "runs",
+    "audio": "summary",
     "create_file_writer": "summary",
     "every_n_steps": "conditions",
     "every_seconds": "conditions",
     "flush": "summary",
     "get_step": "context",
+    "graph": "summary",
+    "histogram": "summary",
     "image": "summary",
     "record_if": "conditions",
     "scalar": "summary",
     "set_step": "context",
+    "text": "summary",
+    "write": "summary",
 }
 
 __all__ = [
+    "Keep",
     "Stats",
     "StepWarning",
     "SummaryWriter",
     "TwoWritersWarning",
+    "audio",
     "create_file_writer",
     "every_n_steps",
     "every_seconds",
     "flush",
     "get_step",
+    "graph",
+    "histogram",
     "image",
     "record_if",
     "scalar",
     "set_step",
+    "text",
+    "write",
 ]
 
 # What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
@@ -54,9 +66,20 @@ if TYPE_CHECKING:
     from tbimage.conditions import every_n_steps, every_seconds, record_if
     from tbimage.context import get_step, set_step
     from tbimage.counters import Stats
+    from tbimage.keep import Keep
     from tbimage.runs import TwoWritersWarning
     from tbimage.steps import StepWarning
-    from tbimage.summary import create_file_writer, flush, image, scalar
+    from tbimage.summary import (
+        audio,
+        create_file_writer,
+        flush,
+        graph,
+        histogram,
+        image,
+        scalar,
+        text,
+        write,
+    )
     from tbimage.writer import SummaryWriter
 
 

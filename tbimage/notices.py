@@ -8,10 +8,12 @@ said. What does not: making them (``kinds/``). They go to the logger ``tbimage``
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING
 
+from tbimage.processes import fork_safe_lock
+
 if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
+    from tbimage.kinds.audio import Findings as AudioFindings
     from tbimage.kinds.image import Findings
 
 __all__ = ["Notices"]
@@ -33,7 +35,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._said: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
 
     def report(self, name: str, findings: Findings) -> None:
         """Log what was found about the values of some images, once for each name.
@@ -59,6 +61,44 @@ class Notices:
                 low,
                 high,
                 _suggest_range(low, high),
+            )
+
+    def report_histogram(self, name: str, non_finite: int) -> None:
+        """Log that values of a histogram are in no bucket, once for each name.
+
+        Args:
+            name: The summary's name.
+            non_finite: How many of them were NaN or infinite.
+        """
+        if self._is_new(name, "non-finite"):
+            logger.warning(
+                "histogram %r has %d values that are NaN or infinite: they are in no bucket. This "
+                "is said once for each name.",
+                name,
+                non_finite,
+            )
+
+    def report_audio(self, name: str, findings: AudioFindings) -> None:
+        """Log what was found about the samples of some clips, once for each name.
+
+        Args:
+            name: The summary's name.
+            findings: What was found.
+        """
+        if findings.non_finite and self._is_new(name, "non-finite"):
+            logger.warning(
+                "audio %r has %d samples that are NaN or infinite: NaN became silence. This is "
+                "said once for each name.",
+                name,
+                findings.non_finite,
+            )
+        if findings.peak is not None and self._is_new(name, "clipped"):
+            logger.warning(
+                "audio %r has samples up to %g: floats are taken as -1 to 1, what lies outside was "
+                "clipped. Divide by the peak, or pass data.astype('int16') if these are levels of "
+                "16 bits. This is said once for each name.",
+                name,
+                findings.peak,
             )
 
     def _is_new(self, name: str, topic: str) -> bool:

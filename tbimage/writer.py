@@ -1,18 +1,25 @@
-"""``SummaryWriter``: one method for each kind of summary, on one run directory.
+"""``SummaryWriter``: a method for each kind of summary, on one run directory.
 
-What lives here: the arguments of each kind, their checks and their documentation. What does not:
-what a summary is (``kinds/``), and what all kinds share (``run_writer.py``).
+What lives here: the table of methods, and what the runs of ``scalars`` add to the lifecycle. What
+does not: the methods (``methods/``, in families), what a summary is (``kinds/``), and what all
+kinds share (``run_writer.py``).
 """
 
 from __future__ import annotations
 
+import time
+import weakref
 from collections.abc import Callable
-from functools import partial
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING
 
-from tbimage.kinds import names, scalar
-from tbimage.pieces import Piece
+from tbimage.counters import Stats
+from tbimage.methods import configuration, curves, media, pictures, raw, series
 from tbimage.run_writer import RunWriter
+from tbimage.settings import Settings
+from tbimage.sub_runs import SubRuns, sum_of_stats
+
+if TYPE_CHECKING:
+    from tbimage.kinds.custom_scalars import Charts
 
 __all__ = ["SummaryWriter"]
 
@@ -45,125 +52,71 @@ class SummaryWriter(RunWriter):
         True
     """
 
-    def image(
-        self,
-        name: str,
-        data: Any,
-        step: SupportsIndex | None = None,
-        *,
-        max_outputs: int | None = None,
-        description: str | None = None,
-        layout: str | None = None,
-        value_range: Any = None,
-        nan_color: tuple[int, int, int] = (255, 0, 0),
-        wall_time: float | None = None,
-    ) -> bool:
-        """Log one image or a batch of images.
+    # Numbers over time.
+    scalar = series.scalar
+    scalars = series.scalars
+    histogram = series.histogram
+    histogram_raw = series.histogram_raw
+    tensor = series.tensor
+    pr_curve = curves.pr_curve
+    pr_curve_raw = curves.pr_curve_raw
 
-        Args:
-            name: The tag of a single image; images of a batch have the tags ``name/image/0``,
-                ``name/image/1``, …
-            data: [height, width], [height, width, channels] or [batch, height, width, channels]
-                with 1 to 4 channels (gray, gray and alpha, RGB, RGBA): a NumPy array, nested lists,
-                anything with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a
-                matplotlib figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which
-                is stored as it is. Values: uint8 and uint16 as they are, bool as black and white,
-                other integers within 0..255, floats from 0 to 1.
-            step: An integer that grows with each call; None for the default step
-                (``tbimage.set_step``), else for the one after the last of this name, also across
-                restarts.
-            max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
-            description: Markdown that TensorBoard shows with the images.
-            layout: The order of the axes where it is another: "CHW", "NCHW", "NHW", …
-            value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1),
-                "signed" (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or
-                ``("percentile", low, high)``. None: the dtype tells; floats outside [0, 1] are
-                clipped and a warning is logged.
-            nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
-            wall_time: Seconds since the epoch; None: now.
+    # What one looks at, reads or listens to.
+    image = pictures.image
+    figure = pictures.figure
+    audio = media.audio
+    text = media.text
+    mesh = media.mesh
 
-        Returns:
-            True when the images will be written, or there were none; False when ``record_if`` said
-            no, or there was no room (``on_full``).
+    # What stands beside the series.
+    hparams = configuration.hparams
+    custom_scalars = configuration.custom_scalars
+    custom_scalars_multiline = configuration.custom_scalars_multiline
+    custom_scalars_margin = configuration.custom_scalars_margin
+    embedding = configuration.embedding
+    graph = configuration.graph
 
-        Raises:
-            TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.
-            ValueError: A shape, a channel count or another value does not fit.
-            RuntimeError: The writer is closed.
+    # What the caller has made, and marks between the summaries.
+    raw_summary = raw.raw_summary
+    raw_event = raw.raw_event
+    session_log = raw.session_log
+    purge = raw.purge
 
-        Example:
-            >>> import numpy, tempfile
-            >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
-            ...     batch = numpy.random.default_rng(0).random((4, 3, 32, 32))
-            ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
-            True
-        """
-        name, step, wanted = self._begin(name, step)
-        if not wanted:
-            return False
-        image = _image_kind()
-        options = image.ImageOptions(
-            wire=self._settings.wire,
-            description=names.check_description(description),
-            value_range=image.levels.check_value_range(value_range),
-            nan_color=image.levels.check_nan_color(nan_color),
-        )
-        wall_time = names.check_wall_time(wall_time)
-        images = image.prepare(data, layout, image.check_max_outputs(max_outputs))
-        if images.count == 0:
-            return True
+    def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
+        super()._start(logdir, settings, sub_run=sub_run)
+        pipeline = self._pipeline
+        self._sub_runs = SubRuns(settings, lambda: pipeline.segments.directory)
+        weakref.finalize(self, self._sub_runs.pipeline.close_soon).atexit = False
+        #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
+        self._charts: Charts = {}
 
-        def take_snapshot() -> Callable[[], list[Piece]]:
-            report = partial(self._notices.report, name)
-            snapshot = images.snapshot()
-            return partial(image.summary, name, snapshot, options, self._pipeline.run_parts, report)
+    def flush(self, timeout: float | None = None) -> bool:
+        """As ``RunWriter.flush``, which is of this run only, also for the runs of ``scalars``."""
+        return _both(super().flush, self._sub_runs.pipeline.flush, timeout)
 
-        return self._log(name, step, wall_time, images.nbytes, take_snapshot)
+    def close(self, timeout: float | None = None) -> bool:
+        """As ``RunWriter.close``, which is of this run only, also for the runs of ``scalars``."""
+        try:
+            return _both(super().close, self._sub_runs.pipeline.close, timeout)
+        finally:
+            self._sub_runs.release()
 
-    def scalar(
-        self,
-        name: str,
-        value: SupportsFloat,
-        step: SupportsIndex | None = None,
-        *,
-        description: str | None = None,
-        wall_time: float | None = None,
-    ) -> bool:
-        """Log one number.
-
-        Args:
-            name: The tag.
-            value: A number, or an array or tensor of rank 0; stored as float32. NaN and infinities
-                are shown as such.
-            step: As in ``image``.
-            description: Markdown that TensorBoard shows with the chart.
-            wall_time: Seconds since the epoch; None: now.
-
-        Returns:
-            True when the number will be written; False when ``record_if`` said no, or there was no
-            room (``on_full``).
-
-        Raises:
-            TypeError: An argument is of the wrong type.
-            ValueError: ``value`` is an array of rank 1 or more, or another value does not fit.
-            RuntimeError: The writer is closed.
-
-        Example:
-            >>> import tempfile
-            >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
-            ...     writer.scalar("loss", 0.25, step=0)
-            True
-        """
-        name, step, wanted = self._begin(name, step)
-        if not wanted:
-            return False
-        number = scalar.check_value(value)
-        description = names.check_description(description)
-        return self._log_light(scalar.summary, (name, number, description), step, wall_time)
+    def stats(self) -> Stats:
+        """As ``RunWriter.stats``, together with those of the runs of ``scalars``."""
+        return sum_of_stats(super().stats(), self._sub_runs.pipeline.stats())
 
 
-def _image_kind() -> Any:
-    """Import the image kind with the first image: a writer of scalars does not need NumPy."""
-    from tbimage.kinds import image
-
-    return image
+def _both(
+    first: Callable[[float | None], bool],
+    second: Callable[[float | None], bool],
+    timeout: float | None,
+) -> bool:
+    """Call both, also if the first one raises; what is left of the time is the second one's."""
+    started = time.monotonic()
+    try:
+        done = first(timeout)
+    finally:
+        if timeout is not None:
+            timeout = max(timeout - (time.monotonic() - started), 0.0)
+        others_done = second(timeout)
+    return done and others_done

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 
-__all__ = ["check_description", "check_name", "check_wall_time"]
+__all__ = ["check_description", "check_name", "check_text", "check_wall_time"]
 
 
 def check_name(name: object) -> str:
@@ -58,6 +58,29 @@ def check_description(description: object) -> str | None:
         )
     _check_unicode("description", description)
     return description
+
+
+def check_text(argument: str, text: object) -> str:
+    """Check a string that is stored as it is.
+
+    Args:
+        argument: What it is, for errors.
+        text: Valid Unicode.
+
+    Raises:
+        TypeError: It is no string.
+        ValueError: It holds lone surrogates.
+
+    Example:
+        >>> check_text("title", "losses")
+        'losses'
+    """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{argument} must be a string, got {text!r:.80} of type {type(text).__name__}"
+        )
+    _check_unicode(argument, text)
+    return text
 
 
 def check_wall_time(wall_time: object) -> float:

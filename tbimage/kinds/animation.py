@@ -1,0 +1,84 @@
+"""Animations: clips that move in TensorBoard.
+
+What lives here: what is checked in the caller's thread, and the way to the files. What does not:
+the files (``pixels/animation.py``), and what all kinds of pictures share (pictures.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from tbimage.kinds.options import PictureOptions, check_size
+from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
+from tbimage.pixels import arrays, levels
+from tbimage.pixels.animation import arrange_clip, check_clip, encode_clip
+from tbimage.pixels.rendering import check_fit
+
+__all__ = ["prepare"]
+
+Array = npt.NDArray[Any]
+
+
+def prepare(
+    frames: object,
+    layout: str | None,
+    options: PictureOptions,
+    *,
+    fps: object = 10,
+    format: object = "apng",
+    max_outputs: int | None = None,
+) -> Prepared:
+    """Check what can be checked without touching a pixel, and copy nothing.
+
+    Args:
+        frames: One clip or a batch of them.
+        layout: The names of the axes; None: "THW", "THWC" or "NTHWC".
+        options: How they will look.
+        fps: Frames a second.
+        format: "apng" or "gif".
+        max_outputs: The most clips of a batch, or None for all.
+
+    Returns:
+        The clips, as views of the caller's memory.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> prepare(np.zeros((8, 4, 4, 3)), None, PictureOptions(), fps=4).suffixes
+        ('',)
+    """
+    array = arrays.as_array(frames)
+    levels.check_dtype(array.dtype)
+    clips, batched = arrange_clip(array, layout)
+    check_fit(options.look, clips.shape[4])
+    kind, speed = check_clip(format, fps, options.look, clips.shape[4])
+    check_size(*options.look.size(*clips.shape[2:4]))
+    clips = clips[:max_outputs]
+    return Prepared(
+        (clips,),
+        (arrays.is_immutable(frames, array),),
+        partial(_parts, kind, speed),
+        batch_suffixes(len(clips), batched),
+    )
+
+
+def _parts(
+    kind: str,
+    speed: Fraction,
+    snapshots: Sequence[Array],
+    options: PictureOptions,
+    run: Run[Any],
+) -> list[partial[Made]]:
+    return [partial(_made, clip, kind, speed, options, run) for clip in snapshots[0]]
+
+
+def _made(clip: Array, kind: str, speed: Fraction, options: PictureOptions, run: Run[Any]) -> Made:
+    return Made(encode_clip(clip, options.look, kind, speed, options.compression, run))

@@ -1,0 +1,219 @@
+"""Audio: sampled sound, as WAV files that the browser plays.
+
+The wire form is TF2's: a tensor of strings [clips, 2], of which the first column holds a WAV file
+each and the second a label that TensorBoard no longer shows. (``Summary.Audio`` loses its content
+type in the data server, so that the browser does not play it.)
+
+Samples are stored as they are where a WAV file can hold them: uint8, int16 and int32. Floats become
+16 bits as ``tf.audio.encode_wav`` makes them: times 2**15, rounded half away from zero, clipped.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tbimage.kinds import tensors
+from tbimage.kinds.numbers import Array, check_count, numeric_array
+from tbimage.pieces import Piece
+from tbimage.pixels import arrays
+
+__all__ = ["Clips", "Findings", "check_sample_rate", "prepare", "summary"]
+
+# AudioPluginData.encoding = WAV (tensorboard/plugins/audio/plugin_data.proto).
+_PLUGIN_CONTENT = b"\x10\x0b"
+
+# A protobuf message has less than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
+# and a WAV file less than 4. This leaves room for headers.
+_MOST_BYTES = (1 << 31) - (1 << 20)
+_HIGHEST_RATE = 1 << 24  # above any converter's; bytes a second must fit 32 bits
+
+# The types that a WAV file holds: PCM of 8 bits is unsigned, wider PCM is signed.
+_STORED = ("uint8", "int16", "int32")
+_FULL_SCALE = 1 << 15
+# Floats at a time while they are converted, so that a long clip needs no second copy.
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What turned out about the samples of some clips, for a message to the user.
+
+    Attributes:
+        peak: The greatest absolute value where floats lay outside [-1, 1] and were clipped, else
+            None.
+        non_finite: How many samples were NaN or infinite; NaN became silence.
+    """
+
+    peak: float | None
+    non_finite: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """The clips of one call, after all that shape and dtype can tell was checked.
+
+    Attributes:
+        samples: [clips, frames, channels], a view of the caller's memory until ``snapshot``.
+        sample_rate: In Hz.
+        immutable: Whether nobody can change their memory.
+    """
+
+    samples: Array
+    sample_rate: int
+    immutable: bool
+
+    def snapshot(self) -> Clips:
+        """Return these clips in memory that nobody changes."""
+        if self.immutable:
+            return self
+        return Clips(self.samples.copy(order="K"), self.sample_rate, True)
+
+
+def check_sample_rate(sample_rate: object) -> int:
+    """Check how many frames make a second.
+
+    Args:
+        sample_rate: An integer, in Hz; a float that is whole will do.
+
+    Raises:
+        TypeError: It is no whole number.
+        ValueError: It is below 1 or above what a WAV file can say.
+
+    Example:
+        >>> check_sample_rate(44100.0)
+        44100
+    """
+    if isinstance(sample_rate, (float, np.floating)) and float(sample_rate).is_integer():
+        sample_rate = int(sample_rate)
+    rate = check_count("sample_rate", sample_rate, 1)
+    if rate > _HIGHEST_RATE:
+        raise ValueError(f"sample_rate must be at most {_HIGHEST_RATE} Hz, got {rate}")
+    return rate
+
+
+def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:
+    """Check all about clips that can be checked without touching a sample, and copy nothing.
+
+    Args:
+        data: [frames], [frames, channels] or [clips, frames, channels], with 1 or 2 channels.
+        sample_rate: In Hz.
+        max_outputs: The most clips, or None for all.
+
+    Returns:
+        The clips, as a view of the caller's memory.
+
+    Raises:
+        TypeError: ``data`` is not numbers, or of an integer type that no WAV file holds.
+        ValueError: Its shape is another one.
+
+    Example:
+        >>> prepare(np.zeros(100), 8000, None).samples.shape
+        (1, 100, 1)
+    """
+    array = numeric_array("data", data)
+    if array.dtype.kind != "f" and array.dtype.name not in _STORED:
+        raise TypeError(
+            f"data must be floats from -1 to 1, or integers that a WAV file can hold "
+            f"({', '.join(_STORED)}), got dtype {array.dtype}; pass data.astype('int16') if its "
+            "values are those of 16 bits"
+        )
+    if array.ndim == 1:
+        samples = array[None, :, None]
+    elif array.ndim == 2:
+        samples = array[None]
+    elif array.ndim == 3:
+        samples = array
+    else:
+        raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}")
+    if samples.shape[2] not in (1, 2):
+        raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}{_advice(samples)}")
+    samples = samples[:max_outputs]
+    width = 2 if array.dtype.kind == "f" else array.dtype.itemsize
+    if samples.size * width > _MOST_BYTES:
+        raise ValueError(
+            f"data must make less than 2 GiB of WAV, got shape {array.shape}; log it in parts"
+        )
+    return Clips(samples, sample_rate, arrays.is_immutable(data, array))
+
+
+_SHAPES = "[frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels"
+
+
+def _advice(samples: Array) -> str:
+    if samples.shape[1] in (1, 2):
+        return "; the channels seem to come first: pass numpy.moveaxis(data, -2, -1)"
+    return ""
+
+
+def summary(
+    name: str, clips: Clips, description: str | None, report: Callable[[Findings], None]
+) -> list[Piece]:
+    """Make the Summary of the clips of one call.
+
+    Args:
+        name: Becomes the tag.
+        clips: A snapshot.
+        description: Markdown, or None.
+        report: Is told what turned out about the samples, when there is something to tell.
+
+    Returns:
+        The serialized Summary, as pieces.
+
+    Example:
+        >>> pieces = summary("a", prepare([0.5, -0.5], 8000, None), None, print)
+        >>> b"RIFF" in b"".join(pieces)
+        True
+    """
+    strings: list[Piece] = []
+    peak, non_finite = 0.0, 0
+    for samples in clips.samples:
+        if samples.dtype.kind == "f":
+            samples, clip_peak, clip_non_finite = _to_int16(samples)
+            peak, non_finite = max(peak, clip_peak), non_finite + clip_non_finite
+        strings += (_wav(samples, clips.sample_rate), b"")
+    if peak > 1 or non_finite:
+        report(Findings(peak if peak > 1 else None, non_finite))
+    metadata = tensors.metadata("audio", _PLUGIN_CONTENT, description)
+    shape = (len(clips.samples), 2)
+    return tensors.summary([tensors.string_value(name, shape, strings, metadata)])
+
+
+def _to_int16(samples: Array) -> tuple[Array, float, int]:
+    """Convert floats to 16 bits; with the greatest finite magnitude, and how many were not finite.
+
+    In float32 and rounding half away from zero, as TensorFlow does it; every step after the product
+    with a power of two is exact.
+    """
+    pcm = np.empty(samples.shape, np.int16)
+    flat, target = samples.reshape(-1), pcm.reshape(-1)
+    peak, non_finite = 0.0, 0
+    for start in range(0, flat.size, _BLOCK):
+        with np.errstate(over="ignore"):  # float64 beyond float32 is infinite, and then clipped
+            block = flat[start : start + _BLOCK].astype(np.float32)
+        finite = np.isfinite(block)
+        if not finite.all():
+            non_finite += int(finite.size - finite.sum())
+            block[np.isnan(block)] = 0
+        peak = max(peak, float(np.abs(block, where=finite, out=np.zeros_like(block)).max()))
+        np.clip(block, -1, 1, out=block)
+        block *= _FULL_SCALE
+        whole = np.trunc(block)
+        whole += np.trunc((block - whole) * 2)
+        target[start : start + _BLOCK] = np.minimum(whole, _FULL_SCALE - 1)
+    return pcm, peak, non_finite
+
+
+def _wav(samples: Array, sample_rate: int) -> Piece:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams(
+            (samples.shape[1], samples.itemsize, sample_rate, len(samples), "NONE", "")
+        )
+        native = samples.astype(samples.dtype.newbyteorder("="), order="C", copy=False)
+        writer.writeframes(native.reshape(-1).view(np.uint8).data)
+    return file.getbuffer()

@@ -1,0 +1,115 @@
+"""Comparisons: input, output and their difference side by side.
+
+What lives here: what is checked in the caller's thread, and the way to the sheets. What does not:
+the sheets and the measures (``pixels/comparing.py``), and what all kinds of pictures share
+(pictures.py).
+
+With ``scalars`` the mean of each measure over the batch is logged too, as ``name/mae`` and
+``name/psnr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from tbimage.kinds.options import PictureOptions, check_look_fits, check_size
+from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
+from tbimage.pixels import arrays, layouts, levels
+from tbimage.pixels.comparing import check_comparable, check_diff, compare_values
+from tbimage.pixels.tiling import plan
+
+__all__ = ["prepare"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Panels:
+    titles: tuple[str, ...] | None
+    diff: str | None
+    scalars: bool
+
+
+def prepare(
+    images: Sequence[object],
+    layout: str | None,
+    options: PictureOptions,
+    *,
+    titles: Any = None,
+    diff: object = "abs",
+    scalars: bool = False,
+) -> Prepared:
+    """Check what can be checked without touching a pixel, and copy nothing.
+
+    Args:
+        images: Two or more; each one image or a batch, all of one dtype.
+        layout: The names of the axes of each, or None.
+        options: How they will look.
+        titles: A text for each of ``images``, or None.
+        diff: "abs", "signed" or None.
+        scalars: Whether the measures are logged as scalars, too.
+
+    Returns:
+        A sheet for each sample, as views of the caller's memory.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> batch = np.zeros((2, 4, 4, 3))
+        >>> prepare([batch, batch], None, PictureOptions()).suffixes
+        ('/image/0', '/image/1')
+    """
+    given = [arrays.as_array(image) for image in images]
+    views, batched = [], False
+    for array in given:
+        levels.check_dtype(array.dtype)
+        view, batched = layouts.arrange(array, layout)
+        views.append(view)
+        check_look_fits(replace(options, colorbar=False), view.shape[3])
+    panels = _Panels(None, check_diff(diff), bool(scalars))
+    check_comparable([view.shape for view in views], [view.dtype for view in views], panels.diff)
+    counts = {len(view) for view in views}
+    if len(counts) > 1:
+        raise ValueError(
+            f"images to compare must be batches of one size, got {[len(view) for view in views]}"
+        )
+    if titles is not None:
+        names = [titles] if isinstance(titles, str) else [str(title) for title in titles]
+        if len(names) != len(views):
+            raise ValueError(
+                f"titles must be one for each of the {len(views)} images, got {len(names)}"
+            )
+        panels = replace(panels, titles=tuple(names))
+    if panels.scalars and views[-1].shape != views[-2].shape:
+        raise ValueError(
+            "scalars=True needs images of one shape, of which a difference can be taken"
+        )
+    sizes = [options.look.size(*view.shape[1:3]) for view in (*views, views[-1])]
+    planned = plan(sizes, len(sizes))
+    check_size(planned.height, planned.width)
+    return Prepared(
+        tuple(views),
+        tuple(arrays.is_immutable(*pair) for pair in zip(images, given, strict=True)),
+        partial(_parts, panels),
+        batch_suffixes(len(views[0]), batched),
+    )
+
+
+def _parts(
+    panels: _Panels, snapshots: Sequence[Array], options: PictureOptions, run: Run[Any]
+) -> list[partial[Made]]:
+    return [partial(_made, panels, sample, options) for sample in zip(*snapshots, strict=True)]
+
+
+def _made(panels: _Panels, images: Sequence[Array], options: PictureOptions) -> Made:
+    found = compare_values(images, options.look, panels.titles, panels.diff)
+    numbers = {"mae": found.mae, "psnr": found.psnr} if panels.scalars else {}
+    return Made(found.picture, numbers)

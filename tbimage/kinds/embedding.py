@@ -1,0 +1,327 @@
+"""Embeddings: points in many dimensions, with labels and pictures, for the Projector page.
+
+The Projector reads no event files but files of its own in the run directory: a table of vectors, a
+table of labels, a sheet of pictures ("sprite"), and ``projector_config.pbtxt``, which lists them.
+What lives here: their contents. What does not: writing them (``projector.py``).
+
+The names of files and embeddings are those of torch and tensorboardX: ``00005/name/tensors.tsv``
+and ``name:00005`` at step 5.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tbimage.kinds import image as image_kind
+from tbimage.kinds import tensors
+from tbimage.kinds.names import check_text
+from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.pieces import Piece
+from tbimage.pixels import arrays, levels, png
+
+__all__ = [
+    "CONFIG_NAME",
+    "Embedding",
+    "config",
+    "directory",
+    "files",
+    "prepare",
+    "step_name",
+    "summary",
+]
+
+CONFIG_NAME = "projector_config.pbtxt"
+
+_TENSORS, _LABELS, _SPRITE = "tensors.tsv", "metadata.tsv", "sprite.png"
+
+# The longest side of a texture that WebGL has everywhere, which is where the page puts the sprite.
+_LONGEST_SIDE = 8192
+
+# What ends a cell or a row of a table, for whoever reads it by lines.
+_SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
+# The page skips rows that are blank, and every row behind one would label another point.
+_BLANK = "-"
+
+# What some file system forbids in a name, and the sign that stands for it.
+_FORBIDDEN = re.compile(r'[\x00-\x1f%/\\:*?"<>|]|^\.{1,2}$')
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What one call gave, after all that shapes can tell was checked.
+
+    Attributes:
+        vectors: [points, dimensions], a view of the caller's memory until ``snapshot``.
+        labels: A row of cells for each point, the header first where there is one; or None.
+        images: The points' pictures, or None.
+        value_range: As ``pixels.levels.check_value_range`` returns it.
+    """
+
+    vectors: Array
+    labels: Sequence[Sequence[str]] | None
+    images: image_kind.Images | None
+    value_range: levels.ValueRange | None
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes a snapshot has."""
+        cells = sum(len(cell) + 50 for row in self.labels or () for cell in row)
+        return self.vectors.nbytes + cells + (0 if self.images is None else self.images.nbytes)
+
+    def snapshot(self) -> Embedding:
+        """Return this embedding in memory that nobody changes."""
+        return Embedding(
+            arrays.snapshot(self.vectors, self.vectors),
+            self.labels,
+            None if self.images is None else self.images.snapshot(),
+            self.value_range,
+        )
+
+
+def prepare(
+    data: object,
+    labels: object,
+    header: object,
+    images: object,
+    layout: str | None,
+    value_range: object,
+) -> Embedding:
+    """Check all that shapes can tell, and copy nothing but labels.
+
+    Args:
+        data: [points, dimensions].
+        labels: One for each point, or a row of them for each point; or None.
+        header: The names of the labels' columns, at least 2; or None.
+        images: [points, height, width] with or without channels; or None.
+        layout: The names of the images' axes, or None.
+        value_range: Which values of the images become black and white, or None.
+
+    Raises:
+        TypeError: One of them is of the wrong type.
+        ValueError: Their shapes do not fit, or the sprite would be too large for the page.
+
+    Example:
+        >>> prepare([[1, 2], [3, 4]], ["a", "b"], None, None, None, None).labels
+        [['a'], ['b']]
+    """
+    vectors = numeric_array("data", data)
+    if vectors.ndim != 2 or 0 in vectors.shape:
+        raise ValueError(f"data must be [points, dimensions], got shape {vectors.shape}")
+    points = len(vectors)
+    chosen = levels.check_value_range(value_range)
+    return Embedding(
+        vectors,
+        None if labels is None else _table(labels, header, points),
+        None if images is None else _pictures(images, layout, points),
+        chosen,
+    )
+
+
+def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
+    if callable(getattr(labels, "tolist", None)):
+        labels = labels.tolist()
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+        raise TypeError(f"labels must be a list, one for each point, got {labels!r:.80}")
+    rows = [_row(label) for label in labels]
+    if len(rows) != points:
+        raise ValueError(f"labels must be one for each point, got {len(rows)} for {points} points")
+    widths = sorted({len(row) for row in rows})
+    if len(widths) > 1 or widths[0] == 0:
+        raise ValueError(f"labels must be rows of one length, got lengths {widths}")
+    names = [] if header is None else [_cell(check_text("a name in header", n)) for n in header]
+    if header is not None and len(names) != widths[0]:
+        raise ValueError(
+            f"header must name each column of labels, got {len(names)} names for {widths[0]}"
+        )
+    if header is None and widths[0] > 1:
+        raise ValueError(
+            f"labels of {widths[0]} columns need a header, as the page takes the first row for it: "
+            "pass header=['name', …]"
+        )
+    # Of a single column the page would take a header for a label.
+    return [names, *rows] if len(names) > 1 else rows
+
+
+def _row(label: object) -> list[str]:
+    cells = [_cell(cell) for cell in (label if isinstance(label, (list, tuple)) else [label])]
+    if cells and not "".join(cells).strip():
+        cells[0] = _BLANK
+    return cells
+
+
+def _cell(label: object) -> str:
+    text = label.decode() if isinstance(label, bytes) else str(label)
+    return check_text("a label", text).translate(_SEPARATORS)
+
+
+def _pictures(images: object, layout: str | None, points: int) -> image_kind.Images:
+    pictures = image_kind.prepare(images, layout, None)
+    if pictures.pixels is None or not pictures.batched:
+        raise ValueError(
+            "images must be a batch of pixels, one image for each point; pass layout='NHW' for "
+            "gray images without channels"
+        )
+    count, height, width = pictures.pixels.shape[:3]
+    if count != points:
+        raise ValueError(f"images must be one for each point, got {count} for {points} points")
+    if _columns(count) * max(height, width) > _LONGEST_SIDE:
+        raise ValueError(
+            f"images must fit a sprite of {_LONGEST_SIDE} x {_LONGEST_SIDE} pixels, got {count} of "
+            f"{height} x {width}; log smaller ones, or fewer points"
+        )
+    return pictures
+
+
+def step_name(name: str) -> str:
+    """Return the tag under which an embedding's steps are counted.
+
+    Args:
+        name: The embedding's name.
+
+    Example:
+        >>> step_name("words")
+        '_projector_/words'
+    """
+    return f"_projector_/{name}"
+
+
+def directory(name: str, step: int) -> str:
+    """Return where an embedding's files are, below the run directory, with slashes.
+
+    Args:
+        name: The embedding's name.
+        step: Its step.
+
+    Example:
+        >>> directory("words/small", 5)
+        '00005/words%2fsmall'
+    """
+    encoded = _FORBIDDEN.sub(lambda match: f"%{ord(match[0][0]):02x}{match[0][1:]}", name)
+    return f"{step:05d}/{encoded}"
+
+
+def files(embedding: Embedding) -> dict[str, Sequence[Piece]]:
+    r"""Make the files of an embedding.
+
+    Args:
+        embedding: A snapshot.
+
+    Returns:
+        Their contents by their names, as pieces.
+
+    Raises:
+        ValueError: The images' values do not fit their type.
+
+    Example:
+        >>> files(prepare([[1.0, 0.5]], ["a"], None, None, None, None))
+        {'tensors.tsv': [b'1\t0.5\n'], 'metadata.tsv': [b'a\n']}
+    """
+    made: dict[str, Sequence[Piece]] = {_TENSORS: [_tensors_table(embedding.vectors)]}
+    if embedding.labels is not None:
+        made[_LABELS] = ["".join("\t".join(row) + "\n" for row in embedding.labels).encode()]
+    if embedding.images is not None:
+        made[_SPRITE] = _sprite(embedding.images, embedding.value_range)
+    return made
+
+
+def _tensors_table(vectors: Array) -> bytes:
+    """Write numbers with the digits that tell float32 apart, which is what the page reads."""
+    line = "\t".join(["%.9g"] * vectors.shape[1]) + "\n"
+    return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
+
+
+def _sprite(images: image_kind.Images, value_range: object) -> Sequence[Piece]:
+    """Put pictures side by side, row by row, in about a square; what is left over stays black."""
+    pixels = images.pixels
+    if pixels is None:
+        return []
+    count, height, width, channels = pixels.shape
+    columns = _columns(count)
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * columns, height, width, channels), pixels.dtype)
+    sheet[:count] = pixels
+    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    whole = sheet.reshape(rows * height, columns * width, channels)
+    return png.encode(levels.to_levels(whole, value_range).pixels).pieces
+
+
+def _columns(count: int) -> int:
+    return math.isqrt(count - 1) + 1
+
+
+def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
+    """Add an embedding to the list of them.
+
+    Args:
+        existing: What ``projector_config.pbtxt`` holds, or nothing.
+        name: The embedding's name.
+        step: Its step.
+        embedding: What its files were made of.
+
+    Returns:
+        What the file is to hold: an embedding of the same name and step is replaced.
+
+    Raises:
+        ValueError: The existing text is no such list.
+
+    Example:
+        >>> print(config("", "words", 5, prepare([[1, 2]], None, None, None, None, None)))
+        embeddings {
+          tensor_name: "words:00005"
+          tensor_shape: 1
+          tensor_shape: 2
+          tensor_path: "00005/words/tensors.tsv"
+        }
+        <BLANKLINE>
+    """
+    from google.protobuf import text_format
+
+    from tbimage.events.messages import EmbeddingInfo, ProjectorConfig
+
+    listed = ProjectorConfig()
+    try:
+        text_format.Parse(existing, listed)
+    except text_format.ParseError as error:
+        raise ValueError(f"{CONFIG_NAME} holds something else: {error}; delete it") from None
+    where = directory(name, step)
+    info = EmbeddingInfo(
+        tensor_name=f"{name}:{step:05d}",
+        tensor_path=f"{where}/{_TENSORS}",
+        tensor_shape=embedding.vectors.shape,
+    )
+    if embedding.labels is not None:
+        info.metadata_path = f"{where}/{_LABELS}"
+    if embedding.images is not None and embedding.images.pixels is not None:
+        _, height, width, _ = embedding.images.pixels.shape
+        info.sprite.image_path = f"{where}/{_SPRITE}"
+        info.sprite.single_image_dim.extend([width, height])
+    kept = [each for each in listed.embeddings if each.tensor_name != info.tensor_name]
+    del listed.embeddings[:]
+    listed.embeddings.extend([*kept, info])
+    return text_format.MessageToString(listed)
+
+
+def summary(name: str) -> list[Piece]:
+    """Make the Summary that marks in the event file that an embedding was logged.
+
+    No page shows it. It keeps automatic steps going across restarts, and lets TensorBoard know that
+    the run has something for the Projector.
+
+    Args:
+        name: The embedding's name.
+
+    Returns:
+        The serialized Summary, as pieces.
+
+    Example:
+        >>> b"projector" in b"".join(summary("words"))
+        True
+    """
+    metadata = tensors.metadata("projector", b"", None)
+    return tensors.summary([tensors.value(step_name(name), np.empty(0, np.float32), metadata)])

@@ -1,0 +1,205 @@
+"""Meshes and point clouds: vertices, with faces and colours where there are any.
+
+The wire form is TensorBoard's: one event with a tensor for each part, under the tags
+``name_VERTEX``, ``name_FACE`` and ``name_COLOR`` (``tensorboard/plugins/mesh/metadata.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tbimage.kinds import tensors
+from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.pieces import Piece
+from tbimage.pixels import arrays
+
+__all__ = ["Mesh", "check_config", "first_tag", "prepare", "summary"]
+
+# MeshPluginData.ContentType (tensorboard/plugins/mesh/plugin_data.proto).
+_CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """The parts of one call, after all that shape and dtype can tell was checked.
+
+    Attributes:
+        parts: [batch, points or faces, 3] each, by the last part of its tag; views of the caller's
+            memory until ``snapshot``.
+    """
+
+    parts: Mapping[str, Array]
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes a snapshot has."""
+        return sum(part.nbytes for part in self.parts.values())
+
+    def snapshot(self) -> Mesh:
+        """Return this mesh in memory that nobody changes."""
+        return Mesh({name: arrays.snapshot(part, part) for name, part in self.parts.items()})
+
+
+def first_tag(name: str) -> str:
+    """Return the tag under which a mesh's steps are counted.
+
+    Args:
+        name: The mesh's name.
+
+    Example:
+        >>> first_tag("bunny")
+        'bunny_VERTEX'
+    """
+    return f"{name}_VERTEX"
+
+
+def check_config(config: object) -> str:
+    """Check the configuration of the page that shows a mesh.
+
+    Args:
+        config: Camera, lights and material, for THREE.js, as a mapping that JSON can hold; or None.
+
+    Returns:
+        JSON.
+
+    Raises:
+        TypeError: It is no mapping, or holds what JSON cannot.
+
+    Example:
+        >>> check_config({"camera": {"cls": "PerspectiveCamera", "fov": 75}})
+        '{"camera": {"cls": "PerspectiveCamera", "fov": 75}}'
+    """
+    if config is None:
+        return "{}"
+    if not isinstance(config, Mapping):
+        raise TypeError(
+            f"config must be a mapping for THREE.js or None, got {config!r:.80} of type "
+            f"{type(config).__name__}"
+        )
+    try:
+        return json.dumps(config, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"config must hold what JSON can: {error}") from None
+
+
+def prepare(vertices: object, faces: object, colors: object) -> Mesh:
+    """Check all that shapes and dtypes can tell, and copy nothing.
+
+    Args:
+        vertices: [points, 3] or [batch, points, 3].
+        faces: [faces, 3] or [batch, faces, 3] of integers that number the points; or None.
+        colors: Of the shape of vertices, integers 0 to 255 or floats 0 to 1; or None.
+
+    Returns:
+        The parts, as views of the caller's memory.
+
+    Raises:
+        TypeError: One of them is not numbers, or faces are not integers.
+        ValueError: Their shapes are others, or do not fit each other.
+
+    Example:
+        >>> mesh = prepare([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]], None)
+        >>> {name: part.shape for name, part in mesh.parts.items()}
+        {'VERTEX': (1, 3, 3), 'FACE': (1, 1, 3)}
+    """
+    parts = {"VERTEX": _batch("vertices", vertices)}
+    points = parts["VERTEX"].shape
+    if faces is not None:
+        parts["FACE"] = _batch("faces", faces)
+        if parts["FACE"].dtype.kind not in "iu":
+            raise TypeError(f"faces must be integers, got dtype {parts['FACE'].dtype}")
+        if parts["FACE"].shape[0] != points[0]:
+            raise ValueError(
+                f"faces must be given for each mesh of the batch, got {parts['FACE'].shape} for "
+                f"vertices of shape {points}"
+            )
+    if colors is not None:
+        parts["COLOR"] = _batch("colors", colors)
+        if parts["COLOR"].shape != points:
+            raise ValueError(
+                f"colors must have the shape of vertices, {points}, got {parts['COLOR'].shape}"
+            )
+    return Mesh(parts)
+
+
+def _batch(argument: str, data: object) -> Array:
+    array = numeric_array(argument, data)
+    if array.ndim not in (2, 3) or array.shape[-1] != 3:
+        raise ValueError(f"{argument} must be [n, 3] or [batch, n, 3], got shape {array.shape}")
+    return array if array.ndim == 3 else array[None]
+
+
+def summary(name: str, mesh: Mesh, config: str, description: str | None) -> list[Piece]:
+    """Make the Summary of a mesh.
+
+    Args:
+        name: What the tags begin with.
+        mesh: A snapshot.
+        config: JSON.
+        description: Markdown, or None.
+
+    Returns:
+        The serialized Summary, as pieces.
+
+    Raises:
+        ValueError: A face numbers a point that there is not, or a colour is out of its range.
+
+    Example:
+        >>> pieces = summary("a", prepare([[0, 0, 0]], None, None), "{}", None)
+        >>> b"a_VERTEX" in b"".join(pieces)
+        True
+    """
+    from tbimage.events.messages import MeshPluginData
+
+    components = sum(1 << _CONTENT_TYPES[part] for part in mesh.parts)
+    values = []
+    for part, data in mesh.parts.items():
+        array = _CONVERTED[part](data, mesh)
+        content = MeshPluginData(
+            name=name,
+            content_type=_CONTENT_TYPES[part],
+            json_config=config,
+            shape=array.shape,
+            components=components,
+        ).SerializeToString()
+        metadata = tensors.metadata("mesh", content, description)
+        values.append(tensors.value(f"{name}_{part}", array, metadata))
+    return tensors.summary(values)
+
+
+def _points(data: Array, mesh: Mesh) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return data.astype(np.float32)
+
+
+def _faces(data: Array, mesh: Mesh) -> npt.NDArray[np.int32]:
+    points = mesh.parts["VERTEX"].shape[1]
+    if data.size and not (data.min() >= 0 and data.max() < points):
+        raise ValueError(
+            f"faces must number points from 0 to {points - 1}, got {data.min()} to {data.max()}"
+        )
+    return data.astype(np.int32)
+
+
+def _colors(data: Array, mesh: Mesh) -> npt.NDArray[np.uint8]:
+    """Follow the rule of images: floats from 0 to 1, integers from 0 to 255."""
+    if data.dtype.kind == "f":
+        # As tf.image.convert_image_dtype; NaN is black here, where a page has no room for a mark.
+        return (np.nan_to_num(data, nan=0.0) * 255.5).clip(0, 255).astype(np.uint8)
+    if data.dtype.kind == "b":
+        return np.multiply(data, 255, dtype=np.uint8)
+    if data.size and not (data.min() >= 0 and data.max() <= 255):
+        raise ValueError(
+            f"colors must be integers within 0..255 or floats from 0 to 1, got {data.min()} to "
+            f"{data.max()}"
+        )
+    return data.astype(np.uint8)
+
+
+_CONVERTED: Mapping[str, Any] = {"VERTEX": _points, "FACE": _faces, "COLOR": _colors}

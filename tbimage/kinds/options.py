@@ -1,0 +1,204 @@
+"""How pictures look and are stored: the options that all kinds of pictures share.
+
+What lives here: their one form, and the checks in the caller's thread. What does not: what they
+mean (``pixels/rendering.py``, ``pixels/jpeg.py``, ``pixels/png.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from tbimage.pixels import jpeg, png
+from tbimage.pixels.encoded import MOST_PIXELS
+from tbimage.pixels.pictures import Color
+from tbimage.pixels.ranges import ValueRange
+from tbimage.pixels.rendering import Look, check_fit, check_look
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = [
+    "ENCODINGS",
+    "LookKeywords",
+    "PictureOptions",
+    "check_captions",
+    "check_look_fits",
+    "check_options",
+    "check_size",
+]
+
+#: How a picture is stored.
+ENCODINGS = ("png", "jpeg")
+
+
+class LookKeywords(TypedDict, total=False):
+    """The keywords of ``pixels.rendering.check_look``, which documents each."""
+
+    value_range: Any
+    nan_color: tuple[int, int, int]
+    colormap: str | None
+    colorbar: bool
+    gamma: float | None
+    log: float | bool | None
+    max_side: int | None
+    scale: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOptions:
+    """How pictures look and become bytes; made by :func:`check_options`.
+
+    Attributes:
+        wire: "image" or "tensor".
+        description: Markdown shown with the pictures, or None.
+        value_range: As ``pixels.levels.check_value_range`` returns it.
+        nan_color: Red, green and blue, 0 to 255, of pixels that are not finite.
+        colormap: See ``pixels.rendering.Look``, like the next five.
+        colorbar: See there.
+        gamma: See there.
+        log: See there.
+        max_side: See there.
+        scale: See there.
+        encoding: "png" or "jpeg".
+        quality: Of a JPEG, 1 to 100.
+        compression: Of a PNG, one of ``pixels.png.COMPRESSIONS``.
+    """
+
+    wire: str = "image"
+    description: str | None = None
+    value_range: ValueRange | None = None
+    nan_color: Color = (255, 0, 0)
+    colormap: str | None = None
+    colorbar: bool = False
+    gamma: float | None = None
+    log: float | None = None
+    max_side: int | None = None
+    scale: float | None = None
+    encoding: str = "png"
+    quality: int = 90
+    compression: str = "fast"
+
+    @property
+    def look(self) -> Look:
+        """How values look."""
+        return Look(**{name: getattr(self, name) for name in Look.__dataclass_fields__})
+
+
+def check_options(
+    *,
+    wire: str = "image",
+    description: str | None = None,
+    encoding: object = "png",
+    quality: object = 90,
+    compression: object = "fast",
+    **look: Unpack[LookKeywords],
+) -> PictureOptions:
+    """Check how pictures are to look and to become bytes.
+
+    Args:
+        wire: "image" or "tensor", checked.
+        description: Markdown, checked, or None.
+        encoding: "png" or "jpeg".
+        quality: Of a JPEG, 1 to 100.
+        compression: Of a PNG: "fast", "balanced" or "small".
+        look: As ``pixels.rendering.check_look`` takes it.
+
+    Raises:
+        TypeError: One is of the wrong type.
+        ValueError: One has none of the allowed values.
+
+    Example:
+        >>> check_options(colormap="viridis", encoding="jpeg").quality
+        90
+    """
+    for argument, value, allowed in (
+        ("encoding", encoding, ENCODINGS),
+        ("compression", compression, png.COMPRESSIONS),
+    ):
+        if value not in allowed:
+            names = " or ".join(map(repr, allowed))
+            raise ValueError(f"{argument} must be {names}, got {value!r}")
+    checked = check_look(**look)
+    return PictureOptions(
+        wire=wire,
+        description=description,
+        encoding=str(encoding),
+        quality=jpeg.check_quality(quality),
+        compression=str(compression),
+        **{name: getattr(checked, name) for name in Look.__dataclass_fields__},
+    )
+
+
+def check_look_fits(options: PictureOptions, channels: int) -> None:
+    """Check that images of so many channels can look so and be stored so.
+
+    Args:
+        options: As ``check_options`` returns them.
+        channels: 1 to 4.
+
+    Raises:
+        ValueError: A colour map is wanted for colours, or a JPEG for transparency.
+
+    Example:
+        >>> check_look_fits(check_options(encoding="jpeg"), 3)
+    """
+    check_fit(options.look, channels)
+    if options.encoding == "jpeg":
+        jpeg.check_channels(channels)
+
+
+def check_size(height: int, width: int) -> None:
+    """Check that TensorBoard will show a picture of a size.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+
+    Raises:
+        ValueError: It has too many pixels.
+
+    Example:
+        >>> check_size(13000, 13000)
+    """
+    if height * width > MOST_PIXELS:
+        raise ValueError(
+            f"a picture of {height}x{width} has {height * width:,} pixels, and TensorBoard shows "
+            f"at most {MOST_PIXELS:,}: of more, Pillow would not tell it the format. Pass "
+            "max_side=, or log parts of it"
+        )
+
+
+def check_captions(captions: Any, count: int, batched: bool) -> tuple[str, ...] | None:
+    """Check one line of text, or several, for each picture.
+
+    Args:
+        captions: A string for a single picture, a sequence of one for each picture for a batch;
+            what is no string is turned into one. None: no captions.
+        count: How many pictures there are.
+        batched: Whether they are a batch.
+
+    Returns:
+        One for each picture, or None.
+
+    Raises:
+        TypeError: It is one string for a batch, or nothing that has an order.
+        ValueError: There are more or fewer.
+
+    Example:
+        >>> check_captions(["cat", 3], 2, True), check_captions("cat", 1, False)
+        (('cat', '3'), ('cat',))
+    """
+    if captions is None:
+        return None
+    if not batched and (isinstance(captions, str) or not hasattr(captions, "__len__")):
+        captions = [captions]
+    if isinstance(captions, str) or not hasattr(captions, "__len__"):
+        raise TypeError(
+            f"captions must be a list of one text for each of the {count} images, got {captions!r}"
+        )
+    if len(captions) != count:
+        raise ValueError(
+            f"captions must be one for each of the {count} images, got {len(captions)}"
+        )
+    return tuple(str(each) for each in captions)

@@ -1,0 +1,231 @@
+"""What all kinds of pictures share: from options and copies of arrays to a Summary of images.
+
+The way of a picture: a kind's ``prepare`` checks in the caller's thread what shape and dtype can
+tell, and gives ``Prepared``: views of the caller's arrays, and how pictures are made of them. Then
+come ``snapshot`` (also in the caller's thread), and in a worker ``summary``: values to pixels,
+pixels to bytes, bytes to a Summary.
+
+The wire form is ``Summary.Image``, one value for each picture, with the metadata that makes both
+loaders keep the description (docs/design.md), or with ``wire="tensor"`` the one that TF2 writes:
+one value, a tensor of strings ``[width, height, image, …]``.
+
+A single picture's tag is its name. Pictures of a batch have the tags ``name/image/0``,
+``name/image/1``, … also when there is only one in this batch, so that a tag stays a tag when the
+last batch of an epoch is smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy.typing as npt
+
+from tbimage.events import wire
+from tbimage.kinds.options import PictureOptions, check_size
+from tbimage.pieces import Piece
+from tbimage.pixels import jpeg, png
+from tbimage.pixels.apng import EncodedClip
+from tbimage.pixels.encoded import EncodedImage
+from tbimage.pixels.pictures import Findings, Picture, merge
+
+__all__ = ["Made", "Part", "Prepared", "Run", "batch_suffixes", "summary"]
+
+T = TypeVar("T")
+Array = npt.NDArray[Any]
+#: Runs the parts of a job, possibly in parallel, and returns their results in order.
+Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
+
+# Parts smaller than this are done before another thread has woken up (about 0.1 ms).
+_PARALLEL_ABOVE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one part makes.
+
+    Attributes:
+        picture: Pixels, or a file.
+        numbers: What is logged as scalars beside it, by name.
+    """
+
+    picture: Picture | EncodedImage | EncodedClip
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+Part = Callable[[], Made]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The pictures of one call, after all that shape and dtype can tell was checked.
+
+    Attributes:
+        arrays: Views of the caller's memory until ``snapshot``.
+        immutable: For each, whether nobody can change its memory.
+        parts: Gives, for snapshots of these arrays, the functions that make the pictures.
+        suffixes: What follows the name in the tag of each picture.
+        held_bytes: Bytes besides the arrays that are held until the pictures are made.
+    """
+
+    arrays: tuple[Array, ...]
+    immutable: tuple[bool, ...]
+    parts: Callable[[Sequence[Array], PictureOptions, Run[Any]], Sequence[Part]]
+    suffixes: tuple[str, ...]
+    held_bytes: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self.suffixes)
+
+    @property
+    def pixels(self) -> Array | None:
+        """The values of the images, ``(N, H, W, C)``, of kinds that have one array of them."""
+        return self.arrays[0] if self.arrays else None
+
+    @property
+    def batched(self) -> bool:
+        """Whether they are a batch, and not one picture."""
+        return self.suffixes != ("",)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes a snapshot has."""
+        return self.held_bytes + sum(array.nbytes for array in self.arrays)
+
+    def snapshot(self) -> Prepared:
+        """Return these pictures in memory that nobody changes: one copy, unless nobody can."""
+        # "K" keeps the order of the memory, so that this is one copy at memory speed also for CHW;
+        # a worker sorts it out.
+        arrays = tuple(
+            array if immutable else array.copy(order="K")
+            for array, immutable in zip(self.arrays, self.immutable, strict=True)
+        )
+        return replace(self, arrays=arrays, immutable=(True,) * len(arrays))
+
+
+def batch_suffixes(count: int, batched: bool) -> tuple[str, ...]:
+    """Give what follows the name in the tags of pictures.
+
+    Args:
+        count: How many pictures there are.
+        batched: Whether they are a batch.
+
+    Example:
+        >>> batch_suffixes(2, True), batch_suffixes(1, False)
+        (('/image/0', '/image/1'), ('',))
+    """
+    return tuple(f"/image/{index}" for index in range(count)) if batched else ("",) * count
+
+
+def summary(
+    name: str,
+    prepared: Prepared,
+    options: PictureOptions,
+    run: Run[Any],
+    report: Callable[[Findings], None],
+) -> list[Piece]:
+    r"""Make the Summary of the pictures of one call.
+
+    Args:
+        name: The summary's name.
+        prepared: A snapshot.
+        options: How pictures look and become bytes.
+        run: Runs the parts of a job, possibly in parallel.
+        report: Is told what turned out about the data, when there is something to tell.
+
+    Returns:
+        The serialized Summary, as pieces.
+
+    Raises:
+        ValueError: Integers lie outside 0..255, or a picture is too large for TensorBoard.
+
+    Example:
+        >>> import numpy as np
+        >>> from tbimage.kinds.image import prepare
+        >>> pixels = prepare(np.zeros((2, 2)), None, None)
+        >>> run_all = lambda parts: [part() for part in parts]
+        >>> pieces = summary("a", pixels, PictureOptions(), run_all, print)
+        >>> b"".join(pieces)[:5]
+        b'\nb\n\x01a'
+    """
+    made = prepared.parts(prepared.arrays, options, run)
+    parts = [partial(_encoded, part, options, run) for part in made]
+    if prepared.nbytes >= _PARALLEL_ABOVE and len(parts) > 1:
+        pictures: list[_Encoded] = run(parts)
+    else:
+        pictures = [part() for part in parts]
+    findings = merge(picture.findings for picture in pictures)
+    if findings:
+        report(findings)
+    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, options.description)
+    tags = [name + suffix for suffix in prepared.suffixes]
+    return [
+        *_WIRE_FORMS[options.wire](name, tags, pictures, metadata),
+        *_scalars(name, [picture.numbers for picture in pictures]),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    height: int
+    width: int
+    channels: int
+    pieces: Sequence[Piece]
+    findings: Findings
+    numbers: Mapping[str, float]
+
+
+def _encoded(part: Part, options: PictureOptions, run: Run[Any]) -> _Encoded:
+    made = part()
+    picture = made.picture
+    if isinstance(picture, EncodedImage):
+        size = picture.height, picture.width, picture.channels
+        return _Encoded(*size, [picture.data], Findings(), made.numbers)
+    if isinstance(picture, EncodedClip):
+        size = picture.height, picture.width, picture.channels
+        return _Encoded(*size, picture.pieces, picture.findings, made.numbers)
+    height, width, channels = picture.pixels.shape
+    check_size(height, width)
+    if options.encoding == "jpeg":
+        pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
+    else:
+        file = png.encode(picture.pixels, compression=options.compression, run=run)
+        pieces, channels = file.pieces, file.channels
+    return _Encoded(height, width, channels, pieces, picture.findings, made.numbers)
+
+
+def _image_form(
+    name: str, tags: Sequence[str], pictures: Sequence[_Encoded], metadata: bytes
+) -> list[Piece]:
+    return wire.summary(
+        [
+            wire.image_value(tag, p.height, p.width, p.channels, p.pieces, metadata)
+            for tag, p in zip(tags, pictures, strict=True)
+        ]
+    )
+
+
+def _tensor_form(
+    name: str, tags: Sequence[str], pictures: Sequence[_Encoded], metadata: bytes
+) -> list[Piece]:
+    first = pictures[0]
+    strings: list[Sequence[Piece]] = [[str(first.width).encode()], [str(first.height).encode()]]
+    strings += [picture.pieces for picture in pictures]
+    return wire.summary([wire.string_tensor_value(name, strings, metadata)])
+
+
+_WIRE_FORMS = {"image": _image_form, "tensor": _tensor_form}
+
+
+def _scalars(name: str, numbers: Sequence[Mapping[str, float]]) -> list[Piece]:
+    """Scalars beside the pictures: each the mean over them, with the tag ``name/key``."""
+    pieces: list[Piece] = []
+    for key in numbers[0]:
+        before, after = wire.scalar_frame(f"{name}/{key}")
+        mean = sum(each[key] for each in numbers) / len(numbers)
+        pieces += [before, wire.float32(mean), after]
+    return pieces

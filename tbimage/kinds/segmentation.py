@@ -1,0 +1,212 @@
+"""Segmentation masks: class indices or scores, by themselves or over their images.
+
+What lives here: what is checked in the caller's thread, and the way to the pictures. What does not:
+colours of masks (``pixels/masks.py``), and what all kinds of pictures share (pictures.py).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy.typing as npt
+
+from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
+from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
+from tbimage.pixels import arrays, layouts, levels
+from tbimage.pixels.axes import MASKS, SCORES, arrange_axes
+from tbimage.pixels.captions import caption
+from tbimage.pixels.legend import legend
+from tbimage.pixels.masks import Classes, class_indices, draw_segmentation, legend_entries
+from tbimage.pixels.palette import Names
+from tbimage.pixels.rendering import render
+from tbimage.pixels.resizing import nearest
+
+__all__ = ["check_alpha", "check_classes", "prepare"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Masks:
+    classes: Names | None
+    alpha: float
+    ignore_index: int | None
+    legend: bool
+    outlines: bool
+    captions: tuple[str, ...] | None
+
+
+def check_classes(classes: Any) -> Names | None:
+    """Check the names of classes.
+
+    Args:
+        classes: A sequence of names, by index; a mapping from index to name; or None.
+
+    Returns:
+        A new list or dict of strings.
+
+    Raises:
+        TypeError: It is neither.
+
+    Example:
+        >>> check_classes(("sky", "sea")), check_classes({7: "road"})
+        (['sky', 'sea'], {7: 'road'})
+    """
+    if classes is None:
+        return None
+    if isinstance(classes, Mapping):
+        return {int(index): str(name) for index, name in classes.items()}
+    if isinstance(classes, str) or not hasattr(classes, "__iter__"):
+        raise TypeError(f"classes must be names, or a mapping of indices to names, got {classes!r}")
+    return [str(name) for name in classes]
+
+
+def check_alpha(alpha: object) -> float:
+    """Check how far colours cover an image.
+
+    Args:
+        alpha: 0 to 1.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It lies outside.
+
+    Example:
+        >>> check_alpha(0.5)
+        0.5
+    """
+    problem = f"alpha must be a number from 0 to 1, got {alpha!r}"
+    try:
+        number = float(alpha)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(problem) from None
+    if not 0 <= number <= 1:
+        raise ValueError(problem)
+    return number
+
+
+def prepare(
+    labels: object,
+    image: object,
+    layout: str | None,
+    options: PictureOptions,
+    *,
+    labels_layout: str | None = None,
+    classes: Any = None,
+    alpha: object = 0.5,
+    ignore_index: int | None = None,
+    show_legend: bool = False,
+    outlines: bool = False,
+    captions: Any = None,
+) -> Prepared:
+    """Check what can be checked without touching a pixel, and copy nothing.
+
+    Args:
+        labels: Class indices of one image or a batch, or scores in floats.
+        image: The images below, or None.
+        layout: The names of the axes of ``image``, and of ``labels`` if they have as many; None:
+            the usual ones.
+        options: How the images below will look.
+        labels_layout: The names of the axes of ``labels``, where it is not that of ``image``.
+        classes: Names of the classes, or None.
+        alpha: How far colours cover the images.
+        ignore_index: The index of pixels that have no class, or None.
+        show_legend: Whether the classes of each picture are named below it.
+        outlines: Whether outlines of areas cover the images wholly.
+        captions: A text for each picture, or None.
+
+    Returns:
+        The pictures, as views of the caller's memory.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> labels, photos = np.zeros((2, 4, 4), int), np.zeros((2, 4, 4, 3))
+        >>> prepare(labels, photos, None, PictureOptions()).suffixes
+        ('/image/0', '/image/1')
+    """
+    if options.colorbar:
+        raise ValueError(
+            "colorbar=True is not for masks, whose colours are classes: pass legend=True"
+        )
+    mask = arrays.as_array(labels)
+    if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
+        labels_layout = layout
+    view, batched = _arrange_labels(mask, labels_layout)
+    count, height, width = view.shape[:3]
+    masks = _Masks(
+        check_classes(classes),
+        check_alpha(alpha),
+        None if ignore_index is None else operator.index(ignore_index),
+        bool(show_legend),
+        bool(outlines),
+        check_captions(captions, count, batched),
+    )
+    check_size(*options.look.size(height, width))
+    parts, suffixes = partial(_parts, masks), batch_suffixes(count, batched)
+    immutable = arrays.is_immutable(labels, mask)
+    if image is None:
+        return Prepared((view,), (immutable,), parts, suffixes)
+    photo = arrays.as_array(image)
+    levels.check_dtype(photo.dtype)
+    below, _ = layouts.arrange(photo, layout)
+    if below.shape[:3] != view.shape[:3]:
+        raise ValueError(
+            f"labels of {' x '.join(map(str, view.shape[:3]))} pixels do not fit image of "
+            f"{' x '.join(map(str, below.shape[:3]))}: expected as many, of one size"
+        )
+    check_look_fits(options, below.shape[3])
+    both = immutable, arrays.is_immutable(image, photo)
+    return Prepared((view, below), both, parts, suffixes)
+
+
+def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
+    """Class indices as ``(N, H, W)``, scores as ``(N, H, W, K)``; and whether they are a batch."""
+    if labels.dtype.kind in "bui":
+        return arrange_axes(labels, layout, MASKS)
+    levels.check_dtype(labels.dtype)
+    view, batched = arrange_axes(labels, layout, SCORES)
+    if view.shape[3] == 1:
+        raise ValueError(
+            f"labels of shape {labels.shape} are floats with one score for each pixel; expected "
+            "two classes or more: pass labels > 0.5 of probabilities, or labels > 0 of logits"
+        )
+    return view, batched
+
+
+def _parts(
+    masks: _Masks, snapshots: Sequence[Array], options: PictureOptions, run: Run[Any]
+) -> list[partial[Made]]:
+    labels, *images = snapshots
+    below = images[0] if images else [None] * len(labels)
+    texts = masks.captions or [None] * len(labels)
+    return [
+        partial(_made, masks, options, *each) for each in zip(labels, below, texts, strict=True)
+    ]
+
+
+def _made(
+    masks: _Masks, options: PictureOptions, labels: Array, image: Array | None, text: str | None
+) -> Made:
+    size = options.look.size(*labels.shape[:2])
+    classes = class_indices(labels)
+    faulty = None if classes.faulty is None else nearest(classes.faulty, size)
+    classes = Classes(nearest(classes.indices, size), faulty)
+    picture = draw_segmentation(
+        classes,
+        None if image is None else render(image, replace(options.look, colorbar=False)),
+        alpha=masks.alpha,
+        ignore_index=masks.ignore_index,
+        outlines=masks.outlines,
+        nan_color=options.nan_color,
+    )
+    if masks.legend:
+        picture = legend(picture, legend_entries(classes, masks.classes, masks.ignore_index))
+    return Made(picture if text is None else caption(picture, text))

@@ -1,0 +1,170 @@
+"""Pictures: images and figures.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.kinds import names
+from tbimage.pieces import Piece
+
+if TYPE_CHECKING:
+    from tbimage.kinds.image import ImageOptions, Images
+    from tbimage.run_writer import RunWriter
+
+__all__ = ["figure", "image"]
+
+
+def image(
+    self: RunWriter,
+    name: str,
+    data: Any,
+    step: SupportsIndex | None = None,
+    *,
+    max_outputs: int | None = None,
+    description: str | None = None,
+    layout: str | None = None,
+    value_range: Any = None,
+    nan_color: tuple[int, int, int] = (255, 0, 0),
+    wall_time: float | None = None,
+) -> bool:
+    """Log one image or a batch of images.
+
+    Args:
+        name: The tag of a single image; images of a batch have the tags ``name/image/0``,
+            ``name/image/1``, …
+        data: [height, width], [height, width, channels] or [batch, height, width, channels] with 1
+            to 4 channels (gray, gray and alpha, RGB, RGBA): a NumPy array, nested lists, anything
+            with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
+            figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
+            is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
+            0..255, floats from 0 to 1.
+        step: An integer that grows with each call; None for the default step
+            (``tbimage.set_step``), else for the one after the last of this name, also across
+            restarts.
+        max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
+        description: Markdown that TensorBoard shows with the images.
+        layout: The order of the axes where it is another: "CHW", "NCHW", "NHW", …
+        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
+            (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
+            None: the dtype tells; floats outside [0, 1] are clipped and a warning is logged.
+        nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the images will be written, or there were none; False when ``record_if`` said no,
+        or there was no room (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.
+        ValueError: A shape, a channel count or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     batch = numpy.random.default_rng(0).random((4, 3, 32, 32))
+        ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import image as kind
+    from tbimage.pixels import levels
+
+    options = kind.ImageOptions(
+        wire=self._settings.wire,
+        description=names.check_description(description),
+        value_range=levels.check_value_range(value_range),
+        nan_color=levels.check_nan_color(nan_color),
+    )
+    wall_time = names.check_wall_time(wall_time)
+    images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs))
+    return _log_images(self, name, step, wall_time, images, options)
+
+
+def _log_images(
+    self: RunWriter,
+    name: str,
+    step: int | None,
+    wall_time: float,
+    images: Images,
+    options: ImageOptions,
+) -> bool:
+    from tbimage.kinds import image as kind
+
+    if images.count == 0:
+        return True
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        report = partial(self._notices.report, name)
+        snapshot = images.snapshot()
+        return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
+
+    return self._log(name, step, wall_time, images.nbytes, take_snapshot)
+
+
+def figure(
+    self: RunWriter,
+    name: str,
+    figure: Any,
+    step: SupportsIndex | None = None,
+    *,
+    close: bool = True,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Draw a matplotlib figure, or several, and log them as images.
+
+    The figures are drawn in the calling thread, as matplotlib demands; the rest is as in ``image``.
+
+    Args:
+        name: As in ``image``.
+        figure: A matplotlib figure; or a list of figures of one size, which become a batch.
+        step: As in ``image``.
+        close: Whether pyplot is to close them, which else keeps them in memory; also where
+            ``record_if`` says no.
+        description: Markdown that TensorBoard shows with the images.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The figures are of different sizes, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> writer = tbimage.SummaryWriter(tempfile.mkdtemp())
+        >>> writer.figure("plot", 3, step=0)
+        Traceback (most recent call last):
+        TypeError: figure must be a matplotlib figure or a list of them, got 3 of type int
+        >>> writer.close()
+        True
+    """
+    from tbimage.kinds import figure as kind
+
+    figures, batched = kind.check_figures(figure)
+    try:
+        name, step, wanted = self._begin(name, step)
+        if not wanted:
+            return False
+        description = names.check_description(description)
+        wall_time = names.check_wall_time(wall_time)
+        pixels = kind.draw(figures, batched)
+    finally:
+        if close:
+            kind.close(figures)
+    from tbimage.kinds import image as image_kind
+
+    options = image_kind.ImageOptions(self._settings.wire, description, None, (255, 0, 0))
+    pixels.flags.writeable = False  # nobody else has it: no need for a copy
+    images = image_kind.prepare(pixels, None, None)
+    return _log_images(self, name, step, wall_time, images, options)
