@@ -1,0 +1,154 @@
+"""Colours of classes: one for each index, the same wherever that index appears.
+
+What lives here: the colours, and which letters can be read on them. What does not: what is painted
+with them (masks.py, drawing.py).
+
+The table was found by search: nine colours chosen by eye, then for each next one, among 30,000
+colours of sRGB that are neither dark nor pale nor gray, the one farthest from all before it; then
+the closest pair was moved apart until that gained nothing. By CIEDE2000 the first 12 are at least
+20 apart, all 64 at least 14, and none is nearer than 12 to black, white, or the red of NaN. (1 is
+just noticeable.) A test holds these figures.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "CLASS_COLORS",
+    "CYCLED",
+    "Names",
+    "check_colors",
+    "class_color",
+    "class_name",
+    "label_color",
+    "readable_on",
+]
+
+_HEX = (
+    "1f77dc ff8c00 2ea043 be50e6 00c8d7 ffd700 ff5096 8c563c 96dc3c 0800f0 888008 900858 d80858 "
+    "c85800 c89818 6058f0 f880ff d02098 006808 ff7848 a8b000 10ffd8 9088f0 00c090 e06868 9808b0 "
+    "20f888 a07020 981808 10a8e0 586010 ffb0a8 087858 f0b880 c8b0f0 503888 90b8f8 8868a0 187890 "
+    "c080b0 185098 189898 704800 b88060 90b080 ffc0e0 688050 a06070 d8f8b0 ffe8a8 a89870 98d0c0 "
+    "105050 585870 807058 684048 8888a0 c0f0ff b89898 c8c8b0 80a0a8 504830 ffe0d0 e8e0f8"
+)
+Color = tuple[int, int, int]
+#: Names of classes, by index.
+Names = Sequence[str] | Mapping[int, str]
+
+#: ``(64, 3)`` uint8: red, green and blue of the classes 0 to 63; read-only.
+CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).reshape(-1, 3)
+
+#: The remark on classes whose colour another class has too.
+CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours begin anew"
+
+_DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
+
+
+def class_color(index: int) -> Color:
+    """Give the colour of a class.
+
+    Args:
+        index: 0 or more; beyond the last colour they begin anew.
+
+    Example:
+        >>> class_color(0), class_color(64)
+        ((31, 119, 220), (31, 119, 220))
+    """
+    red, green, blue = CLASS_COLORS[index % len(CLASS_COLORS)].tolist()
+    return red, green, blue
+
+
+def check_colors(colors: Any, count: int) -> list[Color]:
+    """Check the colours of some things.
+
+    Args:
+        colors: One (red, green, blue) in 0..255 for all of them, or one for each.
+        count: How many things there are.
+
+    Returns:
+        One for each.
+
+    Raises:
+        TypeError: They are no integers.
+        ValueError: There are more or fewer, or they lie outside 0..255.
+
+    Example:
+        >>> check_colors((255, 0, 0), 2)
+        [(255, 0, 0), (255, 0, 0)]
+    """
+    array = np.asarray(colors)
+    problem = (
+        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got {colors!r}"
+    )
+    if array.dtype.kind not in "iu":
+        raise TypeError(problem)
+    if array.shape not in ((3,), (count, 3)):
+        raise ValueError(problem)
+    if array.min(initial=0) < 0 or array.max(initial=0) > 255:
+        raise ValueError(problem)
+    each = np.broadcast_to(array, (count, 3)).tolist()
+    return [(red, green, blue) for red, green, blue in each]
+
+
+def class_name(index: int, names: Names | None) -> str:
+    """Give the name of a class.
+
+    Args:
+        index: Its index.
+        names: Of the classes, by index, or None.
+
+    Returns:
+        The name; the index, if it has none.
+
+    Example:
+        >>> class_name(1, ["sky", "sea"]), class_name(7, ["sky", "sea"])
+        ('sea', '7')
+    """
+    if isinstance(names, Mapping):
+        return str(names.get(index, index))
+    return str(names[index]) if names is not None and 0 <= index < len(names) else str(index)
+
+
+def label_color(label: str) -> Color:
+    """Give the colour of a name, which depends on nothing else: not on order, run or process.
+
+    Args:
+        label: Any text.
+
+    Example:
+        >>> label_color("cat") == label_color("cat") != label_color("dog")
+        True
+    """
+    return class_color(zlib.crc32(label.encode("utf-8", "replace")))
+
+
+def readable_on(color: Color) -> Color:
+    """Give the colour of letters that can be read on another: nearly black, or white.
+
+    The one with the greater contrast by WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)
+    has 4.2:1 or more on any colour.
+
+    Args:
+        color: Red, green and blue of the background in 0..255.
+
+    Example:
+        >>> readable_on((255, 215, 0)), readable_on((0, 0, 128))
+        ((24, 24, 27), (255, 255, 255))
+    """
+    dark, light, ground = map(_luminance, (_DARK, _LIGHT, color))
+    return _DARK if (ground + 0.05) / (dark + 0.05) > (light + 0.05) / (ground + 0.05) else _LIGHT
+
+
+def _luminance(color: Color) -> float:
+    """Relative luminance as WCAG 2.2 defines it."""
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (channel / 255 for channel in color)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
