@@ -1,0 +1,41 @@
+"""tensorboardX's RecordWriter: records in a file, whatever they hold.
+
+What lives here: the class. What does not: how a record is framed (``events/records.py``).
+"""
+
+from __future__ import annotations
+
+import os
+
+from tbimage.events.records import frame
+
+__all__ = ["RecordWriter"]
+
+
+class RecordWriter:
+    """Writes TFRecords to one local file, which is begun anew.
+
+    Args:
+        path: The file; its directory is made if missing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+        self._writer = open(self.path, "wb")  # noqa: SIM115  close() does it
+
+    def write(self, data: bytes) -> None:
+        """Append one record.
+
+        Args:
+            data: Its content.
+        """
+        self._writer.writelines(frame([data]))
+
+    def flush(self) -> None:
+        """Give the system what is buffered."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()

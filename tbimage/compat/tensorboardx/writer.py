@@ -1,0 +1,266 @@
+"""tensorboardX's SummaryWriter and FileWriter.
+
+What lives here: what only they have. What does not: what torch's have, too
+(``compat/peer_writer.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tbimage.compat import pictures, series, sounds
+from tbimage.compat.file_writer import BaseFileWriter
+from tbimage.compat.peer_writer import PeerWriter, default_logdir
+from tbimage.compat.tensorboardx.summary import check_hparams, clean_tag
+from tbimage.misuse import warn_caller
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["DummyFileWriter", "FileWriter", "SummaryWriter"]
+
+
+class FileWriter(BaseFileWriter):
+    """Writes ready messages to the event file of a run directory.
+
+    Args:
+        logdir: The run directory.
+        max_queue: Taken and not needed: what is pending is bounded in bytes.
+        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
+        filename_suffix: Appended to the event file's name.
+    """
+
+    def __init__(
+        self,
+        logdir: Any,
+        max_queue: Any = 10,
+        flush_secs: Any = 120,
+        filename_suffix: Any = "",
+    ) -> None:
+        super().__init__(logdir, filename_suffix)
+
+    def add_openvino_graph(self, graph: Any, walltime: float | None = None) -> None:
+        """Log a graph, as ``add_onnx_graph`` does."""
+        self.add_onnx_graph(graph, walltime)
+
+    @contextlib.contextmanager
+    def use_metadata(
+        self, *, global_step: Any = None, walltime: float | None = None
+    ) -> Iterator[Self]:
+        """Give what is logged within a block a step, a time or both.
+
+        Args:
+            global_step: For summaries without one.
+            walltime: Likewise.
+
+        Raises:
+            ValueError: Neither is given.
+        """
+        if global_step is None and walltime is None:
+            raise ValueError("use_metadata needs global_step, walltime or both, got none")
+        with self._use_metadata(global_step=global_step, walltime=walltime):
+            yield self
+
+
+class DummyFileWriter(FileWriter):
+    """Takes all that a FileWriter takes and writes nothing.
+
+    Args:
+        logdir: What ``get_logdir`` returns.
+    """
+
+    def __init__(self, logdir: Any) -> None:
+        BaseFileWriter.__init__(self, logdir, to_disk=False)
+
+
+class SummaryWriter(PeerWriter):
+    """``tensorboardX.SummaryWriter``, on ``tbimage.SummaryWriter``.
+
+    Args:
+        logdir: The run directory; None: ``runs/`` with date and host.
+        comment: Appended to that.
+        purge_step: The step from which on TensorBoard is to discard what was logged before.
+        max_queue: Taken and not needed: what is pending is bounded in bytes.
+        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
+        filename_suffix: Appended to the event file's name.
+        write_to_disk: Whether anything is written at all.
+        log_dir: Another name of ``logdir``.
+        comet_config: Taken with a warning unless it says ``disabled``.
+        kwargs: Taken with a warning.
+
+    Attributes:
+        scalar_dict: What ``add_scalars`` has logged, for ``export_scalars_to_json``.
+
+    Example:
+        >>> import tempfile
+        >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.add_scalar("loss", 0.5, global_step=0)
+    """
+
+    _single: ClassVar[bool] = False
+    _mono: ClassVar[bool] = False
+    _samples = staticmethod(sounds.shifted_samples)
+    _clean = staticmethod(clean_tag)
+
+    def __init__(
+        self,
+        logdir: Any = None,
+        comment: Any = "",
+        purge_step: Any = None,
+        max_queue: Any = 10,
+        flush_secs: Any = 120,
+        filename_suffix: Any = "",
+        write_to_disk: Any = True,
+        log_dir: Any = None,
+        comet_config: Any = {"disabled": True},  # noqa: B006  tensorboardX's default; never changed
+        **kwargs: Any,
+    ) -> None:
+        if not (comet_config or {}).get("disabled", False):
+            warn_caller("comet_config: nothing is sent to Comet", UserWarning)
+        if kwargs:
+            warn_caller(f"SummaryWriter does not know {', '.join(sorted(kwargs))}", UserWarning)
+        self.kwargs = kwargs
+        self.logdir = logdir or log_dir or default_logdir(comment)
+        self._filename_suffix = filename_suffix
+        self._write_to_disk = write_to_disk
+        self.scalar_dict: dict[str, list[list[Any]]] = {}
+        super().__init__(purge_step)
+
+    def _new_file_writer(self) -> FileWriter:
+        if self._write_to_disk:
+            return FileWriter(self.logdir, filename_suffix=self._filename_suffix)
+        return DummyFileWriter(self.logdir)
+
+    @staticmethod
+    def _scalars_directory(main_tag: str, tag: str) -> str:
+        return os.path.join(main_tag, tag)
+
+    @contextlib.contextmanager
+    def use_metadata(
+        self, *, global_step: Any = None, walltime: float | None = None
+    ) -> Iterator[Self]:
+        """Give what is logged within a block a step, a time or both; see ``FileWriter``."""
+        with self._get_file_writer().use_metadata(global_step=global_step, walltime=walltime):
+            yield self
+
+    def add_scalar(
+        self,
+        tag: Any,
+        scalar_value: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+        display_name: Any = "",
+        summary_description: Any = "",
+    ) -> None:
+        """Log one number, as float32."""
+        if not display_name and not summary_description:
+            self._log_scalar(clean_tag(tag), scalar_value, global_step, walltime)
+            return
+        value = series.number("scalar_value", scalar_value)
+        draft = series.scalar(
+            clean_tag(tag),
+            value,
+            display_name=display_name or "",
+            description=summary_description or "",
+        )
+        self._log(draft, global_step, walltime)
+
+    def add_scalars(
+        self,
+        main_tag: Any,
+        tag_scalar_dict: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+    ) -> None:
+        """Log one number for each key, each in a run of its own below this one."""
+        files = self._get_file_writer()
+        step, walltime = files.when(global_step, walltime)
+        walltime = time.time() if walltime is None else walltime
+        super().add_scalars(main_tag, tag_scalar_dict, global_step, walltime)
+        shown = None if global_step is None else step
+        for tag, value in tag_scalar_dict.items():
+            run = os.path.join(files.get_logdir(), self._scalars_directory(main_tag, tag))
+            number = series.number("tag_scalar_dict", value)
+            self.scalar_dict.setdefault(run, []).append([walltime, shown, number])
+
+    def export_scalars_to_json(self, path: Any) -> None:
+        """Write what ``add_scalars`` has logged: by run, lists of time, step and value."""
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self.scalar_dict, file)
+        self.scalar_dict = {}
+
+    def add_images(
+        self,
+        tag: Any,
+        img_tensor: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+        dataformats: Any = "NCHW",
+    ) -> None:
+        """Log a batch of images as one grid; a list of images has the layout of each."""
+        if isinstance(img_tensor, (list, tuple)) and len(dataformats) == 3:
+            dataformats = f"N{dataformats}"
+        self.add_image(tag, img_tensor, global_step, walltime, dataformats)
+
+    def add_image_with_boxes(
+        self,
+        tag: Any,
+        img_tensor: Any,
+        box_tensor: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+        dataformats: Any = "CHW",
+        labels: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Log an image with red boxes, at ``rescale`` times its size."""
+        rescale = kwargs.pop("rescale", 1)
+        if kwargs:
+            warn_caller(
+                f"add_image_with_boxes does not know {', '.join(sorted(kwargs))}", UserWarning
+            )
+        draft = pictures.boxes(
+            tag, img_tensor, box_tensor, dataformats, labels, rescale, single=self._single
+        )
+        self._log(draft, global_step, walltime)
+
+    def add_video(
+        self,
+        tag: Any,
+        vid_tensor: Any,
+        global_step: Any = None,
+        fps: Any = 4,
+        walltime: Any = None,
+        dataformats: Any = "NTCHW",
+    ) -> None:
+        """Log a batch of clips side by side in one GIF."""
+        draft = pictures.video(clean_tag(tag), vid_tensor, fps, dataformats, single=self._single)
+        self._log(draft, global_step, walltime)
+
+    def add_hparams(
+        self, hparam_dict: Any, metric_dict: Any, name: Any = None, global_step: Any = None
+    ) -> None:
+        """Log what a trial was made with and its metrics, in a run of its own below this one."""
+        values = check_hparams(hparam_dict, metric_dict)
+        self._log_hparams(name, values, metric_dict, None, global_step)
+
+    def add_onnx_graph(self, onnx_model_file: Any) -> None:
+        """Log the graph of an ONNX file, which an installed peer's exporter reads."""
+        self._log_graph(onnx_model_file)
+
+    def add_openvino_graph(self, xmlname: Any) -> None:
+        """Log the graph of an OpenVINO file, which tensorboardX's exporter reads."""
+        try:
+            exporter = import_module("tensorboardX.openvino_graph")
+        except ImportError as error:
+            raise ImportError(
+                "add_openvino_graph needs tensorboardX's exporter: pip install tensorboardX "
+                f"({error})"
+            ) from error
+        self._get_file_writer().add_openvino_graph(exporter.load_openvino_graph(xmlname))

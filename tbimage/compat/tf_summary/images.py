@@ -1,0 +1,162 @@
+"""``tf.summary.image``: batches of images under one tag, by TF2's rule for pixels.
+
+What lives here: the rule where it is not the writer's own, and TF2's metadata. What does not:
+floats, uint8 and encoding, which are the writer's (``kinds/image.py``, whose rule for floats is
+TF2's).
+
+The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which takes an
+integer as a fraction of its type's greatest one. It holds here too but where it loses the picture:
+int16 and wider integers that all lie in 0..255 are levels, and where it would make black of what is
+not, it raises. uint32 and uint64, which TF2 does not take, follow it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tbimage.compat.tf_summary.state import begin, tag_of
+from tbimage.events import wire
+from tbimage.kinds import image as kind
+from tbimage.kinds import names, tensors
+from tbimage.kinds.numbers import Array, check_count
+from tbimage.pieces import Piece
+from tbimage.pixels import arrays
+from tbimage.pixels.png import Run
+from tbimage.writer import SummaryWriter as RunWriter
+
+__all__ = ["as_levels", "image"]
+
+_RED = (255, 0, 0)
+
+#: How many bits an integer has below those that become its level.
+_LOWER_BITS = {"uint16": 8, "int16": 7, "int32": 23, "uint32": 24, "int64": 55, "uint64": 56}
+
+
+def image(
+    name: Any, data: Any, step: Any = None, max_outputs: Any = 3, description: Any = None
+) -> bool:
+    """Log a batch of images with the default writer.
+
+    Args:
+        name: The name, which becomes the tag behind the scopes entered.
+        data: [batch, height, width, channels] with 1 to 4 channels (gray, gray and alpha, RGB,
+            RGBA): floats from 0 to 1, uint8, bool; other integers as fractions of their type's
+            greatest, or levels from 0 to 255.
+        step: An integer or a Variable; None: the default step.
+        max_outputs: The most images; the others are left out.
+        description: Markdown that TensorBoard shows with the images.
+
+    Returns:
+        True; False without a default writer, or where ``record_if`` says no.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: There is a writer but no step, ``data`` is of another rank or has other
+            channels, or its integers would all become black.
+
+    Example:
+        >>> image("noise", np.zeros((4, 8, 8, 3)), step=0)  # there is no default writer
+        False
+    """
+    tag = tag_of(name, "image_summary")
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    limit = check_count("max_outputs", max_outputs, 0)
+    description = names.check_description(description)
+    array = arrays.as_array(data)
+    if array.ndim != 4:
+        raise ValueError(
+            f"data must be [batch, height, width, channels], got shape {array.shape}; pass "
+            "data[None] of a single image"
+        )
+    if arrays.is_immutable(data, array):
+        array.flags.writeable = False  # tells prepare, which does not get the caller's object
+    levels = as_levels(array[:limit], _is_bfloat16(data))
+    metadata = tensors.metadata("images", b"", description)
+    if not len(levels):
+        size = [b"%d" % array.shape[2], b"%d" % array.shape[1]]
+        value = tensors.string_value(tag, (2,), size, metadata)
+        return writer._log(tag, number, time.time(), 0, lambda: lambda: tensors.summary([value]))
+    images = kind.prepare(levels, "NHWC", None)
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        return partial(_summary, tag, images.snapshot(), metadata, writer)
+
+    return writer._log(tag, number, time.time(), images.nbytes, take_snapshot)
+
+
+def _summary(tag: str, images: kind.Images, metadata: bytes, writer: RunWriter) -> list[Piece]:
+    """Make the writer's tensor form with TF2's metadata, which has no data class, for its own."""
+    # The form is [size, head, …, metadata]: the first and the last piece are replaced.
+    options = kind.ImageOptions("tensor", None, None, _RED)
+    report = partial(writer._notices.report, tag)
+    run: Run = writer._pipeline.run_parts
+    _, *value, _ = kind.summary(tag, images, options, run, report)
+    return wire.summary([[*value, metadata]])
+
+
+def _is_bfloat16(data: Any) -> bool:
+    dtype = getattr(data, "dtype", None)
+    return str(getattr(dtype, "name", dtype)).removeprefix("torch.") == "bfloat16"
+
+
+def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
+    """Turn the pixels of which TF2 has a rule of its own into levels.
+
+    Args:
+        pixels: Of any shape and real dtype.
+        bfloat16: Whether they were bfloat16, and are float32 because NumPy has none.
+
+    Returns:
+        uint8 of integers; floats, bool and uint8 as they came. What is new is read-only.
+
+    Raises:
+        ValueError: Integers outside 0..255 are so small for their type that all would be black.
+
+    Example:
+        >>> as_levels(np.array([0, 255])), as_levels(np.array([0, 65535], np.uint16))
+        (array([  0, 255], dtype=uint8), array([  0, 255], dtype=uint8))
+    """
+    if bfloat16:
+        levels = _levels_of_bfloat16(pixels)
+    elif pixels.dtype.name == "int8":
+        levels = np.maximum(pixels, 0).astype(np.uint8) * np.uint8(2)
+    elif pixels.dtype.name in _LOWER_BITS:
+        levels = _levels_of_integers(pixels)
+    else:
+        return pixels
+    levels.flags.writeable = False  # nobody else has it: no need for a copy
+    return levels
+
+
+def _levels_of_integers(pixels: Array) -> Array:
+    bits = _LOWER_BITS[pixels.dtype.name]
+    if pixels.dtype != np.uint16 and pixels.size:
+        low, high = int(pixels.min()), int(pixels.max())
+        if low >= 0 and high <= 255:
+            return pixels.astype(np.uint8)
+        if high > 0 and high >> bits == 0:
+            raise ValueError(
+                f"data must be levels from 0 to 255 or fill its type, got {pixels.dtype} from "
+                f"{low} to {high}, of which tf.summary makes black; pass floats from 0 to 1, or "
+                "log it with tbimage.image and value_range"
+            )
+    levels: Array = np.maximum(pixels >> bits, 0).astype(np.uint8)
+    return levels
+
+
+def _levels_of_bfloat16(pixels: Array) -> Array:
+    """Give floats that become the levels which TF2 computes in bfloat16, where 255.5 is 256.
+
+    The product is exact. Floats, so that what is not finite is still seen for what it is.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        levels = (np.trunc(np.clip(pixels * 256, 0, 255)) + 0.5) / np.float32(255.5)
+    return np.where(np.isfinite(pixels), levels, pixels)

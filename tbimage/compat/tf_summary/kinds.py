@@ -1,0 +1,213 @@
+"""``tf.summary``'s numbers, text and sound.
+
+What lives here: TF2's arguments and metadata of these. What does not: the kinds, which are made as
+the methods of ``SummaryWriter`` make them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tbimage.compat.tf_summary.state import begin, tag_of
+from tbimage.kinds import audio as audio_kind
+from tbimage.kinds import histogram as histogram_kind
+from tbimage.kinds import names, tensors
+from tbimage.kinds import scalar as scalar_kind
+from tbimage.kinds import text as text_kind
+from tbimage.kinds.numbers import Array, check_count, numeric_array
+from tbimage.pieces import Piece
+
+__all__ = ["audio", "histogram", "scalar", "text"]
+
+_BUCKETS = 30
+_ANY = -(1 << 31)
+
+
+def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> bool:
+    """Log one number with the default writer.
+
+    Args:
+        name: The name, which becomes the tag behind the scopes entered.
+        data: A number, or an array or tensor of rank 0; stored as float32.
+        step: An integer or a Variable; None: the default step.
+        description: Markdown that TensorBoard shows with the chart.
+
+    Returns:
+        True; False without a default writer, or where ``record_if`` says no.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: There is a writer but no step, or ``data`` is of rank 1 or more.
+
+    Example:
+        >>> scalar("loss", 0.5, step=0)  # there is no default writer
+        False
+    """
+    _check_rank_0(data)
+    tag = tag_of(name, "scalar_summary")
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    arguments = (tag, _as_float32(data), names.check_description(description))
+    return writer._log_light(_scalar_summary, arguments, number, None)
+
+
+def _check_rank_0(data: Any) -> None:
+    shape = np.shape(data) if isinstance(data, (list, tuple)) else getattr(data, "shape", ())
+    if tuple(shape):
+        raise ValueError(
+            f"data must be one number, got shape {tuple(shape)}; pass its mean, or log it as a "
+            "histogram"
+        )
+
+
+def _as_float32(data: Any) -> Array:
+    value = data
+    if isinstance(data, (int, float)):
+        value = scalar_kind.check_value(data)  # which takes an int of any size
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite, as in TF2
+        return numeric_array("data", value).astype(np.float32)
+
+
+def _scalar_summary(tag: str, value: Array, description: str | None) -> bytes:
+    metadata = tensors.metadata("scalars", b"", description)
+    return b"".join(tensors.summary([tensors.value(tag, value, metadata)]))
+
+
+def histogram(
+    name: Any, data: Any, step: Any = None, buckets: Any = None, description: Any = None
+) -> bool:
+    """Log with the default writer how values are distributed.
+
+    Args:
+        name: As in ``scalar``.
+        data: Numbers of any shape. NaN and infinities are left out, and a warning is logged.
+        step: As in ``scalar``.
+        buckets: How many buckets; None: 30. Below 1: none at all.
+        description: As in ``scalar``.
+
+    Returns:
+        As ``scalar``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: There is a writer but no step, or lists are ragged.
+
+    Example:
+        >>> histogram("weights", [0.1, 0.2], step=0)  # there is no default writer
+        False
+    """
+    tag = tag_of(name, "histogram_summary")
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    count = _BUCKETS if buckets is None else check_count("buckets", buckets, _ANY)
+    description = names.check_description(description)
+    values = histogram_kind.prepare(data)
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        if count < 1:
+            return partial(histogram_kind.table_summary, tag, np.zeros((0, 3)), description)
+        still = histogram_kind.snapshot(data, values)
+        report = partial(writer._notices.report_histogram, tag)
+        return partial(histogram_kind.summary, tag, still, count, description, report)
+
+    return writer._log(tag, number, time.time(), values.nbytes, take_snapshot)
+
+
+def text(name: Any, data: Any, step: Any = None, description: Any = None) -> bool:
+    """Log a text, or a table of texts, with the default writer.
+
+    Args:
+        name: As in ``scalar``.
+        data: A string of Markdown, or an array of strings of any rank, of which TensorBoard shows
+            ranks 1 and 2 as tables.
+        step: As in ``scalar``.
+        description: As in ``scalar``.
+
+    Returns:
+        As ``scalar``.
+
+    Raises:
+        TypeError: ``data`` holds something else than strings, or as ``scalar``.
+        ValueError: There is a writer but no step, or a string is not valid Unicode.
+
+    Example:
+        >>> text("prompt", "Draw *a cat*.", step=0)  # there is no default writer
+        False
+    """
+    tag = tag_of(name, "text_summary")
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    strings = text_kind.prepare(data, None)
+    make = partial(text_kind.summary, tag, strings, names.check_description(description))
+    return writer._log(tag, number, time.time(), strings.nbytes, lambda: make)
+
+
+def audio(
+    name: Any,
+    data: Any,
+    sample_rate: Any,
+    step: Any = None,
+    max_outputs: Any = 3,
+    encoding: Any = None,
+    description: Any = None,
+) -> bool:
+    """Log clips of audio with the default writer, as WAV files.
+
+    Args:
+        name: As in ``scalar``.
+        data: [clips, frames, channels]: floats from -1 to 1, stored with 16 bits.
+        sample_rate: Frames a second, in Hz.
+        step: As in ``scalar``.
+        max_outputs: The most clips; the others are left out.
+        encoding: "wav" or None, which means the same.
+        description: As in ``scalar``.
+
+    Returns:
+        As ``scalar``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: There is a writer but no step, ``encoding`` is another one, or ``data`` is of
+            another rank.
+
+    Example:
+        >>> audio("tone", [[[0.5], [-0.5]]], 8000, step=0)  # there is no default writer
+        False
+    """
+    if encoding not in (None, "wav"):
+        raise ValueError(f"encoding must be 'wav' or None, got {encoding!r}")
+    tag = tag_of(name, "audio_summary")
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    limit = check_count("max_outputs", max_outputs, 0)
+    clips = _clips(data, audio_kind.check_sample_rate(sample_rate), limit)
+    description = names.check_description(description)
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        report = partial(writer._notices.report_audio, tag)
+        return partial(audio_kind.summary, tag, clips.snapshot(), description, report)
+
+    return writer._log(tag, number, time.time(), clips.samples.nbytes, take_snapshot)
+
+
+def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
+    samples = numeric_array("data", data)
+    if samples.ndim != 3 or samples.shape[2] == 0:
+        raise ValueError(f"data must be [clips, frames, channels], got shape {samples.shape}")
+    if samples.shape[2] > 2 and samples.dtype.kind == "f":
+        # More channels than a browser is sure to play, which is why the writer's method refuses.
+        return audio_kind.Clips(samples[:limit], sample_rate, False)
+    return audio_kind.prepare(data, sample_rate, limit)

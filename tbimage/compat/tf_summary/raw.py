@@ -1,0 +1,153 @@
+"""``tf.summary.write`` and ``write_raw_pb``: tensors and Summaries that the caller has made.
+
+What lives here: what TF2 takes for a tensor. What does not: the wire form (``kinds/tensors.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tbimage import context
+from tbimage.compat.tf_summary.state import as_step, begin, missing_step, step_of
+from tbimage.kinds import names, raw, tensors
+from tbimage.kinds import tensor as kind
+from tbimage.kinds.numbers import Array, numeric_array
+
+__all__ = ["write", "write_raw_pb"]
+
+_INT32 = range(-(1 << 31), 1 << 31)
+# What has no type of its own there; NumPy's integers lose theirs in a list.
+_PYTHON = (bool, int, float, np.integer, list, tuple)
+
+
+def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: Any = None) -> bool:
+    """Log a tensor with the default writer.
+
+    Args:
+        tag: The tag, as it is: scopes do not matter.
+        tensor: An array of any shape and type, strings and bytes included, or a function without
+            arguments that returns one and is called only if it is recorded. Python's ints become
+            int32 where they fit and its floats float32, as in ``tf.constant``.
+        step: An integer or a Variable; None: the default step.
+        metadata: A ``SummaryMetadata`` message, of whichever package, or its bytes.
+        name: Not used.
+
+    Returns:
+        True; False without a default writer, or where ``record_if`` says no.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or no ``TensorProto`` can hold the data's.
+        ValueError: There is a writer but no step, the tag is empty, or ``metadata`` is bytes of
+            something else.
+
+    Example:
+        >>> write("spectrum", lambda: [1.0, 2.0], step=0)  # there is no default writer
+        False
+    """
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    field = _metadata_field(metadata)
+    data = _as_numpy(tensor() if callable(tensor) else tensor)
+    found = _strings(data)
+    if found is not None:
+        value = tensors.string_value(tag, found[0], found[1], field)
+        cost = sum(map(len, found[1]))
+        return writer._log(tag, number, time.time(), cost, lambda: lambda: tensors.summary([value]))
+    prepared = kind.prepare(_narrowed(data))
+    return writer._log(
+        tag,
+        number,
+        time.time(),
+        prepared.nbytes,
+        lambda: partial(kind.summary, tag, prepared.snapshot(), field),
+    )
+
+
+def _metadata_field(metadata: Any) -> bytes:
+    if metadata is None or metadata == "":
+        return b""
+    serialized = raw.serialized("metadata", metadata, "SummaryMetadata")
+    return tensors.metadata_field(serialized) if serialized else b""
+
+
+def _as_numpy(data: Any) -> Any:
+    """Give tensors of TensorFlow and JAX as arrays, which keeps bfloat16 and strings."""
+    if hasattr(data, "__array__") and not hasattr(data, "detach"):
+        return np.asarray(data)
+    return list(data) if isinstance(data, range) else data
+
+
+def _first_leaf(data: Any) -> Any:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def _strings(data: Any) -> tuple[tuple[int, ...], list[bytes]] | None:
+    """Give the shape and the elements of a tensor of strings; None of anything else."""
+    leaf = _first_leaf(data)
+    if not (
+        isinstance(leaf, (str, bytes))
+        or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "SUO")
+    ):
+        return None
+    array = np.array(data, dtype=object)
+    return array.shape, [_as_bytes(element) for element in array.ravel()]
+
+
+def _as_bytes(element: Any) -> bytes:
+    if isinstance(element, bytes):
+        return element
+    return names.check_text("an element of tensor", element).encode()
+
+
+def _narrowed(data: Any) -> Any:
+    """Give Python's numbers the types that TensorFlow gives them."""
+    leaf = _first_leaf(data)
+    if isinstance(leaf, np.floating) or not isinstance(leaf, _PYTHON):
+        return data
+    array: Array = numeric_array("tensor", data)
+    if array.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
+    if array.dtype == np.int64 and int(array.min()) in _INT32 and int(array.max()) in _INT32:
+        return array.astype(np.int32)
+    return array
+
+
+def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
+    """Log Summaries that the caller has made with the default writer, as one.
+
+    Args:
+        tensor: A serialized ``Summary``, or an array of them; also a message, of whichever package.
+        step: As in ``write``.
+        name: Not used.
+
+    Returns:
+        As ``write``.
+
+    Raises:
+        TypeError: ``tensor`` is none of these, or as ``write``.
+        ValueError: There is a writer but no step, whatever ``record_if`` says, or the bytes are no
+            Summary.
+
+    Example:
+        >>> write_raw_pb(b"", step=0)  # there is no default writer
+        False
+    """
+    if step is not None:
+        step = as_step(step)
+    writer = context.default_writer.get()
+    if writer is None:
+        return False
+    number = step_of(step)
+    if number is None:
+        raise missing_step()
+    found = _strings(_as_numpy(tensor))
+    return writer.raw_summary(tensor if found is None else b"".join(found[1]), number)

@@ -1,0 +1,221 @@
+"""``tf.summary``'s writers: making them, and making one the default.
+
+What lives here: TF2's lifecycle of a writer. What does not: writing, which the writer within does.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any
+
+from tbimage import context
+from tbimage.kinds.numbers import check_count
+from tbimage.misuse import warn_caller
+from tbimage.writer import SummaryWriter as RunWriter
+
+__all__ = ["SummaryWriter", "create_file_writer", "create_noop_writer", "flush"]
+
+# What a summary may wait for others here anyway; TF2 waits for ten of them, or for two minutes.
+_FLUSH_SECS = 0.1
+_ANY = -(1 << 31)
+
+
+class SummaryWriter:
+    """A writer of ``tf.summary``; ``create_file_writer`` and ``create_noop_writer`` make them.
+
+    Example:
+        >>> writer = create_file_writer("logs")
+        >>> with writer.as_default(step=3) as entered:
+        ...     entered is writer
+        True
+        >>> writer.close()
+    """
+
+    #: What writes; None: nothing does.
+    _writer: RunWriter | None = None
+
+    def set_as_default(self, step: Any = None) -> None:
+        """Make this the default writer of this thread or asyncio task from now on.
+
+        Args:
+            step: The default step from now on; None leaves it as it is.
+
+        Raises:
+            RuntimeError: The writer is closed.
+        """
+        self.as_default(step).__enter__()
+
+    def as_default(self, step: Any = None) -> AbstractContextManager[SummaryWriter | None]:
+        """Make this the default writer within a block, which at its end waits as ``flush`` does.
+
+        Args:
+            step: The default step within the block; None leaves it as it is.
+
+        Raises:
+            RuntimeError: The writer is closed.
+        """
+        if self._writer is None:
+            return nullcontext()
+        self._check_open()
+        return _Default(self, self._writer, step)
+
+    def init(self) -> None:
+        """Do nothing: a writer is ready when it is made.
+
+        Raises:
+            RuntimeError: The writer is closed.
+        """
+        self._check_open()
+
+    def flush(self) -> None:
+        """Wait until all that was logged before is in the file. A closed writer has nothing left.
+
+        Raises:
+            Exception: The first error since the last flush, such as an OSError for a full disk.
+        """
+        if self._writer is not None and not self._writer.closed:
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Flush and close the file. A second call does nothing.
+
+        Raises:
+            Exception: As ``flush``.
+        """
+        if self._writer is not None:
+            self._writer.close()
+
+    def _check_open(self) -> None:
+        if self._writer is not None and self._writer.closed:
+            raise RuntimeError(f"{self!r} is already closed; make another one")
+
+    def __repr__(self) -> str:
+        within = "nothing" if self._writer is None else repr(self._writer)
+        return f"<{__name__.rpartition('.')[0]}.{type(self).__name__} for {within}>"
+
+
+class _Default:
+    """The block of ``as_default``: a class, as ``set_as_default`` enters and never leaves."""
+
+    def __init__(self, face: SummaryWriter, writer: RunWriter, step: Any) -> None:
+        self._face = face
+        self._writer = writer
+        self._step = step
+
+    def __enter__(self) -> SummaryWriter:
+        self._before = context.default_writer.get(), context.default_step.get()
+        context.default_writer.set(self._writer)
+        if self._step is not None:
+            context.default_step.set(self._step)
+        return self._face
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        writer, step = self._before
+        context.default_writer.set(writer)
+        if self._step is not None:
+            context.default_step.set(step)
+        try:
+            self._face.flush()
+        except Exception:
+            if exception is None:
+                raise  # else it was logged when it happened, and must not hide what ended the block
+
+
+def create_file_writer(
+    logdir: Any,
+    max_queue: Any = None,
+    flush_millis: Any = None,
+    filename_suffix: Any = None,
+    name: Any = None,
+    experimental_trackable: Any = False,
+    experimental_mesh: Any = None,
+) -> SummaryWriter:
+    """Make a writer of a run directory.
+
+    Args:
+        logdir: The directory, created if missing; also a path object.
+        max_queue: Summaries are written within 0.1 seconds, and at once where this is 0.
+        flush_millis: They are written within so many milliseconds, if that is less than 0.1
+            seconds.
+        filename_suffix: What the event files' names end in. Default: ".v2".
+        name: Not used.
+        experimental_trackable: Not used, and warned of.
+        experimental_mesh: Not used, and warned of.
+
+    Returns:
+        The writer, which is not the default yet.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: ``logdir`` is None or empty, or another argument has no value that is allowed.
+        OSError: The directory or the event file cannot be made.
+
+    Example:
+        >>> create_file_writer("logs", flush_millis=10).close()
+    """
+    if logdir is None:
+        raise ValueError("logdir must be a directory, got None; without one: create_noop_writer()")
+    for argument, value in (
+        ("experimental_trackable", experimental_trackable),
+        ("experimental_mesh", experimental_mesh),
+    ):
+        if value:
+            warn_caller(f"{argument} has no effect without TensorFlow", UserWarning)
+    flush_secs = _FLUSH_SECS
+    if flush_millis is not None:
+        flush_secs = min(max(check_count("flush_millis", flush_millis, _ANY), 0) / 1000, flush_secs)
+    if max_queue is not None and check_count("max_queue", max_queue, _ANY) <= 0:
+        flush_secs = 0.0
+    writer = SummaryWriter()
+    writer._writer = RunWriter(
+        os.fsdecode(logdir) if isinstance(logdir, bytes) else logdir,
+        filename_suffix=".v2" if filename_suffix is None else filename_suffix,
+        flush_secs=flush_secs,
+        wire="tensor",
+    )
+    return writer
+
+
+def create_noop_writer() -> SummaryWriter:
+    """Make a writer that does nothing, not even becoming the default.
+
+    Example:
+        >>> with create_noop_writer().as_default(step=3) as entered:
+        ...     print(entered, context.get_step())
+        None None
+    """
+    return SummaryWriter()
+
+
+def flush(writer: Any = None, name: Any = None) -> None:
+    """Wait until all that was logged before is in the file.
+
+    Args:
+        writer: Whose; None: the default writer's, if there is one.
+        name: Not used.
+
+    Raises:
+        ValueError: It is no writer.
+        Exception: As ``SummaryWriter.flush``.
+
+    Example:
+        >>> flush()
+    """
+    if writer is None:
+        default = context.default_writer.get()
+        if default is not None and not default.closed:
+            default.flush()
+    elif isinstance(writer, SummaryWriter):
+        writer.flush()
+    else:
+        raise ValueError(
+            f"writer must be a SummaryWriter or None, got {writer!r} of type "
+            f"{type(writer).__name__}"
+        )

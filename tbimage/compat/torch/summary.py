@@ -1,0 +1,300 @@
+"""The functions of ``torch.utils.tensorboard.summary`` that third parties call.
+
+What lives here: functions that make a summary and give it as a message, for
+``writer.file_writer.add_summary``. What does not: the summaries themselves
+(``compat/pictures.py``, ``compat/series.py``).
+
+Rules:
+- Names, order and defaults of arguments are torch's; tests compare them with the installed one.
+- Messages are of ``tbimage.events.messages``; every event file writer takes their bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tbimage.compat import pictures, series, sounds, trials
+from tbimage.compat.drafts import message
+from tbimage.kinds import custom_scalars as layout_kind
+from tbimage.misuse import warn_caller
+
+if TYPE_CHECKING:
+    from tbimage.events.messages import Summary
+
+__all__ = [
+    "audio",
+    "check_hparams",
+    "custom_scalars",
+    "histogram",
+    "histogram_raw",
+    "hparams",
+    "image",
+    "image_boxes",
+    "mesh",
+    "pr_curve",
+    "pr_curve_raw",
+    "scalar",
+    "tensor_proto",
+    "text",
+    "video",
+    "warn_of_double_precision",
+]
+
+
+def check_hparams(
+    hparam_dict: Any, metric_dict: Any, hparam_domain_discrete: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check what torch checks of hyperparameters.
+
+    Args:
+        hparam_dict: Hyperparameters by name; tensors of one element count as numbers.
+        metric_dict: Metrics by tag.
+        hparam_domain_discrete: Lists of values by name, or None.
+
+    Returns:
+        The hyperparameters, and their domains, each with the value it is of.
+
+    Raises:
+        TypeError: One of them is no dict, or a domain no list.
+
+    Example:
+        >>> check_hparams({"lr": 0.1}, {}, {"lr": [0.2]})
+        ({'lr': 0.1}, {'lr': [0.2, 0.1]})
+    """
+    domains = {} if hparam_domain_discrete is None else hparam_domain_discrete
+    given = {
+        "hparam_dict": hparam_dict,
+        "metric_dict": metric_dict,
+        "hparam_domain_discrete": domains,
+    }
+    for name, value in given.items():
+        if not isinstance(value, dict):
+            raise TypeError(f"{name} must be a dict, got {value!r:.80}")
+    values = {name: _plain(value) for name, value in hparam_dict.items()}
+    for name, domain in domains.items():
+        if not isinstance(domain, list):
+            raise TypeError(f"hparam_domain_discrete[{name!r}] must be a list, got {domain!r:.80}")
+    return values, {
+        name: domain if values.get(name) in domain else [*domain, values.get(name)]
+        for name, domain in domains.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    shape = getattr(value, "shape", None)
+    return series.number("hparam_dict", value) if shape not in (None, ()) else value
+
+
+def hparams(
+    hparam_dict: Any = None, metric_dict: Any = None, hparam_domain_discrete: Any = None
+) -> tuple[Summary, Summary, Summary]:
+    """Make the messages of a trial: experiment, session start, session end.
+
+    Example:
+        >>> experiment, start, end = hparams({"lr": 0.1}, {"loss": 0.5})
+        >>> start.value[0].tag
+        '_hparams_/session_start_info'
+    """
+    values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
+    return trials.messages(values, metric_dict, domains)
+
+
+def warn_of_double_precision() -> None:
+    """Warn that float64 is not what is stored.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     warn_of_double_precision()
+        >>> len(caught)
+        1
+    """
+    warn_caller(
+        "double_precision: scalars are stored as float32, since TensorBoard's default loader does "
+        "not show float64. add_tensor keeps it.",
+        UserWarning,
+    )
+
+
+def scalar(
+    name: Any,
+    tensor: Any,
+    collections: Any = None,
+    new_style: Any = False,
+    double_precision: Any = False,
+) -> Summary:
+    """Make the message of a scalar.
+
+    Example:
+        >>> scalar("loss", 0.5).value[0].simple_value
+        0.5
+    """
+    if double_precision:
+        warn_of_double_precision()
+    value = series.number("tensor", tensor)
+    return message(series.scalar(name, value, as_tensor=bool(new_style)))
+
+
+def tensor_proto(tag: Any, tensor: Any) -> Summary:
+    """Make the message of a tensor.
+
+    Example:
+        >>> tensor_proto("weights", np.zeros(3)).value[0].tag
+        'weights'
+    """
+    return message(series.tensor(tag, tensor))
+
+
+def histogram_raw(
+    name: Any,
+    min: Any,
+    max: Any,
+    num: Any,
+    sum: Any,
+    sum_squares: Any,
+    bucket_limits: Any,
+    bucket_counts: Any,
+) -> Summary:
+    """Make the message of a histogram that is counted.
+
+    Example:
+        >>> histogram_raw("sizes", 0, 2, 7, 9, 15, [1, 2], [3, 4]).value[0].tag
+        'sizes'
+    """
+    return message(series.histogram_raw(name, min, max, bucket_limits, bucket_counts))
+
+
+def histogram(name: Any, values: Any, bins: Any, max_bins: Any = None) -> Summary:
+    """Make the message of a histogram.
+
+    Example:
+        >>> histogram("sizes", np.arange(5), "auto").value[0].tag
+        'sizes'
+    """
+    return message(series.histogram(name, values, bins, max_bins))
+
+
+def image(tag: Any, tensor: Any, rescale: Any = 1, dataformats: Any = "NCHW") -> Summary:
+    """Make the message of an image; of a batch, the grid.
+
+    Example:
+        >>> image("photo", np.zeros((1, 3, 8, 8))).value[0].image.width
+        8
+    """
+    if rescale == 1:
+        return message(pictures.image(tag, tensor, dataformats, single=True))
+    none = np.empty((0, 4))
+    return message(pictures.boxes(tag, tensor, none, dataformats, None, rescale, single=True))
+
+
+def image_boxes(
+    tag: Any,
+    tensor_image: Any,
+    tensor_boxes: Any,
+    rescale: Any = 1,
+    dataformats: Any = "CHW",
+    labels: Any = None,
+) -> Summary:
+    """Make the message of an image with red boxes.
+
+    Example:
+        >>> image_boxes("cats", np.zeros((3, 8, 8)), [[1, 1, 5, 5]]).value[0].tag
+        'cats'
+    """
+    return message(
+        pictures.boxes(tag, tensor_image, tensor_boxes, dataformats, labels, rescale, single=True)
+    )
+
+
+def video(tag: Any, tensor: Any, fps: Any = 4) -> Summary:
+    """Make the message of a batch of clips.
+
+    Example:
+        >>> video("clip", np.zeros((1, 2, 3, 8, 8))).value[0].image.encoded_image_string[:3]
+        b'GIF'
+    """
+    return message(pictures.video(tag, tensor, fps, "NTCHW", single=True))
+
+
+def audio(tag: Any, tensor: Any, sample_rate: Any = 44100) -> Summary:
+    """Make the message of a clip of audio.
+
+    Example:
+        >>> audio("tone", np.zeros(80), 8000).value[0].tag
+        'tone'
+    """
+    return message(sounds.audio(tag, tensor, sample_rate, sounds.truncated_samples, mono=True))
+
+
+def custom_scalars(layout: Any) -> Summary:
+    """Make the message of a layout of the Custom Scalars page.
+
+    Example:
+        >>> custom_scalars({"all": {"losses": ["Multiline", ["loss"]]}}).value[0].tag
+        'custom_scalars__config__'
+    """
+    return message(series.layout(layout_kind.check_layout(layout)))
+
+
+def text(tag: Any, text: Any) -> Summary:
+    """Make the message of a text.
+
+    Example:
+        >>> text("prompt", "*a cat*").value[0].tag
+        'prompt/text_summary'
+    """
+    return message(series.text(tag, text))
+
+
+def pr_curve_raw(
+    tag: Any,
+    tp: Any,
+    fp: Any,
+    tn: Any,
+    fn: Any,
+    precision: Any,
+    recall: Any,
+    num_thresholds: Any = 127,
+    weights: Any = None,
+) -> Summary:
+    """Make the message of a curve that is computed.
+
+    Example:
+        >>> pr_curve_raw("cats", *6 * [[1.0, 0.5]]).value[0].tag
+        'cats'
+    """
+    rows = {"tp": tp, "fp": fp, "tn": tn, "fn": fn, "precision": precision, "recall": recall}
+    return message(series.pr_curve_raw(tag, rows))
+
+
+def pr_curve(
+    tag: Any, labels: Any, predictions: Any, num_thresholds: Any = 127, weights: Any = None
+) -> Summary:
+    """Make the message of precision and recall.
+
+    Example:
+        >>> pr_curve("cats", [1, 0], [0.9, 0.2]).value[0].tag
+        'cats'
+    """
+    return message(series.pr_curve(tag, labels, predictions, num_thresholds, weights))
+
+
+def mesh(
+    tag: Any,
+    vertices: Any,
+    colors: Any,
+    faces: Any,
+    config_dict: Any,
+    display_name: Any = None,
+    description: Any = None,
+) -> Summary:
+    """Make the message of a mesh.
+
+    Example:
+        >>> mesh("bunny", np.zeros((1, 4, 3)), None, None, None).value[0].tag
+        'bunny_VERTEX'
+    """
+    return message(series.mesh(tag, vertices, colors, faces, config_dict))

@@ -1,0 +1,155 @@
+"""torch's SummaryWriter and FileWriter.
+
+What lives here: what only they have. What does not: what tensorboardX's have, too
+(``compat/peer_writer.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tbimage.compat import pictures, series, sounds
+from tbimage.compat.file_writer import BaseFileWriter
+from tbimage.compat.peer_writer import PeerWriter, default_logdir
+from tbimage.compat.torch.summary import warn_of_double_precision
+
+__all__ = ["FileWriter", "SummaryWriter"]
+
+
+class FileWriter(BaseFileWriter):
+    """Writes ready messages to the event file of a run directory.
+
+    Args:
+        log_dir: The run directory.
+        max_queue: Taken and not needed: what is pending is bounded in bytes.
+        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
+        filename_suffix: Appended to the event file's name.
+    """
+
+    def __init__(
+        self,
+        log_dir: Any,
+        max_queue: Any = 10,
+        flush_secs: Any = 120,
+        filename_suffix: str = "",
+    ) -> None:
+        super().__init__(log_dir, filename_suffix)
+
+
+class SummaryWriter(PeerWriter):
+    """``torch.utils.tensorboard.SummaryWriter``, on ``tbimage.SummaryWriter``.
+
+    Args:
+        log_dir: The run directory; None: ``runs/`` with date and host.
+        comment: Appended to that.
+        purge_step: The step from which on TensorBoard is to discard what was logged before.
+        max_queue: Taken and not needed: what is pending is bounded in bytes.
+        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
+        filename_suffix: Appended to the event file's name.
+
+    Example:
+        >>> import tempfile
+        >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.add_scalar("loss", 0.5, global_step=0)
+    """
+
+    _single: ClassVar[bool] = True
+    _mono: ClassVar[bool] = True
+    _samples = staticmethod(sounds.truncated_samples)
+
+    def __init__(
+        self,
+        log_dir: Any = None,
+        comment: Any = "",
+        purge_step: Any = None,
+        max_queue: Any = 10,
+        flush_secs: Any = 120,
+        filename_suffix: Any = "",
+    ) -> None:
+        self.log_dir = log_dir or default_logdir(comment)
+        self.max_queue = max_queue
+        self.flush_secs = flush_secs
+        self.filename_suffix = filename_suffix
+        super().__init__(purge_step)
+
+    def _new_file_writer(self) -> FileWriter:
+        return FileWriter(self.log_dir, self.max_queue, self.flush_secs, self.filename_suffix)
+
+    @staticmethod
+    def _scalars_directory(main_tag: str, tag: str) -> str:
+        return main_tag.replace("/", "_") + "_" + tag
+
+    def get_logdir(self) -> Any:
+        """Return the run directory that was given, or chosen."""
+        return self.log_dir
+
+    def add_scalar(
+        self,
+        tag: Any,
+        scalar_value: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+        new_style: Any = False,
+        double_precision: Any = False,
+    ) -> None:
+        """Log one number, as float32."""
+        if double_precision:
+            warn_of_double_precision()
+        if not new_style:
+            self._log_scalar(tag, scalar_value, global_step, walltime)
+            return
+        value = series.number("scalar_value", scalar_value)
+        self._log(series.scalar(tag, value, as_tensor=True), global_step, walltime)
+
+    def add_tensor(
+        self, tag: Any, tensor: Any, global_step: Any = None, walltime: Any = None
+    ) -> None:
+        """Log a tensor as it is, of its own type."""
+        self._log(series.tensor(tag, tensor), global_step, walltime)
+
+    def add_image_with_boxes(
+        self,
+        tag: Any,
+        img_tensor: Any,
+        box_tensor: Any,
+        global_step: Any = None,
+        walltime: Any = None,
+        rescale: Any = 1,
+        dataformats: Any = "CHW",
+        labels: Any = None,
+    ) -> None:
+        """Log an image with red boxes."""
+        draft = pictures.boxes(
+            tag, img_tensor, box_tensor, dataformats, labels, rescale, single=self._single
+        )
+        self._log(draft, global_step, walltime)
+
+    def add_video(
+        self,
+        tag: Any,
+        vid_tensor: Any,
+        global_step: Any = None,
+        fps: Any = 4,
+        walltime: Any = None,
+    ) -> None:
+        """Log a batch of clips, [clips, frames, C, H, W], side by side in one GIF."""
+        draft = pictures.video(tag, vid_tensor, fps, "NTCHW", single=self._single)
+        self._log(draft, global_step, walltime)
+
+    def add_hparams(
+        self,
+        hparam_dict: Any,
+        metric_dict: Any,
+        hparam_domain_discrete: Any = None,
+        run_name: Any = None,
+        global_step: Any = None,
+    ) -> None:
+        """Log what a trial was made with and its metrics, in a run of its own below this one."""
+        from tbimage.compat.torch.summary import check_hparams
+
+        values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
+        self._log_hparams(run_name, values, metric_dict, domains, global_step)
+
+    def add_onnx_graph(self, prototxt: Any) -> None:
+        """Log the graph of an ONNX file, which an installed peer's exporter reads."""
+        self._log_graph(prototxt)

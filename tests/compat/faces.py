@@ -1,0 +1,182 @@
+"""What the tests of torch's and tensorboardX's faces share: writing with both, and comparing.
+
+What lives here: functions over writers and what was read back. What does not: the calls.
+
+Rules:
+- The peer is the real one; both get the same calls, and TensorBoard reads both.
+- What is compared is what is shown: pixels and samples decoded, gray as RGB, numbers as float32.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import warnings
+import wave
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf import text_format
+from PIL import Image, ImageSequence
+
+from tbimage.events import messages
+from tbimage.reading.events import read_run
+from tests import readers
+
+Call = Callable[[Any], Any]
+Runs = dict[str, dict[str, readers.Series]]
+
+
+def write(
+    make_writer: Callable[[], Any], calls: Mapping[str, Call], *, quiet: bool = False
+) -> None:
+    """Make all calls on one writer. ``quiet`` is for peers, whose warnings are their own affair."""
+    with warnings.catch_warnings():
+        if quiet:
+            warnings.simplefilter("ignore")
+        with make_writer() as writer:
+            for call in calls.values():
+                call(writer)
+
+
+def series_of(runs: Runs, name: str, calls: Mapping[str, Call]) -> dict[tuple[str, str], Any]:
+    """The series that a call made: it is the one whose name is the longest that their tags have."""
+    return {
+        (run, tag): series
+        for run, tags in runs.items()
+        for tag, series in tags.items()
+        if max(filter(tag.startswith, calls), key=len) == name
+    }
+
+
+def decoded(encoded: bytes) -> np.ndarray:
+    """All frames of a picture, as RGB or RGBA."""
+    with Image.open(io.BytesIO(encoded)) as picture:
+        alpha = "A" in picture.getbands()
+        return np.stack(
+            [
+                np.asarray(frame.convert("RGBA" if alpha else "RGB"))
+                for frame in ImageSequence.Iterator(picture)
+            ]
+        )
+
+
+def samples(encoded: bytes) -> tuple[Any, ...]:
+    """Channels, bytes a sample, rate and samples of a WAV file."""
+    with wave.open(io.BytesIO(encoded)) as reader:
+        frames = reader.readframes(reader.getnframes())
+        return reader.getnchannels(), reader.getsampwidth(), reader.getframerate(), frames
+
+
+def strings(value: Any) -> list[bytes]:
+    """The strings of a point, whether a loader has it as blobs or as a tensor."""
+    found = value if isinstance(value, tuple) else value.values
+    return [each if isinstance(each, bytes) else each.encode("latin-1") for each in found]
+
+
+def array(series: readers.Series) -> np.ndarray:
+    """The tensor of the first point."""
+    value = series.points[0].value
+    assert isinstance(value, readers.Tensor)
+    return value.array()
+
+
+def assert_same_value(plugin: str, peer: Any, face: Any) -> None:
+    if plugin == "images":
+        assert strings(peer)[:2] == strings(face)[:2]  # width and height
+        np.testing.assert_array_equal(decoded(strings(peer)[2]), decoded(strings(face)[2]))
+    elif plugin == "audio":
+        assert samples(strings(peer)[0]) == samples(strings(face)[0])
+    elif isinstance(peer, readers.Tensor) and "object" not in peer.dtype:
+        assert peer.shape == face.shape
+        np.testing.assert_array_equal(
+            peer.array().astype(np.float32), face.array().astype(np.float32)
+        )
+    else:
+        assert peer == face
+
+
+def assert_same(peer: Any, face: Any, *, wall_times: bool = True) -> None:
+    """Compare two series point by point."""
+    assert (peer.plugin, peer.data_class) == (face.plugin, face.data_class)
+    assert peer.steps == face.steps
+    for expected, got in zip(peer.points, face.points, strict=True):
+        if wall_times:
+            assert expected.wall_time == got.wall_time
+        assert_same_value(peer.plugin, expected.value, got.value)
+
+
+def signature(function: Any) -> list[tuple[str, Any, Any]]:
+    """Names, kinds and defaults of a function's arguments."""
+    return [
+        (each.name, each.kind, each.default)
+        for each in inspect.signature(function).parameters.values()
+    ]
+
+
+def public_methods(kind: type) -> set[str]:
+    return {
+        name for name, value in inspect.getmembers(kind, callable) if not name.startswith("_")
+    } | {"__init__"}
+
+
+def files_below(directory: Path) -> set[str]:
+    """Directories with an event file, and all other files, relative."""
+    return {
+        (path.parent if "tfevents" in path.name else path).relative_to(directory).as_posix()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+def pixels_of(message: Any) -> np.ndarray:
+    """The decoded pixels of the only image of a Summary."""
+    return decoded(message.value[0].image.encoded_image_string)
+
+
+def hparams_of(directory: Path) -> dict[tuple[str, str], Any]:
+    """Session starts, ends and experiments below a directory, by run and tag."""
+    found = {}
+    for path in readers.event_files(directory):
+        for event in read_run(path.parent):
+            for value in event.summary.value:
+                plugin = value.metadata.plugin_data
+                if plugin.plugin_name == "hparams":
+                    run = path.parent.relative_to(directory).as_posix()
+                    found[run, value.tag] = messages.HParamsPluginData.FromString(plugin.content)
+    return found
+
+
+def embedding_files(directory: Path, embedding: str) -> dict[str, Any]:
+    """What the files of an embedding hold: numbers, labels, pixels and the list of embeddings."""
+    where = directory / embedding
+    config = (directory / "projector_config.pbtxt").read_text(encoding="utf-8")
+    table = np.loadtxt(where / "tensors.tsv", delimiter="\t")
+    return {
+        "tensors": table.astype(np.float32).tolist(),
+        "labels": (where / "metadata.tsv").read_text(encoding="utf-8"),
+        "sprite": decoded((where / "sprite.png").read_bytes())[0],
+        "config": text_format.Parse(config, messages.ProjectorConfig()),
+    }
+
+
+def assert_same_embedding(peer: Path, face: Path, embedding: str) -> None:
+    theirs, ours = embedding_files(peer, embedding), embedding_files(face, embedding)
+    assert theirs["tensors"] == ours["tensors"]
+    assert theirs["labels"] == ours["labels"]
+    rows, columns = ours["sprite"].shape[:2]  # theirs is filled up to a square
+    np.testing.assert_array_equal(theirs["sprite"][:rows, :columns], ours["sprite"])
+    del ours["config"].embeddings[0].tensor_shape[:]  # theirs has none
+    assert theirs["config"] == ours["config"]
+
+
+def assert_same_hparams(peer: Path, face: Path) -> None:
+    theirs, ours = hparams_of(peer), hparams_of(face)
+    assert theirs.keys() == ours.keys() != set()
+    for key, expected in theirs.items():
+        start = ours[key].session_start_info
+        assert dict(expected.session_start_info.hparams) == dict(start.hparams)
+        assert expected.experiment == ours[key].experiment
+        assert expected.session_end_info.status == ours[key].session_end_info.status

@@ -1,0 +1,123 @@
+"""Third parties that log through torch's writer, the real packages, with the face in its place.
+
+What lives here: Lightning Fabric's logger, accelerate's tracker, stable-baselines3's output
+format. They are run with torch's writer and with the face, and what TensorBoard reads is compared.
+
+Rule: each runs as it is, its own tests of installed packages and its own messages included; only
+the name that it takes its writer from is another.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tbimage.compat import torch as face
+from tests import readers
+from tests.compat import faces
+
+torch: Any = pytest.importorskip("torch")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    peer: Any = pytest.importorskip("torch.utils.tensorboard")
+
+WRITERS = {"peer": peer.SummaryWriter, "face": face.SummaryWriter}
+
+# They warn of much that is none of ours.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def imported(module: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip(module)
+
+
+def assert_same_runs(directory: Path) -> faces.Runs:
+    """Compare what two runs of a program have left, and give what the face's has."""
+    theirs = readers.read_runs(directory / "peer", "python")
+    theirs.get("run/trial", {}).pop("_hparams_/experiment", None)  # says: there are no metrics
+    ours = readers.read_runs(directory / "face", "python")
+    assert {run: set(tags) for run, tags in theirs.items()} == {
+        run: set(tags) for run, tags in ours.items()
+    }
+    for run, tags in theirs.items():
+        for tag, series in tags.items():
+            faces.assert_same(series, ours[run][tag], wall_times=False)
+    return ours
+
+
+@pytest.mark.slow  # importing it takes seconds
+def test_fabrics_tensorboard_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loggers = imported("lightning.fabric.loggers")
+    for name, writer in WRITERS.items():
+        monkeypatch.setattr(peer, "SummaryWriter", writer)
+        logger = loggers.TensorBoardLogger(tmp_path / name, name="run", flush_secs=5)
+        logger.log_hyperparams({"lr": 0.1, "bias": True, "sizes": [3, 5]}, {"loss": 0.25})
+        for step in range(3):
+            logger.log_metrics({"a": step / 2, "b": torch.tensor(1.5), "c": {"x": 1.0}}, step)
+        logger.log_graph(torch.nn.Linear(3, 2), torch.zeros(1, 3))
+        logger.experiment.add_image("image", np.zeros((3, 8, 8)), 1)
+        assert isinstance(logger.experiment, writer)
+        logger.save()
+        logger.finalize("success")
+    ours = assert_same_runs(tmp_path)
+    assert ours["run/version_0"]["a"].steps == [0, 1, 2]
+    assert "run/version_0/c_x" in ours
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+
+
+def test_accelerates_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported("accelerate")
+    tracking = imported("accelerate.tracking")
+    imported("accelerate.state").PartialState()
+    for name, writer in WRITERS.items():
+        monkeypatch.setattr(peer, "SummaryWriter", writer)
+        tracker = tracking.TensorBoardTracker("run", tmp_path / name, max_queue=3)
+        tracker.start()
+        tracker.writer.add_hparams({"lr": 0.1, "epochs": 3}, {}, run_name="trial")
+        for step in range(3):
+            tracker.log({"loss": 0.5, "note": f"*{step}*", "both": {"a": 1.0}}, step=step)
+        tracker.log_images({"images": np.zeros((2, 8, 8, 3), np.uint8)}, step=1, dataformats="NHWC")
+        tracker.finish()
+    ours = assert_same_runs(tmp_path)
+    assert ours["run"]["loss"].steps == [0, 1, 2]
+    assert "run/both_a" in ours
+
+
+def test_accelerate_stores_hyperparameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported("accelerate.state").PartialState()
+    monkeypatch.setattr(peer, "SummaryWriter", face.SummaryWriter)
+    tracker = imported("accelerate.tracking").TensorBoardTracker("run", tmp_path)
+    tracker.start()
+    tracker.store_init_configuration({"lr": 0.1, "bias": True, "name": "a", "none": None})
+    tracker.finish()
+    (start,) = (data for (_, tag), data in faces.hparams_of(tmp_path).items() if "start" in tag)
+    assert set(start.session_start_info.hparams) == {"lr", "bias", "name"}
+
+
+def test_the_output_format_of_stable_baselines3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logger = imported("stable_baselines3.common.logger")
+    pixels = np.random.default_rng(1).random((3, 8, 8))
+    for name, writer in WRITERS.items():
+        monkeypatch.setattr(logger, "SummaryWriter", writer)
+        written = logger.Logger(
+            str(tmp_path / name), [logger.TensorBoardOutputFormat(str(tmp_path / name))]
+        )
+        written.record("hparams", logger.HParam({"lr": 0.1, "algorithm": "PPO"}, {"reward": 0}))
+        for step in range(3):
+            written.record("reward", step / 2)
+            written.record("note", "*text*")
+            written.record("weights", torch.linspace(0, 1, 50))
+            written.record("image", logger.Image(pixels, "CHW"))
+            written.dump(step)
+        written.close()
+    ours = assert_same_runs(tmp_path)
+    assert ours["."]["reward"].steps == [0, 1, 2]
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
