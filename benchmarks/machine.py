@@ -1,0 +1,71 @@
+"""What the figures depend on: processor, memory, and the versions of everything that took part.
+
+Nothing here says which machine it was.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks.contestants import CONTESTANTS, OWN
+from benchmarks.process import usable_cpus
+
+__all__ = ["facts", "load_average", "versions"]
+
+_DEPENDENCIES = ("numpy", "protobuf", "crc32c", "pillow", "isal")
+_ENCODERS = ("opencv-python-headless", "opencv-python", "imagecodecs", "scikit-image")
+
+
+def facts() -> str:
+    """Processor, memory, system and Python, in one line."""
+    processor = _line("/proc/cpuinfo", r"model name\s*: (.+)") or platform.machine()
+    memory = _line("/proc/meminfo", r"MemTotal:\s*(\d+) kB")
+    parts = [f"{processor}, {usable_cpus()} processors"]
+    if memory is not None:
+        parts.append(f"{int(memory) / (1 << 20):.0f} GiB of memory")
+    parts.append(f"{platform.system()}, {' '.join(platform.libc_ver())}".rstrip(", "))
+    parts.append(f"{platform.python_implementation()} {platform.python_version()}")
+    return "; ".join(parts)
+
+
+def versions(contestants: Sequence[str]) -> str:
+    """The versions of tbimage, its dependencies, and the peers that took part."""
+    peers = [CONTESTANTS[name].distribution for name in contestants if name not in OWN]
+    found = []
+    for name in dict.fromkeys(("tbimage", *_DEPENDENCIES, *peers, *_ENCODERS)):
+        number = _version(name)
+        if number is not None:
+            found.append(f"{name} {number}")
+    return ", ".join(found)
+
+
+def load_average() -> str:
+    """How busy the machine was over the last minute."""
+    return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def _version(distribution: str) -> str | None:
+    if distribution == "tbimage":
+        import tbimage
+
+        return tbimage.__version__
+    for name in (distribution, f"{distribution}-cpu"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            pass
+    return None
+
+
+def _line(path: str, pattern: str) -> str | None:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return None
+    match = re.search(pattern, text)
+    return match[1] if match else None

@@ -1,0 +1,121 @@
+"""Encoders alone, from an array to a PNG in memory, on one processor and on the whole corpus.
+
+What lives here: running ``benchmarks.encoders`` in fresh processes and saying what came of it. What
+does not: the encoders and how they take turns (``benchmarks/encoders.py``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.contestants import PLAIN, TBIMAGE
+from benchmarks.results import Metrics, Results, Task, geometric_mean
+from benchmarks.sizes import Sizes
+from benchmarks.tables import table, times
+
+__all__ = ["GROUPS", "NAMES", "YARDSTICK", "faster", "larger", "measure", "report", "tasks"]
+
+#: What ``benchmarks.encoders`` calls the encoder of tbimage's two contestants, and Pillow's.
+NAMES = {TBIMAGE: "tbimage fast, isal", PLAIN: "tbimage fast, zlib"}
+YARDSTICK = "Pillow"
+_NEEDED = ("cv2", "imagecodecs", "isal", "skimage")
+
+#: Kinds of pictures that are reported together.
+GROUPS = {
+    "photographs": ("photograph",),
+    "masks, maps and drawings": ("mask", "map", "drawing", "depth"),
+    "thumbnails": ("thumbnail",),
+    "noise": ("noise",),
+}
+
+
+def tasks(sizes: Sizes, contestants: Sequence[str]) -> Iterator[Task]:
+    if all(importlib.util.find_spec(module) for module in _NEEDED):
+        arguments = {"rounds": sizes.encoder_rounds, "most_bytes": sizes.encoder_most_bytes}
+        yield Task("encoders", TBIMAGE, ["corpus"], arguments, cpus=1)
+
+
+def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
+    from benchmarks import encoders
+    from benchmarks.corpus import corpus
+
+    group_of = {kind: group for group, kinds in GROUPS.items() for kind in kinds}
+    measured: dict[str, dict[str, list[float]]] = {}
+    for picture in corpus():
+        if picture.pixels.nbytes > task.arguments["most_bytes"]:
+            continue
+        figures: dict[str, list[float]] = defaultdict(list)
+        for one in encoders.measure(picture, encoders.CONTESTANTS, int(task.arguments["rounds"])):
+            figures[f"{one.contestant}: secs"].append(one.seconds)
+            figures[f"{one.contestant}: bytes"].append(one.size)
+        figures["raw"].append(picture.pixels.nbytes)
+        measured[f"{group_of[picture.kind]}: {picture.name}"] = figures
+    return measured
+
+
+def _of_group(results: Results, group: str | None) -> list[str]:
+    cases = results.cases("encoders")
+    return [case for case in cases if group is None or case.startswith(f"{group}: ")]
+
+
+def faster(results: Results, encoder: str, group: str | None = None) -> list[float]:
+    """How many times faster an encoder is than Pillow's default at each picture of a group."""
+    return _against_yardstick(results, encoder, "secs", group, inverse=True)
+
+
+def larger(results: Results, encoder: str, group: str | None = None) -> list[float]:
+    """An encoder's bytes in terms of those of Pillow's default for each picture of a group."""
+    return _against_yardstick(results, encoder, "bytes", group, inverse=False)
+
+
+def _against_yardstick(
+    results: Results, encoder: str, figure: str, group: str | None, *, inverse: bool
+) -> list[float]:
+    ratios = []
+    for case in _of_group(results, group):
+        own = results.median("encoders", TBIMAGE, case, f"{encoder}: {figure}")
+        pillow = results.median("encoders", TBIMAGE, case, f"{YARDSTICK}: {figure}")
+        if own and pillow:
+            ratios.append(pillow / own if inverse else own / pillow)
+    return ratios
+
+
+def _megabytes_per_second(results: Results, encoder: str, group: str) -> float:
+    return geometric_mean(
+        (results.median("encoders", TBIMAGE, case, "raw") or 1)
+        / (results.median("encoders", TBIMAGE, case, f"{encoder}: secs") or 1)
+        / 1e6
+        for case in _of_group(results, group)
+    )
+
+
+def report(results: Results) -> str:
+    figures = results.figures("encoders")
+    encoders = [figure.removesuffix(": secs") for figure in figures if figure.endswith(": secs")]
+    parts = [
+        "One process, held to one processor, in which the encoders take turns at each picture. "
+        "Times faster than Pillow's default, MB of pixels a second, and bytes in terms of Pillow's "
+        "default: geometric means over the pictures, and the largest. Every picture was decoded by "
+        "OpenCV and compared."
+    ]
+    for group in GROUPS:
+        count = len(_of_group(results, group))
+        if not count:
+            continue
+        lines = []
+        for encoder in encoders:
+            sizes = larger(results, encoder, group)
+            lines.append(
+                [
+                    encoder,
+                    times(geometric_mean(faster(results, encoder, group))),
+                    f"{_megabytes_per_second(results, encoder, group):.0f}",
+                    f"{geometric_mean(sizes):.3f}",
+                    f"{max(sizes):.2f}",
+                ]
+            )
+        parts.append(table([f"{group} ({count})", "faster", "MB/s", "bytes", "worst"], lines))
+    return "\n\n".join(parts)
