@@ -1,0 +1,129 @@
+"""What one worker process of the service shows in TensorBoard.
+
+What lives here: the one writer, its settings with their reasons, and what of a request is logged.
+What does not: HTTP (service.py), the model (model.py).
+
+Rules:
+- Logging never delays a request for long, never fails one and never fills the memory or the disk.
+- Each worker process has a run of its own, because an event file has one writer.
+- The step is the number of the request within its run, so that the pictures of one request stand
+  side by side in TensorBoard, and an answer can name the step under which it is found.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tbimage
+from inference_service.model import Edges, filters
+
+__all__ = ["Entry", "Journal", "open_writer", "run_name"]
+
+
+def open_writer(directory: str, keep: tbimage.Keep | None = None) -> tbimage.SummaryWriter:
+    """Open a writer as a service needs it.
+
+    Args:
+        directory: The run directory.
+        keep: Which requests are logged; None: all.
+    """
+    return tbimage.SummaryWriter(
+        directory,
+        # A request never waits for the log: what there is no room for is dropped and counted.
+        on_full="drop",
+        max_pending_bytes=64 << 20,  # some 80 photographs of 512 × 512
+        # Nor does it fail for it: a full disk is counted, reported once, and waited out.
+        on_error="log",
+        min_free_bytes=1 << 30,  # and the disk has other users
+        # A week's log must be no larger than a day's: the oldest files go.
+        max_file_bytes=64 << 20,
+        keep_files=8,
+        # One thread encodes about a hundred such photographs a second. The other processors are for
+        # the model.
+        workers=1,
+        keep=None if keep is None else {"requests/*": keep},
+        close_timeout=10.0,
+    )
+
+
+def run_name() -> str:
+    """Name the run of this process, so that no other process ever has the same.
+
+    Example:
+        >>> run_name().endswith(f"-{os.getpid()}")
+        True
+    """
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{socket.gethostname()}-{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What there is to log of a request.
+
+    Attributes:
+        photograph: [height, width, 3] uint8: what the model was given.
+        edges: What it made of it.
+        seconds: How long that took.
+    """
+
+    photograph: NDArray[Any]
+    edges: Edges
+    seconds: float
+
+
+class Journal:
+    """The run of this process.
+
+    Args:
+        logdir: The directory of all runs.
+        keep: Which requests are logged.
+    """
+
+    def __init__(self, logdir: str, keep: tbimage.Keep) -> None:
+        self.run = run_name()
+        self._writer = open_writer(os.path.join(logdir, self.run), keep)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        # The first picture takes 30 ms, as what encodes it is imported: no request's.
+        self._writer.image("model/filters", _tiled(filters()), step=0, value_range="minmax")
+
+    def add(self, entry: Entry) -> int:
+        """Log a request, from any thread; return its step."""
+        writer = self._writer
+        with self._lock:  # TensorBoard wants growing steps
+            step = next(self._numbers)
+            writer.image("requests/input", entry.photograph, step)
+            writer.image(
+                "requests/features",
+                entry.edges.strength,
+                step,
+                value_range="minmax",
+                description="How strong the edges are, whatever their direction.",
+            )
+            writer.image("requests/overlay", entry.edges.overlay, step)
+            writer.scalar("seconds", entry.seconds, step)
+        return step
+
+    def stats(self) -> tbimage.Stats:
+        """Return what was logged, written and dropped so far."""
+        return self._writer.stats()
+
+    def close(self) -> None:
+        """Write what is pending."""
+        self._writer.close()
+
+
+def _tiled(bank: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lay filters out in two rows, each pixel as eight by eight."""
+    height, width, count = bank.shape
+    rows = bank.reshape(height, width, 2, count // 2).transpose(2, 0, 3, 1)
+    return np.kron(rows.reshape(2 * height, -1), np.ones((8, 8), np.float32))
