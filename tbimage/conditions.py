@@ -6,12 +6,12 @@ the context variable that holds the decision for a block (``context.py``).
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from tbimage import context
+from tbimage.processes import fork_safe_lock
 
 __all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
 
@@ -40,7 +40,7 @@ class EverySeconds:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._lock = threading.Lock()
+        self._lock = fork_safe_lock()
         # By name for calls without a step, under None for all calls with one: the step that was let
         # through and when.
         self._last: dict[str | None, tuple[int | None, float]] = {}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tbimage.counters import Stats
 from tbimage.methods import configuration, curves, media, pictures, raw, series
 from tbimage.run_writer import RunWriter
-from tbimage.settings import Settings
+from tbimage.settings import Settings, check_timeout
 from tbimage.sub_runs import SubRuns, sum_of_stats
 
 if TYPE_CHECKING:
@@ -91,18 +91,45 @@ class SummaryWriter(RunWriter):
         self._charts: Charts = {}
 
     def flush(self, timeout: float | None = None) -> bool:
-        """As ``RunWriter.flush``, which is of this run only, also for the runs of ``scalars``."""
-        return _both(super().flush, self._sub_runs.pipeline.flush, timeout)
+        """Wait until all that was logged before is in the files, where a crash cannot take it.
+
+        Args:
+            timeout: Seconds; None: as long as it takes. With a failing disk one attempt is made.
+
+        Returns:
+            True when all of it is in the files. False when time ran out, or something was lost and
+            ``on_error="log"``.
+
+        Raises:
+            Exception: With ``on_error="raise"``, the first error since the last flush, such as a
+                ValueError for integers outside 0..255 or an OSError for a full disk.
+        """
+        return _both(super().flush, self._sub_runs.pipeline.flush, check_timeout(timeout))
 
     def close(self, timeout: float | None = None) -> bool:
-        """As ``RunWriter.close``, which is of this run only, also for the runs of ``scalars``."""
+        """Flush and close all files; using the writer after that raises.
+
+        A second call does nothing.
+
+        Args:
+            timeout: Seconds after which what is still pending is given up; None: ``close_timeout``.
+
+        Returns:
+            As ``flush``.
+
+        Raises:
+            Exception: As ``flush``.
+        """
         try:
-            return _both(super().close, self._sub_runs.pipeline.close, timeout)
+            return _both(super().close, self._sub_runs.pipeline.close, check_timeout(timeout))
         finally:
             self._sub_runs.release()
 
     def stats(self) -> Stats:
-        """As ``RunWriter.stats``, together with those of the runs of ``scalars``."""
+        """Return what was logged, written and lost so far, and whether writing works.
+
+        One call of ``scalars`` counts as one summary.
+        """
         return sum_of_stats(super().stats(), self._sub_runs.pipeline.stats())
 
 
