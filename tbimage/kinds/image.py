@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
@@ -20,7 +21,7 @@ from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes, summary
 from tbimage.pixels import arrays, encoded, layouts, levels
 from tbimage.pixels.captions import caption
 from tbimage.pixels.pictures import Findings
-from tbimage.pixels.rendering import render
+from tbimage.pixels.rendering import Look, render
 
 __all__ = ["Findings", "ImageOptions", "Images", "check_max_outputs", "prepare", "summary"]
 
@@ -87,11 +88,10 @@ def prepare(
         >>> prepare(np.zeros((8, 4, 4, 3)), None, 2).arrays[0].shape
         (2, 4, 4, 3)
     """
-    chosen = PictureOptions() if options is None else options
     if _is_encoded(data):
-        return _prepare_files([data], False, chosen, captions)
+        return _prepare_files([data], False, options or PictureOptions(), captions)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
-        return _prepare_files(data[:max_outputs], True, chosen, captions)
+        return _prepare_files(data[:max_outputs], True, options or PictureOptions(), captions)
     array = arrays.as_array(data)
     levels.check_dtype(array.dtype, None)
     pixels, batched = layouts.arrange(array, layout)
@@ -109,6 +109,8 @@ def prepare(
 
 
 def _is_encoded(data: object) -> bool:
+    if isinstance(data, np.ndarray):
+        return False  # sooner than an abstract class such as PathLike can tell
     return isinstance(data, (bytes, bytearray, str, os.PathLike)) or (
         isinstance(data, memoryview) and data.ndim == 1 and data.format in ("B", "b", "c")
     )
@@ -150,9 +152,10 @@ def _parts(
 ) -> list[partial[Made]]:
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
-    return [partial(_made, image, text, options) for image, text in zip(images, texts, strict=True)]
+    look = options.look  # once for all images of a batch
+    return [partial(_made, image, text, look) for image, text in zip(images, texts, strict=True)]
 
 
-def _made(image: Array, text: str | None, options: PictureOptions) -> Made:
-    picture = render(image, options.look)
+def _made(image: Array, text: str | None, look: Look) -> Made:
+    picture = render(image, look)
     return Made(picture if text is None else caption(picture, text))

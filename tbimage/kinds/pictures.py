@@ -17,7 +17,7 @@ last batch of an epoch is smaller.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -104,7 +104,9 @@ class Prepared:
             array if immutable else array.copy(order="K")
             for array, immutable in zip(self.arrays, self.immutable, strict=True)
         )
-        return replace(self, arrays=arrays, immutable=(True,) * len(arrays))
+        immutable = (True,) * len(arrays)
+        # dataclasses.replace takes 10 µs longer
+        return Prepared(arrays, immutable, self.parts, self.suffixes, self.held_bytes)
 
 
 def batch_suffixes(count: int, batched: bool) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ def is_immutable(data: object, array: Array) -> bool:
         >>> is_immutable(array, array)
         True
     """
+    if data is array and array.flags.writeable:
+        return False  # most that is logged, decided in 0.1 µs instead of 2
     if isinstance(data, (list, tuple)) or _lives_elsewhere(data):
         return True
     if any(_is_a(data, class_) for class_ in _DRAWN) or _is_a(data, _JAX_ARRAY):
