@@ -18,6 +18,7 @@ Rules:
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import sys
 import threading
@@ -110,6 +111,22 @@ def _at_exit() -> None:
     _end_threads()
 
 
+def _let_imports_end() -> None:
+    """Wait until no other thread is within an import, for a second at most.
+
+    A child inherits the lock of the module that is being imported, locked for good, and would hang
+    where it imports the same: some of what a writer needs is imported with its first use.
+    """
+    locks = getattr(importlib._bootstrap, "_module_locks", {})
+    this_thread = threading.get_ident()
+    deadline = time.monotonic() + 1.0
+    while _live and time.monotonic() < deadline:
+        held = [lock for reference in list(locks.values()) if (lock := reference()) is not None]
+        if all(lock.owner in (None, this_thread) for lock in held):
+            return
+        time.sleep(0.001)
+
+
 def _reset_all() -> None:
     for lock in list(_locks):
         lock._at_fork_reinit()  # type: ignore[attr-defined]  # as logging does with its own
@@ -120,7 +137,7 @@ def _reset_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_all)
+    os.register_at_fork(before=_let_imports_end, after_in_child=_reset_all)
 atexit.register(_at_exit)
 # concurrent.futures ends its threads through the same hook; there is no public one that forked
 # children of multiprocessing run.

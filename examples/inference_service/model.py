@@ -23,7 +23,7 @@ _DIRECTIONS = 6
 _SIZE = 7  # rows and columns of a filter
 _STRIDE = 2
 # Red, green and blue to brightness (Rec. 601), for pixels from 0 to 255.
-_BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32) / 255
+_BRIGHTNESS: Floats = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
 # Edges weaker than this part of the strongest one are texture and noise.
 _THRESHOLD = 0.12
 

@@ -7,6 +7,7 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ Capture = pytest.CaptureFixture[str]
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 
-def save(*paths: Path, **options: object) -> None:
+def save(*paths: Path, **options: Any) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(NOISE).save(path, **options)

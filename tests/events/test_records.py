@@ -21,7 +21,8 @@ from tbimage.events.records import (
 
 payloads = st.binary(max_size=300)
 pieces = st.lists(
-    st.one_of(payloads, payloads.map(bytearray), payloads.map(memoryview)), max_size=5
+    st.one_of(payloads, payloads.map(bytearray), payloads.map(lambda payload: memoryview(payload))),
+    max_size=5,
 )
 
 

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +246,7 @@ def test_a_full_disk_is_waited_for_on_the_same_segment(tmp_path: Path) -> None:
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
     append_all(segments, batch_of([0]))
-    full = iter([10, error(errno.ENOSPC), error(errno.ENOSPC)])
+    full: Iterator[OSError | int] = iter([10, error(errno.ENOSPC), error(errno.ENOSPC)])
     storage.plan = lambda operation, size: next(full, None) if operation == "write" else None
     batch = batch_of([1, 2])
     for _ in range(2):
@@ -262,7 +262,7 @@ def test_a_broken_file_is_left_and_the_record_opens_the_next(tmp_path: Path) -> 
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
     append_all(segments, batch_of([0]))
-    broken = iter([10, error(errno.EIO)])
+    broken: Iterator[OSError | int] = iter([10, error(errno.EIO)])
     storage.plan = lambda operation, size: next(broken, None) if operation == "write" else None
     batch = batch_of([1, 2])
     with pytest.raises(OSError, match="Input/output"):

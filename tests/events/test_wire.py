@@ -75,7 +75,7 @@ def test_tensorboards_classes_are_compared_where_they_are() -> None:
 @given(wall_times, int64s, st.binary(max_size=300))
 def test_event(wall_time: float, step: int, opaque: bytes) -> None:
     """The Summary is opaque to it; here it holds one Value with these bytes as its tag."""
-    summary = {"value": [{"tag": opaque.hex()}]}
+    summary: dict[str, Any] = {"value": [{"tag": opaque.hex()}]}
     serialized = messages.Summary(**summary).SerializeToString()
     encoded = join(wire.event(wall_time, step, [serialized[:7], serialized[7:]]))
     fields = {"wall_time": wall_time, "step": step, "summary": summary}

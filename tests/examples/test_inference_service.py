@@ -33,14 +33,15 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytest.importorskip("tensorboard")
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "examples"))  # as uvicorn's --app-dir does
+# As uvicorn's --app-dir does.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "examples"))
 
 from inference_service import journal, model, service
 from inference_service.journal import Journal
 
 from tests.examples.asgi import Client, serving
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 TAGS = ("requests/input", "requests/features", "requests/overlay")
 EVERY_ONE = tbimage.Keep(every=1)
 
@@ -176,14 +177,23 @@ def test_every_loader_shows_the_run(tmp_path: Path, loader: str) -> None:
         assert [point.step for point in tags[tag].points] == [0, 1]
 
 
+@pytest.fixture
+def threads_take_turns_quickly() -> Iterator[None]:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("threads_take_turns_quickly")
 def test_the_pictures_of_a_request_stay_together_however_many_come_at_once(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    sent = [generator.integers(0, 256, (64, 64, 3), np.uint8) for _ in range(24)]
+    sent = [generator.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(200)]
     application = service.create_app(lambda: Journal(str(tmp_path), EVERY_ONE))
     with serving(application) as client, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda each: client.post("/edges", encoded(each)), sent))
     found = pictures(tmp_path / answers[0].headers["x-tensorboard-run"])
-    assert [list(found[tag]) for tag in TAGS] == [list(range(24))] * 3
+    assert [list(found[tag]) for tag in TAGS] == [list(range(200))] * 3
     for photograph, answer in zip(sent, answers, strict=True):
         step = int(answer.headers["x-tensorboard-step"])
         assert np.array_equal(found["requests/input"][step], photograph)

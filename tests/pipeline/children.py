@@ -30,10 +30,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(_ROOTS), "PYTHONFAULTHANDLER": "1"}
 
 
-def run(script: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, and assert how it ended."""
+def _run(command: list[str], code: int) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        _command(script, arguments),
+        command,
         env=_environment(),
         capture_output=True,
         text=True,
@@ -42,6 +41,16 @@ def run(script: str, *arguments: object, code: int = 0) -> subprocess.CompletedP
     )
     assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def run(script: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, and assert how it ended."""
+    return _run(_command(script, arguments), code)
+
+
+def run_file(path: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a program that must be a file: children that are spawned import it."""
+    return _run([sys.executable, str(path), *map(str, arguments)], 0)
 
 
 @contextlib.contextmanager

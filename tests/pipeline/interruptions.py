@@ -130,6 +130,6 @@ def _pairs(module: types.ModuleType) -> Iterator[tuple[types.FunctionType, types
         for member in vars(owner).values():
             function = member.fget if isinstance(member, property) else member
             if isinstance(function, types.FunctionType) and function.__module__ == module.__name__:
-                code = codes.get(function.__qualname__)
-                if code is not None and code.co_freevars == function.__code__.co_freevars:
-                    yield function, code
+                probed = codes.get(function.__qualname__)
+                if probed is not None and probed.co_freevars == function.__code__.co_freevars:
+                    yield function, probed

@@ -159,7 +159,8 @@ time.sleep(0.1)
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_exit_handlers_may_log_whenever_they_were_registered(tmp_path: Path, when: str) -> None:
-    script = """
+    script = (
+        """
 import atexit, sys
 def at_exit():
     log()
@@ -167,7 +168,9 @@ def at_exit():
         writer.close()
 if sys.argv[2] == "before":
     atexit.register(at_exit)
-""" + START
+"""
+        + START
+    )
     if when == "after":
         script += "atexit.register(at_exit)\n"
     for number, arguments in enumerate([(), ("close",)]):
@@ -200,13 +203,16 @@ atexit.register(at_exit)
 
 def test_exit_handlers_may_wait_for_threads_that_log(tmp_path: Path) -> None:
     """They are shut out by then, and must not be kept waiting."""
-    script = """
+    script = (
+        """
 import atexit
 def at_exit():
     ending.set()
     thread.join()
 atexit.register(at_exit)
-""" + START + """
+"""
+        + START
+        + """
 ending = threading.Event()
 def work():
     ending.wait()
@@ -219,6 +225,7 @@ thread = threading.Thread(target=work, daemon=True)
 thread.start()
 log()
 """
+    )
     done = children.run(script, tmp_path)
     assert (done.stdout, done.stderr) == ("", "")
     assert logs.steps(tmp_path, "a") == A
@@ -282,15 +289,19 @@ def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 def test_several_writers_end_side_by_side(tmp_path: Path) -> None:
     """The deadlines of those that hang run together."""
-    script = HUNG + """
+    script = (
+        HUNG
+        + """
 writers = [tbimage.SummaryWriter(sys.argv[1] + f"/{i}", close_timeout=1.0) for i in range(8)]
-""".replace("writers =", "hang = False\nwriters =") + """
+""".replace("writers =", "hang = False\nwriters =")
+        + """
 hang = True
 for each in writers:
     each.scalar("a", 0.5, 0)
 started = time.monotonic()
 atexit.register(lambda: os.write(1, b"%d" % (time.monotonic() - started)))
 """
+    )
     done = children.run(START + script, tmp_path)
     assert int(done.stdout or 0) < 8
 

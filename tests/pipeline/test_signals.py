@@ -134,7 +134,7 @@ def test_a_handler_may_close_within_any_call(tmp_path: Path, call: str) -> None:
     for place in itertools.count():
         writer = tbimage.SummaryWriter(tmp_path / str(place), workers=2)
         refused = False
-        with Interruption(place, lambda writer=writer: writer.close()) as interruption:
+        with Interruption(place, writer.close) as interruption:
             try:
                 CALLS[call](writer, 2)
             except RuntimeError:

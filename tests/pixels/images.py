@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -64,7 +64,8 @@ def images(draw: st.DrawFn, dtypes: list[str], low: float = -1, high: float = 2)
     shape = (draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 4)))
     elements = None
     if dtype.kind == "f":
-        width = 8 * dtype.itemsize
+        widths: dict[int, Literal[16, 32, 64]] = {2: 16, 4: 32, 8: 64}
+        width = widths[dtype.itemsize]
         elements = st.one_of(
             st.floats(low, high, width=width),
             st.floats(width=width),
@@ -84,4 +85,5 @@ def default_level(value: Any) -> int:
 
 def is_finite(image: Array) -> Array:
     """(H, W): whether all channels of a pixel are finite."""
-    return np.isfinite(image.astype(np.float64)).all(axis=-1)
+    finite: Array = np.all(np.isfinite(image.astype(np.float64)), axis=-1)
+    return finite

@@ -18,7 +18,7 @@ from PIL import Image
 from tbimage.pixels.arrays import as_array, is_immutable, snapshot
 from tests.pixels.images import EVERY_DTYPE, Array, images
 
-GRID = [[0, 1, 2], [253, 254, 255]]
+GRID: Any = [[0, 1, 2], [253, 254, 255]]
 
 
 def shares(one: Array, other: Array) -> bool:
@@ -36,7 +36,8 @@ def test_numpy_arrays_are_taken_as_they_are(image: Array) -> None:
 def test_subclasses_become_views(tmp_path: Path) -> None:
     path = tmp_path / "pixels"
     path.write_bytes(bytes(range(6)))
-    for data in (np.memmap(path, np.uint8, "r", shape=(2, 3)), np.ma.array(GRID)):
+    subclasses: list[Any] = [np.memmap(path, np.uint8, "r", shape=(2, 3)), np.ma.array(GRID)]
+    for data in subclasses:
         result = as_array(data)
         assert type(result) is np.ndarray
         assert result.tolist() == data.tolist()
@@ -44,7 +45,8 @@ def test_subclasses_become_views(tmp_path: Path) -> None:
 
 
 def test_masked_elements_are_refused() -> None:
-    data = np.ma.array(GRID, mask=[[0, 1, 0], [0, 0, 1]])
+    masked = [[False, True, False], [False, False, True]]
+    data: Any = np.ma.array(GRID, mask=masked)
     with pytest.raises(ValueError, match=r"2 of its 6 elements are masked.*data\.filled"):
         as_array(data)
     assert as_array(data.filled(7)).tolist() == [[0, 7, 2], [253, 254, 7]]

@@ -193,10 +193,17 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     outlined: list[int] = []
     pasted: list[str] = []
     outline, tag = module._outline_all, module._tag
-    monkeypatch.setattr(
-        module, "_outline_all", lambda p, spans, *more: (outlined.append(len(spans)), outline(p, spans, *more))
-    )
-    monkeypatch.setattr(module, "_tag", lambda text, *more: (pasted.append(text), tag(text, *more))[1])
+
+    def counted_outline(pixels: Any, spans: Any, *more: Any) -> None:
+        outlined.append(len(spans))
+        outline(pixels, spans, *more)
+
+    def kept_tag(text: str, *more: Any) -> Any:
+        pasted.append(text)
+        return tag(text, *more)
+
+    monkeypatch.setattr(module, "_outline_all", counted_outline)
+    monkeypatch.setattr(module, "_tag", kept_tag)
     boxes = np.tile([[5.0, 5.0, 20.0, 20.0]], (10**6, 1))
     scores = np.arange(10**6) / 10**6
     drawn = draw_boxes(photo(), boxes, scores=scores)
@@ -218,7 +225,9 @@ def test_no_boxes_change_nothing() -> None:
     np.testing.assert_array_equal(draw_boxes(photo(), np.empty((0, 4))).pixels, photo())
 
 
-@pytest.mark.parametrize("wrong", [[1, 2, 3, 4], [[1, 2, 3]], np.zeros((2, 2, 4)), np.zeros((4, 5))])
+@pytest.mark.parametrize(
+    "wrong", [[1, 2, 3, 4], [[1, 2, 3]], np.zeros((2, 2, 4)), np.zeros((4, 5))]
+)
 def test_shapes_of_boxes(wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"must have the shape \(count, 4\)"):
         check_boxes(wrong)

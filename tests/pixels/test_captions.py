@@ -26,18 +26,19 @@ PIXELS = hnp.arrays(
 )
 
 
-
-
 @settings(max_examples=50, deadline=None)
 @given(PIXELS, st.text(max_size=200))
 def test_a_caption_leaves_the_picture_alone(pixels: Any, text: str) -> None:
     captioned = caption(Picture(pixels, Findings(non_finite=1)), text)
     sheet = captioned.pixels
     height, width = pixels.shape[:2]
-    assert sheet.dtype == pixels.dtype and sheet.shape[2] == pixels.shape[2]
+    assert sheet.dtype == pixels.dtype
+    assert sheet.shape[2] == pixels.shape[2]
     left = (sheet.shape[1] - width) // 2
     np.testing.assert_array_equal(sheet[:height, left : left + width], pixels)
-    assert height < sheet.shape[0] <= height + (MOST_LINES + 1) * line_height(size_for(height, width))
+    assert (
+        height < sheet.shape[0] <= height + (MOST_LINES + 1) * line_height(size_for(height, width))
+    )
     assert captioned.findings == Findings(non_finite=1)
     paper = ink(PAPER, pixels)
     assert (sheet[:height, :left] == paper).all()
@@ -121,11 +122,13 @@ def test_the_numbers_beside_a_bar() -> None:
 
 def test_numbers_without_room_are_left_out() -> None:
     small = np.zeros((40, 40, 1), np.uint8)
-    few, many = (colorbar(small, np.linspace(0, 1, count)).pixels for count in (2, 101))
+    few, many = (colorbar(small, np.linspace(0, 1, count).tolist()).pixels for count in (2, 101))
     np.testing.assert_array_equal(few, many)
 
 
-@pytest.mark.parametrize("function", [lambda x: caption(x, "a"), lambda x: legend(x, [("a", (1, 2, 3))])])
+@pytest.mark.parametrize(
+    "function", [lambda x: caption(x, "a"), lambda x: legend(x, [("a", (1, 2, 3))])]
+)
 def test_a_batch_is_no_picture(function: Any) -> None:
     with pytest.raises(ValueError, match="one by one"):
         function(np.zeros((2, 4, 4, 3)))

@@ -45,9 +45,7 @@ def test_tables_are_small() -> None:
 )
 def test_each_level_gets_its_colour(levels: Any, name: str) -> None:
     colors = table(name).tolist()
-    expected = [
-        [[*colors[pixel[0]], *pixel[1:].tolist()] for pixel in row] for row in levels
-    ]
+    expected = [[[*colors[pixel[0]], *pixel[1:].tolist()] for pixel in row] for row in levels]
     assert colorize(levels, name).tolist() == expected
 
 

@@ -1,4 +1,4 @@
-"""Comparisons: the measures against plain NumPy and scikit-image, the panels against their parts."""
+"""Comparisons: the measures against plain NumPy and scikit-image, panels against their parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tests.pixels.images import Array
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Array, Array]:
-    dtype = np.dtype(draw(st.sampled_from(["uint8", "uint16", "int64", "bool", "float32", "float64"])))
+    dtype: np.dtype[Any] = np.dtype(
+        draw(st.sampled_from(["uint8", "uint16", "int64", "bool", "float32", "float64"]))
+    )
     shape = (draw(st.integers(1, 6)), draw(st.integers(1, 6)), draw(st.integers(1, 4)))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     if dtype.kind == "f":
@@ -56,7 +58,10 @@ def test_measures_are_scikit_images() -> None:
 
 def panels(sheet: Any, count: int, height: int, width: int) -> list[Any]:
     """The pictures of a row of equally large ones, 4 pixels apart."""
-    return [sheet[4 : 4 + height, 4 + (width + 4) * i : 4 + (width + 4) * i + width] for i in range(count)]
+    return [
+        sheet[4 : 4 + height, 4 + (width + 4) * i : 4 + (width + 4) * i + width]
+        for i in range(count)
+    ]
 
 
 LARGE = (60, 300)
@@ -133,15 +138,19 @@ def test_what_is_not_finite_is_painted_and_left_out_of_the_measures() -> None:
         assert (panel[:, 0] == (255, 0, 0)).all()
         assert not (panel[:, 1:] == (255, 0, 0)).all(axis=2).any()
     nothing = draw_comparison([first * np.nan, second])
-    assert math.isnan(nothing.mae) and math.isnan(nothing.psnr)
+    assert math.isnan(nothing.mae)
+    assert math.isnan(nothing.psnr)
 
 
 def test_findings_of_the_images_are_kept() -> None:
     first, second = large_pair()
     found = draw_comparison([first * 2, second]).picture.findings
-    assert found.clipped is not None and found.clipped[1] > 1
+    assert found.clipped is not None
+    assert found.clipped[1] > 1
     flat = np.full((*LARGE, 1), 3.0)
-    assert draw_comparison([flat, flat], value_range="minmax").picture.findings.remarks == {CONSTANT: 1}
+    assert draw_comparison([flat, flat], value_range="minmax").picture.findings.remarks == {
+        CONSTANT: 1
+    }
     assert draw_comparison([second, second]).picture.findings == Findings()
 
 
@@ -161,7 +170,9 @@ def test_titles() -> None:
     usual = draw_comparison([first, second]).picture.pixels
     same = draw_comparison([first, second], titles=["input", "output"]).picture.pixels
     np.testing.assert_array_equal(usual, same)
-    assert not np.array_equal(usual, draw_comparison([first, second], titles=["a", "b"]).picture.pixels)
+    assert not np.array_equal(
+        usual, draw_comparison([first, second], titles=["a", "b"]).picture.pixels
+    )
     with pytest.raises(ValueError, match="each of the 2 images, got 3"):
         draw_comparison([first, second], titles=["a", "b", "c"])
     assert draw_comparison([first] * 5).mae == 0

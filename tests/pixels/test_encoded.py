@@ -53,7 +53,7 @@ def content_type(data: bytes) -> str:
     return served
 
 
-PICTURES = [
+PICTURES: list[tuple[str, str, dict[str, Any], int]] = [
     ("1", "PNG", {}, 1),
     ("L", "PNG", {}, 1),
     ("L", "PNG", {"transparency": 3}, 2),

@@ -47,7 +47,12 @@ def expected_level(value: float, low: float, high: float) -> float:
 
 
 @settings(deadline=None, max_examples=80)
-@given(MAPS, st.sampled_from(["map", "image", (-2.0, 3.0)]), st.sampled_from([None, "magma"]), st.integers(1, 4))
+@given(
+    MAPS,
+    st.sampled_from(["map", "image", (-2.0, 3.0)]),
+    st.sampled_from([None, "magma"]),
+    st.integers(1, 4),
+)
 def test_each_map_is_shown_by_its_range(
     maps: Any, normalize: Any, colormap: str | None, columns: int
 ) -> None:
@@ -57,7 +62,9 @@ def test_each_map_is_shown_by_its_range(
         values = maps[..., number].astype(float)
         finite = [value for value in values.ravel() if math.isfinite(value)]
         everything = [value for value in maps.ravel().tolist() if math.isfinite(value)]
-        extent = {"map": finite, "image": everything or [0.0, 1.0]}.get(str(normalize), list(normalize))
+        extent = {"map": finite, "image": everything or [0.0, 1.0]}.get(
+            str(normalize), list(normalize)
+        )
         low, high = (min(extent), max(extent)) if extent else (math.nan, math.nan)
         constant = bool(finite) and min(finite) == max(finite)
         dead += constant
@@ -65,7 +72,9 @@ def test_each_map_is_shown_by_its_range(
         tile, factor = shown(drawn.pixels, maps, number, columns)
         for row in range(maps.shape[0]):
             for column in range(maps.shape[1]):
-                block = tile[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
+                block = tile[
+                    row * factor : (row + 1) * factor, column * factor : (column + 1) * factor
+                ]
                 colors = np.unique(block.reshape(-1, block.shape[2]), axis=0)
                 if constant:
                     continue  # crossed out
@@ -78,7 +87,8 @@ def test_each_map_is_shown_by_its_range(
                 if colormap is not None:
                     assert colors[0].tolist() in table(colormap)[sorted(near)].tolist()
                 else:
-                    assert set(colors[0].tolist()) <= near and len(set(colors[0].tolist())) == 1
+                    assert set(colors[0].tolist()) <= near
+                    assert len(set(colors[0].tolist())) == 1
     assert drawn.findings.non_finite == faulty
     assert drawn.findings.remarks == ({CONSTANT: dead} if dead else {})
 
@@ -95,7 +105,8 @@ def test_a_dead_map_is_gray_and_crossed_out() -> None:
     assert drawn.findings.remarks == {CONSTANT: 1}
     dark = draw_feature_maps(maps * 0, normalize=(0, 1), columns=3)
     tile, _ = shown(dark.pixels, maps, 0, 3)
-    assert tile.max() == 255 and np.median(tile) == 0
+    assert tile.max() == 255
+    assert np.median(tile) == 0
 
 
 def test_a_map_of_nan_is_painted_and_not_crossed_out() -> None:
@@ -120,7 +131,7 @@ def test_diverging_maps_have_zero_in_the_middle() -> None:
 def test_each_map_has_another_number_and_the_rest_is_told() -> None:
     maps = np.random.default_rng(0).random((8, 8, 1)).repeat(12, axis=2)
     drawn = draw_feature_maps(maps, columns=4).pixels
-    factor, planned = sheet_plan(8, 8, 12, 4)
+    _factor, planned = sheet_plan(8, 8, 12, 4)
     numbers = {
         drawn[top + 64 : top + height, left : left + width].tobytes()
         for top, left, height, width in planned.cells
@@ -140,7 +151,9 @@ def test_small_maps_are_enlarged(side: int, factor: int) -> None:
     assert sheet_plan(side, side, 4, None)[0] == factor
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float64"]
+)
 def test_any_dtype_and_memory(dtype: str) -> None:
     maps = np.random.default_rng(0).integers(0, 100, (5, 6, 7)).astype(dtype)
     expected = draw_feature_maps(maps.astype(np.float64)).pixels
@@ -156,7 +169,8 @@ def test_extreme_ranges_are_neither_black_nor_faulty(extremes: tuple[float, floa
     drawn = draw_feature_maps(maps)
     tile, factor = shown(drawn.pixels, maps, 0, None)
     assert drawn.findings.non_finite == 0
-    assert tile[0, 0, 0] == 0 and tile[0, factor, 0] == 255
+    assert tile[0, 0, 0] == 0
+    assert tile[0, factor, 0] == 255
 
 
 def test_one_map_by_itself() -> None:
@@ -177,7 +191,9 @@ def test_joint_limits_ignore_what_is_not_finite() -> None:
     assert joint_limits(np.full((2, 2), np.nan)) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("wrong", ["maps", "minmax", ("percentile", 1, 99), (3, 2), 5, None, (1, 2, 3)])
+@pytest.mark.parametrize(
+    "wrong", ["maps", "minmax", ("percentile", 1, 99), (3, 2), 5, None, (1, 2, 3)]
+)
 def test_normalize(wrong: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=r"normalize must be 'map'"):
         check_normalize(wrong)

@@ -49,8 +49,10 @@ def test_any_text_can_be_written_anywhere(
     whole = np.zeros((200, 2000, 1), np.uint8)
     width, height = write(whole, text, 100, 60, size, (255, 255, 255))
     assert (width, height) == (text_width(text, size), line_height(size))
-    assert not whole[:60].any() and not whole[60 + height :].any()
-    assert not whole[:, :100].any() and not whole[:, 100 + width :].any()
+    assert not whole[:60].any()
+    assert not whole[60 + height :].any()
+    assert not whole[:, :100].any()
+    assert not whole[:, 100 + width :].any()
     part = np.zeros((50, 100, 1), np.uint8)
     write(part, text, left, top, size, (255, 255, 255))
     shifted = whole[60 - top : 110 - top, 100 - left : 200 - left]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -31,7 +32,7 @@ POINTS = st.lists(st.tuples(st.floats(0, 60), st.floats(0, 40)), min_size=2, max
 def test_a_polyline_is_the_stroke_of_its_segments(points: Any, closed: bool, width: float) -> None:
     expected = DARK.copy()
     chain = [*points, points[0]] if closed else points
-    pairs = list(zip(chain, chain[1:], strict=False))
+    pairs = list(itertools.pairwise(chain))
     stroke(expected, np.array(pairs), width / 2, (9, 99, 255))
     drawn = draw_polylines(DARK, points, closed=closed, width=width, colors=(9, 99, 255))
     np.testing.assert_array_equal(drawn.pixels, expected)
@@ -74,20 +75,26 @@ def test_invisible_points_are_left_out_and_faulty_ones_counted() -> None:
     points = [[10, 10, 1], [30, 10, 0], [50, 10, 2], [NAN, 10, 1], [NAN, NAN, 0]]
     drawn = draw_keypoints(DARK, points, skeleton=[(0, 1), (0, 3)])
     assert drawn.findings.remarks == {"points with NaN or infinite coordinates, not drawn": 1}
-    seen = drawn.pixels.any(axis=2)
-    assert seen[10, 10] and seen[10, 50] and not seen[10, 30] and not seen[10, 20]
+    seen = np.any(drawn.pixels, axis=2)
+    assert seen[10, 10]
+    assert seen[10, 50]
+    assert not seen[10, 30]
+    assert not seen[10, 20]
 
 
 def test_a_faulty_point_is_a_gap_in_a_line() -> None:
     drawn = draw_polylines(DARK, [[5, 10], [15, 10], [NAN, 10], [35, 10], [45, 10], [math.inf, 0]])
     assert list(drawn.findings.remarks.values()) == [2]
-    seen = drawn.pixels.any(axis=2)[10]
-    assert seen[6:14].all() and seen[36:44].all() and not seen[18:33].any()
+    seen = np.any(drawn.pixels, axis=2)[10]
+    assert seen[6:14].all()
+    assert seen[36:44].all()
+    assert not seen[18:33].any()
 
 
 def test_a_line_of_one_point_is_a_dot() -> None:
-    drawn = draw_polylines(DARK, [[10.5, 10.5]], width=6).pixels.any(axis=2)
-    assert drawn[10, 8:13].all() and drawn[8:13, 10].all()
+    drawn = np.any(draw_polylines(DARK, [[10.5, 10.5]], width=6).pixels, axis=2)
+    assert drawn[10, 8:13].all()
+    assert drawn[8:13, 10].all()
     assert not drawn[:, 16:].any()
 
 

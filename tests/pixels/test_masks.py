@@ -94,8 +94,12 @@ def test_outlines(mask: Any, ignore_index: int | None, over: bool) -> None:
         for column in range(width):
             around = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
             index = int(mask[row, column])
-            edge = index != ignore_index and index >= 0 and any(
-                0 <= y < height and 0 <= x < width and mask[y, x] != index for y, x in around
+            edge = (
+                index != ignore_index
+                and index >= 0
+                and any(
+                    0 <= y < height and 0 <= x < width and mask[y, x] != index for y, x in around
+                )
             )
             if edge:
                 expected = CLASS_COLORS[index % 64].tolist() if over else [255, 255, 255]
@@ -155,7 +159,10 @@ def test_an_image_of_many_blocks() -> None:
 
 def test_a_16_bit_image_becomes_8_bits() -> None:
     deep = np.full((2, 2), 0xABCD, np.uint16)
-    assert draw_segmentation(np.zeros((2, 2), int), deep, alpha=0).pixels.tolist() == [[[0xAB] * 3] * 2] * 2
+    assert (
+        draw_segmentation(np.zeros((2, 2), int), deep, alpha=0).pixels.tolist()
+        == [[[0xAB] * 3] * 2] * 2
+    )
 
 
 def test_the_image_is_not_written_to() -> None:

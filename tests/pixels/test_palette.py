@@ -84,7 +84,8 @@ def luminance(color: tuple[int, int, int]) -> float:
 
 
 def test_letters_can_be_read_on_any_colour() -> None:
-    for color in itertools.product(range(0, 256, 15), repeat=3):
+    for red, green, blue in itertools.product(range(0, 256, 15), repeat=3):
+        color = (red, green, blue)
         low, high = sorted([luminance(color), luminance(readable_on(color))])
         assert (high + 0.05) / (low + 0.05) >= 4.2
 

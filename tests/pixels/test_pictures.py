@@ -132,7 +132,9 @@ FINDINGS = st.builds(
 def test_findings_add_up(findings: list[Findings]) -> None:
     merged = merge(findings)
     extents = [each.clipped for each in findings if each.clipped is not None]
-    expected = (min(low for low, _ in extents), max(high for _, high in extents)) if extents else None
+    expected = (
+        (min(low for low, _ in extents), max(high for _, high in extents)) if extents else None
+    )
     assert merged.clipped == expected
     assert merged.non_finite == sum(each.non_finite for each in findings)
     for phrase in "abc":

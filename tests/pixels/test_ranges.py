@@ -36,7 +36,9 @@ def assert_scaled(values: Array, got: Array, low: Fraction, high: Fraction, epsi
             continue
         exact = (x - low) / (high - low) * Fraction("255.5")
         slack = Fraction(epsilon) * 1024 * (1 + max(abs(low), abs(high)) / (high - low))
-        least, most = (min(max(bound, 0), 255) for bound in (exact - slack, exact + slack))
+        least, most = (
+            min(max(bound, Fraction(0)), Fraction(255)) for bound in (exact - slack, exact + slack)
+        )
         assert int(least) <= level <= int(most), (value, float(exact))
 
 
@@ -84,7 +86,8 @@ def assert_in_range(image: Array, value_range: object, limits: Callable[[Array],
     found = limits(colors[np.isfinite(colors.astype(np.float64))])
     if found is not None:
         epsilon = epsilon_of(image.dtype)
-        assert_scaled(colors[finite], got_colors[finite], *map(Fraction, found), epsilon)
+        low, high = map(Fraction, found)
+        assert_scaled(colors[finite], got_colors[finite], low, high, epsilon)
 
 
 RANGES = {"unit": (0, 1), "signed": (-1, 1), "byte": (0, 255)}

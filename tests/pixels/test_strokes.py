@@ -34,7 +34,8 @@ def covered(segments: list[Segment], radius: float) -> Any:
         [
             [
                 min(
-                    max(radius + 0.5 - min(distance(x + 0.5, y + 0.5, s) for s in segments), 0.0), 1.0
+                    max(radius + 0.5 - min(distance(x + 0.5, y + 0.5, s) for s in segments), 0.0),
+                    1.0,
                 )
                 for x in range(WIDTH)
             ]

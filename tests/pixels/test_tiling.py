@@ -30,7 +30,7 @@ def test_enlarging_repeats_each_pixel(height: int, width: int, channels: int, fa
 
 @given(SIZES, st.integers(1, 14), st.integers(0, 5))
 def test_places(sizes: list[tuple[int, int]], columns: int, padding: int) -> None:
-    """One cell at a time: left of it are the widest of the columns before, above the highest rows."""
+    """Cell by cell: left of it are the widest of the columns before, above the highest rows."""
     planned = plan(sizes, columns, padding)
     across = min(columns, len(sizes))
     rows = [sizes[start : start + across] for start in range(0, len(sizes), across)]
@@ -79,7 +79,9 @@ def test_each_picture_stands_in_the_middle_of_its_place(
 
 
 def test_pictures_of_several_kinds_share_a_form() -> None:
-    sheet = grid([np.zeros((4, 4), np.uint8), np.full((2, 2, 3), 7, np.uint16)], columns=1, padding=1)
+    sheet = grid(
+        [np.zeros((4, 4), np.uint8), np.full((2, 2, 3), 7, np.uint16)], columns=1, padding=1
+    )
     assert sheet.pixels.dtype == np.uint16
     assert sheet.pixels.shape == (9, 6, 3)
     assert grid([np.zeros((4, 4))], background=(255, 0, 0)).pixels.shape[2] == 3
@@ -124,7 +126,7 @@ def test_numbers_out_of_range(wrong: int) -> None:
     with pytest.raises(ValueError, match="padding must be at least 0, got -1"):
         check_padding(-1)
     for check in (check_columns, check_padding):
-        with pytest.raises(TypeError, match="must be an integer, got 1.5"):
+        with pytest.raises(TypeError, match=r"must be an integer, got 1\.5"):
             check(1.5)
 
 

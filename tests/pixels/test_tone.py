@@ -84,9 +84,9 @@ def test_strengths(check: Any) -> None:
     for wrong in (0, -1.0, math.nan, math.inf, 1e13):
         with pytest.raises(ValueError, match="must be more than 0"):
             check(wrong)
-    for wrong in ("2", [2.0], 1j):
+    for no_number in ("2", [2.0], 1j):
         with pytest.raises(TypeError, match="must be a number or None"):
-            check(wrong)
+            check(no_number)
 
 
 def test_true_is_three_decades_and_no_gamma() -> None:

@@ -1,0 +1,78 @@
+"""What the tests of kinds of pictures share: from what was prepared to decoded pictures.
+
+What lives here: making a Summary in this thread, and logging one with a real writer. What does not:
+expectations.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tbimage
+from tbimage.events.messages import Summary
+from tbimage.kinds import pictures
+from tbimage.kinds.options import PictureOptions, check_options
+from tbimage.kinds.pictures import Prepared
+from tbimage.pixels.pictures import Findings
+from tbimage.pixels.png import run_serially
+from tests.pictures import decode
+
+__all__ = ["Drawn", "draw", "log", "options"]
+
+
+class Drawn(NamedTuple):
+    """A Summary, taken apart."""
+
+    pixels: dict[str, Any]  # by tag
+    numbers: dict[str, float]  # by tag
+    findings: Findings | None
+    summary: Any
+
+
+def options(**keywords: Any) -> PictureOptions:
+    return check_options(**keywords)
+
+
+def draw(prepared: Prepared, chosen: PictureOptions | None = None, name: str = "x") -> Drawn:
+    """Make the Summary of pictures and decode it."""
+    reported: list[Findings] = []
+    pieces = pictures.summary(
+        name, prepared.snapshot(), chosen or options(), run_serially, reported.append
+    )
+    summary = Summary.FromString(b"".join(pieces))
+    pixels = {
+        value.tag: decode(value.image.encoded_image_string)
+        for value in summary.value
+        if value.HasField("image")
+    }
+    numbers = {
+        value.tag: value.simple_value for value in summary.value if value.HasField("simple_value")
+    }
+    assert len(reported) <= 1
+    return Drawn(pixels, numbers, reported[0] if reported else None, summary)
+
+
+def log(
+    writer: tbimage.SummaryWriter,
+    name: str,
+    prepared: Prepared,
+    chosen: PictureOptions | None = None,
+    step: int = 0,
+) -> bool:
+    """Log pictures as a method of the writer does."""
+
+    def take_snapshot() -> Any:
+        snapshot = prepared.snapshot()
+        run = writer._pipeline.run_parts
+        report = partial(writer._notices.report, name)
+        return partial(pictures.summary, name, snapshot, chosen or options(), run, report)
+
+    name, number, _ = writer._begin(name, step)
+    return writer._log(name, number, 1.0, prepared.nbytes, take_snapshot)
+
+
+def noise(*shape: int, dtype: Any = np.uint8) -> Any:
+    return np.random.default_rng(0).integers(0, 256, shape).astype(dtype)

@@ -1,0 +1,433 @@
+"""Forks, spawned processes, pickles: parent and child go on apart, and nothing is there twice."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+import tbimage
+from tests.pipeline import children, logs
+
+START = """
+import atexit, os, signal, sys, threading, time
+import numpy as np
+import tbimage
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+
+def wait_for(pid, code=0):
+    deadline = time.monotonic() + 20
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            assert os.waitstatus_to_exitcode(status) == code, status
+            return
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGABRT)  # faulthandler tells where it hangs
+            raise TimeoutError(pid)
+        time.sleep(0.001)
+"""
+
+
+def run(tmp_path: Path, script: str, *arguments: object) -> str:
+    done = children.run(START + script, tmp_path, *arguments)
+    errors = [
+        line
+        for line in done.stderr.splitlines()
+        if "DeprecationWarning" not in line and "os.fork()" not in line
+    ]
+    assert errors == []
+    return done.stdout
+
+
+def workers(tmp_path: Path) -> list[Path]:
+    return [run for run in logs.runs(tmp_path) if run != tmp_path]
+
+
+def test_fifty_forks_under_load(tmp_path: Path) -> None:
+    """Other threads hold every lock there is at some of these; scalars and images are going on."""
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1], max_pending_bytes=1 << 20)
+going = True
+def load(name):
+    step = 0
+    while going:
+        assert writer.scalar(name, 0.5, step)
+        if step % 10 == 0:
+            assert writer.image(name + "/picture", PICTURE, step)
+        step += 1
+    counts[name] = step
+counts = {}
+threads = [threading.Thread(target=load, args=(f"t{i}",)) for i in range(4)]
+for thread in threads:
+    thread.start()
+for number in range(50):
+    pid = os.fork()
+    if pid == 0:
+        for step in range(20):
+            assert writer.scalar("child", 0.5, step)
+        assert writer.image("child/picture", PICTURE, 3)
+        if number % 3 == 0:
+            assert writer.flush(15)
+            os._exit(0)
+        if number % 3 == 1:
+            assert writer.close(15)
+            os._exit(0)
+        sys.exit(0)
+    wait_for(pid)
+    time.sleep(0.002)
+going = False
+for thread in threads:
+    thread.join()
+assert writer.close()
+stats = writer.stats()
+assert stats.logged == stats.written
+os.write(1, repr(counts).encode())
+"""
+    counts = eval(run(tmp_path, script))
+    for name, count in counts.items():
+        assert logs.steps(tmp_path, name) == list(range(count))
+        assert logs.steps(tmp_path, f"{name}/picture") == list(range(0, count, 10))
+    assert len(workers(tmp_path)) == 50
+    for directory in workers(tmp_path):
+        assert logs.summaries(directory) == [
+            *(("child", step) for step in range(20)),
+            ("child/picture", 3),
+        ]
+
+
+def test_a_child_starts_with_locks_that_are_free_whoever_holds_them(tmp_path: Path) -> None:
+    script = """
+from tbimage import runs
+once = tbimage.every_seconds(0)
+writer = tbimage.SummaryWriter(sys.argv[1], keep={"kept*": tbimage.Keep(every=1)})
+writer.scalar("parent", 0.5, 0)
+writer.image("parent", PICTURE, 0)
+assert writer.flush()
+locks = [
+    writer._pipeline._lock, writer._notices._lock, writer._keeper._lock, once._lock, runs._lock
+]
+def hold():
+    for lock in locks:
+        lock.acquire()
+    held.set()
+    over.wait()
+    for lock in reversed(locks):
+        lock.release()
+held, over = threading.Event(), threading.Event()
+holder = threading.Thread(target=hold)
+holder.start()
+held.wait()
+pid = os.fork()
+if pid == 0:
+    with tbimage.record_if(once):
+        assert writer.scalar("kept", 0.5, 0)
+        assert writer.image("red", np.full((8, 8, 3), np.nan), 0)
+    assert writer.flush(10)
+    with tbimage.SummaryWriter(sys.argv[1] + "/other") as other:
+        other.scalar("a", 0.5, 0)
+    os._exit(0)
+wait_for(pid)
+over.set()
+holder.join()
+writer.scalar("parent", 0.5, 1)
+"""
+    done = children.run(START + script, tmp_path)
+    assert "Error" not in done.stderr
+    assert logs.steps(tmp_path, "parent") == [0, 0, 1]
+    ours, other = workers(tmp_path)[::-1]
+    assert logs.summaries(ours) == [("kept", 0), ("red", 0)]
+    assert logs.summaries(other) == [("a", 0)]
+
+
+def test_what_is_pending_is_the_parents_alone(tmp_path: Path) -> None:
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+for step in range(100):
+    writer.scalar("a", 0.5, step)
+writer.image("picture", PICTURE, 0)
+pid = os.fork()
+if pid == 0:
+    stats = writer.stats()
+    assert stats.logged == stats.pending_items == stats.pending_bytes == stats.segments == 0
+    assert writer.path is None
+    assert os.path.dirname(writer.logdir) == sys.argv[1]
+    sys.exit(0)
+wait_for(pid)
+assert writer.logdir == sys.argv[1]
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == list(range(100))
+    assert logs.steps(tmp_path, "picture") == [0]
+    assert workers(tmp_path) == []  # a child that logs nothing leaves nothing
+
+
+def test_automatic_steps_go_on_in_the_child(tmp_path: Path) -> None:
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1])
+for _ in range(3):
+    writer.scalar("a", 0.5)
+pid = os.fork()
+for _ in range(2):
+    writer.scalar("a", 0.5)
+    writer.scalar("b", 0.5)
+if pid:
+    wait_for(pid)
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == [0, 1, 2, 3, 4]
+    (child,) = workers(tmp_path)
+    assert logs.steps(child, "a") == [3, 4]
+    assert logs.steps(child, "b") == [0, 1]
+
+
+@pytest.mark.parametrize("how", ["flush", "close", "_exit", "exit", "raise"])
+def test_whatever_the_child_does_leaves_the_parents_file_alone(tmp_path: Path, how: str) -> None:
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1], fsync="close")
+writer.scalar("a", 0.5, 0)
+writer.flush()
+size = os.path.getsize(writer.path)
+path = writer.path
+pid = os.fork()
+if pid == 0:
+    if sys.argv[2] in ("flush", "close"):
+        getattr(writer, sys.argv[2])()
+    if sys.argv[2] == "raise":
+        sys.stderr = None
+        raise ValueError
+    (os._exit if sys.argv[2] == "_exit" else sys.exit)(0)
+wait_for(pid, 1 if sys.argv[2] == "raise" else 0)
+assert os.path.getsize(path) == size
+assert writer.scalar("a", 0.5, 1)
+assert writer.flush() and writer.path == path
+"""
+    run(tmp_path, script, how)
+    assert logs.steps(tmp_path, "a") == [0, 1]
+
+
+def test_children_of_children_and_of_closed_writers(tmp_path: Path) -> None:
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1])
+closed = tbimage.SummaryWriter(sys.argv[1] + "/closed")
+closed.close()
+pid = os.fork()
+if pid == 0:
+    writer.scalar("a", 0.5, 1)
+    grandchild = os.fork()
+    if grandchild == 0:
+        writer.scalar("a", 0.5, 2)
+        try:
+            closed.scalar("a", 0.5, 2)
+        except RuntimeError:
+            assert closed.close() and closed.flush()
+            sys.exit(0)
+        sys.exit(9)
+    wait_for(grandchild)
+    writer.scalar("a", 0.5, 3)
+    sys.exit(0)
+wait_for(pid)
+"""
+    run(tmp_path, script)
+    written = [logs.steps(directory, "a") for directory in logs.runs(tmp_path)]
+    assert sorted(filter(None, written)) == [[1, 3], [2]]
+    assert all(directory.parent in (tmp_path, tmp_path.parent) for directory in logs.runs(tmp_path))
+
+
+def test_two_writers_of_one_run_have_two_sub_runs_in_a_child(tmp_path: Path) -> None:
+    script = """
+import warnings
+warnings.simplefilter("ignore", tbimage.TwoWritersWarning)
+writers = [tbimage.SummaryWriter(sys.argv[1]) for _ in range(2)]
+pid = os.fork()
+if pid == 0:
+    for writer in writers:
+        writer.scalar("a", 0.5, 0)
+    assert writers[0].logdir != writers[1].logdir
+    sys.exit(0)
+wait_for(pid)
+"""
+    run(tmp_path, script)
+    assert [logs.steps(directory, "a") for directory in workers(tmp_path)] == [[0], [0]]
+
+
+def test_programs_that_are_started_leave_the_writer_alone(tmp_path: Path) -> None:
+    script = """
+import subprocess
+writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+writer.scalar("a", 0.5, 0)
+subprocess.run(["true"], check=True)
+subprocess.run(["true"], check=True, preexec_fn=lambda: None)
+subprocess.run([sys.executable, "-c", "import os; os.fstat(3)"], stderr=subprocess.DEVNULL)
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == [0]
+    assert workers(tmp_path) == []
+
+
+def test_a_prefork_server(tmp_path: Path) -> None:
+    """The parent opens the writer and forks; SIGTERM ends the workers, as servers handle it."""
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1], on_full="drop", on_error="log")
+writer.scalar("parent", 0.5)
+
+def serve():
+    going = [True]
+    signal.signal(signal.SIGTERM, lambda number, frame: going.clear())
+    os.write(ready, b".")
+    count = 0
+    while going:
+        assert writer.image("request/input", PICTURE)
+        assert writer.scalar("request/seconds", 0.1)
+        count += 1
+        if count == 20:
+            os.write(ready, b".")
+        time.sleep(0.001)
+    sys.exit(0)
+
+reader, ready = os.pipe()
+pids = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        serve()
+    pids.append(pid)
+count = 0
+while count < 8:
+    count += len(os.read(reader, 8))
+for pid in pids:
+    os.kill(pid, signal.SIGTERM)
+for pid in pids:
+    wait_for(pid)
+writer.scalar("parent", 0.5)
+"""
+    run(tmp_path, script)
+    assert logs.summaries(tmp_path) == [("parent", 0), ("parent", 1)]
+    assert len(workers(tmp_path)) == 4
+    for directory in workers(tmp_path):
+        steps = logs.steps(directory, "request/input")
+        assert steps == list(range(len(steps))) == logs.steps(directory, "request/seconds")
+        assert len(steps) >= 20
+
+
+MULTIPROCESSING = """
+import multiprocessing, os, sys, threading, time
+import numpy as np
+import tbimage
+
+def later(writer):
+    time.sleep(0.2)
+    for step in range(10, 20):
+        writer.scalar("child", 0.5, step)
+
+def work(writer):
+    for step in range(10):
+        writer.scalar("child", 0.5, step)
+    writer.image("picture", np.zeros((30, 30, 3), np.uint8), 7)
+    threading.Thread(target=later, args=(writer,)).start()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[2])
+    writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+    writer.scalar("parent", 0.5, 0)
+    processes = [context.Process(target=work, args=(writer,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    writer.scalar("parent", 0.5, 1)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_of_multiprocessing_lose_nothing(tmp_path: Path, method: str) -> None:
+    """Nobody closes, and a thread outlives the child's main function."""
+    program = tmp_path / "program.py"
+    program.write_text(MULTIPROCESSING)
+    logdir = tmp_path / "log"
+    done = children.run_file(program, logdir, method)
+    assert "Error" not in done.stderr
+    assert logs.summaries(logdir) == [("parent", 0), ("parent", 1)]
+    assert len(workers(logdir)) == 3
+    for directory in workers(logdir):
+        assert logs.steps(directory, "child") == list(range(20))
+        assert logs.steps(directory, "picture") == [7]
+
+
+def test_a_pool_that_flushes_loses_nothing(tmp_path: Path) -> None:
+    """Leaving its block kills a Pool's workers; what a task flushed is there."""
+    script = """
+import multiprocessing
+writer = tbimage.SummaryWriter(sys.argv[1])
+
+def task(step):
+    writer.scalar("a", 0.5, step)
+    return writer.flush(10)
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert all(pool.map(task, range(30), chunksize=1))
+"""
+    run(tmp_path, script)
+    steps = [step for directory in workers(tmp_path) for step in logs.steps(directory, "a")]
+    assert sorted(steps) == list(range(30))
+
+
+# Pickles.
+
+
+def test_a_pickle_is_the_settings_and_reopens_in_a_sub_run(tmp_path: Path) -> None:
+    writer = tbimage.SummaryWriter(
+        tmp_path, wire="tensor", filename_suffix=".x", keep={"k": tbimage.Keep(every=2)}
+    )
+    writer.scalar("a", 0.5, 0)
+    copies = [pickle.loads(pickle.dumps(writer)) for _ in range(3)]
+    assert len({copy.logdir for copy in copies}) == 3
+    for number, copy in enumerate(copies):
+        assert copy._settings == writer._settings
+        assert Path(copy.logdir).parent == tmp_path
+        assert Path(copy.logdir).name.startswith("worker-")
+        assert [copy.scalar("k", 0.5, step) for step in range(4)] == [True, False, True, False]
+        copy.scalar("a", 0.5, number)
+        copy.close()
+        assert logs.steps(copy.logdir, "a") == [number]
+        assert copy.path.endswith(".x")
+    writer.close()
+    assert logs.steps(tmp_path, "a") == [0]
+
+
+def test_pickles_that_are_opened_at_once_have_sub_runs_of_their_own(tmp_path: Path) -> None:
+    data = pickle.dumps(tbimage.SummaryWriter(tmp_path))
+    copies: list[tbimage.SummaryWriter] = []
+    barrier = threading.Barrier(8)
+
+    def reopen() -> None:
+        barrier.wait()
+        copies.append(pickle.loads(data))
+
+    threads = [threading.Thread(target=reopen) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    directories = collections.Counter(copy.logdir for copy in copies)
+    assert set(directories.values()) == {1}
+    assert len(directories) == 8
+
+
+def test_a_sub_run_that_is_free_again_is_taken_again(tmp_path: Path) -> None:
+    """As after a restart with the same process number, which is 1 in every container."""
+    writer = tbimage.SummaryWriter(tmp_path)
+    data = pickle.dumps(writer)
+    for step in range(3):
+        copy = pickle.loads(data)
+        copy.scalar("a", 0.5)
+        copy.close()
+        assert logs.steps(copy.logdir, "a") == list(range(step + 1))
+    assert len(workers(tmp_path)) == 1
+    assert os.path.basename(workers(tmp_path)[0]).endswith(f"-{os.getpid()}")
