@@ -130,7 +130,7 @@ def _line(workers: int, contestant: str, figures: Figures, base: Figures) -> lis
 
 def _legend() -> str:
     return (
-        "By the clock: requests, the medians of the repeats' p50 and p99, what these are against "
+        "By the clock: requests, the medians of the turns' p50 and p99, what these are against "
         "no logging, and the time that the processors spent on a request, logging included; where "
         "that times the rate is more than there are processors, requests wait in line. As fast as "
         "answers come: requests a second, eight at a time. Failed: requests that got another "

@@ -20,7 +20,7 @@ class Figures:
     """Of one contestant, with one number of worker processes.
 
     Attributes:
-        turns: For each repeat the turns by the clock, each the seconds of its requests.
+        turns: The turns by the clock, of all repeats, each the seconds of its requests.
         cpu: For each repeat the processors' seconds for a request by the clock.
         throughput: For each repeat the requests a second, as fast as answers came.
         failed: Requests that failed without an overload.
@@ -29,7 +29,7 @@ class Figures:
         pictures: How many pictures were found in the event files.
     """
 
-    turns: list[list[list[float]]] = field(default_factory=list)
+    turns: list[list[float]] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     throughput: list[float] = field(default_factory=list)
     failed: int = 0
@@ -39,12 +39,11 @@ class Figures:
 
     def requests(self) -> int:
         """How many answers by the clock there were."""
-        return sum(len(turn) for repeat in self.turns for turn in repeat)
+        return sum(map(len, self.turns))
 
     def time(self, percent: float) -> float | None:
-        """A percentile of each repeat's requests by the clock, and the median of the repeats."""
-        pooled = [[secs for turn in repeat for secs in turn] for repeat in self.turns]
-        return median([percentile(secs, percent) for secs in pooled if secs])
+        """A percentile of each turn by the clock, and the median of the turns."""
+        return median([percentile(turn, percent) for turn in self.turns if turn])
 
 
 @dataclass

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,7 @@ class Server:
         self.directory = directory
         self._workers = workers
         self._log = log
+        self._stopped = False
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
                 [
@@ -105,6 +107,9 @@ class Server:
 
     def stop(self, timeout: float) -> bool:
         """End it; return whether it ended by itself, upon SIGTERM, with all its processes."""
+        if self._stopped:
+            return True  # for the second time: its number may be another's by now
+        self._stopped = True
         deadline = time.monotonic() + timeout
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -127,10 +132,11 @@ class Server:
 
 @contextlib.contextmanager
 def serving(contestant: str, workers: int, scratch: Path) -> Iterator[Server]:
-    """Start a service with a log directory of its own, and end it behind the block."""
+    """Start a service with a log directory of its own; behind the block both are gone."""
     directory = Path(tempfile.mkdtemp(dir=scratch))
     server = Server(contestant, workers, directory / "runs", directory / "server.log")
     try:
         yield server
     finally:
         server.stop(0)
+        shutil.rmtree(directory)
