@@ -13,10 +13,16 @@ Rules:
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background with Ctrl-C ignored, and programs that tests start
+    # would inherit that: those that are interrupted on purpose would never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("matrix", derandomize=True, max_examples=20, deadline=None)
 

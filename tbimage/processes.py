@@ -97,6 +97,9 @@ def _end_threads() -> None:
         elapsed = time.monotonic() - started
         pipeline.drain_at_exit(max(pipeline.close_timeout - elapsed, 0.0))
         pipeline.do_without_threads()
+        # What came in between the two, and was left to a thread that will not look any more.
+        elapsed = time.monotonic() - started
+        pipeline.drain_at_exit(max(pipeline.close_timeout - elapsed, 0.0))
 
 
 def _before_threads_end() -> None:

@@ -86,6 +86,7 @@ class Workers:
         """Let all threads end, and start none any more."""
         self._limit = 0
         self._threads.clear()  # what one still works at, it finishes
+        self.attentive = False  # who was called and has not looked yet will not
         self.wake_all()
 
     def include_this_thread(self) -> bool:

@@ -207,6 +207,12 @@ def no_garbage() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.xfail(
+    raises=RuntimeError,
+    strict=False,
+    reason="an exception that a handler raises within threading.Condition.wait may leave the lock "
+    "unheld, and leaving the with block then raises this; seen once in ten runs under load",
+)
 def test_real_signals_at_random_find_nothing_else(tmp_path: Path, no_garbage: None) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     handled = 0
