@@ -32,8 +32,9 @@ RELEASES = {
 #: Each major version since 4.21, and of the long series 4 the first and the last.
 PROTOBUFS = ["4.21.*", "4.25.*", "5.29.*", "6.33.*", "7.*"]
 
-#: From a call to the file, and back: what every version must do. The pictures of tbimage.visual, the
-#: faces and the pipeline's faults have not been seen on all versions yet; they join when they have.
+#: From a call to the file, and back: what every version must do. The pictures of tbimage.visual,
+#: the faces and the pipeline's faults have not been seen on all versions yet; they join when they
+#: have.
 CORE = (
     *("tbimage/events", "tbimage/reading", "tests/events/test_messages.py", "tests/reading"),
     *("tests/test_writer.py", "tests/test_golden.py", "tests/test_readback.py"),
