@@ -84,4 +84,4 @@ def protobuf(session: nox.Session, version: str) -> None:
             f"assert runtime.Type() == '{runtime}', runtime.Type()",
             env=environment,
         )
-        session.run(*PYTEST, "tbimage/events", "tests/events", *session.posargs, env=environment)
+        session.run(*PYTEST, "tests/events/test_messages.py", *session.posargs, env=environment)
