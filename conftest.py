@@ -16,7 +16,6 @@ import os
 import signal
 from collections.abc import Generator
 
-import PIL
 import pytest
 from hypothesis import settings
 
@@ -25,11 +24,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # would inherit that: those that are interrupted on purpose would never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if tuple(map(int, PIL.__version__.split(".")[:2])) < (10, 1):
-    # Examples with letters show the widths of the font that Pillow has shipped since 10.1.
-    collect_ignore = ["tbimage/pixels/lettering.py", "tbimage/pixels/masks.py"]
-
+# A deadline for each example would be an assertion on a clock.
+settings.register_profile("main", deadline=None)
 settings.register_profile("matrix", derandomize=True, max_examples=20, deadline=None)
+settings.load_profile("main")
 
 
 @pytest.fixture(autouse=True)

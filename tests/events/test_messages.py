@@ -161,7 +161,7 @@ def filled(message: Any, drawn: dict[str, Any]) -> Any:
 def test_random_messages_survive_the_way_to_tensorboard_and_back(name: str) -> None:
     ours, theirs = getattr(messages, name), peer_class(name)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     @given(contents(ours.DESCRIPTOR), contents(theirs.DESCRIPTOR))
     def both_ways(from_ours: dict[str, Any], from_theirs: dict[str, Any]) -> None:
         for drawn in (from_ours, from_theirs):

@@ -64,7 +64,6 @@ def clips(draw: st.DrawFn, channels: tuple[int, ...] = (1, 2, 3, 4)) -> Array:
     return clip
 
 
-@settings(deadline=None)
 @given(clips(), st.sampled_from(["fast", "balanced", "small"]))
 def test_an_apng_keeps_every_frame(clip: Array, compression: str) -> None:
     frames = render_frames(clip, Look())
@@ -76,7 +75,7 @@ def test_an_apng_keeps_every_frame(clip: Array, compression: str) -> None:
     np.testing.assert_array_equal(np.stack(decoded).reshape(clip.shape), clip)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(clips(), st.fractions(Fraction(1, 10), 60, max_denominator=1000))
 def test_the_chunks_of_an_apng(clip: Array, fps: Fraction) -> None:
     """Each frame by the specification alone: numbers in order, areas within, each area's bytes."""
@@ -148,7 +147,7 @@ def test_frames_that_change_little_cost_little() -> None:
     assert len(animate(clip)) < one + 30 * 200
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(clips((1, 3)), st.fractions(Fraction(1, 10), 50, max_denominator=100))
 def test_a_gif_of_few_colours_keeps_every_frame(clip: Array, fps: Fraction) -> None:
     clip = clip // 64 * 64  # at most 64 colours

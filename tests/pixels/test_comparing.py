@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.pixels.colormaps import table
@@ -31,7 +31,6 @@ def pairs(draw: st.DrawFn) -> tuple[Array, Array]:
     return first.astype(dtype), second.astype(dtype)
 
 
-@settings(deadline=None)
 @given(pairs())
 def test_measures(pair: tuple[Array, Array]) -> None:
     first, second = (image.astype(np.float64) for image in pair)

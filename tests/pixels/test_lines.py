@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.pixels import lines as module
@@ -27,7 +27,6 @@ NAN = math.nan
 POINTS = st.lists(st.tuples(st.floats(0, 60), st.floats(0, 40)), min_size=2, max_size=6)
 
 
-@settings(deadline=None)
 @given(POINTS, st.booleans(), st.floats(1, 5))
 def test_a_polyline_is_the_stroke_of_its_segments(points: Any, closed: bool, width: float) -> None:
     expected = DARK.copy()
@@ -39,7 +38,6 @@ def test_a_polyline_is_the_stroke_of_its_segments(points: Any, closed: bool, wid
     assert not drawn.findings
 
 
-@settings(deadline=None)
 @given(POINTS)
 def test_keypoints_have_a_dark_rim_and_the_colour_of_their_instance(points: Any) -> None:
     places = np.array(points)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -43,7 +43,6 @@ def color_of(index: int, ignore_index: int | None) -> tuple[list[int] | None, bo
     return CLASS_COLORS[index % 64].tolist(), False
 
 
-@settings(deadline=None)
 @given(masks(), st.none() | st.integers(-2, 100))
 def test_each_pixel_has_its_classs_colour(mask: Any, ignore_index: int | None) -> None:
     drawn = draw_segmentation(mask, ignore_index=ignore_index)
@@ -60,7 +59,6 @@ def test_each_pixel_has_its_classs_colour(mask: Any, ignore_index: int | None) -
     assert drawn.findings.remarks == {p: n for p, n in expected_remarks.items() if n}
 
 
-@settings(deadline=None)
 @given(masks(), st.floats(0, 1), st.sampled_from([1, 2, 3, 4]), st.none() | st.integers(-2, 100))
 def test_colours_are_blended_over_the_image(
     mask: Any, alpha: float, channels: int, ignore_index: int | None
@@ -83,7 +81,6 @@ def test_colours_are_blended_over_the_image(
             assert drawn[row, column].tolist() == expected
 
 
-@settings(deadline=None)
 @given(masks(), st.none() | st.integers(0, 3), st.booleans())
 def test_outlines(mask: Any, ignore_index: int | None, over: bool) -> None:
     image = np.full((*mask.shape, 3), 77, np.uint8) if over else None
@@ -116,7 +113,6 @@ SCORES = hnp.arrays(
 )
 
 
-@settings(deadline=None)
 @given(SCORES, st.booleans())
 def test_the_highest_score_counts(scores: Any, classes_first: bool) -> None:
     if classes_first:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.pixels.colormaps import table
@@ -48,7 +48,6 @@ def one_channel(image: Array) -> Array:
     return image[..., :1]
 
 
-@settings(deadline=None)
 @given(
     images(FLOATS),
     st.sampled_from([None, "minmax", (-3.0, 7.0)]),
@@ -160,7 +159,6 @@ def test_levels_are_averaged_and_not_colours() -> None:
     assert np.abs(middle.astype(int) - table("coolwarm")[127]).max() <= 2
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 20),
     st.integers(1, 20),

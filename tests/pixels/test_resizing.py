@@ -52,7 +52,7 @@ def hamming(count: int, wanted: int) -> Any:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(DTYPES),
     st.sampled_from([1, 3]),
@@ -74,7 +74,6 @@ def test_a_little_smaller_is_a_hamming_filter(
     assert np.abs(changed - expected).max() <= tolerance
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(DTYPES),
     st.integers(1, 4),
@@ -109,7 +108,6 @@ def test_colours_of_transparent_pixels_do_not_bleed(dtype: Any, size: tuple[int,
     assert alpha.min() > 0
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(DTYPES),
     st.integers(1, 4),

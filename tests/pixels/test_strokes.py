@@ -44,7 +44,7 @@ def covered(segments: list[Segment], radius: float) -> Any:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SEGMENTS, st.floats(0.3, 6))
 def test_strokes_cover_what_is_near(segments: list[Segment], radius: float) -> None:
     pixels = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
@@ -53,7 +53,7 @@ def test_strokes_cover_what_is_near(segments: list[Segment], radius: float) -> N
     assert np.abs(pixels[..., 0] - expected).max() <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SEGMENTS, st.tuples(*[st.integers(0, 255)] * 3))
 def test_strokes_blend(segments: list[Segment], color: tuple[int, int, int]) -> None:
     before = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)

@@ -94,7 +94,7 @@ def test_findings_are_those_of_all() -> None:
     assert sheet.findings == Findings(non_finite=3, remarks={"a": 1})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SIZES, st.integers(1, 5), st.data())
 def test_titles_stand_below_and_cover_nothing(
     sizes: list[tuple[int, int]], columns: int, data: st.DataObject

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.pixels.tone import check_gamma, check_log, inverse, tone
@@ -24,7 +24,6 @@ def curve(t: float, gamma: float | None, log: float | None) -> float:
     return t ** (1 / gamma) if gamma is not None else t
 
 
-@settings(deadline=None)
 @given(images(EVERY_DTYPE), st.floats(-10, 10), st.floats(0.01, 300), GAMMAS, LOGS)
 def test_the_curves(
     image: Array, low: float, span: float, gamma: float | None, log: float | None

@@ -95,7 +95,7 @@ def test_tensors_of_tensorflow_are_taken(tf: Any, tmp_path: Path) -> None:
     st.lists(st.floats(-1e9, 1e9, width=32) | st.integers(-5, 5), min_size=1, max_size=60),
     st.integers(1, 40),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_buckets_are_those_of_tensorflow(values: list[float], buckets: int) -> None:
     pytest.importorskip("tensorflow")
     from tensorboard.plugins.histogram import summary_v2
