@@ -106,7 +106,7 @@ def prepare(
     total = view.shape[3]
     view = view[..., : maps.max_maps]
     height, width, count = view.shape[1:]
-    _, planned = sheet_plan(height, width, 1 if separate else count, maps.columns)
+    _, _, planned = sheet_plan(height, width, 1 if separate else count, maps.columns)
     check_size(planned.height, planned.width)
     suffixes = batch_suffixes(len(view), batched)
     if separate:

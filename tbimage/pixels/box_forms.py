@@ -86,7 +86,7 @@ def _real(values: Any, argument: str) -> Coordinates:
         if array.dtype.kind not in "biuf":
             raise TypeError(array.dtype)
         return np.array(array, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns of ragged lists
         raise TypeError(
             f"{argument} must be an array of real numbers, or equally long lists of them, got "
             f"{type(values).__name__} ({error})"

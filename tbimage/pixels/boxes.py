@@ -29,7 +29,7 @@ from tbimage.pixels.box_forms import (
     check_labels,
     check_scores,
 )
-from tbimage.pixels.lettering import line_height, size_for, text_width, write
+from tbimage.pixels.lettering import blend, coverage, size_for
 from tbimage.pixels.palette import CLASS_COLORS, CYCLED, Names, class_name, readable_on
 from tbimage.pixels.pictures import Color, Picture, drawable, ink
 
@@ -40,6 +40,11 @@ Coordinates = NDArray[np.float64]
 #: Drawn at most: they take about 0.1 s.
 MOST_BOXES = 10_000
 MOST_TAGS = 1_000
+
+# What fits into a tag; larger letters and longer labels would cover the picture.
+_GREATEST_LETTERS = 32
+_TAG_LETTERS = 64
+_KEPT_LETTERS = 16
 
 _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
@@ -73,7 +78,7 @@ def draw_boxes(
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
         normalized: Whether coordinates are fractions of the picture's width and height.
         width: Of the outlines in pixels; default: by the picture's size, 2 or more.
-        size: Of the labels' letters in pixels; default: by the picture's size, 12 or more.
+        size: Of the labels' letters in pixels; default: by the picture's size, 12 to 32.
 
     Returns:
         The picture, 8 bits deep and in colour. Boxes with NaN and those outside are left out, those
@@ -101,15 +106,17 @@ def draw_boxes(
     paints = box_colors(colors, names, count)
     corners = box_corners(array, check_box_format(format), normalized, height, across)
     order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
-    stroke = max(2, max(height, across) // 320) if width is None else width
+    stroke = max(2, max(height, across) // 240) if width is None else width
     _outline_all(pixels, spans, paints[order], stroke)
     if names is not None or numbers is not None:
-        letters = size_for(height, across) if size is None else size
+        letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
         most = slice(-MOST_TAGS, None) if numbers is not None else slice(MOST_TAGS)
         for index, span in zip(order[most].tolist(), spans[most].tolist(), strict=True):
-            text = _tag_text(names, numbers, classes, index)
+            texts = _tag_texts(names, numbers, classes, index)
             red, green, blue = paints[index].tolist()
-            _paste_tag(pixels, _tag(text, letters, (red, green, blue)), span)
+            # Label and score apart: each comes again sooner than both of them together.
+            parts = [_tag(text, letters, (red, green, blue)) for text in texts]
+            _paste_tag(pixels, parts, span)
         remarks[_TOO_MANY_TAGS] = max(0, len(order) - MOST_TAGS)
     if colors is None and names is not None:
         remarks[CYCLED] = sum(isinstance(n, int) and n >= len(CLASS_COLORS) for n in set(names))
@@ -172,41 +179,55 @@ def _outline_all(
         rows[top:bottom, end - step : end] = line[:step]
 
 
-def _tag_text(
+def _tag_texts(
     labels: Sequence[str | int] | None,
     scores: Coordinates | None,
     classes: Names | None,
     index: int,
-) -> str:
+) -> tuple[str, ...]:
+    """What stands in the tag of a box, in parts."""
     parts = []
     if labels is not None:
         label = labels[index]
         parts.append(label if isinstance(label, str) else class_name(label, classes))
     if scores is not None:
-        parts.append(f"{scores[index]:.2f}")
-    return " ".join(parts)
+        parts.append(f"{' ' if parts else ''}{scores[index]:.2f}")
+    return tuple(part[:_TAG_LETTERS] for part in parts)
 
 
-# As many as a picture has, twice; a tag of 12 letters of the size 13 is 4 KB.
-@lru_cache(maxsize=2 * MOST_TAGS)
 def _tag(text: str, size: int, color: Color) -> NDArray[np.uint8]:
-    text = text[:_TAG_LETTERS]
-    tag = np.empty((line_height(size), text_width(text, size) + 2, 3), np.uint8)
+    """A part of a tag: letters on the box's colour, ``(height, width, 3)``."""
+    return (
+        _kept_tag(text, size, color)
+        if len(text) <= _KEPT_LETTERS
+        else _drawn_tag(text, size, color)
+    )
+
+
+# A score has 7 KB at the greatest size, and there are 101 of them for each colour.
+@lru_cache(maxsize=1024)
+def _kept_tag(text: str, size: int, color: Color) -> NDArray[np.uint8]:
+    return _drawn_tag(text, size, color)
+
+
+def _drawn_tag(text: str, size: int, color: Color) -> NDArray[np.uint8]:
+    covered = coverage(text, size)
+    tag = np.empty((*covered.shape, 3), np.uint8)
     tag[...] = color
-    write(tag, text, 1, 0, size, readable_on(color))
+    blend(tag, covered, np.array(readable_on(color), np.uint8))
     return tag
 
 
-# What fits into a tag; a longer label would cover the picture.
-_TAG_LETTERS = 64
-
-
-def _paste_tag(pixels: NDArray[Any], tag: NDArray[np.uint8], span: Sequence[int]) -> None:
+def _paste_tag(
+    pixels: NDArray[Any], parts: Sequence[NDArray[np.uint8]], span: Sequence[int]
+) -> None:
     """Put a tag on top of a box, or inside where there is no room above; never outside."""
     left, top, _, _ = span
-    height, width = tag.shape[:2]
+    height, width = parts[0].shape[0], sum(part.shape[1] for part in parts)
     row = max(0, min(top - height if top >= height else top, pixels.shape[0] - height))
     column = max(0, min(left, pixels.shape[1] - width))
-    target = pixels[row : row + height, column : column + width]
-    target[..., :3] = tag[: target.shape[0], : target.shape[1]]
-    target[..., 3:] = 255
+    for part in parts:
+        target = pixels[row : row + height, column : column + part.shape[1]]
+        target[..., :3] = part[: target.shape[0], : target.shape[1]]
+        target[..., 3:] = 255
+        column += part.shape[1]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.pictures import Color, ink, with_channels
 
-__all__ = ["LETTERS", "PAPER", "QUIET", "blank", "same_form"]
+__all__ = ["LETTERS", "PAPER", "QUIET", "blank", "framed", "same_form"]
 
 Pixels = NDArray[Any]
 
@@ -24,6 +24,32 @@ PAPER: Color = (255, 255, 255)
 LETTERS: Color = (33, 33, 33)
 #: Lines and remarks that should not be seen first.
 QUIET: Color = (158, 158, 158)
+
+
+def framed(pixels: Pixels, below: int = 0, left: int = 0, right: int = 0, above: int = 0) -> Pixels:
+    """Put a picture on a larger sheet of paper, and write to each pixel only once.
+
+    Args:
+        pixels: ``(H, W, C)``, uint8 or uint16.
+        below: Rows of paper below it.
+        left: Columns of paper to its left.
+        right: Columns of paper to its right.
+        above: Rows of paper above it.
+
+    Returns:
+        The sheet, of the same channels and depth.
+
+    Example:
+        >>> framed(np.zeros((1, 1, 1), np.uint8), below=1, left=1)[..., 0].tolist()
+        [[255, 0], [255, 255]]
+    """
+    height, width, channels = pixels.shape
+    sheet = np.empty((above + height + below, left + width + right, channels), pixels.dtype)
+    rows, after = slice(above, above + height), left + width
+    for part in (sheet[:above], sheet[above + height :], sheet[rows, :left], sheet[rows, after:]):
+        part.fill(np.iinfo(pixels.dtype).max)  # white and opaque in any form
+    sheet[rows, left : left + width] = pixels
+    return sheet
 
 
 def blank(height: int, width: int, like: Pixels, color: Color = PAPER) -> Pixels:

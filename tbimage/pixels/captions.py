@@ -6,7 +6,7 @@ titles within a grid (tiling.py).
 
 from __future__ import annotations
 
-from tbimage.pixels.canvas import LETTERS, blank
+from tbimage.pixels.canvas import LETTERS, framed
 from tbimage.pixels.lettering import line_height, size_for, text_width, wrap, write
 from tbimage.pixels.pictures import Picture, as_picture
 
@@ -49,9 +49,8 @@ def caption(image: object, text: str, size: int | None = None) -> Picture:
     across = max(width, min(text_width(text, size) + 2 * margin, _LETTERS_ACROSS * size))
     lines = wrap(text, size, across - 2 * margin, MOST_LINES)
     step = line_height(size)
-    sheet = blank(height + step * len(lines) + 2 * margin, across, pixels)
     left = (across - width) // 2
-    sheet[:height, left : left + width] = pixels
+    sheet = framed(pixels, step * len(lines) + 2 * margin, left, across - width - left)
     for number, line in enumerate(lines):
         write(sheet, line, margin, height + margin + number * step, size, LETTERS)
     return picture.but(sheet)

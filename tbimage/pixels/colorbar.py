@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tbimage.pixels.canvas import LETTERS, blank
+from tbimage.pixels.canvas import LETTERS, framed
 from tbimage.pixels.colormaps import table
 from tbimage.pixels.lettering import line_height, number_text, size_for, text_width, write
 from tbimage.pixels.pictures import Picture, as_picture, with_channels
@@ -64,9 +64,8 @@ def colorbar(
     thick = size + size // 4
     letters = width + gap + thick + gap // 2
     across = letters + max(text_width(text, size) for text in texts)
-    sheet = blank(len(bar), across, pixels)
     top = (len(bar) - height) // 2
-    sheet[top : top + height, :width] = pixels
+    sheet = framed(pixels, len(bar) - height - top, 0, across - width, top)
     sheet[:, width + gap : width + gap + thick] = bar
     for number, text in zip(shown, texts, strict=True):
         row = round((len(bar) - step) * (1 - number / (len(values) - 1)))

@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ Array = NDArray[Any]
 LEAST_SIDE = 64
 
 _PADDING = 4
+# Of the numbers below large maps.
+_GREATEST_SIZE = 48
 _FLOAT32_RANGE = 1e38
 _BLACK: Color = (0, 0, 0)
 _WHITE: Color = (255, 255, 255)
@@ -102,7 +105,7 @@ def joint_limits(maps: Array) -> Limits:
     return (low, high) if low <= high else (0.0, 1.0)
 
 
-def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, Plan]:
+def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:
     """Find how much maps are enlarged, and where they stand, from their size alone.
 
     Args:
@@ -112,17 +115,19 @@ def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tupl
         columns: How many stand in a row; None: as many as make the sheet a little wider than high.
 
     Returns:
-        The factor, and the places of map and number together.
+        The factor, the size of the numbers, and the places of map and number together.
 
     Example:
-        >>> factor, planned = sheet_plan(8, 8, 16, 4)
-        >>> factor, planned.width
-        (8, 276)
+        >>> factor, size, planned = sheet_plan(8, 8, 16, 4)
+        >>> factor, size, planned.width
+        (8, 16, 276)
     """
-    factor = max(1, round(LEAST_SIDE / max(height, width)))
-    across = max(width * factor, text_width(str(count - 1), LEAST_SIZE))
-    cell = height * factor + line_height(LEAST_SIZE), across
-    return factor, plan([cell] * count, columns, _PADDING)
+    longer = max(height, width)
+    factor = max(1, round(LEAST_SIDE / longer))
+    size = min(max(LEAST_SIZE, longer * factor // 4), _GREATEST_SIZE)
+    across = max(width * factor, text_width(str(count - 1), size))
+    cell = height * factor + line_height(size), across
+    return factor, size, plan([cell] * count, columns, _PADDING)
 
 
 def draw_feature_maps(
@@ -198,17 +203,22 @@ def draw_sheet(
     if limits in ("image", "batch"):
         limits = joint_limits(planes)
     pixels, dead, found = _drawn(planes, limits, colormap, nan_color)
-    factor, planned = sheet_plan(planes.shape[1], planes.shape[2], len(planes), columns)
+    factor, size, planned = sheet_plan(planes.shape[1], planes.shape[2], len(planes), columns)
     sheet = blank(planned.height, planned.width, pixels[0])
     for number, cell in enumerate(planned.cells):
-        _place(sheet, pixels[number], number, cell, factor, bool(dead[number]))
+        target = _place(sheet, pixels[number], cell, factor, size)
+        if dead[number]:
+            _cross_out(target)
+        stamp = _number(number, size, QUIET if dead[number] else LETTERS)
+        bottom, left = cell[0] + cell[2], cell[1]
+        sheet[bottom - stamp.shape[0] : bottom, left : left + stamp.shape[1]] = stamp
     told = [f"{len(planes)} of {total} maps"] if len(planes) < total else []
     if not isinstance(limits, str):
         told.append(f"{number_text(limits[0])} to {number_text(limits[1])}")
     if dead.any():
         told.append(f"{int(dead.sum())} constant")
     picture = Picture(sheet, found)
-    return caption(picture, " · ".join(told), LEAST_SIZE) if told else picture
+    return caption(picture, " · ".join(told)) if told else picture
 
 
 def draw_map(
@@ -230,7 +240,7 @@ def draw_map(
         (64, 64, 3)
     """
     pixels, dead, found = _drawn(values[np.newaxis], limits or "map", colormap, nan_color)
-    factor, _ = sheet_plan(values.shape[0], values.shape[1], 1, 1)
+    factor, _, _ = sheet_plan(values.shape[0], values.shape[1], 1, 1)
     enlarged = enlarge(pixels[0], factor)
     if dead[0]:
         enlarged = enlarged.copy()
@@ -293,27 +303,31 @@ def _unit(
         for plane, target, low, high in zip(planes, unit, lows, highs, strict=True):
             if low < high:
                 dtype = np.float32 if narrow and high - low < _FLOAT32_RANGE else np.float64
-                half = 0.5 if np.isinf(high - low) else 1.0
-                delta = np.subtract(plane * dtype(half), dtype(low * half), dtype=dtype)
-                np.divide(delta, dtype(high * half - low * half), out=target, casting="unsafe")
+                if np.isinf(high - low):
+                    plane, low, high = plane / 2, low / 2, high / 2
+                delta = np.subtract(plane, dtype(low), dtype=dtype)
+                np.divide(delta, dtype(high - low), out=target, casting="unsafe")
             else:
                 step = (np.sign(plane - low) + 1) / 2 + plane * 0  # faults stay
                 np.copyto(target, step, casting="unsafe")
     return unit
 
 
-def _place(
-    sheet: Array, pixels: Array, number: int, cell: Sequence[int], factor: int, dead: bool
-) -> None:
-    """Put a map and its number into its cell."""
+def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: int) -> Array:
+    """Put a map into its cell, above its number, and return the part of the sheet."""
     top, left, height, width = cell
-    bottom = top + height - line_height(LEAST_SIZE)
     column = left + (width - pixels.shape[1] * factor) // 2
-    target = sheet[top:bottom, column : column + pixels.shape[1] * factor]
+    target = sheet[top : top + height - line_height(size), column:][:, : pixels.shape[1] * factor]
     target[...] = enlarge(pixels, factor)
-    if dead:
-        _cross_out(target)
-    write(sheet, str(number), left, bottom, LEAST_SIZE, QUIET if dead else LETTERS)
+    return target
+
+
+@lru_cache(maxsize=1024)  # the same for every sheet; 400 bytes each
+def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
+    text = str(number)
+    stamp = np.full((line_height(size), text_width(text, size), 1), 255, np.uint8)
+    write(stamp, text, 0, 0, size, color)
+    return stamp
 
 
 def _cross_out(pixels: Array) -> None:
@@ -322,5 +336,7 @@ def _cross_out(pixels: Array) -> None:
     steps = np.arange(max(height, width))
     rows, columns = steps * height // len(steps), steps * width // len(steps)
     paint = ink(_BLACK if pixels[..., : min(3, pixels.shape[2])].mean() > 127 else _WHITE, pixels)
-    pixels[rows, columns] = paint
-    pixels[rows, width - 1 - columns] = paint
+    for shift in range(max(1, len(steps) // 32)):  # thin lines vanish in TensorBoard's small cards
+        shifted = np.minimum(columns + shift, width - 1)
+        pixels[rows, shifted] = paint
+        pixels[rows, width - 1 - shifted] = paint

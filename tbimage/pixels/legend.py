@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tbimage.pixels.canvas import LETTERS, QUIET, blank
+from tbimage.pixels.canvas import LETTERS, QUIET, framed
 from tbimage.pixels.lettering import line_height, size_for, text_width, write
 from tbimage.pixels.pictures import Color, Picture, as_picture, ink, with_channels
 
@@ -55,9 +55,8 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
     across = max(width, max(advances) + margin)
     places = _places(advances, across - margin)
     rows = places[-1][0] + 1
-    sheet = blank(height + rows * step + 2 * margin, across, pixels)
     left = (across - width) // 2
-    sheet[:height, left : left + width] = pixels
+    sheet = framed(pixels, rows * step + 2 * margin, left, across - width - left)
     for (name, color), (row, column) in zip(shown, places, strict=True):
         top, start = height + margin + row * step, margin + column
         edge = top + (step - size) // 2

@@ -68,7 +68,7 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
         array = np.asarray(points)
         if array.dtype.kind not in "biuf":
             raise TypeError(array.dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns of ragged lists
         raise TypeError(f"{argument} must be arrays of real numbers ({error})") from None
     if array.size == 0:
         return np.empty((0, 3))

@@ -208,7 +208,7 @@ def _blend_classes(
     for top in range(0, len(codes), step):
         rows = slice(top, top + step)
         kept: Any = keep[0] if plain else keep.take(codes[rows])[..., np.newaxis]
-        mixed = pixels[rows] * kept
+        mixed = np.multiply(pixels[rows], kept, dtype=np.uint16)
         mixed += paint.take(codes[rows], axis=0)
         mixed >>= 8
         pixels[rows] = mixed

@@ -47,6 +47,9 @@ CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).r
 #: The remark on classes whose colour another class has too.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours begin anew"
 
+# Of the first so many colours none is dark, pale or brown but one.
+_BRIGHT = 24
+
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
 
 
@@ -118,6 +121,8 @@ def class_name(index: int, names: Names | None) -> str:
 def label_color(label: str) -> Color:
     """Give the colour of a name, which depends on nothing else: not on order, run or process.
 
+    It is one of the first 24, which are brighter than the others. Two names may share one.
+
     Args:
         label: Any text.
 
@@ -125,7 +130,7 @@ def label_color(label: str) -> Color:
         >>> label_color("cat") == label_color("cat") != label_color("dog")
         True
     """
-    return class_color(zlib.crc32(label.encode("utf-8", "replace")))
+    return class_color(zlib.crc32(label.encode("utf-8", "replace")) % _BRIGHT)
 
 
 def readable_on(color: Color) -> Color:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbimage.pixels.canvas import LETTERS, PAPER, blank, same_form
-from tbimage.pixels.lettering import line_height, size_for, text_width, wrap, write
+from tbimage.pixels.lettering import LEAST_SIZE, line_height, size_for, text_width, wrap, write
 from tbimage.pixels.pictures import Color, Picture, as_picture, merge
 
 __all__ = ["Plan", "check_columns", "check_padding", "enlarge", "grid", "plan"]
@@ -169,7 +169,7 @@ def grid(
         padding: Pixels between pictures, and around them.
         background: Red, green and blue in 0..255 of the sheet.
         titles: A title for each picture, below it, in up to two lines; those of a row are as high.
-        size: Of their letters in pixels; default: by the pictures' size, 12 or more.
+        size: Of their letters in pixels; default: by the size of sheet and pictures, 12 or more.
 
     Returns:
         The sheet, in colour if one picture is, with alpha if one has it, 16 bits deep if one is.
@@ -195,8 +195,9 @@ def grid(
     pixels = same_form([picture.pixels for picture in pictures])
     if background[0] != background[1] or background[1] != background[2]:
         pixels = same_form([*pixels, np.zeros((1, 1, 3), np.uint8)])[:-1]
+    shapes = [each.shape[:2] for each in pixels]
     if size is None:
-        size = max(size_for(*each.shape[:2]) for each in pixels)
+        size = _title_size(shapes, plan(shapes, columns, padding))
     names = titles or [""] * len(pixels)
     sides = [
         (each.shape[0], max(each.shape[1], _title_width(name, size)))
@@ -219,6 +220,12 @@ def grid(
             start = max(left, min(column, left + width - text_width(line, size)))
             write(sheet, line, start, below + number * line_height(size), size, ink)
     return Picture(sheet, merge(picture.findings for picture in pictures))
+
+
+def _title_size(sizes: Sequence[Size], bare: Plan) -> int:
+    """Letters that can be read on the whole sheet, and that leave room for the pictures."""
+    smallest = min(max(size) for size in sizes)
+    return max(LEAST_SIZE, min(size_for(bare.height, bare.width), smallest // 4))
 
 
 def _title_width(title: str, size: int) -> int:

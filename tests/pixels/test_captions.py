@@ -26,7 +26,7 @@ PIXELS = hnp.arrays(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(PIXELS, st.text(max_size=200))
 def test_a_caption_leaves_the_picture_alone(pixels: Any, text: str) -> None:
     captioned = caption(Picture(pixels, Findings(non_finite=1)), text)
@@ -52,6 +52,10 @@ def test_a_caption_says_something_and_a_wide_picture_keeps_its_width() -> None:
     assert (sheet[10:] < 128).any()
     assert not np.array_equal(sheet, caption(wide, "world").pixels)
     assert caption(wide, "hello " * 100).pixels.shape[0] > sheet.shape[0]
+    longest = caption(wide, "hello " * 10**5).pixels
+    assert longest.shape[0] == 10 + 8 * line_height(size_for(10, 500)) + 2 * (
+        size_for(10, 500) // 3
+    )
 
 
 def test_a_tiny_picture_gets_a_sheet_on_which_its_caption_can_be_read() -> None:
@@ -60,7 +64,7 @@ def test_a_tiny_picture_gets_a_sheet_on_which_its_caption_can_be_read() -> None:
     assert sheet.shape[0] == 8 + line_height(12) + 2 * 4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(PIXELS, st.lists(st.text(max_size=12), max_size=12))
 def test_a_legend_has_a_swatch_for_each_entry(pixels: Any, names: list[str]) -> None:
     entries = [(name, class_color(index)) for index, name in enumerate(names)]
@@ -89,7 +93,7 @@ def test_a_legend_is_bounded_and_says_so() -> None:
     assert long_name.shape[1] < 1000
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(PIXELS, st.sampled_from([None, "viridis", "coolwarm_r"]), st.integers(2, 6))
 def test_a_bar_shows_all_colours_beside_the_picture(
     pixels: Any, colormap: str | None, count: int

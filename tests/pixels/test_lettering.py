@@ -26,7 +26,7 @@ def font(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Pillow's font of any size, and its older one, which Pillow before 10.1 has only."""
     if request.param == "sized" and not SIZED:
         pytest.skip("Pillow is older than 10.1")
-    caches = (lettering._font, lettering._kept_coverage)
+    caches = (lettering._font, lettering._kept_coverage, lettering._advance)
     if request.param == "bitmap":
         load = getattr(PIL.ImageFont, "load_default_imagefont", PIL.ImageFont.load_default)
 
