@@ -140,7 +140,7 @@ class Committer:
                 self.note_failure(failure)
                 given_up = self.give_up() if self._intake.closed else 0
             recovered = failing and self.error is None
-            self._intake.progress.tell()
+            self._intake.tell()
         if recovered:
             self._faults.note_recovery()
         if failure is not None:
@@ -183,7 +183,7 @@ class Committer:
             if lost < done:
                 self.error = None
                 self._retry_secs = _FIRST_RETRY
-            self._intake.progress.tell()
+            self._intake.tell()
             if self._batch.sizes or self._must_sync():
                 return []
             taken, self._surplus = self._intake.take_ready()

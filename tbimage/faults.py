@@ -5,15 +5,15 @@ that no flush has raised yet. What does not: what follows an error (``pipeline.p
 ``committer.py``).
 
 Rules:
-- An error that is kept lets go of the memory that its traceback holds: a picture that could not be
-  encoded must not stay for as long as nobody flushes.
+- An error that is kept is kept without its traceback, whose frames hold what they worked on: a
+  picture that could not be encoded must not stay for as long as nobody flushes. At level DEBUG the
+  traceback is logged before.
 - Logging happens without the pipeline's lock: a handler may be slow, or log to this very writer.
 """
 
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
 
 __all__ = ["Faults"]
@@ -66,10 +66,11 @@ class Faults:
         """Log an error that cost something, and keep it for the next flush.
 
         Args:
-            error: What was raised. Its traceback stays, what its frames held does not.
+            error: What was raised.
             consequence: What it cost.
         """
-        _let_go(error)
+        logger.debug("%s: %s", self._where(), consequence, exc_info=error)
+        _forget_tracebacks(error)
         if self._unreported is None:
             self._unreported = error
         self.note(error, consequence)
@@ -106,13 +107,13 @@ def _cause(error: BaseException) -> object:
     return type(error), str(error)
 
 
-def _let_go(error: BaseException) -> None:
-    """Clear the local variables of the frames that an error and those behind it came through."""
-    seen: set[int] = set()
+def _forget_tracebacks(error: BaseException) -> None:
+    """Let go of the frames that an error and those behind it came through."""
     links: list[BaseException | None] = [error]
+    seen: set[int] = set()
     while links:
         link = links.pop()
         if link is not None and id(link) not in seen:
             seen.add(id(link))
-            traceback.clear_frames(link.__traceback__)
+            link.__traceback__ = None
             links += (link.__cause__, link.__context__)

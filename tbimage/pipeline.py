@@ -34,7 +34,7 @@ from tbimage.events.segments import PASSING_ERRORS, Segments
 from tbimage.faults import Faults
 from tbimage.intake import Hooks, Intake, IntakeOptions
 from tbimage.parts import Parts
-from tbimage.tickets import OVERHEAD_BYTES, Ticket
+from tbimage.tickets import RECORD_OVERHEAD_BYTES, Ticket
 from tbimage.workers import Job, Workers
 
 __all__ = ["Pipeline", "PipelineOptions"]
@@ -172,7 +172,7 @@ class Pipeline:
         with self._lock:
             self.intake.closed = True
             self._committer.hurry()
-            self.intake.progress.tell()  # who waits for room
+            self.intake.tell()  # who waits for room
             idle = self._committer.is_idle
             if not idle:
                 self._workers.wake()
@@ -200,10 +200,13 @@ class Pipeline:
                 remaining = None if deadline is None else deadline - time.monotonic()
                 if remaining is not None and remaining <= 0:
                     return
-                woken = self._workers.wake()
-                if woken and self._workers.include_this_thread():
+                if self.intake.jobs or self.secs_until_job() is not None:
+                    attended = self._workers.wake()
+                else:
+                    attended = self._workers.exist  # all that there is to do is being done
+                if attended and self._workers.include_this_thread():
                     return  # a worker that waits for itself waits for ever
-            if not woken:
+            if not attended:
                 if self._work_here():
                     continue
                 if self.intake.only_thread is not None:
@@ -260,7 +263,7 @@ class Pipeline:
             ticket.make_record()
         except BaseException as error:  # whatever it is: the tickets behind this one must not wait
             self._faults.lose(error, f"{ticket.name!r} at step {ticket.step} was not written")
-        cost = OVERHEAD_BYTES + sum(map(len, ticket.record))
+        cost = RECORD_OVERHEAD_BYTES + sum(map(len, ticket.record))
         elapsed = time.perf_counter() - started
         with self._lock:
             self.intake.counters.encode_secs += elapsed
@@ -268,7 +271,7 @@ class Pipeline:
                 self.intake.counters.pending_bytes += cost - ticket.cost
                 ticket.cost = cost
             ticket.ready = True
-            self.intake.progress.tell()
+            self.intake.tell()
 
     # ---- observing ----
 

@@ -131,7 +131,7 @@ class RunWriter:
         # Neither of these holds the writer, so that it goes, and its file is closed, with the last
         # reference to it and not only when the garbage collector comes.
         self._steps = Steps(partial(_read_history, pipeline, settings.on_error))
-        weakref.finalize(self, pipeline.close_soon).atexit = False
+        weakref.finalize(self, _drop, pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was logged before is in the file, where a crash cannot take it.
@@ -195,8 +195,7 @@ class RunWriter:
         try:
             return self._pipeline.close(check_timeout(timeout))
         finally:
-            segments = self._pipeline.segments
-            runs.release(segments.directory, segments)
+            _release(self._pipeline)
 
     def stats(self) -> Stats:
         """Return what was logged, written and lost so far, and whether writing works.
@@ -346,6 +345,16 @@ class RunWriter:
 
 # What a scalar is counted for altogether, in bytes; measured with tracemalloc.
 _LIGHT_COST = 640
+
+
+def _drop(pipeline: Pipeline) -> None:
+    """See to the end of a writer that is garbage-collected without being closed."""
+    _release(pipeline)
+    pipeline.close_soon()
+
+
+def _release(pipeline: Pipeline) -> None:
+    runs.release(pipeline.segments.directory, pipeline.segments)
 
 
 def _segments(settings: Settings, directory: str) -> Segments:

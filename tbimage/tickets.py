@@ -18,11 +18,13 @@ from tbimage.events.records import frame, small_record
 from tbimage.events.wire import event, small_event
 from tbimage.pieces import Piece
 
-__all__ = ["OVERHEAD_BYTES", "Entry", "Light", "Ticket", "make_records"]
+__all__ = ["OVERHEAD_BYTES", "RECORD_OVERHEAD_BYTES", "Entry", "Light", "Ticket", "make_records"]
 
-#: What a ticket is counted for besides its snapshot or its record (closures, array objects, lists
-#: of pieces), in bytes; measured with tracemalloc.
+#: What a ticket is counted for besides its snapshot (closures, array objects), in bytes; measured
+#: with tracemalloc.
 OVERHEAD_BYTES = 1024
+#: The same besides its record (a list of pieces).
+RECORD_OVERHEAD_BYTES = 512
 
 #: Makes a serialized Summary as pieces.
 MakeSummary = Callable[[], "list[Piece]"]

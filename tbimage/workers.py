@@ -78,6 +78,11 @@ class Workers:
         self.attentive = bool(self._threads)
         return self.attentive
 
+    @property
+    def exist(self) -> bool:
+        """Whether there is any thread."""
+        return bool(self._threads)
+
     def wake_all(self) -> None:
         """Let all threads look for work, or end."""
         self._wanted.notify_all()

@@ -67,8 +67,8 @@ class SegmentOptions:
         max_file_secs: A new segment begins once the current one is older; None: never.
         keep_files: How many segments stay, at least 2; None: all.
         keep_bytes: How many bytes the segments that stay may have together; None: any.
-        min_free_bytes: Writing stops, as on a full disk, while fewer bytes than this are free; 0:
-            never.
+        min_free_bytes: Writing stops, as on a full disk, where fewer bytes than this would stay
+            free; 0: never.
         fsync: "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
     """
 
@@ -150,7 +150,6 @@ class Segments:
         self._rotate_before(batch.sizes[0])
         if self._file is None:
             self._begin_segment()
-        self._check_free_bytes()
         return self._write(batch.first(self._fitting(batch)))
 
     def sync(self) -> None:
@@ -234,12 +233,24 @@ class Segments:
         raise FileExistsError(errno.EEXIST, "all names for an event file are taken", path)
 
     def _fitting(self, batch: Batch) -> int:
-        """Count the records that belong in the current segment: the first always does."""
-        limit = self._options.max_file_bytes
-        if limit is None:
-            return len(batch.sizes)
-        room = limit - self._size - len(self._missing) + self._begun
-        return max(batch.whole_records(room), 1)
+        """Count the records that belong in the current segment: the first always does.
+
+        Raises:
+            OSError: There is no room for it on the disk.
+        """
+        options = self._options
+        unwritten = self._begun - len(self._missing)  # what is there already, and what comes before
+        count = len(batch.sizes)
+        if options.max_file_bytes is not None:
+            room = options.max_file_bytes - self._size + unwritten
+            count = max(batch.whole_records(room), 1)
+        if options.min_free_bytes:
+            free = self._storage.free_bytes(self.directory) - options.min_free_bytes
+            count = min(batch.whole_records(free + unwritten), count)
+            if not count:
+                message = f"less than min_free_bytes={options.min_free_bytes} would be free"
+                raise OSError(errno.ENOSPC, message, self.directory)
+        return count
 
     def _rotate_before(self, length: int) -> None:
         """Seal the current segment if the next record, of this length, is for another one."""
@@ -296,12 +307,6 @@ class Segments:
         self._begun = reached - sum(batch.sizes[:whole])
         self._records += whole - batch.sizes[:whole].count(0)
         return whole
-
-    def _check_free_bytes(self) -> None:
-        least = self._options.min_free_bytes
-        if least and self._storage.free_bytes(self.directory) < least:
-            message = f"less than min_free_bytes={least} bytes are free"
-            raise OSError(errno.ENOSPC, message, self.directory)
 
     def _retire(self, existing: Sequence[str]) -> None:
         """Delete the oldest sealed segments that the options do not keep."""

@@ -20,6 +20,7 @@ from tbimage import (
     intake,
     pipeline,
     progress,
+    room,
     run_writer,
     steps,
     tickets,
@@ -34,9 +35,8 @@ PICTURE = np.zeros((8, 8), np.uint8)
 
 @pytest.fixture(scope="module")
 def probes() -> Iterator[None]:
-    with probed(
-        [committer, faults, intake, pipeline, progress, run_writer, steps, tickets, workers]
-    ):
+    pipelines = [committer, faults, intake, pipeline, progress, room, tickets, workers]
+    with probed([*pipelines, run_writer, steps]):
         yield
 
 
@@ -66,7 +66,7 @@ def assert_in_order(writer: tbimage.SummaryWriter) -> None:
     assert writer.flush(10)
     stats = writer.stats()
     assert stats.pending_items == stats.pending_bytes == 0, stats
-    assert stats.logged == stats.written, stats
+    assert stats.logged == stats.written + stats.dropped["full"], stats
     assert writer.scalar("after", 1.0, stats.logged)
     assert writer.image("picture after", PICTURE, stats.logged)
     assert writer.flush(10)
@@ -175,8 +175,9 @@ def test_who_waits_for_room_may_be_interrupted(
         opener.start()
 
         def log(writer: tbimage.SummaryWriter = writer) -> None:
-            gate.set()
-            assert writer.scalar("b", 0.5)
+            """There may be no room, and it may not wait, since its thread is waiting already."""
+            writer.scalar("b", 0.5)
+            writer.image("b", PICTURE)
 
         action = interrupt if handler == "raises" else log
         interruption = Interruption(place, action)
@@ -207,12 +208,6 @@ def no_garbage() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.xfail(
-    raises=RuntimeError,
-    strict=False,
-    reason="an exception that a handler raises within threading.Condition.wait may leave the lock "
-    "unheld, and leaving the with block then raises this; seen once in ten runs under load",
-)
 def test_real_signals_at_random_find_nothing_else(tmp_path: Path, no_garbage: None) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     handled = 0
@@ -221,13 +216,13 @@ def test_real_signals_at_random_find_nothing_else(tmp_path: Path, no_garbage: No
     def handler(number: int, frame: object) -> None:
         nonlocal handled, may_raise
         handled += 1
+        raises, may_raise = may_raise and handled % 3 == 2, False  # not within another handler
+        if raises:
+            raise Ctrl_C
         if handled % 3 == 0:
             assert writer.flush(10)
-        elif handled % 3 == 1:
+        else:
             writer.scalar("b", 0.5)
-        elif may_raise:
-            may_raise = False
-            raise Ctrl_C
 
     before = signal.signal(signal.SIGALRM, handler)
     interrupted = logged = 0

@@ -1,0 +1,94 @@
+"""``kill -9`` at any moment: what a flush confirmed is there, and the next process goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import readers
+from tests.pipeline import children, logs
+
+# Each child logs until it is killed, and tells through a pipe how far flush has confirmed.
+SCRIPT = """
+import json, os, random, signal, sys, threading, time
+import numpy as np
+import tbimage
+
+logdir, kills, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+
+def load(attempt):
+    # A segment ends now and then, too; tags hold no more than loaders keep of one.
+    writer = tbimage.SummaryWriter(logdir, max_file_bytes=50_000, flush_secs=0.01)
+    def others():
+        while True:
+            writer.scalar("automatic", 0.5)
+            time.sleep(0.002)
+    threading.Thread(target=others, daemon=True).start()
+    for step in range(900):
+        writer.scalar(f"scalar/{attempt}", 0.5, step)
+        if step % 3 == 0:
+            writer.image(f"image/{attempt}/{step // 30}", picture, step)
+        if step % 4 == 0:
+            assert writer.flush()
+            os.write(told, b"%d\\n" % step)
+    signal.pause()
+
+with tbimage.SummaryWriter(logdir + "/imports all that the children need") as writer:
+    writer.image("a", picture, 0)
+    writer.scalar("a", 0.5, 0)
+
+random.seed(seed)
+confirmed = []
+for attempt in range(kills):
+    reader, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        load(attempt)
+    os.close(told)
+    time.sleep(random.random() ** 2 * 0.2)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with os.fdopen(reader) as lines:
+        confirmed.append(max((int(line) for line in lines if line.endswith("\\n")), default=-1))
+print(json.dumps(confirmed))
+"""
+
+
+def check(logdir: Path, kills: int, seed: int) -> None:
+    done = children.run(SCRIPT, logdir, kills, seed)
+    confirmed = json.loads(done.stdout)
+    assert max(confirmed) > 0
+    written: dict[str, list[int]] = {}
+    for tag, step in logs.summaries(logdir):
+        written.setdefault(tag, []).append(step)
+    for attempt, last in enumerate(confirmed):
+        scalars = written.get(f"scalar/{attempt}", [])
+        assert scalars == list(range(len(scalars)))
+        assert len(scalars) > last
+        tags = [tag for tag in written if tag.startswith(f"image/{attempt}/")]
+        images = [step for tag in tags for step in written[tag]]
+        assert images == list(range(0, 3 * len(images), 3))
+        assert 3 * len(images) > last
+    automatic = written.get("automatic", [])
+    assert automatic == list(range(len(automatic)))  # on and on, through all restarts
+    for loader in readers.LOADERS:
+        run = logs.shown(logdir, loader)["."]
+        assert run.keys() == written.keys()
+        assert {tag: steps for tag, steps in run.items() if steps != written[tag]}.keys() <= {
+            "automatic"  # of which there are more than loaders keep
+        }
+
+
+def test_what_flush_confirmed_survives(tmp_path: Path) -> None:
+    check(tmp_path, 30, seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_what_flush_confirmed_survives_five_hundred_kills(tmp_path: Path, seed: int) -> None:
+    check(tmp_path, 50, seed)

@@ -1,0 +1,221 @@
+"""Steps: automatic ones, those that do not increase, and what counts as one."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tbimage
+from tbimage import steps
+from tbimage.steps import Steps, check_step
+from tests.pipeline import logs
+
+LEAST, GREATEST = -(2**63), 2**63 - 1
+
+
+@given(st.integers(LEAST, GREATEST))
+def test_every_int64_is_a_step(step: int) -> None:
+    assert check_step(step) == step
+    assert type(check_step(np.int64(step))) is int
+    assert check_step(np.array(step)) == step
+
+
+@pytest.mark.parametrize("step", [np.uint8(3), np.int32(3), np.uint64(3), np.array(3, np.int8)])
+def test_integers_of_numpy_are_steps(step: Any) -> None:
+    assert check_step(step) == 3
+
+
+def test_what_has_numpy_or_item_is_a_step() -> None:
+    class Variable:
+        """As ``tf.Variable``: no ``__index__``."""
+
+        def numpy(self) -> Any:
+            return np.int64(7)
+
+        shape = ()
+
+    assert check_step(Variable()) == 7
+
+
+@pytest.mark.parametrize("step", [True, np.bool_(True), 3.0, np.float32(3), "3", None, [3], 3j])
+def test_anything_else_is_none(step: Any) -> None:
+    with pytest.raises(TypeError, match="step must be an integer"):
+        check_step(step)
+
+
+@pytest.mark.parametrize("step", [np.array([3]), np.zeros((2, 2), int)])
+def test_arrays_with_axes_are_none(step: Any) -> None:
+    with pytest.raises(TypeError, match="step must be an integer"):
+        check_step(step)
+
+
+@pytest.mark.parametrize("step", [GREATEST + 1, LEAST - 1, 10**30, np.uint64(2**63)])
+def test_beyond_64_bits_there_is_none(step: Any) -> None:
+    with pytest.raises(ValueError, match="must fit a signed 64-bit integer"):
+        check_step(step)
+
+
+# Automatic steps.
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.integers(-5, 50)),
+    st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(-10, 60)))),
+)
+def test_an_automatic_step_is_above_all_that_the_name_had(
+    history: dict[str, int], calls: list[tuple[str, int | None]]
+) -> None:
+    taken = Steps(lambda: history)
+    had: dict[str, list[int]] = {}
+    for name, step in calls:
+        if step is None:
+            taken.prepare_automatic(name)
+        got = taken.take(name, step)
+        if step is not None:
+            assert got == step
+        elif name in had:
+            assert got == max(had[name]) + 1
+        else:
+            assert got == max(history.get(name, -1), -1) + 1
+        had.setdefault(name, []).append(got)
+
+
+def test_automatic_steps_go_on_after_a_batch_of_images() -> None:
+    taken = Steps(lambda: {"photos/image/0": 8, "other": 99})
+    taken.prepare_automatic("photos")
+    assert [taken.take("photos", None) for _ in range(2)] == [9, 10]
+
+
+def test_history_is_read_once_and_only_when_it_is_needed() -> None:
+    reads = []
+    taken = Steps(lambda: reads.append(1) or {"a": 5})  # type: ignore[func-returns-value]
+    taken.take("a", 3)
+    taken.prepare_automatic("a")
+    assert taken.take("a", None) == 4
+    assert not reads  # the name is known
+    taken.prepare_automatic("b")
+    taken.prepare_automatic("c")
+    assert len(reads) == 1
+
+
+def test_after_the_greatest_step_there_is_no_automatic_one() -> None:
+    taken = Steps(dict)
+    taken.take("a", GREATEST)
+    with pytest.raises(ValueError, match="greatest step that there is"):
+        taken.take("a", None)
+    assert taken.take("a", 3) == 3
+
+
+def test_made_up_names_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a name that was forgotten never gets a step that it had."""
+    monkeypatch.setattr(steps, "_MOST_NAMES", 10)
+    taken = Steps(dict)
+    had: dict[str, int] = {}
+    for number in range(500):
+        name = f"n{number % 37}" if number % 3 else f"unique {number}"
+        taken.prepare_automatic(name)
+        step = taken.take(name, None)
+        assert step > had.get(name, -1)
+        had[name] = step
+        assert len(taken.last) <= 10
+
+
+# The warning.
+
+
+def test_a_step_that_does_not_increase_warns_once_for_each_name(tmp_path: Path) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.scalar("a", 0.5, 5)
+        writer.scalar("b", 0.5, 5)
+        with pytest.warns(tbimage.StepWarning, match="step 5 of 'a' was logged before") as caught:
+            writer.scalar("a", 0.5, 5)
+        assert caught[0].filename == __file__
+        writer.scalar("a", 0.5, 4)
+        with pytest.warns(tbimage.StepWarning, match="step 3 of 'b' is below 5"):
+            writer.scalar("b", 0.5, 3)
+    assert logs.steps(tmp_path, "a") == [5, 5, 4]
+
+
+def test_a_warning_that_is_an_error_leaves_the_writer_in_order(tmp_path: Path) -> None:
+    """They are errors in these tests."""
+    writer = tbimage.SummaryWriter(tmp_path)
+    writer.scalar("a", 0.5, 5)
+    with pytest.raises(tbimage.StepWarning):
+        writer.scalar("a", 0.5, 5)
+    assert writer.image("b", np.zeros((2, 2)), 5)
+    with pytest.raises(tbimage.StepWarning):
+        writer.image("b", np.zeros((2, 2)), 5)
+    assert writer.flush(10)
+    assert writer.stats().pending_bytes == 0
+    writer.close()
+
+
+def test_warnings_are_issued_without_the_lock(tmp_path: Path) -> None:
+    """A handler of warnings may be slow, or log with this very writer from another thread."""
+    writer = tbimage.SummaryWriter(tmp_path)
+    writer.scalar("a", 0.5, 5)
+    logged = []
+
+    def show(*arguments: object, **keywords: object) -> None:
+        thread = threading.Thread(target=lambda: logged.append(writer.scalar("b", 0.5)))
+        thread.start()
+        thread.join(10)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show  # type: ignore[assignment]
+        writer.scalar("a", 0.5, 5)
+    assert logged == [True]
+    writer.close()
+
+
+def test_no_more_names_are_warned_of_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "_MOST_NAMES", 3)
+    taken = Steps(dict)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for number in range(10):
+            taken.warn_of_repetition(f"n{number}", 1, 1)
+    assert len(caught) == 3
+
+
+# Across restarts.
+
+
+def test_automatic_steps_go_on_across_restarts_whatever_was_written(tmp_path: Path) -> None:
+    for restart in range(3):
+        with tbimage.SummaryWriter(tmp_path, wire="tensor" if restart % 2 else "image") as writer:
+            for _ in range(2):
+                writer.scalar("scalar", 0.5)
+                writer.image("image", np.zeros((2, 2)))
+                writer.image("batch", np.zeros((3, 2, 2, 1)))
+    assert logs.steps(tmp_path, "scalar") == list(range(6))
+    assert logs.steps(tmp_path, "image") == list(range(6))
+
+
+def test_a_history_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is the caller's error, or with "log" a line in the log: a request must not fail for it."""
+    from tbimage.events.storage import LocalStorage
+
+    def refuse(self: object, path: str) -> None:
+        raise PermissionError(13, "not for you", path)
+
+    monkeypatch.setattr(LocalStorage, "open_to_read", refuse)
+    with tbimage.SummaryWriter(tmp_path / "raise") as writer:
+        with pytest.raises(PermissionError):
+            writer.scalar("a", 0.5)
+        assert writer.scalar("a", 0.5, 3)
+    with tbimage.SummaryWriter(tmp_path / "log", on_error="log") as writer:
+        assert writer.scalar("a", 0.5)
+        assert writer.image("b", np.zeros((2, 2)))
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "automatic steps begin with 0" in caplog.text
