@@ -66,6 +66,7 @@ class Sizes:
         peer_repeats: How often peers take part.
         turns: How often "no logging" and tbimage take their turn in a repeat; peers do once.
         turn_secs: Of requests by the clock.
+        peer_secs: Of the turns of peers, which most of them cannot keep up with.
         full_secs: Of requests as fast as answers come.
         overload_secs: So many seconds' worth of work is asked for within a tenth of that.
         timeout_secs: A request that takes longer has failed: who waits for it has gone by then.
@@ -77,6 +78,7 @@ class Sizes:
     peer_repeats: int
     turns: int
     turn_secs: float
+    peer_secs: float
     full_secs: float
     overload_secs: float
     timeout_secs: float
@@ -87,11 +89,12 @@ FULL = Sizes(
     workers=(1, 4),
     repeats=2,
     peer_repeats=1,
-    turns=4,
+    turns=3,
     turn_secs=4.0,
-    full_secs=2.0,
-    overload_secs=4.0,
-    timeout_secs=8.0,
+    peer_secs=1.5,
+    full_secs=1.5,
+    overload_secs=2.5,
+    timeout_secs=10.0,
 )
 
 QUICK = Sizes(
@@ -100,8 +103,9 @@ QUICK = Sizes(
     peer_repeats=1,
     turns=3,
     turn_secs=2.0,
+    peer_secs=1.0,
     full_secs=1.0,
-    overload_secs=1.5,
+    overload_secs=1.0,
     timeout_secs=4.0,
 )
 
@@ -187,18 +191,26 @@ class _Repeat:
 
     def _turn(self, contestant: str, server: Server, rate: float) -> float:
         """Ask by the clock; give the seconds of the processors."""
-        count = max(1, round(rate * self._sizes.turn_secs))
+        is_peer = contestant not in (NONE, TBIMAGE)
+        secs = self._sizes.peer_secs if is_peer else self._sizes.turn_secs
+        count = max(1, round(rate * secs))
         processes = server.processes()
-        first = real_time(processes) if self._sizes.real_time else contextlib.nullcontext()
-        started, busy = time.monotonic(), busy_secs()
-        own, clients = cpu_secs(processes), time.process_time()
-        with first:
-            outcome = self._ask(contestant, server, lambda client: client.by_the_clock(rate, count))
-            time.sleep(_PAUSE_SECS)
-        used = cpu_secs(processes) - own
-        others = busy_secs() - busy - used - (time.process_time() - clients)
-        elapsed = time.monotonic() - started
-        self._results.others.append(max(0.0, others) / elapsed / (os.cpu_count() or 1))
+        used = 0.0
+
+        async def ask(client: Client) -> Outcome:
+            nonlocal used
+            started, busy = time.monotonic(), busy_secs()
+            own, clients = cpu_secs(processes), time.process_time()
+            with real_time(processes) if self._sizes.real_time else contextlib.nullcontext():
+                outcome = await client.by_the_clock(rate, count)
+                time.sleep(_PAUSE_SECS)
+            used = cpu_secs(processes) - own
+            others = busy_secs() - busy - used - (time.process_time() - clients)
+            elapsed = time.monotonic() - started
+            self._results.others.append(max(0.0, others) / elapsed / (os.cpu_count() or 1))
+            return outcome
+
+        outcome = self._ask(contestant, server, ask)
         self._results.of(self._workers, contestant).turns.append(outcome.seconds)
         return used
 

@@ -16,37 +16,44 @@ from numpy.typing import NDArray
 
 __all__ = ["Edges", "filters", "find_edges"]
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 _DIRECTIONS = 6
 _SIZE = 7  # rows and columns of a filter
-_STRIDE = 2
+# Rows that are convolved at once, so that what lies between the layers stays in the cache.
+_BAND = 16
 # Red, green and blue to brightness (Rec. 601), for pixels from 0 to 255.
 _BRIGHTNESS: Floats = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
 # Edges weaker than this part of the strongest one are texture and noise.
-_THRESHOLD = 0.12
+_THRESHOLD = 0.15
+
+# Across an edge of each direction, the neighbour of a pixel: rows and columns.
+_NEIGHBOURS = [(0, 1), (1, 1), (1, 1), (1, 0), (1, -1), (1, -1)]
+_COLORS = np.array(
+    [[230, 60, 60], [240, 190, 40], [90, 210, 60], [50, 200, 200], [80, 110, 250], [220, 80, 220]],
+    np.uint8,
+)
 
 
 class Edges(NamedTuple):
     """What the model found in a photograph of [height, width, 3].
 
     Attributes:
-        features: [height / 2, width / 2, 6] float32, 0 or more: how strong the edges in each of six
-            directions are, 30° apart.
-        strength: [height / 2, width / 2] float32: the strongest of the six. Read-only.
+        strength: [height, width] float32, 0 or more: how strong an edge there is, whatever its
+            direction. Read-only.
+        direction: [height, width] uint8: which of six directions it has, 30° apart.
         overlay: [height, width, 3] uint8: the photograph, darkened, with its edges in the colours
             of their directions. Read-only.
         density: The part of the photograph that is edges, 0 to 1.
     """
 
-    features: Floats
     strength: Floats
-    overlay: Pixels
+    direction: NDArray[np.uint8]
+    overlay: NDArray[np.uint8]
     density: float
 
 
-def find_edges(photograph: Pixels) -> Edges:
+def find_edges(photograph: NDArray[np.uint8]) -> Edges:
     """Run the model.
 
     Args:
@@ -54,18 +61,16 @@ def find_edges(photograph: Pixels) -> Edges:
 
     Example:
         >>> edges = find_edges(np.zeros((64, 96, 3), np.uint8))
-        >>> edges.features.shape, edges.overlay.shape, edges.density
-        ((32, 48, 6), (64, 96, 3), 0.0)
+        >>> edges.strength.shape, edges.overlay.shape, edges.density
+        ((64, 96), (64, 96, 3), 0.0)
     """
-    gray: Floats = photograph.astype(np.float32) @ _BRIGHTNESS
-    features = _energies(_convolve(gray))
-    strength = features.max(axis=2)
-    direction = features.argmax(axis=2)
+    strength, direction = _convolve(photograph.astype(np.float32) @ _BRIGHTNESS)
     ridge = _is_ridge(strength, direction) & (strength > _THRESHOLD * strength.max())
-    overlay = _overlay(photograph, ridge, direction)
+    overlay = photograph // 2
+    overlay[ridge] = _COLORS[direction[ridge]]
     for output in (strength, overlay):
         output.flags.writeable = False  # so that it can be logged without a copy
-    return Edges(features, strength, overlay, float(ridge.mean()))
+    return Edges(strength, direction, overlay, float(ridge.mean()))
 
 
 def filters() -> Floats:
@@ -88,33 +93,26 @@ def filters() -> Floats:
     return np.moveaxis(bank, 0, -1).astype(np.float32)
 
 
-_FILTERS = filters()
+_FILTERS = np.ascontiguousarray(filters().reshape(_SIZE * _SIZE, 2 * _DIRECTIONS).T)
 
 
-def _convolve(gray: Floats) -> Floats:
-    """Convolve with all filters, with a stride of 2, as one product of matrices."""
+def _convolve(gray: Floats) -> tuple[Floats, NDArray[np.uint8]]:
+    """Give the greatest energy of all directions at each pixel, and whose it is."""
     padded = np.pad(gray, _SIZE // 2, "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_SIZE, _SIZE))
-    windows = windows[: gray.shape[0] : _STRIDE, : gray.shape[1] : _STRIDE]
-    responses: Floats = windows.reshape(-1, _SIZE * _SIZE) @ _FILTERS.reshape(_SIZE * _SIZE, -1)
-    return responses.reshape(*windows.shape[:2], -1)
+    strength = np.empty(gray.shape, np.float32)
+    direction = np.empty(gray.shape, np.uint8)
+    for top in range(0, len(gray), _BAND):
+        band = windows[top : top + _BAND]
+        responses = _FILTERS @ band.reshape(-1, _SIZE * _SIZE).T
+        np.square(responses, out=responses)
+        energies = responses[:_DIRECTIONS] + responses[_DIRECTIONS:]
+        strength[top : top + _BAND] = energies.max(axis=0).reshape(band.shape[:2])
+        direction[top : top + _BAND] = energies.argmax(axis=0).reshape(band.shape[:2])
+    return np.sqrt(strength, out=strength), direction
 
 
-def _energies(responses: Floats) -> Floats:
-    edges, lines = np.split(responses, 2, axis=2)
-    energies: Floats = np.hypot(edges, lines)
-    return energies
-
-
-# Across an edge of each direction, the neighbour of a pixel: rows and columns.
-_NEIGHBOURS = [(0, 1), (1, 1), (1, 1), (1, 0), (1, -1), (1, -1)]
-_COLORS = np.array(
-    [[230, 60, 60], [240, 190, 40], [90, 210, 60], [50, 200, 200], [80, 110, 250], [220, 80, 220]],
-    np.uint8,
-)
-
-
-def _is_ridge(strength: Floats, direction: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _is_ridge(strength: Floats, direction: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Tell where the edge is stronger than on both of its sides."""
     padded = np.pad(strength, 1)
     height, width = strength.shape
@@ -127,13 +125,3 @@ def _is_ridge(strength: Floats, direction: NDArray[np.intp]) -> NDArray[np.bool_
         highest = (strength > shifted(down, right)) & (strength >= shifted(-down, -right))
         ridge |= highest & (direction == index)
     return ridge
-
-
-def _overlay(photograph: Pixels, ridge: NDArray[np.bool_], direction: NDArray[np.intp]) -> Pixels:
-    overlay = photograph // 2
-    for row in range(_STRIDE):
-        for column in range(_STRIDE):
-            part = overlay[row::_STRIDE, column::_STRIDE]
-            inside = ridge[: part.shape[0], : part.shape[1]]
-            part[inside] = _COLORS[direction[: part.shape[0], : part.shape[1]][inside]]
-    return overlay
