@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,11 +22,3 @@ def loader(request: pytest.FixtureRequest) -> str:
 def writer(tmp_path: Path) -> Iterator[tbimage.SummaryWriter]:
     with tbimage.SummaryWriter(tmp_path) as writer:
         yield writer
-
-
-# What only TensorBoard's own readers can tell.
-collect_ignore = (
-    ["test_drawings.py", "test_pictures.py"]
-    if os.environ.get("TBIMAGE_REQUIRE_PEERS") != "1" and find_spec("tensorboard") is None
-    else []
-)

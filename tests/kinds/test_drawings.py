@@ -380,6 +380,7 @@ def test_the_numbers_of_a_comparison_are_scalars_for_every_reader(
 
 
 def test_the_caller_may_overwrite_its_arrays_at_once(tmp_path: Any) -> None:
+    pytest.importorskip("tensorboard")
     first, second = BATCH.copy(), BATCH.copy() // 2
     expected = draw(compare.prepare([first, second], None, PLAIN)).pixels
     with tbimage.SummaryWriter(tmp_path) as writer:

@@ -196,6 +196,7 @@ def test_the_options_that_the_writer_has_always_used() -> None:
 
 @pytest.mark.parametrize("wire", ["image", "tensor"])
 def test_readers_show_what_was_drawn(tmp_path: Any, wire: str) -> None:
+    pytest.importorskip("tensorboard")
     chosen = options(wire=wire, colormap="turbo", value_range="minmax", description="*depth*")
     batch = np.stack([DEPTH, DEPTH[::-1]])
     with tbimage.SummaryWriter(tmp_path, wire=wire) as writer:
