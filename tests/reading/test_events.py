@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.events.messages import Event
@@ -60,7 +60,6 @@ def test_an_empty_file_gives_nothing(path: Path) -> None:
     cut=st.integers(0, 2000),
     chunk=st.integers(1, 400),
 )
-@settings(deadline=None)
 def test_a_torn_file_gives_its_complete_records(
     sizes: list[int], cut: int, chunk: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
