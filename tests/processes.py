@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 R = TypeVar("R")
 
 #: Enough for a busy machine; nothing waits for it unless something is broken.
@@ -114,6 +116,7 @@ class Program:
 @contextlib.contextmanager
 def data_server(logdir: os.PathLike[str] | str, *, reload: str) -> Iterator[Any]:
     """The real data server on a directory, loaded, as a tensorboard GrpcDataProvider."""
+    pytest.importorskip("tensorboard")
     import grpc
     import tensorboard_data_server
     from tensorboard.data import grpc_provider
@@ -152,6 +155,7 @@ def tensorboard_server(logdir: os.PathLike[str] | str, *, load_fast: bool = True
     It loads once: what is written later does not show. `load_fast` is TensorBoard's flag, True
     being what it does by default: read through the data server.
     """
+    pytest.importorskip("tensorboard")
     arguments = [f"--logdir={logdir}", "--host=localhost", "--port=0", "--reload_interval=0"]
     if load_fast:
         arguments.append("--load_fast=true")

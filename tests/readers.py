@@ -10,7 +10,7 @@ Rules:
   reader is what the users of tbimage have, and TensorFlow takes seconds to import. What TensorFlow
   makes of a file, `read_with_tensorflow` tells.
 - Imports of readers are inside the functions: collecting tests must cost nothing, and the version
-  matrix runs without them.
+  matrix runs without them. There a test that asks a reader skips.
 - What a child process does or shows is in processes.py and browser.py, the types of what is
   returned in reports.py; their public names are here too, so that a test has one door to knock at.
 """
@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+import pytest
 
 from tests.browser import Page, Picture, screenshot
 from tests.processes import (
@@ -121,6 +122,7 @@ def event_files(logdir: os.PathLike[str] | str) -> list[Path]:
 @without_warnings
 def _configured(logdir: os.PathLike[str] | str, *arguments: str) -> Any:
     """A tensorboard.program.TensorBoard with the flags of this command line."""
+    pytest.importorskip("tensorboard")
     from tensorboard import program
 
     tensorboard = program.TensorBoard()
@@ -148,6 +150,7 @@ def open_loader(
     With `live`, a loader goes on reading: the Python one loads what is new at each call, the data
     server once a second, so that a test calls it within `wait_until`.
     """
+    pytest.importorskip("tensorboard")
     if loader == "data_server":
         with data_server(logdir, reload="1" if live else "once") as provider:
             yield lambda: provider
@@ -215,6 +218,7 @@ def read_runs(logdir: os.PathLike[str] | str, loader: str) -> dict[str, dict[str
 @without_warnings
 def read_accumulator(directory: os.PathLike[str] | str) -> dict[str, list[Image]]:
     """`EventAccumulator.Images()` of one run, nothing sampled away: {tag: images}."""
+    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_accumulator
 
     accumulator = event_accumulator.EventAccumulator(
@@ -233,6 +237,7 @@ def read_accumulator(directory: os.PathLike[str] | str) -> dict[str, list[Image]
 @without_warnings
 def read_raw(logdir: os.PathLike[str] | str) -> list[Any]:
     """The events of all files in order, as TensorBoard's protobuf class and unchanged by it."""
+    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_file_loader
 
     return [
@@ -281,6 +286,7 @@ def fetch_from(base_url: str) -> Callable[[str], tuple[str, bytes]]:
 @without_warnings
 def read_http(logdir: os.PathLike[str] | str, loader: str) -> dict[str, dict[str, ServedSeries]]:
     """What TensorBoard's application answers over HTTP, called in this process."""
+    pytest.importorskip("tensorboard")
     from tensorboard.backend import application
     from werkzeug.test import Client
 
@@ -315,8 +321,7 @@ def read_with_tensorflow(logdir: os.PathLike[str] | str) -> dict[str, dict[str, 
     `tf.io.decode_png`, with 16 bits where the file has 16. Both wire forms of an image are read; a
     tensor of several images gives several `Pixels` of one step.
     """
-    import tensorflow as tf
-
+    tf = pytest.importorskip("tensorflow")
     runs: dict[str, dict[str, list[Pixels]]] = {}
     for path in event_files(logdir):
         tags = runs.setdefault(path.parent.relative_to(logdir).as_posix(), {})
@@ -339,8 +344,7 @@ def read_with_tensorflow(logdir: os.PathLike[str] | str) -> dict[str, dict[str, 
 @without_warnings
 def read_with_tbparse(logdir: os.PathLike[str] | str) -> dict[str, dict[str, list[Pixels]]]:
     """The images as tbparse gives them: {run: {tag: pixels}}; it knows `Summary.Image` only."""
-    import tbparse
-
+    tbparse = pytest.importorskip("tbparse")
     frame = tbparse.SummaryReader(
         os.fspath(logdir), event_types={"images"}, extra_columns={"dir_name"}
     ).images

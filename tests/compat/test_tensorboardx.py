@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -20,6 +19,7 @@ from tbimage.reading.events import read_run
 from tests import readers
 from tests.compat import faces
 
+mpl: Any = pytest.importorskip("matplotlib")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     torch: Any = pytest.importorskip("torch")  # before it, as it imports it if it can

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 
@@ -24,6 +23,7 @@ from tests import readers
 from tests.compat import faces
 
 torch: Any = pytest.importorskip("torch")
+mpl: Any = pytest.importorskip("matplotlib")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     peer: Any = pytest.importorskip("torch.utils.tensorboard")

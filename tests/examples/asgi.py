@@ -9,9 +9,10 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
 
 __all__ = ["Answer", "Client", "serving"]
 
@@ -80,6 +81,8 @@ class Client:
 @contextlib.contextmanager
 def serving(application: Any) -> Iterator[Client]:
     """Start an application, and shut it down behind the block."""
+    from anyio.from_thread import start_blocking_portal
+
     with start_blocking_portal() as portal:
         lifespan = application.router.lifespan_context(application)
         with portal.wrap_async_context_manager(lifespan):

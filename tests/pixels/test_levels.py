@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tbimage.pixels.levels import Levels, check_dtype, check_nan_color, to_levels
+from tbimage.pixels.levels import check_dtype, check_nan_color, to_levels
 from tbimage.pixels.ranges import check_value_range
 from tests.pixels.images import (
     EVERY_DTYPE,
@@ -196,7 +196,7 @@ def test_non_finite_values_are_no_range() -> None:
     image = np.array([[[np.inf], [-np.inf], [0.25], [1.5]]])
     assert to_levels(image).clipped == (0.25, 1.5)
     nothing = to_levels(np.full((2, 2, 3), np.nan))
-    assert nothing == Levels(nothing.pixels, None, 4)
+    assert (nothing.clipped, nothing.non_finite) == (None, 4)
     assert (nothing.pixels == RED).all()
 
 
