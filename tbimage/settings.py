@@ -33,6 +33,9 @@ class Settings:
 
     filename_suffix: str = ""
     wire: str = "image"
+    encoding: str = "png"
+    quality: int = 90
+    compression: str = "fast"
     max_pending_bytes: int = 256 << 20
     on_full: str = "block"
     block_timeout: float | None = None
@@ -54,6 +57,10 @@ class Settings:
             _check_choice(name, getattr(self, name), choices)
         for name, (least, optional) in _COUNTS.items():
             _check_count(name, getattr(self, name), least, optional)
+        if self.quality > _BEST_QUALITY:
+            raise ValueError(
+                f"quality must be an integer of at most {_BEST_QUALITY}, got {self.quality!r}"
+            )
         for name, optional in _SECONDS.items():
             _check_seconds(name, getattr(self, name), optional)
         object.__setattr__(self, "keep", _check_keep(self.keep))
@@ -70,14 +77,20 @@ class Settings:
 # looks at.
 _MOST_WORKERS = 4
 
+# On the scale of the Independent JPEG Group.
+_BEST_QUALITY = 100
+
 _CHOICES = {
     "wire": ("image", "tensor"),
+    "encoding": ("png", "jpeg"),
+    "compression": ("fast", "balanced", "small"),
     "on_full": ("block", "drop"),
     "on_error": ("raise", "log"),
     "fsync": ("never", "flush", "close"),
 }
 # The least value, and whether None is allowed.
 _COUNTS = {
+    "quality": (1, False),
     "max_pending_bytes": (1, False),
     "workers": (1, True),
     "max_file_bytes": (1, True),

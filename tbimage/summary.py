@@ -52,7 +52,7 @@ def image(
         step: See there.
         max_outputs: See there. All images by default, where tf.summary logs 3.
         description: See there.
-        keywords: ``layout``, ``value_range``, ``nan_color``, ``wall_time``.
+        keywords: ``layout``, ``value_range`` and all others of ``SummaryWriter.image``.
 
     Returns:
         As ``SummaryWriter.image``; False without a default writer.

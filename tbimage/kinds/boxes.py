@@ -107,7 +107,7 @@ def prepare(
         >>> prepare(photos, [[[1, 1, 4, 4]], []], None, PictureOptions()).count
         2
     """
-    if options.colorbar:
+    if options.look.colorbar:
         raise ValueError("colorbar=True is not for boxes, which stand on the picture itself")
     check_box_format(format)
     array = arrays.as_array(images)

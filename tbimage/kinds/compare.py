@@ -69,11 +69,12 @@ def prepare(
     """
     given = [arrays.as_array(image) for image in images]
     views, batched = [], False
+    without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
         levels.check_dtype(array.dtype)
         view, batched = layouts.arrange(array, layout)
         views.append(view)
-        check_look_fits(replace(options, colorbar=False), view.shape[3])
+        check_look_fits(without_bar, view.shape[3])
     panels = _Panels(None, check_diff(diff), bool(scalars))
     check_comparable([view.shape for view in views], [view.dtype for view in views], panels.diff)
     counts = {len(view) for view in views}

@@ -22,6 +22,7 @@ from tbimage.kinds import image as image_kind
 from tbimage.kinds import tensors
 from tbimage.kinds.names import check_text
 from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.kinds.pictures import Prepared
 from tbimage.pieces import Piece
 from tbimage.pixels import arrays, levels, png
 
@@ -65,7 +66,7 @@ class Embedding:
 
     vectors: Array
     labels: Sequence[Sequence[str]] | None
-    images: image_kind.Images | None
+    images: Prepared | None
     value_range: levels.ValueRange | None
 
     @property
@@ -160,7 +161,7 @@ def _cell(label: object) -> str:
     return check_text("a label", text).translate(_SEPARATORS)
 
 
-def _pictures(images: object, layout: str | None, points: int) -> image_kind.Images:
+def _pictures(images: object, layout: str | None, points: int) -> Prepared:
     pictures = image_kind.prepare(images, layout, None)
     if pictures.pixels is None or not pictures.batched:
         raise ValueError(
@@ -236,7 +237,7 @@ def _tensors_table(vectors: Array) -> bytes:
     return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
 
 
-def _sprite(images: image_kind.Images, value_range: object) -> Sequence[Piece]:
+def _sprite(images: Prepared, value_range: object) -> Sequence[Piece]:
     """Put pictures side by side, row by row, in about a square; what is left over stays black."""
     pixels = images.pixels
     if pixels is None:

@@ -135,7 +135,8 @@ def _parts(
 def _sheet(
     maps: _Maps, image: Array, limits: str | Limits, options: PictureOptions, total: int
 ) -> Made:
-    return Made(draw_sheet(image, total, limits, options.colormap, maps.columns, options.nan_color))
+    look = options.look
+    return Made(draw_sheet(image, total, limits, look.colormap, maps.columns, look.nan_color))
 
 
 def _separate(
@@ -144,4 +145,4 @@ def _separate(
     if limits == "image":
         limits = joint_limits(image)
     chosen = None if isinstance(limits, str) else limits
-    return Made(draw_map(image[..., number], chosen, options.colormap, options.nan_color))
+    return Made(draw_map(image[..., number], chosen, options.look.colormap, options.look.nan_color))

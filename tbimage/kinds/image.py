@@ -23,11 +23,11 @@ from tbimage.pixels.captions import caption
 from tbimage.pixels.pictures import Findings
 from tbimage.pixels.rendering import Look, render
 
-__all__ = ["Findings", "ImageOptions", "Images", "check_max_outputs", "prepare", "summary"]
+__all__ = ["Findings", "check_max_outputs", "prepare", "summary"]
 
 Array = npt.NDArray[Any]
-ImageOptions = PictureOptions
-Images = Prepared
+
+_PLAIN = PictureOptions()
 
 
 def check_max_outputs(max_outputs: object) -> int | None:
@@ -62,7 +62,7 @@ def prepare(
     data: object,
     layout: str | None,
     max_outputs: int | None,
-    options: PictureOptions | None = None,
+    options: PictureOptions = _PLAIN,
     captions: Any = None,
 ) -> Prepared:
     """Check all about images that can be checked without touching a pixel, and copy nothing.
@@ -71,7 +71,7 @@ def prepare(
         data: What ``SummaryWriter.image`` takes.
         layout: The names of its axes, or None.
         max_outputs: The most images of a batch, or None for all.
-        options: How they will look; None: as they are.
+        options: How they will look.
         captions: A text for each image, those beyond ``max_outputs`` included, or None.
 
     Returns:
@@ -89,16 +89,15 @@ def prepare(
         (2, 4, 4, 3)
     """
     if _is_encoded(data):
-        return _prepare_files([data], False, options or PictureOptions(), captions)
+        return _prepare_files([data], False, options, captions)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
-        return _prepare_files(data[:max_outputs], True, options or PictureOptions(), captions)
+        return _prepare_files(data[:max_outputs], True, options, captions)
     array = arrays.as_array(data)
     levels.check_dtype(array.dtype, None)
     pixels, batched = layouts.arrange(array, layout)
     texts = check_captions(captions, len(pixels), batched)
-    if options is not None:
-        check_look_fits(options, pixels.shape[3])
-        check_size(*options.look.size(*pixels.shape[1:3]))
+    check_look_fits(options, pixels.shape[3])
+    check_size(*options.look.size(*pixels.shape[1:3]))
     pixels = pixels[:max_outputs]
     return Prepared(
         (pixels,),
@@ -120,16 +119,8 @@ def _prepare_files(
     data: Sequence[Any], batched: bool, options: PictureOptions, captions: Any
 ) -> Prepared:
     """Files are stored as they are, so nothing can be asked of their pixels."""
-    untouched = PictureOptions(
-        options.wire,
-        options.description,
-        options.value_range,
-        options.nan_color,
-        encoding=options.encoding,
-        quality=options.quality,
-        compression=options.compression,
-    )
-    if captions is not None or options != untouched:
+    look = options.look
+    if captions is not None or look != Look(look.value_range, look.nan_color):
         raise ValueError(
             "data is an encoded picture, which is stored as it is: captions, colormap, colorbar, "
             "gamma, log, max_side and scale need pixels, as PIL.Image.open(file) has them"

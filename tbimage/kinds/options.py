@@ -7,12 +7,11 @@ mean (``pixels/rendering.py``, ``pixels/jpeg.py``, ``pixels/png.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from tbimage.pixels import jpeg, png
 from tbimage.pixels.encoded import MOST_PIXELS
-from tbimage.pixels.pictures import Color
-from tbimage.pixels.ranges import ValueRange
 from tbimage.pixels.rendering import Look, check_fit, check_look
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ __all__ = [
     "check_look_fits",
     "check_options",
     "check_size",
+    "recent_options",
 ]
 
 #: How a picture is stored.
@@ -45,6 +45,9 @@ class LookKeywords(TypedDict, total=False):
     scale: float | None
 
 
+_AS_IT_IS = Look()
+
+
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
     """How pictures look and become bytes; made by :func:`check_options`.
@@ -52,37 +55,20 @@ class PictureOptions:
     Attributes:
         wire: "image" or "tensor".
         description: Markdown shown with the pictures, or None.
-        value_range: As ``pixels.levels.check_value_range`` returns it.
-        nan_color: Red, green and blue, 0 to 255, of pixels that are not finite.
-        colormap: See ``pixels.rendering.Look``, like the next five.
-        colorbar: See there.
-        gamma: See there.
-        log: See there.
-        max_side: See there.
-        scale: See there.
+        look: How values look.
         encoding: "png" or "jpeg".
         quality: Of a JPEG, 1 to 100.
         compression: Of a PNG, one of ``pixels.png.COMPRESSIONS``.
+        png_instead: Whether a picture that JPEG cannot hold becomes a PNG, and is no error.
     """
 
     wire: str = "image"
     description: str | None = None
-    value_range: ValueRange | None = None
-    nan_color: Color = (255, 0, 0)
-    colormap: str | None = None
-    colorbar: bool = False
-    gamma: float | None = None
-    log: float | None = None
-    max_side: int | None = None
-    scale: float | None = None
+    look: Look = _AS_IT_IS
     encoding: str = "png"
     quality: int = 90
     compression: str = "fast"
-
-    @property
-    def look(self) -> Look:
-        """How values look."""
-        return Look(**{name: getattr(self, name) for name in Look.__dataclass_fields__})
+    png_instead: bool = False
 
 
 def check_options(
@@ -92,6 +78,7 @@ def check_options(
     encoding: object = "png",
     quality: object = 90,
     compression: object = "fast",
+    png_instead: bool = False,
     **look: Unpack[LookKeywords],
 ) -> PictureOptions:
     """Check how pictures are to look and to become bytes.
@@ -102,6 +89,8 @@ def check_options(
         encoding: "png" or "jpeg".
         quality: Of a JPEG, 1 to 100.
         compression: Of a PNG: "fast", "balanced" or "small".
+        png_instead: Whether a picture that JPEG cannot hold becomes a PNG, as where nobody asked
+            for a JPEG of this picture.
         look: As ``pixels.rendering.check_look`` takes it.
 
     Raises:
@@ -119,15 +108,42 @@ def check_options(
         if value not in allowed:
             names = " or ".join(map(repr, allowed))
             raise ValueError(f"{argument} must be {names}, got {value!r}")
-    checked = check_look(**look)
     return PictureOptions(
-        wire=wire,
-        description=description,
-        encoding=str(encoding),
-        quality=jpeg.check_quality(quality),
-        compression=str(compression),
-        **{name: getattr(checked, name) for name in Look.__dataclass_fields__},
+        wire,
+        description,
+        check_look(**look),
+        str(encoding),
+        jpeg.check_quality(quality),
+        str(compression),
+        png_instead,
     )
+
+
+def recent_options(**options: Any) -> PictureOptions:
+    """Check options as ``check_options`` does, or give what it gave when it was asked last.
+
+    A loop asks for the same at each step, and the caller's thread waits for it.
+
+    Args:
+        options: As ``check_options`` takes them.
+
+    Raises:
+        TypeError: As ``check_options``.
+        ValueError: As ``check_options``.
+
+    Example:
+        >>> recent_options(colormap="viridis") is recent_options(colormap="viridis")
+        True
+    """
+    try:
+        return _recent_options(**options)
+    except TypeError:  # a wrong type; or lists and arrays, which have no hash
+        pass
+    return check_options(**options)
+
+
+# typed: log=True is not log=1
+_recent_options = lru_cache(maxsize=128, typed=True)(check_options)
 
 
 def check_look_fits(options: PictureOptions, channels: int) -> None:
@@ -144,7 +160,7 @@ def check_look_fits(options: PictureOptions, channels: int) -> None:
         >>> check_look_fits(check_options(encoding="jpeg"), 3)
     """
     check_fit(options.look, channels)
-    if options.encoding == "jpeg":
+    if options.encoding == "jpeg" and not options.png_instead:
         jpeg.check_channels(channels)
 
 

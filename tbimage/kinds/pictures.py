@@ -192,7 +192,9 @@ def _encoded(part: Part, options: PictureOptions, run: Run[Any]) -> _Encoded:
         return _Encoded(*size, picture.pieces, picture.findings, made.numbers)
     height, width, channels = picture.pixels.shape
     check_size(height, width)
-    if options.encoding == "jpeg":
+    if options.encoding == "jpeg" and (
+        jpeg.holds(height, width, channels) or not options.png_instead
+    ):
         pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
     else:
         file = png.encode(picture.pixels, compression=options.compression, run=run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -132,7 +132,7 @@ def prepare(
         >>> prepare(labels, photos, None, PictureOptions()).suffixes
         ('/image/0', '/image/1')
     """
-    if options.colorbar:
+    if options.look.colorbar:
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
@@ -201,11 +201,11 @@ def _made(
     classes = Classes(nearest(classes.indices, size), faulty)
     picture = draw_segmentation(
         classes,
-        None if image is None else render(image, replace(options.look, colorbar=False)),
+        None if image is None else render(image, options.look),
         alpha=masks.alpha,
         ignore_index=masks.ignore_index,
         outlines=masks.outlines,
-        nan_color=options.nan_color,
+        nan_color=options.look.nan_color,
     )
     if masks.legend:
         picture = legend(picture, legend_entries(classes, masks.classes, masks.ignore_index))

@@ -1,6 +1,7 @@
 """Pictures: images and figures.
 
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+What lives here: methods of ``SummaryWriter``, see the package, and the way to the queue that all
+pictures share. What does not: the kinds, and what is drawn of data that is no image (drawings.py).
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from tbimage.kinds import names
 from tbimage.pieces import Piece
 
 if TYPE_CHECKING:
-    from tbimage.kinds.image import ImageOptions, Images
+    from typing_extensions import Unpack
+
+    from tbimage.kinds.options import LookKeywords, PictureOptions
+    from tbimage.kinds.pictures import Prepared
     from tbimage.run_writer import RunWriter
 
-__all__ = ["figure", "image"]
+__all__ = ["figure", "image", "log_pictures", "picture_options"]
 
 
 def image(
@@ -30,6 +34,16 @@ def image(
     layout: str | None = None,
     value_range: Any = None,
     nan_color: tuple[int, int, int] = (255, 0, 0),
+    colormap: str | None = None,
+    colorbar: bool = False,
+    gamma: float | None = None,
+    log: float | bool | None = None,
+    max_side: int | None = None,
+    scale: float | None = None,
+    captions: Any = None,
+    encoding: str | None = None,
+    quality: int | None = None,
+    compression: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
     """Log one image or a batch of images.
@@ -53,6 +67,19 @@ def image(
             (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
             None: the dtype tells; floats outside [0, 1] are clipped and a warning is logged.
         nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
+        colormap: The colours of data of one channel: "viridis", "magma", "turbo", "coolwarm", …
+            (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse. Zero is in the middle of
+            a diverging one.
+        colorbar: Whether a bar beside the picture tells which colour is which value.
+        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
+        log: Show values within the range by their logarithm; True is 1000, three decades.
+        max_side: Make pictures smaller, so that the longer side has at most so many pixels.
+        scale: Make both sides so many times as long; pixels are repeated, or averaged.
+        captions: A text for each image of a batch, or one for a single image, below the picture.
+        encoding: "png" keeps every level; "jpeg" is smaller, and has no transparency. None: the
+            writer's, like the next two.
+        quality: Of a JPEG, 1 to 100.
+        compression: Of a PNG, from the fastest to the smallest: "fast", "balanced", "small".
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -75,38 +102,109 @@ def image(
     if not wanted:
         return False
     from tbimage.kinds import image as kind
-    from tbimage.pixels import levels
 
-    options = kind.ImageOptions(
-        wire=self._settings.wire,
-        description=names.check_description(description),
-        value_range=levels.check_value_range(value_range),
-        nan_color=levels.check_nan_color(nan_color),
+    options = picture_options(
+        self,
+        description,
+        encoding,
+        quality,
+        compression,
+        value_range=value_range,
+        nan_color=nan_color,
+        colormap=colormap,
+        colorbar=colorbar,
+        gamma=gamma,
+        log=log,
+        max_side=max_side,
+        scale=scale,
     )
     wall_time = names.check_wall_time(wall_time)
-    images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs))
-    return _log_images(self, name, step, wall_time, images, options)
+    images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs), options, captions)
+    return log_pictures(self, name, step, wall_time, images, options)
 
 
-def _log_images(
+def picture_options(
+    self: RunWriter,
+    description: str | None,
+    encoding: str | None = None,
+    quality: int | None = None,
+    compression: str | None = None,
+    **look: Unpack[LookKeywords],
+) -> PictureOptions:
+    """Check how the pictures of one call are to look and to become bytes.
+
+    Args:
+        self: The writer, whose settings count where the call says None.
+        description: As in ``image``, like the others.
+        encoding: See there.
+        quality: See there.
+        compression: See there.
+        look: ``value_range`` to ``scale``, see there.
+
+    Raises:
+        TypeError: One is of the wrong type.
+        ValueError: One has none of the allowed values.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp(), quality=70) as writer:
+        ...     picture_options(writer, None, "jpeg").quality
+        70
+    """
+    from tbimage.kinds.options import recent_options
+
+    settings = self._settings
+    return recent_options(
+        wire=settings.wire,
+        description=names.check_description(description),
+        encoding=settings.encoding if encoding is None else encoding,
+        quality=settings.quality if quality is None else quality,
+        compression=settings.compression if compression is None else compression,
+        png_instead=encoding is None,
+        **look,
+    )
+
+
+def log_pictures(
     self: RunWriter,
     name: str,
     step: int | None,
     wall_time: float,
-    images: Images,
-    options: ImageOptions,
+    pictures: Prepared,
+    options: PictureOptions,
 ) -> bool:
-    from tbimage.kinds import image as kind
+    """Copy what pictures are made of, and leave the making to a worker.
 
-    if images.count == 0:
+    Args:
+        self: The writer.
+        name: Checked, like the next two.
+        step: None for an automatic one.
+        wall_time: Seconds since the epoch.
+        pictures: What a kind prepared.
+        options: How they will look and become bytes.
+
+    Returns:
+        Whether there was room, or nothing to log.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> from tbimage.kinds.image import prepare
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     options = picture_options(writer, None)
+        ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
+        True
+    """
+    from tbimage.kinds import pictures as kind
+
+    if pictures.count == 0:
         return True
 
     def take_snapshot() -> Callable[[], list[Piece]]:
         report = partial(self._notices.report, name)
-        snapshot = images.snapshot()
+        snapshot = pictures.snapshot()
         return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
 
-    return self._log(name, step, wall_time, images.nbytes, take_snapshot)
+    return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
 
 
 def figure(
@@ -156,7 +254,7 @@ def figure(
         name, step, wanted = self._begin(name, step)
         if not wanted:
             return False
-        description = names.check_description(description)
+        options = picture_options(self, description)
         wall_time = names.check_wall_time(wall_time)
         pixels = kind.draw(figures, batched)
     finally:
@@ -164,7 +262,6 @@ def figure(
             kind.close(figures)
     from tbimage.kinds import image as image_kind
 
-    options = image_kind.ImageOptions(self._settings.wire, description, None, (255, 0, 0))
     pixels.flags.writeable = False  # nobody else has it: no need for a copy
-    images = image_kind.prepare(pixels, None, None)
-    return _log_images(self, name, step, wall_time, images, options)
+    images = image_kind.prepare(pixels, None, None, options)
+    return log_pictures(self, name, step, wall_time, images, options)

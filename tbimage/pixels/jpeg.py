@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_SIDE", "check_channels", "check_quality", "encode"]
+__all__ = ["MOST_SIDE", "check_channels", "check_quality", "encode", "holds"]
 
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535
@@ -60,6 +60,21 @@ def check_channels(channels: int) -> None:
             f"encoding='jpeg' has no transparency, and data has {channels} channels: pass "
             "encoding='png', or data[..., :-1]"
         )
+
+
+def holds(height: int, width: int, channels: int) -> bool:
+    """Whether JPEG can hold a picture.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+        channels: 1 to 4.
+
+    Example:
+        >>> holds(8, 8, 3), holds(8, 8, 4)
+        (True, False)
+    """
+    return channels in _MODES and max(height, width) <= MOST_SIDE
 
 
 def encode(pixels: NDArray[Any], quality: int = 90) -> bytes:

@@ -11,8 +11,8 @@ import pytest
 
 import tbimage
 from tbimage import visual
-from tbimage.kinds.image import ImageOptions, prepare
-from tbimage.kinds.options import PictureOptions, check_captions, check_options, check_size
+from tbimage.kinds.image import prepare
+from tbimage.kinds.options import check_captions, check_options, check_size
 from tests import readers
 from tests.kinds.drawn import draw, log, noise, options
 
@@ -188,10 +188,6 @@ def test_findings_of_a_batch_are_told_once() -> None:
     assert remarks is not None
     assert list(remarks.remarks.values()) == [3]
     assert draw(prepare(PHOTO, None, None)).findings is None
-
-
-def test_the_options_that_the_writer_has_always_used() -> None:
-    assert ImageOptions("image", None, None, (255, 0, 0)) == PictureOptions()
 
 
 @pytest.mark.parametrize("wire", ["image", "tensor"])

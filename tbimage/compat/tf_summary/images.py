@@ -24,14 +24,14 @@ from tbimage.events import wire
 from tbimage.kinds import image as kind
 from tbimage.kinds import names, tensors
 from tbimage.kinds.numbers import Array, check_count
+from tbimage.kinds.options import PictureOptions
+from tbimage.kinds.pictures import Prepared
 from tbimage.pieces import Piece
 from tbimage.pixels import arrays
 from tbimage.pixels.png import Run
 from tbimage.writer import SummaryWriter as RunWriter
 
 __all__ = ["as_levels", "image"]
-
-_RED = (255, 0, 0)
 
 #: How many bits an integer has below those that become its level.
 _LOWER_BITS = {"uint16": 8, "int16": 7, "int32": 23, "uint32": 24, "int64": 55, "uint64": 56}
@@ -92,10 +92,10 @@ def image(
     return writer._log(tag, number, time.time(), images.nbytes, take_snapshot)
 
 
-def _summary(tag: str, images: kind.Images, metadata: bytes, writer: RunWriter) -> list[Piece]:
+def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:
     """Make the writer's tensor form with TF2's metadata, which has no data class, for its own."""
     # The form is [size, head, …, metadata]: the first and the last piece are replaced.
-    options = kind.ImageOptions("tensor", None, None, _RED)
+    options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag)
     run: Run = writer._pipeline.run_parts
     _, *value, _ = kind.summary(tag, images, options, run, report)

@@ -1,0 +1,137 @@
+"""``SummaryWriter.image`` with all its keywords, and the settings that they override."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import tbimage
+from tbimage import visual
+from tbimage.kinds.options import PictureOptions, check_options, recent_options
+from tbimage.pixels.png import COMPRESSIONS
+from tbimage.pixels.rendering import Look
+from tbimage.settings import Settings
+from tests import readers
+from tests.kinds.drawn import noise
+from tests.pictures import decode
+
+PHOTO = noise(20, 30, 3)
+DEPTH = np.linspace(0, 9, 20 * 30).reshape(20, 30)
+
+
+def logged(directory: Path, data: Any, settings: Any = None, **keywords: Any) -> bytes:
+    """The file that a writer makes of one image."""
+    with tbimage.SummaryWriter(directory, **settings or {}) as writer:
+        assert writer.image("x", data, 0, **keywords)
+    (point,) = readers.read_accumulator(directory)["x"]
+    return bytes(point.encoded)
+
+
+def format_of(file: bytes) -> str | None:
+    with PIL.Image.open(io.BytesIO(file)) as image:
+        return image.format
+
+
+def test_every_option_is_a_keyword_and_every_default_is_the_same() -> None:
+    parameters = inspect.signature(tbimage.SummaryWriter.image).parameters
+    for name, default in {field: getattr(Look(), field) for field in Look.__slots__}.items():
+        assert parameters[name].default == default, name
+    for name in ("encoding", "quality", "compression"):
+        assert parameters[name].default is None
+        assert getattr(PictureOptions(), name) == getattr(Settings(), name)
+    assert all(Settings(compression=name) for name in COMPRESSIONS)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"value_range": ("percentile", 2, 98), "colormap": "turbo", "max_side": 16},
+        {"value_range": "minmax", "colormap": "viridis", "colorbar": True, "log": True},
+        {"value_range": (0, 9), "gamma": 2.2, "scale": 2.0, "nan_color": (0, 255, 0)},
+        {"value_range": [0, 9]},
+    ],
+)
+def test_every_keyword_reaches_the_picture(tmp_path: Path, look: dict[str, Any]) -> None:
+    pytest.importorskip("tensorboard")
+    data = DEPTH.copy()
+    data[3, 3] = np.nan
+    expected = visual.caption(visual.image(data, **look), "a caption").pixels
+    found = decode(logged(tmp_path, data, captions="a caption", **look))
+    np.testing.assert_array_equal(found, np.squeeze(expected))
+
+
+def test_a_call_overrides_what_its_writer_says(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    smooth = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
+    settings = {"encoding": "jpeg", "quality": 20, "compression": "small"}
+    poor = logged(tmp_path / "a", smooth, settings)
+    good = logged(tmp_path / "b", smooth, settings, quality=95)
+    assert format_of(poor) == format_of(good) == "JPEG"
+    assert len(poor) < len(good)
+    small = logged(tmp_path / "c", smooth, settings, encoding="png")
+    fast = logged(tmp_path / "d", smooth)
+    again = logged(tmp_path / "e", smooth, settings, encoding="png", compression="fast")
+    assert format_of(small) == "PNG"
+    assert len(small) < len(fast)
+    assert again == fast
+
+
+def test_a_writer_of_jpegs_makes_pngs_of_what_jpeg_cannot_hold(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    clear = noise(8, 8, 4)
+    found = decode(logged(tmp_path / "a", clear, {"encoding": "jpeg"}))
+    np.testing.assert_array_equal(found, clear)
+    long = np.zeros((1, 65536), np.uint8)
+    assert format_of(logged(tmp_path / "b", long, {"encoding": "jpeg"})) == "PNG"
+    with (
+        tbimage.SummaryWriter(tmp_path / "c", encoding="jpeg") as writer,
+        pytest.raises(ValueError, match="no transparency"),
+    ):
+        writer.image("x", clear, 0, encoding="jpeg")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"encoding": "webp"}, ValueError, "encoding must be 'png' or 'jpeg', got 'webp'"),
+        ({"quality": 0}, ValueError, "quality must be an integer of at least 1, got 0"),
+        ({"quality": 101}, ValueError, "quality must be an integer of at most 100, got 101"),
+        ({"quality": 90.0}, TypeError, "quality must be an integer"),
+        ({"compression": "best"}, ValueError, "compression must be 'fast' or 'balanced' or 'small"),
+    ],
+)
+def test_settings_are_checked(tmp_path: Path, settings: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        tbimage.SummaryWriter(tmp_path, **settings)
+    with (
+        tbimage.SummaryWriter(tmp_path) as writer,
+        pytest.raises(error, match=next(iter(settings))),
+    ):
+        writer.image("x", PHOTO, 0, **settings)
+
+
+def test_what_was_asked_last_is_not_checked_again() -> None:
+    asked: dict[str, Any] = {"colormap": "turbo", "value_range": (0, 1)}
+    assert recent_options(**asked) == check_options(**asked)
+    assert recent_options(**asked) is recent_options(**asked)
+    assert recent_options(log=True).look.log == 1000
+    assert recent_options(log=1).look.log == 1
+    assert recent_options(value_range=[0, 1]) == check_options(value_range=(0, 1))
+    for _ in range(2):
+        with pytest.raises(TypeError, match="nan_color is"):
+            recent_options(nan_color=3)
+
+
+def test_a_writer_remembers_its_settings_in_another_process(tmp_path: Path) -> None:
+    import pickle
+
+    with tbimage.SummaryWriter(tmp_path, encoding="jpeg", quality=70) as writer:
+        copy = pickle.loads(pickle.dumps(writer))
+        with copy:
+            assert (copy._settings.encoding, copy._settings.quality) == ("jpeg", 70)
