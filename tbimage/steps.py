@@ -53,7 +53,9 @@ def check_step(step: object) -> int:
 
 
 def _as_integer(step: object) -> int:
-    if not isinstance(step, bool):
+    # Older releases of NumPy let its booleans stand for integers, with a DeprecationWarning.
+    is_boolean = isinstance(step, bool) or getattr(getattr(step, "dtype", None), "kind", "") == "b"
+    if not is_boolean:
         try:
             return operator.index(step)  # type: ignore[arg-type]
         except TypeError:
