@@ -94,8 +94,13 @@ def test_automatic_steps_go_on_after_a_batch_of_images() -> None:
 
 
 def test_history_is_read_once_and_only_when_it_is_needed() -> None:
-    reads = []
-    taken = Steps(lambda: reads.append(1) or {"a": 5})  # type: ignore[func-returns-value]
+    reads: list[int] = []
+
+    def read_history() -> dict[str, int]:
+        reads.append(1)
+        return {"a": 5}
+
+    taken = Steps(read_history)
     taken.take("a", 3)
     taken.prepare_automatic("a")
     assert taken.take("a", None) == 4
@@ -170,7 +175,7 @@ def test_warnings_are_issued_without_the_lock(tmp_path: Path) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         writer.scalar("a", 0.5, 5)
     assert logged == [True]
     writer.close()

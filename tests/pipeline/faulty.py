@@ -16,6 +16,8 @@ from tbimage.pieces import Piece
 
 #: What happens to an operation: nothing, so many bytes less than whole, or an error.
 Fault = OSError | int | None
+#: Given the operation and, of a write, how many bytes it is for, tells the fault.
+Plan = Callable[[str, int], Fault]
 
 
 def error(number: int, text: str | None = None) -> OSError:
@@ -35,7 +37,7 @@ class FaultyStorage(LocalStorage):
         operations: All operations so far, with how many bytes they wrote.
     """
 
-    def __init__(self, plan: Callable[[str, int], Fault]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.operations: list[tuple[str, int]] = []
 
@@ -56,6 +58,10 @@ class FaultyStorage(LocalStorage):
 
     def count(self, operation: str) -> int:
         return sum(each == operation for each, _ in self.operations)
+
+
+#: Lets the writers of a test write to a storage with such faults: the fixture ``faulty``.
+Storages = Callable[[Plan], FaultyStorage]
 
 
 class _FaultyFile:
@@ -89,7 +95,7 @@ def healthy(operation: str, size: int) -> Fault:
     return None
 
 
-def failing(what: str, fault: Fault, times: int = 1 << 60, after: int = 0) -> Callable[..., Fault]:
+def failing(what: str, fault: Fault, times: int = 1 << 60, after: int = 0) -> Plan:
     """A plan in which an operation meets a fault so many times, after so many that did not."""
     seen = 0
 

@@ -41,9 +41,17 @@ def summaries(logdir: os.PathLike[str] | str) -> list[tuple[str, int]]:
     return found
 
 
+def steps_by_tag(logdir: os.PathLike[str] | str) -> dict[str, list[int]]:
+    """The steps of each tag of one run, in the order of the files."""
+    found: dict[str, list[int]] = {}
+    for tag, step in summaries(logdir):
+        found.setdefault(tag, []).append(step)
+    return found
+
+
 def steps(logdir: os.PathLike[str] | str, tag: str) -> list[int]:
     """The steps of one tag of one run, in the order of the files."""
-    return [step for each, step in summaries(logdir) if each == tag]
+    return steps_by_tag(logdir).get(tag, [])
 
 
 def runs(logdir: os.PathLike[str] | str) -> list[Path]:

@@ -90,9 +90,10 @@ assert stats.logged == stats.written
 os.write(1, repr(counts).encode())
 """
     counts = eval(run(tmp_path, script))
+    written = logs.steps_by_tag(tmp_path)
     for name, count in counts.items():
-        assert logs.steps(tmp_path, name) == list(range(count))
-        assert logs.steps(tmp_path, f"{name}/picture") == list(range(0, count, 10))
+        assert written[name] == list(range(count))
+        assert written[f"{name}/picture"] == list(range(0, count, 10))
     assert len(workers(tmp_path)) == 50
     for directory in workers(tmp_path):
         assert logs.summaries(directory) == [

@@ -62,9 +62,7 @@ def check(logdir: Path, kills: int, seed: int) -> None:
     done = children.run(SCRIPT, logdir, kills, seed)
     confirmed = json.loads(done.stdout)
     assert max(confirmed) > 0
-    written: dict[str, list[int]] = {}
-    for tag, step in logs.summaries(logdir):
-        written.setdefault(tag, []).append(step)
+    written = logs.steps_by_tag(logdir)
     for attempt, last in enumerate(confirmed):
         scalars = written.get(f"scalar/{attempt}", [])
         assert scalars == list(range(len(scalars)))

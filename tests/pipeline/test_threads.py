@@ -98,9 +98,7 @@ def test_sixty_four_threads_keep_their_order_and_the_bound(tmp_path: Path, on_fu
     assert stats.pending_items == stats.pending_bytes == 0
     assert watch.looks > 10
     assert watch.most_pending <= bound
-    written: dict[str, list[int]] = {}
-    for tag, step in logs.summaries(tmp_path):
-        written.setdefault(tag, []).append(step)
+    written = logs.steps_by_tag(tmp_path)
     shared = {tag: written.pop(tag) for tag in ("shared/picture", "shared/scalar")}
     assert written == {tag: steps for tag, steps in accepted.items() if steps}
     for steps in shared.values():
@@ -230,7 +228,7 @@ def test_three_hundred_segments_and_a_reader_attached(
     assert stats.segments >= 300
     assert stats.displaced_files == 0
     writer.close()
-    left = logs.event_files(tmp_path)
+    left = readers.event_files(tmp_path)
     assert 20 <= len(left) < 150
     late = logs.shown(tmp_path, loader)["."]
     assert late["scalar"] == logs.steps(tmp_path, "scalar")
@@ -239,7 +237,7 @@ def test_three_hundred_segments_and_a_reader_attached(
 
 def age(directory: Path, but: int) -> None:
     """Let all files but the newest look as if nothing had been written to them for an hour."""
-    for path in logs.event_files(directory)[:-but]:
+    for path in readers.event_files(directory)[:-but]:
         os.utime(path, (time.time() - 3600,) * 2)
 
 

@@ -1,0 +1,39 @@
+"""Disks that tests may fill or break."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tbimage import run_writer
+from tests.pipeline.faulty import FaultyStorage, Plan, Storages
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Storages:
+    """Lets the writers of a test write to a storage with faults."""
+
+    def install(plan: Plan) -> FaultyStorage:
+        storage = FaultyStorage(plan)
+        monkeypatch.setattr(run_writer, "LocalStorage", lambda: storage)
+        return storage
+
+    return install
+
+
+@pytest.fixture(params=["64k", "1m"])
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A real disk of so many bytes."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(path)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"mounting is not permitted: {done.stderr.strip()}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)

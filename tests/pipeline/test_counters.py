@@ -1,0 +1,84 @@
+"""What an operator sees: counters, and what is logged of errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tbimage
+from tests import readers
+
+
+def test_counters_are_ready_for_a_health_endpoint(tmp_path: Path) -> None:
+    with tbimage.SummaryWriter(tmp_path, max_file_bytes=200) as writer:
+        fresh = writer.stats()
+        for step in range(10):
+            writer.scalar("a", 0.5, step)
+            writer.flush()
+        writer.image("bad", np.full((2, 2), 300), 0)
+        with pytest.raises(ValueError, match="value_range"):
+            writer.flush()
+        stats = writer.stats()
+    assert fresh.logged == fresh.written == fresh.pending_items == 0
+    assert fresh.segments == 1
+    assert fresh.healthy
+    assert fresh.last_error is None
+    as_json = json.loads(json.dumps(dataclasses.asdict(stats)))
+    assert as_json["dropped"] == {"full": 0, "disk": 0, "error": 1, "closed": 0}
+    assert as_json["logged"] == 11
+    assert as_json["written"] == 10
+    assert as_json["segments"] == len(readers.event_files(tmp_path)) > 1
+    assert as_json["bytes_written"] == sum(
+        path.stat().st_size for path in readers.event_files(tmp_path)
+    )
+    assert as_json["encode_secs"] > 0
+    assert "ValueError" in as_json["last_error"]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stats.written = 3  # type: ignore[misc]
+
+
+def test_counters_do_not_wait_for_anybody(tmp_path: Path) -> None:
+    writer = tbimage.SummaryWriter(tmp_path)
+    seen = []
+    with writer._pipeline._lock:
+        thread = threading.Thread(target=lambda: seen.append(writer.stats()))
+        thread.start()
+        thread.join(10)
+    assert len(seen) == 1
+    writer.close()
+
+
+def test_causes_beyond_some_are_not_remembered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+
+    def make(name: str, number: int) -> bytes:
+        raise ValueError(number)
+
+    for number in range(200):
+        writer._log_light(make, ("bad", number), number, None)
+    assert writer.flush() is False
+    assert writer.stats().dropped["error"] == 200
+    assert writer.stats().last_error == "ValueError: 199"
+    assert len(caplog.records) == 64
+    writer.close()
+
+
+def test_a_traceback_is_logged_for_who_asks_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.DEBUG, "tbimage"),
+        tbimage.SummaryWriter(tmp_path, on_error="log") as writer,
+    ):
+        writer.image("bad", np.full((2, 2), 300), 0)
+        writer.flush()
+    assert "Traceback" in caplog.text
+    assert "kinds/image.py" in caplog.text

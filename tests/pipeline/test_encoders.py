@@ -1,0 +1,118 @@
+"""Summaries that cannot be made: each costs itself, and no other."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tbimage
+from tbimage.pieces import Piece
+from tests import readers
+from tests.pipeline import logs
+from tests.pipeline.load import NOISE
+
+
+@pytest.mark.parametrize("on_error", ["raise", "log"])
+def test_one_image_that_cannot_be_encoded_harms_no_other(
+    tmp_path: Path, on_error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = tbimage.SummaryWriter(tmp_path, on_error=on_error)
+    for step in range(20):
+        data = np.full((8, 8), 300 if step == 7 else step, np.int64)
+        assert writer.image("a", data, step)
+    if on_error == "raise":
+        with pytest.raises(ValueError, match="value_range"):
+            writer.flush()
+    else:
+        assert writer.flush() is False
+    assert writer.flush()  # it is said once
+    stats = writer.stats()
+    assert (stats.logged, stats.written, stats.dropped["error"]) == (20, 19, 1)
+    assert stats.healthy  # the disk is
+    assert "ValueError" in (stats.last_error or "")
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "'a' at step 7" in caplog.text
+    writer.close()
+    assert logs.steps(tmp_path, "a") == [step for step in range(20) if step != 7]
+
+
+class Unusual(BaseException):
+    """What no encoder should raise."""
+
+
+@pytest.mark.parametrize(
+    "raised", [ValueError, MemoryError, SystemExit, KeyboardInterrupt, Unusual]
+)
+@pytest.mark.parametrize("light", [False, True])
+def test_whatever_making_a_summary_raises_costs_that_summary(
+    tmp_path: Path, raised: type[BaseException], light: bool
+) -> None:
+    def make(name: str) -> bytes:
+        raise raised(name)
+
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    for step in range(3):
+        writer.scalar("a", 0.5, step)
+        if light:
+            assert writer._log_light(make, ("bad",), step, None)
+        else:
+            assert writer._log("bad", step, 1.0, 10, lambda: lambda: [make("bad")])
+        writer.image("b", NOISE, step)
+    assert writer.flush() is False
+    stats = writer.stats()
+    assert (stats.written, stats.dropped["error"]) == (6, 3)
+    assert stats.pending_items == stats.pending_bytes == 0
+    assert writer.close()
+    assert logs.summaries(tmp_path) == [(tag, step) for step in range(3) for tag in "ab"]
+
+
+def test_no_memory_for_a_commit_costs_what_it_had_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tbimage import committer
+
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+
+    def make_records(entries: object, on_error: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(committer, "make_records", make_records)
+        writer.scalar("a", 0.5, 0)
+        writer.image("a", NOISE, 1)
+        assert writer.flush(10) is False
+    writer.scalar("a", 0.5, 2)
+    assert writer.flush(10)
+    stats = writer.stats()
+    assert (stats.written, stats.dropped["error"]) == (1, 2)
+    assert stats.pending_bytes == 0
+    writer.close()
+
+
+def test_an_error_that_nobody_asks_for_does_not_keep_its_picture(tmp_path: Path) -> None:
+    class Picture(np.ndarray):
+        """An array that can be watched."""
+
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    watched = []
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        picture = np.full((100, 100), 300).view(Picture)
+        watched.append(weakref.ref(picture))
+
+        def make() -> list[Piece]:
+            held = picture  # by a frame of the traceback
+            raise ValueError(held.shape)
+
+        return make
+
+    writer._log("a", 0, 1.0, 10, take_snapshot)
+    readers.wait_until(lambda: writer.stats().last_error, "the error")
+    readers.wait_until(lambda: gc.collect() + 1 and watched[0]() is None, "the memory")
+    assert writer.flush() is False
+    writer.close()

@@ -1,0 +1,208 @@
+"""Disks that write too little, fail or hang, at any operation and for as long as they like."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import tbimage
+from tests import readers
+from tests.pipeline import logs
+from tests.pipeline.faulty import Fault, Storages, error, failing, healthy
+from tests.pipeline.load import NOISE, count_points
+
+BOUND = 20_000
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        7,
+        error(errno.EIO),
+        error(errno.EINTR),
+        error(errno.ENOSPC),
+        error(errno.EDQUOT),
+        error(errno.EBADF),
+    ],
+    ids=str,
+)
+def test_faults_here_and_there_cost_nothing(tmp_path: Path, faulty: Storages, fault: Fault) -> None:
+    """A short write, or an error, at every third."""
+    storage = faulty(healthy)
+    writes = 0
+
+    def plan(operation: str, size: int) -> Fault:
+        nonlocal writes
+        writes += operation == "write"
+        return fault if operation == "write" and writes % 3 == 0 else None
+
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=1 << 20)
+    storage.plan = plan
+    for step in range(40):
+        assert writer.image(f"image/{step // 10}", NOISE, step)
+        assert writer.scalar("scalar", 0.5, step)
+        if step % 4 == 0:
+            writer.flush(5)
+    readers.wait_until(lambda: writer.flush(5), "all to be written")
+    storage.plan = healthy
+    assert writer.close()
+    stats = writer.stats()
+    assert stats.written == stats.logged == 80
+    assert len(logs.summaries(tmp_path)) == 80
+    assert logs.steps(tmp_path, "scalar") == list(range(40))
+    for loader in readers.LOADERS:
+        assert count_points(tmp_path, loader) == 80
+
+
+def test_a_failing_disk_is_tried_again_by_itself_and_not_all_the_time(
+    tmp_path: Path, faulty: Storages
+) -> None:
+    storage = faulty(healthy)
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    storage.plan = failing("write", error(errno.ENOSPC), times=4)
+    before = storage.count("write")
+    writer.scalar("a", 0.5, 0)
+    readers.wait_until(lambda: writer.stats().written == 1, "the retries")
+    assert storage.count("write") - before == 5
+    assert writer.stats().healthy
+    storage.plan = failing("write", error(errno.ENOSPC))
+    before = storage.count("write")
+    writer.scalar("a", 0.5, 1)
+    time.sleep(0.8)
+    assert 2 <= storage.count("write") - before <= 6  # after 0, 50, 150, 350, 750 ms
+    storage.plan = healthy
+    assert writer.close()
+
+
+def test_every_flush_makes_one_attempt(tmp_path: Path, faulty: Storages) -> None:
+    storage = faulty(healthy)
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    storage.plan = failing("write", error(errno.ENOSPC))
+    writer.scalar("a", 0.5, 0)
+    for _ in range(5):
+        before = storage.count("write")
+        assert writer.flush() is False
+        assert storage.count("write") > before
+    storage.plan = healthy
+    assert writer.flush()
+    writer.close()
+
+
+def test_each_outage_is_one_line_in_the_log(
+    tmp_path: Path, faulty: Storages, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = faulty(healthy)
+    with tbimage.SummaryWriter(tmp_path, on_error="log") as writer:
+        for step in range(3):
+            storage.plan = failing("write", error(errno.ENOSPC))
+            writer.scalar("a", 0.5, step)
+            for _ in range(5):
+                writer.flush()
+            storage.plan = healthy
+            assert writer.flush()
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"] * 3
+    assert logs.steps(tmp_path, "a") == [0, 1, 2]
+
+
+def test_a_disk_that_hangs_drops_and_lets_flush_return(tmp_path: Path, faulty: Storages) -> None:
+    storage = faulty(healthy)
+    going_on = threading.Event()
+
+    def hang(operation: str, size: int) -> None:
+        assert going_on.wait(20)
+
+    writer = tbimage.SummaryWriter(tmp_path, on_full="drop", max_pending_bytes=BOUND)
+    storage.plan = hang
+    results = [writer.image("a", NOISE, step) for step in range(50)]
+    assert results[0] is True
+    assert results[-1] is False
+    assert writer.flush(0.05) is False
+    assert writer.stats().pending_bytes <= BOUND
+    assert writer.stats().dropped["full"] == results.count(False)
+    going_on.set()
+    assert writer.flush(10)
+    assert writer.close()
+    assert logs.steps(tmp_path, "a") == [step for step in range(50) if results[step]]
+
+
+def test_closing_while_the_disk_hangs(tmp_path: Path, faulty: Storages) -> None:
+    """What the hanging thread has in its hands it still writes, the rest is given up."""
+    storage = faulty(healthy)
+    going_on = threading.Event()
+
+    def hang(operation: str, size: int) -> None:
+        assert going_on.wait(20)
+
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    storage.plan = hang
+    writer.scalar("a", 0.5, 0)
+    readers.wait_until(lambda: storage.count("write") > 0, "the write to begin")
+    time.sleep(0.15)
+    for step in range(1, 5):
+        writer.image("b", NOISE, step)
+    assert writer.close(0.1) is False
+    assert writer.stats().dropped["closed"] == 4
+    assert writer.stats().pending_items == 1
+    before = len(os.listdir("/proc/self/fd"))
+    going_on.set()
+    readers.wait_until(lambda: writer.stats().pending_items == 0, "the write to end")
+    readers.wait_until(lambda: len(os.listdir("/proc/self/fd")) < before, "the file to be closed")
+    assert writer.stats().written == 1
+    assert logs.summaries(tmp_path) == [("a", 0)]
+
+
+@pytest.mark.parametrize("on_error", ["raise", "log"])
+def test_what_cannot_be_made_durable_is_reported_once(
+    tmp_path: Path, faulty: Storages, on_error: str
+) -> None:
+    storage = faulty(healthy)
+    writer = tbimage.SummaryWriter(tmp_path, fsync="flush", on_error=on_error)
+    writer.scalar("a", 0.5, 0)
+    storage.plan = failing("sync", error(errno.EIO), times=1)
+    if on_error == "raise":
+        with pytest.raises(OSError, match="Input/output"):
+            writer.flush()
+    else:
+        assert writer.flush() is False
+    assert not writer.stats().healthy
+    time.sleep(0.1)
+    assert storage.count("sync") == 1  # it is not tried over and over
+    writer.scalar("a", 0.5, 1)
+    assert writer.flush()
+    assert writer.stats().healthy
+    assert storage.count("sync") == 2
+    assert writer.close()
+    assert logs.steps(tmp_path, "a") == [0, 1]
+    assert len(readers.event_files(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("fsync", ["flush", "close"])
+def test_an_error_in_closing_the_file_is_an_error_of_close(
+    tmp_path: Path, faulty: Storages, fsync: str
+) -> None:
+    storage = faulty(healthy)
+    writer = tbimage.SummaryWriter(tmp_path, fsync=fsync)
+    writer.scalar("a", 0.5, 0)
+    writer.flush()
+    storage.plan = failing("sync", error(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        writer.close()
+    assert writer.close()
+
+
+@pytest.mark.parametrize(("fsync", "syncs"), [("never", 0), ("flush", 3 + 1), ("close", 1)])
+def test_fsync_happens_when_it_was_asked_for(
+    tmp_path: Path, faulty: Storages, fsync: str, syncs: int
+) -> None:
+    storage = faulty(healthy)
+    with tbimage.SummaryWriter(tmp_path, fsync=fsync, flush_secs=0) as writer:
+        for step in range(3):
+            writer.scalar("a", 0.5, step)
+            assert writer.flush()
+            assert writer.flush()  # nothing new: no wait for the disk
+    assert storage.count("sync") == syncs

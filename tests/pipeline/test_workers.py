@@ -1,0 +1,95 @@
+"""The threads of a writer: there when there is work, asleep without it, and done without."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tbimage
+from tests import readers
+from tests.pipeline import logs
+from tests.pipeline.faulty import Storages, error, healthy
+from tests.pipeline.resources import threads
+
+PICTURE = np.zeros((8, 8, 3), np.uint8)
+
+
+def test_threads_start_with_the_first_work_and_sleep_without_it(tmp_path: Path) -> None:
+    before = len(threads())
+    writer = tbimage.SummaryWriter(tmp_path, workers=2)
+    assert len(threads()) == before
+    writer.scalar("a", 0.5, 0)
+    writer.flush()
+    assert len(threads()) == before + 1
+    time.sleep(0.3)  # longer than flush_secs: all are asleep
+    condition = writer._pipeline._workers._wanted
+    woken = 0
+    wait = condition.wait
+
+    def counting(timeout: float | None = None) -> bool:
+        nonlocal woken
+        woken += 1
+        return wait(timeout)
+
+    condition.wait = counting  # type: ignore[method-assign]
+    time.sleep(0.5)
+    assert woken == 0
+    writer.close()
+
+
+def test_threads_end_with_close(tmp_path: Path) -> None:
+    before = len(threads())
+    writer = tbimage.SummaryWriter(tmp_path, workers=4)
+    for step in range(50):
+        writer.image("a", PICTURE, step)
+    writer.flush()
+    assert len(threads()) > before
+    writer.close()
+    readers.wait_until(lambda: len(threads()) <= before, "threads to end", 10)
+
+
+def test_where_no_thread_can_be_started_callers_do_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with RLIMIT_NPROC, in a container's pids cgroup, and when the interpreter ends."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        writer = tbimage.SummaryWriter(tmp_path, flush_secs=60, max_pending_bytes=3000)
+        for step in range(20):
+            assert writer.scalar("a", 0.5, step)
+            assert writer.image("b", PICTURE, step)
+        assert logs.steps(tmp_path, "a") == logs.steps(tmp_path, "b") == list(range(20))
+        assert writer.flush()
+        assert not threads() or all(thread.is_alive() for thread in threads())
+    assert writer.scalar("a", 0.5, 20)  # and once there are threads again, with one
+    assert writer.close()
+    assert logs.steps(tmp_path, "a") == list(range(21))
+
+
+def test_where_no_thread_can_be_started_a_failing_disk_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
+) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    storage = faulty(healthy)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=3000)
+        storage.plan = lambda operation, size: error(28) if operation == "write" else None
+        answers = [writer.scalar("a", 0.5, step) for step in range(20)]
+        assert answers[0] is True
+        assert answers[-1] is False
+        assert writer.flush() is False
+        storage.plan = healthy
+        assert writer.flush()
+        assert writer.close()
+    assert logs.steps(tmp_path, "a") == [step for step in range(20) if answers[step]]
