@@ -48,10 +48,6 @@ class Workers:
         lock: Guards the source; reentrant.
         limit: The most threads at once.
         source: Where jobs come from.
-
-    Attributes:
-        attentive: Whether somebody looks for work soon enough without being woken: a thread is on
-            the clock, or was woken and has not looked yet.
     """
 
     def __init__(self, lock: threading.RLock, limit: int, source: WorkSource) -> None:
@@ -62,21 +58,30 @@ class Workers:
         self._threads: set[threading.Thread] = set()
         self._asleep = 0
         self._on_the_clock = False
-        self.attentive = False
+        self._looks = 0  # how often a thread has looked for work
+        self._called_at = -1  # what that was when one was called that has yet to look
 
     def wake(self) -> bool:
-        """See to it that a thread looks for work.
+        """See to it that a thread looks for work; it calls the next where there is more.
 
         Returns:
             False when there is no thread and none can be started.
         """
-        if self._asleep:
-            self._wanted.notify()
-        elif len(self._threads) < self._limit:
-            self._start_thread()
-        # Else all are at work, and look when they are done.
-        self.attentive = bool(self._threads)
-        return self.attentive
+        looks = self._looks  # a signal handler may flush in between, after which nobody is called
+        if self._called_at != looks:
+            if self._asleep:
+                self._wanted.notify()
+            elif len(self._threads) < self._limit:
+                self._start_thread()
+            # Else all are at work, and look when they are done.
+            if self._threads:
+                self._called_at = looks
+        return bool(self._threads)
+
+    @property
+    def attentive(self) -> bool:
+        """Whether a thread looks for work soon enough without being woken."""
+        return self._on_the_clock or self._called_at == self._looks
 
     @property
     def exist(self) -> bool:
@@ -91,7 +96,8 @@ class Workers:
         """Let all threads end, and start none any more."""
         self._limit = 0
         self._threads.clear()  # what one still works at, it finishes
-        self.attentive = False  # who was called and has not looked yet will not
+        self._on_the_clock = False
+        self._called_at = -1  # who was called and has not looked yet will not
         self.wake_all()
 
     def include_this_thread(self) -> bool:
@@ -129,7 +135,7 @@ class Workers:
     def _wait_for_job(self) -> Job | None:
         source = self._source
         while self._limit:
-            self.attentive = self._on_the_clock
+            self._looks += 1
             job = source.find_job()
             if job is not None:
                 return job
@@ -143,7 +149,7 @@ class Workers:
     def _sleep(self, timeout: float | None) -> None:
         on_the_clock = timeout is not None
         if on_the_clock:
-            self._on_the_clock = self.attentive = True
+            self._on_the_clock = True
         self._asleep += 1
         try:
             self._wanted.wait(timeout)
