@@ -53,15 +53,23 @@ class Notices:
             )
         if findings.clipped is not None and self._is_new(name, "clipped"):
             low, high = findings.clipped
+            natural = findings.natural
             logger.warning(
-                "image %r has values from %g to %g: floats are taken as 0 to 1, what lies outside "
-                "was clipped. Pass value_range=%s, or value_range='unit' to clip silently. This is "
-                "said once for each name.",
+                "image %r has values from %g to %g: they are taken as %g to %g, what lies "
+                "outside was clipped. Pass value_range=%s, or value_range=%s to clip silently. "
+                "This is said once for each name.",
                 name,
                 low,
                 high,
+                *natural,
                 _suggest_range(low, high),
+                _NAMES_OF_RANGES.get(natural, natural),
             )
+        for remark, count in findings.remarks.items():
+            if self._is_new(name, remark):
+                logger.warning(
+                    "image %r has %s: %d. This is said once for each name.", name, remark, count
+                )
 
     def report_histogram(self, name: str, non_finite: int) -> None:
         """Log that values of a histogram are in no bucket, once for each name.
@@ -109,9 +117,12 @@ class Notices:
             return True
 
 
+_NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}
+
+
 def _suggest_range(low: float, high: float) -> str:
     if low >= -1 and high <= 1:
         return "'signed' for values from -1 to 1"
     if low >= 0 and 1 < high <= 255:
         return "'byte' for values from 0 to 255"
-    return "(low, high), or 'minmax' to stretch each image,"
+    return "(low, high), or 'minmax' to stretch each image"

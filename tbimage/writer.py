@@ -13,7 +13,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tbimage.counters import Stats
-from tbimage.methods import configuration, curves, media, pictures, raw, series
+from tbimage.methods import (
+    configuration,
+    curves,
+    drawings,
+    media,
+    overlays,
+    pictures,
+    raw,
+    series,
+)
 from tbimage.run_writer import RunWriter
 from tbimage.settings import Settings, check_timeout
 from tbimage.sub_runs import SubRuns, sum_of_stats
@@ -64,6 +73,13 @@ class SummaryWriter(RunWriter):
     # What one looks at, reads or listens to.
     image = pictures.image
     figure = pictures.figure
+    grid = drawings.grid
+    compare = drawings.compare
+    feature_maps = drawings.feature_maps
+    segmentation = overlays.segmentation
+    boxes = overlays.boxes
+    animation = drawings.animation
+    video = animation  #: What torch and tensorboardX call it.
     audio = media.audio
     text = media.text
     mesh = media.mesh

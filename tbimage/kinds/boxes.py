@@ -47,6 +47,10 @@ Array = npt.NDArray[Any]
 Coordinates = npt.NDArray[np.float64]
 
 
+# Of a short string in a list.
+_LABEL_BYTES = 64
+
+
 @dataclass(frozen=True, slots=True)
 class _Drawn:
     """What is drawn over one image, in pixels of that image."""
@@ -58,6 +62,13 @@ class _Drawn:
     keypoints: list[Coordinates] = field(default_factory=list)
     polylines: list[Coordinates] = field(default_factory=list)
     caption: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes it takes."""
+        arrays: list[Array] = [self.boxes, *self.keypoints, *self.polylines]
+        arrays += [each for each in (self.scores, self.colors) if each is not None]
+        return sum(each.nbytes for each in arrays) + _LABEL_BYTES * len(self.labels or ())
 
 
 def prepare(
@@ -136,7 +147,7 @@ def prepare(
     )
     make = partial(_parts, drawn, check_classes(classes), check_skeleton(skeleton))
     immutable = (arrays.is_immutable(images, array),)
-    held = sum(each.boxes.nbytes for each in drawn)
+    held = sum(each.nbytes for each in drawn)
     return Prepared((view,), immutable, make, batch_suffixes(count, batched), held)
 
 

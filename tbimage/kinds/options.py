@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENCODINGS",
     "LookKeywords",
+    "PictureKeywords",
     "PictureOptions",
     "check_captions",
     "check_look_fits",
@@ -43,6 +44,14 @@ class LookKeywords(TypedDict, total=False):
     log: float | bool | None
     max_side: int | None
     scale: float | None
+
+
+class PictureKeywords(LookKeywords, total=False):
+    """The keywords of a writer's methods for pictures; ``SummaryWriter.image`` documents each."""
+
+    encoding: str | None
+    quality: int | None
+    compression: str | None
 
 
 _AS_IT_IS = Look()
@@ -101,6 +110,10 @@ def check_options(
         >>> check_options(colormap="viridis", encoding="jpeg").quality
         90
     """
+    unknown = ", ".join(map(repr, look.keys() - LookKeywords.__annotations__.keys()))
+    if unknown:
+        known = ", ".join((*PictureKeywords.__annotations__,))
+        raise TypeError(f"pictures have no option {unknown}; expected some of {known}")
     for argument, value, allowed in (
         ("encoding", encoding, ENCODINGS),
         ("compression", compression, png.COMPRESSIONS),

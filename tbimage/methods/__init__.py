@@ -10,5 +10,5 @@ Rules:
   that errors go to the caller; then one call that logs.
 - A kind is imported within its method, with its first use: who logs scalars does not wait for
   NumPy, and who logs images does not wait for protobuf.
-- The third argument at the latest is the step; what follows it is keyword-only.
+- The step stands right behind the data; what follows it is keyword-only.
 """

@@ -22,9 +22,14 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
+#: Other names of methods.
+ALIASES = {"video": "animation"}
+
+
 def test_there_are_methods() -> None:
-    assert {"scalar", "image", "histogram", "purge"} <= METHODS.keys()
-    assert all(method.__name__ == name for name, method in METHODS.items())
+    assert {"scalar", "image", "histogram", "purge", "grid", "boxes"} <= METHODS.keys()
+    for name, method in METHODS.items():
+        assert method.__name__ == ALIASES.get(name, name)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -39,16 +44,14 @@ def test_each_argument_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_what_follows_the_step_is_keyword_only(name: str) -> None:
     parameters = list(inspect.signature(METHODS[name]).parameters.values())[1:]
-    positional = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
-    if "step" in positional:
-        assert positional[-1] == "step"
-    optional = [
-        each.name
-        for each in parameters
-        if each.kind is not each.KEYWORD_ONLY and each.default is not each.empty
-    ]
-    assert len(optional) <= 2
-    assert [each.name for each in parameters][-1] in ("wall_time", "step")
+    shared = [each for each in parameters if each.kind is each.VAR_KEYWORD]
+    parameters = [each for each in parameters if each not in shared]
+    assert all(each.name in ("options", "look") for each in shared)
+    positional = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    if "step" in [each.name for each in positional]:
+        assert positional[-1].name == "step"
+    assert len([each for each in positional if each.default is not each.empty]) <= 2
+    assert parameters[-1].name in ("wall_time", "step")
 
 
 def test_who_logs_little_imports_little(tmp_path: Path) -> None:
