@@ -32,7 +32,7 @@ __all__ = ["SMOOTH_BITS", "entropies", "plan_balanced", "plan_fast"]
 #: Smaller pictures are encoded sooner than sampled.
 SMALL_BYTES = 16 << 10
 #: Bytes whose entropy is taken: one in 64 of the picture, within these bounds.
-SAMPLE_BYTES = (2 << 10, 8 << 10)
+SAMPLE_BYTES = (2 << 10, 4 << 10)
 #: Bytes that deflate is tried on: one in 32 of the picture, within these bounds.
 TRIAL_BYTES = (8 << 10, 32 << 10)
 #: They lie in this many bands of rows. Fewer and thicker: matches reach back over rows.
@@ -41,6 +41,8 @@ TRIAL_BANDS = 2
 #: Bits for each byte below which a picture is a drawing (chessboards, masks, label maps, plots: 0.0
 #: to 0.5) and level 6 runs at 100 to 200 MB/s.
 DRAWING_BITS = 0.6
+#: Bits below which there is repetition and next to nothing else (a plot of lines: 0.5).
+REPEATED_BITS = 0.3
 #: Bits below which matching pays, at a lower level (a smooth heat map in colour: 0.9).
 FLAT_BITS = 1.0
 #: The same without igzip, when the alternative is slower (a depth map in colour: 1.2).
@@ -58,8 +60,8 @@ STRIP_BYTES = 256 << 10
 MATCHED_STRIP_BYTES = 1 << 20
 
 # What the entropies after the five filters are multiplied by. Average takes five passes and Paeth
-# fifteen, a quarter of igzip's time, so Paeth has to save 2 % of the bytes; zlib is slower.
-_HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.005, 1.02])
+# fifteen, a quarter of igzip's time, so Paeth has to save 8 % of the bytes; zlib is slower.
+_HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.02, 1.08])
 _HANDICAPS_OF_ZLIB = np.array([1, 1, 1, 1, 1.005])
 
 # Distances of sampled rows and columns. Primes other than 2 and 5, since what repeats in pictures
@@ -75,7 +77,7 @@ def plan_fast(rows: Rows) -> Plan:
 
     Example:
         >>> noise = np.random.default_rng(0).integers(0, 256, (200, 200, 1), np.uint8)
-        >>> plan_fast(Rows(noise)).method in (Method.IGZIP, Method.RUNS)
+        >>> plan_fast(Rows(noise)).method in (Method.IGZIP_NEAR, Method.RUNS)
         True
         >>> plan_fast(Rows(np.zeros((200, 200, 1), np.uint8))).method.name
         'MATCHES'
@@ -92,11 +94,14 @@ def plan_fast(rows: Rows) -> Plan:
     least = float(bits[best])
     if least < (FLAT_BITS if has_igzip else FLAT_BITS_OF_ZLIB):
         return _plan_flat(rows, best, least)
-    if least < SMOOTH_BITS and has_igzip:
-        # A band holds fewer repetitions than the picture.
-        trials = {(Filter.NONE, quick): 0.95, (Filter.UP, quick): 1, (best, quick): 1}
-        best = _try(rows, trials)[0]
-    return Plan(best, quick, STRIP_BYTES)
+    if not has_igzip:
+        return Plan(best, Method.RUNS, STRIP_BYTES)
+    if least > SMOOTH_BITS:
+        return Plan(best, Method.IGZIP_NEAR, STRIP_BYTES)
+    # A band holds fewer repetitions than the picture.
+    trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
+    trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
+    return Plan(*_try(rows, trials), STRIP_BYTES)
 
 
 def _plan_small(rows: Rows, quick: Method) -> Plan:
@@ -114,8 +119,12 @@ def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
     kind, _ = _try(rows, trials)
     method = Method.MATCHES if bits < DRAWING_BITS else Method.QUICK
     if method is Method.MATCHES and rows.height * rows.width > TRIED_RUNS_BYTES:
-        # Runs alone are four times as fast, and all there is to find in most masks.
-        _, method = _try(rows, {(kind, Method.RUNS): 1, (kind, Method.MATCHES): 1.05})
+        # Runs alone are four times as fast, and all there is to find in most masks. igzip is twenty
+        # times as fast and not much larger for plots, but bands of what repeats do not tell.
+        trials = {(kind, Method.RUNS): 1, (kind, Method.MATCHES): 1.05}
+        if bits > REPEATED_BITS and igzip() is not None:
+            trials[kind, Method.IGZIP] = 0.8
+        _, method = _try(rows, trials)
     return Plan(kind, method, STRIP_BYTES if method is Method.RUNS else MATCHED_STRIP_BYTES)
 
 
