@@ -1,7 +1,8 @@
 """Boxes with labels, drawn onto a picture.
 
-What lives here: which boxes are drawn, their outlines and their tags. What does not: the forms in
-which boxes come (box_forms.py), points and lines (lines.py), letters (lettering.py).
+What lives here: which boxes are drawn, their outlines, and what their tags say. What does not: how
+tags look and where they stand (tags.py), the forms in which boxes come (box_forms.py), points and
+lines (lines.py).
 
 Rules:
 - A box covers the pixels from ``round(x1)`` to ``round(x2) - 1``, one at least, likewise in y; its
@@ -15,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,10 @@ from tbimage.pixels.box_forms import (
     check_labels,
     check_scores,
 )
-from tbimage.pixels.lettering import blend, coverage, size_for
-from tbimage.pixels.palette import CLASS_COLORS, CYCLED, Names, class_name, readable_on
+from tbimage.pixels.lettering import size_for
+from tbimage.pixels.palette import CLASS_COLORS, CYCLED, Names, class_name
 from tbimage.pixels.pictures import Color, Picture, drawable, ink
+from tbimage.pixels.tags import make_tag, paste_tags
 
 __all__ = ["draw_boxes"]
 
@@ -44,7 +45,6 @@ MOST_TAGS = 1_000
 # What fits into a tag; larger letters and longer labels would cover the picture.
 _GREATEST_LETTERS = 32
 _TAG_LETTERS = 64
-_KEPT_LETTERS = 16
 
 _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
@@ -111,12 +111,12 @@ def draw_boxes(
     if names is not None or numbers is not None:
         letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
         most = slice(-MOST_TAGS, None) if numbers is not None else slice(MOST_TAGS)
-        for index, span in zip(order[most].tolist(), spans[most].tolist(), strict=True):
-            texts = _tag_texts(names, numbers, classes, index)
+        tags = []
+        for index in order[most].tolist():
             red, green, blue = paints[index].tolist()
-            # Label and score apart: each comes again sooner than both of them together.
-            parts = [_tag(text, letters, (red, green, blue)) for text in texts]
-            _paste_tag(pixels, parts, span)
+            texts = _tag_texts(names, numbers, classes, index)
+            tags.append(make_tag(texts, letters, (red, green, blue)))
+        paste_tags(pixels, tags, spans[most].tolist())
         remarks[_TOO_MANY_TAGS] = max(0, len(order) - MOST_TAGS)
     if colors is None and names is not None:
         remarks[CYCLED] = sum(isinstance(n, int) and n >= len(CLASS_COLORS) for n in set(names))
@@ -193,41 +193,3 @@ def _tag_texts(
     if scores is not None:
         parts.append(f"{' ' if parts else ''}{scores[index]:.2f}")
     return tuple(part[:_TAG_LETTERS] for part in parts)
-
-
-def _tag(text: str, size: int, color: Color) -> NDArray[np.uint8]:
-    """A part of a tag: letters on the box's colour, ``(height, width, 3)``."""
-    return (
-        _kept_tag(text, size, color)
-        if len(text) <= _KEPT_LETTERS
-        else _drawn_tag(text, size, color)
-    )
-
-
-# A score has 7 KB at the greatest size, and there are 101 of them for each colour.
-@lru_cache(maxsize=1024)
-def _kept_tag(text: str, size: int, color: Color) -> NDArray[np.uint8]:
-    return _drawn_tag(text, size, color)
-
-
-def _drawn_tag(text: str, size: int, color: Color) -> NDArray[np.uint8]:
-    covered = coverage(text, size)
-    tag = np.empty((*covered.shape, 3), np.uint8)
-    tag[...] = color
-    blend(tag, covered, np.array(readable_on(color), np.uint8))
-    return tag
-
-
-def _paste_tag(
-    pixels: NDArray[Any], parts: Sequence[NDArray[np.uint8]], span: Sequence[int]
-) -> None:
-    """Put a tag on top of a box, or inside where there is no room above; never outside."""
-    left, top, _, _ = span
-    height, width = parts[0].shape[0], sum(part.shape[1] for part in parts)
-    row = max(0, min(top - height if top >= height else top, pixels.shape[0] - height))
-    column = max(0, min(left, pixels.shape[1] - width))
-    for part in parts:
-        target = pixels[row : row + height, column : column + part.shape[1]]
-        target[..., :3] = part[: target.shape[0], : target.shape[1]]
-        target[..., 3:] = 255
-        column += part.shape[1]

@@ -192,18 +192,18 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted, not timed: how many are drawn does not grow."""
     outlined: list[int] = []
     pasted: list[Any] = []
-    outline, tag = module._outline_all, module._tag
+    outline, tag = module._outline_all, module.make_tag
 
     def counted_outline(pixels: Any, spans: Any, *more: Any) -> None:
         outlined.append(len(spans))
         outline(pixels, spans, *more)
 
-    def kept_tag(text: str, *more: Any) -> Any:
-        pasted.append(text)
-        return tag(text, *more)
+    def counted_tag(texts: Any, *more: Any) -> Any:
+        pasted.extend(texts)
+        return tag(texts, *more)
 
     monkeypatch.setattr(module, "_outline_all", counted_outline)
-    monkeypatch.setattr(module, "_tag", kept_tag)
+    monkeypatch.setattr(module, "make_tag", counted_tag)
     boxes = np.tile([[5.0, 5.0, 20.0, 20.0]], (10**6, 1))
     scores = np.arange(10**6) / 10**6
     drawn = draw_boxes(photo(), boxes, scores=scores)
