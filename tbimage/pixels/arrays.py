@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.copies import copy_of
 from tbimage.pixels.levels import check_dtype
 
 __all__ = ["as_array", "is_immutable", "snapshot"]
@@ -122,7 +123,7 @@ def snapshot(data: object, array: Array) -> Array:
         >>> float(copy[0, 0])
         0.0
     """
-    return array if is_immutable(data, array) else array.copy(order="K")
+    return array if is_immutable(data, array) else copy_of(array)
 
 
 def _converted(data: object) -> Array:

@@ -1,0 +1,111 @@
+"""Copies: is each equal and alone in its memory, and does that come back when nobody looks?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tbimage.pixels import copies
+from tbimage.pixels.copies import LEAST_BYTES, MOST_BYTES_OF_A_SIZE, MOST_SIZES, copy_of
+
+
+@pytest.fixture(autouse=True)
+def _nothing_idle() -> Iterator[None]:
+    copies._idle.clear()
+    yield
+    copies._idle.clear()
+
+
+def idle() -> dict[int, int]:
+    return {size: len(same) for size, same in copies._idle.items() if same}
+
+
+def photo(seed: int = 0, height: int = 200) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, 200, 3), np.uint8)
+
+
+@given(
+    order=st.permutations(range(4)),
+    steps=st.tuples(*[st.sampled_from([1, 1, 2, -1])] * 4),
+    dtype=st.sampled_from(["u1", ">u2", "f4", "f8", "?"]),
+)
+def test_a_copy_is_equal_and_keeps_the_order_of_memory(
+    order: list[int], steps: tuple[int, ...], dtype: str
+) -> None:
+    whole = (np.arange(3 * 61 * 67 * 2 * 16) % 251).astype(dtype).reshape(3, 61 * 2, 67 * 4, 4)
+    array = whole[tuple(slice(None, None, step) for step in steps)].transpose(order)
+    copied = copy_of(array)
+    assert copied.dtype == array.dtype
+    assert np.array_equal(copied, array)
+    assert copied.flags.writeable
+    assert not np.shares_memory(copied, whole)
+    assert copied.strides == array.copy(order="K").strides
+
+
+def test_memory_comes_back_with_the_last_view() -> None:
+    copied = copy_of(photo())
+    views = [copied[::2], copied.reshape(-1)[5:], copied.view(np.int8).T, np.asarray(copied)[0]]
+    buffer = copied.data
+    del copied
+    for _ in range(len(views)):
+        assert idle() == {}
+        views.pop()
+    assert idle() == {}
+    buffer.release()
+    assert idle() == {photo().nbytes: 1}
+
+
+def test_copies_that_are_looked_at_share_nothing() -> None:
+    first = copy_of(photo(0))
+    second = copy_of(photo(1))
+    assert not np.shares_memory(first, second)
+    address = first.ctypes.data
+    del first
+    third = copy_of(photo(2))
+    assert third.ctypes.data == address
+    assert not np.shares_memory(second, third)
+    assert np.array_equal(second, photo(1))
+    assert np.array_equal(third, photo(2))
+
+
+def test_small_and_huge_copies_leave_nothing_behind() -> None:
+    for size in (0, 1, LEAST_BYTES - 1, MOST_BYTES_OF_A_SIZE + 1):
+        assert np.array_equal(copy_of(np.zeros(size, np.uint8)), np.zeros(size, np.uint8))
+    assert idle() == {}
+
+
+def test_idle_memory_is_bounded() -> None:
+    size = MOST_BYTES_OF_A_SIZE // 3
+    held = [copy_of(np.zeros(size, np.uint8)) for _ in range(5)]
+    held.clear()
+    assert idle() == {size: 3}
+    for number in range(1, 3 * MOST_SIZES):
+        copy_of(np.zeros(LEAST_BYTES + number, np.uint8))
+        assert len(idle()) <= MOST_SIZES
+
+
+def test_threads_may_give_back_what_others_took() -> None:
+    wrong = []
+
+    def copy_often(seed: int) -> None:
+        mine = photo(seed, height=120 + seed % 2)
+        for _ in range(200):
+            copied = copy_of(mine)
+            thread = threading.Thread(target=lambda kept: None, args=(copied,))
+            thread.start()
+            if not np.array_equal(copied, mine):
+                wrong.append(seed)
+            del copied
+            thread.join()
+
+    threads = [threading.Thread(target=copy_often, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
