@@ -115,8 +115,8 @@ class Pipeline:
         group = Parts(parts)
         helpers = min(self._options.workers, len(parts)) - 1
         if helpers > 0:
-            with self._lock:
-                self.intake.jobs.extendleft([group.help] * helpers)
+            with self._lock:  # behind all whole jobs, in which nobody waits for another
+                self.intake.jobs.extend([group.help] * helpers)
                 self._workers.wake()
         return group.finish()
 
