@@ -1,26 +1,35 @@
 """TensorBoard's page in a real browser: headless Chromium, driven through selenium.
 
-What lives here: starting the browser, waiting for a page's pictures, looking into shadow roots
-(TensorBoard's older pages are web components). What does not: the server (processes.py).
+What lives here: starting the browser, waiting for what a page is to show, looking into shadow roots
+(TensorBoard's older pages are web components) and frames (its projector). What does not: the server
+(processes.py).
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import PIL.Image
 
 from tests.processes import wait_until
 
-#: Headless, without a sandbox (tests run as root in containers), and with no traffic of its own.
+#: Headless, without a sandbox (tests run as root in containers), with WebGL by the processor, which
+#: TensorBoard's meshes, points and newer charts need, and with no traffic of its own.
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
-    "--disable-gpu",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
     "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
@@ -30,38 +39,39 @@ FLAGS = (
     "--hide-scrollbars",
 )
 
-# Every element of the page, those within shadow roots too.
-_WALK = """
-const elements = [];
-const walk = (root) => {
-  for (const element of root.querySelectorAll('*')) {
-    elements.push(element);
-    if (element.shadowRoot) walk(element.shadowRoot);
-  }
+# How far apart red, green and blue of a pixel are that is of a colour.
+_COLOURED = 24
+
+# What is within the first visible element that a selector names, in shadow roots and frames too.
+_LOOK = """
+const within = (element) => [
+  element,
+  ...[element, element.shadowRoot, element.contentDocument]
+    .flatMap((root) => (root ? [...root.children].flatMap(within) : [])),
+];
+const place = (e) => {
+  const { x, y, width, height } = e.getBoundingClientRect();
+  return { x, y, width, height };
 };
-walk(document);
-"""
-_PICTURES = (
-    _WALK
-    + """
-return elements
-  .filter((e) => e.tagName === 'IMG' && e.complete && e.naturalWidth > 0 && e.offsetParent !== null)
+const found = within(document.documentElement)
+  .find((e) => e.matches(arguments[0]) && place(e).width > 0);
+if (!found) return null;
+const visible = within(found).filter((e) => e.offsetParent !== null);
+const pictures = visible
+  .filter((e) => e.tagName === 'IMG' && e.complete && e.naturalWidth > 0)
   .map((e) => [e.currentSrc, e.naturalWidth, e.naturalHeight]);
-"""
-)
-_TEXT = (
-    _WALK
-    + """
-const own = (e) => [...e.childNodes]
+const sounds = visible
+  .filter((e) => e.tagName === 'AUDIO' && e.readyState > 0)
+  .map((e) => e.duration);
+const text = visible
+  .filter((e) => !['SCRIPT', 'STYLE', 'TEMPLATE'].includes(e.tagName))
+  .flatMap((e) => [...e.childNodes])
   .filter((node) => node.nodeType === Node.TEXT_NODE)
-  .map((node) => node.textContent.trim());
-return elements
-  .filter((e) => !['SCRIPT', 'STYLE', 'TEMPLATE'].includes(e.tagName) && e.offsetParent !== null)
-  .flatMap(own)
+  .map((node) => node.textContent.trim())
   .filter((text) => text)
   .join('\\n');
+return { place: place(found), pictures, sounds, text };
 """
-)
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows: its loaded pictures, and its texts, one a line."""
+    """What a page shows: its loaded pictures, seconds of its loaded sounds, texts, one a line."""
 
     pictures: tuple[Picture, ...]
+    sounds: tuple[float, ...]
     text: str
 
 
@@ -104,8 +115,11 @@ def screenshot(
     url: str,
     path: os.PathLike[str] | str,
     *,
+    element: str = "body",
     pictures: int = 0,
+    sounds: int = 0,
     text: tuple[str, ...] = (),
+    coloured: int = 0,
     size: tuple[int, int] = (1280, 900),
 ) -> Page:
     """Open a page, wait for what it is to show, write a PNG of it, and tell what it shows.
@@ -114,33 +128,54 @@ def screenshot(
         browser: From `open_browser` or the fixture of that name.
         url: The page; a page of TensorBoard is its address and "#images", "#timeseries", ….
         path: Where to write the screenshot.
+        element: A CSS selector: of the page only the first visible element that it names is
+            looked at and photographed.
         pictures: How many pictures at least must have loaded.
+        sounds: How many sounds at least must have loaded.
         text: Texts that must be there.
-        size: Width and height of the page, and so of the screenshot, in pixels.
+        coloured: How many pixels at least must be of a colour, as lines and surfaces of charts are.
+        size: Width and height of the page in pixels.
 
     Raises:
-        TimeoutError: The page never showed all of that; the error tells what it did show, and the
-            screenshot has been written.
+        TimeoutError: The page never showed all of that; the error tells what it did show, and a
+            screenshot of the whole page has been written.
     """
     width, height = size
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     browser.get("about:blank")  # an address that differs by its fragment only would not reload
     browser.get(url)
+    last: list[Any] = []
 
     def shown() -> Page | None:
-        page = Page(
-            tuple(Picture(*found) for found in browser.execute_script(_PICTURES)),
-            browser.execute_script(_TEXT),
-        )
-        last.append(page)
-        ready = len(page.pictures) >= pictures and all(needed in page.text for needed in text)
-        return page if ready else None
+        look = browser.execute_script(_LOOK, element)
+        last.append(look)
+        if look is None:
+            return None
+        loaded = tuple(Picture(*found) for found in look["pictures"])
+        page = Page(loaded, tuple(look["sounds"]), look["text"])
+        if len(page.pictures) < pictures or len(page.sounds) < sounds:
+            return None
+        if not all(needed in page.text for needed in text):
+            return None
+        photograph(browser, element, path)
+        return page if _count_coloured(path) >= coloured else None
 
-    last: list[Page] = []
     try:
-        return wait_until(shown, f"{pictures} pictures and {text} on {url}, seen: ")
+        return wait_until(shown, f"{pictures} pictures and {text} in {element} on {url}")
     except TimeoutError as error:
-        raise TimeoutError(f"{error}; the page shows {last[-1]}") from error
-    finally:
         browser.save_screenshot(os.fspath(path))
+        raise TimeoutError(f"{error}; the page shows {last[-1]}") from error
+
+
+def photograph(browser: Any, element: str, path: os.PathLike[str] | str) -> None:
+    """Write a PNG of the first visible element that a CSS selector names on the page as it is."""
+    place = browser.execute_script(_LOOK, element)["place"]
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": {**place, "scale": 1}})
+    Path(path).write_bytes(base64.b64decode(shot["data"]))
+
+
+def _count_coloured(path: os.PathLike[str] | str) -> int:
+    with PIL.Image.open(path) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    return int(np.count_nonzero(np.ptp(pixels, axis=2) > _COLOURED))
