@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 
 import tbimage
 
@@ -31,6 +32,7 @@ def write(logdir: os.PathLike[str] | str) -> None:
         for step in range(STEPS):
             _numbers(writer, step, random)
         _curves(writer, random)
+        _pictures(writer)
         _media(writer)
         _mesh(writer)
         _configuration(writer, random)
@@ -71,11 +73,22 @@ def _curves(writer: Any, random: np.random.Generator) -> None:
     writer.pr_curve_raw("dogs", *rows, 0)
 
 
-def _media(writer: Any) -> None:
-    rows, columns = np.mgrid[0:96, 0:128]
-    hills = np.stack([np.sin(rows / 9) ** 2, np.cos(columns / 11) ** 2, (rows + columns) / 224], -1)
-    writer.image("hills", hills, 0)
+def _pictures(writer: Any) -> None:
+    with PIL.Image.open(Path(tbimage.__file__).parent / "cli" / "photos" / "cat.jpg") as file:
+        cat = np.asarray(file.convert("RGB").resize((180, 120))) / np.float32(255)
+    writer.image("cat", cat, 0)
     writer.figure("plot", _figure(), 0)
+    writer.grid("sheet", [cat, cat[:, ::-1], cat[30:90], cat[..., :1]], 0, columns=2)
+    writer.feature_maps("edges", np.concatenate([np.gradient(cat, axis=0), cat], -1), 0)
+    writer.boxes("found", cat, [[40, 10, 150, 115]], 0, labels=["cat"], scores=[0.97])
+    bright = (cat.mean(-1) > 0.5).astype(int)
+    classes = ["dark", "bright"]
+    writer.segmentation("parts", bright, 0, image=cat, classes=classes, legend=True)
+    writer.compare("copy", cat, np.round(cat * 4) / 4, step=0, titles=["cat", "5 levels"])
+    writer.animation("turning", np.stack([np.roll(cat, 30 * number, 1) for number in range(6)]), 0)
+
+
+def _media(writer: Any) -> None:
     writer.text("prompt", "Draw **a cat** that\n\n- sleeps\n- *dreams*", 0)
     writer.text("answers", [["word", "times"], ["meow", "7"], ["purr", "12"]], 0)
     seconds = np.arange(8000) / 8000

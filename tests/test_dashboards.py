@@ -70,8 +70,19 @@ VIEWS = {
     "histogram_raw": View(
         "#histograms&tagFilter=lengths", "tf-histogram-loader", ("lengths", "20"), coloured=5000
     ),
-    "image": View("#images&tagFilter=hills", "tf-image-loader", ("hills",), pictures=1),
-    "figure": View("#images&tagFilter=plot", "tf-image-loader", ("plot",), pictures=1),
+    **{
+        kind: View(f"#images&tagFilter={tag}", "tf-image-loader", (tag,), pictures=1)
+        for kind, tag in {
+            "image": "cat",
+            "figure": "plot",
+            "grid": "sheet",
+            "feature_maps": "edges",
+            "boxes": "found",
+            "segmentation": "parts",
+            "compare": "copy",
+            "animation": "turning",
+        }.items()
+    },
     "text": View(
         "#text&tagFilter=prompt", "tf-text-loader", ("prompt", "a cat", "dreams"), size=(800, 900)
     ),
