@@ -16,11 +16,13 @@ last batch of an epoch is smaller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 
 from tbimage.events import wire
@@ -41,6 +43,8 @@ Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
 
 # Parts smaller than this are done before another thread has woken up (about 0.1 ms).
 _PARALLEL_ABOVE = 1 << 20
+# What is copied of so many bytes becomes pictures, and these become files, at once.
+_AT_ONCE_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,14 @@ def summary(
         >>> b"".join(pieces)[:5]
         b'\nb\n\x01a'
     """
-    made = prepared.parts(prepared.arrays, options, run)
-    parts = [partial(_encoded, part, options, run) for part in made]
-    if prepared.nbytes >= _PARALLEL_ABOVE and len(parts) > 1:
-        pictures: list[_Encoded] = run(parts)
-    else:
-        pictures = [part() for part in parts]
+    parts = prepared.parts(prepared.arrays, options, run)
+    at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, prepared.nbytes))
+    jobs = [
+        partial(_encoded, parts[first : first + at_once], options, run)
+        for first in range(0, len(parts), at_once)
+    ]
+    parallel = prepared.nbytes >= _PARALLEL_ABOVE and len(jobs) > 1
+    pictures = list(chain.from_iterable(run(jobs) if parallel else [job() for job in jobs]))
     findings = merge(picture.findings for picture in pictures)
     if findings:
         report(findings)
@@ -181,25 +187,36 @@ class _Encoded:
     numbers: Mapping[str, float]
 
 
-def _encoded(part: Part, options: PictureOptions, run: Run[Any]) -> _Encoded:
-    made = part()
-    picture = made.picture
+def _encoded(parts: Sequence[Part], options: PictureOptions, run: Run[Any]) -> list[_Encoded]:
+    """Make some pictures and their files; PNG files of small ones are made together."""
+    made = [part() for part in parts]
+    pixels = [each.picture.pixels for each in made if isinstance(each.picture, Picture)]
+    for height, width, _ in map(np.shape, pixels):
+        check_size(height, width)
+    levels = [each for each in pixels if not _becomes_jpeg(each, options)]
+    files = iter(png.encode_all(levels, compression=options.compression, run=run))
+    return [_as_file(each, options, files) for each in made]
+
+
+def _becomes_jpeg(pixels: Array, options: PictureOptions) -> bool:
+    return options.encoding == "jpeg" and (jpeg.holds(*pixels.shape) or not options.png_instead)
+
+
+def _as_file(made: Made, options: PictureOptions, files: Iterator[png.EncodedPng]) -> _Encoded:
+    picture, numbers = made.picture, made.numbers
     if isinstance(picture, EncodedImage):
         size = picture.height, picture.width, picture.channels
-        return _Encoded(*size, [picture.data], Findings(), made.numbers)
+        return _Encoded(*size, [picture.data], Findings(), numbers)
     if isinstance(picture, EncodedClip):
         size = picture.height, picture.width, picture.channels
-        return _Encoded(*size, picture.pieces, picture.findings, made.numbers)
+        return _Encoded(*size, picture.pieces, picture.findings, numbers)
     height, width, channels = picture.pixels.shape
-    check_size(height, width)
-    if options.encoding == "jpeg" and (
-        jpeg.holds(height, width, channels) or not options.png_instead
-    ):
+    if _becomes_jpeg(picture.pixels, options):
         pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
     else:
-        file = png.encode(picture.pixels, compression=options.compression, run=run)
+        file = next(files)
         pieces, channels = file.pieces, file.channels
-    return _Encoded(height, width, channels, pieces, picture.findings, made.numbers)
+    return _Encoded(height, width, channels, pieces, picture.findings, numbers)
 
 
 def _image_form(

@@ -20,7 +20,16 @@ from typing import Any, Protocol
 from tbimage.pieces import Piece
 from tbimage.pixels.scratch import Bytes
 
-__all__ = ["Compressor", "Method", "adler32", "adler32_combine", "compressor", "crc32", "igzip"]
+__all__ = [
+    "Compressor",
+    "Method",
+    "adler32",
+    "adler32_combine",
+    "compressor",
+    "crc32",
+    "deflated",
+    "igzip",
+]
 
 _RAW = -15  # a window of 32 KiB and no zlib header
 _RAW_NEAR = -9  # the smallest window that there is
@@ -122,6 +131,28 @@ def compressor(method: Method) -> Compressor:
         return made
     level, strategy = _LEVELS_AND_STRATEGIES[method]
     return zlib.compressobj(level, zlib.DEFLATED, _RAW, _MEMORY_LEVEL, strategy)
+
+
+def deflated(data: Piece | Bytes, method: Method) -> bytes:
+    """Give the raw deflate stream of some bytes.
+
+    Args:
+        data: Contiguous bytes.
+        method: How to compress.
+
+    Raises:
+        ModuleNotFoundError: A method of igzip's without isal.
+
+    Example:
+        >>> zlib.decompress(deflated(bytes(1000), Method.RUNS), wbits=-15) == bytes(1000)
+        True
+    """
+    library = igzip()
+    if library is not None and method in _WINDOWS_OF_IGZIP:
+        stream: bytes = library.compress(data, 1, _WINDOWS_OF_IGZIP[method])
+        return stream
+    deflater = compressor(method)
+    return deflater.compress(data) + deflater.flush()
 
 
 def crc32(data: Piece | Bytes, start: int = 0) -> int:

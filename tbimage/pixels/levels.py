@@ -163,11 +163,11 @@ def to_levels(
         >>> to_levels(np.array([[[0.0], [np.nan]]])).pixels.tolist()
         [[[0, 0, 0], [255, 0, 0]]]
     """
+    if value_range is None and image.dtype.char in "BH":  # first, as small pictures are many
+        return Levels(_as_it_is(image), None, 0)
     check_dtype(image.dtype, value_range)
     chosen = check_value_range(value_range)
     color = check_nan_color(nan_color)
-    if chosen is None and image.dtype.kind == "u" and image.dtype.itemsize <= 2:
-        return Levels(_as_it_is(image), None, 0)
     pixels = np.empty(image.shape, np.uint8)
     clipped = None
     with np.errstate(all="ignore"):  # what overflows is clipped, and casts of NaN are painted over

@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import struct
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -29,10 +30,10 @@ from tbimage.pixels.deflate import adler32_combine, crc32
 from tbimage.pixels.reductions import Form, full_form
 from tbimage.pixels.rows import Pixels
 from tbimage.pixels.smallest import Run, choose_smallest
-from tbimage.pixels.strategy import plan_balanced, plan_fast
-from tbimage.pixels.strips import Plan, Strip, cut, encode_strip
+from tbimage.pixels.strategy import SMALL_BYTES, plan_balanced, plan_fast
+from tbimage.pixels.strips import Plan, Strip, cut, encode_alike, encode_strip
 
-__all__ = ["COMPRESSIONS", "EncodedPng", "Run", "encode", "run_serially"]
+__all__ = ["COMPRESSIONS", "EncodedPng", "Run", "encode", "encode_all", "run_serially"]
 
 T = TypeVar("T")
 
@@ -103,19 +104,57 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
         >>> encode(photo, compression="small").channels
         1
     """
+    return encode_all([pixels], compression=compression, run=run)[0]
+
+
+def encode_all(
+    pictures: Sequence[Pixels], *, compression: str = "fast", run: Run = run_serially
+) -> list[EncodedPng]:
+    """Encode pictures as one PNG file each: the same files as by ``encode``, in less time.
+
+    Args:
+        pictures: Each as ``encode`` takes it. Small ones of one size are filtered at once.
+        compression: As in ``encode``.
+        run: As in ``encode``.
+
+    Raises:
+        TypeError: As ``encode``.
+        ValueError: As ``encode``.
+
+    Example:
+        >>> noise = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 1), np.uint8)
+        >>> [file.pieces for file in encode_all(noise)] == [encode(each).pieces for each in noise]
+        True
+    """
+    planned = [_planned(pixels, compression, run) for pixels in pictures]
+    files: list[list[Piece]] = [[]] * len(planned)
+    alike: defaultdict[object, list[int]] = defaultdict(list)
+    for number, (form, plan) in enumerate(planned):
+        if form.rows.height * form.rows.width <= SMALL_BYTES:
+            alike[form.rows.height, form[1:], plan].append(number)
+        else:
+            files[number] = _file(form, plan, run)
+    for numbers in alike.values():
+        form, plan = planned[numbers[0]]
+        rows = [planned[number][0].rows for number in numbers]
+        for number, strip in zip(
+            numbers, encode_alike(rows, plan, _CRC_OF_FIRST_IDAT), strict=True
+        ):
+            files[number] = _chunks(_head(form), [strip])
+    return [
+        EncodedPng(pieces, form.channels) for pieces, (form, _) in zip(files, planned, strict=True)
+    ]
+
+
+def _planned(pixels: Pixels, compression: str, run: Run) -> tuple[Form, Plan]:
     _check(pixels)
-    if compression == "fast":
-        form = full_form(pixels)
-        plan = plan_fast(form.rows)
-    elif compression == "balanced":
-        form = full_form(pixels)
-        plan = plan_balanced(form.rows)
-    elif compression == "small":
-        form, plan = choose_smallest(pixels, run)
-    else:
+    if compression == "small":
+        return choose_smallest(pixels, run)
+    if compression not in COMPRESSIONS:
         known = ", ".join(map(repr, COMPRESSIONS))
         raise ValueError(f"compression={compression!r} is not known: use one of {known}")
-    return EncodedPng(_file(form, plan, run), form.channels)
+    form = full_form(pixels)
+    return form, plan_fast(form.rows) if compression == "fast" else plan_balanced(form.rows)
 
 
 def _check(pixels: Pixels) -> None:
@@ -133,8 +172,7 @@ def _check(pixels: Pixels) -> None:
 
 
 def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
-    rows, across, bit_depth, color_type, _, palette, transparency = form
-    head = _head(rows.height, across, bit_depth, color_type, palette, transparency)
+    rows, head = form.rows, _head(form)
     edges = cut(rows, plan.strip_bytes)
     if len(edges) == 1:
         return _chunks(head, [encode_strip(rows, plan, 0, rows.height, _CRC_OF_FIRST_IDAT)])
@@ -167,11 +205,16 @@ def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
     return pieces
 
 
+def _head(form: Form) -> bytes:
+    """All that comes before the first IDAT."""
+    rows, across, bit_depth, color_type, _, palette, transparency = form
+    return _head_of(rows.height, across, bit_depth, color_type, palette, transparency)
+
+
 @functools.lru_cache(maxsize=256)
-def _head(
+def _head_of(
     height: int, width: int, depth: int, color_type: int, palette: bytes, transparency: bytes
 ) -> bytes:
-    """All that comes before the first IDAT."""
     # deflate, the five filters, not interlaced
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
     if palette:

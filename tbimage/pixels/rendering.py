@@ -76,6 +76,13 @@ class Look:
     scale: float | None = None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether values look as their dtype says."""
+        tone, size = (self.gamma, self.log), (self.max_side, self.scale)
+        colors = self.value_range, self.colormap, self.colorbar
+        return (*colors, *tone, *size) == (None, None, False, None, None, None, None)
+
+    @property
     def curved(self) -> bool:
         """Whether there is a tone curve."""
         return self.gamma is not None or self.log is not None
@@ -225,7 +232,7 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
         (64, 64, 3)
     """
     natural = limits is None and look.value_range is None
-    if natural and look == Look(nan_color=look.nan_color):
+    if natural and look.is_plain:
         found = to_levels(image, None, look.nan_color)
         return Picture(found.pixels, Findings(found.clipped, found.non_finite))
     colors = image[..., : image.shape[2] - (image.shape[2] in (2, 4))]

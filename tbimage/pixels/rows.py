@@ -71,15 +71,31 @@ class Rows:
             return self.stored[start - 1 : stop]
         width = self.width
         window = take("window", (1 + stop - start) * width).reshape(-1, width)
-        if start == 0:
-            window[0] = 0
-        if self.stored is not None:
-            window[1:] = self.stored[:stop]
-            return window
-        pixels = self.pixels[max(start - 1, 0) : stop]
-        filled = window[1 if start == 0 else 0 :]
-        _copy(pixels, filled.view(pixels.dtype.newbyteorder(">")).reshape(pixels.shape))
+        self.copy_window(start, stop, window)
         return window
+
+    def copy_window(self, start: int, stop: int, out: Bytes) -> None:
+        """Copy what ``window`` gives.
+
+        Args:
+            start: As in ``window``.
+            stop: As in ``window``.
+            out: ``(1 + stop - start, width)`` uint8, C-contiguous.
+
+        Example:
+            >>> out = np.empty((2, 3), np.uint8)
+            >>> Rows(np.array([[[1], [2], [3]]], np.uint8)).copy_window(0, 1, out)
+            >>> out.tolist()
+            [[0, 0, 0], [1, 2, 3]]
+        """
+        if start == 0:
+            out[0] = 0
+        above, filled = max(start - 1, 0), out[1 if start == 0 else 0 :]
+        if self.stored is not None:
+            filled[:] = self.stored[above:stop]
+            return
+        pixels = self.pixels[above:stop]
+        _copy(pixels, filled.view(pixels.dtype.newbyteorder(">")).reshape(pixels.shape))
 
 
 def _copy(pixels: Pixels, out: Pixels) -> None:

@@ -27,7 +27,7 @@ from tbimage.pixels.rows import Rows
 from tbimage.pixels.scratch import Bytes, take
 from tbimage.pixels.strips import Plan
 
-__all__ = ["SMOOTH_BITS", "entropies", "plan_balanced", "plan_fast"]
+__all__ = ["SMALL_BYTES", "SMOOTH_BITS", "entropies", "plan_balanced", "plan_fast"]
 
 #: Smaller pictures are encoded sooner than sampled.
 SMALL_BYTES = 16 << 10

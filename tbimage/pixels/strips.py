@@ -1,7 +1,8 @@
 """Rows to deflated bytes: one strip of a picture, ready to be one IDAT chunk of it.
 
-What lives here: cutting a picture into strips, and filter, deflate and checksums of one strip. What
-does not: chunks and the zlib stream around the strips (png.py).
+What lives here: cutting a picture into strips, and filter, deflate and checksums of one strip, or
+of many small pictures at once. What does not: chunks and the zlib stream around the strips
+(png.py).
 
 Rules:
 - Strips know nothing of each other, so several workers may share one picture. A strip that is not
@@ -14,14 +15,16 @@ from __future__ import annotations
 
 import itertools
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tbimage.pieces import Piece
-from tbimage.pixels.deflate import Method, adler32, compressor, crc32
+from tbimage.pixels.deflate import Method, adler32, compressor, crc32, deflated
 from tbimage.pixels.filters import Filter, filter_rows
 from tbimage.pixels.rows import Rows
+from tbimage.pixels.scratch import take
 
-__all__ = ["Plan", "Strip", "cut", "encode_strip"]
+__all__ = ["Plan", "Strip", "cut", "encode_alike", "encode_strip"]
 
 #: Raw bytes that are filtered at once. With half as many, Paeth is a tenth slower.
 BLOCK_BYTES = 256 << 10
@@ -115,3 +118,41 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
         size += len(piece)
         crc = crc32(piece, crc)
     return Strip(pieces, size, crc, adler, filtered_size)
+
+
+def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> list[Strip]:
+    r"""Filter and deflate pictures of one size, each as a whole.
+
+    NumPy takes 1 µs for a call and 0.1 µs for the pixels of 64×64: so they are filtered in one.
+
+    Args:
+        pictures: They have the same height, width and step.
+        plan: How.
+        crc: As in ``encode_strip``.
+
+    Returns:
+        One strip for each picture.
+
+    Example:
+        >>> import numpy as np
+        >>> rows = Rows(np.zeros((5, 10, 1), np.uint8))
+        >>> strips = encode_alike([rows, rows], Plan(Filter.UP, Method.RUNS, 100), 0)
+        >>> zlib.decompress(b"".join(strips[1].pieces), wbits=-15)[:11]
+        b'\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
+    """
+    at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
+    blocks = [pictures[first : first + at_once] for first in range(0, len(pictures), at_once)]
+    return [strip for block in blocks for strip in _encode_block(block, plan, crc)]
+
+
+def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
+    count, height, width = len(pictures), pictures[0].height, pictures[0].width
+    # One below the other, each under the row of zeros that its first row is filtered with.
+    stack = take("stack", count * (1 + height) * width).reshape(count, 1 + height, width)
+    for place, picture in zip(stack, pictures, strict=True):
+        picture.copy_window(0, height, place)
+    filtered = filter_rows(plan.filter, stack.reshape(-1, width), pictures[0].step)
+    for first in range(0, len(filtered), 1 + height):
+        rows = filtered[first : first + height]
+        stream = deflated(rows, plan.method)
+        yield Strip([stream], len(stream), crc32(stream, crc), adler32(rows), rows.size)
