@@ -15,8 +15,10 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Callable
 
 from tbimage.events.batches import Batch
 from tbimage.events.segments import Segments
@@ -34,7 +36,7 @@ _LAST_RETRY = 2.0
 class Committer:
     """What becomes of the entries of the queue.
 
-    ``commit`` and ``sync_at_end`` are called without the lock, after ``begin``; all else with it.
+    ``commit`` is called without the lock, after ``begin``; all else with it.
 
     Args:
         lock: The pipeline's.
@@ -68,9 +70,9 @@ class Committer:
         self.given_up = 0
         self.busy = False
         self.finished = False
+        self._thread = 0  # the one that commits, or was the last to
         self._synced = 0  # of the committed ones, how many no loss of power can take
         self._batch = Batch()  # what is being written, or could not be
-        self._surplus = 0  # for how many bytes more than it has it is counted as pending
         self._retry_at = 0.0
         self._retry_secs = _FIRST_RETRY
 
@@ -102,15 +104,25 @@ class Committer:
 
     def begin(self) -> None:
         """Take the role of the one that commits."""
+        self._thread = threading.get_ident()
         self.busy = True
+
+    def let_go(self) -> None:
+        """Give the role back if the calling thread has it, interrupted before it could commit."""
+        if self._thread == threading.get_ident():
+            self.busy = False
 
     def give_up(self) -> int:
         """Forget, for good, all that no thread is writing right now; return how many that were."""
-        count = self._intake.give_up()
-        if not self.busy:
-            count += len(self._batch.sizes)
-            self._counters.pending_bytes -= self._batch.size + self._surplus
-            self._batch, self._surplus = Batch(), 0
+        return self._count_given_up(self._intake.give_up()) if self.busy else self._give_up_all()
+
+    def _give_up_all(self) -> int:
+        count = self._intake.give_up() + len(self._batch.sizes)
+        self._counters.pending_bytes -= self._batch.size + self._intake.taken_bytes
+        self._batch, self._intake.taken_bytes = Batch(), 0
+        return self._count_given_up(count)
+
+    def _count_given_up(self, count: int) -> int:
         self._counters.dropped["closed"] += count
         self.committed += count
         self.given_up += count
@@ -125,32 +137,52 @@ class Committer:
 
     def commit(self) -> None:
         """Write what is ready, make it durable where somebody waits for that, close the file."""
-        failing = self.error is not None
         failure: BaseException | None = None
-        given_up = 0
         try:
             self._write_ready()
             self._sync()
             self._finish()
         except BaseException as error:  # an OSError, or a defect, which must not keep the role
             failure = error
-        with self._lock:
-            self.busy = False
-            if failure is not None:
-                self.note_failure(failure)
-                given_up = self.give_up() if self._intake.closed else 0
-            recovered = failing and self.error is None
-            self._intake.tell()
-        if recovered:
-            self._faults.note_recovery()
-        if failure is not None:
-            self._faults.note(failure, "writing failed")
-            self._faults.note_unwritten(given_up)
-            if not isinstance(failure, Exception):
-                raise failure  # KeyboardInterrupt, where the main thread does the work itself
+        try:
+            if failure is not None:  # before anybody who waits goes on and looks
+                self._report(failure)
+        finally:
+            with self._lock:
+                self.busy = False
+                if failure is not None:
+                    self.note_failure(failure)
+                self._intake.tell()
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure  # KeyboardInterrupt, where the main thread does the work itself
 
-    def sync_at_end(self) -> None:
-        """Make what was written durable, because the process ends and nobody will seal the file."""
+    def _report(self, failure: BaseException) -> None:
+        if not isinstance(failure, OSError):
+            # How far the write came is not known: whatever follows goes to another file.
+            with contextlib.suppress(OSError):
+                self.segments.forget()
+        self._faults.note(failure, "writing failed")
+        with self._lock:
+            self._count_lost()
+            given_up = self._give_up_all() if self._intake.closed else 0
+        self._faults.note_unwritten(given_up)
+
+    def _count_lost(self) -> None:
+        """Count what was taken from the queue and came no further, where that was interrupted."""
+        left = self._intake.waiting + len(self._batch.sizes)
+        lost = self._counters.drawn - self.committed - left
+        self._counters.dropped["error"] += lost
+        self.committed += lost
+
+    def take_last_sync(self) -> Callable[[], None] | None:
+        """Take the role, if it is free, to call what is returned as the process ends."""
+        if self.busy:
+            return None
+        self.begin()
+        return self._sync_at_end
+
+    def _sync_at_end(self) -> None:
+        """Make what was written durable: nobody will seal the file."""
         try:
             self.segments.sync_at_end()
         except OSError as error:
@@ -172,30 +204,34 @@ class Committer:
         Both at once, since with many callers this thread may wait long for the lock.
         """
         sizes = self._batch.sizes[:done]
-        lost = sizes.count(0)
+        size, lost = sum(sizes), sizes.count(0)
+        rest = self._batch.without_first(done)
+        if lost < done and self.error is not None:
+            self._faults.note_recovery()  # before anybody who waits goes on and looks
         with self._lock:
-            self._counters.pending_bytes -= sum(sizes) + self._surplus
-            self._surplus = 0
+            self._counters.pending_bytes -= size + self._intake.taken_bytes
+            self._intake.taken_bytes = 0
             self._counters.written += done - lost
             self._counters.dropped["error"] += lost
             self.committed += done
-            self._batch = self._batch.without_first(done)
+            self._batch = rest
             if lost < done:
                 self.error = None
                 self._retry_secs = _FIRST_RETRY
             self._intake.tell()
             if self._batch.sizes or self._must_sync():
                 return []
-            taken, self._surplus = self._intake.take_ready()
-            return taken
+            return self._intake.take_ready()
 
     def _make_batch(self, taken: list[Entry]) -> None:
         try:
-            self._batch = make_records(taken, self._faults.lose)
+            batch = make_records(taken, self._faults.lose)
         except BaseException as error:  # no memory to join them, say
             self._faults.lose(error, f"{len(taken)} summaries were not written")
-            self._batch = Batch((), [0] * len(taken))
-        self._surplus -= self._batch.size
+            batch = Batch((), [0] * len(taken))
+        size = batch.size
+        self._batch = batch
+        self._intake.taken_bytes -= size
 
     def _must_sync(self) -> bool:
         return self.durable < min(self.committed, self.target)

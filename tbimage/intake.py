@@ -43,6 +43,8 @@ class Intake(Room):
 
     Attributes:
         jobs: Encoding to be done.
+        taken_bytes: For how many bytes what was taken to be written is still counted as pending,
+            besides what its records have.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Intake(Room):
         self._queue: deque[Entry] = deque()
         self._due_at = 0.0  # when the light summaries at the head have waited long enough
         self.jobs: deque[Job] = deque()
+        self.taken_bytes = 0
 
     # ---- callers ----
 
@@ -166,7 +169,17 @@ class Intake(Room):
         while self._hooks.work_here():
             pass
 
+    def find_lost_jobs(self) -> None:
+        """List anew what is to be encoded, where nobody is at it, with the lock."""
+        waiting = (entry for entry in self._queue if isinstance(entry, Ticket) and not entry.ready)
+        self.jobs = deque(partial(self._hooks.encode, ticket) for ticket in waiting)
+
     # ---- commits, with the lock ----
+
+    @property
+    def waiting(self) -> int:
+        """How many summaries wait in the queue."""
+        return len(self._queue)
 
     def secs_until_ready(self, hurry: bool) -> float | None:
         """Return how many seconds from now ``take_ready`` has something to give.
@@ -184,30 +197,25 @@ class Intake(Room):
             return 0.0 if head.ready else None
         return 0.0 if hurry or self.hurry else max(self._due_at - time.monotonic(), 0.0)
 
-    def take_ready(self) -> tuple[list[Entry], int]:
-        """Take from the head what can be written now.
-
-        Returns:
-            The entries, and how many bytes they are counted for.
-        """
+    def take_ready(self) -> list[Entry]:
+        """Take from the head what can be written now; ``taken_bytes`` says what it counts for."""
         taken: list[Entry] = []
-        size = 0
         queue = self._queue
         for _ in range(min(len(queue), _COMMIT_SUMMARIES)):
             head = queue[0]
             if isinstance(head, tuple):
-                size += head[4]
+                self.taken_bytes += head[4]
             elif head.ready:
-                size += head.cost
+                self.taken_bytes += head.cost
                 head.counted = False
             else:
                 break
             taken.append(queue.popleft())
-            if size >= _COMMIT_BYTES:
+            if self.taken_bytes >= _COMMIT_BYTES:
                 break
         if not queue:
             self.hurry = False
-        return taken, size
+        return taken
 
     def give_up(self) -> int:
         """Forget what waits, and return how many summaries that were."""

@@ -200,18 +200,24 @@ class Pipeline:
                 remaining = None if deadline is None else deadline - time.monotonic()
                 if remaining is not None and remaining <= 0:
                     return
-                if self.intake.jobs or self.secs_until_job() is not None:
-                    attended = self._workers.wake()
-                else:
-                    attended = self._workers.exist  # all that there is to do is being done
-                if attended and self._workers.include_this_thread():
-                    return  # a worker that waits for itself waits for ever
-            if not attended:
-                if self._work_here():
-                    continue
-                if self.intake.only_thread is not None:
-                    return  # whatever else is at work may have been stopped for good
+                undone = bool(self.intake.jobs) or self.secs_until_job() is not None
+                attended = self._workers.wake() if undone else self._workers.exist
+                in_vain = self._is_waiting_in_vain(undone, attended)
+            if not attended and self._work_here():
+                continue
+            if in_vain:
+                return
             self.intake.progress.wait(gate, remaining)
+
+    def _is_waiting_in_vain(self, undone: bool, attended: bool) -> bool:
+        workers = self._workers
+        if workers.include_this_thread():
+            return True  # it would wait for itself
+        if attended:
+            return False
+        if self.intake.only_thread is not None:
+            return True  # whoever else is at work may have been stopped for good
+        return not undone and not workers.are_at_work
 
     def _outcome(self, done: bool) -> bool:
         error = self._faults.take()
@@ -245,17 +251,19 @@ class Pipeline:
         """Tell whether all is done and no more can come."""
         return self._committer.finished
 
+    def recover_job(self) -> None:
+        """Put in order what the calling thread was at when a signal handler raised."""
+        self._committer.let_go()
+        if not self._workers.are_at_work:
+            self.intake.find_lost_jobs()
+
     def note_defect(self, error: BaseException) -> None:
         """Report what no job should raise."""
         self._faults.note(error, "an error in the pipeline itself")
 
     def _work_here(self) -> bool:
         """Do one job in this thread; return whether there was one."""
-        with self._lock:
-            job = self.find_job()
-        if job is not None:
-            job()
-        return job is not None
+        return self._workers.do_here(self.find_job)
 
     def _encode(self, ticket: Ticket) -> None:
         started = time.perf_counter()
@@ -319,11 +327,7 @@ class Pipeline:
         committer = self._committer
         elapsed = time.monotonic() - started
         self._wait(lambda: not committer.busy, max(timeout - elapsed, 0.0))
-        with self._lock:
-            if committer.busy:
-                return
-            committer.begin()
-        committer.sync_at_end()
+        self._workers.do_here(committer.take_last_sync)
 
     def do_without_threads(self) -> None:
         """Log what is lost for want of time; from here on, write within each call what it logs."""

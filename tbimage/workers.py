@@ -35,6 +35,9 @@ class WorkSource(Protocol):
     def is_finished(self) -> bool:
         """Tell whether there will never be a job again."""
 
+    def recover_job(self) -> None:
+        """Put in order what the calling thread was at when a signal handler raised."""
+
     def note_defect(self, error: BaseException) -> None:
         """Take note of what a job raised."""
 
@@ -42,7 +45,7 @@ class WorkSource(Protocol):
 class Workers:
     """Up to ``limit`` daemon threads that share one lock with their source of work.
 
-    All methods are called with the lock held.
+    All methods but ``do_here`` are called with the lock held.
 
     Args:
         lock: Guards the source; reentrant.
@@ -56,6 +59,7 @@ class Workers:
         self._source = source
         self._wanted = threading.Condition(lock)
         self._threads: set[threading.Thread] = set()
+        self._borrowed: set[int] = set()  # other threads that do a job
         self._asleep = 0
         self._on_the_clock = False
         self._looks = 0  # how often a thread has looked for work
@@ -67,16 +71,18 @@ class Workers:
         Returns:
             False when there is no thread and none can be started.
         """
+        if not self._limit:
+            return False
         looks = self._looks  # a signal handler may flush in between, after which nobody is called
-        if self._called_at != looks:
-            if self._asleep:
-                self._wanted.notify()
-            elif len(self._threads) < self._limit:
-                self._start_thread()
-            # Else all are at work, and look when they are done.
-            if self._threads:
-                self._called_at = looks
-        return bool(self._threads)
+        if self._called_at == looks:
+            return True
+        if self._asleep:
+            self._wanted.notify()
+        elif len(self._threads) < self._limit and not self._start_thread() and not self._threads:
+            return False
+        # Else all are at work, and look when they are done.
+        self._called_at = looks
+        return True
 
     @property
     def attentive(self) -> bool:
@@ -85,41 +91,74 @@ class Workers:
 
     @property
     def exist(self) -> bool:
-        """Whether there is any thread."""
-        return bool(self._threads)
+        """Whether there is any thread that goes on looking for work."""
+        return bool(self._limit and self._threads)
 
     def wake_all(self) -> None:
         """Let all threads look for work, or end."""
         self._wanted.notify_all()
 
     def dismiss(self) -> None:
-        """Let all threads end, and start none any more."""
+        """Let all threads end, once they have finished what they work at, and start none."""
         self._limit = 0
-        self._threads.clear()  # what one still works at, it finishes
         self._on_the_clock = False
         self._called_at = -1  # who was called and has not looked yet will not
         self.wake_all()
 
     def include_this_thread(self) -> bool:
-        """Tell whether the calling thread is one of these, so that it must not wait for them."""
-        return threading.current_thread() in self._threads
+        """Tell whether the calling thread is at work, so that it must not wait for that."""
+        return (
+            threading.current_thread() in self._threads or threading.get_ident() in self._borrowed
+        )
 
-    def _start_thread(self) -> None:
-        thread = threading.Thread(target=self._run, name="tbimage", daemon=True)
-        self._threads.add(thread)
+    @property
+    def are_at_work(self) -> bool:
+        """Whether anybody does a job, or will without being asked."""
+        return bool(self._threads or self._borrowed)
+
+    def do_here(self, find_job: Callable[[], Job | None]) -> bool:
+        """Do one job in the calling thread.
+
+        Args:
+            find_job: Takes a job, with the lock, or returns None.
+
+        Returns:
+            Whether there was one.
+        """
+        thread = threading.get_ident()
+        if thread in self._borrowed:  # by a job that a signal handler interrupts
+            return self._find_and_do(find_job)
         try:
-            thread.start()
-        except RuntimeError:
-            pass  # none can be had
+            self._borrowed.add(thread)
+            return self._find_and_do(find_job)
+        except BaseException:
+            with self._lock:
+                self._borrowed.discard(thread)
+                self._source.recover_job()
+            raise
         finally:
-            if thread.ident is None:
-                self._threads.discard(thread)
+            self._borrowed.discard(thread)
+
+    def _find_and_do(self, find_job: Callable[[], Job | None]) -> bool:
+        with self._lock:
+            job = find_job()
+        if job is not None:
+            job()
+        return job is not None
+
+    def _start_thread(self) -> bool:
+        try:
+            threading.Thread(target=self._run, name="tbimage", daemon=True).start()
+        except RuntimeError:
+            return False  # none can be had
+        return True
 
     def _run(self) -> None:
         thread = threading.current_thread()
         with self._lock:
-            if self._limit:
-                self._threads.add(thread)  # again, where its start was interrupted
+            if len(self._threads) >= self._limit:  # a signal handler has started another one
+                return
+            self._threads.add(thread)
         while True:
             with self._lock:
                 job = self._wait_for_job()

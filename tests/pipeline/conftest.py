@@ -1,7 +1,8 @@
-"""Disks that tests may fill or break."""
+"""Disks that tests may fill or break, and quiet to do so."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,3 +38,12 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
         yield path
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.fixture
+def no_garbage() -> Iterator[None]:
+    """What raises within a finalizer or a weak reference's callback, the interpreter ignores."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -56,6 +56,15 @@ class Interruption:
         self._handler()
 
 
+class Ctrl_C(KeyboardInterrupt):  # noqa: N801
+    """Told apart from one that somebody sends to the tests."""
+
+
+def interrupt() -> None:
+    """A handler that raises."""
+    raise Ctrl_C
+
+
 _current: Interruption | None = None
 
 
