@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tbimage.compat.drafts import Draft, log
 from tbimage.kinds import graph, names, raw
@@ -36,6 +35,9 @@ class BaseFileWriter:
     Attributes:
         native: The writer that this one passes on to; None if nothing is written.
     """
+
+    #: What the run of a graph is called.
+    run_tag: ClassVar[str] = graph.RUN_TAG
 
     def __init__(
         self, logdir: str | os.PathLike[str], filename_suffix: str = "", *, to_disk: bool = True
@@ -127,7 +129,7 @@ class BaseFileWriter:
             graph_profile: A GraphDef and a RunMetadata, as messages.
             walltime: Seconds since the epoch; None: now.
         """
-        self._add_graph(
+        self.log_graph(
             graph_profile[0].SerializeToString(), graph_profile[1].SerializeToString(), walltime
         )
 
@@ -138,14 +140,21 @@ class BaseFileWriter:
             graph: A GraphDef, as a message.
             walltime: Seconds since the epoch; None: now.
         """
-        self._add_graph(graph.SerializeToString(), None, walltime)
+        self.log_graph(graph.SerializeToString(), None, walltime)
 
-    def _add_graph(
-        self, serialized: bytes, run_metadata: bytes | None, walltime: float | None
+    def log_graph(
+        self, serialized: bytes, run_metadata: bytes | None, walltime: float | None = None
     ) -> None:
+        """Log a graph that is serialized.
+
+        Args:
+            serialized: The GraphDef.
+            run_metadata: The RunMetadata, or None.
+            walltime: Seconds since the epoch; None: now.
+        """
         if self.native is not None:
-            wall_time = time.time() if walltime is None else names.check_wall_time(walltime)
-            for event in graph.events(serialized, run_metadata, wall_time):
+            wall_time = names.check_wall_time(walltime)
+            for event in graph.events(serialized, run_metadata, wall_time, self.run_tag):
                 self.native.raw_event(event)
 
     def flush(self) -> None:

@@ -25,6 +25,7 @@ from tbimage.compat import pictures, series, sounds
 from tbimage.compat.drafts import Draft
 from tbimage.compat.file_writer import BaseFileWriter
 from tbimage.compat.pixels import to_levels
+from tbimage.kinds import graph as graph_kind
 from tbimage.kinds import names
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.methods import handover
@@ -254,7 +255,7 @@ class PeerWriter:
     def _log_graph(self, model: Any, inputs: Any = None, strict_trace: bool = True) -> None:
         files = self._get_file_writer()
         if files.native is not None:
-            files.native.graph(model, inputs, strict_trace=strict_trace)
+            files.log_graph(*graph_kind.export(model, inputs, strict_trace))
 
     def add_embedding(
         self,

@@ -21,7 +21,7 @@ from typing import Any
 __all__ = ["events", "export"]
 
 # The tag of a run's metadata, as torch's FileWriter.add_graph has it.
-_RUN_TAG = "step1"
+RUN_TAG = "step1"
 
 _TORCH_EXPORTER = "torch.utils.tensorboard._pytorch_graph"
 # tensorboardX's is the same code as torch's and is imported a hundred times faster.
@@ -109,13 +109,16 @@ def _in_silence(exporter: types.ModuleType, function: str) -> Callable[..., Any]
     return silent
 
 
-def events(graph: bytes, run_metadata: bytes | None, wall_time: float) -> Sequence[bytes]:
+def events(
+    graph: bytes, run_metadata: bytes | None, wall_time: float, run_tag: str = RUN_TAG
+) -> Sequence[bytes]:
     """Make the Events of a graph.
 
     Args:
         graph: A serialized GraphDef.
         run_metadata: A serialized RunMetadata, or None.
         wall_time: Seconds since the epoch.
+        run_tag: What the page calls the run that the RunMetadata is of.
 
     Returns:
         One or two serialized Events.
@@ -128,6 +131,6 @@ def events(graph: bytes, run_metadata: bytes | None, wall_time: float) -> Sequen
 
     made = [Event(wall_time=wall_time, graph_def=graph)]
     if run_metadata is not None:
-        tagged = TaggedRunMetadata(tag=_RUN_TAG, run_metadata=run_metadata)
+        tagged = TaggedRunMetadata(tag=run_tag, run_metadata=run_metadata)
         made.append(Event(wall_time=wall_time, tagged_run_metadata=tagged))
     return [event.SerializeToString() for event in made]

@@ -90,9 +90,12 @@ def _as_it_is(data: Any) -> Array | None:
     """Give what NumPy holds already, complex numbers and strings included."""
     if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, np.ma.MaskedArray):
         return np.asarray(data)
-    return (
-        np.asarray(data) if isinstance(_first_leaf(data), (complex, np.complexfloating)) else None
-    )
+    if isinstance(_first_leaf(data), (complex, np.complexfloating)):
+        return np.asarray(data)
+    if "complex" in str(getattr(data, "dtype", None)):  # a tensor of torch and the like
+        whole: Array = arrays.as_array(data.real) + np.complex64(1j) * arrays.as_array(data.imag)
+        return whole
+    return None
 
 
 def _is_text(data: object) -> bool:

@@ -36,6 +36,8 @@ class FileWriter(BaseFileWriter):
         filename_suffix: Appended to the event file's name.
     """
 
+    run_tag: ClassVar[str] = "profiler"
+
     def __init__(
         self,
         logdir: Any,
