@@ -18,6 +18,7 @@ and never. It also keeps protobuf's 50 ms of import off the way to the first pic
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 
@@ -305,16 +306,23 @@ def image_value(
         >>> b"".join(image_value("a", 1, 2, 3, [b"PNG"], b""))
         b'\n\x01a"\x0b\x08\x01\x10\x02\x18\x03"\x03PNG'
     """
-    dimensions = b"".join(
+    size = _size(encoded)
+    dimensions = _dimensions(height, width, channels) + varint(size)
+    head = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_IMAGE
+    return [head + varint(len(dimensions) + size) + dimensions, *encoded, metadata]
+
+
+@functools.lru_cache(maxsize=256)
+def _dimensions(height: int, width: int, channels: int) -> bytes:
+    """What stands before the size of the encoded picture in a Summary.Image."""
+    return b"".join(
         (
             _IMAGE_HEIGHT + varint(height),
             _IMAGE_WIDTH + varint(width),
             _IMAGE_COLORSPACE + varint(channels),
-            _IMAGE_ENCODED + varint(size := _size(encoded)),
+            _IMAGE_ENCODED,
         )
     )
-    head = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_IMAGE
-    return [head + varint(len(dimensions) + size) + dimensions, *encoded, metadata]
 
 
 def string_tensor_value(

@@ -234,6 +234,8 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     natural = limits is None and look.value_range is None
     if natural and look.is_plain:
         found = to_levels(image, None, look.nan_color)
+        if found.clipped is None and not found.non_finite:
+            return Picture(found.pixels)
         return Picture(found.pixels, Findings(found.clipped, found.non_finite))
     colors = image[..., : image.shape[2] - (image.shape[2] in (2, 4))]
     known = fixed_limits(colors, look) if limits is None else limits

@@ -27,7 +27,7 @@ from tbimage.pixels.rows import Rows
 from tbimage.pixels.scratch import Bytes, take
 from tbimage.pixels.strips import Plan
 
-__all__ = ["SMALL_BYTES", "SMOOTH_BITS", "entropies", "plan_balanced", "plan_fast"]
+__all__ = ["SMOOTH_BITS", "entropies", "is_small", "plan_balanced", "plan_fast"]
 
 #: Smaller pictures are encoded sooner than sampled.
 SMALL_BYTES = 16 << 10
@@ -72,6 +72,16 @@ _SAMPLED_ROWS = 16
 _FIVE_HISTOGRAMS = np.arange(0, 5 * 256, 256, dtype=np.intp)[:, np.newaxis]
 
 
+def is_small(rows: Rows) -> bool:
+    """Tell whether what is done for each picture takes longer than what is done for its bytes.
+
+    Example:
+        >>> is_small(Rows(np.zeros((64, 64, 3), np.uint8)))
+        True
+    """
+    return rows.height * rows.width <= SMALL_BYTES
+
+
 def plan_fast(rows: Rows) -> Plan:
     """Choose what takes the least time at about the size that Pillow's default has.
 
@@ -86,7 +96,7 @@ def plan_fast(rows: Rows) -> Plan:
     quick = Method.IGZIP if has_igzip else Method.RUNS
     if rows.width == rows.step or rows.height == 1:
         return Plan(Filter.PAETH, quick, STRIP_BYTES)  # a neighbour is always 0: Paeth is Sub or Up
-    if rows.height * rows.width <= SMALL_BYTES:
+    if is_small(rows):
         return _plan_small(rows, quick)
     bits = entropies(rows)
     handicaps = _HANDICAPS_OF_IGZIP if has_igzip else _HANDICAPS_OF_ZLIB

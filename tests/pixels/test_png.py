@@ -25,7 +25,7 @@ from PIL import Image
 from tbimage.pixels import strategy, strips
 from tbimage.pixels.deflate import Method
 from tbimage.pixels.filters import Filter
-from tbimage.pixels.png import COMPRESSIONS, EncodedPng, encode
+from tbimage.pixels.png import COMPRESSIONS, EncodedPng, encode, encode_all
 from tbimage.pixels.rows import Pixels
 from tests.pixels.images import MEMORIES
 from tests.pixels.libraries import LIBRARIES, library
@@ -188,6 +188,29 @@ def test_workers_change_nothing_but_the_time(compression: str) -> None:
     assert joined(encode(picture, compression=compression, run=run)) == file
     assert len(threads) == 2
     assert names_of_chunks(file).count("IDAT") == -(-picture.nbytes // strategy.STRIP_BYTES)
+
+
+@given(several=st.lists(pictures(), max_size=4), repeats=st.integers(1, 3))
+@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_pictures_encoded_together_are_the_same_files(
+    several: list[Pixels], repeats: int, compression: str, name: str
+) -> None:
+    several = [*several * repeats, *[picture[::-1] for picture in several]]
+    with library(name):
+        alone = [joined(encode(picture, compression=compression)) for picture in several]
+        assert list(map(joined, encode_all(several, compression=compression))) == alone
+
+
+def test_many_small_pictures_need_little_memory() -> None:
+    thumbnails = np.random.default_rng(0).integers(0, 256, (2000, 64, 64, 1), np.uint8)
+    encode_all([*thumbnails[:100]])
+    tracemalloc.start()
+    encoded = encode_all([*thumbnails])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - sum(map(len, map(joined, encoded))) < thumbnails.nbytes // 2
+    assert np.array_equal(decode(joined(encoded[1999])).stored, thumbnails[1999])
 
 
 def test_small_pictures_are_not_handed_out() -> None:
