@@ -20,7 +20,9 @@ MOST_LINES = 8
 _LETTERS_ACROSS = 14
 
 
-def caption(image: object, text: str, size: int | None = None) -> Picture:
+def caption(
+    image: object, text: str, size: int | None = None, margin: int | None = None
+) -> Picture:
     """Put a strip with text below a picture, which itself is not touched.
 
     Args:
@@ -28,6 +30,7 @@ def caption(image: object, text: str, size: int | None = None) -> Picture:
         text: Any; broken into up to 8 lines. What Pillow's font lacks is shown as a box.
         size: Of the letters in pixels; default: what can be read in one of TensorBoard's cards, 12
             or more.
+        margin: Pixels around the text; default: a third of ``size``.
 
     Returns:
         The picture, of the same channels and depth, higher by the strip; a picture that is narrower
@@ -45,7 +48,7 @@ def caption(image: object, text: str, size: int | None = None) -> Picture:
     pixels = picture.pixels
     height, width = pixels.shape[:2]
     size = size_for(height, width) if size is None else size
-    margin = size // 3
+    margin = size // 3 if margin is None else margin
     across = max(width, min(text_width(text, size) + 2 * margin, _LETTERS_ACROSS * size))
     lines = wrap(text, size, across - 2 * margin, MOST_LINES)
     step = line_height(size)

@@ -177,7 +177,7 @@ def _sheet(pictures: Sequence[Picture], titles: Sequence[str], text: str = "") -
     width = sum(picture.pixels.shape[1] for picture in pictures)
     size = size_for(pictures[0].pixels.shape[0], width)
     row = grid(pictures, columns=len(pictures), padding=_PADDING, titles=titles, size=size)
-    return caption(row, text, size) if text else row
+    return caption(row, text, size, _PADDING) if text else row
 
 
 def _psnr(mse: float, peak: float) -> float:

@@ -124,7 +124,7 @@ def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tupl
     """
     longer = max(height, width)
     factor = max(1, round(LEAST_SIDE / longer))
-    size = min(max(LEAST_SIZE, longer * factor // 4), _GREATEST_SIZE)
+    size = min(max(LEAST_SIZE, min(height, width) * factor // 4), _GREATEST_SIZE)
     across = max(width * factor, text_width(str(count - 1), size))
     cell = height * factor + line_height(size), across
     return factor, size, plan([cell] * count, columns, _PADDING)
