@@ -173,7 +173,8 @@ def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
         max_bins: Neighbours are merged until there are about as many; None: never.
 
     Raises:
-        TypeError: ``data`` is not numbers.
+        TypeError: ``data`` is not numbers, or ``bins`` is nothing that ``numpy.histogram`` takes.
+        ValueError: ``bins`` is none of its names, or no edges that grow.
 
     Example:
         >>> histogram("a", [1, 2, 3], "auto", None).name
@@ -181,6 +182,10 @@ def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
     """
     name = names.check_name(tag)
     values = histogram_kind.prepare(data)
+    if isinstance(bins, str) and bins == "tensorflow":
+        bins = default_bins()
+    else:
+        np.histogram_bin_edges([0.0, 1.0], bins)  # raises here what a worker would
 
     def take(notices: Notices, run: Run) -> Make:
         taken = histogram_kind.snapshot(data, values)
@@ -200,10 +205,12 @@ def _histogram(
     if not numbers.size:
         return histogram_kind.table_summary(name, np.zeros((1, 3)), None)
     low, high = float(numbers.min()), float(numbers.max())
-    if isinstance(bins, str) and bins == "tensorflow":
-        bins = default_bins()
+    if bins is default_bins():
         numbers = numbers.clip(bins[0], bins[-1])
-    counts, edges = np.histogram(numbers, bins=bins)
+    try:
+        counts, edges = np.histogram(numbers, bins)
+    except (MemoryError, ValueError):  # float64 does not divide their range so finely
+        counts, edges = np.array([numbers.size]), np.array([low, high])
     if max_bins is not None and len(counts) > max_bins:
         firsts = np.arange(0, len(counts), len(counts) // max_bins)
         counts = np.add.reduceat(counts, firsts)

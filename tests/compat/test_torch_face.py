@@ -10,12 +10,15 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import tbimage
 from tbimage.compat import torch as face
@@ -122,6 +125,27 @@ def test_a_histogram_of_nothing_and_of_nan(tmp_path: Path) -> None:
         assert faces.array(run["nan"])[:, 2].sum() == 2
 
 
+@given(
+    data=hnp.arrays(
+        st.sampled_from(list(map(np.dtype, ["f8", "f4", "f2", "i4", "u1", "?"]))),
+        hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=30),
+    ),
+    bins=st.sampled_from(["tensorflow", 3, 17]),
+    max_bins=st.none() | st.integers(1, 20),
+)
+def test_counts_are_conserved_and_edges_cover_the_data(
+    data: Any, bins: Any, max_bins: int | None
+) -> None:
+    (value,) = face.summary.histogram("a", data, bins, max_bins).value
+    left, right, counts = np.frombuffer(value.tensor.tensor_content).reshape(-1, 3).T
+    kept = data[np.isfinite(data)].astype(np.float64)
+    assert counts.sum() == kept.size
+    assert (left <= right).all()
+    assert (left[1:] == right[:-1]).all()
+    if kept.size:
+        assert (left[0], right[-1]) == (kept.min(), kept.max())
+
+
 def test_audio_of_integers_is_not_noise(tmp_path: Path) -> None:
     pcm = np.array([0, 1000, -32768, 32767], np.int16)
     with face.SummaryWriter(tmp_path) as writer:
@@ -181,28 +205,6 @@ def test_a_writer_can_be_pickled(writer: Any) -> None:
     copy.add_scalar("a", 1.0, 1)
     copy.close()
     assert copy.log_dir == writer.log_dir
-
-
-def test_bad_arguments_harm_nothing(writer: Any, tmp_path: Path) -> None:
-    writer.add_scalar("good", 1.0, 1)
-    bad_calls: list[Callable[[], Any]] = [
-        lambda: writer.add_image("a", np.zeros((5, 9, 9)), 1),
-        lambda: writer.add_image("a", np.zeros((3, 9)), 1),
-        lambda: writer.add_images("a", np.zeros((0, 3, 9, 9)), 1),
-        lambda: writer.add_scalar("a", "x", 1),
-        lambda: writer.add_scalar("a", [1, 2], 1),
-        lambda: writer.add_text("a", 3),
-        lambda: writer.add_video("a", np.zeros((3, 9, 9))),
-        lambda: writer.add_image_with_boxes("a", UNIT, np.zeros(4)),
-        lambda: writer.add_histogram("a", ["x"]),
-        lambda: writer.add_histogram_raw("a", 0, 1, 1, 1, 1, [1], [1, 2]),
-        lambda: writer.add_pr_curve("a", [1], [0.5, 0.5]),
-    ]
-    for bad in bad_calls:
-        with pytest.raises((TypeError, ValueError)):
-            bad()
-    writer.flush()
-    assert set(readers.read_runs(tmp_path, "python")["."]) == {"good"}
 
 
 def test_it_is_asynchronous_and_bounded_as_every_writer(writer: Any) -> None:
