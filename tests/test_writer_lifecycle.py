@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,23 @@ def test_a_restart_goes_on_after_what_is_there(tmp_path: Path) -> None:
     assert logs.steps(tmp_path, "a") == list(range(12))
     for loader in readers.LOADERS:
         assert logs.shown(tmp_path, loader)["."]["a"] == list(range(12))
+
+
+def test_restarts_while_the_clock_steps_backwards_on_a_host_of_an_odd_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file sorts behind those that are there, so both loaders show all."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "gpu 7/büro.läb tfevents\n")
+    for restart in range(4):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: 1.7e9 - 1000 * (restart // 2))  # noqa: B023
+            writer = tbimage.SummaryWriter(tmp_path)
+        writer.scalar("a", 0.5)
+        writer.close()
+        assert writer.path == str(readers.event_files(tmp_path)[-1])
+    assert len(readers.event_files(tmp_path)) == 4
+    for loader in readers.LOADERS:
+        assert logs.shown(tmp_path, loader)["."]["a"] == [0, 1, 2, 3]
 
 
 # Flush and close.

@@ -312,3 +312,36 @@ def test_importing_at_exit_is_no_error(tmp_path: Path) -> None:
     script = "import atexit; atexit.register(lambda: __import__('tbimage').SummaryWriter)"
     done = children.run(script)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+NOTEBOOK = """
+import ast, asyncio
+
+async def kernel(cells):
+    for cell in cells:
+        code = compile(cell, "cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        try:
+            result = eval(code, globals())
+            if asyncio.iscoroutine(result):
+                await result
+        except (Exception, KeyboardInterrupt) as error:  # which holds all that the cell had
+            sys.last_value, sys.last_traceback = error, error.__traceback__
+
+asyncio.new_event_loop().run_until_complete(kernel([
+    "log()",
+    "assert await writer.aflush()",
+    "keep = writer; raise ValueError",
+    "signal.raise_signal(signal.SIGINT); log(500)",
+    "log(100)",
+    "writer = tbimage.SummaryWriter(sys.argv[1] + '/again'); log()",
+    "del writer",
+]))
+"""
+
+
+def test_a_notebook_that_is_never_closed_loses_nothing(tmp_path: Path) -> None:
+    """As a kernel of Jupyter does: cells in a running event loop, tracebacks that stay, Ctrl-C."""
+    assert run(tmp_path, NOTEBOOK) == ""
+    assert logs.steps(tmp_path, "a") == list(range(200))
+    assert logs.steps(tmp_path / "again", "a") == A
+    assert logs.steps(tmp_path / "again", "b") == B

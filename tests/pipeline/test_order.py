@@ -1,0 +1,80 @@
+"""From calls to the file: encoded in parallel, written in order, many with one system call."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tbimage
+from tbimage.events import messages
+from tests.pipeline import logs
+from tests.pipeline.faulty import Storages, healthy
+
+
+def test_encoders_run_side_by_side_and_the_first_called_is_the_first_written(
+    tmp_path: Path,
+) -> None:
+    """None goes on before all four have begun, and then the last is done first."""
+    writer = tbimage.SummaryWriter(tmp_path, workers=4)
+    barrier = threading.Barrier(4, timeout=20)
+    done = [threading.Event() for _ in range(5)]
+    done[4].set()
+
+    def encode(number: int) -> list[bytes]:
+        barrier.wait()
+        assert done[number + 1].wait(20)
+        done[number].set()
+        return [
+            messages.Summary(value=[messages.Summary.Value(tag=f"n{number}")]).SerializeToString()
+        ]
+
+    for number in range(4):
+        snapshot = partial(encode, number)
+        writer._log(f"n{number}", number, 1.0, 100, partial(partial, snapshot))  # type: ignore[arg-type]
+    writer.scalar("last", 0.5, 4)
+    assert writer.flush(30)
+    writer.close()
+    expected = [(f"n{number}", number) for number in range(4)]
+    assert logs.summaries(tmp_path) == [*expected, ("last", 4)]
+
+
+def test_what_comes_together_is_written_together(tmp_path: Path, faulty: Storages) -> None:
+    storage = faulty(healthy)
+    writer = tbimage.SummaryWriter(tmp_path, flush_secs=60)
+    before = storage.count("write")
+    for step in range(4000):
+        writer.scalar("a", 0.5, step)
+    assert writer.flush()
+    assert storage.count("write") - before == 1
+    writer.close()
+    assert len(logs.steps(tmp_path, "a")) == 4000
+
+
+@pytest.mark.parametrize("writable", [False, True])
+def test_what_nobody_can_change_is_not_copied(tmp_path: Path, writable: bool) -> None:
+    """Seen by who holds the array while the picture waits for its encoder."""
+    going_on, begun = threading.Event(), threading.Event()
+
+    def hang() -> list[Any]:
+        begun.set()
+        assert going_on.wait(20)
+        return []
+
+    writer = tbimage.SummaryWriter(tmp_path, workers=1)
+    writer._log("first", 0, 1.0, 100, lambda: hang)
+    assert begun.wait(20)
+    array = np.zeros((64, 64, 3), np.uint8)
+    array.flags.writeable = writable
+    picture = weakref.ref(array)
+    writer.image("a", array, 1)
+    del array
+    assert (picture() is None) is writable
+    going_on.set()
+    assert writer.close()
+    assert logs.steps(tmp_path, "a") == [1]
