@@ -39,6 +39,9 @@ class BaseFileWriter:
     #: What the run of a graph is called.
     run_tag: ClassVar[str] = graph.RUN_TAG
 
+    #: When files are made to survive a loss of power, as ``SummaryWriter`` has it.
+    fsync: ClassVar[str] = "never"
+
     def __init__(
         self, logdir: str | os.PathLike[str], filename_suffix: str = "", *, to_disk: bool = True
     ) -> None:
@@ -50,7 +53,9 @@ class BaseFileWriter:
             self._open()
 
     def _open(self) -> None:
-        self.native = SummaryWriter(self._logdir, filename_suffix=self._filename_suffix)
+        self.native = SummaryWriter(
+            self._logdir, filename_suffix=self._filename_suffix, fsync=self.fsync
+        )
 
     @property
     def event_writer(self) -> BaseFileWriter:

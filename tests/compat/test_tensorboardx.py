@@ -7,6 +7,7 @@ and test_torch.py holds.
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -318,6 +319,17 @@ def test_the_global_writer_counts_for_itself(
     steps = {tag: series.steps for tag, series in run.items()}
     assert steps == {tag: [0, 1, 2] for tag in ("a", "b", "a/text_summary")}
     assert capsys.readouterr().out == ""
+
+
+def test_flush_survives_a_loss_of_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    for kind, name in ((peer.SummaryWriter, "peer"), (face.SummaryWriter, "face")):
+        with kind(str(tmp_path / name)) as writer:
+            writer.add_text("a", "b", 1)
+            synced.clear()
+            writer.flush()
+            assert synced, name
 
 
 def test_a_record_writer(tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ class RecordWriter:
         self._writer.writelines(frame([data]))
 
     def flush(self) -> None:
-        """Give the system what is buffered."""
+        """Write what is buffered, so that it survives a loss of power."""
         self._writer.flush()
+        os.fsync(self._writer.fileno())
 
     def close(self) -> None:
         """Close the file."""

@@ -37,6 +37,7 @@ class FileWriter(BaseFileWriter):
     """
 
     run_tag: ClassVar[str] = "profiler"
+    fsync: ClassVar[str] = "flush"
 
     def __init__(
         self,
