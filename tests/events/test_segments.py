@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,76 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.events import messages
-from tbimage.events.batches import Batch
-from tbimage.events.records import RecordDecoder, frame, small_record
-from tbimage.events.segments import NEWEST_KEPT, YOUNG_SECS, SegmentOptions, Segments
+from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage, MemoryStorage
-from tbimage.pieces import Piece
+from tests.events.segmenting import append_all, batch_of, contents, decode, local, steps_of
 from tests.pipeline.faulty import FaultyStorage, error, failing, healthy
-
-PREAMBLE = len(
-    small_record(
-        messages.Event(
-            wall_time=1.5, file_version="brain.Event:2", source_metadata={"writer": "tbimage"}
-        ).SerializeToString()
-    )
-)
-
-
-def event(step: int, size: int = 0) -> bytes:
-    value = {"tag": "x", "simple_value": 1.0, "node_name": "n" * size}
-    return messages.Event(step=step, summary={"value": [value]}).SerializeToString()
-
-
-def batch_of(steps: Sequence[int], size: int = 0) -> Batch:
-    parts = [frame([event(step, size)]) for step in steps]
-    pieces: list[Piece] = [piece for part in parts for piece in part]
-    return Batch(pieces, [sum(map(len, part)) for part in parts])
-
-
-def append_all(segments: Segments, batch: Batch, attempts: int = 50) -> None:
-    """Append as the committer does, trying again after errors."""
-    while batch.sizes:
-        try:
-            batch = batch.without_first(segments.append(batch))
-        except OSError:
-            attempts -= 1
-            if not attempts:
-                raise
-
-
-def contents(storage: MemoryStorage | Path) -> list[bytes]:
-    """The content of each event file, in the order of their names."""
-    if isinstance(storage, MemoryStorage):
-        return [bytes(storage.files[name]) for name in sorted(storage.files)]
-    return [path.read_bytes() for path in sorted(storage.glob("*tfevents*"))]
-
-
-def decode(content: bytes) -> list[Any]:
-    decoder = RecordDecoder()
-    decoder.feed(content)
-    events = []
-    while (payload := decoder.next_record()) is not None:
-        events.append(messages.Event.FromString(payload))
-    return events
-
-
-def steps_of(storage: MemoryStorage | Path) -> list[int]:
-    """The steps of all events; each file must begin with file_version and hold it once."""
-    steps = []
-    for content in contents(storage):
-        events = decode(content)
-        assert [each.file_version for each in events[:1]] in ([], ["brain.Event:2"])
-        assert not any(each.file_version for each in events[1:])
-        assert not any(each.HasField("session_log") for each in events)
-        steps += [each.step for each in events[1:]]
-    return steps
-
-
-def local(tmp_path: Path, **options: Any) -> Segments:
-    return Segments(LocalStorage(), os.fspath(tmp_path), SegmentOptions(**options))
-
 
 # Rotation.
 
@@ -414,104 +348,3 @@ def test_what_is_forgotten_is_left_as_it_is(tmp_path: Path) -> None:
     assert storage.count("sync") == 0
     append_all(segments, batch_of([1]))
     assert segments.count == 2
-
-
-# Retention.
-
-
-def age(directory: Path, seconds: float, but: int = 0) -> None:
-    """Let all files but the newest look as if nothing had been written to them for so long."""
-    then = time.time() - seconds
-    files = sorted(directory.glob("*tfevents*"))
-    for path in files[: len(files) - but]:
-        os.utime(path, (then, then))
-
-
-def fill(segments: Segments, count: int, size: int = 0) -> None:
-    for step in range(count):
-        append_all(segments, batch_of([step], size))
-
-
-@pytest.mark.parametrize("keep", [2, 3, 7])
-def test_the_oldest_beyond_keep_files_go(tmp_path: Path, keep: int) -> None:
-    segments = local(tmp_path, max_file_bytes=1, keep_files=keep)
-    for step in range(20):
-        append_all(segments, batch_of([step]))
-        age(tmp_path, YOUNG_SECS + 1)
-    assert steps_of(tmp_path) == list(range(20 - keep, 20))
-
-
-def test_the_oldest_beyond_keep_bytes_go(tmp_path: Path) -> None:
-    segments = local(tmp_path, max_file_bytes=1, keep_bytes=5000)
-    for step in range(20):
-        append_all(segments, batch_of([step], 1000))
-        age(tmp_path, YOUNG_SECS + 1)
-    kept = contents(tmp_path)
-    assert sum(map(len, kept[:-1])) <= 5000 < sum(map(len, kept)) + len(kept[0])
-    assert steps_of(tmp_path) == list(range(20 - len(kept), 20))
-
-
-def test_young_ones_stay_and_the_newest_two_at_any_age(tmp_path: Path) -> None:
-    fill(local(tmp_path, max_file_bytes=1, keep_files=2), 6)
-    assert len(contents(tmp_path)) == 6
-    age(tmp_path, YOUNG_SECS + 1)
-    segments = local(tmp_path, keep_bytes=0)
-    segments.open()
-    assert len(contents(tmp_path)) == NEWEST_KEPT == 2
-    assert segments.path is not None
-    assert Path(segments.path).exists()
-
-
-def test_a_restart_retires_too(tmp_path: Path) -> None:
-    """Or a service that crashes before its first rotation would fill the disk."""
-    for _ in range(10):
-        segments = local(tmp_path, keep_files=3)
-        fill(segments, 1)
-        segments.seal()
-        age(tmp_path, YOUNG_SECS + 1)
-    assert len(contents(tmp_path)) == 3
-
-
-def test_only_files_of_this_form_and_suffix_go(tmp_path: Path) -> None:
-    others = [
-        "events.out.tfevents.1000000000.host",
-        "events.out.tfevents.1000000000.host.17.0.v2",
-        "events.out.tfevents.1000000000.host.17.000003.other",
-        "notes.txt",
-    ]
-    for name in others:
-        (tmp_path / name).write_bytes(bytes(10_000))
-    segments = local(tmp_path, max_file_bytes=1, keep_files=2, keep_bytes=0, filename_suffix=".v2")
-    for step in range(6):
-        append_all(segments, batch_of([step]))
-        for path in tmp_path.iterdir():
-            os.utime(path, (1e9, 1e9))
-    assert all((tmp_path / name).exists() for name in others)
-    assert len(list(tmp_path.glob("*.v2"))) == 2 + 1
-
-
-def test_the_oldest_go_first(tmp_path: Path) -> None:
-    fill(local(tmp_path, max_file_bytes=1), 8)
-    age(tmp_path, YOUNG_SECS + 1)
-    removed = []
-
-    class Noting(LocalStorage):
-        def remove(self, path: str) -> None:
-            removed.append(path)
-            super().remove(path)
-
-    Segments(Noting(), os.fspath(tmp_path), SegmentOptions(keep_files=2)).open()
-    assert removed == sorted(removed)
-    assert len(removed) == 7
-
-
-def test_what_cannot_be_deleted_does_not_stop_logging(tmp_path: Path) -> None:
-    class Refusing(LocalStorage):
-        def remove(self, path: str) -> None:
-            raise PermissionError(errno.EPERM, "not yours", path)
-
-    fill(local(tmp_path, max_file_bytes=1), 4)
-    age(tmp_path, YOUNG_SECS + 1)
-    segments = Segments(Refusing(), os.fspath(tmp_path), SegmentOptions(keep_files=2))
-    append_all(segments, batch_of([4]))
-    assert steps_of(tmp_path) == [0, 1, 2, 3, 4]

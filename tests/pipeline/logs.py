@@ -59,6 +59,11 @@ def runs(logdir: os.PathLike[str] | str) -> list[Path]:
     return sorted({path.parent for path in event_files(logdir)})
 
 
+def sub_runs(logdir: Path) -> list[Path]:
+    """The directories below one that hold event files."""
+    return [run for run in runs(logdir) if run != logdir]
+
+
 def provider_steps(provider: Any) -> dict[str, dict[str, list[int]]]:
     """The steps that a DataProvider has of scalars and images: {run: {tag: steps}}."""
     from tensorboard.context import RequestContext

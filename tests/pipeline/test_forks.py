@@ -1,16 +1,11 @@
-"""Forks, spawned processes, pickles: parent and child go on apart, and nothing is there twice."""
+"""Forks and spawned processes: parent and child go on apart, and nothing is there twice."""
 
 from __future__ import annotations
 
-import collections
-import os
-import pickle
-import threading
 from pathlib import Path
 
 import pytest
 
-import tbimage
 from tests.pipeline import children, logs
 
 START = """
@@ -43,10 +38,6 @@ def run(tmp_path: Path, script: str, *arguments: object) -> str:
     ]
     assert errors == []
     return done.stdout
-
-
-def workers(tmp_path: Path) -> list[Path]:
-    return [run for run in logs.runs(tmp_path) if run != tmp_path]
 
 
 def test_fifty_forks_under_load(tmp_path: Path) -> None:
@@ -94,8 +85,8 @@ os.write(1, repr(counts).encode())
     for name, count in counts.items():
         assert written[name] == list(range(count))
         assert written[f"{name}/picture"] == list(range(0, count, 10))
-    assert len(workers(tmp_path)) == 50
-    for directory in workers(tmp_path):
+    assert len(logs.sub_runs(tmp_path)) == 50
+    for directory in logs.sub_runs(tmp_path):
         assert logs.summaries(directory) == [
             *(("child", step) for step in range(20)),
             ("child/picture", 3),
@@ -141,7 +132,7 @@ writer.scalar("parent", 0.5, 1)
     done = children.run(START + script, tmp_path)
     assert "Error" not in done.stderr
     assert logs.steps(tmp_path, "parent") == [0, 0, 1]
-    ours, other = workers(tmp_path)[::-1]
+    ours, other = logs.sub_runs(tmp_path)[::-1]
     assert logs.summaries(ours) == [("kept", 0), ("red", 0)]
     assert logs.summaries(other) == [("a", 0)]
 
@@ -165,7 +156,7 @@ assert writer.logdir == sys.argv[1]
     run(tmp_path, script)
     assert logs.steps(tmp_path, "a") == list(range(100))
     assert logs.steps(tmp_path, "picture") == [0]
-    assert workers(tmp_path) == []  # a child that logs nothing leaves nothing
+    assert logs.sub_runs(tmp_path) == []  # a child that logs nothing leaves nothing
 
 
 def test_automatic_steps_go_on_in_the_child(tmp_path: Path) -> None:
@@ -182,7 +173,7 @@ if pid:
 """
     run(tmp_path, script)
     assert logs.steps(tmp_path, "a") == [0, 1, 2, 3, 4]
-    (child,) = workers(tmp_path)
+    (child,) = logs.sub_runs(tmp_path)
     assert logs.steps(child, "a") == [3, 4]
     assert logs.steps(child, "b") == [0, 1]
 
@@ -254,7 +245,7 @@ if pid == 0:
 wait_for(pid)
 """
     run(tmp_path, script)
-    assert [logs.steps(directory, "a") for directory in workers(tmp_path)] == [[0], [0]]
+    assert [logs.steps(directory, "a") for directory in logs.sub_runs(tmp_path)] == [[0], [0]]
 
 
 def test_programs_that_are_started_leave_the_writer_alone(tmp_path: Path) -> None:
@@ -268,7 +259,7 @@ subprocess.run([sys.executable, "-c", "import os; os.fstat(3)"], stderr=subproce
 """
     run(tmp_path, script)
     assert logs.steps(tmp_path, "a") == [0]
-    assert workers(tmp_path) == []
+    assert logs.sub_runs(tmp_path) == []
 
 
 def test_a_prefork_server(tmp_path: Path) -> None:
@@ -309,8 +300,8 @@ writer.scalar("parent", 0.5)
 """
     run(tmp_path, script)
     assert logs.summaries(tmp_path) == [("parent", 0), ("parent", 1)]
-    assert len(workers(tmp_path)) == 4
-    for directory in workers(tmp_path):
+    assert len(logs.sub_runs(tmp_path)) == 4
+    for directory in logs.sub_runs(tmp_path):
         steps = logs.steps(directory, "request/input")
         assert steps == list(range(len(steps))) == logs.steps(directory, "request/seconds")
         assert len(steps) >= 20
@@ -355,8 +346,8 @@ def test_children_of_multiprocessing_lose_nothing(tmp_path: Path, method: str) -
     done = children.run_file(program, logdir, method)
     assert "Error" not in done.stderr
     assert logs.summaries(logdir) == [("parent", 0), ("parent", 1)]
-    assert len(workers(logdir)) == 3
-    for directory in workers(logdir):
+    assert len(logs.sub_runs(logdir)) == 3
+    for directory in logs.sub_runs(logdir):
         assert logs.steps(directory, "child") == list(range(20))
         assert logs.steps(directory, "picture") == [7]
 
@@ -375,60 +366,5 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert all(pool.map(task, range(30), chunksize=1))
 """
     run(tmp_path, script)
-    steps = [step for directory in workers(tmp_path) for step in logs.steps(directory, "a")]
+    steps = [step for directory in logs.sub_runs(tmp_path) for step in logs.steps(directory, "a")]
     assert sorted(steps) == list(range(30))
-
-
-# Pickles.
-
-
-def test_a_pickle_is_the_settings_and_reopens_in_a_sub_run(tmp_path: Path) -> None:
-    writer = tbimage.SummaryWriter(
-        tmp_path, wire="tensor", filename_suffix=".x", keep={"k": tbimage.Keep(every=2)}
-    )
-    writer.scalar("a", 0.5, 0)
-    copies = [pickle.loads(pickle.dumps(writer)) for _ in range(3)]
-    assert len({copy.logdir for copy in copies}) == 3
-    for number, copy in enumerate(copies):
-        assert copy._settings == writer._settings
-        assert Path(copy.logdir).parent == tmp_path
-        assert Path(copy.logdir).name.startswith("worker-")
-        assert [copy.scalar("k", 0.5, step) for step in range(4)] == [True, False, True, False]
-        copy.scalar("a", 0.5, number)
-        copy.close()
-        assert logs.steps(copy.logdir, "a") == [number]
-        assert copy.path.endswith(".x")
-    writer.close()
-    assert logs.steps(tmp_path, "a") == [0]
-
-
-def test_pickles_that_are_opened_at_once_have_sub_runs_of_their_own(tmp_path: Path) -> None:
-    data = pickle.dumps(tbimage.SummaryWriter(tmp_path))
-    copies: list[tbimage.SummaryWriter] = []
-    barrier = threading.Barrier(8)
-
-    def reopen() -> None:
-        barrier.wait()
-        copies.append(pickle.loads(data))
-
-    threads = [threading.Thread(target=reopen) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    directories = collections.Counter(copy.logdir for copy in copies)
-    assert set(directories.values()) == {1}
-    assert len(directories) == 8
-
-
-def test_a_sub_run_that_is_free_again_is_taken_again(tmp_path: Path) -> None:
-    """As after a restart with the same process number, which is 1 in every container."""
-    writer = tbimage.SummaryWriter(tmp_path)
-    data = pickle.dumps(writer)
-    for step in range(3):
-        copy = pickle.loads(data)
-        copy.scalar("a", 0.5)
-        copy.close()
-        assert logs.steps(copy.logdir, "a") == list(range(step + 1))
-    assert len(workers(tmp_path)) == 1
-    assert os.path.basename(workers(tmp_path)[0]).endswith(f"-{os.getpid()}")
