@@ -7,7 +7,8 @@
 
 prints a report, and writes it to RESULTS.md with a plot beside it, in this directory or in that of
 ``--output``; with ``--only`` it is written only where ``--output`` says. Exit status 1 tells that a
-process failed or that pixels differ; the report tells which.
+process failed or that pixels differ; the report tells which. ``python -m benchmarks.load`` writes
+the part on a service under load.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine, plot, report
+from benchmarks import document, machine, plot, report
 from benchmarks.contestants import CONTESTANTS, OWN, installed
 from benchmarks.results import Results
 from benchmarks.runner import run
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
         secs=time.monotonic() - started,
         quick=options.quick,
     )
-    directory = options.output or (None if options.only else Path(__file__).parent)
+    directory = options.output or (None if options.only else document.DIRECTORY)
     print(_written(results, about, sections, directory))
     return 1 if results.faults else 0
 
@@ -70,7 +71,7 @@ def _written(
     directory.mkdir(parents=True, exist_ok=True)
     has_plot = plot.draw(results, directory / report.PLOT)
     text = report.compose(results, about, sections, has_plot)
-    (directory / "RESULTS.md").write_text(text, encoding="utf-8")
+    document.write_part(directory, "benchmarks", text)
     return text
 
 
@@ -93,7 +94,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--output", type=Path, metavar="DIRECTORY",
-        help=f"where RESULTS.md and the plot go; default: {Path(__file__).parent}",
+        help=f"where RESULTS.md and the plot go; default: {document.DIRECTORY}",
     )  # fmt: skip
     return parser.parse_args(arguments)
 

@@ -23,6 +23,7 @@ HEADINGS = {
     "photos": "Photographs and batches, end to end",
     "cores": "Two cores against one",
     "encoders": "Encoders alone",
+    "drawings": "Drawings",
     "caller": "What a caller waits",
     "memory": "Peak memory",
     "start": "Import and first image",
@@ -62,16 +63,16 @@ def compose(results: Results, about: About, names: Sequence[str], has_plot: bool
         names: The sections that were.
         has_plot: Whether there is a plot to show.
     """
-    parts = ["# Benchmarks", _head(about), f"```sh\n{about.command}\n```"]
+    parts = ["## Event files and encoders", _head(about), f"```sh\n{about.command}\n```"]
     parts.append(f"{about.machine}. {about.versions}.")
     parts.append(_pixels(results))
-    parts += ["## To reach", targets.report(results), _legend()]
+    parts += ["### To reach", targets.report(results), _legend()]
     if has_plot:
         parts.append(f"![Time of each contestant, and how it grows]({PLOT})")
-    parts.append("## What was measured")
+    parts.append("### What was measured")
     for name in names:
         if results.cases(name):
-            parts += [f"### {HEADINGS[name]}", section(name).report(results)]
+            parts += [f"#### {HEADINGS[name]}", section(name).report(results)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -4,8 +4,9 @@
     python -m benchmarks.load --quick            # 1 worker process, roughly: 45 seconds
     python -m benchmarks.load --real-time        # on a machine with other users; Linux, root
 
-prints a report, and writes it to LOAD.md in benchmarks/ or in the directory of ``--output``. Only
-the loopback interface is used. Exit status 1 says that something went wrong; the report says what.
+prints a report, and writes it as its part of RESULTS.md, in benchmarks/ or in the directory of
+``--output``. Only the loopback interface is used. Exit status 1 says that something went wrong; the
+report says what.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import document, machine
 from benchmarks.contestants import TBIMAGE, installed
 from benchmarks.load import report
 from benchmarks.load.logs import NONE, PEERS
@@ -54,8 +55,7 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
         real_time=options.real_time,
     )
     text = report.compose(results, about)
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "LOAD.md").write_text(text, encoding="utf-8")
+    document.write_part(options.output, "benchmarks.load", text)
     print(text)
     return 1 if results.faults else 0
 
@@ -77,8 +77,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help=f"who else takes part; default: what is installed of {', '.join(PEERS)}",
     )  # fmt: skip
     parser.add_argument(
-        "--output", type=Path, default=Path(__file__).resolve().parent.parent, metavar="DIRECTORY",
-        help="where LOAD.md goes; default: %(default)s",
+        "--output", type=Path, default=document.DIRECTORY, metavar="DIRECTORY",
+        help="where RESULTS.md is; default: %(default)s",
     )  # fmt: skip
     return parser.parse_args(arguments)
 

@@ -43,7 +43,7 @@ class About:
 
 def compose(results: Results, about: About) -> str:
     """Write the report."""
-    parts = ["# A service under load", _head(results, about), f"```sh\n{about.command}\n```"]
+    parts = ["## A service under load", _head(results, about), f"```sh\n{about.command}\n```"]
     parts.append(f"{about.machine}. {about.versions}.")
     if results.faults:
         parts.append(
@@ -55,7 +55,13 @@ def compose(results: Results, about: About) -> str:
             "counted as written was in its event files, every checksum was right, and every "
             "service ended upon SIGTERM."
         )
-    parts += ["## To reach", _targets(results), "## What was measured", _table(results), _legend()]
+    parts += [
+        "### To reach",
+        _targets(results),
+        "### What was measured",
+        _table(results),
+        _legend(),
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -21,6 +21,7 @@ SECTIONS = (
     "photos",
     "cores",
     "encoders",
+    "drawings",
     "caller",
     "memory",
     "start",
@@ -49,7 +50,7 @@ class Section(Protocol):
         """
 
     def report(self, results: Results) -> str:
-        """Say what was measured, as Markdown below a heading of the third level."""
+        """Say what was measured, as Markdown below a heading of the fourth level."""
 
 
 def section(name: str) -> Section:

@@ -155,7 +155,8 @@ def report(results: Results) -> str:
             ]
         )
     return (
-        "One process, held to one processor. Where no size is named, pictures are of 1080 × 1920. "
+        "What `tbimage.visual` makes of arrays, in one process that is held to one processor. Where "
+        "no size is named, pictures are of 1080 × 1920. "
         f"A drawing is to give {_SLOWEST_MB} MB of pixels a second; captions and boxes may add "
         f"{_MOST_ADDED_MS} ms to a picture's copy. What reads much more than it gives is judged by "
         "what it reads.\n\n" + table(["drawing", "ms", "MB/s", "beyond the copy", "reached"], lines)

@@ -21,7 +21,7 @@ import tbimage
 pytest.importorskip("skimage")  # the photographs
 pytest.importorskip("matplotlib")  # the plot
 
-from benchmarks import report, targets
+from benchmarks import document, report, targets
 from benchmarks.__main__ import main
 from benchmarks.columns import BATCH, COLUMNS, GRAY_BATCH, PHOTOS
 from benchmarks.contestants import CONTESTANTS, OWN, PLAIN, TBIMAGE, installed
@@ -74,7 +74,7 @@ def test_a_run_of_everything_gives_a_complete_report() -> None:
     assert "All pixels are equal" in text
     assert f"]({report.PLOT})" in text
     for name in measured_sections():
-        assert f"### {report.HEADINGS[name]}\n" in text
+        assert f"#### {report.HEADINGS[name]}\n" in text
         assert TBIMAGE in section(name).report(results)
         for contestant in results.contestants(name):
             for case in results.cases(name):
@@ -111,8 +111,8 @@ def test_the_command_prints_and_writes_the_report(
     arguments = ["--quick", "--peers", "--only", "images", "--output", str(tmp_path)]
     assert main(arguments, TINY) == 0
     text = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
-    assert capsys.readouterr().out == text + "\n"
-    assert "### More and more images" in text
+    assert capsys.readouterr().out.strip() in text
+    assert "#### More and more images" in text
     assert f"python -m benchmarks {' '.join(arguments)}" in text
     with PIL.Image.open(tmp_path / report.PLOT) as plot:
         assert plot.format == "PNG"
@@ -255,3 +255,20 @@ def test_a_full_run_has_every_contestant_in_turn_for_each_column() -> None:
         [BATCH],
         [GRAY_BATCH],
     ]
+
+
+# --- the page ---
+
+
+def test_each_command_writes_its_part_and_leaves_the_other(tmp_path: Path) -> None:
+    page = tmp_path / "new" / document.NAME
+    document.write_part(page.parent, "benchmarks.load", "## A service\n\n| a |\n")
+    document.write_part(page.parent, "benchmarks", "## Encoders\n")
+    assert page.read_text(encoding="utf-8").index("Encoders") < page.read_text().index("A service")
+    document.write_part(page.parent, "benchmarks", "## Newer")
+    text = page.read_text(encoding="utf-8")
+    assert "Encoders" not in text
+    assert text.count("## A service\n\n| a |\n") == text.count("## Newer\n\n") == 1
+    assert text.startswith("# ")
+    document.write_part(page.parent, "benchmarks", "## Newer")
+    assert page.read_text(encoding="utf-8") == text
