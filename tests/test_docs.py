@@ -1,0 +1,55 @@
+"""What the pages say is there: tests, settings, counters."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+import tbimage
+from tbimage.counters import CAUSES, Stats
+
+TESTS = Path(__file__).resolve().parent
+DOCS = TESTS.parent / "docs"
+RELIABILITY = (DOCS / "reliability.md").read_text(encoding="utf-8")
+
+NAMED_TESTS = [
+    (page.name, *match)
+    for page in sorted(DOCS.glob("*.md"))
+    for match in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text(encoding="utf-8"))
+]
+
+
+def functions(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize(("page", "file", "name"), NAMED_TESTS)
+def test_a_test_that_a_page_names_is_there(page: str, file: str, name: str) -> None:
+    assert name in functions(TESTS / file)
+
+
+def test_every_promise_names_a_test() -> None:
+    promises = RELIABILITY[RELIABILITY.index("## Promises") : RELIABILITY.index("## What is not")]
+    rows = [row for row in promises.splitlines() if row.startswith("| ") and "promise |" not in row]
+    assert len(rows) > 20
+    assert [row for row in rows if ".py::test_" not in row] == []
+
+
+def test_every_counter_is_explained() -> None:
+    told = set(re.findall(r"`(\w+)", "".join(re.findall(r"^\|.*?\|", RELIABILITY, re.MULTILINE))))
+    assert {field.name for field in dataclasses.fields(Stats)} - told == set()
+    assert [cause for cause in CAUSES if f'`dropped["{cause}"]`' not in RELIABILITY] == []
+
+
+def test_the_settings_for_a_service_are_settings(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", RELIABILITY, re.DOTALL | re.MULTILINE)
+    namespace: dict[str, object] = {"logdir": tmp_path}
+    exec(code, namespace)
+    writer = namespace["writer"]
+    assert isinstance(writer, tbimage.SummaryWriter)
+    assert writer.close()
