@@ -9,11 +9,13 @@ Rules:
   picture that could not be encoded must not stay for as long as nobody flushes. At level DEBUG the
   traceback is logged before.
 - Logging happens without the pipeline's lock: a handler may be slow, or log to this very writer.
+- What a handler raises costs no summary: it is treated as ``logging`` does with its own.
 """
 
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 
 __all__ = ["Faults"]
@@ -53,14 +55,14 @@ class Faults:
             error: What was raised.
             consequence: What follows from it.
         """
-        self.latest = f"{type(error).__name__}: {error}"
+        self.latest = f"{type(error).__name__}: {_message(error)}"
         first = object()
         # One operation, so that of two threads one is the first.
         if (
             len(self._causes) < _MOST_CAUSES
             and self._causes.setdefault(_cause(error), first) is first
         ):
-            logger.error("%s: %s: %s", self._where(), consequence, self.latest)
+            _log(logging.ERROR, "%s: %s: %s", self._where(), consequence, self.latest)
 
     def lose(self, error: BaseException, consequence: str) -> None:
         """Log an error that cost something, and keep it for the next flush.
@@ -69,7 +71,7 @@ class Faults:
             error: What was raised.
             consequence: What it cost.
         """
-        logger.debug("%s: %s", self._where(), consequence, exc_info=error)
+        _log(logging.DEBUG, "%s: %s", self._where(), consequence, exc_info=error)
         _forget_tracebacks(error)
         if self._unreported is None:
             self._unreported = error
@@ -82,7 +84,8 @@ class Faults:
             count: How many; nothing is said of none.
         """
         if count:
-            logger.error("%s: the end came before %d summaries were written", self._where(), count)
+            message = "%s: the end came before %d summaries were written"
+            _log(logging.ERROR, message, self._where(), count)
 
     def take(self) -> BaseException | None:
         """Return the first error that cost something since this was called last."""
@@ -94,7 +97,7 @@ class Faults:
         for cause in list(self._causes):
             if isinstance(cause, _DiskCause):
                 del self._causes[cause]
-        logger.warning("%s: writing works again", self._where())
+        _log(logging.WARNING, "%s: writing works again", self._where())
 
 
 class _DiskCause(tuple[object, ...]):
@@ -104,7 +107,24 @@ class _DiskCause(tuple[object, ...]):
 def _cause(error: BaseException) -> object:
     if isinstance(error, OSError):
         return _DiskCause((type(error), error.errno))
-    return type(error), str(error)
+    return type(error), _message(error)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # of a class of the caller's
+        return "(its message cannot be had)"
+
+
+def _log(
+    level: int, message: str, *arguments: object, exc_info: BaseException | None = None
+) -> None:
+    try:
+        logger.log(level, message, *arguments, exc_info=exc_info, stacklevel=2)
+    except Exception:
+        if logging.raiseExceptions:
+            traceback.print_exc()
 
 
 def _forget_tracebacks(error: BaseException) -> None:

@@ -158,11 +158,13 @@ class Pipeline:
         self.close_soon()
         self._wait(lambda: committer.finished, self.close_timeout if timeout is None else timeout)
         with self._lock:
-            count = 0 if committer.finished else committer.give_up()
+            # What this very thread is at, below a handler that closes, it will write.
+            left = not committer.finished and not self._workers.include_this_thread()
+            count = committer.give_up() if left else 0
         if count:
             self._faults.note_unwritten(count)
             self._work_here()  # close the file, unless a thread is still writing to it
-        return self._outcome(committer.given_up == before)
+        return self._outcome(committer.finished and committer.given_up == before)
 
     def close_soon(self) -> None:
         """Take in no more, and close the file once all that is pending is written, without waiting.

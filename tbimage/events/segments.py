@@ -142,11 +142,11 @@ class Segments:
         """
         if self._file is not None and not self._file.in_place():
             self.displaced += 1
+            self.seal()
             logger.warning(
                 "%s was deleted, moved or replaced while it was written: a new event file follows",
                 self.path,
             )
-            self.seal()
         self._rotate_before(batch.sizes[0])
         if self._file is None:
             self._begin_segment()

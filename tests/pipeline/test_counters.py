@@ -13,6 +13,8 @@ import pytest
 
 import tbimage
 from tests import readers
+from tests.pipeline import logs
+from tests.pipeline.faulty import Storages, error, failing, healthy
 
 
 def test_counters_are_ready_for_a_health_endpoint(tmp_path: Path) -> None:
@@ -82,3 +84,46 @@ def test_a_traceback_is_logged_for_who_asks_for_it(
         writer.flush()
     assert "Traceback" in caplog.text
     assert "kinds/image.py" in caplog.text
+
+
+class RudeError(Exception):
+    """An error that cannot even say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("rude")
+
+
+def test_handlers_of_the_log_that_raise_cost_nothing(
+    tmp_path: Path, faulty: Storages, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise KeyError("no such handler")
+
+    def make(name: str) -> bytes:
+        raise RudeError
+
+    handler = Handler()
+    storage = faulty(healthy)
+    logging.getLogger("tbimage").addHandler(handler)
+    try:
+        writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+        writer.image("bad", np.full((4, 4), 300), 0)
+        writer._log_light(make, ("rude",), 0, None)
+        storage.plan = failing("write", error(28), times=2)
+        for step in range(5):
+            writer.scalar("a", 0.5, step)
+            writer.image("b", np.zeros((4, 4)), step)
+            writer.flush()
+        assert writer.path is not None
+        Path(writer.path).unlink()
+        for step in range(5, 10):
+            writer.scalar("a", 0.5, step)
+        readers.wait_until(writer.flush, "all to be written")
+        assert writer.close()
+    finally:
+        logging.getLogger("tbimage").removeHandler(handler)
+    stats = writer.stats()
+    assert (stats.logged, stats.written, stats.dropped["error"]) == (17, 15, 2)
+    assert logs.steps(tmp_path, "a") == [5, 6, 7, 8, 9]
+    assert capfd.readouterr().err.count("no such handler") >= 3

@@ -130,29 +130,31 @@ def test_a_disk_that_hangs_drops_and_lets_flush_return(tmp_path: Path, faulty: S
     assert logs.steps(tmp_path, "a") == [step for step in range(50) if results[step]]
 
 
-def test_closing_while_the_disk_hangs(tmp_path: Path, faulty: Storages) -> None:
+@pytest.mark.parametrize("more", [0, 4])
+def test_closing_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: int) -> None:
     """What the hanging thread has in its hands it still writes, the rest is given up."""
     storage = faulty(healthy)
-    going_on = threading.Event()
+    begun, going_on = threading.Event(), threading.Event()
 
     def hang(operation: str, size: int) -> None:
+        begun.set()
         assert going_on.wait(20)
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     storage.plan = hang
     writer.scalar("a", 0.5, 0)
-    readers.wait_until(lambda: storage.count("write") > 0, "the write to begin")
-    time.sleep(0.15)
-    for step in range(1, 5):
+    assert begun.wait(20)
+    for step in range(1, 1 + more):
         writer.image("b", NOISE, step)
     assert writer.close(0.1) is False
-    assert writer.stats().dropped["closed"] == 4
+    assert writer.stats().dropped["closed"] == more
     assert writer.stats().pending_items == 1
     before = len(os.listdir("/proc/self/fd"))
     going_on.set()
     readers.wait_until(lambda: writer.stats().pending_items == 0, "the write to end")
     readers.wait_until(lambda: len(os.listdir("/proc/self/fd")) < before, "the file to be closed")
     assert writer.stats().written == 1
+    assert writer.close() is True
     assert logs.summaries(tmp_path) == [("a", 0)]
 
 

@@ -96,6 +96,27 @@ def test_a_handler_of_the_log_may_flush(tmp_path: Path, faulty: Storages) -> Non
     assert logs.summaries(tmp_path) == [("b", 3)]
 
 
+def test_a_handler_may_close_within_any_call(tmp_path: Path) -> None:
+    """It gives nothing up: what it interrupts goes on to write all that was accepted."""
+    for place in itertools.count():
+        writer = tbimage.SummaryWriter(tmp_path / str(place))
+        accepted = []
+        try:
+            with Interruption(place, writer.close) as interruption:
+                accepted += [0] * writer.image("a", PICTURE, 0)
+                accepted += [1] * writer.scalar("a", 0.5, 1)
+                accepted += [2] * writer.image("a", PICTURE, 2)
+        except RuntimeError:
+            pass  # as with any closed writer
+        assert writer.close()
+        written = logs.steps(tmp_path / str(place), "a")
+        assert written[: len(accepted)] == accepted
+        assert sum(writer.stats().dropped.values()) == 0
+        if not interruption.happened:
+            break
+    assert place > 50
+
+
 def test_a_handler_may_raise(tmp_path: Path, no_garbage: None) -> None:
     """Nothing hangs, no file is damaged, and the writer goes on.
 
