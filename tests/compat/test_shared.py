@@ -123,7 +123,11 @@ def test_a_tensor_of_any_type_is_torchs(tmp_path: Path) -> None:
         for kind in KINDS:
             writer.add_tensor(kind, tensor_of(kind), 3, TIME)
 
-    for expected, got in zip(*events_of("torch", tmp_path, log), strict=True):
+    pairs = list(zip(*events_of("torch", tmp_path, log), strict=True))
+    for loader in faces.LOADERS:  # if they were listed, migrating.md should not say they are not
+        assert readers.read_runs(tmp_path / "peer", loader)["."] == {}
+        assert set(readers.read_runs(tmp_path / "face", loader)["."]) == set(KINDS)
+    for expected, got in pairs:
         (theirs,), (ours,) = expected.summary.value, got.summary.value
         assert (expected.step, expected.wall_time) == (got.step, got.wall_time)
         assert (theirs.tag, theirs.metadata.plugin_data) == (ours.tag, ours.metadata.plugin_data)
