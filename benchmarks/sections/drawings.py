@@ -155,7 +155,7 @@ def report(results: Results) -> str:
             ]
         )
     return (
-        "What `tbimage.visual` makes of arrays, in one process that is held to one processor. Where "
+        "What `tbimage.visual` draws, in one process that is held to one processor. Where "
         "no size is named, pictures are of 1080 × 1920. "
         f"A drawing is to give {_SLOWEST_MB} MB of pixels a second; captions and boxes may add "
         f"{_MOST_ADDED_MS} ms to a picture's copy. What reads much more than it gives is judged by "

@@ -22,8 +22,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from crc32c import crc32c
-
+from tbimage.events.checksum import crc32c
 from tbimage.pieces import Piece
 
 __all__ = ["CorruptRecordError", "RecordDecoder", "frame", "mask", "masked_crc32c", "small_record"]

@@ -1,0 +1,51 @@
+"""CRC32C by the package of that name, without what else the package imports.
+
+What lives here: finding the function. What does not: masking it and putting it into records
+(records.py).
+
+Why: ``import crc32c`` also imports the package's command line and reads its version from its
+metadata, which takes 40 ms of the 200 that a program needs to its first image. The extension module
+in it takes 1 ms.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from typing import Protocol
+
+from tbimage.pieces import Piece
+
+__all__ = ["crc32c"]
+
+
+class _Crc32c(Protocol):
+    def __call__(self, data: Piece, start: int = ..., /) -> int: ...
+
+
+def _find() -> _Crc32c:
+    if "crc32c" not in sys.modules:
+        try:
+            return _of_extension()
+        except (AttributeError, ImportError):
+            pass  # a release that is laid out otherwise, or a zip file
+    from crc32c import crc32c
+
+    return crc32c
+
+
+def _of_extension() -> _Crc32c:
+    package = PathFinder.find_spec("crc32c")
+    directories = package and package.submodule_search_locations
+    spec = directories and PathFinder.find_spec("crc32c._crc32c", directories)
+    if not spec or spec.loader is None:
+        raise ImportError("the package crc32c has no module _crc32c")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: _Crc32c = module.crc32c
+    return function
+
+
+#: The CRC32C of bytes, given that of what came before them.
+crc32c = _find()
