@@ -21,6 +21,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -341,6 +342,7 @@ class Pipeline:
     def reset_after_fork(self) -> None:
         """Forget all that is the parent's, and go on in a place of this process's own."""
         closed = self.intake.closed
-        self.segments.forget()
+        with contextlib.suppress(OSError):  # somebody may have closed it, as daemons do
+            self.segments.forget()
         self._start(self.segments if closed else self._sub_run())
         self.intake.closed = self._committer.finished = closed

@@ -248,6 +248,28 @@ wait_for(pid)
     assert [logs.steps(directory, "a") for directory in logs.sub_runs(tmp_path)] == [[0], [0]]
 
 
+def test_a_daemon_that_closes_all_descriptors_and_forks_again(tmp_path: Path) -> None:
+    script = """
+writer = tbimage.SummaryWriter(sys.argv[1])
+pid = os.fork()
+if pid == 0:
+    writer.scalar("a", 0.5, 0)
+    writer.flush()
+    os.closerange(3, 256)
+    grandchild = os.fork()
+    if grandchild == 0:
+        writer.scalar("a", 0.5, 1)
+        sys.exit(0)
+    wait_for(grandchild)
+    os._exit(0)
+wait_for(pid)
+writer.scalar("a", 0.5, 2)
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == [2]
+    assert sorted(logs.steps(each, "a") for each in logs.sub_runs(tmp_path)) == [[0], [1]]
+
+
 def test_programs_that_are_started_leave_the_writer_alone(tmp_path: Path) -> None:
     script = """
 import subprocess
