@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 
-def threads() -> list[threading.Thread]:
-    """The threads that writers have started and that have not ended."""
-    return [thread for thread in threading.enumerate() if thread.name == "tbimage"]
+def threads() -> set[threading.Thread]:
+    """The threads that writers have started and that have not ended; some may be about to."""
+    return {thread for thread in threading.enumerate() if thread.name == "tbimage"}
 
 
 def descriptors(directory: Path) -> int:
