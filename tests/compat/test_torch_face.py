@@ -25,6 +25,7 @@ from tbimage.compat import torch as face
 from tbimage.events import messages
 from tests import readers
 from tests.compat import faces
+from tests.pipeline import children
 
 torch: Any = pytest.importorskip("torch")
 with warnings.catch_warnings():
@@ -205,6 +206,33 @@ def test_a_writer_can_be_pickled(writer: Any) -> None:
     copy.add_scalar("a", 1.0, 1)
     copy.close()
     assert copy.log_dir == writer.log_dir
+
+
+def test_a_forked_child_goes_on_in_runs_of_its_own(tmp_path: Path) -> None:
+    children.run(
+        """
+        import os, sys
+        from tbimage.compat.torch import SummaryWriter
+
+        writer = SummaryWriter(sys.argv[1])
+        writer.add_scalar("a", 1.0, 1)
+        child = os.fork()
+        if child == 0:
+            writer.add_scalar("a", 2.0, 2)
+            writer.add_scalars("b", {"c": 3.0}, 3)
+            writer.flush()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        writer.add_scalar("a", 4.0, 4)
+        writer.close()
+        """,
+        tmp_path,
+    )
+    runs = readers.read_runs(tmp_path, "data_server")
+    assert runs["."]["a"].steps == [1, 4]
+    of_child = {run.rpartition("/")[2]: tags for run, tags in runs.items() if "worker-" in run}
+    assert sorted(tag for tags in of_child.values() for tag in tags) == ["a", "b"]
+    assert of_child["b_c"]["b"].points[0].value == 3.0
 
 
 def test_it_is_asynchronous_and_bounded_as_every_writer(writer: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from tbimage.compat import pictures, series, sounds
 from tbimage.compat.file_writer import BaseFileWriter
 from tbimage.compat.peer_writer import PeerWriter, default_logdir
-from tbimage.compat.torch.summary import warn_of_double_precision
+from tbimage.compat.torch.summary import check_hparams, warn_of_double_precision
 
 __all__ = ["FileWriter", "SummaryWriter"]
 
@@ -145,8 +145,6 @@ class SummaryWriter(PeerWriter):
         global_step: Any = None,
     ) -> None:
         """Log what a trial was made with and its metrics, in a run of its own below this one."""
-        from tbimage.compat.torch.summary import check_hparams
-
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)
 
