@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -276,6 +277,24 @@ def test_lives_in_one_process_with_its_peers_in_any_order(
     order: list[str], implementation: str
 ) -> None:
     import_in_order(order, PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=implementation)
+
+
+# What is imported from a zip file, as zipapps and some bundlers do, has no files beside it.
+
+
+def test_the_package_works_out_of_a_zip_file(tmp_path: Path) -> None:
+    sources = shutil.ignore_patterns("__pycache__")  # which other tests write to
+    shutil.copytree(REPOSITORY / "tbimage", tmp_path / "app" / "tbimage", ignore=sources)
+    archive = shutil.make_archive(str(tmp_path / "app"), "zip", tmp_path / "app")
+    program = f"""
+import sys
+sys.path.insert(0, {archive!r})
+import tbimage.events.messages as m
+print(m.__file__, m.Event(step=3).step)
+"""
+    path, step = run_python(["-c", program]).split()
+    assert path.startswith(archive)
+    assert step == "3"
 
 
 # Every runtime from the oldest allowed to the newest.
