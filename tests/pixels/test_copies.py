@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
@@ -11,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.pixels import copies
-from tbimage.pixels.copies import LEAST_BYTES, MOST_BYTES_OF_A_SIZE, MOST_SIZES, copy_of
+from tbimage.pixels.copies import (
+    LEAST_BYTES,
+    LEAST_BYTES_OF_PAGES,
+    MOST_BYTES_OF_A_SIZE,
+    MOST_SIZES,
+    copy_of,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -81,12 +88,28 @@ def test_small_and_huge_copies_leave_nothing_behind() -> None:
 
 def test_idle_memory_is_bounded() -> None:
     size = MOST_BYTES_OF_A_SIZE // 3
-    held = [copy_of(np.zeros(size, np.uint8)) for _ in range(5)]
+    assert size > LEAST_BYTES_OF_PAGES
+    held = [copy_of(np.full(size, value, np.uint8)) for value in range(5)]
+    assert [copied[-1] for copied in held] == list(range(5))
     held.clear()
     assert idle() == {size: 3}
+    copies._idle.clear()
     for number in range(1, 3 * MOST_SIZES):
         copy_of(np.zeros(LEAST_BYTES + number, np.uint8))
         assert len(idle()) <= MOST_SIZES
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_writes_to_pages_of_its_own() -> None:
+    copied = copy_of(np.zeros(LEAST_BYTES_OF_PAGES, np.uint8))
+    child = os.fork()
+    if child == 0:
+        copied[:] = 1
+        os._exit(int(copied.max()))
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert not copied.any()
 
 
 def test_threads_may_give_back_what_others_took() -> None:
