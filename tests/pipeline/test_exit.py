@@ -289,22 +289,22 @@ def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 
 def test_several_writers_end_side_by_side(tmp_path: Path) -> None:
-    """The deadlines of those that hang run together."""
-    script = (
-        HUNG
-        + """
-writers = [tbimage.SummaryWriter(sys.argv[1] + f"/{i}", close_timeout=1.0) for i in range(8)]
-""".replace("writers =", "hang = False\nwriters =")
-        + """
+    """The deadlines of those that hang run together: 3 seconds are not 24."""
+    clock = """
+import atexit, os, time
+atexit.register(lambda: os.write(1, b"%d" % (time.monotonic() - ending)))  # the last to be called
+"""
+    script = """
+hang = False
+writers = [tbimage.SummaryWriter(sys.argv[1] + f"/{i}", close_timeout=3.0) for i in range(8)]
 hang = True
 for each in writers:
     each.scalar("a", 0.5, 0)
-started = time.monotonic()
-atexit.register(lambda: os.write(1, b"%d" % (time.monotonic() - started)))
+ending = time.monotonic()
 """
-    )
-    done = children.run(START + script, tmp_path)
-    assert int(done.stdout or 0) < 8
+    done = children.run(clock + START + HUNG + script, tmp_path)
+    assert done.stderr.count("summaries were written") == 9
+    assert 3 <= int(done.stdout) < 20
 
 
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="not there")
