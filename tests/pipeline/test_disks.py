@@ -53,7 +53,6 @@ def test_a_full_disk_is_outlived(
     assert stats.pending_items == stats.pending_bytes == 0
     assert stats.logged == 208 == stats.written + sum(stats.dropped.values())
     assert stats.written == load.accepted
-    assert load.longest < 10  # and not for ever
     assert load.most_pending <= BOUND
     levels = [record.levelname for record in caplog.records]
     assert levels == ["ERROR", "WARNING"], caplog.text  # it fails, it works again
