@@ -6,7 +6,9 @@ is asked for it.
 Rules:
 - A thread is started only when work comes and no thread is free. Where none can be had (the
   interpreter is ending, the system is out of threads), ``wake`` says so and the caller does the
-  work itself.
+  work itself: it is *borrowed*.
+- One thread is called at a time, and calls the next where it finds more work than it takes.
+- Who does a job never waits for jobs, nor does a handler that has interrupted it.
 - At most one sleeping thread has a timeout: it is *on the clock*. All others sleep until they are
   woken.
 - A thread never dies of a job.
