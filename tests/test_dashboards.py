@@ -29,7 +29,7 @@ class View:
         text: Tags, words and numbers that must be in it.
         pictures: How many pictures it must have.
         sounds: How many sounds it must have.
-        coloured: How many of its pixels must be of a colour.
+        coloured: How many of its pixels must be of a colour; without the data it has far fewer.
         size: Width and height of the page.
     """
 
@@ -47,28 +47,28 @@ _LAST = str(every_kind.STEPS - 1)
 #: By the name of the kind, or of the kind and the page where it has two.
 VIEWS = {
     "scalar": View(
-        "#scalars&tagFilter=^loss$", "tf-scalar-card", ("tag:\nloss", _LAST), coloured=200
+        "#scalars&tagFilter=^loss$", "tf-scalar-card", ("tag:\nloss", _LAST), coloured=1500
     ),
     "scalars": View(
-        "#scalars&tagFilter=^error$", "tf-scalar-card", ("tag:\nerror", _LAST), coloured=400
+        "#scalars&tagFilter=^error$", "tf-scalar-card", ("tag:\nerror", _LAST), coloured=2500
     ),
     "scalar-timeseries": View(
-        "?tagFilter=^loss$#timeseries", "card-view", ("loss", "0.1182", _LAST), coloured=100
+        "?tagFilter=^loss$#timeseries", "card-view", ("loss", "0.1182", _LAST), coloured=500
     ),
     "raw_summary": View(
-        "#scalars&tagFilter=ready_made", "tf-scalar-card", ("ready_made", _LAST), coloured=200
+        "#scalars&tagFilter=ready_made", "tf-scalar-card", ("ready_made", _LAST), coloured=1500
     ),
     "histogram": View(
-        "#histograms&tagFilter=weights", "tf-histogram-loader", ("weights", "20"), coloured=5000
+        "#histograms&tagFilter=weights", "tf-histogram-loader", ("weights", "20"), coloured=10_000
     ),
     "histogram-distributions": View(
         "#distributions&tagFilter=weights",
         "tf-distribution-loader",
         ("weights", "20"),
-        coloured=5000,
+        coloured=8000,
     ),
     "histogram_raw": View(
-        "#histograms&tagFilter=lengths", "tf-histogram-loader", ("lengths", "20"), coloured=5000
+        "#histograms&tagFilter=lengths", "tf-histogram-loader", ("lengths", "20"), coloured=5500
     ),
     **{
         kind: View(f"#images&tagFilter={tag}", "tf-image-loader", (tag,), pictures=1)
@@ -91,12 +91,12 @@ VIEWS = {
     ),
     "audio": View("#audio", "tf-audio-loader", ("tone",), sounds=1),
     "pr_curve": View(
-        "#pr_curves&tagFilter=cats", "tf-pr-curve-card", ("cats", "0.9"), coloured=300
+        "#pr_curves&tagFilter=cats", "tf-pr-curve-card", ("cats", "0.9"), coloured=1300
     ),
     "pr_curve_raw": View(
-        "#pr_curves&tagFilter=dogs", "tf-pr-curve-card", ("dogs", "0.9"), coloured=300
+        "#pr_curves&tagFilter=dogs", "tf-pr-curve-card", ("dogs", "0.9"), coloured=1200
     ),
-    "mesh": View("#mesh", "tf-mesh-loader", ("step\n0",), coloured=20_000, size=(760, 900)),
+    "mesh": View("#mesh", "tf-mesh-loader", ("step\n0",), coloured=45_000, size=(760, 900)),
     "hparams": View(
         "#hparams",
         "tf-hparams-table-view",
@@ -107,13 +107,13 @@ VIEWS = {
         "#custom_scalars",
         "tf-custom-scalar-multi-line-chart-card",
         ("loss and mean", _LAST, "Matches (2)"),
-        coloured=200,
+        coloured=2000,
     ),
     "custom_scalars_margin": View(
         "#custom_scalars",
         "tf-custom-scalar-margin-chart-card",
         ("band", "26", "Matches (1)"),
-        coloured=2000,
+        coloured=9000,
     ),
     "embedding": View("#projector", "iframe", ("Points:\n36", "Dimension:\n16"), coloured=4000),
     "graph": View("#graphs", "tf-graph", ("input", "Sequential", "output"), size=(700, 420)),
