@@ -84,7 +84,7 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
             hundred times as long as fast, and states the pixels in less where that loses nothing
             (equal red, green and blue as gray, opaque alpha not at all, up to 256 colours as a
             palette of 1 to 8 bits): the colours are the same, the number of channels may not be.
-        run: Does the parts of a picture of more than 256 KiB, or the trials of ``"small"``, perhaps
+        run: Does the parts of a picture of more than 1 MiB, or the trials of ``"small"``, perhaps
             in several threads at once. Buffers belong to the thread that runs a part.
 
     Returns:

@@ -48,7 +48,7 @@ def run_by_threads(parts: Sequence[Callable[[], T]], /) -> list[T]:
 def small_strips() -> Iterator[None]:
     """Strips of a few rows, and blocks of fewer."""
     with (
-        mock.patch.multiple(strategy, STRIP_BYTES=40, MATCHED_STRIP_BYTES=60, SMALL_BYTES=30),
+        mock.patch.multiple(strategy, STRIP_BYTES=40, SMALL_BYTES=30),
         mock.patch.object(strips, "BLOCK_BYTES", 25),
     ):
         yield
@@ -221,7 +221,8 @@ def test_small_pictures_are_not_handed_out() -> None:
 
 
 def test_rows_wider_than_a_strip() -> None:
-    picture = photograph(3, 200_000, 2)
+    picture = photograph(3, 550_000, 2)
+    assert picture[0].nbytes > strategy.STRIP_BYTES
     file = joined(encode(picture))
     assert names_of_chunks(file).count("IDAT") == 3
     with Image.open(io.BytesIO(file)) as image:
