@@ -135,33 +135,6 @@ def test_wall_time_and_step_are_kept(tmp_path: Path) -> None:
     assert found == [(-(2**63), 1.5), (2**62, -1), (7, 0)]
 
 
-@pytest.mark.parametrize(
-    ("value", "stored"),
-    [
-        (0.5, 0.5),
-        (3, 3.0),
-        (True, 1.0),
-        (np.float16(0.25), 0.25),
-        (np.array(2.0), 2.0),
-        (float("inf"), float("inf")),
-        (1e300, float("inf")),
-        (-(10**400), float("-inf")),
-    ],
-)
-def test_scalars_are_stored_as_float32(tmp_path: Path, value: Any, stored: float) -> None:
-    with tbimage.SummaryWriter(tmp_path) as writer:
-        writer.scalar("loss", value, 0)
-    (event,) = summaries(tmp_path)
-    assert event.summary.value[0].simple_value == stored
-
-
-def test_a_scalar_that_is_nan_is_written(tmp_path: Path) -> None:
-    with tbimage.SummaryWriter(tmp_path) as writer:
-        writer.scalar("loss", float("nan"), 0)
-    (event,) = summaries(tmp_path)
-    assert np.isnan(event.summary.value[0].simple_value)
-
-
 GOOD = gradient()
 BAD_IMAGES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"data": np.zeros((4, 4, 5))}, ValueError, "layout|channels"),
@@ -208,31 +181,6 @@ def test_bad_images_raise_in_the_caller_and_harm_nothing(
         stats = writer.stats()
     assert logged(tmp_path) == [("good", 0), ("good", 1)]
     assert (stats.logged, sum(stats.dropped.values())) == (2, 0)
-
-
-BAD_SCALARS: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"value": "0.5"}, TypeError, "value"),
-    ({"value": b"1"}, TypeError, "value"),
-    ({"value": None}, TypeError, "value"),
-    ({"value": 1j}, TypeError, "value"),
-    ({"value": np.zeros(1)}, ValueError, "value"),
-    ({"value": 0.5, "step": "1"}, TypeError, "step"),
-    ({"value": 0.5, "wall_time": float("inf")}, ValueError, "wall_time"),
-    ({"value": 0.5, "name": ""}, ValueError, "name"),
-    ({"value": 0.5, "description": b"x"}, TypeError, "description"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "error", "match"), BAD_SCALARS)
-def test_bad_scalars_raise_in_the_caller_and_harm_nothing(
-    tmp_path: Path, arguments: dict[str, Any], error: type[Exception], match: str
-) -> None:
-    with tbimage.SummaryWriter(tmp_path) as writer:
-        writer.scalar("good", 0, 0)
-        with pytest.raises(error, match=match):
-            writer.scalar(**{"name": "bad", "step": 1, **arguments})
-        writer.scalar("good", 1, 1)
-    assert logged(tmp_path) == [("good", 0), ("good", 1)]
 
 
 BAD_WRITERS: list[tuple[dict[str, Any], type[Exception], str]] = [

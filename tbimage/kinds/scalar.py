@@ -40,8 +40,10 @@ def check_value(value: object) -> float:
             f"value must be one number, got shape {tuple(shape)}; pass value.item() or "
             "value.mean(), or log it as a histogram"
         )
+    item = getattr(value, "item", None)
     try:
-        return float(value)  # type: ignore[arg-type]
+        # Not float(value): torch warns of that where the tensor needs grad, as a loss does.
+        return float(value if item is None else item())  # type: ignore[arg-type]
     except OverflowError:  # an int beyond float64
         return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
     except (TypeError, ValueError):
