@@ -208,8 +208,9 @@ def _histogram(
     if bins is default_bins():
         numbers = numbers.clip(bins[0], bins[-1])
     try:
-        counts, edges = np.histogram(numbers, bins)
-    except (MemoryError, ValueError):  # float64 does not divide their range so finely
+        with np.errstate(over="raise", invalid="raise"):
+            counts, edges = np.histogram(numbers, bins)
+    except (FloatingPointError, MemoryError, ValueError):  # float64 cannot divide their range so
         counts, edges = np.array([numbers.size]), np.array([low, high])
     if max_bins is not None and len(counts) > max_bins:
         firsts = np.arange(0, len(counts), len(counts) // max_bins)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -134,6 +134,9 @@ def test_a_histogram_of_nothing_and_of_nan(tmp_path: Path) -> None:
     bins=st.sampled_from(["tensorflow", 3, 17]),
     max_bins=st.none() | st.integers(1, 20),
 )
+@example(data=np.array([np.finfo(np.float64).max, -4.7e301]), bins=3, max_bins=None)
+@example(data=np.array(2.0**48), bins=17, max_bins=None)
+@example(data=np.array([-1.7e308, 1.7e308]), bins=3, max_bins=None)
 def test_counts_are_conserved_and_edges_cover_the_data(
     data: Any, bins: Any, max_bins: int | None
 ) -> None:
