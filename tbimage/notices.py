@@ -37,12 +37,13 @@ class Notices:
         self._said: set[tuple[str, str]] = set()
         self._lock = fork_safe_lock()
 
-    def report(self, name: str, findings: Findings) -> None:
+    def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
         """Log what was found about the values of some images, once for each name.
 
         Args:
             name: The summary's name.
             findings: What was found.
+            fix: What to do about values that were clipped; None: which ``value_range`` to pass.
         """
         if findings.non_finite and self._is_new(name, "non-finite"):
             logger.warning(
@@ -56,14 +57,12 @@ class Notices:
             natural = findings.natural
             logger.warning(
                 "image %r has values from %g to %g: they are taken as %g to %g, what lies "
-                "outside was clipped. Pass value_range=%s, or value_range=%s to clip silently. "
-                "This is said once for each name.",
+                "outside was clipped. %s. This is said once for each name.",
                 name,
                 low,
                 high,
                 *natural,
-                _suggest_range(low, high),
-                _NAMES_OF_RANGES.get(natural, natural),
+                fix or _suggest(low, high, natural),
             )
         for remark, count in findings.remarks.items():
             if self._is_new(name, remark):
@@ -118,6 +117,13 @@ class Notices:
 
 
 _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}
+
+
+def _suggest(low: float, high: float, natural: tuple[float, float]) -> str:
+    return (
+        f"Pass value_range={_suggest_range(low, high)}, or "
+        f"value_range={_NAMES_OF_RANGES.get(natural, natural)} to clip silently"
+    )
 
 
 def _suggest_range(low: float, high: float) -> str:

@@ -31,6 +31,9 @@ __all__ = ["boxes", "image", "video"]
 
 Alter = Callable[[Pixels], Pixels]
 
+# The peers' methods have no value_range to pass.
+_FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
+
 
 def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None = None) -> Draft:
     """Draft an image; of a batch, the grid.
@@ -94,7 +97,7 @@ def _levels(name: str, values: Pixels, single: bool, notices: Notices) -> Pixels
     found = to_levels(values, single=single)
     if found.clipped is not None or found.non_finite:
         natural = (0.0, 1.0) if values.dtype.kind == "f" else (0.0, 255.0)
-        notices.report(name, Findings(found.clipped, found.non_finite, natural))
+        notices.report(name, Findings(found.clipped, found.non_finite, natural), _FIX)
     return found.pixels
 
 

@@ -322,7 +322,7 @@ def test_the_global_writer_counts_for_itself(
 
 
 def test_flush_survives_a_loss_of_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced = []
+    synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     for kind, name in ((peer.SummaryWriter, "peer"), (face.SummaryWriter, "face")):
         with kind(str(tmp_path / name)) as writer:

@@ -6,6 +6,7 @@ pixels (test_torch_pixels.py).
 
 from __future__ import annotations
 
+import logging
 import pickle
 import subprocess
 import sys
@@ -148,6 +149,17 @@ def test_counts_are_conserved_and_edges_cover_the_data(
     assert (left[1:] == right[:-1]).all()
     if kept.size:
         assert (left[0], right[-1]) == (kept.min(), kept.max())
+
+
+def test_what_was_clipped_is_said_once_with_a_fix_that_torch_has_too(
+    writer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "tbimage"):
+        for step in range(2):
+            writer.add_image("a", UNIT * 3 - 1, step)
+        writer.flush()
+    (record,) = caplog.records
+    assert "Scale them, or log them with tbimage.SummaryWriter.image" in record.getMessage()
 
 
 def test_audio_of_integers_is_not_noise(tmp_path: Path) -> None:

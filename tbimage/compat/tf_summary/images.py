@@ -33,6 +33,9 @@ from tbimage.writer import SummaryWriter as RunWriter
 
 __all__ = ["as_levels", "image"]
 
+# image() has no value_range to pass.
+_FIX = "Scale them, or log them with tbimage.image, which has value_range"
+
 #: How many bits an integer has below those that become its level.
 _LOWER_BITS = {"uint16": 8, "int16": 7, "int32": 23, "uint32": 24, "int64": 55, "uint64": 56}
 
@@ -96,7 +99,7 @@ def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> 
     """Make the writer's tensor form with TF2's metadata, which has no data class, for its own."""
     # The form is [size, head, …, metadata]: the first and the last piece are replaced.
     options = PictureOptions("tensor")
-    report = partial(writer._notices.report, tag)
+    report = partial(writer._notices.report, tag, fix=_FIX)
     run: Run = writer._pipeline.run_parts
     _, *value, _ = kind.summary(tag, images, options, run, report)
     return wire.summary([[*value, metadata]])
