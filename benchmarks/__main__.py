@@ -1,6 +1,6 @@
 """Benchmarks of tbimage against its peers.
 
-    pip install -e '.[test]' && pip install --group benchmark   # all peers and encoders; pip 25.1
+    pip install -e '.[test]' imagecodecs opencv-python-headless   # all who are compared
     python -m benchmarks                       # everything: about ten minutes on two cores
     python -m benchmarks --quick               # everything, roughly: a minute and a half
     python -m benchmarks --peers torch         # tbimage and this peer; --peers alone: no peer

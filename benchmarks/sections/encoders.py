@@ -99,8 +99,8 @@ def report(results: Results) -> str:
         "One process, held to one processor, in which the encoders take turns at each picture. "
         "Times faster than Pillow's default, MB of pixels a second, and bytes in terms of Pillow's "
         "default: geometric means over the pictures, and the largest. Every picture was decoded by "
-        "OpenCV and compared. Flat masks, maps and drawings are where Pillow itself is quick, at 50 "
-        "to 180 MB/s, and where searching for matches, which no other way replaces, is most of it."
+        "OpenCV and compared. With flat masks, maps and drawings Pillow itself is quick, 50 to 180 "
+        "MB/s: searching for matches is most of the work, and nothing replaces it."
     ]
     for group in GROUPS:
         count = len(_of_group(results, group))
