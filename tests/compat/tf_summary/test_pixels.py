@@ -109,3 +109,12 @@ def test_what_is_not_finite_is_red(
 def test_what_is_not_finite_is_red_in_bfloat16(tf: Any, tmp_path: Path) -> None:
     data = tf.constant([[[[np.nan], [1.0]]]], tf.bfloat16)
     np.testing.assert_array_equal(shown(tmp_path, data), [[[255, 0, 0], [255, 255, 255]]])
+
+
+def test_what_was_clipped_is_said_once_with_a_fix(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bright = np.full((1, 1, 1, 1), 1.5)
+    logged(ours, tmp_path, lambda s: s.image("a", bright, 1), lambda s: s.image("a", bright, 2))
+    (record,) = caplog.records
+    assert "or log them with tbimage.image, which has value_range" in record.getMessage()
