@@ -11,6 +11,9 @@ import pytest
 
 import tbimage
 from tbimage.counters import CAUSES, Stats
+from tbimage.events.segments import YOUNG_SECS
+from tbimage.pixels import copies
+from tbimage.settings import Settings
 
 TESTS = Path(__file__).resolve().parent
 DOCS = TESTS.parent / "docs"
@@ -44,6 +47,14 @@ def test_every_counter_is_explained() -> None:
     told = set(re.findall(r"`(\w+)", "".join(re.findall(r"^\|.*?\|", RELIABILITY, re.MULTILINE))))
     assert {field.name for field in dataclasses.fields(Stats)} - told == set()
     assert [cause for cause in CAUSES if f'`dropped["{cause}"]`' not in RELIABILITY] == []
+
+
+def test_figures_are_those_of_the_code() -> None:
+    kept = copies.MOST_SIZES * copies.MOST_BYTES_OF_A_SIZE
+    assert f"to be used again, {kept >> 20} MiB at most" in RELIABILITY
+    assert f"for up to `flush_secs` ({Settings().flush_secs} s)" in RELIABILITY
+    assert YOUNG_SECS == 30 * 60
+    assert "none that grew within half an hour" in RELIABILITY
 
 
 def test_the_settings_for_a_service_are_settings(tmp_path: Path) -> None:
