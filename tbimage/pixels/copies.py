@@ -71,15 +71,22 @@ def _lend(size: int) -> _Lent:
 
 
 def _new_memory(size: int) -> _Memory:
-    if size < LEAST_BYTES_OF_PAGES or not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
-        plain: _Memory = _Memory(size, np.uint8)
-        return plain
-    pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    pages = _new_pages(size) if size >= LEAST_BYTES_OF_PAGES else None
+    memory: _Memory = _Memory(size, np.uint8, pages)
+    return memory
+
+
+def _new_pages(size: int) -> mmap.mmap | None:
+    if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
+        return None
+    try:
+        pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:  # too many mappings; or no memory, which NumPy has a better name for
+        return None
     if size >= LEAST_BYTES_OF_HUGE_PAGES and hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
         with suppress(OSError):  # a kernel without them
             pages.madvise(mmap.MADV_HUGEPAGE)
-    memory: _Memory = _Memory(size, np.uint8, pages)
-    return memory
+    return pages
 
 
 def copy_of(array: Array) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -97,6 +99,16 @@ def test_idle_memory_is_bounded() -> None:
     for number in range(1, 3 * MOST_SIZES):
         copy_of(np.zeros(LEAST_BYTES + number, np.uint8))
         assert len(idle()) <= MOST_SIZES
+
+
+def test_memory_without_pages_of_its_own_will_do() -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "no pages")
+
+    array = np.arange(LEAST_BYTES_OF_PAGES, dtype=np.uint32)
+    with mock.patch("mmap.mmap", refuse):
+        assert np.array_equal(copy_of(array), array)
+    assert idle() == {array.nbytes: 1}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
