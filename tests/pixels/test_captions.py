@@ -136,3 +136,11 @@ def test_numbers_without_room_are_left_out() -> None:
 def test_a_batch_is_no_picture(function: Any) -> None:
     with pytest.raises(ValueError, match="one by one"):
         function(np.zeros((2, 4, 4, 3)))
+
+
+def test_a_caption_stands_as_far_from_the_edge_as_it_is_told() -> None:
+    dark = np.zeros((10, 200, 1), np.uint8)
+    near, far = (caption(dark, "words", 12, margin).pixels for margin in (2, 20))
+    first = [int(np.flatnonzero((each[10:] < 255).any(axis=(0, 2)))[0]) for each in (near, far)]
+    assert first[1] - first[0] == 18
+    assert far.shape[0] - near.shape[0] == 2 * 18

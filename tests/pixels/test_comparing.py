@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tbimage.pixels.colormaps import table
@@ -66,23 +66,28 @@ def panels(sheet: Any, count: int, height: int, width: int) -> list[Any]:
 LARGE = (60, 300)
 
 
-def large_pair(dtype: str = "float64", channels: int = 3) -> tuple[Array, Array]:
-    rng = np.random.default_rng(0)
+def large_pair(dtype: str = "float64", channels: int = 3, seed: int = 0) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
     first, second = rng.random((2, *LARGE, channels))
     if dtype == "uint8":
         return (first * 255).astype(dtype), (second * 255).astype(dtype)
     return first.astype(dtype), second.astype(dtype)
 
 
-@pytest.mark.parametrize("diff", ["abs", "signed", None])
-@pytest.mark.parametrize("dtype", ["uint8", "float64"])
-def test_panels(diff: str | None, dtype: str) -> None:
-    first, second = large_pair(dtype)
+@settings(max_examples=25)
+@given(
+    st.sampled_from(["abs", "signed", None]),
+    st.sampled_from(["uint8", "float64"]),
+    st.sampled_from([1, 3]),
+    st.integers(0, 99),
+)
+def test_panels(diff: str | None, dtype: str, channels: int, seed: int) -> None:
+    first, second = large_pair(dtype, channels, seed)
     sheet = draw_comparison([first, second], diff=diff).picture.pixels
     shown = panels(sheet, 2 if diff is None else 3, *LARGE)
     for image, panel in zip((first, second), shown, strict=False):
         levels = image if dtype == "uint8" else (image * 255.5).astype(int)
-        np.testing.assert_array_equal(panel, levels)
+        np.testing.assert_array_equal(panel, np.broadcast_to(levels, panel.shape))
     if diff is None:
         assert sheet.shape[1] == 4 + 2 * (LARGE[1] + 4)
         return
