@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.arrays import as_array
 from tbimage.pixels.palette import check_colors, class_color, label_color
 
 __all__ = [
@@ -82,7 +83,7 @@ def check_boxes(boxes: Any) -> Coordinates:
 
 def _real(values: Any, argument: str) -> Coordinates:
     try:
-        array = np.asarray(values)
+        array = np.asarray(values) if isinstance(values, (list, tuple)) else as_array(values)
         if array.dtype.kind not in "biuf":
             raise TypeError(array.dtype)
         return np.array(array, np.float64)

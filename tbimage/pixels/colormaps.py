@@ -114,7 +114,7 @@ def colorize(levels: NDArray[Any], colormap: str) -> NDArray[np.uint8]:
     """
     if levels.dtype != np.uint8:
         raise TypeError(
-            f"levels must be uint8, got {levels.dtype}; tbimage.visual.picture makes them"
+            f"levels must be uint8, got {levels.dtype}; tbimage.visual.image makes them"
         )
     if levels.ndim == 2:
         levels = levels[..., np.newaxis]

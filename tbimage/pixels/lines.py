@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.arrays import as_array
 from tbimage.pixels.palette import check_colors, class_color
 from tbimage.pixels.pictures import Color, Picture, drawable
 from tbimage.pixels.strokes import stroke
@@ -65,7 +66,7 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
         [[1.0, 2.0, 1.0]]
     """
     try:
-        array = np.asarray(points)
+        array = np.asarray(points) if isinstance(points, (list, tuple)) else as_array(points)
         if array.dtype.kind not in "biuf":
             raise TypeError(array.dtype)
     except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns of ragged lists
@@ -257,5 +258,5 @@ def each_instance(points: Any) -> list[Any]:
         return []
     if isinstance(points, (list, tuple)) and any(len(np.shape(each)) == 2 for each in points):
         return list(points)
-    array = np.asarray(points)
+    array = np.asarray(points) if isinstance(points, (list, tuple)) else as_array(points)
     return list(array) if array.ndim == 3 else [array]

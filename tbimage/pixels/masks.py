@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.arrays import as_array
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.levels import check_nan_color
 from tbimage.pixels.palette import CLASS_COLORS, CYCLED, Names, class_name
@@ -146,7 +147,7 @@ def draw_segmentation(
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be a number from 0 to 1, got {alpha!r}")
-    classes = labels if isinstance(labels, Classes) else class_indices(np.asarray(labels))
+    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels))
     codes, remarks = _codes(classes, ignore_index)
     table = np.vstack([CLASS_COLORS, IGNORED_COLOR, check_nan_color(nan_color)]).astype(np.uint8)
     if image is None:

@@ -1,0 +1,40 @@
+"""What is drawn onto a picture comes as tensors, too: with gradients, or in bfloat16."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tbimage.pixels.boxes import draw_boxes
+from tbimage.pixels.lines import draw_keypoints, draw_polylines
+from tbimage.pixels.masks import draw_segmentation
+from tbimage.pixels.pictures import Picture
+
+PHOTO = np.zeros((20, 30, 3), np.uint8)
+DRAWN: dict[str, tuple[Callable[[Any], Picture], Any]] = {
+    "boxes": (lambda boxes: draw_boxes(PHOTO, boxes), [[2.0, 2.0, 9.0, 9.0]]),
+    "scores": (lambda scores: draw_boxes(PHOTO, [[2, 2, 9, 9]], None, scores), [0.5]),
+    "keypoints": (lambda points: draw_keypoints(PHOTO, points), [[5.0, 5.0]]),
+    "instances": (lambda points: draw_keypoints(PHOTO, points), [[[5.0, 5.0]], [[9.0, 9.0]]]),
+    "polylines": (lambda points: draw_polylines(PHOTO, [points]), [[5.0, 5.0], [9.0, 9.0]]),
+    "segmentation": (draw_segmentation, [[[0.25, 0.75], [1.0, 0.5]]]),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_tensors_in_training_draw_as_their_numbers(kind: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    draw, numbers = DRAWN[kind]
+    tensor = torch.tensor(numbers, dtype=getattr(torch, dtype), requires_grad=True)
+    np.testing.assert_array_equal(draw(tensor).pixels, draw(np.array(numbers)).pixels)
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_masked_numbers_are_refused(kind: str) -> None:
+    draw, numbers = DRAWN[kind]
+    with pytest.raises((TypeError, ValueError), match="masked"):
+        draw(np.ma.masked_array(numbers, np.ones(np.shape(numbers))))
