@@ -154,6 +154,8 @@ BAD_IMAGES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"data": GOOD, "description": "\ud800"}, ValueError, "description"),
     ({"data": GOOD, "wall_time": float("nan")}, ValueError, "wall_time"),
     ({"data": GOOD, "wall_time": "now"}, TypeError, "wall_time"),
+    ({"data": GOOD, "wall_time": "1700000000"}, TypeError, "wall_time"),
+    ({"data": GOOD, "wall_time": 10**400}, ValueError, "wall_time"),
     ({"data": GOOD, "step": 1.0}, TypeError, "step"),
     ({"data": GOOD, "step": True}, TypeError, "step"),
     ({"data": GOOD, "step": 2**63}, ValueError, "step"),

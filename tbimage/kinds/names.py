@@ -101,7 +101,11 @@ def check_wall_time(wall_time: object) -> float:
     if wall_time is None:
         return time.time()
     try:
+        if isinstance(wall_time, (str, bytes)):
+            raise TypeError  # float("1") would be 1.0
         seconds = float(wall_time)  # type: ignore[arg-type]
+    except OverflowError:  # an int of more than 308 digits
+        seconds = math.inf
     except (TypeError, ValueError):
         raise TypeError(
             f"wall_time must be seconds since the epoch, got {wall_time!r} of type "
