@@ -82,7 +82,7 @@ def check(logdir: Path, kills: int, seed: int) -> None:
 
 
 def test_what_flush_confirmed_survives(tmp_path: Path) -> None:
-    check(tmp_path, 30, seed=0)
+    check(tmp_path, 15, seed=0)
 
 
 @pytest.mark.slow
