@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tbimage.compat import tensorboardx, torch
+from tbimage.events import messages
 from tests import readers
 from tests.compat import faces
 from tests.kinds.test_graph import model, onnx_file
@@ -147,6 +148,24 @@ def test_a_tensor_that_torch_writes_so_that_none_can_read_it(kind: str) -> None:
     )
     found = tensor_util.make_ndarray(ours)
     assert (found.dtype.name, found.tolist()) == (kind, [[0, 1, 2], [3, 4, 5]])
+
+
+def test_messages_of_hyperparameters(name: str) -> None:
+    """What Lightning logs by itself: experiment, start, end."""
+    face, peer = FACES[name]
+    arguments = {"lr": 0.1, "layers": 3, "optimizer": "adam"}, {"loss": 0.5, "acc": 1}
+    theirs, ours = peer.summary.hparams(*arguments), face.summary.hparams(*arguments)
+    for expected, got in zip(theirs, ours, strict=True):
+        (their_value,), (our_value,) = expected.value, got.value
+        assert their_value.tag == our_value.tag
+        their_data, our_data = map(hparams_of, (their_value, our_value))
+        assert their_data.experiment == our_data.experiment
+        assert their_data.session_start_info.hparams == our_data.session_start_info.hparams
+        assert their_data.session_end_info.status == our_data.session_end_info.status
+
+
+def hparams_of(value: Any) -> Any:
+    return messages.HParamsPluginData.FromString(value.metadata.plugin_data.content)
 
 
 #: What third parties hand to ``writer.file_writer``; each a call on a FileWriter.
