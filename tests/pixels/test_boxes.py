@@ -24,6 +24,7 @@ from tbimage.pixels.box_forms import (
 from tbimage.pixels.boxes import draw_boxes
 from tbimage.pixels.lettering import line_height, text_width, write
 from tbimage.pixels.palette import CLASS_COLORS, CYCLED, class_color, label_color, readable_on
+from tbimage.pixels.tags import make_tag
 
 HEIGHT, WIDTH = 40, 60
 COORDINATES = st.floats(-30, 90, allow_nan=False)
@@ -192,7 +193,7 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted, not timed: how many are drawn does not grow."""
     outlined: list[int] = []
     pasted: list[Any] = []
-    outline, tag = module._outline_all, module.make_tag
+    outline = module._outline_all
 
     def counted_outline(pixels: Any, spans: Any, *more: Any) -> None:
         outlined.append(len(spans))
@@ -200,7 +201,7 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counted_tag(texts: Any, *more: Any) -> Any:
         pasted.extend(texts)
-        return tag(texts, *more)
+        return make_tag(texts, *more)
 
     monkeypatch.setattr(module, "_outline_all", counted_outline)
     monkeypatch.setattr(module, "make_tag", counted_tag)
