@@ -10,6 +10,7 @@ Rules:
 - A failed write is tried again after a while, soon at first; at once for somebody who waits.
 - Whatever a commit meets, it ends as one: the thread goes on, and each summary that was taken is
   counted, once, as written, as lost to an error, or as given up.
+- What failed, or works again, is logged before anybody who waits for it goes on.
 - Who closes waits for one attempt and not for the disk: once a write fails, the rest is given up.
 """
 
