@@ -1,7 +1,8 @@
 """Third parties that log through torch's writer, the real packages, with the face in its place.
 
-What lives here: Lightning Fabric's logger, accelerate's tracker, stable-baselines3's output
-format. They are run with torch's writer and with the face, and what TensorBoard reads is compared.
+What lives here: the loggers of Lightning, accelerate and stable-baselines3, and trainings that log
+through them. They are run with torch's writer and with the face, and what TensorBoard reads is
+compared.
 
 Rule: each runs as it is, its own tests of installed packages and its own messages included; only
 the name that it takes its writer from is another.
@@ -121,3 +122,67 @@ def test_the_output_format_of_stable_baselines3(
     ours = assert_same_runs(tmp_path)
     assert ours["."]["reward"].steps == [0, 1, 2]
     faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+
+
+def losses(runs: faces.Runs, tag: str) -> list[Any]:
+    """The values of a tag in the one run that has it."""
+    (series,) = (tags[tag] for tags in runs.values() if tag in tags)
+    return [(point.step, point.value) for point in series.points]
+
+
+@pytest.mark.slow
+def test_a_training_of_stable_baselines3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = imported("stable_baselines3")
+    logger = imported("stable_baselines3.common.logger")
+    for name, writer in WRITERS.items():
+        monkeypatch.setattr(logger, "SummaryWriter", writer)
+        agent = library.PPO(
+            "MlpPolicy",
+            "CartPole-v1",
+            n_steps=32,
+            batch_size=32,
+            n_epochs=1,
+            seed=3,
+            device="cpu",
+            tensorboard_log=str(tmp_path / name),
+        )
+        agent.learn(96, log_interval=1)
+    theirs = readers.read_runs(tmp_path / "peer", "data_server")
+    ours = readers.read_runs(tmp_path / "face", "data_server")
+    assert {run: set(tags) for run, tags in theirs.items()} == {
+        run: set(tags) for run, tags in ours.items()
+    }
+    assert losses(theirs, "train/loss") == losses(ours, "train/loss") != []
+
+
+@pytest.mark.slow
+def test_a_training_of_lightning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lightning = imported("lightning.pytorch")
+    loggers = imported("lightning.pytorch.loggers")
+    demos = imported("lightning.pytorch.demos.boring_classes")
+
+    class Model(demos.BoringModel):
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            loss = super().training_step(batch, batch_idx)
+            self.log("loss", loss["loss"])
+            return loss
+
+    for name, writer in WRITERS.items():
+        monkeypatch.setattr(peer, "SummaryWriter", writer)
+        lightning.seed_everything(3)
+        logger = loggers.TensorBoardLogger(tmp_path / name, name="run")
+        trainer = lightning.Trainer(
+            max_steps=4,
+            logger=logger,
+            log_every_n_steps=1,
+            limit_val_batches=0,
+            accelerator="cpu",
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(Model())
+        assert isinstance(logger.experiment, writer)
+        logger.experiment.close()
+    ours = assert_same_runs(tmp_path)
+    assert ours["run/version_0"]["loss"].steps == [0, 1, 2, 3]
