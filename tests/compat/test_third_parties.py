@@ -159,9 +159,9 @@ def test_a_training_of_stable_baselines3(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_training_of_lightning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lightning = imported("lightning.pytorch")
     loggers = imported("lightning.pytorch.loggers")
-    demos = imported("lightning.pytorch.demos.boring_classes")
+    boring: Any = imported("lightning.pytorch.demos.boring_classes").BoringModel
 
-    class Model(demos.BoringModel):
+    class Model(boring):
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             loss = super().training_step(batch, batch_idx)
             self.log("loss", loss["loss"])
