@@ -64,3 +64,29 @@ def test_the_settings_for_a_service_are_settings(tmp_path: Path) -> None:
     writer = namespace["writer"]
     assert isinstance(writer, tbimage.SummaryWriter)
     assert writer.close()
+
+
+PACKAGE = TESTS.parent / "tbimage"
+ROOMS = [*PACKAGE.glob("*.py"), *PACKAGE.glob("*/__init__.py"), *(PACKAGE / "events").glob("*.py")]
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_the_plan_of_the_house_has_every_room(path: Path) -> None:
+    plan = (DOCS / "design.md").read_text(encoding="utf-8").split("\n## ")[1]
+    is_package = path.name == "__init__.py"
+    name = f"{path.parent.name}/" if is_package else path.name
+    assert name in plan or path.name == "__main__.py"
+
+
+PAGES = [*DOCS.glob("*.md"), *TESTS.parent.glob("*.md"), *TESTS.parent.glob("*/*/README.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TESTS.parent).as_posix())
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"", text)
+    targets = [
+        (page.parent / target.partition("#")[0]) for each in links for target in each if target
+    ]
+    local = [target for target in targets if "://" not in str(target) and ":/" not in str(target)]
+    assert [target for target in local if not target.exists()] == []
