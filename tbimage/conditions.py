@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from numbers import Integral, Real
 
 from tbimage import context
+from tbimage.keep import check_number
 from tbimage.processes import fork_safe_lock
 
 __all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
@@ -71,6 +73,7 @@ def every_n_steps(n: int) -> EveryNSteps:
         n: At least 1. The step is the one that the call passes, else the default step.
 
     Raises:
+        TypeError: ``n`` is no integer.
         ValueError: ``n`` is below 1. The condition itself raises one where a call has no step.
 
     Example:
@@ -78,8 +81,7 @@ def every_n_steps(n: int) -> EveryNSteps:
         >>> condition(200, "loss"), condition(201, "loss")
         (True, False)
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    check_number("n", n, Integral, 1)
     return EveryNSteps(n)
 
 
@@ -93,6 +95,7 @@ def every_seconds(seconds: float) -> EverySeconds:
         seconds: 0 or more.
 
     Raises:
+        TypeError: ``seconds`` is no number.
         ValueError: ``seconds`` is negative or NaN.
 
     Example:
@@ -100,8 +103,7 @@ def every_seconds(seconds: float) -> EverySeconds:
         >>> condition(7, "input"), condition(7, "output"), condition(8, "input")
         (True, True, False)
     """
-    if not seconds >= 0:
-        raise ValueError(f"seconds must be 0 or more, got {seconds}")
+    check_number("seconds", seconds, Real, 0)
     return EverySeconds(seconds)
 
 
