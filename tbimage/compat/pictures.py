@@ -157,15 +157,23 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
         pen.line(outline, fill="red", width=2)
         label = labels[number] if number < len(labels) else ""
         if label:
-            x1, y1, x2, y2 = font.getbbox(label)
-            margin = np.ceil((y2 - y1) * 0.05)
-            ceiling = bottom - (y2 - y1) - 2 * margin
-            pen.rectangle([(left, ceiling), (left + x2 - x1, bottom)], fill="red")
+            width, height = _extent(font, label)
+            margin = np.ceil(height * 0.05)
+            ceiling = bottom - height - 2 * margin
+            pen.rectangle([(left, ceiling), (left + width, bottom)], fill="red")
             pen.text((left + margin, ceiling + margin), label, fill="black", font=font)
     if rescale != 1:
         size = max(1, int(picture.width * rescale)), max(1, int(picture.height * rescale))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(picture)
+
+
+def _extent(font: Any, label: str) -> tuple[float, float]:
+    if not hasattr(font, "getbbox"):  # Pillow 9.1
+        width, height = font.getsize(label)
+        return width, height
+    left, top, right, bottom = font.getbbox(label)
+    return right - left, bottom - top
 
 
 def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
