@@ -13,8 +13,10 @@ Rules:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +48,8 @@ def find(
     Args:
         paths: Files, which get the tag ``stem``, and directories, whose files get
             ``directory/…/stem``.
-        on_error: Is told of directories below these that cannot be read.
+        on_error: Is told of what is no regular file, and of directories below these that cannot be
+            read.
 
     Returns:
         The files, in the order of the paths and sorted within each.
@@ -68,8 +71,10 @@ def find(
                 (each.relative_to(path) for each in _walk(path, on_error)), key=_by_value
             )
             found += [File(path / each, _tag(path.name, each), False) for each in below]
+        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises where there is nothing
+            # A pipe would wait for a writer, and again when it is read after its header was.
+            on_error(OSError(errno.EINVAL, "not a regular file: save it to one first", str(path)))
         else:
-            os.stat(path)  # raises where there is nothing
             found.append(File(path, _tag("", PurePath(path.name)), True))
     return found
 

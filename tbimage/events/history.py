@@ -54,7 +54,7 @@ def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
     """
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # retired meanwhile
+        with contextlib.suppress(FileNotFoundError):  # retired meanwhile, or no file at all
             file = storage.open_to_read(storage.join(directory, name))
             with file:
                 _scan(file, newest)

@@ -18,6 +18,7 @@ import io
 import os
 import posixpath
 import shutil
+import stat
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
@@ -61,7 +62,7 @@ class Storage(Protocol):
         """Create a file; FileExistsError where there is one."""
 
     def open_to_read(self, path: str) -> BinaryIO:
-        """Open a file to read it from its start."""
+        """Open a file to read it from its start; FileNotFoundError where there is no such file."""
 
     def size_and_age(self, path: str, now: float) -> tuple[int, float]:
         """Return a file's size in bytes and the seconds since it last grew."""
@@ -167,6 +168,9 @@ class LocalStorage:
         return _LocalFile(path)
 
     def open_to_read(self, path: str) -> BinaryIO:
+        # A FIFO would wait for whoever writes to it, for ever if nobody does.
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise FileNotFoundError(errno.ENOENT, "no regular file", path)
         return open(path, "rb")
 
     def size_and_age(self, path: str, now: float) -> tuple[int, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +13,6 @@ from PIL import Image
 
 import tbimage
 from tests.cli.command import ENVIRONMENT, call, spawn, started
-from tests.processes import wait_until
 
 Capture = pytest.CaptureFixture[str]
 
@@ -120,22 +117,16 @@ def test_what_cannot_be_written_is_said_and_counted(photo: Path, tmp_path: Path)
     assert "written to" not in outcome.out
 
 
+#: Lets the command wait where it looks at its first file, and say so.
+WAITING = """import time; from tbimage.cli import images
+images.identify = lambda path: (print("waiting", flush=True), time.sleep(600))"""
+
+
 def test_ctrl_c_ends_it_without_a_traceback(photo: Path, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe.png"
-    os.mkfifo(pipe)  # whoever reads it waits for somebody to write
-
-    def opened() -> int | None:
-        with contextlib.suppress(OSError):  # ENXIO until there is a reader
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        return None
-
-    # Without warnings as errors: Python warns of a file if it is interrupted just after open().
-    quiet = {**ENVIRONMENT, "PYTHONWARNINGS": ""}
-    with started("log", photo, pipe, "--logdir", tmp_path / "run", env=quiet) as process:
-        writer = wait_until(opened, "a reader of the pipe")
-        assert writer is not None
+    with started("log", photo, "--logdir", tmp_path / "run", before=WAITING) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        os.close(writer)  # so that it ends even if it was just about to read
         out, err = process.communicate()
     assert (process.returncode, out, err) == (130, "", "tbimage: interrupted\n")
 

@@ -105,6 +105,7 @@ def test_what_is_no_file_or_has_just_been_deleted_is_left_out(
     event = {"step": 3, "summary": {"value": [{"tag": "a", "simple_value": 1.0}]}}
     (tmp_path / "events.out.tfevents.1.h").write_bytes(record(event))
     (tmp_path / "events.out.tfevents.2.d").mkdir()
+    os.mkfifo(tmp_path / "events.out.tfevents.3.p")  # whoever opens it waits
     listed = os.listdir(tmp_path)
     monkeypatch.setattr(os, "listdir", lambda path: [*listed, "events.out.tfevents.0.gone"])
     assert newest_steps(LocalStorage(), os.fspath(tmp_path)) == {"a": 3}
