@@ -83,6 +83,10 @@ VIEWS = {
             "animation": "turning",
         }.items()
     },
+    "image-timeseries": View("?tagFilter=^cat$#timeseries", "card-view", ("cat",), pictures=1),
+    "histogram-timeseries": View(
+        "?tagFilter=weights#timeseries", "card-view", ("weights", "22"), coloured=5000
+    ),
     "text": View(
         "#text&tagFilter=prompt", "tf-text-loader", ("prompt", "a cat", "dreams"), size=(800, 900)
     ),
