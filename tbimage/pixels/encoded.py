@@ -80,12 +80,13 @@ def read_encoded(
             f"data is a {type(data).__name__}; expected the bytes of a PNG, JPEG, GIF or BMP file, "
             "or its path"
         )
-    with open(data, "rb") as file:
+    path = os.fspath(data)  # open() prefers __index__, and would close that descriptor
+    with open(path, "rb") as file:
         content = file.read()
     try:
         return read_header(content)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(data)}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
 
 
 def read_header(data: bytes) -> EncodedImage:
@@ -131,7 +132,7 @@ def read_header(data: bytes) -> EncodedImage:
             "in all, above which Pillow raises DecompressionBombError in TensorBoard, which then "
             "serves no image: make it smaller"
         )
-    return EncodedImage(data, name, width, height, _channels(image))
+    return EncodedImage(data, name, width, height, _channels(image, data))
 
 
 # What files begin with; a dot stands for any byte.
@@ -167,6 +168,13 @@ _OPENERS = {
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-def _channels(image: Any) -> int:
+# What a PNG's header (IHDR) says of gray and alpha, and where; of 16 bits Pillow makes RGBA.
+_COLOR_TYPE = slice(25, 26)
+_GRAY_AND_ALPHA = b"\4"
+
+
+def _channels(image: Any, data: bytes) -> int:
+    if image.format == "PNG" and data[_COLOR_TYPE] == _GRAY_AND_ALPHA:
+        return 2
     channels = 3 if image.format == "GIF" else _CHANNELS.get(image.mode, 3)
     return channels + (channels in (1, 3) and "transparency" in image.info)

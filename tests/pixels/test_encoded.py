@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import PIL
@@ -220,6 +222,12 @@ def test_the_limit_is_not_the_applications(monkeypatch: pytest.MonkeyPatch) -> N
         read_header(png_header(20_000, 20_000))
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_channels_of_any_depth(depth: int, color_type: int, channels: int) -> None:
+    assert read_header(png_header(7, 5, color_type, depth)).channels == channels
+
+
 def test_nothing_is_decoded() -> None:
     assert read_header(png_header(10_000, 10_000, color_type=6, depth=16)).channels == 4
 
@@ -253,6 +261,18 @@ def test_errors_of_paths_pass(tmp_path: Path) -> None:
     path.write_text("no picture")
     with pytest.raises(ValueError, match=r"text\.png: data holds no known picture"):
         read_encoded(path)
+
+
+def test_a_path_that_also_counts_is_no_descriptor() -> None:
+    """As a mock does, of which open() would take the number and close that descriptor."""
+    standard_output = os.dup(1)
+    try:
+        with pytest.raises(FileNotFoundError):
+            read_encoded(MagicMock(__fspath__=lambda self: "nothing.png"))
+        os.fstat(1)
+    finally:
+        os.dup2(standard_output, 1)
+        os.close(standard_output)
 
 
 @pytest.mark.parametrize("data", [None, 5, ["a.png"], io.BytesIO(b""), np.zeros(3, np.uint8)])
