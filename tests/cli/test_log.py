@@ -262,6 +262,16 @@ def test_a_file_that_was_asked_for_and_is_no_image_is_an_error(work: Path, capsy
     assert set(images_in(work / "run")) == {"cat"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with names")
+def test_a_pipe_is_named_and_not_waited_for(work: Path, capsys: Capture) -> None:
+    save(work / "cat.png")
+    os.mkfifo("pipe.png")
+    outcome = call(capsys, "log", "pipe.png", "cat.png", "--logdir", "run")
+    assert outcome.code == 2
+    assert outcome.err == "tbimage: pipe.png: not a regular file: save it to one first\n"
+    assert set(images_in(work / "run")) == {"cat"}
+
+
 @pytest.mark.parametrize("paths", [["notes.txt"], ["empty"], ["files"]])
 def test_without_any_image_no_run_is_made(work: Path, capsys: Capture, paths: list[str]) -> None:
     (work / "empty").mkdir()
