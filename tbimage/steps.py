@@ -53,9 +53,7 @@ def check_step(step: object) -> int:
 
 
 def _as_integer(step: object) -> int:
-    # Older releases of NumPy let its booleans stand for integers, with a DeprecationWarning.
-    is_boolean = isinstance(step, bool) or getattr(getattr(step, "dtype", None), "kind", "") == "b"
-    if not is_boolean:
+    if not _is_boolean(step):
         try:
             return operator.index(step)  # type: ignore[arg-type]
         except TypeError:
@@ -72,6 +70,13 @@ def _as_integer(step: object) -> int:
         f"step must be an integer (int, a NumPy integer or a 0-d integer array), got {step!r} "
         f"of type {type(step).__name__}; pass int(step) if that is what you mean"
     )
+
+
+def _is_boolean(step: object) -> bool:
+    # torch, and older releases of NumPy, let their booleans stand for integers.
+    dtype = getattr(step, "dtype", None)
+    kind = getattr(dtype, "kind", None)  # torch's types have none
+    return isinstance(step, bool) or kind == "b" or (kind is None and str(dtype) == "torch.bool")
 
 
 class Steps:

@@ -50,6 +50,13 @@ def test_anything_else_is_none(step: Any) -> None:
         check_step(step)
 
 
+def test_booleans_of_torch_are_none() -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="step must be an integer"):
+        check_step(torch.tensor(True))
+    assert check_step(torch.tensor(3)) == 3
+
+
 @pytest.mark.parametrize("step", [np.array([3]), np.zeros((2, 2), int)])
 def test_arrays_with_axes_are_none(step: Any) -> None:
     with pytest.raises(TypeError, match="step must be an integer"):
