@@ -41,6 +41,13 @@ def experiment(directory: Path, loader: str) -> Any:
         )
 
 
+def test_tags_are_those_of_tensorboard() -> None:
+    metadata = pytest.importorskip("tensorboard.plugins.hparams.metadata")
+    assert metadata.EXPERIMENT_TAG == kind.EXPERIMENT_TAG
+    assert metadata.SESSION_START_INFO_TAG == kind.SESSION_TAG
+    assert metadata.SESSION_END_INFO_TAG == kind.SESSION_END_TAG
+
+
 def test_a_session_is_that_of_tensorboard() -> None:
     summary_v2 = pytest.importorskip("tensorboard.plugins.hparams.summary_v2")
     values = {**VALUES, "float32": np.float32(0.5), "int": np.int64(7), "bool": np.bool_(True)}
