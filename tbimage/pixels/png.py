@@ -79,7 +79,7 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels (gray, gray and
             alpha, RGB, RGBA), of any strides and byte order, at least one pixel. It is only read.
         compression: ``"fast"`` takes the least time at about the size that Pillow's default has.
-            ``"balanced"`` is smaller than that, at a third of fast's speed. Both state the pixels
+            ``"balanced"`` is smaller than that, at a quarter of fast's speed. Both state the pixels
             as they are. ``"small"`` is at most as large as with Pillow's ``optimize=True``, takes a
             hundred times as long as fast, and states the pixels in less where that loses nothing
             (equal red, green and blue as gray, opaque alpha not at all, up to 256 colours as a
