@@ -29,6 +29,9 @@ Size = tuple[int, int]
 # Pillow's modes for 1 to 4 channels of 8 bits.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
+# It makes of a single pixel more of them than TensorBoard shows (encoded.MOST_PIXELS).
+_LARGEST_SCALE = 1e9
+
 
 def check_max_side(max_side: object) -> int | None:
     """Check how long the longer side may be.
@@ -67,7 +70,7 @@ def check_scale(scale: object) -> float | None:
 
     Raises:
         TypeError: It is no number.
-        ValueError: It is not finite and more than 0.
+        ValueError: It is not more than 0 and at most 1e9.
 
     Example:
         >>> check_scale(0.5)
@@ -79,12 +82,17 @@ def check_scale(scale: object) -> float | None:
         factor = float(scale)  # type: ignore[arg-type]
         if isinstance(scale, (bool, str)):
             raise TypeError
+    except OverflowError:  # an int of more than 308 digits
+        factor = math.inf
     except (TypeError, ValueError):
         raise TypeError(
             f"scale must be a number or None, got {scale!r} of type {type(scale).__name__}"
         ) from None
-    if not 0 < factor < math.inf:
-        raise ValueError(f"scale must be more than 0 (0.5 halves both sides), got {scale!r}")
+    if not 0 < factor <= _LARGEST_SCALE:
+        raise ValueError(
+            f"scale must be more than 0 (0.5 halves both sides) and at most {_LARGEST_SCALE:g}, "
+            f"got {scale!r}"
+        )
     return factor
 
 
@@ -109,8 +117,9 @@ def target_size(
         (112, 112)
     """
     factor = 1.0 if scale is None else scale
-    if max_side is not None:
-        factor = min(factor, max_side / max(height, width))
+    longer = max(height, width)
+    if max_side is not None and max_side < longer * factor:  # else too large for a float, perhaps
+        factor = max_side / longer
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 

@@ -70,6 +70,8 @@ def _positive(argument: str, value: object, most: float, example: str) -> float 
         number = float(value)  # type: ignore[arg-type]
         if isinstance(value, (bool, str)):
             raise TypeError
+    except OverflowError:  # an int of more than 308 digits
+        number = math.inf
     except (TypeError, ValueError):
         raise TypeError(
             f"{argument} must be a number or None, got {value!r} of type {type(value).__name__}"

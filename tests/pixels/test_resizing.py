@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -167,10 +168,17 @@ def test_sizes(height: int, width: int, max_side: int | None, scale: float | Non
 
 
 @pytest.mark.parametrize(
-    ("check", "wrong"), [(check_max_side, 0), (check_scale, 0), (check_scale, -1.0)]
+    ("check", "wrong"),
+    [
+        (check_max_side, 0),
+        (check_scale, 0),
+        (check_scale, -1.0),
+        (check_scale, 1e308),
+        (check_scale, 10**400),
+    ],
 )
 def test_numbers_out_of_range(check: Any, wrong: Any) -> None:
-    with pytest.raises(ValueError, match=f"got {wrong}"):
+    with pytest.raises(ValueError, match=f"got {re.escape(str(wrong))}"):
         check(wrong)
 
 
@@ -187,6 +195,10 @@ def test_numbers_out_of_range(check: Any, wrong: Any) -> None:
 def test_no_numbers(check: Any, wrong: Any) -> None:
     with pytest.raises(TypeError, match="must be"):
         check(wrong)
+
+
+def test_a_longer_side_of_any_length_changes_nothing() -> None:
+    assert target_size(30, 20, max_side=10**400, scale=2.0) == (60, 40)
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
