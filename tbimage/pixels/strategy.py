@@ -78,7 +78,8 @@ def is_small(rows: Rows) -> bool:
         >>> is_small(Rows(np.zeros((64, 64, 3), np.uint8)))
         True
     """
-    return rows.height * rows.width <= SMALL_BYTES
+    size: int = rows.height * rows.width
+    return size <= SMALL_BYTES
 
 
 def plan_fast(rows: Rows) -> Plan:
