@@ -164,7 +164,7 @@ def _usable_processors() -> int:
 
 
 def _check_choice(name: str, value: object, choices: Collection[str]) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         allowed = " or ".join(map(repr, choices))
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
 

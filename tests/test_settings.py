@@ -55,6 +55,7 @@ def test_every_setting_has_an_argument_and_is_documented_with_its_default() -> N
         ("filename_suffix", "a/b", "must not hold a path separator"),
         ("filename_suffix", "7", "must not start with a digit"),
         ("wire", "png", "wire must be 'image' or 'tensor'"),
+        ("wire", np.array(["image", "tensor"]), "wire must be 'image' or 'tensor', got array"),
     ],
 )
 def test_a_setting_that_makes_no_sense_says_what_would(

@@ -118,7 +118,7 @@ def check_options(
         ("encoding", encoding, ENCODINGS),
         ("compression", compression, png.COMPRESSIONS),
     ):
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             names = " or ".join(map(repr, allowed))
             raise ValueError(f"{argument} must be {names}, got {value!r}")
     return PictureOptions(

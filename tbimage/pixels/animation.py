@@ -91,7 +91,7 @@ def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[
         >>> check_clip("gif", 12.5, Look(), 3)
         ('gif', Fraction(25, 2))
     """
-    if format not in FORMATS:
+    if not isinstance(format, str) or format not in FORMATS:
         raise ValueError(f"format must be {' or '.join(map(repr, FORMATS))}, got {format!r}")
     check_fit(replace(look, colorbar=False), channels)
     speed = check_fps(fps)
@@ -102,7 +102,7 @@ def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[
                 f"format='gif' has no partial transparency, and frames have {channels} channels: "
                 "pass format='apng', or frames[..., :-1]"
             )
-    return str(format), speed
+    return format, speed
 
 
 def encode_clip(

@@ -47,10 +47,10 @@ def check_box_format(format: object) -> str:
         >>> check_box_format("xywh")
         'xywh'
     """
-    if format not in BOX_FORMATS:
+    if not isinstance(format, str) or format not in BOX_FORMATS:
         allowed = " or ".join(map(repr, BOX_FORMATS))
         raise ValueError(f"format must be {allowed}, got {format!r}")
-    return str(format)
+    return format
 
 
 def check_boxes(boxes: Any) -> Coordinates:

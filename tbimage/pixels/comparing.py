@@ -80,9 +80,9 @@ def check_diff(diff: object) -> str | None:
         >>> check_diff("abs")
         'abs'
     """
-    if diff is not None and diff not in DIFFERENCES:
+    if diff is not None and (not isinstance(diff, str) or diff not in DIFFERENCES):
         raise ValueError(f"diff must be 'abs', 'signed' or None, got {diff!r}")
-    return diff if diff is None else str(diff)
+    return diff
 
 
 def draw_comparison(

@@ -130,12 +130,21 @@ def check_look(
         check_value_range(value_range),
         check_nan_color(nan_color),
         check_colormap(colormap),
-        bool(colorbar),
+        _check_colorbar(colorbar),
         check_gamma(gamma),
         check_log(log),
         check_max_side(max_side),
         check_scale(scale),
     )
+
+
+def _check_colorbar(colorbar: object) -> bool:
+    if not isinstance(colorbar, (bool, int, np.bool_)):
+        raise TypeError(
+            f"colorbar must be True or False, got {colorbar!r} of type {type(colorbar).__name__}; "
+            "its colors are those of colormap="
+        )
+    return bool(colorbar)
 
 
 def check_fit(look: Look, channels: int) -> None:

@@ -280,6 +280,8 @@ def test_what_a_gif_cannot_be() -> None:
         check_clip("gif", 10, Look(), 4)
     with pytest.raises(ValueError, match="'apng' or 'gif', got 'mp4'"):
         check_clip("mp4", 10, Look(), 3)
+    with pytest.raises(ValueError, match="format must be 'apng' or 'gif', got array"):
+        check_clip(np.array(["apng", "gif"]), 10, Look(), 3)
     alpha = Frames(1, lambda number: Picture(np.zeros((2, 2, 4), np.uint8)))
     with pytest.raises(ValueError, match="no partial transparency"):
         gif.encode(alpha, Fraction(1))

@@ -255,7 +255,7 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
     assert check_labels(np.array(["a"]), 1) == ["a"]
 
 
-@pytest.mark.parametrize("wrong", ["XYXY", "yxyx", None, 3])
+@pytest.mark.parametrize("wrong", ["XYXY", "yxyx", None, 3, np.array(["xyxy", "xywh"])])
 def test_formats(wrong: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"'cxcywh', got {wrong!r}")):
         check_box_format(wrong)

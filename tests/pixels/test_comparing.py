@@ -200,3 +200,5 @@ def test_what_cannot_be_compared() -> None:
     check_comparable([shape, (4, 5, 3)], [dtype, dtype.newbyteorder(">")], None)
     with pytest.raises(ValueError, match="'abs', 'signed' or None, got 'squared'"):
         check_diff("squared")
+    with pytest.raises(ValueError, match="got array"):
+        check_diff(np.array(["abs", "signed"]))

@@ -238,6 +238,8 @@ def test_every_keyword_is_checked() -> None:
         {"value_range": "mimmax"},
         {"nan_color": (1, 2)},
         {"colormap": "virids"},
+        {"colorbar": "viridis"},
+        {"colorbar": np.array([True, False])},
         {"gamma": 0},
         {"log": -1},
         {"max_side": 0},
