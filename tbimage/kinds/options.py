@@ -6,6 +6,7 @@ mean (``pixels/rendering.py``, ``pixels/jpeg.py``, ``pixels/png.py``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -211,7 +212,7 @@ def check_captions(captions: Any, count: int, batched: bool) -> tuple[str, ...] 
         One for each picture, or None.
 
     Raises:
-        TypeError: It is one string for a batch, or nothing that has an order.
+        TypeError: It is one string for a batch, nothing that has an order, or bytes.
         ValueError: There are more or fewer.
 
     Example:
@@ -220,9 +221,10 @@ def check_captions(captions: Any, count: int, batched: bool) -> tuple[str, ...] 
     """
     if captions is None:
         return None
-    if not batched and (isinstance(captions, str) or not hasattr(captions, "__len__")):
-        captions = [captions]
-    if isinstance(captions, str) or not hasattr(captions, "__len__"):
+    single = isinstance(captions, (str, bytes)) or not hasattr(captions, "__len__")
+    if single and not batched:
+        captions, single = [captions], False
+    if single or isinstance(captions, (set, frozenset, Mapping)):
         raise TypeError(
             f"captions must be a list of one text for each of the {count} images, got {captions!r}"
         )
@@ -230,4 +232,7 @@ def check_captions(captions: Any, count: int, batched: bool) -> tuple[str, ...] 
         raise ValueError(
             f"captions must be one for each of the {count} images, got {len(captions)}"
         )
-    return tuple(str(each) for each in captions)
+    texts = tuple(captions)
+    if any(isinstance(each, bytes) for each in texts):
+        raise TypeError(f"captions must be texts, got the bytes {captions!r}: decode them")
+    return tuple(map(str, texts))

@@ -37,13 +37,18 @@ def caption(
         than a few words stands in the middle of a wider sheet.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels.
+        TypeError: ``image`` is nothing that has pixels, or ``text`` no string.
         ValueError: The shape of ``image`` is not that of one image.
 
     Example:
         >>> caption([[0, 1], [2, 3]], "tiny").pixels.shape[0] > 2
         True
     """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"text must be a string, got {text!r} of type {type(text).__name__}; pass str(text), "
+            "or decode bytes"
+        )
     picture = as_picture(image)
     pixels = picture.pixels
     height, width = pixels.shape[:2]

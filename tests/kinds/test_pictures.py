@@ -86,9 +86,12 @@ def test_captions(captions: Any, count: int, batched: bool, expected: Any) -> No
 def test_captions_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="each of the 3 images, got 2"):
         check_captions(["a", "b"], 3, True)
-    for wrong in ("one", 3):
+    for wrong in ("one", 3, b"one", {"a", "b", "c"}, {"a": 1, "b": 2, "c": 3}):
         with pytest.raises(TypeError, match="a list of one text for each of the 3 images"):
             check_captions(wrong, 3, True)
+    for single in (b"x", [b"x"]):
+        with pytest.raises(TypeError, match=r"texts, got the bytes .*b'x'.*: decode them"):
+            check_captions(single, 1, False)
 
 
 @pytest.mark.parametrize("quality", [20, 95])

@@ -58,6 +58,12 @@ def test_a_caption_says_something_and_a_wide_picture_keeps_its_width() -> None:
     )
 
 
+@pytest.mark.parametrize("text", [None, 5, b"x"])
+def test_a_caption_is_a_string(text: Any) -> None:
+    with pytest.raises(TypeError, match="text must be a string, got "):
+        caption(np.zeros((8, 8), np.uint8), text)
+
+
 def test_a_tiny_picture_gets_a_sheet_on_which_its_caption_can_be_read() -> None:
     sheet = caption(np.zeros((8, 8), np.uint8), "label 7").pixels
     assert 40 < sheet.shape[1] < 100
