@@ -59,10 +59,18 @@ def class_color(index: int) -> Color:
     Args:
         index: 0 or more; beyond the last colour they begin anew.
 
+    Raises:
+        TypeError: It is no integer.
+
     Example:
         >>> class_color(0), class_color(64)
         ((31, 119, 220), (31, 119, 220))
     """
+    if not hasattr(index, "__index__"):
+        raise TypeError(
+            f"index must be an integer, got {index!r} of type {type(index).__name__}; the colour "
+            "of a name is label_color(name)"
+        )
     red, green, blue = CLASS_COLORS[index % len(CLASS_COLORS)].tolist()
     return red, green, blue
 

@@ -110,10 +110,15 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     Returns:
         ``(H * factor, W * factor, C)``; the same array if the factor is 1.
 
+    Raises:
+        TypeError: ``factor`` is no integer.
+        ValueError: It is less than 1.
+
     Example:
         >>> enlarge(np.array([[[1], [2]]]), 2)[..., 0].tolist()
         [[1, 1, 2, 2], [1, 1, 2, 2]]
     """
+    factor = _at_least("factor", factor, 1)
     return pixels if factor == 1 else pixels.repeat(factor, axis=1).repeat(factor, axis=0)
 
 

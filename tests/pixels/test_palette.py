@@ -37,6 +37,13 @@ def test_all_64_colours_are_well_apart_and_the_first_12_far() -> None:
     assert apart[:12, :12].min() >= 20
 
 
+@pytest.mark.parametrize("index", [1.5, "cat", None])
+def test_an_index_is_an_integer(index: Any) -> None:
+    assert class_color(np.int64(1)) == class_color(1)
+    with pytest.raises(TypeError, match=f"index must be an integer, got {index!r}"):
+        class_color(index)
+
+
 def test_no_colour_looks_like_black_white_or_the_red_of_nan() -> None:
     marks = [(0, 0, 0), (255, 255, 255), (255, 0, 0)]
     assert distances(CLASS_COLORS, marks).min() >= 12

@@ -28,6 +28,12 @@ def test_enlarging_repeats_each_pixel(height: int, width: int, channels: int, fa
     assert factor > 1 or larger is pixels
 
 
+@pytest.mark.parametrize(("factor", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_pixels_are_repeated_whole(factor: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"factor must be .* got {factor}"):
+        enlarge(np.zeros((2, 2, 1), np.uint8), factor)
+
+
 @given(SIZES, st.integers(1, 14), st.integers(0, 5))
 def test_places(sizes: list[tuple[int, int]], columns: int, padding: int) -> None:
     """Cell by cell: left of it are the widest of the columns before, above the highest rows."""
