@@ -264,7 +264,7 @@ def _shape(data: object) -> tuple[int, ...]:
 def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
     shown = ", ".join(map(str, list(shapes)[:5])) + (", …" if len(shapes) > 5 else "")
     return ValueError(
-        f"data is ragged: a list in it holds shapes {shown}; expected equal shapes: log images of "
+        f"data is ragged: a list in it holds shapes {shown}; expected equal shapes: log arrays of "
         "unequal size one by one"
     )
 

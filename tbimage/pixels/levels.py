@@ -102,19 +102,18 @@ def check_nan_color(nan_color: object) -> tuple[int, int, int]:
 
 # What to do with data of a kind (dtype.kind) that has no levels.
 _FIXES = {
-    "c": "log np.abs(data), np.angle(data), data.real or data.imag",
+    "c": "log its absolute values, angles, real or imaginary parts",
     "O": "convert it to one array of numbers, for instance with np.stack",
     "M": "convert it to numbers, for instance with data.astype('int64')",
     "m": "convert it to numbers, for instance with data.astype('int64')",
 }
 
 
-def check_dtype(dtype: np.dtype[Any], value_range: object = None) -> None:
+def check_dtype(dtype: np.dtype[Any]) -> None:
     """Check that values of a dtype can become levels.
 
     Args:
         dtype: That of the data.
-        value_range: The value range it will be shown with, which the error's advice depends on.
 
     Raises:
         TypeError: It is complex, object, str, bytes, datetime, timedelta or structured.
@@ -128,8 +127,6 @@ def check_dtype(dtype: np.dtype[Any], value_range: object = None) -> None:
     if dtype.kind in "biuf":
         return
     fix = _FIXES.get(dtype.kind, "convert it to an array of numbers")
-    if dtype.kind in "cMm" and value_range is None:
-        fix += ", with a value_range such as 'minmax'"
     raise TypeError(f"data has dtype {dtype}; expected bool, integers or floats: {fix}")
 
 
@@ -165,7 +162,7 @@ def to_levels(
     """
     if value_range is None and image.dtype.char in "BH":  # first, as small pictures are many
         return Levels(_as_it_is(image), None, 0)
-    check_dtype(image.dtype, value_range)
+    check_dtype(image.dtype)
     chosen = check_value_range(value_range)
     color = check_nan_color(nan_color)
     pixels = np.empty(image.shape, np.uint8)
