@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from tbimage.pixels.copies import copy_of
 from tbimage.pixels.levels import check_dtype
 
-__all__ = ["as_array", "is_immutable", "snapshot"]
+__all__ = ["as_array", "as_numbers", "is_immutable", "snapshot"]
 
 Array = NDArray[Any]
 
@@ -63,6 +63,25 @@ def as_array(data: object) -> Array:
         array = array.astype(wider)
     check_dtype(array.dtype)
     return array
+
+
+def as_numbers(data: object) -> Array:
+    """Give numbers that mean the same in every dtype, such as coordinates, as a NumPy array.
+
+    Args:
+        data: As :func:`as_array` takes it; the arrays in a list may have different dtypes.
+
+    Raises:
+        TypeError: As :func:`as_array`.
+        ValueError: As :func:`as_array`.
+
+    Example:
+        >>> as_numbers([np.array([1, 2]), np.array([0.5, 3], np.float32)]).tolist()
+        [[1.0, 2.0], [0.5, 3.0]]
+    """
+    if isinstance(data, (list, tuple)) and not isinstance(_leaf(data), _NUMBERS):
+        return np.asarray([as_numbers(part) for part in data])
+    return as_array(data)
 
 
 def is_immutable(data: object, array: Array) -> bool:
@@ -221,11 +240,18 @@ _DRAWN = (_PIL_IMAGE, _FIGURE)
 # --- lists ----------------------------------------------------------------------------------------
 
 
+# What the first leaf of lists of numbers is; that of empty lists is a list.
+_NUMBERS = (list, tuple, bool, int, float, complex, np.generic)
+
+
+def _leaf(data: Any) -> object:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
 def _from_sequence(data: Sequence[Any]) -> Array:
-    leaf: Any = data
-    while isinstance(leaf, (list, tuple)) and leaf:
-        leaf = leaf[0]
-    if isinstance(leaf, (list, tuple, bool, int, float, complex, np.generic)):
+    if isinstance(_leaf(data), _NUMBERS):
         return _from_numbers(data)
     arrays = [as_array(part) for part in data]
     shapes = dict.fromkeys(array.shape for array in arrays)

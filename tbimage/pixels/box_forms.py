@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbimage.pixels.arrays import as_array
+from tbimage.pixels.arrays import as_numbers
 from tbimage.pixels.palette import check_colors, class_color, label_color
 
 __all__ = [
@@ -83,7 +83,7 @@ def check_boxes(boxes: Any) -> Coordinates:
 
 def _real(values: Any, argument: str) -> Coordinates:
     try:
-        array = np.asarray(values) if isinstance(values, (list, tuple)) else as_array(values)
+        array = as_numbers(values)
         if array.dtype.kind not in "biuf":
             raise TypeError(array.dtype)
         return np.array(array, np.float64)
@@ -143,7 +143,9 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
         return None
     if isinstance(labels, str):
         raise TypeError(f"labels must be one label for each box, got the string {labels!r}")
-    if isinstance(labels, np.ndarray) or hasattr(labels, "__array__"):
+    if hasattr(labels, "tolist"):  # also of tensors on an accelerator, which give NumPy nothing
+        labels = labels.tolist()
+    elif hasattr(labels, "__array__"):
         labels = np.asarray(labels).tolist()
     checked = [label if isinstance(label, (str, int)) else _integer(label) for label in labels]
     if len(checked) != count:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbimage.pixels.arrays import as_array
+from tbimage.pixels.arrays import as_numbers
 from tbimage.pixels.palette import check_colors, class_color
 from tbimage.pixels.pictures import Color, Picture, drawable
 from tbimage.pixels.strokes import stroke
@@ -66,7 +66,7 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
         [[1.0, 2.0, 1.0]]
     """
     try:
-        array = np.asarray(points) if isinstance(points, (list, tuple)) else as_array(points)
+        array = as_numbers(points)
         if array.dtype.kind not in "biuf":
             raise TypeError(array.dtype)
     except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns of ragged lists
@@ -256,7 +256,13 @@ def each_instance(points: Any) -> list[Any]:
     """
     if points is None:
         return []
-    if isinstance(points, (list, tuple)) and any(len(np.shape(each)) == 2 for each in points):
-        return list(points)
-    array = np.asarray(points) if isinstance(points, (list, tuple)) else as_array(points)
+    if isinstance(points, (list, tuple)):
+        return list(points) if any(_rank(each) == 2 for each in points) else [points]
+    array = as_numbers(points)
     return list(array) if array.ndim == 3 else [array]
+
+
+def _rank(points: Any) -> int:
+    if isinstance(points, (list, tuple)):
+        return 1 + (_rank(points[0]) if points else 0)
+    return np.ndim(points)

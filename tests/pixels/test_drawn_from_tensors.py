@@ -34,6 +34,44 @@ def test_tensors_in_training_draw_as_their_numbers(kind: str, dtype: str) -> Non
 
 
 @pytest.mark.parametrize("kind", DRAWN)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_lists_of_such_tensors_draw_as_their_numbers(kind: str, depth: int) -> None:
+    torch = pytest.importorskip("torch")
+    draw, numbers = DRAWN[kind]
+
+    def taken_apart(tensor: Any, depth: int) -> Any:
+        if not depth or not tensor.ndim:
+            return tensor
+        return [taken_apart(part, depth - 1) for part in tensor]
+
+    tensor = torch.tensor(numbers, requires_grad=True)
+    found = draw(taken_apart(tensor, depth)).pixels
+    np.testing.assert_array_equal(found, draw(np.array(numbers)).pixels)
+
+
+@pytest.mark.parametrize("draw", [DRAWN["boxes"][0], DRAWN["polylines"][0]])
+def test_places_of_different_dtypes_go_together(draw: Callable[[Any], Picture]) -> None:
+    places = [np.array([2, 2, 9, 9]), np.array([3.5, 4, 8, 9], np.float32)]
+    if draw is DRAWN["polylines"][0]:
+        places = [place[:2] for place in places]
+    np.testing.assert_array_equal(draw(places).pixels, draw(np.array(places)).pixels)
+
+
+def test_labels_on_an_accelerator_are_taken() -> None:
+    class Elsewhere:
+        """As a tensor of torch on a GPU."""
+
+        def __array__(self) -> Any:
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+        def tolist(self) -> list[int]:
+            return [3]
+
+    found = draw_boxes(PHOTO, [[2, 2, 9, 9]], Elsewhere()).pixels
+    np.testing.assert_array_equal(found, draw_boxes(PHOTO, [[2, 2, 9, 9]], [3]).pixels)
+
+
+@pytest.mark.parametrize("kind", DRAWN)
 def test_masked_numbers_are_refused(kind: str) -> None:
     draw, numbers = DRAWN[kind]
     with pytest.raises((TypeError, ValueError), match="masked"):
