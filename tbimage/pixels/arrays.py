@@ -198,11 +198,18 @@ _PIL_MODES = {
     "HSV": "RGB",
     "LAB": "RGB",
 }
-_PIL_TRANSPARENT_MODES = {"L": "LA", "P": "RGBA", "RGB": "RGBA"}
+_PIL_TRANSPARENT_MODES = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
+
+
+_OPAQUE = np.uint16(65535)
 
 
 def _from_pil(image: Any) -> Array:
-    modes = _PIL_MODES | (_PIL_TRANSPARENT_MODES if "transparency" in image.info else {})
+    transparent = image.info.get("transparency")
+    if image.mode.startswith("I;16") and isinstance(transparent, int):  # Pillow's LA has 8 bits
+        gray = np.asarray(image)
+        return np.stack([gray, np.where(gray == transparent, np.uint16(0), _OPAQUE)], axis=-1)
+    modes = _PIL_MODES | ({} if transparent is None else _PIL_TRANSPARENT_MODES)
     mode = modes.get(image.mode)
     return np.asarray(image if mode is None else image.convert(mode))
 

@@ -237,6 +237,21 @@ def test_a_transparent_colour_is_transparent() -> None:
     assert as_array(color).tolist() == [[[*COLOR, 255], [1, 2, 3, 0]]]
 
 
+@pytest.mark.parametrize(
+    ("mode", "values", "expected"),
+    [
+        ("1", (0, 255), [(0, 0), (255, 255)]),
+        ("I;16", (300, 7), [(300, 0), (7, 65535)]),
+        ("I;16B", (300, 7), [(300, 0), (7, 65535)]),
+    ],
+)
+def test_a_transparent_gray_of_1_or_16_bits(mode: str, values: Any, expected: Any) -> None:
+    gray = Image.new(mode, (2, 1), values[1])
+    gray.putpixel((0, 0), values[0])
+    gray.info["transparency"] = values[0]
+    assert as_array(gray)[0].tolist() == [list(pair) for pair in expected]
+
+
 def test_lists_of_pil_images() -> None:
     result = as_array([Image.new("RGB", (2, 1), COLOR)] * 3)
     assert result.tolist() == [[[[*COLOR]] * 2]] * 3
