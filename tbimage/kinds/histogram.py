@@ -135,8 +135,6 @@ def bucketed(values: Array, buckets: int) -> tuple[Floats, int]:
                [3., 5., 1.]]), 1)
     """
     values = values.ravel(order="K")
-    if values.dtype.itemsize > 8 and values.dtype.kind == "f":
-        values = _as_float64(values)
     table = np.zeros((buckets, 3))
     if values.size == 0:
         return table, 0
@@ -157,12 +155,6 @@ def bucketed(values: Array, buckets: int) -> tuple[Floats, int]:
     table[:, 0], table[:, 1] = edges[:-1], edges[1:]
     table[:, 2] = _counts(values, low, high, buckets, scale)
     return table, non_finite
-
-
-def _as_float64(values: Array) -> Array:
-    """Convert long double, of which float64 does not hold all values: they become infinite."""
-    with np.errstate(over="ignore"):
-        return values.astype(np.float64)
 
 
 def _scale(low: float, high: float, buckets: int) -> float:

@@ -1,15 +1,16 @@
 """Anything that holds numbers in a grid to a NumPy array, and whether that array may be kept.
 
-What lives here: arrays of every framework, pictures of PIL, figures of matplotlib, nested lists.
-What does not: what the axes mean (layouts.py), what the values mean (levels.py), and pictures that
-arrive encoded (encoded.py).
+What lives here: arrays of every framework, figures of matplotlib, nested lists. What does not: what
+images of PIL hold (pil_images.py), what the axes mean (layouts.py), what the values mean
+(levels.py), and pictures that arrive encoded (encoded.py).
 
 Rules:
 - No framework is imported. An object's own methods are used, and its class is looked up among the
   modules that are loaded already: who hands in an object has imported what made it.
 - Nothing is copied that NumPy can view.
 - Values are never changed. Types that NumPy lacks are widened to the next one that holds all their
-  values (bfloat16 to float32), and what has no such type is refused.
+  values (bfloat16 to float32), and what has no such type is refused. Long double, in which nothing
+  here can reckon, becomes float64, of which what lies beyond becomes infinite: a visible fault.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.copies import copy_of
 from tbimage.pixels.levels import check_dtype
+from tbimage.pixels.pil_images import from_pil
 
 __all__ = ["as_array", "as_numbers", "is_immutable", "snapshot"]
 
@@ -58,9 +60,10 @@ def as_array(data: object) -> Array:
         (2, 2)
     """
     array = _converted(data)
-    wider = _wider_type(array.dtype)
-    if wider is not None:
-        array = array.astype(wider)
+    held = _held_type(array.dtype)
+    if held is not None:
+        with np.errstate(over="ignore"):
+            array = array.astype(held)
     check_dtype(array.dtype)
     return array
 
@@ -111,7 +114,7 @@ def is_immutable(data: object, array: Array) -> bool:
         return True
     if any(_is_a(data, class_) for class_ in _DRAWN) or _is_a(data, _JAX_ARRAY):
         return True
-    if _wider_type(getattr(data, "dtype", None)) is not None:
+    if _held_type(getattr(data, "dtype", None)) is not None:
         return True
     owner: object = array
     while isinstance(owner, (np.ndarray, memoryview)):
@@ -186,34 +189,6 @@ def _from_masked(data: Any) -> Array:
     return np.asarray(data.data)
 
 
-# What images become whose mode PNG lacks, and images of which one colour or index is transparent.
-_PIL_MODES = {
-    "P": "RGB",
-    "PA": "RGBA",
-    "La": "LA",
-    "RGBa": "RGBA",
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-    "HSV": "RGB",
-    "LAB": "RGB",
-}
-_PIL_TRANSPARENT_MODES = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
-
-
-_OPAQUE = np.uint16(65535)
-
-
-def _from_pil(image: Any) -> Array:
-    transparent = image.info.get("transparency")
-    if image.mode.startswith("I;16") and isinstance(transparent, int):  # Pillow's LA has 8 bits
-        gray = np.asarray(image)
-        return np.stack([gray, np.where(gray == transparent, np.uint16(0), _OPAQUE)], axis=-1)
-    modes = _PIL_MODES | ({} if transparent is None else _PIL_TRANSPARENT_MODES)
-    mode = modes.get(image.mode)
-    return np.asarray(image if mode is None else image.convert(mode))
-
-
 def _from_figure(figure: Any) -> Array:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -236,7 +211,7 @@ _JAX_ARRAY = ("jax", "Array")
 
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Array]] = {
     ("numpy.ma", "MaskedArray"): _from_masked,
-    _PIL_IMAGE: _from_pil,
+    _PIL_IMAGE: from_pil,
     _FIGURE: _from_figure,
 }
 
@@ -304,8 +279,10 @@ def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
 
 # --- protocols ------------------------------------------------------------------------------------
 
+_DOUBLE = np.dtype(np.float64)
+
 # Types that NumPy lacks, by how their names begin, and the narrowest that hold all their values.
-_WIDER_TYPES: dict[str, np.dtype[Any]] = {
+_HELD_TYPES: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(np.float32),
     "float8_": np.dtype(np.float32),
     "float6_": np.dtype(np.float32),
@@ -317,14 +294,16 @@ _WIDER_TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def _wider_type(dtype: Any) -> np.dtype[Any] | None:
+def _held_type(dtype: Any) -> np.dtype[Any] | None:
     """The type that values of another are converted to, for the dtypes of any framework."""
-    if dtype is None or (isinstance(dtype, np.dtype) and dtype.kind != "V"):
+    if dtype is None:
         return None
+    if isinstance(dtype, np.dtype) and dtype.kind != "V":
+        return _DOUBLE if dtype.char == "g" else None
     name = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
-    for start, wider in _WIDER_TYPES.items():
+    for start, held in _HELD_TYPES.items():
         if name.startswith(start):
-            return wider
+            return held
     return None
 
 
@@ -365,7 +344,7 @@ def _on_the_host(data: Any) -> Any:
     for method in ("cpu", "resolve_conj", "resolve_neg"):
         if callable(getattr(data, method, None)):
             data = getattr(data, method)()
-    if _wider_type(getattr(data, "dtype", None)) and callable(getattr(data, "float", None)):
+    if _held_type(getattr(data, "dtype", None)) and callable(getattr(data, "float", None)):
         data = data.float()
     return data
 

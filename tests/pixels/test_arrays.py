@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 import types
 from fractions import Fraction
 from pathlib import Path
@@ -42,6 +43,15 @@ def test_subclasses_become_views(tmp_path: Path) -> None:
         assert type(result) is np.ndarray
         assert result.tolist() == data.tolist()
         assert shares(result, np.asarray(data))
+
+
+@pytest.mark.parametrize("dtype", ["<g", ">g"])
+def test_long_doubles_become_doubles_or_infinite(dtype: str) -> None:
+    data = np.array([[0.5, np.longdouble("1e400")]]).astype(dtype)
+    result = as_array(data)
+    assert result.dtype == np.float64
+    assert result.tolist() == [[0.5, math.inf]]
+    assert is_immutable(data, result)
 
 
 def test_masked_elements_are_refused() -> None:

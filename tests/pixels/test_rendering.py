@@ -233,6 +233,13 @@ def test_colours_get_no_map_and_no_bar() -> None:
             check_fit(check_look(**look), 3)
 
 
+def test_numbers_beyond_any_range_are_painted() -> None:
+    values = np.array([[0, 1, np.longdouble("1e400")]])
+    found = picture(values, value_range="minmax")
+    assert found.pixels.tolist() == [[[0] * 3, [255] * 3, [255, 0, 0]]]
+    assert found.findings.non_finite == 1
+
+
 def test_every_keyword_is_checked() -> None:
     for wrong in (
         {"value_range": "mimmax"},
