@@ -17,6 +17,7 @@ Rules:
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         tbimage ...
         0
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as of stderr: no name is too odd to be told
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as end:  # --help, --version, and what is no argument

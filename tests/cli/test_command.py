@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import tbimage
-from tests.cli.command import ENVIRONMENT, call, spawn, started
+from tests.cli.command import ENVIRONMENT, call, images_in, spawn, started
 
 Capture = pytest.CaptureFixture[str]
 
@@ -93,6 +93,15 @@ def test_a_module_that_fails_ends_with_its_exit_code_and_no_traceback(tmp_path: 
     outcome = spawn("log", tmp_path / "nothing", "--logdir", tmp_path / "run")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == f"tbimage: error: {tmp_path / 'nothing'}: No such file or directory\n"
+
+
+def test_a_name_that_cannot_be_printed_is_no_error(photo: Path, tmp_path: Path) -> None:
+    run = tmp_path / "läufe"
+    outcome = spawn("log", photo, "--logdir", run, env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"})
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "written to" in outcome.out
+    assert r"l\xe4ufe" in outcome.out
+    assert set(images_in(run)) == {"photo"}
 
 
 #: Lets the kernel refuse what goes beyond 4 kB, as a full disk does.
