@@ -187,7 +187,7 @@ class Steps:
         what = "was logged before" if step == last else f"is below {last}, which was logged before"
         warn_caller(
             f"step {step} of {name!r} {what}: TensorBoard's default loader drops every point of a "
-            "tag from that step on. Pass increasing steps, or step=None for automatic ones. This "
-            "is said once for each name.",
+            "tag from that step on. Pass increasing steps, or step=None for automatic ones; give "
+            "each kind of summary a name of its own. This is said once for each name.",
             StepWarning,
         )

@@ -149,6 +149,7 @@ def test_a_step_that_does_not_increase_warns_once_for_each_name(tmp_path: Path) 
         with pytest.warns(tbimage.StepWarning, match="step 5 of 'a' was logged before") as caught:
             writer.scalar("a", 0.5, 5)
         assert caught[0].filename == __file__
+        assert "each kind of summary a name of its own" in str(caught[0].message)
         writer.scalar("a", 0.5, 4)
         with pytest.warns(tbimage.StepWarning, match="step 3 of 'b' is below 5"):
             writer.scalar("b", 0.5, 3)
