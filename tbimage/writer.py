@@ -38,7 +38,8 @@ class SummaryWriter(RunWriter):
 
     Calls return as soon as the data is copied; worker threads encode, in parallel, and write, in
     the order of the calls. Any number of threads may share a writer. After a fork, parent and child
-    go on independently, the child in a sub-run of its own.
+    go on independently, the child in a sub-run of its own. So does a copy or an unpickled writer,
+    which has the settings, but none of the attributes that a subclass adds.
 
     Args:
         logdir: The run directory, created if missing. TensorBoard names the run after it.
