@@ -32,6 +32,7 @@ def page_of(group: str, url: str, browser: Any, path: Path) -> Page:
     return screenshot(browser, address, path, pictures=len(tags), text=tuple(tags))
 
 
+@pytest.mark.slow
 def test_every_group_of_the_demo_has_its_cards(browser: Any, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     assert main(["demo", "--logdir", str(tmp_path / "demo")]) == 0

@@ -66,6 +66,7 @@ def measured_sections() -> list[str]:
 
 
 @pytest.mark.skipif(not installed(TBIMAGE), reason="the package isal is not installed")
+@pytest.mark.slow
 def test_a_run_of_everything_gives_a_complete_report() -> None:
     results = run(SECTIONS, [TBIMAGE], TINY)
     assert results.faults == []
