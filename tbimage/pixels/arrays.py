@@ -60,7 +60,10 @@ def as_array(data: object) -> Array:
         (2, 2)
     """
     array = _converted(data)
-    held = _held_type(array.dtype)
+    dtype = array.dtype
+    if dtype.kind in "biuf" and dtype.char != _LONG_DOUBLE:
+        return array  # most that is logged
+    held = _held_type(dtype)
     if held is not None:
         with np.errstate(over="ignore"):
             array = array.astype(held)
@@ -279,7 +282,7 @@ def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
 
 # --- protocols ------------------------------------------------------------------------------------
 
-_DOUBLE = np.dtype(np.float64)
+_LONG_DOUBLE = "g"  # dtype.char
 
 # Types that NumPy lacks, by how their names begin, and the narrowest that hold all their values.
 _HELD_TYPES: dict[str, np.dtype[Any]] = {
@@ -299,7 +302,7 @@ def _held_type(dtype: Any) -> np.dtype[Any] | None:
     if dtype is None:
         return None
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
-        return _DOUBLE if dtype.char == "g" else None
+        return np.dtype(np.float64) if dtype.char == _LONG_DOUBLE else None
     name = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
     for start, held in _HELD_TYPES.items():
         if name.startswith(start):
