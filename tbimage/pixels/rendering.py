@@ -142,7 +142,7 @@ def _check_colorbar(colorbar: object) -> bool:
     if not isinstance(colorbar, (bool, int, np.bool_)):
         raise TypeError(
             f"colorbar must be True or False, got {colorbar!r} of type {type(colorbar).__name__}; "
-            "its colors are those of colormap="
+            "its colours are those of colormap="
         )
     return bool(colorbar)
 
