@@ -9,9 +9,12 @@ from unittest import mock
 
 import pytest
 
-from tbimage.pixels.deflate import igzip
+from tbimage.pixels.deflate import Method, igzip
 
 LIBRARIES = ["igzip", "zlib"]
+
+#: Those that need isal.
+METHODS_OF_IGZIP = (Method.IGZIP, Method.IGZIP_NEAR)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from tbimage.pixels.deflate import Method
 from tbimage.pixels.filters import Filter
 from tbimage.pixels.rows import Pixels, Rows
 from tbimage.pixels.strategy import entropies, plan_balanced, plan_fast
-from tests.pixels.libraries import LIBRARIES, library
+from tests.pixels.libraries import LIBRARIES, METHODS_OF_IGZIP, library
 
 NOISE = np.random.default_rng(1).normal(size=(300, 300, 3))
 Y, X = np.mgrid[:300, :300][0][:, :, None], np.mgrid[:300, :300][1][:, :, None]
@@ -76,7 +76,7 @@ def test_balanced_does_not_depend_on_isal() -> None:
             with library(name):
                 plans.append(plan_balanced(Rows(picture)))
         assert plans[0] == plans[1]
-        assert plans[0].method is not Method.IGZIP
+        assert plans[0].method not in METHODS_OF_IGZIP
 
 
 @pytest.mark.parametrize("height", [10, 20, 50, 150, 300])
