@@ -18,22 +18,15 @@ from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage, MemoryStorage
 from tests.events.segmenting import append_all, batch_of, contents, decode, local, steps_of
 from tests.pipeline.faulty import FaultyStorage, error, failing, healthy
+from tests.pipeline.resources import descriptors
 
 # Rotation.
 
 
 def test_a_segment_stands_alone_and_is_closed_before_the_next_exists(tmp_path: Path) -> None:
-    open_files: list[str] = []
-
     class Watching(LocalStorage):
         def create(self, path: str) -> Any:
-            descriptors = Path("/proc/self/fd")
-            open_files[:] = [
-                str(target)
-                for each in descriptors.iterdir()
-                if str(tmp_path) in str(target := os.path.realpath(each))
-            ]
-            assert open_files == []
+            assert descriptors(tmp_path) == 0
             return super().create(path)
 
     segments = Segments(Watching(), os.fspath(tmp_path), SegmentOptions(max_file_bytes=200))
@@ -331,10 +324,10 @@ def test_a_segment_that_cannot_be_made_durable_is_closed_all_the_same(tmp_path: 
     storage = FaultyStorage(failing("sync", error(errno.EIO), times=1))
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="close"))
     append_all(segments, batch_of([0]))
-    before = len(os.listdir("/proc/self/fd"))
+    assert descriptors(tmp_path) == 1
     with pytest.raises(OSError, match="Input/output"):
         segments.seal()
-    assert len(os.listdir("/proc/self/fd")) == before - 1
+    assert descriptors(tmp_path) == 0
     append_all(segments, batch_of([1]))
     assert steps_of(tmp_path) == [0, 1]
 

@@ -11,6 +11,7 @@ import pytest
 
 from tbimage.events.storage import LocalStorage, MemoryStorage, Storage
 from tests.pipeline.faulty import no_descriptors_left
+from tests.pipeline.resources import descriptors
 
 BOTH = pytest.mark.parametrize("make", [LocalStorage, MemoryStorage])
 
@@ -117,11 +118,10 @@ def test_programs_that_are_started_do_not_inherit_the_file(tmp_path: Path) -> No
 
 
 def test_a_file_that_is_dropped_is_closed(tmp_path: Path) -> None:
-    before = set(os.listdir("/proc/self/fd"))
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
-    assert len(os.listdir("/proc/self/fd")) == len(before) + 1
+    assert descriptors(tmp_path) == 1
     del file
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert descriptors(tmp_path) == 0
 
 
 def test_a_closed_file_says_so(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import threading
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import Fault, Storages, error, failing, healthy
 from tests.pipeline.load import NOISE, count_points
+from tests.pipeline.resources import descriptors
 
 BOUND = 20_000
 
@@ -149,10 +149,10 @@ def test_closing_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: in
     assert writer.close(0.1) is False
     assert writer.stats().dropped["closed"] == more
     assert writer.stats().pending_items == 1
-    before = len(os.listdir("/proc/self/fd"))
+    assert descriptors(tmp_path) == 1
     going_on.set()
     readers.wait_until(lambda: writer.stats().pending_items == 0, "the write to end")
-    readers.wait_until(lambda: len(os.listdir("/proc/self/fd")) < before, "the file to be closed")
+    readers.wait_until(lambda: descriptors(tmp_path) == 0, "the file to be closed")
     assert writer.stats().written == 1
     assert writer.close() is True
     assert logs.summaries(tmp_path) == [("a", 0)]
