@@ -41,8 +41,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.corpus import Picture, Pixels, corpus
-from tbimage.pixels import deflate
-from tbimage.pixels.png import Run, encode, run_serially
+from tbimage.pixels.png import deflate
+from tbimage.pixels.png.encoder import Run, encode, run_serially
 
 T = TypeVar("T")
 Encoded = Sequence[bytes | bytearray | memoryview]

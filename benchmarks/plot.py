@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.columns import PHOTOS
 from benchmarks.results import Results
 from benchmarks.tables import significant
-from tbimage.pixels.png import encode
+from tbimage.pixels.png.encoder import encode
 
 __all__ = ["draw"]
 

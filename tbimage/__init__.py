@@ -17,23 +17,23 @@ __version__ = "0.1.0"
 
 # Each public name and the module that has it.
 _HOMES = {
-    "Keep": "keep",
+    "Keep": "writer.sampling",
     "SummaryWriter": "writer",
-    "Stats": "counters",
-    "StepWarning": "steps",
-    "TwoWritersWarning": "runs",
+    "Stats": "pipeline.stats",
+    "StepWarning": "writer.steps",
+    "TwoWritersWarning": "writer.directories",
     "audio": "summary",
     "create_file_writer": "summary",
-    "every_n_steps": "conditions",
-    "every_seconds": "conditions",
+    "every_n_steps": "writer.conditions",
+    "every_seconds": "writer.conditions",
     "flush": "summary",
-    "get_step": "context",
+    "get_step": "writer.defaults",
     "graph": "summary",
     "histogram": "summary",
     "image": "summary",
-    "record_if": "conditions",
+    "record_if": "writer.conditions",
     "scalar": "summary",
-    "set_step": "context",
+    "set_step": "writer.defaults",
     "text": "summary",
     "write": "summary",
 }
@@ -63,12 +63,7 @@ __all__ = [
 # What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tbimage.conditions import every_n_steps, every_seconds, record_if
-    from tbimage.context import get_step, set_step
-    from tbimage.counters import Stats
-    from tbimage.keep import Keep
-    from tbimage.runs import TwoWritersWarning
-    from tbimage.steps import StepWarning
+    from tbimage.pipeline.stats import Stats
     from tbimage.summary import (
         audio,
         create_file_writer,
@@ -81,6 +76,11 @@ if TYPE_CHECKING:
         write,
     )
     from tbimage.writer import SummaryWriter
+    from tbimage.writer.conditions import every_n_steps, every_seconds, record_if
+    from tbimage.writer.defaults import get_step, set_step
+    from tbimage.writer.directories import TwoWritersWarning
+    from tbimage.writer.sampling import Keep
+    from tbimage.writer.steps import StepWarning
 
 
 def __getattr__(name: str) -> object:

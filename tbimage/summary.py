@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any, SupportsFloat, SupportsIndex
 
-from tbimage.conditions import every_n_steps, every_seconds, record_if
-from tbimage.context import default_writer, get_step, set_step
 from tbimage.writer import SummaryWriter
+from tbimage.writer.conditions import every_n_steps, every_seconds, record_if
+from tbimage.writer.defaults import default_writer, get_step, set_step
 
 __all__ = [
     "audio",

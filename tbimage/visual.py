@@ -18,24 +18,24 @@ Example:
 
 from __future__ import annotations
 
-from tbimage.pixels.animation import animate as animation
-from tbimage.pixels.boxes import draw_boxes as boxes
-from tbimage.pixels.captions import caption
-from tbimage.pixels.colorbar import colorbar
-from tbimage.pixels.colormaps import COLORMAPS, colorize
-from tbimage.pixels.colormaps import table as colormap_table
-from tbimage.pixels.comparing import Comparison
-from tbimage.pixels.comparing import draw_comparison as compare
-from tbimage.pixels.feature_maps import draw_feature_maps as feature_maps
-from tbimage.pixels.legend import legend
-from tbimage.pixels.lines import draw_keypoints as keypoints
-from tbimage.pixels.lines import draw_polylines as polylines
-from tbimage.pixels.masks import draw_segmentation as segmentation
-from tbimage.pixels.masks import legend_entries
-from tbimage.pixels.palette import CLASS_COLORS, class_color, label_color
-from tbimage.pixels.pictures import Findings, Picture
-from tbimage.pixels.rendering import picture as image
-from tbimage.pixels.tiling import enlarge, grid
+from tbimage.pixels.clips.animation import animate as animation
+from tbimage.pixels.drawing.boxes import draw_boxes as boxes
+from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.colorbar import colorbar
+from tbimage.pixels.drawing.comparing import Comparison
+from tbimage.pixels.drawing.comparing import draw_comparison as compare
+from tbimage.pixels.drawing.feature_maps import draw_feature_maps as feature_maps
+from tbimage.pixels.drawing.legend import legend
+from tbimage.pixels.drawing.lines import draw_keypoints as keypoints
+from tbimage.pixels.drawing.lines import draw_polylines as polylines
+from tbimage.pixels.drawing.masks import draw_segmentation as segmentation
+from tbimage.pixels.drawing.masks import legend_entries
+from tbimage.pixels.drawing.palette import CLASS_COLORS, class_color, label_color
+from tbimage.pixels.drawing.rendering import picture as image
+from tbimage.pixels.drawing.tiling import enlarge, grid
+from tbimage.pixels.values.colormaps import COLORMAPS, colorize
+from tbimage.pixels.values.colormaps import table as colormap_table
+from tbimage.pixels.values.pictures import Findings, Picture
 
 __all__ = [
     "CLASS_COLORS",

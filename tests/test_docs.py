@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import tbimage
-from tbimage.counters import CAUSES, Stats
 from tbimage.events.segments import YOUNG_SECS
-from tbimage.pixels import copies
-from tbimage.settings import Settings
+from tbimage.pipeline.stats import CAUSES, Stats
+from tbimage.pixels.arrays import copies
+from tbimage.writer.settings import Settings
 
 TESTS = Path(__file__).resolve().parent
 DOCS = TESTS.parent / "docs"

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tbimage
-from tbimage import keep
-from tbimage.keep import Keep, Keeper
+from tbimage.writer import sampling
+from tbimage.writer.sampling import Keep, Keeper
 from tests.pipeline import logs
 
 
@@ -96,7 +96,7 @@ def test_names_are_counted_apart() -> None:
 
 def test_made_up_names_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those beyond a bound share one count for each pattern."""
-    monkeypatch.setattr(keep, "_MOST_NAMES", 10)
+    monkeypatch.setattr(sampling, "_MOST_NAMES", 10)
     keeper = Keeper({"r/*": Keep(every=4)})
     answers = [keeper.wants(f"r/{number}") for number in range(1000)]
     assert answers[:10] == [True] * 10

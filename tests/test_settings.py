@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage import run_writer
-from tbimage.settings import Settings
+from tbimage.writer import base
+from tbimage.writer.settings import Settings
 
 
 def test_every_setting_has_an_argument_and_is_documented_with_its_default() -> None:
     parameters = inspect.signature(tbimage.SummaryWriter).parameters
-    documentation = inspect.getdoc(run_writer.RunWriter.__init__) or ""
+    documentation = inspect.getdoc(base.RunWriter.__init__) or ""
     for field in dataclasses.fields(Settings):
         parameter = parameters[field.name]
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tbimage
-from tbimage import steps
-from tbimage.steps import Steps, check_step
+from tbimage.writer import steps
+from tbimage.writer.steps import Steps, check_step
 from tests.pipeline import logs
 
 LEAST, GREATEST = -(2**63), 2**63 - 1

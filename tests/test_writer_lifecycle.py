@@ -267,11 +267,12 @@ def test_an_idle_writer_that_is_dropped_needs_no_thread(tmp_path: Path) -> None:
 
 
 def test_writers_come_and_go_without_a_trace(tmp_path: Path) -> None:
-    from tbimage import processes, runs
+    from tbimage.pipeline import lifecycle
+    from tbimage.writer import directories
 
     def live() -> int:
         gc.collect()
-        return len(processes._live)
+        return len(lifecycle._live)
 
     before = live()
     for number in range(30):
@@ -281,7 +282,7 @@ def test_writers_come_and_go_without_a_trace(tmp_path: Path) -> None:
         writer.close()
     del writer
     readers.wait_until(lambda: live() <= before, "pipelines to go", 20)
-    assert not any(str(tmp_path) in key for key in runs._tenants)
+    assert not any(str(tmp_path) in key for key in directories._tenants)
 
 
 def test_without_warnings_nothing_is_said(

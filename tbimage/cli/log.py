@@ -22,7 +22,7 @@ from tbimage.cli.errors import in_one_line
 from tbimage.cli.files import File, distinct, find
 from tbimage.cli.progress import progress
 from tbimage.kinds.names import check_name
-from tbimage.steps import check_step
+from tbimage.writer.steps import check_step
 
 __all__ = ["add_to", "run"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from tbimage.pieces import Piece
+from tbimage.buffers import Piece
 
 __all__ = ["Batch", "concatenate", "skip"]
 

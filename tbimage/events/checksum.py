@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from typing import Protocol
 
-from tbimage.pieces import Piece
+from tbimage.buffers import Piece
 
 __all__ = ["crc32c"]
 

@@ -22,8 +22,8 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from tbimage.buffers import Piece
 from tbimage.events.storage import AppendFile, LocalStorage
-from tbimage.pieces import Piece
 
 __all__ = ["SharingStorage"]
 

@@ -22,8 +22,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
+from tbimage.buffers import Piece
 from tbimage.events.checksum import crc32c
-from tbimage.pieces import Piece
 
 __all__ = ["CorruptRecordError", "RecordDecoder", "frame", "mask", "masked_crc32c", "small_record"]
 

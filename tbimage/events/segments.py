@@ -28,11 +28,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tbimage.buffers import Piece
 from tbimage.events import names, wire
 from tbimage.events.batches import Batch, skip
 from tbimage.events.records import small_record
 from tbimage.events.storage import AppendFile, Storage
-from tbimage.pieces import Piece
 
 __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments"]
 

@@ -22,7 +22,7 @@ import stat
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
-from tbimage.pieces import Piece
+from tbimage.buffers import Piece
 
 __all__ = ["AppendFile", "LocalStorage", "MemoryStorage", "Storage"]
 

@@ -22,7 +22,7 @@ import functools
 import struct
 from collections.abc import Sequence
 
-from tbimage.pieces import Piece
+from tbimage.buffers import Piece
 
 __all__ = [
     "event",

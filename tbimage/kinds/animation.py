@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
-from tbimage.pixels import arrays, levels
-from tbimage.pixels.animation import arrange_clip, check_clip, encode_clip
-from tbimage.pixels.rendering import check_fit
+from tbimage.pixels.arrays import array_like
+from tbimage.pixels.clips.animation import arrange_clip, check_clip, encode_clip
+from tbimage.pixels.drawing.rendering import check_fit
 
 __all__ = ["prepare"]
 
@@ -55,8 +55,8 @@ def prepare(
         >>> prepare(np.zeros((8, 4, 4, 3)), None, PictureOptions(), fps=4).suffixes
         ('',)
     """
-    array = arrays.as_array(frames)
-    levels.check_dtype(array.dtype)
+    array = array_like.as_array(frames)
+    array_like.check_dtype(array.dtype)
     clips, batched = arrange_clip(array, layout)
     check_fit(options.look, clips.shape[4])
     kind, speed = check_clip(format, fps, options.look, clips.shape[4])
@@ -64,7 +64,7 @@ def prepare(
     clips = clips[:max_outputs]
     return Prepared(
         (clips,),
-        (arrays.is_immutable(frames, array),),
+        (array_like.is_immutable(frames, array),),
         partial(_parts, kind, speed),
         batch_suffixes(len(clips), batched),
     )

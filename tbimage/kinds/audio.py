@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, check_count, numeric_array
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 
 __all__ = ["Clips", "Findings", "check_sample_rate", "prepare", "summary"]
 
@@ -138,7 +138,7 @@ def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:
         raise ValueError(
             f"data must make less than 2 GiB of WAV, got shape {array.shape}; log it in parts"
         )
-    return Clips(samples, sample_rate, arrays.is_immutable(data, array))
+    return Clips(samples, sample_rate, array_like.is_immutable(data, array))
 
 
 _SHAPES = "[frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels"

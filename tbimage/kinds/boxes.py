@@ -20,8 +20,8 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.kinds.segmentation import check_classes
-from tbimage.pixels import arrays, layouts, levels
-from tbimage.pixels.box_forms import (
+from tbimage.pixels.arrays import array_like, layouts
+from tbimage.pixels.drawing.box_forms import (
     box_colors,
     box_corners,
     check_box_format,
@@ -29,17 +29,17 @@ from tbimage.pixels.box_forms import (
     check_labels,
     check_scores,
 )
-from tbimage.pixels.boxes import draw_boxes
-from tbimage.pixels.captions import caption
-from tbimage.pixels.lines import (
+from tbimage.pixels.drawing.boxes import draw_boxes
+from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.lines import (
     check_points,
     check_skeleton,
     draw_keypoints,
     draw_polylines,
     each_instance,
 )
-from tbimage.pixels.palette import Names
-from tbimage.pixels.rendering import render
+from tbimage.pixels.drawing.palette import Names
+from tbimage.pixels.drawing.rendering import render
 
 __all__ = ["prepare"]
 
@@ -121,8 +121,8 @@ def prepare(
     if options.look.colorbar:
         raise ValueError("colorbar=True is not for boxes, which stand on the picture itself")
     check_box_format(format)
-    array = arrays.as_array(images)
-    levels.check_dtype(array.dtype)
+    array = array_like.as_array(images)
+    array_like.check_dtype(array.dtype)
     view, batched = layouts.arrange(array, layout)
     check_look_fits(options, view.shape[3])
     count, height, width = view.shape[:3]
@@ -146,7 +146,7 @@ def prepare(
         [width, height, 1] if normalized else [1, 1, 1],
     )
     make = partial(_parts, drawn, check_classes(classes), check_skeleton(skeleton))
-    immutable = (arrays.is_immutable(images, array),)
+    immutable = (array_like.is_immutable(images, array),)
     held = sum(each.nbytes for each in drawn)
     return Prepared((view,), immutable, make, batch_suffixes(count, batched), held)
 

@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
-from tbimage.pixels import arrays, layouts, levels
-from tbimage.pixels.comparing import check_comparable, check_diff, compare_values
-from tbimage.pixels.tiling import plan
+from tbimage.pixels.arrays import array_like, layouts
+from tbimage.pixels.drawing.comparing import check_comparable, check_diff, compare_values
+from tbimage.pixels.drawing.tiling import plan
 
 __all__ = ["prepare"]
 
@@ -67,11 +67,11 @@ def prepare(
         >>> prepare([batch, batch], None, PictureOptions()).suffixes
         ('/image/0', '/image/1')
     """
-    given = [arrays.as_array(image) for image in images]
+    given = [array_like.as_array(image) for image in images]
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
-        levels.check_dtype(array.dtype)
+        array_like.check_dtype(array.dtype)
         view, batched = layouts.arrange(array, layout)
         views.append(view)
         check_look_fits(without_bar, view.shape[3])
@@ -98,7 +98,7 @@ def prepare(
     check_size(planned.height, planned.width)
     return Prepared(
         tuple(views),
-        tuple(arrays.is_immutable(*pair) for pair in zip(images, given, strict=True)),
+        tuple(array_like.is_immutable(*pair) for pair in zip(images, given, strict=True)),
         partial(_parts, panels),
         batch_suffixes(len(views[0]), batched),
     )

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.names import check_text
-from tbimage.pieces import Piece
 
 if TYPE_CHECKING:
     from tbimage.events import messages

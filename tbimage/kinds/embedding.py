@@ -18,13 +18,15 @@ from typing import Any
 
 import numpy as np
 
+from tbimage.buffers import Piece
 from tbimage.kinds import image as image_kind
 from tbimage.kinds import tensors
 from tbimage.kinds.names import check_text
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.kinds.pictures import Prepared
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays, levels, png
+from tbimage.pixels.arrays import array_like
+from tbimage.pixels.png import encoder
+from tbimage.pixels.values import levels
 
 __all__ = [
     "CONFIG_NAME",
@@ -78,7 +80,7 @@ class Embedding:
     def snapshot(self) -> Embedding:
         """Return this embedding in memory that nobody changes."""
         return Embedding(
-            arrays.snapshot(self.vectors, self.vectors),
+            array_like.snapshot(self.vectors, self.vectors),
             self.labels,
             None if self.images is None else self.images.snapshot(),
             self.value_range,
@@ -249,7 +251,7 @@ def _sprite(images: Prepared, value_range: object) -> Sequence[Piece]:
     sheet[:count] = pixels
     sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     whole = sheet.reshape(rows * height, columns * width, channels)
-    return png.encode(levels.to_levels(whole, value_range).pixels).pieces
+    return encoder.encode(levels.to_levels(whole, value_range).pixels).pieces
 
 
 def _columns(count: int) -> int:

@@ -18,17 +18,17 @@ import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
-from tbimage.pixels import arrays, levels
-from tbimage.pixels.axes import MAPS, arrange_axes
-from tbimage.pixels.feature_maps import (
+from tbimage.pixels.arrays import array_like
+from tbimage.pixels.arrays.axes import MAPS, arrange_axes
+from tbimage.pixels.drawing.feature_maps import (
     check_normalize,
     draw_map,
     draw_sheet,
     joint_limits,
     sheet_plan,
 )
-from tbimage.pixels.ranges import Limits
-from tbimage.pixels.tiling import check_columns
+from tbimage.pixels.drawing.tiling import check_columns
+from tbimage.pixels.values.ranges import Limits
 
 __all__ = ["check_max_maps", "prepare"]
 
@@ -100,8 +100,8 @@ def prepare(
     maps = _Maps(
         check_max_maps(max_maps), check_normalize(normalize), check_columns(columns), bool(separate)
     )
-    array = arrays.as_array(x)
-    levels.check_dtype(array.dtype)
+    array = array_like.as_array(x)
+    array_like.check_dtype(array.dtype)
     view, batched = arrange_axes(array, layout, MAPS)
     total = view.shape[3]
     view = view[..., : maps.max_maps]
@@ -112,7 +112,7 @@ def prepare(
     if separate:
         suffixes = tuple(f"{suffix}/map/{number}" for suffix in suffixes for number in range(count))
     return Prepared(
-        (view,), (arrays.is_immutable(x, array),), partial(_parts, maps, total), suffixes
+        (view,), (array_like.is_immutable(x, array),), partial(_parts, maps, total), suffixes
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tbimage.kinds.numbers import Array
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 
 __all__ = ["check_figures", "close", "draw"]
 
@@ -70,7 +70,7 @@ def draw(figures: Sequence[Any], batched: bool) -> Array:
         >>> draw([np.zeros((2, 3, 3), np.uint8)], True).shape  # stands for a figure
         (1, 2, 3, 3)
     """
-    pictures = [arrays.as_array(figure) for figure in figures]
+    pictures = [array_like.as_array(figure) for figure in figures]
     sizes = dict.fromkeys(picture.shape[:2] for picture in pictures)
     if len(sizes) > 1:
         shown = ", ".join(f"{height} x {width}" for height, width in sizes)

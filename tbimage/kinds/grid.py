@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run
-from tbimage.pixels import arrays, layouts, levels
-from tbimage.pixels.levels import check_nan_color
-from tbimage.pixels.rendering import render
-from tbimage.pixels.tiling import check_columns, check_padding, grid, plan
+from tbimage.pixels.arrays import array_like, layouts
+from tbimage.pixels.drawing.rendering import render
+from tbimage.pixels.drawing.tiling import check_columns, check_padding, grid, plan
+from tbimage.pixels.values.levels import check_nan_color
 
 __all__ = ["prepare"]
 
@@ -68,18 +68,18 @@ def prepare(
         1
     """
     if isinstance(images, (list, tuple)):
-        given = [(image, arrays.as_array(image)) for image in images]
+        given = [(image, array_like.as_array(image)) for image in images]
         views = [_one(array, layout) for _, array in given]
-        immutable = tuple(arrays.is_immutable(data, array) for data, array in given)
+        immutable = tuple(array_like.is_immutable(data, array) for data, array in given)
     else:
-        array = arrays.as_array(images)
+        array = array_like.as_array(images)
         batch, batched = layouts.arrange(array, layout)
         if not batched:
             raise ValueError(
                 f"images of shape {array.shape} are one image; expected a batch or a list of images"
             )
         views = list(batch)
-        immutable = (arrays.is_immutable(images, array),) * len(views)
+        immutable = (array_like.is_immutable(images, array),) * len(views)
     sheet = _Sheet(
         check_columns(columns),
         check_padding(padding),
@@ -87,7 +87,7 @@ def prepare(
         check_captions(captions, len(views), True),
     )
     for view in views:
-        levels.check_dtype(view.dtype)
+        array_like.check_dtype(view.dtype)
         check_look_fits(options, view.shape[2])
     if not views:
         return Prepared((), (), lambda arrays, options, run: [], ())

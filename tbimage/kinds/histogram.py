@@ -16,10 +16,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 from tbimage.pixels.blocks import extent
 
 __all__ = ["bucketed", "prepare", "snapshot", "summary", "table_summary"]
@@ -67,7 +67,7 @@ def snapshot(data: object, values: Array) -> Array:
         >>> snapshot([1, 2], prepare([1, 2])).tolist()
         [1, 2]
     """
-    return arrays.snapshot(data, values)
+    return array_like.snapshot(data, values)
 
 
 def summary(

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.names import check_text
 from tbimage.kinds.scalar import check_value
-from tbimage.pieces import Piece
 
 if TYPE_CHECKING:
     from tbimage.events import messages

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes, summary
-from tbimage.pixels import arrays, encoded, layouts, levels
-from tbimage.pixels.captions import caption
-from tbimage.pixels.pictures import Findings
-from tbimage.pixels.rendering import Look, render
+from tbimage.pixels.arrays import array_like, encoded, layouts
+from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.rendering import Look, render
+from tbimage.pixels.values.pictures import Findings
 
 __all__ = ["Findings", "check_max_outputs", "prepare", "summary"]
 
@@ -92,8 +92,8 @@ def prepare(
         return _prepare_files([data], False, options, captions)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
         return _prepare_files(data[:max_outputs], True, options, captions)
-    array = arrays.as_array(data)
-    levels.check_dtype(array.dtype)
+    array = array_like.as_array(data)
+    array_like.check_dtype(array.dtype)
     pixels, batched = layouts.arrange(array, layout)
     texts = check_captions(captions, len(pixels), batched)
     check_look_fits(options, pixels.shape[3])
@@ -101,7 +101,7 @@ def prepare(
     pixels = pixels[:max_outputs]
     return Prepared(
         (pixels,),
-        (arrays.is_immutable(data, array),),
+        (array_like.is_immutable(data, array),),
         partial(_parts, texts),
         batch_suffixes(len(pixels), batched),
     )

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 
 __all__ = ["Mesh", "check_config", "first_tag", "prepare", "summary"]
 
@@ -43,7 +43,7 @@ class Mesh:
 
     def snapshot(self) -> Mesh:
         """Return this mesh in memory that nobody changes."""
-        return Mesh({name: arrays.snapshot(part, part) for name, part in self.parts.items()})
+        return Mesh({name: array_like.snapshot(part, part) for name, part in self.parts.items()})
 
 
 def first_tag(name: str) -> str:

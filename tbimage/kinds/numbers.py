@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 
 __all__ = ["Array", "check_count", "numeric_array"]
 
@@ -43,7 +43,7 @@ def numeric_array(argument: str, data: object) -> Array:
     if isinstance(data, (str, bytes)) or _holds_text(data):
         raise TypeError(f"{argument} must be numbers, got {data!r:.80} of type {_type(data)}")
     try:
-        return arrays.as_array(data)
+        return array_like.as_array(data)
     except (TypeError, ValueError) as error:
         message = str(error)
         if message.startswith("data "):  # as_array names the argument of image()

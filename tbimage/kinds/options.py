@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from tbimage.pixels import jpeg, png
-from tbimage.pixels.encoded import MOST_PIXELS
-from tbimage.pixels.rendering import Look, check_fit, check_look
+from tbimage.pixels.arrays.encoded import MOST_PIXELS
+from tbimage.pixels.clips import jpeg
+from tbimage.pixels.drawing.rendering import Look, check_fit, check_look
+from tbimage.pixels.png import encoder
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -117,7 +118,7 @@ def check_options(
         raise TypeError(f"pictures have no option {unknown}; expected some of {known}")
     for argument, value, allowed in (
         ("encoding", encoding, ENCODINGS),
-        ("compression", compression, png.COMPRESSIONS),
+        ("compression", compression, encoder.COMPRESSIONS),
     ):
         if not isinstance(value, str) or value not in allowed:
             names = " or ".join(map(repr, allowed))

@@ -25,14 +25,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tbimage.buffers import Piece
 from tbimage.events import wire
 from tbimage.kinds.options import PictureOptions, check_size
-from tbimage.pieces import Piece
-from tbimage.pixels import jpeg, png
-from tbimage.pixels.apng import EncodedClip
-from tbimage.pixels.copies import copy_of
-from tbimage.pixels.encoded import EncodedImage
-from tbimage.pixels.pictures import Findings, Picture, merge
+from tbimage.pixels.arrays.copies import copy_of
+from tbimage.pixels.arrays.encoded import EncodedImage
+from tbimage.pixels.clips import jpeg
+from tbimage.pixels.clips.apng import EncodedClip
+from tbimage.pixels.png import encoder
+from tbimage.pixels.values.pictures import Findings, Picture, merge
 
 __all__ = ["Made", "Part", "Prepared", "Run", "batch_suffixes", "summary"]
 
@@ -193,7 +194,7 @@ def _encoded(parts: Sequence[Part], options: PictureOptions, run: Run[Any]) -> l
     for height, width, _ in map(np.shape, pixels):
         check_size(height, width)
     levels = [each for each in pixels if not _becomes_jpeg(each, options)]
-    files = iter(png.encode_all(levels, compression=options.compression, run=run))
+    files = iter(encoder.encode_all(levels, compression=options.compression, run=run))
     return [_as_file(each, options, files) for each in made]
 
 
@@ -201,7 +202,7 @@ def _becomes_jpeg(pixels: Array, options: PictureOptions) -> bool:
     return options.encoding == "jpeg" and (jpeg.holds(*pixels.shape) or not options.png_instead)
 
 
-def _as_file(made: Made, options: PictureOptions, files: Iterator[png.EncodedPng]) -> _Encoded:
+def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.EncodedPng]) -> _Encoded:
     picture, numbers = made.picture, made.numbers
     if isinstance(picture, EncodedImage):
         size = picture.height, picture.width, picture.channels

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, check_count, numeric_array
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 
 __all__ = ["Outcomes", "check_thresholds", "curve", "curve_summary", "prepare", "summary"]
 
@@ -53,7 +53,7 @@ class Outcomes:
 
 
 def _copy(array: Array) -> Array:
-    return arrays.snapshot(array, array)
+    return array_like.snapshot(array, array)
 
 
 def check_thresholds(num_thresholds: object) -> int:

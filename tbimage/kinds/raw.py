@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.pieces import Piece
 
 __all__ = ["Event", "prepare_event", "prepare_summary", "serialized"]
 

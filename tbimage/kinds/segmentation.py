@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
-from tbimage.pixels import arrays, layouts, levels
-from tbimage.pixels.axes import MASKS, SCORES, arrange_axes
-from tbimage.pixels.captions import caption
-from tbimage.pixels.legend import legend
-from tbimage.pixels.masks import Classes, class_indices, draw_segmentation, legend_entries
-from tbimage.pixels.palette import Names
-from tbimage.pixels.rendering import render
-from tbimage.pixels.resizing import nearest
+from tbimage.pixels.arrays import array_like, layouts
+from tbimage.pixels.arrays.axes import MASKS, SCORES, arrange_axes
+from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.legend import legend
+from tbimage.pixels.drawing.masks import Classes, class_indices, draw_segmentation, legend_entries
+from tbimage.pixels.drawing.palette import Names
+from tbimage.pixels.drawing.rendering import render
+from tbimage.pixels.values.resizing import nearest
 
 __all__ = ["check_alpha", "check_classes", "prepare"]
 
@@ -136,7 +136,7 @@ def prepare(
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
-    mask = arrays.as_array(labels)
+    mask = array_like.as_array(labels)
     if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
         labels_layout = layout
     view, batched = _arrange_labels(mask, labels_layout)
@@ -151,11 +151,11 @@ def prepare(
     )
     check_size(*options.look.size(height, width))
     parts, suffixes = partial(_parts, masks), batch_suffixes(count, batched)
-    immutable = arrays.is_immutable(labels, mask)
+    immutable = array_like.is_immutable(labels, mask)
     if image is None:
         return Prepared((view,), (immutable,), parts, suffixes)
-    photo = arrays.as_array(image)
-    levels.check_dtype(photo.dtype)
+    photo = array_like.as_array(image)
+    array_like.check_dtype(photo.dtype)
     below, _ = layouts.arrange(photo, layout)
     if below.shape[:3] != view.shape[:3]:
         raise ValueError(
@@ -163,7 +163,7 @@ def prepare(
             f"{' x '.join(map(str, below.shape[:3]))}: expected as many, of one size"
         )
     check_look_fits(options, below.shape[3])
-    both = immutable, arrays.is_immutable(image, photo)
+    both = immutable, array_like.is_immutable(image, photo)
     return Prepared((view, below), both, parts, suffixes)
 
 
@@ -171,7 +171,7 @@ def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
     """Class indices as ``(N, H, W)``, scores as ``(N, H, W, K)``; and whether they are a batch."""
     if labels.dtype.kind in "bui":
         return arrange_axes(labels, layout, MASKS)
-    levels.check_dtype(labels.dtype)
+    array_like.check_dtype(labels.dtype)
     view, batched = arrange_axes(labels, layout, SCORES)
     if view.shape[3] == 1:
         raise ValueError(

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from tbimage.buffers import Piece
 from tbimage.events import wire
 from tbimage.kinds import tensors, text
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays
+from tbimage.pixels.arrays import array_like
 
 __all__ = ["Tensor", "prepare", "prepare_metadata", "summary"]
 
@@ -83,7 +83,7 @@ def prepare(data: object) -> Tensor:
             f"data must have a type that a TensorProto can hold, got dtype {array.dtype}; pass one "
             f"of {', '.join(tensors.DATA_TYPES)}, or strings"
         )
-    return Tensor(array, None, arrays.is_immutable(data, array))
+    return Tensor(array, None, array_like.is_immutable(data, array))
 
 
 def _as_it_is(data: Any) -> Array | None:
@@ -93,7 +93,9 @@ def _as_it_is(data: Any) -> Array | None:
     if isinstance(_first_leaf(data), (complex, np.complexfloating)):
         return np.asarray(data)
     if "complex" in str(getattr(data, "dtype", None)):  # a tensor of torch and the like
-        whole: Array = arrays.as_array(data.real) + np.complex64(1j) * arrays.as_array(data.imag)
+        whole: Array = array_like.as_array(data.real) + np.complex64(1j) * array_like.as_array(
+            data.imag
+        )
         return whole
     return None
 

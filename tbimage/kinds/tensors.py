@@ -18,8 +18,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tbimage.buffers import Piece
 from tbimage.events.wire import length_delimited, summary, varint
-from tbimage.pieces import Piece
 
 if TYPE_CHECKING:  # who logs text does not need NumPy
     from tbimage.kinds.numbers import Array

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tbimage.buffers import Piece
 from tbimage.kinds import tensors
-from tbimage.pieces import Piece
 
 __all__ = ["Text", "prepare", "summary"]
 

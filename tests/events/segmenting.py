@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tbimage.buffers import Piece
 from tbimage.events import messages
 from tbimage.events.batches import Batch
 from tbimage.events.records import RecordDecoder, frame
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage, MemoryStorage
-from tbimage.pieces import Piece
 
 
 def event(step: int, size: int = 0) -> bytes:

@@ -16,8 +16,8 @@ from tbimage.events.messages import Summary
 from tbimage.kinds import pictures
 from tbimage.kinds.options import PictureOptions, check_options
 from tbimage.kinds.pictures import Prepared
-from tbimage.pixels.pictures import Findings
-from tbimage.pixels.png import run_serially
+from tbimage.pixels.png.encoder import run_serially
+from tbimage.pixels.values.pictures import Findings
 from tests.pictures import decode
 
 __all__ = ["Drawn", "draw", "log", "options"]

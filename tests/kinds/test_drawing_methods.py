@@ -18,7 +18,7 @@ import pytest
 
 import tbimage
 from tbimage import visual
-from tbimage.pixels import boxes as pixel_boxes
+from tbimage.pixels.drawing import boxes as pixel_boxes
 from tests import readers
 from tests.kinds.drawn import noise
 from tests.kinds.written import values

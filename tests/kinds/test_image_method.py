@@ -14,9 +14,9 @@ import pytest
 import tbimage
 from tbimage import visual
 from tbimage.kinds.options import PictureOptions, check_options, recent_options
-from tbimage.pixels.png import COMPRESSIONS
-from tbimage.pixels.rendering import Look
-from tbimage.settings import Settings
+from tbimage.pixels.drawing.rendering import Look
+from tbimage.pixels.png.encoder import COMPRESSIONS
+from tbimage.writer.settings import Settings
 from tests import readers
 from tests.kinds.drawn import noise
 from tests.pictures import decode

@@ -18,7 +18,7 @@ import tbimage
 METHODS: dict[str, Callable[..., Any]] = {
     name: method
     for name, method in vars(tbimage.SummaryWriter).items()
-    if inspect.isfunction(method) and method.__module__.startswith("tbimage.methods.")
+    if inspect.isfunction(method) and method.__module__.startswith("tbimage.writer.methods.")
 }
 
 

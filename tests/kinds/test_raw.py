@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import tbimage
-from tbimage import context
 from tbimage.events import messages
+from tbimage.writer import defaults
 from tests import readers
 from tests.kinds import written
 
@@ -98,7 +98,7 @@ def test_record_if_is_asked_by_the_first_tag(tmp_path: Path) -> None:
         asked.append((step, name))
         return False
 
-    with tbimage.SummaryWriter(tmp_path) as writer, context.replaced(condition=condition):
+    with tbimage.SummaryWriter(tmp_path) as writer, defaults.replaced(condition=condition):
         assert not writer.raw_summary(summary, 3)
         assert not writer.raw_event(messages.Event(step=4, summary=summary))
     assert asked == [(3, "loss"), (4, "loss")]

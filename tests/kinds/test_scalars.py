@@ -18,7 +18,7 @@ import pytest
 
 import tbimage
 from tbimage.kinds import scalars as kind
-from tbimage.sub_runs import MOST_DESCRIPTORS
+from tbimage.writer.sub_runs import MOST_DESCRIPTORS
 from tests import readers
 from tests.kinds import written
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tbimage.buffers import Piece
 from tbimage.events.messages import Summary
-from tbimage.pieces import Piece
 from tbimage.reading.events import read_run
 from tests import readers
 

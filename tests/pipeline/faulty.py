@@ -11,8 +11,8 @@ import resource
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tbimage.buffers import Piece
 from tbimage.events.storage import AppendFile, LocalStorage
-from tbimage.pieces import Piece
 
 #: What happens to an operation: nothing, so many bytes less than whole, or an error.
 Fault = OSError | int | None

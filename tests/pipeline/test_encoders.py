@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage.pieces import Piece
+from tbimage.buffers import Piece
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.load import NOISE
@@ -74,7 +74,7 @@ def test_whatever_making_a_summary_raises_costs_that_summary(
 def test_no_memory_for_a_commit_costs_what_it_had_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tbimage import committer
+    from tbimage.pipeline import committer
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
 

@@ -95,7 +95,7 @@ os.write(1, repr(counts).encode())
 
 def test_a_child_starts_with_locks_that_are_free_whoever_holds_them(tmp_path: Path) -> None:
     script = """
-from tbimage import runs
+from tbimage.writer import directories as runs
 once = tbimage.every_seconds(0)
 writer = tbimage.SummaryWriter(sys.argv[1], keep={"kept*": tbimage.Keep(every=1)})
 writer.scalar("parent", 0.5, 0)

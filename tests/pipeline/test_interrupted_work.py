@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage import committer, faults, intake, pipeline, room, tickets, workers
+from tbimage import pipeline
 from tbimage.events import batches, segments, storage
+from tbimage.pipeline import admission, committer, errors, queue, tickets, workers
 from tests.pipeline import logs
 from tests.pipeline.faulty import Storages, error, failing, healthy
 from tests.pipeline.interruptions import Ctrl_C, Interruption, interrupt, probed
@@ -23,7 +24,7 @@ PICTURE = np.zeros((8, 8), np.uint8)
 
 @pytest.fixture(scope="module")
 def probes() -> Iterator[None]:
-    pipelines = [committer, faults, intake, pipeline, room, tickets, workers]
+    pipelines = [committer, errors, queue, pipeline, admission, tickets, workers]
     with probed([*pipelines, batches, segments, storage]):
         yield
 

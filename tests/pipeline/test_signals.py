@@ -13,18 +13,9 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage import (
-    committer,
-    faults,
-    intake,
-    pipeline,
-    progress,
-    room,
-    run_writer,
-    steps,
-    tickets,
-    workers,
-)
+from tbimage import pipeline
+from tbimage.pipeline import admission, committer, errors, notifier, queue, tickets, workers
+from tbimage.writer import base, steps
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import FaultyStorage
@@ -36,8 +27,8 @@ PICTURE = np.zeros((8, 8), np.uint8)
 
 @pytest.fixture(scope="module")
 def probes() -> Iterator[None]:
-    pipelines = [committer, faults, intake, pipeline, progress, room, tickets, workers]
-    with probed([*pipelines, run_writer, steps]):
+    pipelines = [committer, errors, queue, pipeline, notifier, admission, tickets, workers]
+    with probed([*pipelines, base, steps]):
         yield
 
 
@@ -182,7 +173,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         if operation == "write":
             assert opened.wait(20)
 
-    monkeypatch.setattr(run_writer, "LocalStorage", lambda: FaultyStorage(plan))
+    monkeypatch.setattr(base, "LocalStorage", lambda: FaultyStorage(plan))
     return opened
 
 

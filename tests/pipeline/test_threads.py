@@ -15,6 +15,7 @@ import pytest
 
 import tbimage
 from tbimage.events import segments
+from tbimage.writer import base
 from tests import readers
 from tests.pipeline import logs
 
@@ -247,12 +248,11 @@ def age(directory: Path, but: int) -> None:
 def test_a_flush_that_is_awaited_does_not_hold_up_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tbimage import run_writer
     from tests.pipeline.faulty import FaultyStorage, healthy
 
     going_on = threading.Event()
     storage = FaultyStorage(healthy)
-    monkeypatch.setattr(run_writer, "LocalStorage", lambda: storage)
+    monkeypatch.setattr(base, "LocalStorage", lambda: storage)
 
     def hang(operation: str, size: int) -> None:
         assert going_on.wait(20)

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from tbimage.pixels.deflate import Method, igzip
+from tbimage.pixels.png.deflate import Method, igzip
 
 LIBRARIES = ["igzip", "zlib"]
 

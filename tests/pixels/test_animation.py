@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from tbimage.pixels import apng, gif
-from tbimage.pixels.animation import animate, arrange_clip, check_clip
-from tbimage.pixels.axes import MAPS, MASKS, arrange_axes
-from tbimage.pixels.colormaps import table
-from tbimage.pixels.frames import Frames, changed_area, check_fps, render_frames
-from tbimage.pixels.levels import to_levels
-from tbimage.pixels.pictures import Findings, Picture
-from tbimage.pixels.rendering import CONSTANT, Look, check_look
+from tbimage.pixels.arrays.axes import MAPS, MASKS, arrange_axes
+from tbimage.pixels.clips import apng, gif
+from tbimage.pixels.clips.animation import animate, arrange_clip, check_clip
+from tbimage.pixels.clips.frames import Frames, changed_area, check_fps, render_frames
+from tbimage.pixels.drawing.rendering import CONSTANT, Look, check_look
+from tbimage.pixels.values.colormaps import table
+from tbimage.pixels.values.levels import to_levels
+from tbimage.pixels.values.pictures import Findings, Picture
 from tests.pixels.images import Array
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from tbimage.pixels.arrays import as_array, is_immutable, snapshot
+from tbimage.pixels.arrays.array_like import as_array, is_immutable, snapshot
 from tests.pixels.images import EVERY_DTYPE, Array, images
 
 GRID: Any = [[0, 1, 2], [253, 254, 255]]

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from tbimage.pixels import boxes as module
-from tbimage.pixels.box_forms import (
+from tbimage.pixels.drawing import boxes as module
+from tbimage.pixels.drawing.box_forms import (
     BOX_FORMATS,
     box_corners,
     check_box_format,
@@ -21,10 +21,16 @@ from tbimage.pixels.box_forms import (
     check_labels,
     check_scores,
 )
-from tbimage.pixels.boxes import draw_boxes
-from tbimage.pixels.lettering import line_height, text_width, write
-from tbimage.pixels.palette import CLASS_COLORS, CYCLED, class_color, label_color, readable_on
-from tbimage.pixels.tags import make_tag
+from tbimage.pixels.drawing.boxes import draw_boxes
+from tbimage.pixels.drawing.palette import (
+    CLASS_COLORS,
+    CYCLED,
+    class_color,
+    label_color,
+    readable_on,
+)
+from tbimage.pixels.drawing.tags import make_tag
+from tbimage.pixels.drawing.text_rendering import line_height, text_width, write
 
 HEIGHT, WIDTH = 40, 60
 COORDINATES = st.floats(-30, 90, allow_nan=False)

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.canvas import PAPER
-from tbimage.pixels.captions import MOST_LINES, caption
-from tbimage.pixels.colorbar import colorbar
-from tbimage.pixels.colormaps import table
-from tbimage.pixels.legend import MOST_ENTRIES, legend
-from tbimage.pixels.lettering import line_height, size_for
-from tbimage.pixels.palette import class_color
-from tbimage.pixels.pictures import Findings, Picture, ink
+from tbimage.pixels.drawing.canvas import PAPER
+from tbimage.pixels.drawing.captions import MOST_LINES, caption
+from tbimage.pixels.drawing.colorbar import colorbar
+from tbimage.pixels.drawing.legend import MOST_ENTRIES, legend
+from tbimage.pixels.drawing.palette import class_color
+from tbimage.pixels.drawing.text_rendering import line_height, size_for
+from tbimage.pixels.values.colormaps import table
+from tbimage.pixels.values.pictures import Findings, Picture, ink
 
 PIXELS = hnp.arrays(
     st.sampled_from([np.uint8, np.uint16]),

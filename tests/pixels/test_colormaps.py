@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.colormap_tables import TABLES
-from tbimage.pixels.colormaps import COLORMAPS, check_colormap, colorize, is_diverging, table
+from tbimage.pixels.values.colormap_tables import TABLES
+from tbimage.pixels.values.colormaps import COLORMAPS, check_colormap, colorize, is_diverging, table
 
 EVERY_NAME = [*COLORMAPS, *(f"{name}_r" for name in COLORMAPS)]
 

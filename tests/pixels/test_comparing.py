@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbimage.pixels.colormaps import table
-from tbimage.pixels.comparing import check_comparable, check_diff, draw_comparison
-from tbimage.pixels.pictures import Findings
-from tbimage.pixels.rendering import CONSTANT
+from tbimage.pixels.drawing.comparing import check_comparable, check_diff, draw_comparison
+from tbimage.pixels.drawing.rendering import CONSTANT
+from tbimage.pixels.values.colormaps import table
+from tbimage.pixels.values.pictures import Findings
 from tests.pixels.images import Array
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels import copies
-from tbimage.pixels.copies import (
+from tbimage.pixels.arrays import copies
+from tbimage.pixels.arrays.copies import (
     LEAST_BYTES,
     LEAST_BYTES_OF_PAGES,
     MOST_BYTES_OF_A_SIZE,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels.deflate import Method, adler32, adler32_combine, compressor, crc32, igzip
+from tbimage.pixels.png.deflate import Method, adler32, adler32_combine, compressor, crc32, igzip
 from tests.pixels.libraries import LIBRARIES, METHODS_OF_IGZIP, library
 
 

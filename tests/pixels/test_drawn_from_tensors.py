@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tbimage.pixels.boxes import draw_boxes
-from tbimage.pixels.lines import draw_keypoints, draw_polylines
-from tbimage.pixels.masks import draw_segmentation
-from tbimage.pixels.pictures import Picture
+from tbimage.pixels.drawing.boxes import draw_boxes
+from tbimage.pixels.drawing.lines import draw_keypoints, draw_polylines
+from tbimage.pixels.drawing.masks import draw_segmentation
+from tbimage.pixels.values.pictures import Picture
 
 PHOTO = np.zeros((20, 30, 3), np.uint8)
 DRAWN: dict[str, tuple[Callable[[Any], Picture], Any]] = {

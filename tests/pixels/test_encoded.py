@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tbimage.pixels.encoded import MOST_PIXELS, EncodedImage, read_encoded, read_header
+from tbimage.pixels.arrays.encoded import MOST_PIXELS, EncodedImage, read_encoded, read_header
 
 CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "BMP": "image/bmp"}
 

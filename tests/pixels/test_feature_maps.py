@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.colormaps import table
-from tbimage.pixels.feature_maps import (
+from tbimage.pixels.drawing.feature_maps import (
     CONSTANT,
     check_normalize,
     draw_feature_maps,
@@ -20,7 +19,8 @@ from tbimage.pixels.feature_maps import (
     joint_limits,
     sheet_plan,
 )
-from tbimage.pixels.lettering import line_height
+from tbimage.pixels.drawing.text_rendering import line_height
+from tbimage.pixels.values.colormaps import table
 
 ELEMENTS = st.floats(-5, 5, width=32) | st.sampled_from([math.nan, math.inf, 0.0])
 MAPS = hnp.arrays(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.filters import Filter, average_predictor, filter_rows, paeth_predictor
+from tbimage.pixels.png.filters import Filter, average_predictor, filter_rows, paeth_predictor
 from tbimage.pixels.scratch import Bytes
 from tests.pixels.plain_png import unfilter
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tbimage.pixels.arrays import as_array, is_immutable, snapshot
+from tbimage.pixels.arrays.array_like import as_array, is_immutable, snapshot
 from tests.pixels.images import Array
 
 GRID = [[0, 1, 2], [253, 254, 255]]
@@ -149,11 +149,11 @@ def test_no_framework_is_imported() -> None:
     code = """
 import sys
 import numpy
-from tbimage.pixels import arrays
-arrays.snapshot([[1]], arrays.as_array([[1]]))
-arrays.as_array(numpy.zeros((2, 2)))
+from tbimage.pixels.arrays import array_like
+array_like.snapshot([[1]], array_like.as_array([[1]]))
+array_like.as_array(numpy.zeros((2, 2)))
 try:
-    arrays.as_array(object())
+    array_like.as_array(object())
 except TypeError:
     pass
 heavy = {"torch", "jax", "tensorflow", "matplotlib", "PIL", "ml_dtypes", "cupy"}
@@ -299,7 +299,7 @@ def test_figures_do_not_bring_pyplot() -> None:
     code = """
 import sys
 from matplotlib.figure import Figure
-from tbimage.pixels.arrays import as_array
+from tbimage.pixels.arrays.array_like import as_array
 assert as_array(Figure()).ndim == 3
 sys.exit("matplotlib.pyplot" in sys.modules)
 """

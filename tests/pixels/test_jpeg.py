@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from tbimage.pixels.jpeg import check_channels, check_quality, encode
+from tbimage.pixels.clips.jpeg import check_channels, check_quality, encode
 
 
 def smooth(channels: int) -> Any:

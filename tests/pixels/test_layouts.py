@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels.layouts import arrange
+from tbimage.pixels.arrays.layouts import arrange
 
 EVERY_LAYOUT = [
     "".join(letters) for axes in ("HW", "HWC", "NHW", "NHWC") for letters in permutations(axes)

@@ -13,8 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels import lettering
-from tbimage.pixels.lettering import blend, line_height, size_for, text_width, wrap, write
+from tbimage.pixels.drawing import text_rendering
+from tbimage.pixels.drawing.text_rendering import (
+    blend,
+    line_height,
+    size_for,
+    text_width,
+    wrap,
+    write,
+)
 
 SIZED = "size" in inspect.signature(PIL.ImageFont.load_default).parameters
 TEXT = st.text(max_size=30) | st.text(st.characters(codec="latin-1"), max_size=30)
@@ -26,7 +33,7 @@ def font(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     """Pillow's font of any size, and its older one, which Pillow before 10.1 has only."""
     if request.param == "sized" and not SIZED:
         pytest.skip("Pillow is older than 10.1")
-    caches = (lettering._font, lettering._kept_coverage, lettering._advance)
+    caches = (text_rendering._font, text_rendering._kept_coverage, text_rendering._advance)
     if request.param == "bitmap":
         load = getattr(PIL.ImageFont, "load_default_imagefont", PIL.ImageFont.load_default)
 
@@ -85,7 +92,7 @@ def test_letters_differ(font: str) -> None:
 
 def test_larger_letters_are_larger(font: str) -> None:
     assert text_width("hello", 12) < text_width("hello", 24) < text_width("hello", 48)
-    assert size_for(10, 10) == lettering.LEAST_SIZE
+    assert size_for(10, 10) == text_rendering.LEAST_SIZE
     assert size_for(10**6, 10) == 96
 
 
@@ -107,7 +114,7 @@ def test_lines_fit_and_lose_nothing(text: str, size: int, width: int, most: int)
     everything = wrap(text, size, width, 10**6)
     kept = [each for paragraph in text.splitlines() for each in paragraph if not each.isspace()]
     seen = [each for each in "".join(everything) if not each.isspace()]
-    assert len(seen) == len([each for each in kept if lettering._plain(each) != " "])
+    assert len(seen) == len([each for each in kept if text_rendering._plain(each) != " "])
     if len(everything) > most:
         assert lines[-1].endswith("…")
         assert lines[:-1] == everything[: most - 1]

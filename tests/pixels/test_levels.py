@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tbimage.pixels.levels import check_dtype, check_nan_color, to_levels
+from tbimage.pixels.arrays.array_like import check_dtype
+from tbimage.pixels.values.levels import check_nan_color, to_levels
 from tests.pixels.images import (
     EVERY_DTYPE,
     FLOATS,

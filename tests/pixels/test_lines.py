@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels import lines as module
-from tbimage.pixels.lines import (
+from tbimage.pixels.drawing import lines as module
+from tbimage.pixels.drawing.lines import (
     check_points,
     check_skeleton,
     draw_keypoints,
     draw_polylines,
     each_instance,
 )
-from tbimage.pixels.palette import class_color
-from tbimage.pixels.strokes import stroke
+from tbimage.pixels.drawing.palette import class_color
+from tbimage.pixels.drawing.strokes import stroke
 
 DARK = np.zeros((40, 60, 3), np.uint8)
 NAN = math.nan

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels.palette import (
+from tbimage.pixels.drawing.palette import (
     CLASS_COLORS,
     check_colors,
     class_color,
@@ -67,7 +67,7 @@ def test_colours_begin_anew(index: int) -> None:
 
 
 def test_a_labels_colour_is_the_same_in_another_process() -> None:
-    code = "from tbimage.pixels.palette import label_color; print(label_color('cat'))"
+    code = "from tbimage.pixels.drawing.palette import label_color; print(label_color('cat'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

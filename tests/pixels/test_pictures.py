@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.canvas import blank, same_form
-from tbimage.pixels.pictures import (
+from tbimage.pixels.drawing.canvas import blank, same_form
+from tbimage.pixels.values.pictures import (
     Findings,
     Picture,
     as_picture,

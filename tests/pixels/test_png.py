@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from tbimage.pixels import strategy, strips
-from tbimage.pixels.deflate import Method
-from tbimage.pixels.filters import Filter
-from tbimage.pixels.png import COMPRESSIONS, EncodedPng, encode, encode_all
-from tbimage.pixels.rows import Pixels
+from tbimage.pixels.png import strategy, strips
+from tbimage.pixels.png.deflate import Method
+from tbimage.pixels.png.encoder import COMPRESSIONS, EncodedPng, encode, encode_all
+from tbimage.pixels.png.filters import Filter
+from tbimage.pixels.png.rows import Pixels
 from tests.pixels.images import MEMORIES
 from tests.pixels.libraries import LIBRARIES, METHODS_OF_IGZIP, library
 from tests.pixels.plain_png import Array, decode, read_chunks
@@ -102,7 +102,7 @@ def test_every_plan(kind: Filter, method: Method, shape: tuple[int, int, int]) -
         pytest.importorskip("isal")
     picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     plan = strips.Plan(kind, method, 30)
-    with mock.patch("tbimage.pixels.png.plan_fast", return_value=plan):
+    with mock.patch("tbimage.pixels.png.encoder.plan_fast", return_value=plan):
         assert np.array_equal(decode(joined(encode(picture))).stored, picture)
 
 
@@ -285,8 +285,8 @@ import sys
 sys.modules["isal"] = None  # the import system then raises ModuleNotFoundError
 import io, numpy as np
 from PIL import Image
-from tbimage.pixels.deflate import igzip
-from tbimage.pixels.png import encode
+from tbimage.pixels.png.deflate import igzip
+from tbimage.pixels.png.encoder import encode
 assert igzip() is None
 picture = np.random.default_rng(0).integers(0, 9, (500, 500, 3), np.uint8)
 file = b"".join(encode(picture).pieces)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbimage.pixels.levels import to_levels
-from tbimage.pixels.ranges import UNIT, ValueRange, check_value_range, find_limits
+from tbimage.pixels.values.levels import to_levels
+from tbimage.pixels.values.ranges import UNIT, ValueRange, check_value_range, find_limits
 from tests.pixels.images import (
     EVERY_DTYPE,
     FLOATS,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from tbimage.pixels.png import encode
-from tbimage.pixels.reductions import forms
-from tbimage.pixels.rows import Pixels
+from tbimage.pixels.png.encoder import encode
+from tbimage.pixels.png.reductions import forms
+from tbimage.pixels.png.rows import Pixels
 from tests.pixels.plain_png import Array, decode
 
 RANDOM = np.random.default_rng(0)

@@ -10,11 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels.colormaps import table
-from tbimage.pixels.levels import to_levels
-from tbimage.pixels.pictures import Findings
-from tbimage.pixels.ranges import check_value_range
-from tbimage.pixels.rendering import (
+from tbimage.pixels.drawing.rendering import (
     CONSTANT,
     Look,
     check_fit,
@@ -24,6 +20,10 @@ from tbimage.pixels.rendering import (
     picture,
     render,
 )
+from tbimage.pixels.values.colormaps import table
+from tbimage.pixels.values.levels import to_levels
+from tbimage.pixels.values.pictures import Findings
+from tbimage.pixels.values.ranges import check_value_range
 from tests.pixels.images import EVERY_DTYPE, FLOATS, Array, images
 
 RED = [255, 0, 0]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbimage.pixels.resizing import check_max_side, check_scale, nearest, resize, target_size
+from tbimage.pixels.values.resizing import check_max_side, check_scale, nearest, resize, target_size
 
 DTYPES = [np.uint8, np.uint16]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tbimage.pixels.deflate import Method
-from tbimage.pixels.filters import Filter
-from tbimage.pixels.rows import Pixels, Rows
-from tbimage.pixels.strategy import entropies, plan_balanced, plan_fast
+from tbimage.pixels.png.deflate import Method
+from tbimage.pixels.png.filters import Filter
+from tbimage.pixels.png.rows import Pixels, Rows
+from tbimage.pixels.png.strategy import entropies, plan_balanced, plan_fast
 from tests.pixels.libraries import LIBRARIES, METHODS_OF_IGZIP, library
 
 NOISE = np.random.default_rng(1).normal(size=(300, 300, 3))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbimage.pixels.strokes import stroke
+from tbimage.pixels.drawing.strokes import stroke
 
 HEIGHT, WIDTH = 12, 17
 

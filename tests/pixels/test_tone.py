@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tbimage.pixels.tone import check_gamma, check_log, inverse, tone
+from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 from tests.pixels.images import EVERY_DTYPE, Array, images
 
 GAMMAS = st.none() | st.floats(0.1, 10)

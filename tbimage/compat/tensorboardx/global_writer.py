@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
-from tbimage.compat.file_writer import AUTOMATIC
+from tbimage.compat.peers.file_writer import AUTOMATIC
 from tbimage.compat.tensorboardx.writer import SummaryWriter
-from tbimage.processes import fork_safe_lock
+from tbimage.pipeline.lifecycle import fork_safe_lock
 
 __all__ = ["GlobalSummaryWriter"]
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tbimage.compat import pictures, series, sounds, trials
-from tbimage.compat.drafts import message
+from tbimage.compat.peers import pictures, series, sounds, trials
+from tbimage.compat.peers.drafts import message
 from tbimage.compat.torch.summary import (
     custom_scalars,
     histogram_raw,

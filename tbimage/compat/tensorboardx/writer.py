@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tbimage.compat import pictures, series, sounds
-from tbimage.compat.file_writer import BaseFileWriter
-from tbimage.compat.peer_writer import PeerWriter, default_logdir
+from tbimage.compat.peers import pictures, series, sounds
+from tbimage.compat.peers.file_writer import BaseFileWriter
+from tbimage.compat.peers.peer_writer import PeerWriter, default_logdir
 from tbimage.compat.tensorboardx.summary import check_hparams, clean_tag
-from tbimage.misuse import warn_caller
+from tbimage.writer.caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from tbimage.buffers import Piece
 from tbimage.compat.tf_summary.state import begin, tag_of
 from tbimage.events import wire
 from tbimage.kinds import image as kind
@@ -26,9 +27,8 @@ from tbimage.kinds import names, tensors
 from tbimage.kinds.numbers import Array, check_count
 from tbimage.kinds.options import PictureOptions
 from tbimage.kinds.pictures import Prepared
-from tbimage.pieces import Piece
-from tbimage.pixels import arrays
-from tbimage.pixels.png import Run
+from tbimage.pixels.arrays import array_like
+from tbimage.pixels.png.encoder import Run
 from tbimage.writer import SummaryWriter as RunWriter
 
 __all__ = ["as_levels", "image"]
@@ -73,13 +73,13 @@ def image(
     writer, number = begun
     limit = check_count("max_outputs", max_outputs, 0)
     description = names.check_description(description)
-    array = arrays.as_array(data)
+    array = array_like.as_array(data)
     if array.ndim != 4:
         raise ValueError(
             f"data must be [batch, height, width, channels], got shape {array.shape}; pass "
             "data[None] of a single image"
         )
-    if arrays.is_immutable(data, array):
+    if array_like.is_immutable(data, array):
         array.flags.writeable = False  # tells prepare, which does not get the caller's object
     levels = as_levels(array[:limit], _is_bfloat16(data))
     metadata = tensors.metadata("images", b"", description)

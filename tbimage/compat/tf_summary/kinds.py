@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tbimage.buffers import Piece
 from tbimage.compat.tf_summary.state import begin, tag_of
 from tbimage.kinds import audio as audio_kind
 from tbimage.kinds import histogram as histogram_kind
@@ -20,7 +21,6 @@ from tbimage.kinds import names, tensors
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import text as text_kind
 from tbimage.kinds.numbers import Array, check_count, numeric_array
-from tbimage.pieces import Piece
 
 __all__ = ["audio", "histogram", "scalar", "text"]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tbimage import context
 from tbimage.compat.tf_summary.state import as_step, begin, missing_step, step_of
 from tbimage.kinds import names, raw, tensors
 from tbimage.kinds import tensor as kind
 from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.writer import defaults
 
 __all__ = ["write", "write_raw_pb"]
 
@@ -143,7 +143,7 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
     """
     if step is not None:
         step = as_step(step)
-    writer = context.default_writer.get()
+    writer = defaults.default_writer.get()
     if writer is None:
         return False
     number = step_of(step)

@@ -1,7 +1,7 @@
 """What a call of ``tf.summary`` takes from its surroundings: writer, step, record_if, scope.
 
 What lives here: TF2's rules for these. What does not: where all but the scope are kept, which is
-``tbimage.context``, for each thread and asyncio task.
+``tbimage.writer.defaults``, for each thread and asyncio task.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from tbimage import context
-from tbimage.conditions import EveryNSteps, EverySeconds
-from tbimage.steps import check_step
 from tbimage.writer import SummaryWriter as RunWriter
+from tbimage.writer import defaults
+from tbimage.writer.conditions import EveryNSteps, EverySeconds
+from tbimage.writer.steps import check_step
 
 __all__ = [
     "as_step",
@@ -88,7 +88,7 @@ def step_of(step: Any) -> int | None:
         >>> step_of(3), step_of(None)
         (3, None)
     """
-    step = context.default_step.get() if step is None else step
+    step = defaults.default_step.get() if step is None else step
     return None if step is None else as_step(step)
 
 
@@ -112,12 +112,12 @@ def begin(tag: str, step: Any) -> tuple[RunWriter, int] | None:
     """
     if step is not None:
         step = as_step(step)  # also where nothing will be recorded, as TF2 does
-    writer = context.default_writer.get()
+    writer = defaults.default_writer.get()
     if writer is None:
         return None
     number = step_of(step)
     if number is None:
-        if context.should_record(None, tag):
+        if defaults.should_record(None, tag):
             raise missing_step()
         return None
     _, _, wanted = writer._begin(tag, number)
@@ -151,8 +151,8 @@ def should_record_summaries() -> bool:
         >>> should_record_summaries()  # there is no default writer
         False
     """
-    writer = context.default_writer.get()
-    return writer is not None and context.should_record(step_of(None), "")
+    writer = defaults.default_writer.get()
+    return writer is not None and defaults.should_record(step_of(None), "")
 
 
 @contextmanager
@@ -173,13 +173,13 @@ def record_if(condition: Any) -> Iterator[None]:
         False
     """
     if isinstance(condition, (EveryNSteps, EverySeconds)):
-        check: context.Condition = condition
+        check: defaults.Condition = condition
     else:
 
         def check(step: int | None, name: str) -> bool:
             return _truth(condition() if callable(condition) else condition)
 
-    with context.replaced(condition=check):
+    with defaults.replaced(condition=check):
         yield
 
 
@@ -205,7 +205,7 @@ def get_step() -> Any:
         >>> get_step() is None
         True
     """
-    return context.default_step.get()
+    return defaults.default_step.get()
 
 
 def set_step(step: Any) -> None:
@@ -221,7 +221,7 @@ def set_step(step: Any) -> None:
         5
         >>> set_step(None)
     """
-    context.default_step.set(step)
+    defaults.default_step.set(step)
 
 
 def tag_of(name: Any, default_name: Any) -> str:

@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from tbimage import context
 from tbimage.kinds.numbers import check_count
-from tbimage.misuse import warn_caller
 from tbimage.writer import SummaryWriter as RunWriter
+from tbimage.writer import defaults
+from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["SummaryWriter", "create_file_writer", "create_noop_writer", "flush"]
 
@@ -105,10 +105,10 @@ class _Default:
         self._step = step
 
     def __enter__(self) -> SummaryWriter:
-        self._before = context.default_writer.get(), context.default_step.get()
-        context.default_writer.set(self._writer)
+        self._before = defaults.default_writer.get(), defaults.default_step.get()
+        defaults.default_writer.set(self._writer)
         if self._step is not None:
-            context.default_step.set(self._step)
+            defaults.default_step.set(self._step)
         return self._face
 
     def __exit__(
@@ -118,9 +118,9 @@ class _Default:
         traceback: TracebackType | None,
     ) -> None:
         writer, step = self._before
-        context.default_writer.set(writer)
+        defaults.default_writer.set(writer)
         if self._step is not None:
-            context.default_step.set(step)
+            defaults.default_step.set(step)
         try:
             self._face.flush()
         except Exception:
@@ -188,7 +188,7 @@ def create_noop_writer() -> SummaryWriter:
 
     Example:
         >>> with create_noop_writer().as_default(step=3) as entered:
-        ...     print(entered, context.get_step())
+        ...     print(entered, defaults.get_step())
         None None
     """
     return SummaryWriter()
@@ -209,7 +209,7 @@ def flush(writer: Any = None, name: Any = None) -> None:
         >>> flush()
     """
     if writer is None:
-        default = context.default_writer.get()
+        default = defaults.default_writer.get()
         if default is not None and not default.closed:
             default.flush()
     elif isinstance(writer, SummaryWriter):

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tbimage.compat import pictures, series, sounds, trials
-from tbimage.compat.drafts import message
+from tbimage.compat.peers import pictures, series, sounds, trials
+from tbimage.compat.peers.drafts import message
 from tbimage.kinds import custom_scalars as layout_kind
-from tbimage.misuse import warn_caller
+from tbimage.writer.caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary

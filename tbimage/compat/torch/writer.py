@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tbimage.compat import pictures, series, sounds
-from tbimage.compat.file_writer import BaseFileWriter
-from tbimage.compat.peer_writer import PeerWriter, default_logdir
+from tbimage.compat.peers import pictures, series, sounds
+from tbimage.compat.peers.file_writer import BaseFileWriter
+from tbimage.compat.peers.peer_writer import PeerWriter, default_logdir
 from tbimage.compat.torch.summary import check_hparams, warn_of_double_precision
 
 __all__ = ["FileWriter", "SummaryWriter"]

@@ -20,5 +20,5 @@ def tf() -> Any:
 @pytest.fixture(autouse=True)
 def _no_state_is_left() -> Iterator[None]:
     yield
-    assert tbimage.context.default_writer.get() is None
+    assert tbimage.writer.defaults.default_writer.get() is None
     experimental.set_step(None)

@@ -122,14 +122,14 @@ def test_state_belongs_to_the_task(tmp_path: Path) -> None:
 
 
 def test_set_as_default(tmp_path: Path) -> None:
-    before = tbimage.context.default_writer.get()
+    before = tbimage.writer.defaults.default_writer.get()
     writer = ours.create_file_writer(tmp_path)
     try:
         assert writer.set_as_default(step=2) is None
         ours.create_noop_writer().set_as_default(step=4)
         assert ours.scalar("a", 1.0)
     finally:
-        tbimage.context.default_writer.set(before)
+        tbimage.writer.defaults.default_writer.set(before)
         experimental.set_step(None)
     writer.close()
     (record,) = records(tmp_path)
@@ -151,7 +151,7 @@ def test_an_error_in_a_block_is_not_hidden_by_what_its_end_finds(tmp_path: Path)
     def failing_flush() -> Any:
         within = writer._writer
         assert within is not None
-        ticket = tbimage.tickets.Ticket("a", 1, 0.0, 0)
+        ticket = tbimage.pipeline.tickets.Ticket("a", 1, 0.0, 0)
         assert within._pipeline.intake.admit(ticket)
         ticket.make_summary = lambda: [1 / 0]  # type: ignore[list-item]
         within._pipeline.intake.put(ticket, within._steps.take)

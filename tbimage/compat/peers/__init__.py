@@ -1,0 +1,1 @@
+"""What the faces of torch and tensorboardX share."""

@@ -1,0 +1,190 @@
+"""The part of torch's and tensorboardX's writers that third parties hand ready messages to.
+
+What lives here: what their two ``FileWriter`` classes share, on a ``tbimage.SummaryWriter``. What
+does not: the methods for each kind of summary (``peer_writer.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from tbimage.compat.peers.drafts import Draft, log
+from tbimage.kinds import graph, names, raw
+from tbimage.writer import SummaryWriter
+
+__all__ = ["AUTOMATIC", "BaseFileWriter", "When"]
+
+#: In place of a step: the one after the last of this tag.
+AUTOMATIC: Any = object()
+
+#: A step, None for an automatic one, and a time, None for now.
+When = tuple["int | None", "float | None"]
+
+
+class BaseFileWriter:
+    """What both peers' file writers have.
+
+    Args:
+        logdir: The run directory.
+        filename_suffix: Appended to the event file's name.
+        to_disk: Whether anything is written at all.
+
+    Attributes:
+        native: The writer that this one passes on to; None if nothing is written.
+    """
+
+    #: What the run of a graph is called.
+    run_tag: ClassVar[str] = graph.RUN_TAG
+
+    #: When files are made to survive a loss of power, as ``SummaryWriter`` has it.
+    fsync: ClassVar[str] = "never"
+
+    def __init__(
+        self, logdir: str | os.PathLike[str], filename_suffix: str = "", *, to_disk: bool = True
+    ) -> None:
+        self._logdir = str(logdir)
+        self._filename_suffix = filename_suffix or ""
+        self._default_metadata: dict[str, Any] = {}
+        self.native: SummaryWriter | None = None
+        if to_disk:
+            self._open()
+
+    def _open(self) -> None:
+        self.native = SummaryWriter(
+            self._logdir, filename_suffix=self._filename_suffix, fsync=self.fsync
+        )
+
+    @property
+    def event_writer(self) -> BaseFileWriter:
+        """This writer: it is the one that writes events, too."""
+        return self
+
+    def get_logdir(self) -> str:
+        """Return the directory that was given."""
+        return self._logdir
+
+    def when(self, global_step: Any, walltime: float | None) -> When:
+        """Give the step and the time that a summary gets.
+
+        Args:
+            global_step: Anything that ``int`` takes; None: 0, or what ``use_metadata`` says.
+            walltime: Seconds since the epoch, or None.
+        """
+        if global_step is None:
+            global_step = self._default_metadata.get("global_step")
+        if walltime is None:
+            walltime = self._default_metadata.get("walltime")
+        if global_step is AUTOMATIC:
+            return None, walltime
+        return (0 if global_step is None else int(global_step)), walltime
+
+    def log(self, draft: Draft, global_step: Any = None, walltime: float | None = None) -> None:
+        """Log a draft.
+
+        Args:
+            draft: The summary.
+            global_step: As in ``when``, like ``walltime``.
+            walltime: See there.
+        """
+        if self.native is not None:
+            log(self.native, draft, *self.when(global_step, walltime))
+
+    def add_summary(
+        self, summary: Any, global_step: Any = None, walltime: float | None = None
+    ) -> None:
+        """Log a Summary.
+
+        Args:
+            summary: A message, of whichever package, or its bytes.
+            global_step: Its step.
+            walltime: Seconds since the epoch; None: now.
+        """
+        if self.native is None:
+            return
+        data = raw.serialized("summary", summary, "Summary")
+        step, walltime = self.when(global_step, walltime)
+        if data:
+            self.native.raw_summary(data, step, wall_time=walltime)
+
+    def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
+        """Log an Event.
+
+        Args:
+            event: A message, of whichever package, or its bytes.
+            step: Its step; None: the one it has.
+            walltime: Its time, also in place of the one it has; None: now.
+        """
+        if self.native is None:
+            return
+        from tbimage.events.messages import Event
+
+        parsed: Any = Event.FromString(raw.serialized("event", event, "Event"))
+        number, walltime = self.when(step, walltime)
+        parsed.wall_time = names.check_wall_time(walltime)
+        given = step is not None or self._default_metadata.get("global_step") is not None
+        self.native.raw_event(parsed, number if given else None)
+
+    def add_graph(self, graph_profile: Sequence[Any], walltime: float | None = None) -> None:
+        """Log a graph.
+
+        Args:
+            graph_profile: A GraphDef and a RunMetadata, as messages.
+            walltime: Seconds since the epoch; None: now.
+        """
+        self.log_graph(
+            graph_profile[0].SerializeToString(), graph_profile[1].SerializeToString(), walltime
+        )
+
+    def add_onnx_graph(self, graph: Any, walltime: float | None = None) -> None:
+        """Log a graph without what is known of its run.
+
+        Args:
+            graph: A GraphDef, as a message.
+            walltime: Seconds since the epoch; None: now.
+        """
+        self.log_graph(graph.SerializeToString(), None, walltime)
+
+    def log_graph(
+        self, serialized: bytes, run_metadata: bytes | None, walltime: float | None = None
+    ) -> None:
+        """Log a graph that is serialized.
+
+        Args:
+            serialized: The GraphDef.
+            run_metadata: The RunMetadata, or None.
+            walltime: Seconds since the epoch; None: now.
+        """
+        if self.native is not None:
+            wall_time = names.check_wall_time(walltime)
+            for event in graph.events(serialized, run_metadata, wall_time, self.run_tag):
+                self.native.raw_event(event)
+
+    def flush(self) -> None:
+        """Wait until all that was logged is in the file."""
+        if self.native is not None:
+            self.native.flush()
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        if self.native is not None:
+            self.native.close()
+
+    def reopen(self) -> None:
+        """Begin a new file in the same directory, if this one was closed."""
+        if self.native is not None and self.native.closed:
+            self._open()
+
+    @contextlib.contextmanager
+    def _use_metadata(self, **metadata: Any) -> Iterator[None]:
+        before = self._default_metadata
+        self._default_metadata = {
+            **before,
+            **{name: value for name, value in metadata.items() if value is not None},
+        }
+        try:
+            yield
+        finally:
+            self._default_metadata = before

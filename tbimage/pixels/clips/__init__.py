@@ -1,0 +1,1 @@
+"""Several frames to one GIF or APNG, and JPEG."""

@@ -1,0 +1,1 @@
+"""Text, boxes, masks, lines and grids drawn onto levels."""

@@ -1,0 +1,195 @@
+"""Boxes with labels, drawn onto a picture.
+
+What lives here: which boxes are drawn, their outlines, and what their tags say. What does not: how
+tags look and where they stand (tags.py), the forms in which boxes come (box_forms.py), points and
+lines (lines.py).
+
+Rules:
+- A box covers the pixels from ``round(x1)`` to ``round(x2) - 1``, one at least, likewise in y; its
+  outline lies within it. That is Pillow's ``ImageDraw.rectangle`` of these pixels.
+- What reaches out of the picture is clipped to it, so that its outline is seen along the edge.
+- Nothing is lost silently: boxes that cannot be drawn are counted.
+- Any number of boxes takes bounded time: a picture shows ``MOST_BOXES`` of them, those with the
+  highest scores, and ``MOST_TAGS`` tags. More could not be told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage.pixels.drawing.box_forms import (
+    box_colors,
+    box_corners,
+    check_box_format,
+    check_boxes,
+    check_labels,
+    check_scores,
+)
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
+from tbimage.pixels.drawing.tags import make_tag, paste_tags
+from tbimage.pixels.drawing.text_rendering import size_for
+from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
+
+__all__ = ["draw_boxes"]
+
+Coordinates = NDArray[np.float64]
+
+#: Drawn at most: they take about 0.1 s.
+MOST_BOXES = 10_000
+MOST_TAGS = 1_000
+
+# What fits into a tag; larger letters and longer labels would cover the picture.
+_GREATEST_LETTERS = 32
+_TAG_LETTERS = 64
+
+_NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
+_OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
+_NEGATIVE = "boxes of negative width or height, drawn with exchanged corners (is format= right?)"
+_TOO_MANY = f"boxes beyond the {MOST_BOXES} that are drawn of one picture"
+_TOO_MANY_TAGS = f"labels beyond the {MOST_TAGS} that are drawn of one picture"
+
+
+def draw_boxes(
+    image: object,
+    boxes: Any,
+    labels: Any = None,
+    scores: Any = None,
+    *,
+    colors: Any = None,
+    classes: Names | None = None,
+    format: str = "xyxy",
+    normalized: bool = False,
+    width: int | None = None,
+    size: int | None = None,
+) -> Picture:
+    """Draw boxes with labels and scores.
+
+    Args:
+        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        boxes: ``(M, 4)`` numbers, in pixels from the top left corner of the picture.
+        labels: A string or a class index for each box, or None.
+        scores: A number for each box, or None; boxes of higher scores are drawn over others.
+        colors: One (red, green, blue) in 0..255 for all boxes or one for each; default: by label.
+        classes: Names of the class indices: a sequence, or a mapping from index to name.
+        format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
+        normalized: Whether coordinates are fractions of the picture's width and height.
+        width: Of the outlines in pixels; default: by the picture's size, 2 or more.
+        size: Of the labels' letters in pixels; default: by the picture's size, 12 to 32.
+
+    Returns:
+        The picture, 8 bits deep and in colour. Boxes with NaN and those outside are left out, those
+        of negative extent drawn with exchanged corners; of more than 10,000 boxes those with the
+        highest scores are drawn, else the first. Each is counted in the findings.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+
+    Example:
+        >>> from tbimage.pixels.drawing.palette import label_color
+        >>> photo = np.zeros((64, 64, 3), np.uint8)
+        >>> drawn = draw_boxes(photo, [[8, 24, 40, 60]], ["cat"], [0.93])
+        >>> drawn.pixels[60 - 1, 8].tolist() == list(label_color("cat"))
+        True
+    """
+    picture = drawable(image)
+    pixels = picture.pixels
+    height, across = pixels.shape[:2]
+    array = check_boxes(boxes)
+    count = len(array)
+    names = check_labels(labels, count)
+    numbers = check_scores(scores, count)
+    paints = box_colors(colors, names, count)
+    corners = box_corners(array, check_box_format(format), normalized, height, across)
+    order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
+    stroke = max(2, max(height, across) // 240) if width is None else width
+    _outline_all(pixels, spans, paints[order], stroke)
+    if names is not None or numbers is not None:
+        letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
+        most = slice(-MOST_TAGS, None) if numbers is not None else slice(MOST_TAGS)
+        tags = []
+        for index in order[most].tolist():
+            red, green, blue = paints[index].tolist()
+            texts = _tag_texts(names, numbers, classes, index)
+            tags.append(make_tag(texts, letters, (red, green, blue)))
+        paste_tags(pixels, tags, spans[most].tolist())
+        remarks[_TOO_MANY_TAGS] = max(0, len(order) - MOST_TAGS)
+    if colors is None and names is not None:
+        remarks[CYCLED] = sum(isinstance(n, int) and n >= len(CLASS_COLORS) for n in set(names))
+    return picture.but(pixels, remarks)
+
+
+def _drawable_boxes(
+    corners: Coordinates, scores: Coordinates | None, height: int, width: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
+    """Choose the boxes that are drawn.
+
+    Returns:
+        Their indices in the order of drawing; the columns and rows that they cover, as left, top,
+        right and bottom, the latter two excluded; and what was found.
+    """
+    finite = np.all(np.isfinite(corners), axis=1)
+    with np.errstate(invalid="ignore"):
+        low = np.minimum(corners[:, :2], corners[:, 2:])
+        high = np.maximum(corners[:, :2], corners[:, 2:])
+        negative = finite & np.any(corners[:, 2:] < corners[:, :2], axis=1)
+        low, high = (np.floor(np.clip(each, -1e9, 1e9) + 0.5) for each in (low, high))
+        high = np.maximum(high, low + 1)
+        inside = finite & (high > 0).all(axis=1) & (low < [width, height]).all(axis=1)
+    order = np.flatnonzero(inside)
+    found = {
+        _NOT_FINITE: len(corners) - int(finite.sum()),
+        _OUTSIDE: int(finite.sum()) - len(order),
+        _NEGATIVE: int(negative[order].sum()),
+        _TOO_MANY: max(0, len(order) - MOST_BOXES),
+    }
+    if scores is not None:  # NaN counts as the lowest
+        order = order[np.argsort(np.nan_to_num(scores[order], nan=-np.inf), kind="stable")]
+        order = order[-MOST_BOXES:]
+    else:
+        order = order[:MOST_BOXES]
+    spans = np.hstack([np.maximum(low[order], 0), np.minimum(high[order], [width, height])])
+    return order, spans.astype(np.int64), found
+
+
+def _outline_all(
+    pixels: NDArray[Any], spans: NDArray[np.int64], paints: NDArray[np.uint8], width: int
+) -> None:
+    """Draw the outlines of boxes, one over the other.
+
+    Rows are written as bytes: with pixels as items, NumPy's inner loop has the length of a pixel,
+    and a box takes three times as long.
+    """
+    height, across, channels = pixels.shape
+    rows = pixels.reshape(height, across * channels)
+    colors = map(tuple, paints.tolist())
+    lines: dict[Color, NDArray[np.uint8]] = {}
+    for (left, top, right, bottom), color in zip(spans.tolist(), colors, strict=True):
+        line = lines.get(color)
+        if line is None:
+            line = lines[color] = np.tile(ink(color, pixels), across)
+        begin, end, step = left * channels, right * channels, min(width, right - left) * channels
+        rows[top : min(top + width, bottom), begin:end] = line[: end - begin]
+        rows[max(bottom - width, top) : bottom, begin:end] = line[: end - begin]
+        rows[top:bottom, begin : begin + step] = line[:step]
+        rows[top:bottom, end - step : end] = line[:step]
+
+
+def _tag_texts(
+    labels: Sequence[str | int] | None,
+    scores: Coordinates | None,
+    classes: Names | None,
+    index: int,
+) -> tuple[str, ...]:
+    """What stands in the tag of a box, in parts."""
+    parts = []
+    if labels is not None:
+        label = labels[index]
+        parts.append(label if isinstance(label, str) else class_name(label, classes))
+    if scores is not None:
+        parts.append(f"{' ' if parts else ''}{scores[index]:.2f}")
+    return tuple(part[:_TAG_LETTERS] for part in parts)

@@ -1,0 +1,87 @@
+"""A bar beside a picture: which colour is which value.
+
+What lives here: the bar and its numbers. What does not: colours (colormaps.py), and which values
+are the ends (ranges.py, rendering.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tbimage.pixels.drawing.canvas import LETTERS, framed
+from tbimage.pixels.drawing.text_rendering import (
+    line_height,
+    number_text,
+    size_for,
+    text_width,
+    write,
+)
+from tbimage.pixels.values.colormaps import table
+from tbimage.pixels.values.pictures import Picture, as_picture, with_channels
+
+__all__ = ["colorbar"]
+
+
+def colorbar(
+    image: object,
+    values: Sequence[float],
+    colormap: str | None = None,
+    size: int | None = None,
+) -> Picture:
+    """Put a bar with numbers to the right of a picture.
+
+    Args:
+        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        values: Two numbers or more, which stand beside the bar at equal distances, the first at the
+            bottom. Those that have no room are left out, the first and the last never.
+        colormap: The map's name; None: from black to white.
+        size: Of the letters in pixels; default: by the picture's size, 12 or more.
+
+    Returns:
+        The picture, wider by the bar, and higher where the numbers need it; in colour if the map or
+        the picture is.
+
+    Raises:
+        TypeError: ``image`` is nothing that has pixels.
+        ValueError: The shape of ``image`` is not that of one image, or there is no such map.
+
+    Example:
+        >>> barred = colorbar(np.zeros((64, 64)), [0, 0.5, 1], "viridis")
+        >>> barred.pixels.shape[0], barred.pixels.shape[1] > 64
+        (64, True)
+    """
+    picture = as_picture(image)
+    pixels = with_channels(picture.pixels, 3) if colormap is not None else picture.pixels
+    height, width = pixels.shape[:2]
+    size = size_for(height, width) if size is None else size
+    step, gap = line_height(size), size // 2
+    ladder = np.linspace(255, 0, max(height, 2 * step)).round().astype(np.uint8)
+    if colormap is None:
+        bar = ladder[:, np.newaxis, np.newaxis]
+    else:
+        bar = table(colormap)[ladder][:, np.newaxis]
+    bar = with_channels(bar, pixels.shape[2])
+    if pixels.dtype == np.uint16:
+        bar = bar.astype(np.uint16) * np.uint16(257)
+    shown = _with_room(len(values), len(bar), step)
+    texts = [number_text(values[number]) for number in shown]
+    thick = size + size // 4
+    letters = width + gap + thick + gap // 2
+    across = letters + max(text_width(text, size) for text in texts)
+    top = (len(bar) - height) // 2
+    sheet = framed(pixels, len(bar) - height - top, 0, across - width, top)
+    sheet[:, width + gap : width + gap + thick] = bar
+    for number, text in zip(shown, texts, strict=True):
+        row = round((len(bar) - step) * (1 - number / (len(values) - 1)))
+        write(sheet, text, letters, row, size, LETTERS)
+    return picture.but(sheet)
+
+
+def _with_room(count: int, height: int, step: int) -> Sequence[int]:
+    """Which of some numbers fit beside a bar: all, or every n-th so that the last is among them."""
+    for every in range(1, count):
+        if (count - 1) % every == 0 and (count - 1) // every * step <= height - step:
+            return range(0, count, every)
+    return (0, count - 1)

@@ -1,0 +1,348 @@
+"""Activations of any number of channels to one sheet of labelled maps.
+
+What lives here: the range of each map, the sheet, the mark of dead maps. What does not: places on a
+sheet in general (tiling.py), colours (colormaps.py).
+
+Rules:
+- A map is enlarged by repeating its pixels until its longer side has about ``LEAST_SIDE`` pixels:
+  8 × 8 values can be seen as 8 × 8 squares.
+- Below each map stands its number. A map whose values are all equal says nothing: it is crossed
+  out, and mid-gray where it is shown by its own range. Values that are not finite are painted.
+- What the sheet does not show of the maps, a line below it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage.pixels.arrays.array_like import as_array
+from tbimage.pixels.drawing.canvas import LETTERS, QUIET, blank
+from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.text_rendering import (
+    LEAST_SIZE,
+    line_height,
+    number_text,
+    text_width,
+    write,
+)
+from tbimage.pixels.drawing.tiling import Plan, check_columns, enlarge, plan
+from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
+from tbimage.pixels.values.levels import check_nan_color, to_levels
+from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
+from tbimage.pixels.values.ranges import Limits, check_value_range
+
+__all__ = [
+    "check_normalize",
+    "draw_feature_maps",
+    "draw_map",
+    "draw_sheet",
+    "joint_limits",
+    "sheet_plan",
+]
+
+Array = NDArray[Any]
+
+#: Pixels of a map's longer side that an enlarged map has, about.
+LEAST_SIDE = 64
+
+_PADDING = 4
+# Of the numbers below large maps.
+_GREATEST_SIZE = 48
+_FLOAT32_RANGE = 1e38
+_BLACK: Color = (0, 0, 0)
+_WHITE: Color = (255, 255, 255)
+
+CONSTANT = "feature maps whose values are all equal, crossed out"
+
+
+def check_normalize(normalize: object) -> str | Limits:
+    """Check which values of feature maps become black and white.
+
+    Args:
+        normalize: "map" (the lowest and highest of each map), "image" (of all maps of an image),
+            "batch" (of all images), or ``(low, high)``, "unit", "signed" or "byte".
+
+    Returns:
+        One of the first three names, or the two values.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: It is one of these, but with a name or numbers that are not allowed.
+
+    Example:
+        >>> check_normalize("map"), check_normalize((0, 6))
+        ('map', (0.0, 6.0))
+    """
+    if isinstance(normalize, str) and normalize in ("map", "image", "batch"):
+        return normalize
+    try:
+        chosen = check_value_range(normalize)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"normalize must be 'map', 'image', 'batch' or (low, high), got {normalize!r}"
+        ) from None
+    if chosen is None or chosen.kind != "fixed":
+        raise ValueError(
+            f"normalize must be 'map', 'image', 'batch' or (low, high), got {normalize!r}"
+        )
+    return chosen.low, chosen.high
+
+
+def joint_limits(maps: Array) -> Limits:
+    """Find the lowest and highest finite value of some maps.
+
+    Args:
+        maps: Any shape, of bool, any integer or any float dtype.
+
+    Returns:
+        The values; (0, 1) if none is finite.
+
+    Example:
+        >>> joint_limits(np.array([[1.0, np.nan], [np.inf, 3.0]]))
+        (1.0, 3.0)
+    """
+    lows, highs = _extents(maps.reshape(1, -1) if maps.ndim < 2 else maps)
+    low, high = float(lows.min()), float(highs.max())
+    return (low, high) if low <= high else (0.0, 1.0)
+
+
+def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:
+    """Find how much maps are enlarged, and where they stand, from their size alone.
+
+    Args:
+        height: Of a map, in values.
+        width: Likewise.
+        count: Of maps, 1 or more.
+        columns: How many stand in a row; None: as many as make the sheet a little wider than high.
+
+    Returns:
+        The factor, the size of the numbers, and the places of map and number together.
+
+    Example:
+        >>> factor, size, planned = sheet_plan(8, 8, 16, 4)
+        >>> factor, size, planned.width
+        (8, 16, 276)
+    """
+    longer = max(height, width)
+    factor = max(1, round(LEAST_SIDE / longer))
+    size = min(max(LEAST_SIZE, min(height, width) * factor // 4), _GREATEST_SIZE)
+    across = max(width * factor, text_width(str(count - 1), size))
+    cell = height * factor + line_height(size), across
+    return factor, size, plan([cell] * count, columns, _PADDING)
+
+
+def draw_feature_maps(
+    maps: Any,
+    *,
+    max_maps: int | None = 64,
+    normalize: object = "map",
+    colormap: str | None = None,
+    columns: int | None = None,
+    nan_color: Color = (255, 0, 0),
+) -> Picture:
+    """Put the maps of one image on one sheet, each with its number.
+
+    Args:
+        maps: ``(H, W, K)`` of any number K of channels, of bool, any integer or any float dtype.
+        max_maps: How many are shown, from the first; None: all.
+        normalize: Which values become black and white: "map", "image" (or "batch", which is the
+            same here), or ``(low, high)``. With a diverging colour map ranges found in the data are
+            made symmetric around zero.
+        colormap: The name of a colour map; None: gray.
+        columns: How many maps stand in a row; default: as many as make the sheet a little wider
+            than high.
+        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
+
+    Returns:
+        The sheet, uint8, gray or in colour. Maps whose values are all equal and values that are not
+        finite are counted in the findings.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+
+    Example:
+        >>> sheet = draw_feature_maps(np.random.default_rng(0).random((8, 8, 16)), columns=4)
+        >>> sheet.pixels.shape[1]
+        276
+    """
+    array = as_array(maps)
+    if array.ndim != 3 or not array.size:
+        raise ValueError(
+            f"maps must have the shape (height, width, channels) and hold values, got {array.shape}"
+        )
+    check_colormap(colormap)
+    color = check_nan_color(nan_color)
+    limits = check_normalize(normalize)
+    count = array.shape[2]
+    return draw_sheet(array[..., :max_maps], count, limits, colormap, check_columns(columns), color)
+
+
+def draw_sheet(
+    maps: Array,
+    total: int,
+    limits: str | Limits,
+    colormap: str | None,
+    columns: int | None,
+    nan_color: Color,
+) -> Picture:
+    """Do what :func:`draw_feature_maps` does, with arguments that are checked.
+
+    Args:
+        maps: ``(H, W, K)``, those that are shown.
+        total: How many there were.
+        limits: "map", "image" or "batch", or the values that become black and white.
+        colormap: The name of a colour map; None: gray.
+        columns: How many maps stand in a row, or None.
+        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
+
+    Example:
+        >>> draw_sheet(np.eye(8)[..., np.newaxis], 9, "map", None, 1, (255, 0, 0)).pixels.shape[2]
+        1
+    """
+    planes = np.moveaxis(maps, 2, 0)
+    if limits in ("image", "batch"):
+        limits = joint_limits(planes)
+    pixels, dead, found = _drawn(planes, limits, colormap, nan_color)
+    factor, size, planned = sheet_plan(planes.shape[1], planes.shape[2], len(planes), columns)
+    sheet = blank(planned.height, planned.width, pixels[0])
+    for number, cell in enumerate(planned.cells):
+        target = _place(sheet, pixels[number], cell, factor, size)
+        if dead[number]:
+            _cross_out(target)
+        stamp = _number(number, size, QUIET if dead[number] else LETTERS)
+        bottom, left = cell[0] + cell[2], cell[1]
+        sheet[bottom - stamp.shape[0] : bottom, left : left + stamp.shape[1]] = stamp
+    told = [f"{len(planes)} of {total} maps"] if len(planes) < total else []
+    if not isinstance(limits, str):
+        told.append(f"{number_text(limits[0])} to {number_text(limits[1])}")
+    if dead.any():
+        told.append(f"{int(dead.sum())} constant")
+    picture = Picture(sheet, found)
+    return caption(picture, " · ".join(told)) if told else picture
+
+
+def draw_map(
+    values: Array, limits: Limits | None, colormap: str | None, nan_color: Color
+) -> Picture:
+    """Draw one map by itself.
+
+    Args:
+        values: ``(H, W)``, of bool, any integer or any float dtype.
+        limits: The values that become black and white; None: its lowest and highest.
+        colormap: The name of a colour map; None: gray.
+        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
+
+    Returns:
+        The map, enlarged, and crossed out where all values are equal.
+
+    Example:
+        >>> draw_map(np.eye(8), None, "viridis", (255, 0, 0)).pixels.shape
+        (64, 64, 3)
+    """
+    pixels, dead, found = _drawn(values[np.newaxis], limits or "map", colormap, nan_color)
+    factor, _, _ = sheet_plan(values.shape[0], values.shape[1], 1, 1)
+    enlarged = enlarge(pixels[0], factor)
+    if dead[0]:
+        enlarged = enlarged.copy()
+        _cross_out(enlarged)
+    return Picture(enlarged, found)
+
+
+def _drawn(
+    planes: Array, limits: str | Limits, colormap: str | None, nan_color: Color
+) -> tuple[Array, NDArray[np.bool_], Findings]:
+    """Colours of maps, ``(K, H, W, C)``; which of them are constant; and what was found."""
+    planes = np.ascontiguousarray(planes)  # else each step would walk over all channels
+    count, height, width = planes.shape
+    lows, highs = _extents(planes)
+    dead = lows == highs
+    if not isinstance(limits, str):
+        lows, highs = np.full(count, limits[0]), np.full(count, limits[1])
+    elif is_diverging(colormap):
+        highs = np.maximum(abs(lows), abs(highs))
+        lows = -highs
+    unit = _unit(planes, lows, highs)
+    levels = to_levels(unit.reshape(count * height, width, 1), "unit", _BLACK)
+    pixels = levels.pixels.reshape(count, height, width, 1)
+    if colormap is not None:
+        pixels = colorize(pixels, colormap)
+    if levels.non_finite:
+        if pixels.shape[-1] == 1 and len(set(nan_color)) > 1:
+            pixels = with_channels(pixels.reshape(-1, width, 1), 3).reshape(*planes.shape, 3)
+        pixels[~np.isfinite(planes)] = ink(nan_color, pixels[0])
+    constant = int(dead.sum())
+    return (
+        pixels,
+        dead,
+        Findings(None, levels.non_finite, remarks={CONSTANT: constant} if constant else {}),
+    )
+
+
+def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lowest and highest finite value along the first axis; inf and -inf where none is."""
+    axes = tuple(range(1, planes.ndim))
+    if planes.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            lows, highs = planes.min(axes), planes.max(axes)
+        if not (np.isfinite(lows).all() and np.isfinite(highs).all()):
+            finite = np.isfinite(planes)
+            lows = np.min(planes, axes, initial=np.inf, where=finite)
+            highs = np.max(planes, axes, initial=-np.inf, where=finite)
+    else:
+        lows, highs = planes.min(axes), planes.max(axes)
+    return lows.astype(np.float64), highs.astype(np.float64)
+
+
+def _unit(
+    planes: Array, lows: NDArray[np.float64], highs: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Values from 0 to 1 within the limits of each map; one half where these are equal."""
+    unit = np.empty(planes.shape, np.float32)
+    narrow = planes.dtype.kind == "f" and planes.dtype.itemsize <= 4
+    with np.errstate(all="ignore"):  # what is not finite stays so
+        for plane, target, low, high in zip(planes, unit, lows, highs, strict=True):
+            if low < high:
+                dtype = np.float32 if narrow and high - low < _FLOAT32_RANGE else np.float64
+                if np.isinf(high - low):
+                    plane, low, high = plane / 2, low / 2, high / 2
+                delta = np.subtract(plane, dtype(low), dtype=dtype)
+                np.divide(delta, dtype(high - low), out=target, casting="unsafe")
+            else:
+                step = (np.sign(plane - low) + 1) / 2 + plane * 0  # faults stay
+                np.copyto(target, step, casting="unsafe")
+    return unit
+
+
+def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: int) -> Array:
+    """Put a map into its cell, above its number, and return the part of the sheet."""
+    top, left, height, width = cell
+    column = left + (width - pixels.shape[1] * factor) // 2
+    target = sheet[top : top + height - line_height(size), column:][:, : pixels.shape[1] * factor]
+    target[...] = enlarge(pixels, factor)
+    return target
+
+
+@lru_cache(maxsize=1024)  # the same for every sheet; 400 bytes each
+def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
+    text = str(number)
+    stamp = np.full((line_height(size), text_width(text, size), 1), 255, np.uint8)
+    write(stamp, text, 0, 0, size, color)
+    return stamp
+
+
+def _cross_out(pixels: Array) -> None:
+    """Draw both diagonals, so that they are seen on what the map shows."""
+    height, width = pixels.shape[:2]
+    steps = np.arange(max(height, width))
+    rows, columns = steps * height // len(steps), steps * width // len(steps)
+    paint = ink(_BLACK if pixels[..., : min(3, pixels.shape[2])].mean() > 127 else _WHITE, pixels)
+    for shift in range(max(1, len(steps) // 32)):  # thin lines vanish in TensorBoard's small cards
+        shifted = np.minimum(columns + shift, width - 1)
+        pixels[rows, shifted] = paint
+        pixels[rows, width - 1 - shifted] = paint

@@ -1,0 +1,76 @@
+"""A key below a picture: which colour is which class.
+
+What lives here: the strip of swatches and names. What does not: which classes a picture has
+(masks.py), their colours (palette.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
+from tbimage.pixels.drawing.text_rendering import line_height, size_for, text_width, write
+from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
+
+__all__ = ["legend"]
+
+#: Entries of a legend, at most; of more it says how many there are.
+MOST_ENTRIES = 64
+
+# Letters of a name, at most.
+_MOST_LETTERS = 40
+
+
+def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None = None) -> Picture:
+    """Put a strip below a picture that says what its colours mean.
+
+    Args:
+        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        entries: Names and their colours, red, green and blue in 0..255; the first 64 are shown.
+        size: Of the letters in pixels; default: by the picture's size, 12 or more.
+
+    Returns:
+        The picture in colour, higher by the strip, and wider where a name needs it; without
+        entries, the picture.
+
+    Raises:
+        TypeError: ``image`` is nothing that has pixels.
+        ValueError: The shape of ``image`` is not that of one image.
+
+    Example:
+        >>> legend([[0, 1], [2, 3]], [("sky", (0, 0, 255))]).pixels.shape[2]
+        3
+    """
+    picture = as_picture(image)
+    if not entries:
+        return picture
+    pixels = with_channels(picture.pixels, 3)
+    height, width = pixels.shape[:2]
+    size = size_for(height, width) if size is None else size
+    margin, step = size // 3 + 1, line_height(size)
+    shown = [(name[:_MOST_LETTERS], color) for name, color in entries[:MOST_ENTRIES]]
+    if len(entries) > len(shown):
+        shown.append((f"and {len(entries) - len(shown)} more", QUIET))
+    advances = [size + margin + text_width(name, size) + margin for name, _ in shown]
+    across = max(width, max(advances) + margin)
+    places = _places(advances, across - margin)
+    rows = places[-1][0] + 1
+    left = (across - width) // 2
+    sheet = framed(pixels, rows * step + 2 * margin, left, across - width - left)
+    for (name, color), (row, column) in zip(shown, places, strict=True):
+        top, start = height + margin + row * step, margin + column
+        edge = top + (step - size) // 2
+        sheet[edge : edge + size, start : start + size] = ink(color, sheet)
+        write(sheet, name, start + size + margin // 2, top, size, LETTERS)
+    return picture.but(sheet)
+
+
+def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
+    """Row and left edge of each entry, one after the other, in lines of a width."""
+    places, row, column = [], 0, 0
+    for advance in advances:
+        if column and column + advance > across:
+            row, column = row + 1, 0
+        places.append((row, column))
+        column += advance
+    return places

@@ -1,0 +1,344 @@
+"""The values of one image to a picture: range, tone curve, size, colours, bar, in this order.
+
+What lives here: how the steps follow each other, and what was found on the way. What does not: the
+steps (ranges.py, tone.py, levels.py, resizing.py, colormaps.py, colorbar.py).
+
+Rules:
+- Levels are resized before they get colours: the mean of two values has the colour of that value,
+  and not the mean of two colours.
+- A pixel that is NaN or infinite is painted last, also where a smaller picture has one pixel for
+  many: one of them is enough. A fault must not fade.
+- The natural range of floats is (0, 1); under a diverging colour map (-1, 1), as zero belongs into
+  its middle. Ranges that are found in the data (``"minmax"``, percentiles) are made symmetric then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage.pixels.arrays.array_like import as_array
+from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.drawing.colorbar import colorbar
+from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
+from tbimage.pixels.values.levels import Levels, check_nan_color, to_levels
+from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
+from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_range, find_limits
+from tbimage.pixels.values.resizing import check_max_side, check_scale, nearest, resize, target_size
+from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
+
+__all__ = [
+    "CONSTANT",
+    "Look",
+    "check_fit",
+    "check_look",
+    "fixed_limits",
+    "joint_limits",
+    "picture",
+    "render",
+]
+
+Array = NDArray[Any]
+
+#: The remark on images in which ``"minmax"`` or percentiles find nothing to stretch.
+CONSTANT = "images whose range of values is empty, shown as mid-gray"
+
+# Painted over where it stands for a pixel that is not finite; as a gray, it leaves gray gray.
+_BLACK: Color = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How values are to look; made by :func:`check_look`, which names each.
+
+    Attributes:
+        value_range: Which values become black and white; None: the dtype tells.
+        nan_color: Red, green and blue of pixels that are NaN or infinite.
+        colormap: The colour map of one-channel data, or None.
+        colorbar: Whether a bar tells which colour is which value.
+        gamma: The exponent of a tone curve, or None.
+        log: The strength of a logarithmic tone curve, or None.
+        max_side: The most pixels of the longer side, or None.
+        scale: A factor for both sides, or None.
+    """
+
+    value_range: ValueRange | None = None
+    nan_color: Color = (255, 0, 0)
+    colormap: str | None = None
+    colorbar: bool = False
+    gamma: float | None = None
+    log: float | None = None
+    max_side: int | None = None
+    scale: float | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether values look as their dtype says."""
+        tone, size = (self.gamma, self.log), (self.max_side, self.scale)
+        colors = self.value_range, self.colormap, self.colorbar
+        return (*colors, *tone, *size) == (None, None, False, None, None, None, None)
+
+    @property
+    def curved(self) -> bool:
+        """Whether there is a tone curve."""
+        return self.gamma is not None or self.log is not None
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what an image of that size becomes, without its bar."""
+        return target_size(height, width, self.max_side, self.scale)
+
+
+def check_look(
+    *,
+    value_range: object = None,
+    nan_color: object = (255, 0, 0),
+    colormap: object = None,
+    colorbar: object = False,
+    gamma: object = None,
+    log: object = None,
+    max_side: object = None,
+    scale: object = None,
+) -> Look:
+    """Check how values are to look.
+
+    Args:
+        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
+            (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
+            None: the dtype tells; floats outside [0, 1] are clipped.
+        nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
+        colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
+            "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
+        colorbar: Whether a bar beside the picture tells which colour is which value.
+        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
+        log: Show values within the range by their logarithm; True is 1000, three decades.
+        max_side: Make the picture smaller, so that its longer side has at most so many pixels.
+        scale: Make both sides so many times as long; pixels are repeated, or averaged.
+
+    Raises:
+        TypeError: One is of the wrong type.
+        ValueError: One has none of the allowed values.
+
+    Example:
+        >>> check_look(value_range="signed", colormap="coolwarm").value_range.low
+        -1.0
+    """
+    return Look(
+        check_value_range(value_range),
+        check_nan_color(nan_color),
+        check_colormap(colormap),
+        _check_colorbar(colorbar),
+        check_gamma(gamma),
+        check_log(log),
+        check_max_side(max_side),
+        check_scale(scale),
+    )
+
+
+def _check_colorbar(colorbar: object) -> bool:
+    if not isinstance(colorbar, (bool, int, np.bool_)):
+        raise TypeError(
+            f"colorbar must be True or False, got {colorbar!r} of type {type(colorbar).__name__}; "
+            "its colours are those of colormap="
+        )
+    return bool(colorbar)
+
+
+def check_fit(look: Look, channels: int) -> None:
+    """Check that images of so many channels can have a look.
+
+    Args:
+        look: As ``check_look`` returns it.
+        channels: 1 to 4.
+
+    Raises:
+        ValueError: A colour map or a bar is wanted for data that has colours.
+
+    Example:
+        >>> check_fit(Look(colormap="viridis"), 2)
+    """
+    for argument, wanted in (("colormap", look.colormap), ("colorbar", look.colorbar)):
+        if wanted and channels > 2:
+            raise ValueError(
+                f"{argument}={wanted!r} is for data of one channel, and data has {channels}: pick "
+                "one, as data[..., :1], or their mean"
+            )
+
+
+def fixed_limits(colors: Array, look: Look) -> Limits | None:
+    """Find the values that become the lowest and the highest level.
+
+    Args:
+        colors: ``(H, W, C)``, any dtype, without alpha.
+        look: As ``check_look`` returns it.
+
+    Returns:
+        The values, low <= high; None where integers are levels already.
+
+    Example:
+        >>> fixed_limits(np.array([[[-1.0], [3.0]]]), check_look(value_range="minmax"))
+        (-1.0, 3.0)
+    """
+    diverging = is_diverging(look.colormap)
+    if look.value_range is not None:
+        low, high = find_limits(colors, look.value_range)
+        if diverging and look.value_range.kind != "fixed":
+            low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+        return low, high
+    if colors.dtype.kind == "f":
+        return (-1.0, 1.0) if diverging else UNIT
+    if colors.dtype.kind == "b":
+        return UNIT
+    return (0.0, 65535.0) if colors.dtype == np.uint16 else None
+
+
+def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
+    """Find the values that become the lowest and the highest level of several images.
+
+    Args:
+        images: Each as ``fixed_limits`` takes it, one or more of one dtype.
+        look: As ``check_look`` returns it.
+
+    Returns:
+        The lowest and the highest of what ``fixed_limits`` finds in each; None where integers are
+        levels already.
+
+    Example:
+        >>> joint_limits([np.array([[[1]]]), np.array([[[5]]])], check_look(value_range="minmax"))
+        (1, 5)
+    """
+    found = [fixed_limits(image, look) for image in images]
+    known = [limits for limits in found if limits is not None]
+    if not known:
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
+
+
+def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
+    """Make a picture of the values of one image.
+
+    Args:
+        image: ``(H, W, C)`` with 1 to 4 channels and at least one pixel, of bool, any integer or
+            any float dtype, any strides. It is only read.
+        look: As ``check_look`` returns it, and ``check_fit`` has passed.
+        limits: The values that become the lowest and the highest level, where they were found
+            already; default: ``fixed_limits`` of the image.
+
+    Returns:
+        The picture: uint8, or uint16 for uint16 without range, curve and colours; in colour with a
+        map, or where a pixel is not finite.
+
+    Raises:
+        ValueError: Integers lie outside 0..255 without a value range.
+
+    Example:
+        >>> depth = np.linspace(0, 40, 64).reshape(8, 8, 1)
+        >>> look = check_look(value_range="minmax", colormap="viridis", scale=8)
+        >>> render(depth, look).pixels.shape
+        (64, 64, 3)
+    """
+    natural = limits is None and look.value_range is None
+    if natural and look.is_plain:
+        found = to_levels(image, None, look.nan_color)
+        if found.clipped is None and not found.non_finite:
+            return Picture(found.pixels)
+        return Picture(found.pixels, Findings(found.clipped, found.non_finite))
+    colors = image[..., : image.shape[2] - (image.shape[2] in (2, 4))]
+    known = fixed_limits(colors, look) if limits is None else limits
+    deep = natural and image.dtype == np.uint16 and not look.curved and look.colormap is None
+    found = _levels(image, colors, look, None if deep else known)
+    pixels = resize(found.pixels, look.size(*image.shape[:2]))
+    if look.colormap is not None:
+        pixels = colorize(pixels, look.colormap)
+    if found.non_finite:
+        pixels = _painted(pixels, image, look.nan_color)
+    clipped = _clipped(colors, known) if natural and known is not None else None
+    remarks = {CONSTANT: 1} if _is_constant(look, limits, known) else {}
+    findings = Findings(clipped, found.non_finite, known if clipped and known else UNIT, remarks)
+    made = Picture(pixels, findings)
+    if look.colorbar:
+        ends = (0.0, 255.0) if known is None else known
+        values = [inverse(tick / 4, ends, look.gamma, look.log) for tick in range(5)]
+        made = colorbar(made, values, look.colormap)
+    return made
+
+
+def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> Levels:
+    """Levels of one image, in which pixels that are not finite are black."""
+    if not look.curved:
+        chosen = None if limits is None else ValueRange("fixed", *limits)
+        return to_levels(image, chosen, _BLACK)
+    if limits is None:  # integers that are levels, if they lie in 0..255
+        image = to_levels(image, None, _BLACK).pixels
+        colors, limits = image[..., : colors.shape[2]], (0.0, 255.0)
+    unit = tone(colors, limits, look.gamma, look.log)
+    if image.shape[2] > colors.shape[2]:
+        most = {"f": 1, "b": 1}.get(image.dtype.kind, 65535 if image.dtype == np.uint16 else 255)
+        alpha = image[..., -1:].astype(np.float32) / np.float32(most)
+        unit = np.concatenate([unit, alpha], axis=2)
+    return to_levels(unit, "unit", _BLACK)
+
+
+def _painted(pixels: Array, image: Array, color: Color) -> Array:
+    """Paint the pixels of which a value is not finite."""
+    if pixels.shape[2] < 3 and len(set(color)) > 1:
+        pixels = with_channels(pixels, 3)
+    elif not pixels.flags.writeable:
+        pixels = pixels.copy()
+    height, width = pixels.shape[:2]
+    faulty: Array = np.logical_not(np.isfinite(image).all(axis=2))
+    faulty = nearest(faulty, (max(height, image.shape[0]), max(width, image.shape[1])))
+    rows, columns = (  # in which pixel of the picture the centre of each fault lies
+        (2 * places + 1) * new // (2 * old)
+        for places, old, new in zip(np.nonzero(faulty), faulty.shape, pixels.shape[:2], strict=True)
+    )
+    pixels[rows, columns] = ink(color, pixels)
+    return pixels
+
+
+def _clipped(colors: Array, limits: Limits) -> Limits | None:
+    """The extent of floats, if it exceeds the natural range so far that a level changes."""
+    if colors.dtype.kind != "f":
+        return None
+    low, high = find_limits(colors, ValueRange("minmax"))
+    level = (limits[1] - limits[0]) / 255.5
+    return (low, high) if low <= limits[0] - level or high >= limits[1] + level / 2 else None
+
+
+def _is_constant(look: Look, given: Limits | None, known: Limits | None) -> bool:
+    """Whether a range that was to be found in the image is empty."""
+    found = given is None and look.value_range is not None and look.value_range.kind != "fixed"
+    return found and known is not None and known[0] == known[1]
+
+
+def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
+    """Make a picture of the values of one image.
+
+    Args:
+        data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
+            framework, nested lists, a PIL image or a matplotlib figure.
+        layout: The order of the axes where it is another: "CHW", …
+        look: ``value_range``, ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``,
+            ``max_side``, ``scale``, as :func:`check_look` has them.
+
+    Returns:
+        The picture, and what was found while it was made.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.
+        ValueError: A shape or another value does not fit.
+
+    Example:
+        >>> depth = np.linspace(0, 40, 64).reshape(8, 8)
+        >>> picture(depth, value_range="minmax", colormap="turbo", scale=8).pixels.shape
+        (64, 64, 3)
+    """
+    view, batched = arrange(as_array(data), layout)
+    if batched:
+        raise ValueError(f"data are a batch of {len(view)} images: pass them one by one")
+    chosen = check_look(**look)
+    check_fit(chosen, view.shape[3])
+    return render(view[0], chosen)

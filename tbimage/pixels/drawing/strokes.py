@@ -1,0 +1,153 @@
+"""Lines and dots with smooth edges, at any fraction of a pixel.
+
+What lives here: one primitive, the stroke: all pixels near a chain of points. What does not: what
+is drawn with it (drawing.py), and straight boxes, which need no smooth edges.
+
+A pixel is covered by ``clip(radius + 1/2 - d, 0, 1)``, where ``d`` is the distance of its centre
+from the chain. Pixel (column x, row y) has its centre at (x + 1/2, y + 1/2).
+
+Strategy: segments are cut into pieces of at most ``PIECE`` pixels, so that each piece concerns a
+small square of pixels, and those of many pieces are computed in one go. Where squares overlap, the
+greater coverage counts, which makes the result that of the whole chain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage.pixels.drawing.text_rendering import blend
+from tbimage.pixels.values.pictures import Color, ink
+
+__all__ = ["stroke"]
+
+Points = NDArray[np.float64]
+
+#: Pixels of a piece, at most: its square has about as many pixels near the line as far from it.
+PIECE = 8.0
+# Pixels that are computed at once: 2 MiB of each temporary.
+_AT_ONCE = 1 << 18
+
+
+def stroke(
+    pixels: NDArray[Any], segments: Points, radius: float, color: Color, most_pieces: int = 1 << 20
+) -> tuple[int, int]:
+    """Paint all pixels near some segments; what lies outside of the picture is cut off.
+
+    Args:
+        pixels: ``(H, W, C)``, uint8 or uint16, C-contiguous, written.
+        segments: ``(M, 2, 2)`` float64, finite: (x, y) of both ends of each, in pixels from the
+            picture's top left corner. Ends that are equal make a dot.
+        radius: Half of the stroke's width, in pixels, more than 0.
+        color: Red, green and blue in 0..255.
+        most_pieces: Segments are left out from the end once they would be cut into more than this.
+
+    Returns:
+        How many segments were left out, and how many pieces more there could have been.
+
+    Example:
+        >>> pixels = np.zeros((5, 5, 1), np.uint8)
+        >>> stroke(pixels, np.array([[[0.0, 2.5], [5.0, 2.5]]]), 0.5, (255, 255, 255), 9)
+        (0, 8)
+        >>> pixels[:, 2, 0].tolist()
+        [0, 0, 255, 0, 0]
+    """
+    height, width = pixels.shape[:2]
+    near = _clipped(segments, width, height, radius + 1)
+    starts, ends, kept = _cut(near, most_pieces)
+    side = math.ceil(PIECE + 2 * radius + 2)
+    flat = pixels.reshape(height * width, -1)
+    spots = [_covered(a, b, side, radius, (height, width)) for a, b in _chunks(starts, ends, side)]
+    if spots:
+        where = np.concatenate([where for where, _ in spots])
+        coverage = np.concatenate([coverage for _, coverage in spots])
+        coverage = _greatest(where, coverage, len(flat))
+        painted = flat[where]
+        blend(painted, coverage, ink(color, pixels))
+        flat[where] = painted
+    return len(near) - kept, most_pieces - len(starts)
+
+
+def _clipped(segments: Points, width: int, height: int, margin: float) -> Points:
+    """The parts of segments within the picture and a margin (Liang and Barsky, 1984)."""
+    start, direction = segments[:, 0], segments[:, 1] - segments[:, 0]
+    enter, leave = np.zeros(len(segments)), np.ones(len(segments))
+    inside = np.ones(len(segments), bool)
+    for axis, size in ((0, width), (1, height)):
+        step, origin = direction[:, axis], start[:, axis]
+        still = step == 0
+        inside &= ~still | ((origin >= -margin) & (origin <= size + margin))
+        safe = np.where(still, 1.0, step)
+        with np.errstate(over="ignore"):  # an infinity is as far outside as its side says
+            first, second = (-margin - origin) / safe, (size + margin - origin) / safe
+        enter = np.where(still, enter, np.maximum(enter, np.minimum(first, second)))
+        leave = np.where(still, leave, np.minimum(leave, np.maximum(first, second)))
+    inside &= enter <= leave
+    start, direction = start[inside], direction[inside]
+    enter, leave = enter[inside, np.newaxis], leave[inside, np.newaxis]
+    return np.stack([start + enter * direction, start + leave * direction], axis=1)
+
+
+def _cut(segments: Points, most_pieces: int) -> tuple[Points, Points, int]:
+    """Cut segments into pieces; return the pieces' starts and ends, and how many were cut."""
+    lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
+    counts = np.maximum(np.ceil(lengths / PIECE), 1).astype(np.int64)
+    kept = int(np.searchsorted(counts.cumsum(), most_pieces, side="right"))
+    counts = counts[:kept]
+    owner = np.repeat(np.arange(kept), counts)
+    number = np.arange(len(owner)) - np.repeat(counts.cumsum() - counts, counts)
+    start = segments[owner, 0]
+    step = (segments[owner, 1] - start) / counts[owner, np.newaxis]
+    begin = start + step * number[:, np.newaxis]
+    return begin, begin + step, kept
+
+
+def _chunks(starts: Points, ends: Points, side: int) -> Iterator[tuple[Points, Points]]:
+    size = max(1, _AT_ONCE // (side * side))
+    for first in range(0, len(starts), size):
+        yield starts[first : first + size], ends[first : first + size]
+
+
+def _covered(
+    starts: Points, ends: Points, side: int, radius: float, shape: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Which pixels some pieces cover, as flat indices, and how far, in 1..255."""
+    height, width = shape
+    corner = np.floor(np.minimum(starts, ends) - radius - 0.5)
+    # Centres of pixels as seen from the piece's start: small numbers, for which float32 will do.
+    offsets = np.arange(side) + 0.5
+    x, y = ((corner - starts)[:, :, np.newaxis] + offsets).astype(np.float32).transpose(1, 0, 2)
+    x, y = x[:, np.newaxis, :], y[:, :, np.newaxis]  # (pieces, 1, side) and (pieces, side, 1)
+    direction = (ends - starts).astype(np.float32)
+    length_squared = (direction**2).sum(axis=1)
+    unit = direction / np.where(length_squared > 0, length_squared, 1)[:, np.newaxis]
+    step_x, step_y, unit_x, unit_y = np.hstack([direction, unit]).T[..., np.newaxis, np.newaxis]
+    nearest = x * unit_x + y * unit_y  # 0 at the start, 1 at the end
+    np.minimum(np.maximum(nearest, 0, out=nearest), 1, out=nearest)
+    distance = (x - nearest * step_x) ** 2
+    distance += (y - nearest * step_y) ** 2
+    near = np.flatnonzero(distance < np.float32(radius + 0.5) ** 2)
+    piece, cell = np.divmod(near, side * side)
+    corner_column, corner_row = corner.astype(np.int64).T
+    columns, rows = corner_column[piece] + cell % side, corner_row[piece] + cell // side
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    covered = radius + 0.5 - np.sqrt(distance.reshape(-1)[near[inside]])
+    coverage = (np.minimum(covered, 1) * 255 + 0.5).astype(np.uint8)
+    return rows[inside] * width + columns[inside], coverage
+
+
+def _greatest(
+    where: NDArray[np.int64], coverage: NDArray[np.uint8], size: int
+) -> NDArray[np.uint8]:
+    """For each index the greatest coverage that it has anywhere, of ``size`` indices."""
+    sheet = np.zeros(size, np.uint8)
+    rest, higher = where, coverage
+    while len(rest):  # where an index comes twice, the last coverage is what was written
+        sheet[rest] = higher
+        lost = sheet[rest] < higher
+        rest, higher = rest[lost], higher[lost]
+    return sheet[where]

@@ -1,0 +1,1 @@
+"""Levels to the bytes of a PNG file."""

@@ -1,0 +1,1 @@
+"""Values to levels: range, tone, colours and size."""

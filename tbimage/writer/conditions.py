@@ -1,0 +1,141 @@
+"""When to record: ``record_if`` and the conditions it takes.
+
+What lives here: deciding, before any pixel is touched, whether a summary is logged. What does not:
+the context variable that holds the decision for a block (``context.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from numbers import Integral, Real
+
+from tbimage.pipeline.lifecycle import fork_safe_lock
+from tbimage.writer import defaults
+from tbimage.writer.sampling import check_number
+
+__all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
+
+
+class EveryNSteps:
+    """True at steps that are multiples of ``n``; see ``every_n_steps``."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __call__(self, step: int | None, name: str) -> bool:
+        """Tell whether a summary of this step is to be recorded."""
+        if step is None:
+            raise ValueError(
+                f"every_n_steps({self.n}) needs to know the step of {name!r}: pass step=, or call "
+                "tbimage.set_step(step) in the loop"
+            )
+        return step % self.n == 0
+
+    def __repr__(self) -> str:
+        return f"every_n_steps({self.n})"
+
+
+class EverySeconds:
+    """True once in ``seconds``, for all summaries of the same step; see ``every_seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._lock = fork_safe_lock()
+        # By name for calls without a step, under None for all calls with one: the step that was let
+        # through and when.
+        self._last: dict[str | None, tuple[int | None, float]] = {}
+
+    def __call__(self, step: int | None, name: str) -> bool:
+        """Tell whether a summary of this step is to be recorded now."""
+        key = name if step is None else None
+        now = time.monotonic()
+        with self._lock:
+            last = self._last.get(key)
+            if last is not None:
+                last_step, last_time = last
+                if step is not None and step == last_step:
+                    return True
+                if now - last_time < self.seconds:
+                    return False
+            self._last[key] = (step, now)
+            return True
+
+    def __repr__(self) -> str:
+        return f"every_seconds({self.seconds})"
+
+
+def every_n_steps(n: int) -> EveryNSteps:
+    """Make a condition for ``record_if`` that holds at steps 0, n, 2n and so on.
+
+    Args:
+        n: At least 1. The step is the one that the call passes, else the default step.
+
+    Raises:
+        TypeError: ``n`` is no integer.
+        ValueError: ``n`` is below 1. The condition itself raises one where a call has no step.
+
+    Example:
+        >>> condition = every_n_steps(100)
+        >>> condition(200, "loss"), condition(201, "loss")
+        (True, False)
+    """
+    check_number("n", n, Integral, 1)
+    return EveryNSteps(n)
+
+
+def every_seconds(seconds: float) -> EverySeconds:
+    """Make a condition for ``record_if`` that holds once in so many seconds, first at once.
+
+    When it holds, it does so for all summaries of that step, so that the pictures of one step stay
+    together. Calls without any step are timed for each name.
+
+    Args:
+        seconds: 0 or more.
+
+    Raises:
+        TypeError: ``seconds`` is no number.
+        ValueError: ``seconds`` is negative or NaN.
+
+    Example:
+        >>> condition = every_seconds(60)
+        >>> condition(7, "input"), condition(7, "output"), condition(8, "input")
+        (True, True, False)
+    """
+    check_number("seconds", seconds, Real, 0)
+    return EverySeconds(seconds)
+
+
+def record_if(
+    condition: bool | EveryNSteps | EverySeconds | Callable[[], object],
+) -> AbstractContextManager[None]:
+    """Record summaries within a block only while a condition holds.
+
+    It applies to everything that this thread or asyncio task logs there, through the functions of
+    this package as well as through a writer's methods. An inner block replaces the condition of an
+    outer one, as in tf.summary.
+
+    Args:
+        condition: ``every_n_steps(n)``, ``every_seconds(s)``, a bool, or a function without
+            arguments that is called for each summary.
+
+    Raises:
+        TypeError: It is neither.
+
+    Example:
+        >>> with record_if(every_n_steps(100)):
+        ...     defaults.should_record(100, "loss"), defaults.should_record(101, "loss")
+        (True, False)
+    """
+    if isinstance(condition, (EveryNSteps, EverySeconds)):
+        return defaults.replaced(condition=condition)
+    if callable(condition):
+        return defaults.replaced(condition=lambda step, name: bool(condition()))
+    if isinstance(condition, bool) or getattr(condition, "shape", None) == ():
+        value = bool(condition)
+        return defaults.replaced(condition=lambda step, name: value)
+    raise TypeError(
+        "condition must be a bool, every_n_steps(n), every_seconds(s) or a function without "
+        f"arguments, got {condition!r} of type {type(condition).__name__}"
+    )

@@ -1,0 +1,107 @@
+"""What logging takes from its surroundings: default writer, default step, record_if.
+
+What lives here: the three context variables and who may set them. What does not: functions that
+log, and the conditions themselves.
+
+Rules: each thread and each asyncio task has its own values (``contextvars``), as tf.summary has for
+each thread. A new thread starts with none; a new task starts with those of the task that made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, SupportsIndex
+
+from tbimage.writer.steps import check_step
+
+if TYPE_CHECKING:
+    from tbimage.writer import SummaryWriter
+
+__all__ = ["Condition", "default_writer", "get_step", "replaced", "set_step", "should_record"]
+
+#: Given the step of a call (None for an automatic one) and the summary's name, whether to record
+#: it.
+Condition = Callable[["int | None", str], bool]
+
+default_writer: ContextVar[SummaryWriter | None] = ContextVar("tbimage_writer", default=None)
+default_step: ContextVar[SupportsIndex | None] = ContextVar("tbimage_step", default=None)
+condition: ContextVar[Condition | None] = ContextVar("tbimage_record_if", default=None)
+
+
+@contextmanager
+def replaced(**values: object) -> Iterator[None]:
+    """Set some of this module's context variables within a block, by their names here.
+
+    They are restored by value and not by token, so that a block may be entered in one task and left
+    in another, as generators and async fixtures do.
+
+    Args:
+        values: The new value of ``default_writer``, ``default_step`` or ``condition``.
+
+    Example:
+        >>> with replaced(default_step=5):
+        ...     get_step()
+        5
+    """
+    variables = {name: globals()[name] for name in values}
+    before = {name: variable.get() for name, variable in variables.items()}
+    for name, variable in variables.items():
+        variable.set(values[name])
+    try:
+        yield
+    finally:
+        for name, variable in variables.items():
+            variable.set(before[name])
+
+
+def set_step(step: SupportsIndex | None) -> None:
+    """Set the default step of this thread or asyncio task: that of summaries logged without one.
+
+    Args:
+        step: An integer, or an integer 0-d array whose value is read anew with each summary; None
+            for no default step.
+
+    Raises:
+        TypeError: It is no integer.
+        ValueError: It does not fit an int64.
+
+    Example:
+        >>> set_step(100)
+        >>> get_step()
+        100
+        >>> set_step(None)
+    """
+    if step is not None:
+        check_step(step)
+    default_step.set(step)
+
+
+def get_step() -> int | None:
+    """Return the default step of this thread or asyncio task.
+
+    Returns:
+        The step, or None where there is none.
+
+    Example:
+        >>> get_step() is None
+        True
+    """
+    step = default_step.get()
+    return None if step is None else check_step(step)
+
+
+def should_record(step: int | None, name: str) -> bool:
+    """Tell whether ``record_if`` lets a summary through; True where there is no ``record_if``.
+
+    Args:
+        step: The summary's step, or None for an automatic one.
+        name: The summary's name.
+
+    Example:
+        >>> should_record(0, "loss")
+        True
+    """
+    allows = condition.get()
+    return allows is None or allows(step, name)

@@ -1,0 +1,301 @@
+"""What stands beside the series: hyperparameters, layouts, embeddings, graphs.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.kinds import names
+from tbimage.writer import defaults
+from tbimage.writer.methods import handover
+
+if TYPE_CHECKING:
+    from tbimage.writer import SummaryWriter
+
+__all__ = [
+    "custom_scalars",
+    "custom_scalars_margin",
+    "custom_scalars_multiline",
+    "embedding",
+    "graph",
+    "hparams",
+]
+
+
+def hparams(
+    self: SummaryWriter,
+    hparams: Mapping[str, Any],
+    metrics: Mapping[str, Any] | Iterable[str] | None = None,
+    step: SupportsIndex | None = None,
+    *,
+    domains: Mapping[str, Iterable[Any]] | None = None,
+    group: str | None = None,
+    status: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log what this run was made with, for the HParams page: one call for each run.
+
+    Args:
+        hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
+        metrics: By which scalars the run is judged: their tags, or numbers by tag, which are logged
+            as scalars. None or empty: TensorBoard takes all scalars.
+        step: That of the metrics' scalars, as in ``image``.
+        domains: The values that hyperparameters may take, by name; the page offers them as filters.
+        group: The name of runs that are repetitions of each other.
+        status: "success", "failure" or "running". None: "success" where metrics have values.
+        wall_time: Seconds since the epoch, also when the run began; None: now.
+
+    Returns:
+        True when it will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A domain is of no hyperparameter or lacks its value, or another value does not
+            fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     values = {"lr": 0.1, "optimizer": "adam", "nesterov": False}
+        ...     domains = {"optimizer": ["adam", "sgd"]}
+        ...     writer.hparams(values, {"accuracy": 0.9}, domains=domains)
+        True
+    """
+    from tbimage.kinds import hparams as kind
+
+    trial = kind.prepare(hparams, metrics, domains, group, status)
+    wall_time = names.check_wall_time(wall_time)
+    if not defaults.should_record(0, kind.SESSION_TAG):
+        return False
+    make = partial(kind.summary, trial, wall_time)
+    logged = self._log(kind.SESSION_TAG, 0, wall_time, kind.nbytes(trial), lambda: make)
+    for tag, number in trial.metrics.items():
+        if number is not None:
+            logged = self.scalar(tag, number, step, wall_time=wall_time) and logged
+    return logged
+
+
+def custom_scalars(
+    self: SummaryWriter,
+    layout: Mapping[str, Mapping[str, Sequence[Any]]],
+    *,
+    wall_time: float | None = None,
+) -> bool:
+    """Lay out the Custom Scalars page: charts that put scalars of several tags together.
+
+    Charts add up over the calls of a writer; one of the same category and title is replaced.
+
+    Args:
+        layout: ``{category: {title: ["Multiline", tags]}}``, where tags are regular expressions; or
+            ``["Margin", tags]``, where tags come in threes: value, lower bound, upper bound.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when it will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A kind of chart is unknown, or tags are not what it takes.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     charts = {"both": ["Multiline", ["train/loss", "test/loss"]]}
+        ...     writer.custom_scalars({"losses": charts})
+        True
+    """
+    from tbimage.kinds import custom_scalars as kind
+
+    charts = kind.check_layout(layout)
+    wall_time = names.check_wall_time(wall_time)
+    if not defaults.should_record(0, kind.LAYOUT_TAG):
+        return False
+    self._charts.update(charts)
+    self._steps.prepare_automatic(kind.LAYOUT_TAG)
+    # Made by a worker, of all charts that are there by then: however calls from several threads
+    # overlap, the last summary has what all of them gave.
+    make = partial(kind.summary, self._charts)
+    return self._log(kind.LAYOUT_TAG, None, wall_time, kind.nbytes(charts), lambda: make)
+
+
+def custom_scalars_multiline(
+    self: SummaryWriter,
+    tags: Iterable[str],
+    *,
+    category: str = "default",
+    title: str = "untitled",
+    wall_time: float | None = None,
+) -> bool:
+    """Add a chart of several scalars to the Custom Scalars page.
+
+    Args:
+        tags: Regular expressions of the scalars' tags.
+        category: The section of the page that it stands in.
+        title: Its title.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``custom_scalars``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A tag is no regular expression, or there is none.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.custom_scalars_multiline(["loss/.*"], title="losses")
+        True
+    """
+    return custom_scalars(self, {category: {title: ["Multiline", tags]}}, wall_time=wall_time)
+
+
+def custom_scalars_margin(
+    self: SummaryWriter,
+    tags: Iterable[str],
+    *,
+    category: str = "default",
+    title: str = "untitled",
+    wall_time: float | None = None,
+) -> bool:
+    """Add a chart of a scalar between two bounds to the Custom Scalars page.
+
+    Args:
+        tags: Three tags: the value, its lower and its upper bound; or more threes.
+        category: The section of the page that it stands in.
+        title: Its title.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``custom_scalars``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: Tags do not come in threes.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.custom_scalars_margin(["mean", "low", "high"], title="loss")
+        True
+    """
+    return custom_scalars(self, {category: {title: ["Margin", tags]}}, wall_time=wall_time)
+
+
+def embedding(
+    self: SummaryWriter,
+    name: str,
+    data: Any,
+    step: SupportsIndex | None = None,
+    *,
+    labels: Iterable[Any] | None = None,
+    header: Sequence[str] | None = None,
+    images: Any = None,
+    layout: str | None = None,
+    value_range: Any = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log points in many dimensions, with labels and pictures, for the Projector page.
+
+    The page reads files in the run directory, which a worker writes; what was logged before stays
+    listed, also from earlier runs of the program.
+
+    Args:
+        name: What the page calls them, with the step.
+        data: [points, dimensions] of numbers.
+        step: As in ``image``; one that comes again replaces what it had.
+        labels: One for each point; or a list of several for each point, with a ``header``.
+        header: The names of the labels' columns.
+        images: One for each point: [points, height, width, channels]; values as in ``image``.
+        layout: The order of the images' axes where it is another, as in ``image``.
+        value_range: Which of the images' values become black and white, as in ``image``.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when they will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: Data, labels and images are not of one number, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     vectors = numpy.random.default_rng(0).normal(size=(3, 16))
+        ...     writer.embedding("words", vectors, step=0, labels=["cat", "dog", "cow"])
+        True
+    """
+    from tbimage.kinds import embedding as kind
+    from tbimage.writer import projector
+
+    key = kind.step_name(names.check_name(name))
+    number, wanted = handover.begin(self, name, step, self._steps, key, may_repeat=True)
+    if not wanted:
+        return False
+    points = kind.prepare(data, labels, header, images, layout, value_range)
+    wall_time = names.check_wall_time(wall_time)
+    directory = self.logdir
+
+    def take_snapshot() -> handover.MakeWithStep:
+        snapshot = points.snapshot()
+        return lambda step: projector.write(directory, name, step, snapshot)
+
+    return handover.log_with_step(self, key, number, wall_time, points.nbytes, take_snapshot)
+
+
+def graph(
+    self: SummaryWriter,
+    model: Any,
+    inputs: Any = None,
+    *,
+    strict_trace: bool = True,
+    wall_time: float | None = None,
+) -> bool:
+    """Log the graph of a model, for the Graphs page.
+
+    The model is exported in the calling thread, by the exporter of torch or tensorboardX, which
+    must be installed.
+
+    Args:
+        model: A ``torch.nn.Module``, the path of an ONNX file, or a ``GraphDef`` message or its
+            bytes.
+        inputs: What a torch model is called with while it is traced.
+        strict_trace: ``strict`` of ``torch.jit.trace``: False for models that return dicts or
+            lists.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when it will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: ``model`` is none of these.
+        ImportError: The exporter is not installed; the message says what is to be.
+        Exception: What the exporter raises.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.graph(b"")  # an empty GraphDef
+        True
+    """
+    from tbimage.kinds import graph as kind
+
+    wall_time = names.check_wall_time(wall_time)
+    if not defaults.should_record(0, "graph"):
+        return False
+    events = kind.events(*kind.export(model, inputs, strict_trace), wall_time)
+    logged = [handover.log_event(self, "graph", 0, [event]) for event in events]
+    return all(logged)

@@ -1,0 +1,139 @@
+"""Precision and recall.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.kinds import names
+
+if TYPE_CHECKING:
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["pr_curve", "pr_curve_raw"]
+
+
+def pr_curve(
+    self: RunWriter,
+    name: str,
+    labels: Any,
+    predictions: Any,
+    step: SupportsIndex | None = None,
+    *,
+    num_thresholds: int = 127,
+    weights: Any = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log precision and recall of a binary classifier at many thresholds.
+
+    Args:
+        name: The tag.
+        labels: What is true: bools, or 0 and 1; any shape.
+        predictions: How probable the classifier thinks it, from 0 to 1; of the same shape.
+        step: As in ``image``.
+        num_thresholds: How many thresholds there are from 0 to 1, at least 2. (127 as in torch and
+            tensorboardX.)
+        weights: How much each prediction counts: of the same shape, or one number. None: 1.
+        description: Markdown that TensorBoard shows with the curve.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the curve will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``). Predictions outside 0..1 and labels other than 0 and 1 are found by a worker,
+        and raised by ``flush``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The shapes differ, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.pr_curve("cats", [True, False, True], [0.9, 0.4, 0.3], step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import pr_curve as kind
+
+    num_thresholds = kind.check_thresholds(num_thresholds)
+    outcomes = kind.prepare(labels, predictions, weights)
+    description = names.check_description(description)
+    return self._log(
+        name,
+        step,
+        names.check_wall_time(wall_time),
+        outcomes.nbytes,
+        lambda: partial(kind.summary, name, outcomes.snapshot(), num_thresholds, description),
+    )
+
+
+def pr_curve_raw(
+    self: RunWriter,
+    name: str,
+    true_positives: Any,
+    false_positives: Any,
+    true_negatives: Any,
+    false_negatives: Any,
+    precision: Any,
+    recall: Any,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log precision and recall that are computed already.
+
+    Args:
+        name: The tag.
+        true_positives: Counts, one for each threshold; the thresholds go from 0 to 1 in equal
+            steps.
+        false_positives: Likewise, as are the next two.
+        true_negatives: See there.
+        false_negatives: See there.
+        precision: From 0 to 1, one for each threshold.
+        recall: Likewise.
+        step: As in ``image``.
+        description: Markdown that TensorBoard shows with the curve.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``pr_curve``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The rows are not of one length, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     rows = [[2, 1], [1, 0], [0, 1], [0, 1], [0.67, 1.0], [1.0, 0.5]]
+        ...     writer.pr_curve_raw("cats", *rows, step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import pr_curve
+    from tbimage.kinds import pr_curve_raw as kind
+
+    rows = kind.prepare(
+        {
+            "true_positives": true_positives,
+            "false_positives": false_positives,
+            "true_negatives": true_negatives,
+            "false_negatives": false_negatives,
+            "precision": precision,
+            "recall": recall,
+        }
+    )
+    description = names.check_description(description)
+    make = partial(pr_curve.curve_summary, name, rows, description)
+    return self._log(name, step, names.check_wall_time(wall_time), rows.nbytes, lambda: make)

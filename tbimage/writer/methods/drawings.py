@@ -1,0 +1,288 @@
+"""Drawings: what is made of several images, of activations and of clips.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds, images
+themselves (pictures.py), and what is drawn onto them (overlays.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.kinds import names
+from tbimage.writer.methods.pictures import log_pictures, picture_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from tbimage.kinds.options import LookKeywords, PictureKeywords
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["animation", "compare", "feature_maps", "grid"]
+
+
+def feature_maps(
+    self: RunWriter,
+    name: str,
+    x: Any,
+    step: SupportsIndex | None = None,
+    *,
+    max_maps: int | None = 64,
+    normalize: str | tuple[float, float] = "map",
+    colormap: str | None = None,
+    columns: int | None = None,
+    separate: bool = False,
+    layout: str | None = None,
+    nan_color: tuple[int, int, int] = (255, 0, 0),
+    description: str | None = None,
+    encoding: str | None = None,
+    quality: int | None = None,
+    compression: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log activations: all maps of an image on one sheet, each with its number.
+
+    Small maps are enlarged, so that 8 × 8 values can be seen. A map whose values are all equal is
+    crossed out.
+
+    Args:
+        name: As in ``image``: of a batch each sheet has a tag of its own.
+        x: [height, width, channels] or [batch, height, width, channels], any number of channels and
+            any dtype.
+        step: As in ``image``.
+        max_maps: How many maps of an image are shown, from the first; None: all.
+        normalize: Which values become black and white: the lowest and highest of each "map", of all
+            maps of an "image" or of the "batch"; or ``(low, high)``, "unit", "signed" or "byte".
+        colormap: As in ``image``; None: gray. Zero is in the middle of a diverging one.
+        columns: How many maps stand in a row; None: as many as make the sheet a little wider than
+            high.
+        separate: Whether each map gets a tag of its own, ``name/map/0``, …, in place of a sheet.
+        layout: The order of the axes where it is another: "CHW", "NCHW", …
+        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
+        description: Markdown that TensorBoard shows with the sheets.
+        encoding: As in ``image``.
+        quality: As in ``image``.
+        compression: As in ``image``.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     activations = numpy.random.default_rng(0).normal(size=(2, 256, 8, 8))
+        ...     writer.feature_maps("conv5", activations, step=0, layout="NCHW", colormap="magma")
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import feature_maps as kind
+
+    options = picture_options(
+        self, description, encoding, quality, compression, colormap=colormap, nan_color=nan_color
+    )
+    wall_time = names.check_wall_time(wall_time)
+    sheets = kind.prepare(
+        x,
+        layout,
+        options,
+        max_maps=max_maps,
+        normalize=normalize,
+        columns=columns,
+        separate=separate,
+    )
+    return log_pictures(self, name, step, wall_time, sheets, options)
+
+
+def grid(
+    self: RunWriter,
+    name: str,
+    images: Any,
+    step: SupportsIndex | None = None,
+    *,
+    columns: int | None = None,
+    padding: int = 2,
+    background: tuple[int, int, int] = (255, 255, 255),
+    captions: Any = None,
+    layout: str | None = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+    **options: Unpack[PictureKeywords],
+) -> bool:
+    """Log several images as one, side by side on a sheet.
+
+    Args:
+        name: The tag.
+        images: A batch, [batch, height, width, channels]; or a list of images, which may be of
+            unequal sizes, channels and dtypes.
+        step: As in ``image``.
+        columns: How many stand in a row; None: as many as make the sheet a little wider than high.
+        padding: Pixels between them, 0 or more.
+        background: Red, green and blue, 0 to 255, of the sheet.
+        captions: A text for each image, below it.
+        layout: The order of the axes where it is another: "NCHW", or "CHW" for the images of a
+            list, …
+        description: Markdown that TensorBoard shows with the sheet.
+        wall_time: Seconds since the epoch; None: now.
+        options: ``value_range``, ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``,
+            ``max_side`` and ``scale`` of each image, and ``encoding``, ``quality`` and
+            ``compression`` of the sheet, as in ``image``.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     crops = [numpy.zeros((8, 16, 3)), numpy.ones((24, 8))]
+        ...     writer.grid("crops", crops, step=0, captions=["wide", "high"])
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import grid as kind
+
+    checked = picture_options(self, description, **options)
+    wall_time = names.check_wall_time(wall_time)
+    sheet = kind.prepare(
+        images,
+        layout,
+        checked,
+        columns=columns,
+        padding=padding,
+        background=background,
+        captions=captions,
+    )
+    return log_pictures(self, name, step, wall_time, sheet, checked)
+
+
+def compare(
+    self: RunWriter,
+    name: str,
+    *images: Any,
+    step: SupportsIndex | None = None,
+    titles: Any = None,
+    diff: str | None = "abs",
+    scalars: bool = False,
+    layout: str | None = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+    **options: Unpack[PictureKeywords],
+) -> bool:
+    """Log images side by side: input, output and their difference, with its measures.
+
+    Args:
+        name: As in ``image``: of a batch each sheet has a tag of its own.
+        images: Two or more, of one dtype; each one image or a batch. The difference is that of the
+            last two.
+        step: As in ``image``.
+        titles: A text for each of ``images``, below it.
+        diff: "abs" (how far apart), "signed" (the last but one minus the last, zero in the
+            middle) or None for no difference.
+        scalars: Whether the mean absolute error and the PSNR in dB, of which the caption tells, are
+            logged as scalars too: the batch's mean as ``name/mae`` and ``name/psnr``.
+        layout: As in ``image``, for all ``images``.
+        description: Markdown that TensorBoard shows with the sheets.
+        wall_time: Seconds since the epoch; None: now.
+        options: ``value_range`` (what is found in the data is found in all images together),
+            ``nan_color``, ``colormap``, ``colorbar`` (of the difference), ``gamma``, ``log``,
+            ``max_side``, ``scale``, ``encoding``, ``quality`` and ``compression``, as in ``image``.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     photos = numpy.random.default_rng(0).random((4, 32, 32, 3))
+        ...     writer.compare("autoencoder", photos, photos**2, step=0, titles=["in", "out"])
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import compare as kind
+
+    checked = picture_options(self, description, **options)
+    wall_time = names.check_wall_time(wall_time)
+    sheets = kind.prepare(images, layout, checked, titles=titles, diff=diff, scalars=scalars)
+    return log_pictures(self, name, step, wall_time, sheets, checked)
+
+
+def animation(
+    self: RunWriter,
+    name: str,
+    frames: Any,
+    step: SupportsIndex | None = None,
+    *,
+    fps: float = 10,
+    format: str = "apng",
+    max_outputs: int | None = None,
+    layout: str | None = None,
+    description: str | None = None,
+    compression: str | None = None,
+    wall_time: float | None = None,
+    **look: Unpack[LookKeywords],
+) -> bool:
+    """Log a clip or a batch of clips, which move in TensorBoard.
+
+    Args:
+        name: As in ``image``: of a batch each clip has a tag of its own.
+        frames: [frames, height, width], [frames, height, width, channels] or [batch, frames,
+            height, width, channels] with 1 to 4 channels.
+        step: As in ``image``.
+        fps: Frames a second. Of a GIF at most 50.
+        format: "apng" is lossless and in true colour; "gif" has 256 colours, for readers that know
+            nothing else.
+        max_outputs: The most clips of a batch; None: all of them.
+        layout: The order of the axes where it is another: "TCHW", "NTCHW", …
+        description: Markdown that TensorBoard shows with the clips.
+        compression: Of an APNG, as in ``image``.
+        wall_time: Seconds since the epoch; None: now.
+        look: ``value_range`` (what is found in the data is found in the whole clip), ``nan_color``,
+            ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and ``scale``, as in
+            ``image``.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     clip = numpy.random.default_rng(0).random((16, 32, 32))
+        ...     writer.animation("samples", clip, step=0, fps=4, colormap="viridis")
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import animation as kind
+    from tbimage.kinds.image import check_max_outputs
+
+    options = picture_options(self, description, None, None, compression, **look)
+    wall_time = names.check_wall_time(wall_time)
+    most = check_max_outputs(max_outputs)
+    clips = kind.prepare(frames, layout, options, fps=fps, format=format, max_outputs=most)
+    return log_pictures(self, name, step, wall_time, clips, options)

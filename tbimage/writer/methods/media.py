@@ -1,0 +1,185 @@
+"""Sound, text and shapes.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.buffers import Piece
+from tbimage.kinds import names
+from tbimage.writer.methods import handover
+
+if TYPE_CHECKING:
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["audio", "mesh", "text"]
+
+
+def audio(
+    self: RunWriter,
+    name: str,
+    data: Any,
+    sample_rate: SupportsIndex,
+    step: SupportsIndex | None = None,
+    *,
+    max_outputs: int | None = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log one clip of audio or a batch of clips.
+
+    Args:
+        name: The tag.
+        data: [frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels. Floats
+            from -1 to 1 become 16 bits as in tf.summary; uint8, int16 and int32 are stored as they
+            are.
+        sample_rate: Frames a second, in Hz.
+        step: As in ``image``.
+        max_outputs: The most clips of a batch; None: all of them. (tf.summary's is 3.)
+        description: Markdown that TensorBoard shows with the clips.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the clips will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape, a channel count or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     tone = numpy.sin(numpy.arange(8000) * 440 * 2 * numpy.pi / 8000)
+        ...     writer.audio("tone", tone, 8000, step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import audio as kind
+    from tbimage.kinds.numbers import check_count
+
+    if max_outputs is not None:
+        max_outputs = check_count("max_outputs", max_outputs, 0)
+    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs)
+    description = names.check_description(description)
+    wall_time = names.check_wall_time(wall_time)
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        report = partial(self._notices.report_audio, name)
+        return partial(kind.summary, name, clips.snapshot(), description, report)
+
+    return self._log(name, step, wall_time, clips.samples.nbytes, take_snapshot)
+
+
+def text(
+    self: RunWriter,
+    name: str,
+    data: str | Sequence[Any] | Any,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log a text, or a table of texts.
+
+    Args:
+        name: The tag.
+        data: Markdown; or a list or array of it of rank 1 or 2, which TensorBoard shows as a table.
+        step: As in ``image``.
+        description: Markdown that TensorBoard shows with the text.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the text will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or ``data`` holds something else than strings.
+        ValueError: A string is not valid Unicode, or rows differ in length.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.text("prompt", "Draw *a cat*.", step=0)
+        ...     writer.text("answers", [["first", "a cat"], ["second", "a dog"]], step=0)
+        True
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import text as kind
+
+    strings = kind.prepare(data)
+    make = partial(kind.summary, name, strings, names.check_description(description))
+    wall_time = names.check_wall_time(wall_time)
+    return self._log(name, step, wall_time, strings.nbytes, lambda: make)
+
+
+def mesh(
+    self: RunWriter,
+    name: str,
+    vertices: Any,
+    step: SupportsIndex | None = None,
+    *,
+    faces: Any = None,
+    colors: Any = None,
+    config: Mapping[str, Any] | None = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log a mesh or a point cloud, or a batch of them.
+
+    Args:
+        name: What the tags begin with: ``name_VERTEX``, ``name_FACE``, ``name_COLOR``.
+        vertices: [points, 3] or [batch, points, 3]: x, y and z of each point, stored as float32.
+        step: As in ``image``.
+        faces: [faces, 3] or [batch, faces, 3]: which points make each triangle. None: a point
+            cloud.
+        colors: Of the shape of vertices: red, green and blue of each point, integers from 0 to 255
+            or floats from 0 to 1.
+        config: Camera, lights and material, as the mesh plugin's THREE.js takes them.
+        description: Markdown that TensorBoard shows with the mesh.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the mesh will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The shapes do not fit each other, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     points = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
+        ...     writer.mesh("triangle", points, step=0, faces=[[0, 1, 2]])
+        True
+    """
+    from tbimage.kinds import mesh as kind
+
+    key = kind.first_tag(names.check_name(name))
+    number, wanted = handover.begin(self, name, step, self._steps, key)
+    if not wanted:
+        return False
+    parts = kind.prepare(vertices, faces, colors)
+    json = kind.check_config(config)
+    description = names.check_description(description)
+    wall_time = names.check_wall_time(wall_time)
+    return self._log(
+        key,
+        number,
+        wall_time,
+        parts.nbytes,
+        lambda: partial(kind.summary, name, parts.snapshot(), json, description),
+    )

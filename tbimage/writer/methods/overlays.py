@@ -1,0 +1,197 @@
+"""Overlays: what is drawn onto images, or stands for their pixels.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds, and images
+themselves (pictures.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.kinds import names
+from tbimage.writer.methods.pictures import log_pictures, picture_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from tbimage.kinds.options import PictureKeywords
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["boxes", "segmentation"]
+
+
+def segmentation(
+    self: RunWriter,
+    name: str,
+    labels: Any,
+    step: SupportsIndex | None = None,
+    *,
+    image: Any = None,
+    classes: Sequence[str] | Mapping[int, str] | None = None,
+    alpha: float = 0.5,
+    ignore_index: int | None = None,
+    legend: bool = False,
+    outlines: bool = False,
+    captions: Any = None,
+    layout: str | None = None,
+    labels_layout: str | None = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+    **options: Unpack[PictureKeywords],
+) -> bool:
+    """Log masks of classes, each class in a colour of its own, over their images or by themselves.
+
+    A class index always has the same colour (``tbimage.visual.CLASS_COLORS``).
+
+    Args:
+        name: As in ``image``.
+        labels: Class indices, integers or bools [height, width] or [batch, height, width]; or
+            floats with an axis more for the classes, logits or probabilities [height, width,
+            classes] or [batch, height, width, classes], of which the highest counts.
+        step: As in ``image``.
+        image: The images below, as many as masks and of their size; None: none.
+        classes: The names of classes for the legend, by index.
+        alpha: How far colours cover the images, from 0 to 1.
+        ignore_index: The index of pixels that have no class, which stay as the image is.
+        legend: Whether the classes that a mask has are named below it.
+        outlines: Whether the outlines of areas cover the images wholly.
+        captions: As in ``image``.
+        layout: The order of the axes of ``image``, and of ``labels`` if they have as many.
+        labels_layout: That of ``labels`` where it is another: "NCHW" of logits, …
+        description: Markdown that TensorBoard shows with the pictures.
+        wall_time: Seconds since the epoch; None: now.
+        options: ``value_range``, ``colormap``, ``gamma`` and ``log`` of the images, ``max_side``
+            and ``scale`` of both; ``nan_color`` of pixels with a faulty score or a negative index;
+            ``encoding``, ``quality`` and ``compression``, as in ``image``.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: Masks and images do not fit each other, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     photo = numpy.random.default_rng(0).random((32, 32, 3))
+        ...     bright = photo.mean(axis=2) > 0.5
+        ...     names = ["ground", "object"]
+        ...     writer.segmentation("mask", bright, 0, image=photo, classes=names, legend=True)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import segmentation as kind
+
+    checked = picture_options(self, description, **options)
+    wall_time = names.check_wall_time(wall_time)
+    pictures = kind.prepare(
+        labels,
+        image,
+        layout,
+        checked,
+        labels_layout=labels_layout,
+        classes=classes,
+        alpha=alpha,
+        ignore_index=ignore_index,
+        show_legend=legend,
+        outlines=outlines,
+        captions=captions,
+    )
+    return log_pictures(self, name, step, wall_time, pictures, checked)
+
+
+def boxes(
+    self: RunWriter,
+    name: str,
+    images: Any,
+    boxes: Any,
+    step: SupportsIndex | None = None,
+    *,
+    labels: Any = None,
+    scores: Any = None,
+    colors: Any = None,
+    classes: Sequence[str] | Mapping[int, str] | None = None,
+    format: str = "xyxy",
+    normalized: bool = False,
+    keypoints: Any = None,
+    skeleton: Any = (),
+    polylines: Any = None,
+    captions: Any = None,
+    layout: str | None = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+    **options: Unpack[PictureKeywords],
+) -> bool:
+    """Log images with boxes, labels and scores, keypoints and lines drawn onto them.
+
+    Coordinates are pixels of the image as it is given, from its top left corner; x first.
+
+    Args:
+        name: As in ``image``.
+        images: As ``data`` of ``image``, but no files.
+        boxes: [count, 4] of one image; of a batch a list of these, of any lengths, or [batch,
+            count, 4]. None: none.
+        step: As in ``image``.
+        labels: A string or a class index for each box; of a batch, a list of them for each image.
+        scores: A number for each box, likewise. Higher ones are drawn over others.
+        colors: Red, green and blue, 0 to 255, for all boxes, or for each, likewise. None: that of
+            the label, always the same.
+        classes: The names of class indices.
+        format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
+        normalized: Whether coordinates, of keypoints and lines too, are fractions of the image's
+            width and height.
+        keypoints: [instances, points, 2], or 3 with a visibility, of which 0 hides a point; of a
+            batch a list of these.
+        skeleton: Pairs of indices of keypoints that lines join.
+        polylines: A list of [points, 2]; of a batch a list of these lists.
+        captions: As in ``image``.
+        layout: As in ``image``.
+        description: Markdown that TensorBoard shows with the pictures.
+        wall_time: Seconds since the epoch; None: now.
+        options: ``value_range``, ``nan_color``, ``colormap``, ``gamma``, ``log``, ``max_side``,
+            ``scale``, ``encoding``, ``quality`` and ``compression``, as in ``image``.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     photo = numpy.zeros((64, 64, 3), numpy.uint8)
+        ...     writer.boxes("found", photo, [[8, 24, 40, 60]], 0, labels=["cat"], scores=[0.93])
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import boxes as kind
+
+    checked = picture_options(self, description, **options)
+    wall_time = names.check_wall_time(wall_time)
+    pictures = kind.prepare(
+        images,
+        boxes,
+        layout,
+        checked,
+        labels=labels,
+        scores=scores,
+        colors=colors,
+        classes=classes,
+        format=format,
+        normalized=normalized,
+        keypoints=keypoints,
+        skeleton=skeleton,
+        polylines=polylines,
+        captions=captions,
+    )
+    return log_pictures(self, name, step, wall_time, pictures, checked)

@@ -1,0 +1,267 @@
+"""Pictures: images and figures.
+
+What lives here: methods of ``SummaryWriter``, see the package, and the way to the queue that all
+pictures share. What does not: the kinds, and what is drawn of data that is no image (drawings.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.buffers import Piece
+from tbimage.kinds import names
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from tbimage.kinds.options import LookKeywords, PictureOptions
+    from tbimage.kinds.pictures import Prepared
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["figure", "image", "log_pictures", "picture_options"]
+
+
+def image(
+    self: RunWriter,
+    name: str,
+    data: Any,
+    step: SupportsIndex | None = None,
+    *,
+    max_outputs: int | None = None,
+    description: str | None = None,
+    layout: str | None = None,
+    value_range: Any = None,
+    nan_color: tuple[int, int, int] = (255, 0, 0),
+    colormap: str | None = None,
+    colorbar: bool = False,
+    gamma: float | None = None,
+    log: float | bool | None = None,
+    max_side: int | None = None,
+    scale: float | None = None,
+    captions: Any = None,
+    encoding: str | None = None,
+    quality: int | None = None,
+    compression: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log one image or a batch of images.
+
+    Args:
+        name: The tag of a single image; images of a batch have the tags ``name/image/0``,
+            ``name/image/1``, …
+        data: [height, width], [height, width, channels] or [batch, height, width, channels] with 1
+            to 4 channels (gray, gray and alpha, RGB, RGBA): a NumPy array, nested lists, anything
+            with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
+            figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
+            is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
+            0..255, floats from 0 to 1.
+        step: An integer that grows with each call; None for the default step
+            (``tbimage.set_step``), else for the one after the last of this name, also across
+            restarts.
+        max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
+        description: Markdown that TensorBoard shows with the images.
+        layout: The order of the axes where it is another: "CHW", "NCHW", "NHW", …
+        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
+            (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
+            None: the dtype tells; floats outside [0, 1] are clipped and a warning is logged.
+        nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
+        colormap: The colours of data of one channel: "viridis", "magma", "turbo", "coolwarm", …
+            (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse. Zero is in the middle of
+            a diverging one.
+        colorbar: Whether a bar beside the picture tells which colour is which value.
+        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
+        log: Show values within the range by their logarithm; True is 1000, three decades.
+        max_side: Make pictures smaller, so that the longer side has at most so many pixels.
+        scale: Make both sides so many times as long; pixels are repeated, or averaged.
+        captions: A text for each image of a batch, or one for a single image, below the picture.
+        encoding: "png" keeps every level; "jpeg" is smaller, and has no transparency. None: the
+            writer's, like the next two.
+        quality: Of a JPEG, 1 to 100.
+        compression: Of a PNG, from the fastest to the smallest: "fast", "balanced", "small".
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the images will be written, or there were none; False when ``record_if`` said no,
+        or there was no room (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.
+        ValueError: A shape, a channel count or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     batch = numpy.random.default_rng(0).random((4, 3, 32, 32))
+        ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import image as kind
+
+    options = picture_options(
+        self,
+        description,
+        encoding,
+        quality,
+        compression,
+        value_range=value_range,
+        nan_color=nan_color,
+        colormap=colormap,
+        colorbar=colorbar,
+        gamma=gamma,
+        log=log,
+        max_side=max_side,
+        scale=scale,
+    )
+    wall_time = names.check_wall_time(wall_time)
+    images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs), options, captions)
+    return log_pictures(self, name, step, wall_time, images, options)
+
+
+def picture_options(
+    self: RunWriter,
+    description: str | None,
+    encoding: str | None = None,
+    quality: int | None = None,
+    compression: str | None = None,
+    **look: Unpack[LookKeywords],
+) -> PictureOptions:
+    """Check how the pictures of one call are to look and to become bytes.
+
+    Args:
+        self: The writer, whose settings count where the call says None.
+        description: As in ``image``, like the others.
+        encoding: See there.
+        quality: See there.
+        compression: See there.
+        look: ``value_range`` to ``scale``, see there.
+
+    Raises:
+        TypeError: One is of the wrong type.
+        ValueError: One has none of the allowed values.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp(), quality=70) as writer:
+        ...     picture_options(writer, None, "jpeg").quality
+        70
+    """
+    from tbimage.kinds.options import recent_options
+
+    settings = self._settings
+    return recent_options(
+        wire=settings.wire,
+        description=names.check_description(description),
+        encoding=settings.encoding if encoding is None else encoding,
+        quality=settings.quality if quality is None else quality,
+        compression=settings.compression if compression is None else compression,
+        png_instead=encoding is None,
+        **look,
+    )
+
+
+def log_pictures(
+    self: RunWriter,
+    name: str,
+    step: int | None,
+    wall_time: float,
+    pictures: Prepared,
+    options: PictureOptions,
+) -> bool:
+    """Copy what pictures are made of, and leave the making to a worker.
+
+    Args:
+        self: The writer.
+        name: Checked, like the next two.
+        step: None for an automatic one.
+        wall_time: Seconds since the epoch.
+        pictures: What a kind prepared.
+        options: How they will look and become bytes.
+
+    Returns:
+        Whether there was room, or nothing to log.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> from tbimage.kinds.image import prepare
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     options = picture_options(writer, None)
+        ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
+        True
+    """
+    from tbimage.kinds import pictures as kind
+
+    if pictures.count == 0:
+        return True
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        report = partial(self._notices.report, name)
+        snapshot = pictures.snapshot()
+        return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
+
+    return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
+
+
+def figure(
+    self: RunWriter,
+    name: str,
+    figure: Any,
+    step: SupportsIndex | None = None,
+    *,
+    close: bool = True,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Draw a matplotlib figure, or several, and log them as images.
+
+    The figures are drawn in the calling thread, as matplotlib demands; the rest is as in ``image``.
+
+    Args:
+        name: As in ``image``.
+        figure: A matplotlib figure; or a list of figures of one size, which become a batch.
+        step: As in ``image``.
+        close: Whether pyplot is to close them, which else keeps them in memory; also where
+            ``record_if`` says no.
+        description: Markdown that TensorBoard shows with the images.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``image``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The figures are of different sizes, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> writer = tbimage.SummaryWriter(tempfile.mkdtemp())
+        >>> writer.figure("plot", 3, step=0)
+        Traceback (most recent call last):
+        TypeError: figure must be a matplotlib figure or a list of them, got 3 of type int
+        >>> writer.close()
+        True
+    """
+    from tbimage.kinds import figure as kind
+
+    figures, batched = kind.check_figures(figure)
+    try:
+        name, step, wanted = self._begin(name, step)
+        if not wanted:
+            return False
+        options = picture_options(self, description)
+        wall_time = names.check_wall_time(wall_time)
+        pixels = kind.draw(figures, batched)
+    finally:
+        if close:
+            kind.close(figures)
+    from tbimage.kinds import image as image_kind
+
+    pixels.flags.writeable = False  # nobody else has it: no need for a copy
+    images = image_kind.prepare(pixels, None, None, options)
+    return log_pictures(self, name, step, wall_time, images, options)

@@ -1,0 +1,182 @@
+"""What the caller has made, and marks between the summaries.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tbimage.kinds import names
+from tbimage.writer import defaults
+from tbimage.writer.methods import handover
+from tbimage.writer.steps import check_step
+
+if TYPE_CHECKING:
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["purge", "raw_event", "raw_summary", "session_log"]
+
+# What a message without tags is called, for record_if and in errors.
+_NAMELESS = "(raw)"
+
+
+def raw_summary(
+    self: RunWriter,
+    summary: Any,
+    step: SupportsIndex | None = None,
+    *,
+    wall_time: float | None = None,
+) -> bool:
+    """Log a Summary that the caller has made.
+
+    Args:
+        summary: A ``Summary`` message, of whichever package, or its bytes.
+        step: As in ``image``, for the Summary's first tag.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when it will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The bytes are no Summary.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> from tbimage.events.messages import Summary
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     message = Summary(value=[Summary.Value(tag="loss", simple_value=0.5)])
+        ...     writer.raw_summary(message, step=0)
+        True
+    """
+    from tbimage.kinds import raw as kind
+
+    data, tags = kind.prepare_summary(summary)
+    name, step, wanted = self._begin(tags[0] if tags and tags[0] else _NAMELESS, step)
+    if not wanted:
+        return False
+    return self._log(
+        name, step, names.check_wall_time(wall_time), len(data), lambda: lambda: [data]
+    )
+
+
+def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) -> bool:
+    """Log an Event that the caller has made.
+
+    Args:
+        event: An ``Event`` message, of whichever package, or its bytes. Without a wall time it gets
+            the current one.
+        step: None: the Event's own.
+
+    Returns:
+        True when it will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The bytes are no Event, or its wall time is not finite.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> from tbimage.events.messages import Event, Summary
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     summary = Summary(value=[Summary.Value(tag="loss", simple_value=0.5)])
+        ...     writer.raw_event(Event(step=3, summary=summary))
+        True
+    """
+    from tbimage.kinds import raw as kind
+
+    prepared = kind.prepare_event(event, time.time(), None if step is None else check_step(step))
+    name = prepared.tags[0] if prepared.tags and prepared.tags[0] else _NAMELESS
+    if not defaults.should_record(prepared.step, name):
+        return False
+    return handover.log_event(
+        self, name, prepared.step, prepared.pieces, counts_step=name != _NAMELESS
+    )
+
+
+def session_log(
+    self: RunWriter,
+    status: str,
+    step: SupportsIndex,
+    *,
+    checkpoint_path: str = "",
+    message: str = "",
+    wall_time: float | None = None,
+) -> bool:
+    """Log that a session began, stopped or saved a checkpoint.
+
+    A second "start" makes TensorBoard's Python loader discard what it has of that step and later
+    ones; ``purge`` is the call for that.
+
+    Args:
+        status: "start", "stop" or "checkpoint".
+        step: Where the session is.
+        checkpoint_path: Where the checkpoint is.
+        message: Anything.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when it will be written; False when there was no room (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: The status is unknown, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.session_log("checkpoint", 500, checkpoint_path="model-500.pt")
+        True
+    """
+    from tbimage.kinds import session_log as kind
+
+    number = check_step(step)
+    pieces = kind.event(
+        kind.check_status(status),
+        number,
+        names.check_wall_time(wall_time),
+        checkpoint_path,
+        message,
+    )
+    return handover.log_event(self, "session_log", number, pieces)
+
+
+def purge(self: RunWriter, step: SupportsIndex) -> bool:
+    """Discard what was logged from a step on, because the program goes on from a checkpoint.
+
+    TensorBoard's data server discards the points of a tag once the tag is written again at a
+    smaller or equal step, and ignores this call; its Python loader does so for all tags with this
+    call. (Peers write one "start", which the Python loader ignores, too, when it is the first.)
+    The runs of ``scalars`` keep their points. Automatic steps of names that this writer has logged
+    go on with this step.
+
+    Args:
+        step: The first one to be discarded: that of the next summary.
+
+    Returns:
+        True when it will be written; False when there was no room (``on_full``).
+
+    Raises:
+        TypeError: ``step`` is no integer.
+        ValueError: It does not fit an int64.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.purge(500)
+        True
+    """
+    number = check_step(step)
+    logged = session_log(self, "start", number) & session_log(self, "start", number)
+    newest = self._steps.last
+    for name in [name for name, last in newest.copy().items() if last >= number]:
+        newest[name] = number - 1
+    return logged

@@ -1,0 +1,269 @@
+"""Numbers over time: scalars, several runs' scalars at once, histograms, tensors.
+
+What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
+
+from tbimage.buffers import Piece
+from tbimage.kinds import names
+from tbimage.kinds import scalar as scalar_kind
+from tbimage.writer.methods import handover
+
+if TYPE_CHECKING:
+    from tbimage.writer import SummaryWriter
+    from tbimage.writer.base import RunWriter
+
+__all__ = ["histogram", "histogram_raw", "scalar", "scalars", "tensor"]
+
+
+def scalar(
+    self: RunWriter,
+    name: str,
+    value: SupportsFloat,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log one number.
+
+    Args:
+        name: The tag.
+        value: A number, or an array or tensor of rank 0; stored as float32. NaN and infinities are
+            shown as such.
+        step: As in ``image``.
+        description: Markdown that TensorBoard shows with the chart.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the number will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: ``value`` is an array of rank 1 or more, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.scalar("loss", 0.25, step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    number = scalar_kind.check_value(value)
+    description = names.check_description(description)
+    return self._log_light(scalar_kind.summary, (name, number, description), step, wall_time)
+
+
+def scalars(
+    self: SummaryWriter,
+    name: str,
+    values: Mapping[str, SupportsFloat],
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log one number for each of several keys: one chart, a line for each.
+
+    TensorBoard draws a line for each run, so each key has a run of its own: the directory
+    ``name_key`` in the run directory, with ``_`` for what file systems forbid. However many there
+    are, they share one thread and 32 descriptors.
+
+    Args:
+        name: The tag, in all of these runs.
+        values: Numbers by key, each as in ``scalar``.
+        step: As in ``image``; one for all keys.
+        description: Markdown that TensorBoard shows with the chart.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the numbers will be written, or there were none; False when ``record_if`` said no,
+        or there was no room (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or a value is no number.
+        ValueError: Two keys make one directory, or a name too long for one, or another value does
+            not fit.
+        OSError: A directory cannot be made.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.scalars("loss", {"train": 0.25, "test": 0.5}, step=0)
+        True
+    """
+    from tbimage.kinds import scalars as kind
+
+    number, wanted = handover.begin(self, name, step, self._sub_runs.steps, name)
+    if not wanted:
+        return False
+    numbers = kind.check_values(name, values)
+    description = names.check_description(description)
+    wall_time = names.check_wall_time(wall_time)
+    if not numbers:
+        return True
+    return self._sub_runs.log(name, numbers, number, wall_time, description)
+
+
+def histogram(
+    self: RunWriter,
+    name: str,
+    data: Any,
+    step: SupportsIndex | None = None,
+    *,
+    buckets: int = 30,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log how values are distributed.
+
+    Args:
+        name: The tag.
+        data: Numbers of any shape and dtype. NaN and infinities have no bucket: they are left out,
+            and a warning is logged.
+        step: As in ``image``.
+        buckets: How many buckets of equal width there are from the least to the greatest value.
+        description: Markdown that TensorBoard shows with the histogram.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the histogram will be written; False when ``record_if`` said no, or there was no
+        room (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or ``data`` is not numbers.
+        ValueError: ``buckets`` is below 1, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     weights = numpy.random.default_rng(0).normal(size=(64, 32))
+        ...     writer.histogram("weights", weights, step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import histogram as kind
+    from tbimage.kinds.numbers import check_count
+
+    buckets = check_count("buckets", buckets, 1)
+    values = kind.prepare(data)
+    description = names.check_description(description)
+    wall_time = names.check_wall_time(wall_time)
+
+    def take_snapshot() -> Callable[[], list[Piece]]:
+        report = partial(self._notices.report_histogram, name)
+        snapshot = kind.snapshot(data, values)
+        return partial(kind.summary, name, snapshot, buckets, description, report)
+
+    return self._log(name, step, wall_time, values.nbytes, take_snapshot)
+
+
+def histogram_raw(
+    self: RunWriter,
+    name: str,
+    counts: Any,
+    edges: Any,
+    step: SupportsIndex | None = None,
+    *,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log a histogram whose buckets are counted already, as by ``numpy.histogram``.
+
+    Args:
+        name: The tag.
+        counts: How many values each of the k buckets has.
+        edges: Where the buckets begin, and where the last one ends: k + 1 numbers that do not fall.
+        step: As in ``image``.
+        description: Markdown that TensorBoard shows with the histogram.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        As ``histogram``.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: Counts and edges do not fit each other, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import numpy, tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.histogram_raw("sizes", *numpy.histogram([1, 2, 4], bins=3), step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import histogram
+    from tbimage.kinds import histogram_raw as kind
+
+    table = kind.prepare(counts, edges)
+    description = names.check_description(description)
+    make = partial(histogram.table_summary, name, table, description)
+    return self._log(name, step, names.check_wall_time(wall_time), table.nbytes, lambda: make)
+
+
+def tensor(
+    self: RunWriter,
+    name: str,
+    data: Any,
+    step: SupportsIndex | None = None,
+    *,
+    metadata: Any = None,
+    description: str | None = None,
+    wall_time: float | None = None,
+) -> bool:
+    """Log a tensor as it is. TensorBoard itself shows it only where the metadata says how.
+
+    Args:
+        name: The tag.
+        data: An array of any shape and type: bools, integers, floats, complex numbers, strings.
+        step: As in ``image``.
+        metadata: A ``SummaryMetadata`` message, of whichever package, or its bytes: which plugin
+            the tensor is for. None: none of TensorBoard's own.
+        description: Markdown, where there is no ``metadata``.
+        wall_time: Seconds since the epoch; None: now.
+
+    Returns:
+        True when the tensor will be written; False when ``record_if`` said no, or there was no room
+        (``on_full``).
+
+    Raises:
+        TypeError: An argument is of the wrong type, or no ``TensorProto`` can hold the data's.
+        ValueError: ``metadata`` is bytes of something else, or another value does not fit.
+        RuntimeError: The writer is closed.
+
+    Example:
+        >>> import tbimage, tempfile
+        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
+        ...     writer.tensor("spectrum", [1 + 2j, 3 - 1j], step=0)
+        True
+    """
+    name, step, wanted = self._begin(name, step)
+    if not wanted:
+        return False
+    from tbimage.kinds import tensor as kind
+
+    prepared = kind.prepare(data)
+    field = kind.prepare_metadata(metadata, names.check_description(description))
+    return self._log(
+        name,
+        step,
+        names.check_wall_time(wall_time),
+        prepared.nbytes,
+        lambda: partial(kind.summary, name, prepared.snapshot(), field),
+    )

@@ -1,0 +1,134 @@
+"""What users are told about their data, once for each name.
+
+What lives here: the wording of findings that only a worker can make, and the memory of what was
+said. What does not: making them (``kinds/``). They go to the logger ``tbimage`` and not to
+``warnings``: a worker has no line of the caller to point at.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tbimage.pipeline.lifecycle import fork_safe_lock
+
+if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
+    from tbimage.kinds.audio import Findings as AudioFindings
+    from tbimage.kinds.image import Findings
+
+__all__ = ["Notices"]
+
+logger = logging.getLogger("tbimage")
+
+# A service that makes a tag of each request must not fill memory through this.
+_MOST_NAMES = 10_000
+
+
+class Notices:
+    """Says each thing once for each name.
+
+    Example:
+        >>> from tbimage.kinds.image import Findings
+        >>> notices = Notices()
+        >>> notices.report("photo", Findings(clipped=(-1.0, 1.0), non_finite=0))
+    """
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, str]] = set()
+        self._lock = fork_safe_lock()
+
+    def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
+        """Log what was found about the values of some images, once for each name.
+
+        Args:
+            name: The summary's name.
+            findings: What was found.
+            fix: What to do about values that were clipped; None: which ``value_range`` to pass.
+        """
+        if findings.non_finite and self._is_new(name, "non-finite"):
+            logger.warning(
+                "image %r has %d pixels that are NaN or infinite: painted in nan_color. This is "
+                "said once for each name.",
+                name,
+                findings.non_finite,
+            )
+        if findings.clipped is not None and self._is_new(name, "clipped"):
+            low, high = findings.clipped
+            natural = findings.natural
+            logger.warning(
+                "image %r has values from %g to %g: they are taken as %g to %g, what lies "
+                "outside was clipped. %s. This is said once for each name.",
+                name,
+                low,
+                high,
+                *natural,
+                fix or _suggest(low, high, natural),
+            )
+        for remark, count in findings.remarks.items():
+            if self._is_new(name, remark):
+                logger.warning(
+                    "image %r has %s: %d. This is said once for each name.", name, remark, count
+                )
+
+    def report_histogram(self, name: str, non_finite: int) -> None:
+        """Log that values of a histogram are in no bucket, once for each name.
+
+        Args:
+            name: The summary's name.
+            non_finite: How many of them were NaN or infinite.
+        """
+        if self._is_new(name, "non-finite"):
+            logger.warning(
+                "histogram %r has %d values that are NaN or infinite: they are in no bucket. This "
+                "is said once for each name.",
+                name,
+                non_finite,
+            )
+
+    def report_audio(self, name: str, findings: AudioFindings) -> None:
+        """Log what was found about the samples of some clips, once for each name.
+
+        Args:
+            name: The summary's name.
+            findings: What was found.
+        """
+        if findings.non_finite and self._is_new(name, "non-finite"):
+            logger.warning(
+                "audio %r has %d samples that are NaN or infinite: NaN became silence. This is "
+                "said once for each name.",
+                name,
+                findings.non_finite,
+            )
+        if findings.peak is not None and self._is_new(name, "clipped"):
+            logger.warning(
+                "audio %r has samples up to %g: floats are taken as -1 to 1, what lies outside was "
+                "clipped. Divide by the peak, or pass data.astype('int16') if these are levels of "
+                "16 bits. This is said once for each name.",
+                name,
+                findings.peak,
+            )
+
+    def _is_new(self, name: str, topic: str) -> bool:
+        with self._lock:
+            if (name, topic) in self._said or len(self._said) >= _MOST_NAMES:
+                return False
+            self._said.add((name, topic))
+            return True
+
+
+_NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}
+
+
+def _suggest(low: float, high: float, natural: tuple[float, float]) -> str:
+    return (
+        f"Pass value_range={_suggest_range(low, high)}, or "
+        f"value_range={_NAMES_OF_RANGES.get(natural, natural)} to clip silently"
+    )
+
+
+def _suggest_range(low: float, high: float) -> str:
+    if low >= -1 and high <= 1:
+        return "'signed' for values from -1 to 1"
+    if low >= 0 and 1 < high <= 255:
+        return "'byte' for values from 0 to 255"
+    return "(low, high), or 'minmax' to stretch each image"

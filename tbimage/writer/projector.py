@@ -1,0 +1,82 @@
+"""Writing the files of the Projector page into a run directory.
+
+What lives here: directories and files. What does not: what is in them (``kinds/embedding.py``), and
+when (a worker, like every kind; the event that marks the embedding follows its files).
+
+Rules:
+- A file appears under its name when it is complete: it is written beside it and renamed.
+- The list of embeddings is read before it is written: what earlier runs of the program, or other
+  programs, have added stays.
+- No name contains ``tfevents``, which would make it an event file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+from tbimage.buffers import Piece
+from tbimage.kinds import embedding as kind
+from tbimage.pipeline.lifecycle import fork_safe_lock
+
+__all__ = ["write"]
+
+# Two workers may have embeddings of one run; both read the list and write it.
+_lock = fork_safe_lock()
+
+
+def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> list[Piece]:
+    """Write the files of an embedding, and list it.
+
+    Args:
+        directory: The run directory.
+        name: The embedding's name.
+        step: Its step.
+        embedding: A snapshot.
+
+    Returns:
+        The serialized Summary that marks it, as pieces.
+
+    Raises:
+        OSError: A file cannot be written.
+        ValueError: The images' values do not fit their type, or the list that is there is none.
+
+    Example:
+        >>> import tempfile
+        >>> directory = tempfile.mkdtemp()
+        >>> points = kind.prepare([[1.0, 2.0]], None, None, None, None, None)
+        >>> _ = write(directory, "words", 0, points)
+        >>> sorted(os.listdir(directory))
+        ['00000', 'projector_config.pbtxt']
+    """
+    where = os.path.join(directory, *kind.directory(name, step).split("/"))
+    os.makedirs(where, exist_ok=True)
+    _write_all(where, kind.files(embedding))
+    config = os.path.join(directory, kind.CONFIG_NAME)
+    with _lock:
+        try:
+            with open(config, encoding="utf-8") as file:
+                existing = file.read()
+        except FileNotFoundError:
+            existing = ""
+        listed = kind.config(existing, name, step, embedding)
+        _write(config, [listed.encode()])
+    return kind.summary(name)
+
+
+def _write_all(directory: str, files: Mapping[str, Sequence[Piece]]) -> None:
+    for name, pieces in files.items():
+        _write(os.path.join(directory, name), pieces)
+
+
+def _write(path: str, pieces: Iterable[Piece]) -> None:
+    temporary = f"{path}.{os.getpid()}.{threading.get_ident()}.part"
+    try:
+        with open(temporary, "wb") as file:
+            file.writelines(pieces)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
