@@ -4,13 +4,15 @@ The places of the calling thread are counted, in tbimage and in the standard lib
 runs signal handlers at fewer places than these, and at different ones in each version. A call that
 survives an interrupt at each place survives a signal at any time.
 
-Two kinds of frames have no places. The import system leaves its own locks behind when it is
-interrupted, so that a test does all imports before. The others are those of this file.
+Some frames have no places, or fewer. The import system leaves its own locks behind when it is
+interrupted, so that a test does all imports before. ``Thread.start`` holds a lock of the whole
+interpreter between two bytecodes where no handler can run, so only returns from C count there.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 import types
 from typing import Any
 
@@ -36,6 +38,7 @@ class Interrupter:
         self.happened: str | None = None
 
     def __enter__(self) -> Interrupter:
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for one as tracing begins
         sys.setprofile(self._profile)
         sys.settrace(self._trace)
         return self
@@ -46,8 +49,9 @@ class Interrupter:
 
     def _trace(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         if event == "call":
-            if not _has_places(frame):
+            if not _has_places(frame) or frame.f_code is threading.Thread.start.__code__:
                 return None
+            frame.f_trace = self._trace  # first: Python 3.13 looks for it in the next line
             frame.f_trace_opcodes = True
             frame.f_trace_lines = False
         elif event == "opcode":

@@ -45,7 +45,7 @@ held()
 ended = []
 def work(call):
     try:
-        while call() is not False:
+        while not writer.closed and call() is not False:
             pass
     except RuntimeError:
         pass  # it is closed
@@ -235,7 +235,7 @@ def test_an_error_that_is_raised_later_holds_no_picture(
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert held < 5_000_000
+    assert held < 40_000_000  # 32 MiB of copies are kept to be used again
     main, *others = chain(error)
     assert all(each.__traceback__ is None for each in others), [repr(each) for each in others]
     assert within in frames(main.__traceback__)
@@ -246,8 +246,8 @@ def test_an_error_that_is_raised_later_holds_no_picture(
 def test_an_error_of_the_disk_holds_no_picture(tmp_path: Path) -> None:
     script = """
 import tracemalloc
-large = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)
-writer = tbimage.SummaryWriter(logdir, close_timeout=1.0)
+large = np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8)  # 48 MB
+writer = tbimage.SummaryWriter(logdir, close_timeout=20.0)
 writer.image("a", PICTURE, 0)
 assert writer.flush(10)
 tracemalloc.start()
@@ -264,7 +264,7 @@ assert writer.close()
 import gc
 gc.collect()
 held = tracemalloc.get_traced_memory()[0] - before
-assert held < 5_000_000, held
+assert held < 40_000_000, held  # 32 MiB of copies are kept to be used again
 pending, seen = [error.__context__, error.__cause__], []
 while pending:
     each = pending.pop()
@@ -326,9 +326,8 @@ def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: 
         sys.setswitchinterval(interval)
     assert writer.close()
     stats = writer.stats()
-    exact = sum(8 * len(range(number, calls, names)) // 10 for number in range(names))
-    slack = names - 1  # whole tens only where each name has so many calls
-    assert abs(accepted.count(True) - exact) <= slack
+    calls_of_name = [8 * len(range(number, calls, names)) for number in range(names)]
+    assert accepted.count(True) == sum(-(-each // 10) for each in calls_of_name)
     assert stats.logged - before.logged == accepted.count(True)
     assert stats.kept_out - before.kept_out == accepted.count(False)
     assert stats.written == stats.logged

@@ -8,6 +8,8 @@ slow one at all of them.
 from __future__ import annotations
 
 import contextlib
+import queue
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +94,28 @@ def assert_written(writer: tbimage.SummaryWriter, logdir: Path, later: list[int]
     assert_adds_up(stats)
     assert sum(map(len, found.values())) == stats.written, stats
     assert stats.logged == stats.written, stats
+
+
+def test_the_interrupter_comes_to_every_place() -> None:
+    """In each version of Python, and again after each interrupt."""
+
+    def call() -> None:
+        box: queue.SimpleQueue[int] = queue.SimpleQueue()
+        condition = threading.Condition()
+        box.put(len([1]))
+        with condition:
+            condition.notify()
+
+    for _ in range(2):
+        with Interrupter() as interrupter:
+            call()
+        hit = []
+        while where := interrupt(len(hit), call):
+            hit.append(where)
+        assert len(hit) == interrupter.places > 80
+        for what in ("return from put in call", "bytecode in call", "in notify", "in __exit__"):
+            assert any(what in where for where in hit), what
+        assert len(set(hit)) == len(hit)
 
 
 @pytest.mark.parametrize("every", WORK)

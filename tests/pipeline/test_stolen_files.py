@@ -137,11 +137,6 @@ def move(path: Path) -> None:
     path.rename(path.with_name("moved"))
 
 
-def replace_by_directory(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 DEEDS: list[Callable[[Path], None]] = [
     truncate_to_nothing,
     truncate_within,
@@ -150,7 +145,6 @@ DEEDS: list[Callable[[Path], None]] = [
     replace,
     replace_by_nothing,
     move,
-    replace_by_directory,
 ]
 
 
@@ -187,3 +181,20 @@ def test_what_is_confirmed_later_is_readable(
         ]
         assert shown[-6:] == list(range(3, 9)), (loader, shown)
         assert len(shown) == len(set(shown)), (loader, shown)
+
+
+@pytest.mark.parametrize("load", ["scalars", "pictures"])
+def test_a_directory_in_place_of_the_file_is_survived(tmp_path: Path, load: str) -> None:
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    writer.scalar("a", 0.5, 0)
+    assert writer.flush(10)
+    assert writer.path is not None
+    path = Path(writer.path)
+    path.unlink()
+    path.mkdir()
+    for step in range(1, 9):
+        writer.scalar("a", 0.5, step) if load == "scalars" else writer.image("a", PICTURE, step)
+        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+    assert writer.stats().healthy
+    assert writer.close()
+    assert everything(tmp_path) == {"a": list(range(1, 9))}
