@@ -24,6 +24,7 @@ import tbimage
 
 os.environ.pop("LD_PRELOAD")  # not for the children of this program
 logdir = sys.argv[1]
+count = os.path.join(os.path.dirname(logdir), "count")  # not in a directory that does not answer
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
 
 def lie(**settings):
@@ -34,11 +35,11 @@ def lie(**settings):
         else:
             os.environ[name] = str(value)
 
-lie(count=logdir + ".count")
+lie(count=count)
 
 def faults():
     try:
-        with open(logdir + ".count") as file:
+        with open(count) as file:
             return file.read()
     except FileNotFoundError:
         return ""

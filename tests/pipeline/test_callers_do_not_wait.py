@@ -22,7 +22,7 @@ WATCH = """
 import asyncio, faulthandler
 watch_file = os.fdopen(os.dup(2), "w")
 faulthandler.dump_traceback_later(25, exit=True, file=watch_file)
-release = logdir + ".release"
+release = os.path.join(os.path.dirname(logdir), "release")
 
 def let_go():
     open(release, "w").close()
@@ -67,7 +67,10 @@ CALLS: dict[str, tuple[str, dict[str, list[int]]]] = {
         "assert writer.scalar('old', 0.5, 2000)\nassert writer.scalar('old', 0.5)",
         {"old": [*range(1000), 2000, 2001]},
     ),
-    "new name": ("assert writer.scalar('new', 0.5)\nassert writer.scalar('new', 0.5)", {"new": [0, 1]}),
+    "new name": (
+        "assert writer.scalar('new', 0.5)\nassert writer.scalar('new', 0.5)",
+        {"new": [0, 1]},
+    ),
     "new key of scalars": ("assert writer.scalars('s', {'a': 1.0, 'b': 2.0}, 0)", {}),
     "automatic scalars()": ("assert writer.scalars('s', {'a': 1.0})", {}),
     "picture": ("assert writer.image('picture', PICTURE, 0)", {"picture": [0]}),
@@ -114,7 +117,7 @@ def test_no_call_waits_for_directories(tmp_path: Path, name: str, on_full: str) 
 
 
 def test_the_first_automatic_step_does_not_wait_for_old_files(tmp_path: Path) -> None:
-    """Only opening the file of another writer does not answer; how large it is then is no matter."""
+    """Only opening the file of another writer does not answer, however large it is."""
     call = "for _ in range(3):\n    assert writer.scalar('old', 0.5)"
     logdir = metadata(tmp_path, call, "drop", mark=".first")
     assert logs.steps(logdir, "old") == list(range(1003))

@@ -85,16 +85,14 @@ def test_keys_that_are_spelled_alike_share_no_run(tmp_path: Path, together: bool
         keys = []
         for call in calls:
             try:
-                writer.scalars(name, {key: 1.0 for key in call}, 0)
+                writer.scalars(name, dict.fromkeys(call, 1.0), 0)
                 keys += call
             except ValueError:
                 pass
         accepted.append((name, keys))
     assert writer.close()
     for name, keys in accepted:
-        runs = [
-            run for run in logs.sub_runs(tmp_path) if name in logs.steps_by_tag(run)
-        ]
+        runs = [run for run in logs.sub_runs(tmp_path) if name in logs.steps_by_tag(run)]
         assert len(runs) == len(keys), (name, keys)
         assert all(logs.steps(run, name) == [0] for run in runs)
 

@@ -30,7 +30,7 @@ WATCH = """
 import faulthandler
 watch_file = os.fdopen(os.dup(2), "w")
 faulthandler.dump_traceback_later(40, exit=True, file=watch_file)
-release = logdir + ".release"
+release = os.path.join(os.path.dirname(logdir), "release")
 """
 
 # Everybody waits: for memory, and for all to be written.
@@ -139,7 +139,7 @@ print(json.dumps([admitted(str(n), bound) for n, bound in enumerate(
 sys.stdout.flush()
 os._exit(0)
 """
-    done = lying_disk.run(script, tmp_path)
+    done = lying_disk.run(script, tmp_path / "run")
     assert json.loads(done.stdout) == [10, 9, 1, 1, 1]
 
 
@@ -308,8 +308,9 @@ def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: 
         barrier.wait()
         if traced:
             sys.settrace(switching)
-        for number in range(calls):
-            accepted.append(writer.scalar(f"n{number % names}", 0.5, number))
+        accepted.extend(
+            [writer.scalar(f"n{number % names}", 0.5, number) for number in range(calls)]
+        )
         sys.settrace(None)
 
     threads = [threading.Thread(target=work) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Ctrl-C while the end of the process drains: all is in the files, or one line says what is lost."""
+"""Ctrl-C while the exit drains: all is in the files, or one line says how much is lost."""
 
 from __future__ import annotations
 

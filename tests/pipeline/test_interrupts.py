@@ -41,7 +41,9 @@ CALLS: dict[str, Callable[[tbimage.SummaryWriter, str, int], object]] = {
     "scalars": lambda writer, tag, step: writer.scalars(tag, {"x": 1.0}, step),
     "kept out": lambda writer, tag, step: writer.scalar(f"never {tag}", 0.5, step),
     "flush": lambda writer, tag, step: writer.scalar(tag, 0.5, step) and writer.flush(10),
-    "flush of an image": lambda writer, tag, step: writer.image(tag, LARGE, step) and writer.flush(10),
+    "flush of an image": lambda writer, tag, step: (
+        writer.image(tag, LARGE, step) and writer.flush(10)
+    ),
     "stats": lambda writer, tag, step: writer.stats(),
 }
 

@@ -7,6 +7,7 @@ file decides what is written again, not what the system said.
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -51,20 +52,19 @@ def cases(**frequency: int) -> list[Any]:
         for number in ERRORS:
             lies = {"write": mode, "error": number, **frequency}
             found.append(pytest.param(lies, id=f"{mode}-{errno.errorcode[number]}"))
-    for mode in ("short", "byte"):
-        found.append(pytest.param({"write": mode, **frequency}, id=mode))
-    return found
+    short = [pytest.param({"write": mode, **frequency}, id=mode) for mode in ("short", "byte")]
+    return found + short
 
 
 def assert_exactly_once(logdir: Path) -> None:
     found = everything(logdir)
     assert found.pop("scalar") == list(range(STEPS))
-    assert sorted(sum(found.values(), [])) == list(range(10, STEPS, 10))
+    assert sorted(itertools.chain(*found.values())) == list(range(10, STEPS, 10))
     # No lie left anything behind that a reader takes for the end of its file.
     for loader in ("python", "data_server"):
         (run,) = logs.shown(logdir, loader).values()
         assert run.pop("scalar") == list(range(STEPS)), loader
-        assert sorted(sum(run.values(), [])) == list(range(10, STEPS, 10)), loader
+        assert sorted(itertools.chain(*run.values())) == list(range(10, STEPS, 10)), loader
     events = [event for path in readers.event_files(logdir) for event in logs.events_of(path)]
     assert sum(len(event.summary.value) for event in events) == STEPS + STEPS // 10 - 1
 

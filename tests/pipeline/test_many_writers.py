@@ -16,7 +16,8 @@ import numpy as np
 import tbimage
 
 count, ticks = int(sys.argv[2]), int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_NOFILE, (count + 200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (count + 200, hard))
 picture = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
 most = 0
 def look():
@@ -86,7 +87,8 @@ import resource
 import tbimage
 resource.setrlimit(resource.RLIMIT_NOFILE, (2200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 def cost(count, ticks):
-    writers = [tbimage.SummaryWriter(os.path.join(sys.argv[1], f"{count}-{n}")) for n in range(count)]
+    names = [os.path.join(sys.argv[1], f"{count}-{n}") for n in range(count)]
+    writers = [tbimage.SummaryWriter(name) for name in names]
     for writer in writers:
         writer.scalar("a", 0.5, 0)
         writer.flush()

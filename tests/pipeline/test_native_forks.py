@@ -77,7 +77,11 @@ FIRST = {
 }
 
 #: How the child ends.
-ENDS = {"_exit": "os._exit(0)", "exit": "sys.exit(0)", "close": "assert writer.close(10); os._exit(0)"}
+ENDS = {
+    "_exit": "os._exit(0)",
+    "exit": "sys.exit(0)",
+    "close": "assert writer.close(10); os._exit(0)",
+}
 
 
 def run(tmp_path: Path, script: str) -> None:

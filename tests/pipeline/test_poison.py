@@ -74,7 +74,8 @@ def test_many_such_pictures_between_good_ones(tmp_path: Path) -> None:
     script = """
 writer = open_writer(on_error="log")
 for step in range(60):
-    assert writer.image("poison" if step % 3 == 1 else "good", POISON if step % 3 == 1 else GOOD, step)
+    name, data = ("poison", POISON) if step % 3 == 1 else ("good", GOOD)
+    assert writer.image(name, data, step)
     assert writer.scalar("scalar", 0.5, step)
     if step % 20 == 0:
         writer.flush(30)

@@ -17,7 +17,8 @@ from tests.pipeline.soundness import everything
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 START = """
-import ctypes, dataclasses, faulthandler, gc, itertools, json, os, random, signal, sys, threading, time
+import ctypes, dataclasses, faulthandler, gc, itertools, json, os, random, signal, sys
+import threading, time
 import numpy as np
 import tbimage
 
@@ -119,7 +120,8 @@ for trial in itertools.count():
         break
     try:
         armed = True
-        signal.setitimer(signal.ITIMER_REAL, random.choice([1e-5, 1e-4, 1e-3, 4e-3]) * (1e-3 + random.random()))
+        scale = random.choice([1e-5, 1e-4, 1e-3, 4e-3])
+        signal.setitimer(signal.ITIMER_REAL, scale * (1e-3 + random.random()))
         once(trial)
         armed = False
     except Ctrl_C:
@@ -195,7 +197,6 @@ for trial in range(TRIALS):
     for offset in range(3):
         started = threading.Event()
         thread = threading.Thread(target=victim, args=(trial + offset, started), daemon=True)
-        def quiet(): pass
         thread.start()
         started.wait(5)
         threads.append(thread)

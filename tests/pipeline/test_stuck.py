@@ -17,7 +17,7 @@ from tests.pipeline.test_log_handlers import START as LISTEN
 # Waits a little longer than the bound; the figure is a constant that is documented.
 STUCK = """
 from tbimage.pipeline import STUCK_SECS
-release = logdir + ".release"
+release = os.path.join(os.path.dirname(logdir), "release")
 
 def until_stuck(writer):
     assert STUCK_SECS <= 20
@@ -39,12 +39,13 @@ def let_go(writer):
 
 def test_the_age_of_the_oldest_summary_is_shown(tmp_path: Path) -> None:
     script = """
+release = os.path.join(os.path.dirname(logdir), "release")
 writer = tbimage.SummaryWriter(logdir, on_error="log")
 assert not writer.stats().oldest_pending_secs
 writer.scalar("a", 0.5, 0)
 assert writer.flush(10)
 assert not writer.stats().oldest_pending_secs
-lie(write_hold=logdir + ".release")
+lie(write_hold=release)
 writer.scalar("a", 0.5, 1)
 held()
 ages = []
@@ -53,7 +54,7 @@ for _ in range(5):
     ages.append(writer.stats().oldest_pending_secs)
     writer.scalar("a", 0.5, len(ages) + 1)
 assert ages == sorted(set(ages)) and ages[0] > 0, ages  # of the oldest, not of the newest
-open(logdir + ".release", "w").close()
+open(release, "w").close()
 assert writer.flush(10)
 assert not writer.stats().oldest_pending_secs
 assert writer.close()
