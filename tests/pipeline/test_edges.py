@@ -78,11 +78,11 @@ ALIKE = ["a/b", "a:b", "a_b", "a b", "a\\b", "a*b", "a?b", "a|b", "a<b", 'a"b', 
 def test_keys_that_are_spelled_alike_share_no_run(tmp_path: Path, together: bool) -> None:
     """A chart with one line for two keys is wrong; so such a key has another run, or is refused."""
     writer = tbimage.SummaryWriter(tmp_path)
-    accepted = []
+    accepted: list[tuple[str, list[str]]] = []
     for first, second in itertools.combinations(ALIKE, 2):
         name = f"n{len(accepted)}"
         calls = [[first, second]] if together else [[first], [second]]
-        keys = []
+        keys: list[str] = []
         for call in calls:
             try:
                 writer.scalars(name, dict.fromkeys(call, 1.0), 0)

@@ -16,6 +16,7 @@ import time
 import tracemalloc
 import types
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -339,7 +340,7 @@ def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> N
     """Threads change places at any bytecode, and no step is there twice or left out."""
     writer = tbimage.SummaryWriter(tmp_path)
     picture = np.zeros((4, 4), np.uint8)
-    log = {
+    log: Callable[[], bool] = {
         "scalar": lambda: writer.scalar("a", 0.5),
         "image": lambda: writer.image("a", picture),
         "scalars": lambda: writer.scalars("a", {"k": 0.5}),

@@ -111,7 +111,7 @@ def test_the_interrupter_comes_to_every_place() -> None:
     for _ in range(2):
         with Interrupter() as interrupter:
             call()
-        hit = []
+        hit: list[str] = []
         while where := interrupt(len(hit), call):
             hit.append(where)
         assert len(hit) == interrupter.places > 80

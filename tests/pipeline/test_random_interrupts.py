@@ -74,9 +74,18 @@ def check(what):
     assert stats.healthy, (what, stats)
     later += 1
 
-for step in range(16):
+duration = [0.0] * 8
+for step in range(24):
+    check("imports")
+    begun = time.perf_counter()
     once(step)
+    duration[step % 8] = time.perf_counter() - begun
 check("imports")
+
+def some_time_in(step):
+    "When the call is likely to be going on; it begins with threads that sleep, or just fell asleep."
+    time.sleep(random.choice([0, 0, 1e-4, 1e-3]))
+    return 1e-6 + 1.2 * random.random() * min(duration[step % 8], random.choice([3e-4, 1e-3, 1.0]))
 
 def report(faults):
     assert writer.close(20)
@@ -119,9 +128,9 @@ for trial in itertools.count():
     if faults >= TRIALS or trial > 20 * TRIALS:
         break
     try:
+        delay = some_time_in(trial)
         armed = True
-        scale = random.choice([1e-5, 1e-4, 1e-3, 4e-3])
-        signal.setitimer(signal.ITIMER_REAL, scale * (1e-3 + random.random()))
+        signal.setitimer(signal.ITIMER_REAL, delay)
         once(trial)
         armed = False
     except Ctrl_C:
@@ -142,6 +151,7 @@ def test_signals_that_other_threads_raise(tmp_path: Path, seed: int) -> None:
 import _thread
 armed = threading.Event()
 over = False
+current = 0
 def handler(number, frame):
     if armed.is_set():
         armed.clear()
@@ -150,7 +160,7 @@ signal.signal(signal.SIGINT, handler)
 def disturb():
     while not over:
         if armed.wait(1):
-            time.sleep(random.choice([1e-5, 1e-4, 1e-3, 4e-3]) * random.random())
+            time.sleep(some_time_in(current))
             if random.random() < 0.5:
                 _thread.interrupt_main()
             else:
@@ -161,6 +171,7 @@ for trial in itertools.count():
     if faults >= TRIALS or trial > 20 * TRIALS:
         break
     try:
+        current = trial
         armed.set()
         once(trial)
         armed.clear()

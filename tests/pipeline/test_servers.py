@@ -8,13 +8,13 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import contextlib
+import http.client
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,9 +84,13 @@ def serving(command: list[str], directory: Path, logdir: Path) -> Iterator[subpr
 
 
 def ask(port: int, name: str) -> str:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://127.0.0.1:{port}/{name}", timeout=60) as response:
-        return str(response.read().decode())
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("GET", f"/{name}")
+        response = connection.getresponse()
+        body = response.read().decode()
+    assert response.status == 200, body
+    return body
 
 
 def serve_and_stop(
