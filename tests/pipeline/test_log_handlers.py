@@ -289,10 +289,11 @@ report(writer, handler)
 def test_all_that_was_to_be_said_is_said_before_the_process_ends(tmp_path: Path) -> None:
     """Also what is found out while the exit drains."""
     script = """
+logging.basicConfig()
 writer = tbimage.SummaryWriter(sys.argv[1], on_error="log")
 for number in range(10):
-    writer.image(f"bad {number}", LARGE_BAD, 0)
-logging.basicConfig()
+    writer.image("good", LARGE_BAD // 2, number)
+writer.image("bad", LARGE_BAD, 0)
 """
     done = children.run(START + script, tmp_path)
     assert "ERROR:tbimage" in done.stderr

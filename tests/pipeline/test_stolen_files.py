@@ -70,6 +70,28 @@ def test_nothing_lands_in_a_file_that_has_got_its_descriptor(
     assert found["b"] == list(range(20, 50))
 
 
+def test_nothing_lands_in_a_file_that_has_got_the_descriptor_of_a_sub_run(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    writer = tbimage.SummaryWriter(tmp_path / "run", on_error="log")
+    assert writer.scalars("a", {"k": 0.5}, 0)
+    assert writer.flush(10)
+    (run,) = logs.sub_runs(tmp_path / "run")
+    (path,) = readers.event_files(run)
+    number = steal(str(path), foreign, os.O_RDWR)
+    try:
+        for step in range(1, 30):
+            assert writer.scalars("a", {"k": 0.5}, step)
+            if step % 5 == 0:
+                writer.flush(10)
+        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+        assert writer.close(10)
+        assert os.path.samefile(f"/proc/self/fd/{number}", foreign)
+    finally:
+        os.close(number)
+    assert foreign.read_bytes() == b""
+    assert everything(tmp_path / "run") == {"a": list(range(30))}
+
+
 def test_nothing_lands_in_the_file_of_another_writer(tmp_path: Path) -> None:
     first = tbimage.SummaryWriter(tmp_path / "first", on_error="log")
     assert first.scalar("a", 0.5, 0)
