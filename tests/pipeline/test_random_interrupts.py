@@ -83,7 +83,7 @@ for step in range(24):
 check("imports")
 
 def some_time_in(step):
-    "When the call is likely to be going on; it begins with threads that sleep, or just fell asleep."
+    "When the call is likely to be going on. It begins with threads that sleep or fall asleep."
     time.sleep(random.choice([0, 0, 1e-4, 1e-3]))
     return 1e-6 + 1.2 * random.random() * min(duration[step % 8], random.choice([3e-4, 1e-3, 1.0]))
 
