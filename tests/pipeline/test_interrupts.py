@@ -22,10 +22,7 @@ from tests.pipeline import logs
 from tests.pipeline.interrupter import Interrupted, Interrupter
 from tests.pipeline.soundness import PICTURE, assert_adds_up, assert_goes_on, everything
 
-pytestmark = [
-    pytest.mark.usefixtures("no_garbage"),
-    pytest.mark.filterwarnings("ignore::tbimage.TwoWritersWarning"),
-]
+pytestmark = pytest.mark.usefixtures("no_garbage")
 
 LARGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 POINTS = np.linspace(0.0, 1.0, 1000)
