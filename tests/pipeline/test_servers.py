@@ -34,7 +34,7 @@ import tbimage
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
 LARGE = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
-writer = tbimage.SummaryWriter(os.environ["LOGDIR"], on_error="log", close_timeout=20.0)
+writer = tbimage.SummaryWriter(os.environ["LOGDIR"], on_error="log", close_timeout=60.0)
 writer.scalar("loaded", 0.5, os.getpid())
 
 def application(environ, start_response):
@@ -113,7 +113,7 @@ def serve_and_stop(
             names = [f"request{number}" for number in range(REQUESTS)]
             replies = list(pool.map(lambda name: ask(port, name), names))
         process.send_signal(stop)
-        process.wait(60)
+        process.wait(40)  # less than close_timeout: nobody waits for threads that are gone
     output = (tmp_path / "output").read_text()
     accepted = [name for reply in replies for name in reply.split(",")[:-1]]
     pids = {reply.rpartition(",")[2] for reply in replies}
