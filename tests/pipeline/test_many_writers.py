@@ -77,39 +77,6 @@ def test_many_writers_share_at_most_eight_threads(
         assert logs.steps_by_tag(run) == expected
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_scalar_costs_no_more_with_a_thousand_writers(tmp_path: Path) -> None:
-    """At most twice the processor time of a scalar with a hundred; the issue measured ten times."""
-    script = """
-import json, os, sys, time
-import resource
-import tbimage
-resource.setrlimit(resource.RLIMIT_NOFILE, (2200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-def cost(count, ticks):
-    names = [os.path.join(sys.argv[1], f"{count}-{n}") for n in range(count)]
-    writers = [tbimage.SummaryWriter(name) for name in names]
-    for writer in writers:
-        writer.scalar("a", 0.5, 0)
-        writer.flush()
-    before = time.process_time()
-    for tick in range(1, ticks):
-        for writer in writers:
-            writer.scalar("a", 0.5, tick)
-        time.sleep(0.1)
-    for writer in writers:
-        writer.flush()
-    spent = time.process_time() - before
-    for writer in writers:
-        writer.close()
-    return spent / (count * (ticks - 1))
-print(json.dumps([[cost(100, 21), cost(1000, 21)] for _ in range(3)]))
-"""
-    costs = json.loads(children.run(script, tmp_path).stdout)
-    of_hundred, of_thousand = (min(each) for each in zip(*costs, strict=True))
-    assert of_thousand <= 2 * of_hundred, costs
-
-
 def test_one_writer_that_hangs_or_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     """They share threads; a directory that is gone is the trouble of one."""
     script = """
