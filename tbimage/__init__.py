@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Keep": "writer.sampling",
     "SummaryWriter": "writer",
-    "Stats": "pipeline.stats",
+    "Stats": "writer.stats",
     "StepWarning": "writer.steps",
     "TwoWritersWarning": "writer.directories",
     "audio": "summary",
@@ -63,7 +63,6 @@ __all__ = [
 # What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tbimage.pipeline.stats import Stats
     from tbimage.summary import (
         audio,
         create_file_writer,
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
     from tbimage.writer.defaults import get_step, set_step
     from tbimage.writer.directories import TwoWritersWarning
     from tbimage.writer.sampling import Keep
+    from tbimage.writer.stats import Stats
     from tbimage.writer.steps import StepWarning
 
 
