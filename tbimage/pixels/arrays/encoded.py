@@ -118,6 +118,8 @@ def read_header(data: bytes) -> EncodedImage:
     module, opener = _OPENERS[name]
     try:
         image = getattr(import_module(module), opener)(io.BytesIO(data))
+        if not image.tile:  # as with a JPEG without its scan, which Pillow 13 takes
+            raise ValueError("it ends before its pixels")
     except Exception as error:  # Pillow raises whatever a damaged header leads to
         raise ValueError(f"data holds a {name} picture with a damaged header: {error}") from error
     if image.format != name:
