@@ -26,6 +26,7 @@ __all__ = [
     "Picture",
     "as_picture",
     "drawable",
+    "eight_bits",
     "ink",
     "merge",
     "with_channels",
@@ -167,9 +168,7 @@ def drawable(image: object, channels: int = 3) -> Picture:
         (4, 4, 3)
     """
     picture = as_picture(image)
-    pixels = picture.pixels
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+    pixels = eight_bits(picture.pixels)
     count = pixels.shape[2]
     wanted = max(count, channels + (count in (2, 4)))
     if wanted != count:
@@ -177,6 +176,11 @@ def drawable(image: object, channels: int = 3) -> Picture:
     elif pixels is picture.pixels or pixels.base is not None:
         pixels = pixels.copy()
     return picture.but(pixels)
+
+
+def eight_bits(pixels: Pixels) -> NDArray[np.uint8]:
+    """Take the high byte of 16 bits; 8 bits stay the same array."""
+    return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
 def with_channels(pixels: Pixels, channels: int) -> Pixels:
