@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.arrays.axes import MAPS, arrange_axes
+from tbimage.pixels.arrays.layouts import MAPS, arrange
 from tbimage.pixels.drawing.feature_maps import (
     check_normalize,
     draw_map,
@@ -102,7 +102,7 @@ def prepare(
     )
     array = array_like.as_array(x)
     array_like.check_dtype(array.dtype)
-    view, batched = arrange_axes(array, layout, MAPS)
+    view, batched = arrange(array, layout, MAPS)
     total = view.shape[3]
     view = view[..., : maps.max_maps]
     height, width, count = view.shape[1:]

@@ -17,7 +17,6 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
-from tbimage.pixels.arrays.axes import MASKS, SCORES, arrange_axes
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.legend import legend
 from tbimage.pixels.drawing.masks import Classes, class_indices, draw_segmentation, legend_entries
@@ -170,9 +169,9 @@ def prepare(
 def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
     """Class indices as ``(N, H, W)``, scores as ``(N, H, W, K)``; and whether they are a batch."""
     if labels.dtype.kind in "bui":
-        return arrange_axes(labels, layout, MASKS)
+        return layouts.arrange(labels, layout, layouts.MASKS)
     array_like.check_dtype(labels.dtype)
-    view, batched = arrange_axes(labels, layout, SCORES)
+    view, batched = layouts.arrange(labels, layout, layouts.SCORES)
     if view.shape[3] == 1:
         raise ValueError(
             f"labels of shape {labels.shape} are floats with one score for each pixel; expected "

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from tbimage.pixels.arrays.axes import MAPS, MASKS, arrange_axes
+from tbimage.pixels.arrays.layouts import CLIPS, MAPS, MASKS, arrange
 from tbimage.pixels.clips import apng, gif
-from tbimage.pixels.clips.animation import animate, arrange_clip, check_clip
+from tbimage.pixels.clips.animation import animate, check_clip
 from tbimage.pixels.clips.frames import Frames, changed_area, check_fps, render_frames
 from tbimage.pixels.drawing.rendering import CONSTANT, Look, check_look
 from tbimage.pixels.values.colormaps import table
@@ -362,34 +362,36 @@ def test_what_a_gif_cannot_be() -> None:
     ],
 )
 def test_axes_of_clips(shape: Any, layout: Any, view: Any, batched: bool) -> None:
-    found, was_batched = arrange_clip(np.zeros(shape), layout)
+    found, was_batched = arrange(np.zeros(shape), layout, CLIPS)
     assert (found.shape, was_batched) == (view, batched)
 
 
 @pytest.mark.parametrize(
     ("shape", "layout", "message"),
     [
-        ((5, 3, 6, 7), None, "they look like TCHW: pass layout='TCHW'"),
-        ((2, 5, 3, 6, 7), None, "they look like NTCHW"),
+        ((5, 3, 6, 7), None, "the shape looks like TCHW: pass layout='TCHW'"),
+        ((2, 5, 3, 6, 7), None, "the shape looks like NTCHW"),
         ((2, 5, 6, 7, 9), None, r"pass up to 4 of them, as frames\[..., :3\]"),
         ((6, 7), None, "have rank 2; expected the axes THW or THWC or NTHWC"),
-        ((5, 6, 7), "HWC", "layout must be a permutation of 'THW' or"),
+        ((5, 6, 7), "HWC", "layout must be None or a permutation of 'THW', 'THWC'"),
         ((5, 6, 7), "THWC", "names 4 axes, but frames have the shape"),
-        ((5, 6, 7), "THH", "layout must be a permutation"),
+        ((5, 6, 7), "THH", "layout must be None or a permutation"),
         ((0, 6, 7), None, "hold nothing"),
     ],
 )
 def test_axes_that_do_not_fit(shape: Any, layout: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        arrange_clip(np.zeros(shape), layout)
+        arrange(np.zeros(shape), layout, CLIPS)
 
 
 def test_other_axes() -> None:
-    assert arrange_axes(np.zeros((2, 9, 4, 5)), "NCHW", MAPS)[0].shape == (2, 4, 5, 9)
-    assert arrange_axes(np.zeros((4, 5)), None, MASKS)[0].shape == (1, 4, 5)
-    assert arrange_axes(np.zeros((0, 4, 5)), None, MASKS)[0].shape == (0, 4, 5)
-    with pytest.raises(TypeError, match="layout must be None or a str"):
-        arrange_axes(np.zeros((4, 5)), 3, MASKS)
+    assert arrange(np.zeros((2, 9, 4, 5)), "NCHW", MAPS)[0].shape == (2, 4, 5, 9)
+    assert arrange(np.zeros((4, 5)), None, MASKS)[0].shape == (1, 4, 5)
+    assert arrange(np.zeros((0, 4, 5)), None, MASKS)[0].shape == (0, 4, 5)
+    with pytest.raises(
+        TypeError, match="layout must be None or a permutation of 'HW' or 'NHW', got 3 of type int"
+    ):
+        arrange(np.zeros((4, 5)), 3, MASKS)
 
 
 def test_a_batch_is_no_clip() -> None:

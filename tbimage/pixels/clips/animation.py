@@ -1,4 +1,4 @@
-"""Clips: the layouts of their arrays, and the choice between APNG and GIF."""
+"""Clips to APNG or GIF files."""
 
 from __future__ import annotations
 
@@ -9,42 +9,17 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tbimage.pixels.arrays.array_like import as_array
-from tbimage.pixels.arrays.axes import CLIPS, arrange_axes
+from tbimage.pixels.arrays.layouts import CLIPS, arrange
 from tbimage.pixels.clips import apng, gif
 from tbimage.pixels.clips.frames import EncodedClip, check_fps, render_frames
 from tbimage.pixels.drawing.rendering import Look, check_fit, check_look
 from tbimage.pixels.png import encoder
 
-__all__ = ["FORMATS", "animate", "arrange_clip", "check_clip", "encode_clip"]
+__all__ = ["FORMATS", "animate", "check_clip", "encode_clip"]
 
 Array = NDArray[Any]
 
 FORMATS = ("apng", "gif")
-
-# By rank, the layouts that an error may propose.
-_COMMON = {4: ("THWC", "TCHW"), 5: ("NTHWC", "NTCHW")}
-
-_MOST_CHANNELS = 4
-
-
-def arrange_clip(array: Array, layout: str | None = None) -> tuple[Array, bool]:
-    """View an array as clips ``(N, T, H, W, C)``, and tell whether it had an axis of clips."""
-    view, batched = arrange_axes(array, layout, CLIPS)
-    channels = view.shape[-1]
-    if channels > _MOST_CHANNELS:
-        raise ValueError(
-            f"frames of shape {array.shape} would have {channels} channels; expected 1 to "
-            f"{_MOST_CHANNELS}: {_advice(array.shape, channels)}"
-        )
-    return view, batched
-
-
-def _advice(shape: tuple[int, ...], channels: int) -> str:
-    for layout in _COMMON.get(len(shape), ()):
-        looks_right = 1 <= shape[layout.index("C")] <= _MOST_CHANNELS
-        if looks_right and shape[layout.index("C")] != channels:
-            return f"they look like {layout}: pass layout={layout!r}"
-    return "pass up to 4 of them, as frames[..., :3]"
 
 
 def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[str, Fraction]:
@@ -104,7 +79,7 @@ def animate(
         >>> animate(np.zeros((4, 16, 16, 3), np.uint8), fps=2)[1:4]
         b'PNG'
     """
-    clips, batched = arrange_clip(as_array(frames), layout)
+    clips, batched = arrange(as_array(frames), layout, CLIPS)
     if batched:
         raise ValueError(f"frames are a batch of {len(clips)} clips: pass them one by one")
     chosen = check_look(**look)
