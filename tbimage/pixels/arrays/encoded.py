@@ -1,15 +1,13 @@
-"""Pictures that arrive encoded and are stored as they are: only their header is read.
-
-What lives here: the formats that TensorBoard serves, and what their headers say. What does not:
-arrays (arrays.py), and decoding, which nothing here does.
+"""Encoded pictures that are stored as they are; only the header is read.
 
 Rules:
-- What TensorBoard would not show is refused. It serves what Pillow identifies as PNG, JPEG, GIF or
-  BMP, and all else, WebP and TIFF among it, as application/octet-stream, which browsers do not draw
-  (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
-- The header is read by Pillow, as there, but by the class of one format and not by ``Image.open``,
-  whose check for decompression bombs warns, or raises, by a limit that belongs to the application.
-- Bytes are kept as they are. A mutable buffer is copied, since its owner may reuse it.
+- A picture that TensorBoard would not show is refused. TensorBoard shows what Pillow identifies as
+  PNG, JPEG, GIF or BMP, and serves everything else as application/octet-stream, which browsers do
+  not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
+- Pillow reads the header, as in TensorBoard, but by the class of one format and not by
+  ``Image.open``. The check of ``Image.open`` for decompression bombs warns or raises by a limit
+  that belongs to the application.
+- Bytes are kept as they are. A mutable buffer is copied, as its owner may reuse it.
 """
 
 from __future__ import annotations
@@ -50,29 +48,7 @@ class EncodedImage:
 def read_encoded(
     data: bytes | bytearray | memoryview | str | os.PathLike[str],
 ) -> EncodedImage:
-    """Take an encoded picture from memory or from a file.
-
-    Args:
-        data: The bytes of a PNG, JPEG, GIF or BMP file, or the path of one, which is read whole.
-
-    Returns:
-        The picture.
-
-    Raises:
-        TypeError: It is neither bytes nor a path.
-        ValueError: See :func:`read_header`.
-        OSError: The file cannot be read.
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> bmp = b"BM" + bytes([30, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0])
-        >>> bmp += bytes([1, 0, 24, 0, 0, 0, 255, 0])  # one red pixel
-        >>> with tempfile.TemporaryDirectory() as directory:
-        ...     path = pathlib.Path(directory, "red.bmp")
-        ...     _ = path.write_bytes(bmp)
-        ...     read_encoded(path).format
-        'BMP'
-    """
+    """Take an encoded picture as bytes, or read the whole file of a path."""
     if isinstance(data, (bytes, bytearray, memoryview)):
         return read_header(bytes(data))
     if not isinstance(data, (str, os.PathLike)):
@@ -90,23 +66,10 @@ def read_encoded(
 
 
 def read_header(data: bytes) -> EncodedImage:
-    """Read the header of an encoded picture; nothing is decoded.
+    """Read the header of an encoded picture; an animation is described by its first frame.
 
-    Args:
-        data: The bytes of a PNG, JPEG, GIF or BMP file.
-
-    Returns:
-        The picture with what its header says. Animations are described by their first frame.
-
-    Raises:
-        ValueError: The bytes are no picture, their header is damaged, or the picture is of a format
-            or of a size that TensorBoard does not show.
-
-    Example:
-        >>> gif = b"GIF89a" + bytes([2, 0, 1, 0, 0, 0, 0, 44, 0, 0, 0, 0, 2, 0, 1, 0, 0, 2, 0, 59])
-        >>> picture = read_header(gif)
-        >>> picture.format, picture.width, picture.height, picture.channels
-        ('GIF', 2, 1, 3)
+    Raises a ValueError if the bytes are no picture, the header is damaged, or TensorBoard does not
+    show pictures of the format or of the size.
     """
     name = _name_of(data)
     if name is None or name not in _OPENERS:
