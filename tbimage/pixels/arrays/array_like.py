@@ -32,7 +32,7 @@ _FIX = (
 )
 
 
-# What to do with data of a kind (dtype.kind) that has no levels.
+# The fix for data of a kind (dtype.kind) that has no levels.
 _FIXES = {
     "c": "log its absolute values, angles, real or imaginary parts",
     "O": "convert it to one array of numbers, for instance with np.stack",
@@ -65,11 +65,11 @@ def as_array(data: object) -> Array:
     array = _converted(data)
     dtype = array.dtype
     if dtype.kind in "biuf" and dtype.char != _LONG_DOUBLE:
-        return array  # most that is logged
-    held = _held_type(dtype)
-    if held is not None:
+        return array  # the usual case
+    wider = _wider_type(dtype)
+    if wider is not None:
         with np.errstate(over="ignore"):
-            array = array.astype(held)
+            array = array.astype(wider)
     check_dtype(array.dtype)
     return array
 
@@ -94,12 +94,12 @@ def is_immutable(data: object, array: Array) -> bool:
     nobody writes, although older views can.
     """
     if data is array and array.flags.writeable:
-        return False  # most that is logged, decided in 0.1 µs instead of 2
+        return False  # the usual case, decided in 0.1 µs instead of 2
     if isinstance(data, (list, tuple)) or _lives_elsewhere(data):
         return True
     if any(_is_a(data, class_) for class_ in _DRAWN) or _is_a(data, _JAX_ARRAY):
         return True
-    if _held_type(getattr(data, "dtype", None)) is not None:
+    if _wider_type(getattr(data, "dtype", None)) is not None:
         return True
     owner: object = array
     while isinstance(owner, (np.ndarray, memoryview)):
@@ -164,7 +164,7 @@ def _from_masked(data: Any) -> Array:
 def _from_figure(figure: Any) -> Array:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # A canvas takes its figure over: what belongs to the caller's window is given back.
+    # A new canvas replaces the figure's own, which the caller's window needs back.
     canvas, stale = figure.canvas, figure.stale
     try:
         agg: Any = FigureCanvasAgg(figure)
@@ -187,14 +187,14 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any], Array]] = {
     _FIGURE: _from_figure,
 }
 
-# Whose arrays are always new memory.
+# Objects whose arrays are always new memory.
 _DRAWN = (_PIL_IMAGE, _FIGURE)
 
 
 # --- lists ----------------------------------------------------------------------------------------
 
 
-# What the first leaf of lists of numbers is; that of empty lists is a list.
+# Types of the first element of nested lists of numbers. In empty lists it is a list.
 _NUMBERS = (list, tuple, bool, int, float, complex, np.generic)
 
 
@@ -227,7 +227,7 @@ def _from_numbers(data: Sequence[Any]) -> Array:
     except (ValueError, Warning):  # NumPy 1.23 warns, and warnings may be errors
         array = np.array(None)
     if array.dtype.kind == "O":
-        _shape(data)  # says more of ragged lists than NumPy does
+        _shape(data)  # its error says more about ragged lists than NumPy's
     return array
 
 
@@ -253,8 +253,8 @@ def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
 
 _LONG_DOUBLE = "g"  # dtype.char
 
-# Types that NumPy lacks, by how their names begin, and the narrowest that hold all their values.
-_HELD_TYPES: dict[str, np.dtype[Any]] = {
+# Types that NumPy lacks, by the start of their names, and the narrowest type with all values.
+_WIDER_TYPES: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(np.float32),
     "float8_": np.dtype(np.float32),
     "float6_": np.dtype(np.float32),
@@ -266,16 +266,16 @@ _HELD_TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def _held_type(dtype: Any) -> np.dtype[Any] | None:
+def _wider_type(dtype: Any) -> np.dtype[Any] | None:
     """The type to which values of a dtype of any framework are widened, or None."""
     if dtype is None:
         return None
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
         return np.dtype(np.float64) if dtype.char == _LONG_DOUBLE else None
     name = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
-    for start, held in _HELD_TYPES.items():
+    for start, wider in _WIDER_TYPES.items():
         if name.startswith(start):
-            return held
+            return wider
     return None
 
 
@@ -284,7 +284,7 @@ def _lives_elsewhere(data: object) -> bool:
     return getattr(getattr(data, "device", None), "type", "cpu") != "cpu"
 
 
-# What objects raise that cannot give an array, each in its own way.
+# Exceptions of objects that cannot give an array.
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 
@@ -312,11 +312,11 @@ def _on_the_host(data: Any) -> Any:
     if not callable(getattr(data, "detach", None)):
         return data
     data = data.detach()
-    # torch's views keep conjugation and negation as flags, which NumPy has not.
+    # torch's views keep conjugation and negation as flags, which NumPy lacks.
     for method in ("cpu", "resolve_conj", "resolve_neg"):
         if callable(getattr(data, method, None)):
             data = getattr(data, method)()
-    if _held_type(getattr(data, "dtype", None)) and callable(getattr(data, "float", None)):
+    if _wider_type(getattr(data, "dtype", None)) and callable(getattr(data, "float", None)):
         data = data.float()
     return data
 
@@ -335,7 +335,7 @@ def _from_buffer(data: Any) -> Array | None:
         return None
 
 
-# In this order: CuPy refuses __array__ and DLPack to the CPU, and wants to be asked with get().
+# The order matters: CuPy refuses __array__ and DLPack to the CPU; its get() copies.
 _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("__array__", np.asarray),
     ("__array_interface__", np.asarray),

@@ -31,11 +31,11 @@ class EncodedImage:
     """A picture in a format that TensorBoard serves.
 
     Attributes:
-        data: The bytes, as they were given.
+        data: The bytes of the file.
         format: ``"PNG"``, ``"JPEG"``, ``"GIF"`` or ``"BMP"``.
         width: In pixels.
         height: In pixels.
-        channels: What a decoder gives: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        channels: Of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
     """
 
     data: bytes
@@ -100,7 +100,7 @@ def read_header(data: bytes) -> EncodedImage:
     return EncodedImage(data, name, width, height, _channels(image, data))
 
 
-# What files begin with; a dot stands for any byte.
+# The first bytes of files; a dot stands for any byte.
 _SIGNATURES = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
@@ -121,7 +121,8 @@ def _name_of(data: bytes) -> str | None:
     return None
 
 
-# What Pillow's Image.open would call. It tells a JPEG from an MPO, several JPEGs in one file.
+# The functions that Pillow's Image.open would call. That of JPEG also recognises MPO files, which
+# hold several JPEGs.
 _OPENERS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "JPEG": ("PIL.JpegImagePlugin", "jpeg_factory"),
@@ -129,11 +130,12 @@ _OPENERS = {
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
 
-# Modes of which decoders do not give 3 channels, as they do of palettes, CMYK and YCbCr.
+# Modes that decoders give other than 3 channels for; palettes, CMYK and YCbCr become RGB.
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-# What a PNG's header (IHDR) says of gray and alpha, and where; of 16 bits Pillow makes RGBA.
+# The place and the value of "gray and alpha" in a PNG's header (IHDR). Pillow gives RGBA for 16
+# bits.
 _COLOR_TYPE = slice(25, 26)
 _GRAY_AND_ALPHA = b"\4"
 

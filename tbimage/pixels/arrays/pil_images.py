@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 __all__ = ["from_pil"]
 
-# What images become whose mode PNG lacks, and images of which one colour or index is transparent.
+# The modes that images are converted to where PNG lacks their mode, and where a colour or an index
+# of theirs is transparent.
 _MODES = {
     "P": "RGB",
     "PA": "RGBA",

@@ -77,8 +77,9 @@ def encode(
 
 def _encode_area(compression: str, area: NDArray[Any], top: int, left: int) -> _Frame:
     file = b"".join(encoder.encode(area, compression=compression).pieces)
-    head = file[:_SIGNATURE_AND_IHDR_BYTES]
-    return _Frame(top, left, *area.shape, head, list(_image_data(file)))
+    head, data = file[:_SIGNATURE_AND_IHDR_BYTES], list(_image_data(file))
+    height, width, channels = area.shape
+    return _Frame(top, left, height, width, channels, head, data)
 
 
 def _image_data(file: bytes) -> Iterator[memoryview]:
