@@ -26,7 +26,7 @@ from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
 from tbimage.pixels.png import encoder
-from tbimage.pixels.values import levels
+from tbimage.pixels.values import levels, ranges
 
 __all__ = [
     "CONFIG_NAME",
@@ -63,13 +63,13 @@ class Embedding:
         vectors: [points, dimensions], a view of the caller's memory until ``snapshot``.
         labels: A row of cells for each point, the header first where there is one; or None.
         images: The points' pictures, or None.
-        value_range: As ``pixels.levels.check_value_range`` returns it.
+        value_range: As ``pixels.ranges.check_value_range`` returns it.
     """
 
     vectors: Array
     labels: Sequence[Sequence[str]] | None
     images: Prepared | None
-    value_range: levels.ValueRange | None
+    value_range: ranges.ValueRange | None
 
     @property
     def nbytes(self) -> int:
@@ -117,7 +117,7 @@ def prepare(
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise ValueError(f"data must be [points, dimensions], got shape {vectors.shape}")
     points = len(vectors)
-    chosen = levels.check_value_range(value_range)
+    chosen = ranges.check_value_range(value_range)
     return Embedding(
         vectors,
         None if labels is None else _table(labels, header, points),
