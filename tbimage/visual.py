@@ -22,17 +22,17 @@ from tbimage.pixels.clips.animation import animate as animation
 from tbimage.pixels.drawing.boxes import draw_boxes as boxes
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.colorbar import colorbar
-from tbimage.pixels.drawing.comparing import Comparison
-from tbimage.pixels.drawing.comparing import draw_comparison as compare
+from tbimage.pixels.drawing.comparison import Comparison
+from tbimage.pixels.drawing.comparison import draw_comparison as compare
 from tbimage.pixels.drawing.feature_maps import draw_feature_maps as feature_maps
+from tbimage.pixels.drawing.grid import enlarge, grid
+from tbimage.pixels.drawing.keypoints import draw_keypoints as keypoints
+from tbimage.pixels.drawing.keypoints import draw_polylines as polylines
 from tbimage.pixels.drawing.legend import legend
-from tbimage.pixels.drawing.lines import draw_keypoints as keypoints
-from tbimage.pixels.drawing.lines import draw_polylines as polylines
-from tbimage.pixels.drawing.masks import draw_segmentation as segmentation
-from tbimage.pixels.drawing.masks import legend_entries
 from tbimage.pixels.drawing.palette import CLASS_COLORS, class_color, label_color
 from tbimage.pixels.drawing.rendering import picture as image
-from tbimage.pixels.drawing.tiling import enlarge, grid
+from tbimage.pixels.drawing.segmentation import draw_segmentation as segmentation
+from tbimage.pixels.drawing.segmentation import legend_entries
 from tbimage.pixels.values.colormaps import COLORMAPS, colorize
 from tbimage.pixels.values.colormaps import table as colormap_table
 from tbimage.pixels.values.pictures import Findings, Picture

@@ -21,7 +21,7 @@ from tbimage.kinds.options import PictureOptions, check_captions, check_look_fit
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.kinds.segmentation import check_classes
 from tbimage.pixels.arrays import array_like, layouts
-from tbimage.pixels.drawing.box_forms import (
+from tbimage.pixels.drawing.box_formats import (
     box_colors,
     box_corners,
     check_box_format,
@@ -31,7 +31,7 @@ from tbimage.pixels.drawing.box_forms import (
 )
 from tbimage.pixels.drawing.boxes import draw_boxes
 from tbimage.pixels.drawing.captions import caption
-from tbimage.pixels.drawing.lines import (
+from tbimage.pixels.drawing.keypoints import (
     check_points,
     check_skeleton,
     draw_keypoints,

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
-from tbimage.pixels.drawing.comparing import check_comparable, check_diff, compare_values
-from tbimage.pixels.drawing.tiling import plan
+from tbimage.pixels.drawing.comparison import check_comparable, check_diff, compare_values
+from tbimage.pixels.drawing.grid import plan
 
 __all__ = ["prepare"]
 

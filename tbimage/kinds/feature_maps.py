@@ -27,7 +27,7 @@ from tbimage.pixels.drawing.feature_maps import (
     joint_limits,
     sheet_plan,
 )
-from tbimage.pixels.drawing.tiling import check_columns
+from tbimage.pixels.drawing.grid import check_columns
 from tbimage.pixels.values.ranges import Limits
 
 __all__ = ["check_max_maps", "prepare"]

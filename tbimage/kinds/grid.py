@@ -16,8 +16,8 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run
 from tbimage.pixels.arrays import array_like, layouts
+from tbimage.pixels.drawing.grid import check_columns, check_padding, grid, plan
 from tbimage.pixels.drawing.rendering import render
-from tbimage.pixels.drawing.tiling import check_columns, check_padding, grid, plan
 from tbimage.pixels.values.levels import check_nan_color
 
 __all__ = ["prepare"]

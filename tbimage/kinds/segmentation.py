@@ -19,9 +19,14 @@ from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.legend import legend
-from tbimage.pixels.drawing.masks import Classes, class_indices, draw_segmentation, legend_entries
 from tbimage.pixels.drawing.palette import Names
 from tbimage.pixels.drawing.rendering import render
+from tbimage.pixels.drawing.segmentation import (
+    Classes,
+    class_indices,
+    draw_segmentation,
+    legend_entries,
+)
 from tbimage.pixels.values.resizing import nearest
 
 __all__ = ["check_alpha", "check_classes", "prepare"]

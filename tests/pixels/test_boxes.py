@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from tbimage.pixels.drawing import boxes as module
-from tbimage.pixels.drawing.box_forms import (
+from tbimage.pixels.drawing.box_formats import (
     BOX_FORMATS,
     box_corners,
     check_box_format,
@@ -21,6 +21,7 @@ from tbimage.pixels.drawing.box_forms import (
     check_labels,
     check_scores,
 )
+from tbimage.pixels.drawing.box_labels import make_tag
 from tbimage.pixels.drawing.boxes import draw_boxes
 from tbimage.pixels.drawing.palette import (
     CLASS_COLORS,
@@ -29,7 +30,6 @@ from tbimage.pixels.drawing.palette import (
     label_color,
     readable_on,
 )
-from tbimage.pixels.drawing.tags import make_tag
 from tbimage.pixels.drawing.text_rendering import line_height, text_width, write
 
 HEIGHT, WIDTH = 40, 60

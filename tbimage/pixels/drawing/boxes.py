@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbimage.pixels.drawing.box_forms import (
+from tbimage.pixels.drawing.box_formats import (
     box_colors,
     box_corners,
     check_box_format,
@@ -29,8 +29,8 @@ from tbimage.pixels.drawing.box_forms import (
     check_labels,
     check_scores,
 )
+from tbimage.pixels.drawing.box_labels import make_tag, paste_tags
 from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
-from tbimage.pixels.drawing.tags import make_tag, paste_tags
 from tbimage.pixels.drawing.text_rendering import size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 

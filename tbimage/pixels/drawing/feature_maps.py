@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, blank
 from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.grid import Plan, check_columns, enlarge, plan
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
     line_height,
@@ -30,7 +31,6 @@ from tbimage.pixels.drawing.text_rendering import (
     text_width,
     write,
 )
-from tbimage.pixels.drawing.tiling import Plan, check_columns, enlarge, plan
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
 from tbimage.pixels.values.levels import check_nan_color, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tbimage.pixels.drawing.tags import make_tag, paste_tags, places_of_tags
+from tbimage.pixels.drawing.box_labels import make_tag, paste_tags, places_of_tags
 
 HEIGHT, WIDTH = 60, 80
 

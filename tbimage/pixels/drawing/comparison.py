@@ -29,6 +29,7 @@ from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.grid import grid
 from tbimage.pixels.drawing.rendering import (
     CONSTANT,
     Look,
@@ -38,7 +39,6 @@ from tbimage.pixels.drawing.rendering import (
     render,
 )
 from tbimage.pixels.drawing.text_rendering import number_text, size_for
-from tbimage.pixels.drawing.tiling import grid
 from tbimage.pixels.values.pictures import Picture
 
 __all__ = [
