@@ -134,4 +134,4 @@ def test_layouts_not_allowed(layout: str) -> None:
 @pytest.mark.parametrize("layout", [1, b"HWC", ("H", "W", "C"), np.array("HWC")])
 def test_layouts_of_no_kind(layout: object) -> None:
     with pytest.raises(TypeError, match=r"layout must be None or .*, got .* of type"):
-        arrange(np.zeros((5, 5, 3)), layout)  # type: ignore[arg-type]
+        arrange(np.zeros((5, 5, 3)), layout)

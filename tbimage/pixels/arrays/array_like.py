@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.pil_images import from_pil
 
-__all__ = ["as_array", "as_numbers", "check_dtype", "is_immutable", "snapshot"]
+__all__ = ["as_array", "as_numbers", "check_dtype", "is_immutable", "real_numbers", "snapshot"]
 
 Array = NDArray[Any]
 
@@ -82,6 +82,17 @@ def as_numbers(data: object) -> Array:
     if isinstance(data, (list, tuple)) and not isinstance(_leaf(data), _NUMBERS):
         return np.asarray([as_numbers(part) for part in data])
     return as_array(data)
+
+
+def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
+    """Return real numbers, such as coordinates, as a new array; errors name the argument."""
+    try:
+        return np.array(as_numbers(values), np.float64)
+    except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns about ragged lists
+        raise TypeError(
+            f"{argument} must be an array of real numbers, or equally long lists of them, got "
+            f"{type(values).__name__} ({error})"
+        ) from None
 
 
 def is_immutable(data: object, array: Array) -> bool:

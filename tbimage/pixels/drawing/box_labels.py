@@ -1,14 +1,11 @@
-"""The tags of boxes: a label and a score on the colour of the box.
-
-What lives here: how a tag looks, and where tags stand. What does not: what they say (boxes.py), and
-letters (lettering.py).
+"""The labels of boxes: texts on a ground of the box's colour.
 
 Rules:
-- A tag stands on top of its box; where it does not fit in there, or another tag stands there
-  already, inside of it at the top, below it, or inside at the bottom. Where all of these are taken,
-  it covers the other tag.
-- Tags that are drawn later choose first, as they cover others: the highest scores.
-- A tag never reaches out of the picture, unless it is larger than that.
+- A label is on top of its box. Where it does not fit there, or another label is there, it is inside
+  of the box at the top, below the box, or inside at the bottom. Where all these places are taken,
+  it covers the other label.
+- Labels that are drawn later choose first, as they cover others: those of the highest scores.
+- A label never exceeds the picture, unless it is larger than the picture.
 """
 
 from __future__ import annotations
@@ -24,29 +21,19 @@ from tbimage.pixels.drawing.palette import readable_on
 from tbimage.pixels.drawing.text_rendering import blend, coverage
 from tbimage.pixels.values.pictures import Color
 
-__all__ = ["make_tag", "paste_tags", "places_of_tags"]
+__all__ = ["label_places", "make_label", "paste_labels"]
 
-Tag = Sequence[NDArray[np.uint8]]
+Label = Sequence[NDArray[np.uint8]]
 Place = tuple[int, int, int]  # row, first column, column behind the last
 
-# What is kept: labels of a word or two, and scores.
+# Longer texts are not cached. These are labels of a word or two, and scores.
 _KEPT_LETTERS = 16
 
 
-def make_tag(texts: Sequence[str], size: int, color: Color) -> Tag:
-    """Draw a tag.
+def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
+    """Draw a label of several texts, as parts ``(height, width, 3)`` of one height.
 
-    Args:
-        texts: Its parts, which are kept apart: each comes again sooner than all of them together.
-        size: Of the letters in pixels.
-        color: Red, green and blue of the box, 0 to 255.
-
-    Returns:
-        The parts, ``(height, width, 3)`` each, of one height.
-
-    Example:
-        >>> [part.shape[0] for part in make_tag(["cat", " 0.93"], 12, (31, 119, 220))]
-        [16, 16]
+    Each text is cached on its own, since a class or a score comes again sooner than both together.
     """
     return [
         _kept(text, size, color) if len(text) <= _KEPT_LETTERS else _drawn(text, size, color)
@@ -54,7 +41,7 @@ def make_tag(texts: Sequence[str], size: int, color: Color) -> Tag:
     ]
 
 
-# A score has 7 KB at the greatest size, and there are 101 of them for each colour.
+# A score has 7 KB at the greatest size, and there are 101 scores per colour.
 @lru_cache(maxsize=1024)
 def _kept(text: str, size: int, color: Color) -> NDArray[np.uint8]:
     return _drawn(text, size, color)
@@ -62,32 +49,23 @@ def _kept(text: str, size: int, color: Color) -> NDArray[np.uint8]:
 
 def _drawn(text: str, size: int, color: Color) -> NDArray[np.uint8]:
     covered = coverage(text, size)
-    tag = np.empty((*covered.shape, 3), np.uint8)
-    tag[...] = color
-    blend(tag, covered, np.array(readable_on(color), np.uint8))
-    return tag
+    label = np.empty((*covered.shape, 3), np.uint8)
+    label[...] = color
+    blend(label, covered, np.array(readable_on(color), np.uint8))
+    return label
 
 
-def places_of_tags(
+def label_places(
     tall: int, widths: Sequence[int], spans: Sequence[Sequence[int]], height: int, width: int
 ) -> list[tuple[int, int]]:
-    """Find where tags stand.
+    """Return row and column of the top left corner of each label.
 
-    Args:
-        tall: The height of each tag, in pixels.
-        widths: The width of each, in the order of drawing.
-        spans: Left, top, right and bottom of each box, the latter two excluded.
-        height: Of the picture.
-        width: Likewise.
-
-    Returns:
-        Row and column of the top left corner of each tag.
-
-    Example:
-        >>> places_of_tags(10, [30, 30], [(5, 20, 50, 60), (5, 20, 50, 60)], 100, 100)
-        [(20, 5), (10, 5)]
+    ``tall`` is the height of all labels, ``widths`` are in the order of drawing, and ``spans`` are
+    left, top, right and bottom of each box, the latter two excluded.
     """
-    taken: dict[int, list[Place]] = {}  # by row // tall: what is near stands in three of these
+    taken: dict[
+        int, list[Place]
+    ] = {}  # by row // tall, so that overlapping labels are in three of them
     places = []
     for wide, (left, top, _, bottom) in zip(reversed(widths), reversed(spans), strict=True):
         column = max(0, min(left, width - wide))
@@ -109,24 +87,20 @@ def _is_taken(taken: Mapping[int, Sequence[Place]], tall: int, place: Place) -> 
     return False
 
 
-def paste_tags(pixels: NDArray[Any], tags: Sequence[Tag], spans: Sequence[Sequence[int]]) -> None:
-    """Draw tags onto a picture.
+def paste_labels(
+    pixels: NDArray[Any], labels: Sequence[Label], spans: Sequence[Sequence[int]]
+) -> None:
+    """Draw labels onto a picture of 3 or 4 channels, the last one on top of others.
 
-    Args:
-        pixels: ``(H, W, C)`` uint8, 3 or 4 channels; it is changed.
-        tags: As ``make_tag`` gives them, of letters of one size; the last is on top.
-        spans: As in ``places_of_tags``.
-
-    Example:
-        >>> paste_tags(np.zeros((40, 40, 3), np.uint8), [], [])
+    The letters of all labels have one size.
     """
-    if not tags:
+    if not labels:
         return
-    tall, has_alpha = tags[0][0].shape[0], pixels.shape[2] == 4
-    widths = [sum(part.shape[1] for part in tag) for tag in tags]
-    places = places_of_tags(tall, widths, spans, *pixels.shape[:2])
-    for tag, (row, column) in zip(tags, places, strict=True):
-        for part in tag:
+    tall, has_alpha = labels[0][0].shape[0], pixels.shape[2] == 4
+    widths = [sum(part.shape[1] for part in label) for label in labels]
+    places = label_places(tall, widths, spans, *pixels.shape[:2])
+    for label, (row, column) in zip(labels, places, strict=True):
+        for part in label:
             target = pixels[row : row + tall, column : column + part.shape[1]]
             target[..., :3] = part[: target.shape[0], : target.shape[1]]
             if has_alpha:
