@@ -54,9 +54,6 @@ MOST_LETTERS = 4000
 _REPLACED = dict.fromkeys([*range(0x20), *range(0x7F, 0xA1), *range(0x2000, 0x200B), 0x202F], " ")
 _REPLACED |= dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | {0xD7: "x"}
 
-# Of Pillow's bitmap font.
-_BITMAP_HEIGHT = 11
-
 
 def size_for(height: int, width: int) -> int:
     """Give the size of letters that can be read when TensorBoard shows a picture in a card.
@@ -251,22 +248,15 @@ def _fitting_letters(word: str, size: int, width: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _font(size: int) -> tuple[Any, int]:
-    """A font, and how much its drawings must be enlarged: 0 for a font that has every size."""
+def _font(size: int) -> Any:
     from PIL import ImageFont
 
-    try:
-        return ImageFont.load_default(size), 0
-    except (TypeError, ImportError):  # older than Pillow 10.1, or built without FreeType
-        return ImageFont.load_default(), max(1, round(size / _BITMAP_HEIGHT))
+    return ImageFont.load_default(size)
 
 
 @lru_cache(maxsize=256)  # a line is measured when it is broken, placed and drawn
 def _advance(line: str, size: int) -> int:
-    font, enlarged = _font(size)
-    if not enlarged:
-        return int(np.ceil(font.getlength(line)))
-    return enlarged * sum(int(mask.shape[1]) for mask in _bitmaps(line, font))
+    return int(np.ceil(_font(size).getlength(line)))
 
 
 # A line of 20 letters of the size 32 is 14 KB, and a picture's labels and scores are 100 or so.
@@ -301,33 +291,7 @@ def _drawn(line: str, size: int) -> Coverage:
     """A line as coverage, ``(line_height, text_width)``."""
     from PIL import Image, ImageDraw
 
-    font, enlarged = _font(size)
-    height, width = line_height(size), _advance(line, size) + 2 * _margin(size)
-    if not enlarged:
-        image = Image.new("L", (width, height))
-        ImageDraw.Draw(image).text((_margin(size), 0), line, 255, font)
-        return np.asarray(image)
-    coverage = np.zeros((height, width), np.uint8)
-    left = _margin(size)
-    for mask in _bitmaps(line, font):
-        letters = mask.repeat(enlarged, axis=0).repeat(enlarged, axis=1)[:height]
-        coverage[: letters.shape[0], left : left + letters.shape[1]] = letters
-        left += letters.shape[1]
-    return coverage
-
-
-def _bitmaps(line: str, font: Any) -> Iterator[Coverage]:
-    """The letters of a line in Pillow's bitmap font, and boxes for what is not Latin-1."""
-    for is_latin, letters in itertools.groupby(line, lambda letter: ord(letter) < 256):
-        text = "".join(letters)
-        if is_latin:
-            mask = font.getmask(text, "L")
-            width, height = mask.size
-            yield np.array(
-                [mask.getpixel((x, y)) for y in range(height) for x in range(width)], np.uint8
-            ).reshape(height, width)
-        else:
-            box = np.zeros((_BITMAP_HEIGHT, 6), np.uint8)
-            box[1:9, :5] = 255
-            box[2:8, 1:4] = 0
-            yield np.tile(box, len(text))
+    margin = _margin(size)
+    image = Image.new("L", (_advance(line, size) + 2 * margin, line_height(size)))
+    ImageDraw.Draw(image).text((margin, 0), line, 255, _font(size))
+    return np.asarray(image)
