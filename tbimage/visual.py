@@ -1,11 +1,9 @@
-"""Pictures worth looking at, of arrays, without a writer.
+"""Pictures of arrays, without a writer.
 
-Each function draws what the writer's method of the same name logs, and more that go with them. They
-take arrays of any framework and give a ``Picture``, whose ``pixels`` are a NumPy array and whose
-``findings`` tell what the data had that could not be shown as it is. A ``Picture`` can be passed on
-to any other of these functions, to a writer, and to whatever takes arrays.
-
-What lives here: names. What does not: anything that they mean (``pixels/``).
+Each method of ``SummaryWriter`` that draws has a function of the same name here, and there are more
+that go with them. They take arrays of any framework and return a ``Picture``. Its ``pixels`` are a
+NumPy array, and its ``findings`` tell which data could not be shown as they are. A ``Picture`` can
+be passed to the other functions, to a writer, and to whatever takes arrays.
 
 Example:
     >>> import numpy

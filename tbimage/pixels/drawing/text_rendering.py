@@ -111,9 +111,7 @@ def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
     """Blend ``paint`` into pixels: ``(old * (255 - covered) + paint * covered) / 255``."""
     if target.dtype == np.uint8:
         part, most, shift = covered.astype(np.uint16), np.uint16(255), np.uint16(8)
-        for channel in range(
-            target.shape[-1]
-        ):  # by channel, so that inner loops are as long as rows
+        for channel in range(target.shape[-1]):  # so that inner loops are as long as rows
             mixed = target[..., channel] * (most - part) + part * paint[channel].astype(np.uint16)
             mixed += 128
             target[..., channel] = (mixed + (mixed >> shift)) >> shift  # to the nearest / 255
