@@ -354,5 +354,5 @@ _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("numpy", lambda data: data.numpy()),
     ("get", lambda data: data.get()),
     ("__float__", np.asarray),
-    ("__class__", _from_buffer),  # of which nothing tells before Python 3.12
+    ("__class__", _from_buffer),  # before Python 3.12 no attribute tells it
 )

@@ -21,8 +21,8 @@ from typing import Any
 
 __all__ = ["MOST_PIXELS", "EncodedImage", "read_encoded", "read_header"]
 
-#: Above it Pillow raises DecompressionBombError in TensorBoard: twice ``Image.MAX_IMAGE_PIXELS``,
-#: which is a quarter of a GiB at 3 bytes a pixel.
+#: With more pixels Pillow raises DecompressionBombError in TensorBoard. This is twice
+#: ``Image.MAX_IMAGE_PIXELS``, which is a quarter of a GiB at 3 bytes per pixel.
 MOST_PIXELS = 2 * (1024**3 // 4 // 3)
 
 

@@ -43,9 +43,8 @@ _MOST_SIDE = 65535
 # nearer with twelve times as many pixels.
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
-# The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers rows and columns
-# evenly in any shape. Every n-th pixel would be always the same column where n is a multiple of the
-# width.
+# The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
+# evenly. Every n-th pixel would be in one column where n is a multiple of the width.
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
 # Bayer's ordered dither, 8 by 8, as 0..63.
@@ -158,7 +157,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
     """Pixels of up to 16 frames, ``(N, 3)``, about ``_SAMPLED_PIXELS`` of them."""
     if frames.count <= _SAMPLED_FRAMES:
         numbers = list(range(frames.count))
-    else:  # pairs of neighbours, so that both are seen where two pictures take turns
+    else:  # pairs of neighbours, as two pictures may alternate
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
         numbers = np.union1d(starts, starts + 1).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))
@@ -222,7 +221,7 @@ def _nearest_table(palette: Bytes) -> Bytes:
     chosen = palette.astype(np.float32)
     squares, doubled = (chosen**2).sum(axis=1), 2 * chosen.T
     nearest = np.empty(len(colors), np.uint8)
-    for start in range(0, len(colors), 256):  # distances of 256 colours stay in the cache
+    for start in range(0, len(colors), 256):  # the distances of 256 colours fit the cache
         some = slice(start, start + 256)
         nearest[some] = (squares - colors[some] @ doubled).argmin(axis=1)
     return nearest
@@ -231,7 +230,7 @@ def _nearest_table(palette: Bytes) -> Bytes:
 def _nearest_indices(table: Bytes, pixels: Bytes) -> Bytes:
     height, width = pixels.shape[:2]
     indices = np.empty((height, width), np.uint8)
-    step = 8 * max(1, BLOCK // (8 * width))  # whole patterns, while they are in the cache
+    step = 8 * max(1, BLOCK // (8 * width))  # whole patterns that fit the cache
     pattern = np.tile(_DITHER, (step // 8, -(-width // 8)))[:, :width]
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))

@@ -71,9 +71,7 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
         return None
     if isinstance(labels, str):
         raise TypeError(f"labels must be one label for each box, got the string {labels!r}")
-    if hasattr(
-        labels, "tolist"
-    ):  # also of tensors on an accelerator, of which NumPy makes no array
+    if hasattr(labels, "tolist"):  # also tensors on an accelerator, which are no arrays
         labels = labels.tolist()
     elif hasattr(labels, "__array__"):
         labels = np.asarray(labels).tolist()

@@ -63,9 +63,7 @@ def label_places(
     ``tall`` is the height of all labels, ``widths`` are in the order of drawing, and ``spans`` are
     left, top, right and bottom of each box, the latter two excluded.
     """
-    taken: dict[
-        int, list[Place]
-    ] = {}  # by row // tall, so that overlapping labels are in three of them
+    taken: dict[int, list[Place]] = {}  # by row // tall: labels that overlap differ by 1 at most
     places = []
     for wide, (left, top, _, bottom) in zip(reversed(widths), reversed(spans), strict=True):
         column = max(0, min(left, width - wide))

@@ -77,7 +77,7 @@ def target_size(
     """
     factor = 1.0 if scale is None else scale
     longer = max(height, width)
-    if max_side is not None and max_side < longer * factor:  # else too large for a float, perhaps
+    if max_side is not None and max_side < longer * factor:  # else it may overflow
         factor = max_side / longer
     return max(1, round(height * factor)), max(1, round(width * factor))
 
