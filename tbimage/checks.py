@@ -19,7 +19,7 @@ import math
 import reprlib
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from operator import index
 from typing import Any, TypeVar, overload
 
@@ -30,6 +30,8 @@ __all__ = [
     "flag",
     "given",
     "integer",
+    "items",
+    "mapping",
     "name",
     "number",
     "positive",
@@ -156,6 +158,20 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
     return value
 
 
+def items(argument: str, value: object, expected: str) -> list[Any]:
+    """Give the items of an iterable that is no text."""
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return list(value)
+    raise TypeError(f"{argument} must be {expected}, got {given(value)}")
+
+
+def mapping(argument: str, value: object, expected: str = "a mapping") -> Mapping[Any, Any]:
+    """Check a mapping."""
+    if isinstance(value, Mapping):
+        return value
+    raise TypeError(f"{argument} must be {expected}, got {given(value)}")
+
+
 def name(value: object) -> str:
     """Check the name of a summary."""
     checked = text("name", value)
@@ -239,8 +255,9 @@ def _real(value: object) -> float | None:
 
 
 def _within(noun: str, least: float, most: float, optional: bool) -> str:
-    bounds = f"of at least {least}" if most == _INF else f"from {least} to {most}"
-    return f"{noun} {bounds}" + ", or None" * optional
+    if least > -_INF:
+        noun += f" of at least {least}" if most == _INF else f" from {least} to {most}"
+    return noun + ", or None" * optional
 
 
 def _error(

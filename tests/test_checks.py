@@ -105,7 +105,7 @@ def test_a_number_is_no_flag(value: object) -> None:
 
 
 @pytest.mark.parametrize("check", [integer, number, seconds, flag])
-@pytest.mark.parametrize("value", NEITHER, ids=repr)
+@pytest.mark.parametrize("value", NEITHER)
 def test_what_is_neither_a_number_nor_a_flag(check: Callable[[Any], Any], value: object) -> None:
     message = error_of(check, value)
     assert message.startswith("it must be ")
