@@ -125,10 +125,11 @@ def choice(argument: str, value: object, allowed: Collection[T]) -> T:
             return each
     from difflib import get_close_matches  # only errors need it
 
-    near = get_close_matches(str(value), map(str, allowed), 1, 0.5)
+    near = get_close_matches(str(value), map(str, allowed), 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    names = " or ".join(map(repr, allowed))
-    raise ValueError(f"{argument} must be {names}, got {shown(value)}{hint}")
+    *names, last = map(repr, allowed)
+    expected = f"{', '.join(names)} or {last}"
+    raise ValueError(f"{argument} must be {expected}, got {shown(value)}{hint}")
 
 
 def color(argument: str, value: Any) -> tuple[int, int, int]:
