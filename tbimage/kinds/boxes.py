@@ -19,9 +19,9 @@ from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.kinds.segmentation import check_classes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.box_formats import (
+    BOX_FORMATS,
     box_colors,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
@@ -96,7 +96,7 @@ def prepare(
             "image(colorbar=True)"
         )
     normalized = checks.flag("normalized", normalized)
-    check_box_format(format)
+    format = checks.choice("format", format, BOX_FORMATS)
     array = array_like.as_array(images)
     array_like.check_dtype(array.dtype)
     view, batched = layouts.arrange(array, layout)

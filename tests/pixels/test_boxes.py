@@ -16,7 +16,6 @@ from tbimage.pixels.drawing import boxes as module
 from tbimage.pixels.drawing.box_formats import (
     BOX_FORMATS,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
@@ -264,4 +263,4 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
 @pytest.mark.parametrize("wrong", ["XYXY", "yxyx", None, 3, np.array(["xyxy", "xywh"])])
 def test_formats(wrong: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"'cxcywh', got {wrong!r}")):
-        check_box_format(wrong)
+        draw_boxes(np.zeros((8, 8)), [], format=wrong)

@@ -15,7 +15,6 @@ __all__ = [
     "BOX_FORMATS",
     "box_colors",
     "box_corners",
-    "check_box_format",
     "check_boxes",
     "check_labels",
     "check_scores",
@@ -28,14 +27,6 @@ BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 
 # The colour of boxes without a label, which is visible on most photographs.
 _PLAIN = class_color(8)
-
-
-def check_box_format(format: object) -> str:
-    """Check that a box format is one of ``BOX_FORMATS``."""
-    if not isinstance(format, str) or format not in BOX_FORMATS:
-        allowed = " or ".join(map(repr, BOX_FORMATS))
-        raise ValueError(f"format must be {allowed}, got {format!r}")
-    return format
 
 
 def check_boxes(boxes: Any) -> Coordinates:

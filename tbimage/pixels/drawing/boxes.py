@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.drawing.box_formats import (
+    BOX_FORMATS,
     box_colors,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
@@ -97,16 +98,18 @@ def draw_boxes(
     pixels = picture.pixels
     height, across = pixels.shape[:2]
     array = check_boxes(boxes)
+    format = checks.choice("format", format, BOX_FORMATS)
     count = len(array)
     names = check_labels(labels, count)
     numbers = check_scores(scores, count)
     paints = box_colors(colors, names, count)
-    corners = box_corners(array, check_box_format(format), normalized, height, across)
+    corners = box_corners(array, format, checks.flag("normalized", normalized), height, across)
     order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
-    stroke = max(2, max(height, across) // 240) if width is None else width
+    stroke = checks.integer("width", width, 1, optional=True) or max(2, max(height, across) // 240)
+    letters = checks.integer("size", size, 1, optional=True)
+    letters = letters or min(size_for(height, across), _GREATEST_LETTERS)
     _outline_all(pixels, spans, paints[order], stroke)
     if names is not None or numbers is not None:
-        letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
         most = slice(-MOST_LABELS, None) if numbers is not None else slice(MOST_LABELS)
         drawn = []
         for index in order[most].tolist():

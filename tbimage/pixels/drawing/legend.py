@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
-from tbimage.pixels.drawing.text_rendering import line_height, size_for, text_width, write
+from tbimage.pixels.drawing.text_rendering import (
+    check_text,
+    line_height,
+    size_for,
+    text_width,
+    write,
+)
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
 __all__ = ["legend"]
@@ -30,8 +37,8 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         picture if there are no entries.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels.
-        ValueError: The shape of ``image`` is not that of one image.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> legend([[0, 1], [2, 3]], [("sky", (0, 0, 255))]).pixels.shape[2]
@@ -42,9 +49,12 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         return picture
     pixels = with_channels(picture.pixels, 3)
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
     margin, step = size // 3 + 1, line_height(size)
-    shown = [(name[:_MOST_LETTERS], color) for name, color in entries[:MOST_ENTRIES]]
+    shown = [
+        (check_text("entries", name)[:_MOST_LETTERS], checks.color("entries", color))
+        for name, color in entries[:MOST_ENTRIES]
+    ]
     if len(entries) > len(shown):
         shown.append((f"and {len(entries) - len(shown)} more", QUIET))
     advances = [size + margin + text_width(name, size) + margin for name, _ in shown]

@@ -9,12 +9,15 @@ just noticeable.) A test checks these figures.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tbimage import checks
 
 __all__ = [
     "CLASS_COLORS",
@@ -63,11 +66,7 @@ def class_color(index: int) -> Color:
         >>> class_color(0), class_color(64)
         ((31, 119, 220), (31, 119, 220))
     """
-    if not hasattr(index, "__index__"):
-        raise TypeError(
-            f"index must be an integer, got {index!r} of type {type(index).__name__}; the colour "
-            "of a name is label_color(name)"
-        )
+    index = checks.integer("index", index, -math.inf)
     red, green, blue = CLASS_COLORS[index % len(CLASS_COLORS)].tolist()
     return red, green, blue
 

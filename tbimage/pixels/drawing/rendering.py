@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
-from tbimage.pixels.values.levels import Levels, check_nan_color, to_levels
+from tbimage.pixels.values.levels import Levels, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_range, find_limits
-from tbimage.pixels.values.resizing import check_max_side, check_scale, nearest, resize, target_size
+from tbimage.pixels.values.resizing import check_scale, nearest, resize, target_size
 from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
 __all__ = [
@@ -103,23 +104,14 @@ def check_look(
     """Check how values look; ``tbimage.visual.image`` describes the arguments."""
     return Look(
         check_value_range(value_range),
-        check_nan_color(nan_color),
+        checks.color("nan_color", nan_color),
         check_colormap(colormap),
-        _check_colorbar(colorbar),
+        checks.flag("colorbar", colorbar, "its colours are those of colormap="),
         check_gamma(gamma),
         check_log(log),
-        check_max_side(max_side),
+        checks.integer("max_side", max_side, 1, optional=True),
         check_scale(scale),
     )
-
-
-def _check_colorbar(colorbar: object) -> bool:
-    if not isinstance(colorbar, (bool, int, np.bool_)):
-        raise TypeError(
-            f"colorbar must be True or False, got {colorbar!r} of type {type(colorbar).__name__}; "
-            "its colours are those of colormap="
-        )
-    return bool(colorbar)
 
 
 def check_fit(look: Look, channels: int) -> None:

@@ -25,12 +25,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import index
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import check_dtype
 from tbimage.pixels.blocks import bits_of, blocks, extent, runs
 from tbimage.pixels.scratch import take
@@ -43,7 +43,7 @@ from tbimage.pixels.values.ranges import (
     float32_holds,
 )
 
-__all__ = ["Levels", "check_nan_color", "to_levels"]
+__all__ = ["Levels", "to_levels"]
 
 # From [0, 1] to levels: the largest uint8 and one half, as in convert_image_dtype of TensorFlow's
 # tensorflow/python/ops/image_ops_impl.py.
@@ -68,18 +68,6 @@ class Levels:
     non_finite: int
 
 
-def check_nan_color(nan_color: object) -> tuple[int, int, int]:
-    """Check the colour of non-finite pixels: red, green and blue, integers in 0..255."""
-    problem = f"nan_color is {nan_color!r}; expected (red, green, blue), integers in 0..255"
-    try:
-        red, green, blue = (index(value) for value in nan_color)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        raise TypeError(problem) from None
-    if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise ValueError(problem)
-    return red, green, blue
-
-
 def to_levels(
     image: NDArray[Any],
     value_range: object = None,
@@ -96,7 +84,7 @@ def to_levels(
         return Levels(_as_it_is(image), None, 0)
     check_dtype(image.dtype)
     chosen = check_value_range(value_range)
-    color = check_nan_color(nan_color)
+    color = checks.color("nan_color", nan_color)
     pixels = np.empty(image.shape, np.uint8)
     clipped = None
     with np.errstate(all="ignore"):  # overflow is clipped, and NaN is painted over
