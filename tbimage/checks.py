@@ -126,7 +126,7 @@ def choice(argument: str, value: object, allowed: Collection[T]) -> T:
             return each
     from difflib import get_close_matches  # only errors need it
 
-    near = get_close_matches(str(value), map(str, allowed), 1)
+    near = get_close_matches(value if isinstance(value, str) else "", map(str, allowed), 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     *names, last = map(repr, allowed)
     expected = f"{', '.join(names)} or {last}"
@@ -161,7 +161,7 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
 
 
 def items(argument: str, value: object, expected: str) -> list[Any]:
-    """Give the items of an iterable that is no text."""
+    """Give the items of an iterable that is not text."""
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return list(value)
     raise TypeError(f"{argument} must be {expected}, got {given(value)}")
