@@ -169,6 +169,15 @@ def test_masks_over_images() -> None:
         np.testing.assert_array_equal(drawn.pixels[f"x/image/{index}"], expected)
 
 
+def test_names_of_classes_by_index() -> None:
+    chosen = options()
+    names = {1: "sea", np.int64(4): "road"}
+    prepared = segmentation.prepare(MASKS[0], None, None, chosen, classes=names, show_legend=True)
+    mask = visual.segmentation(MASKS[0])
+    legend = visual.legend(mask, visual.legend_entries(MASKS[0], {1: "sea", 4: "road"}))
+    np.testing.assert_array_equal(draw(prepared, chosen).pixels["x"], legend.pixels)
+
+
 def test_scores_with_classes_first() -> None:
     scores = np.random.default_rng(0).normal(size=(2, 7, 40, 60)).astype(np.float32)
     drawn = draw(segmentation.prepare(scores, BATCH.transpose(0, 3, 1, 2), "NCHW", PLAIN))
