@@ -24,7 +24,7 @@ FORMATS = ("apng", "gif")
 
 
 def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[str, Fraction]:
-    """Check that frames of so many channels can become a file of a format."""
+    """Check that frames with this number of channels can become a file of a format."""
     chosen = checks.choice("format", format, FORMATS)
     check_fit(replace(look, colorbar=False), channels)
     speed = check_fps(fps)

@@ -1,8 +1,8 @@
 """Boxes with labels, drawn onto a picture.
 
 Rules:
-- A box covers the pixels from ``round(x1)`` to ``round(x2) - 1``, at least one; likewise in y. Its
-  outline is inside of it, as with Pillow's ``ImageDraw.rectangle``.
+- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, at least one, and the rows in
+  the same way. Its outline is inside of it, as with Pillow's ``ImageDraw.rectangle``.
 - A box is clipped to the picture, so its outline is visible along the picture's edge.
 - Boxes that cannot be drawn are counted.
 - The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` of them, those
@@ -79,9 +79,10 @@ def draw_boxes(
         size: Of the labels' letters in pixels; default: by the picture's size, 12 to 32.
 
     Returns:
-        The picture, 8 bits deep and in colour. The findings count the boxes with NaN and those
-        outside, which are not drawn; those of negative extent, whose corners are exchanged; and
-        those beyond 10,000, of which the ones with the highest scores are drawn, or else the first.
+        The picture, 8 bits deep and in colour. The findings count boxes with NaN and boxes outside,
+        which are not drawn, and boxes of negative extent, whose corners are exchanged. At most
+        10,000 boxes are drawn, those with the highest scores or else the first; the findings count
+        the others.
 
     Raises:
         TypeError: An argument is of the wrong type.

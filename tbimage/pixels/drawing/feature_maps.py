@@ -5,7 +5,8 @@ Rules:
   that 8 × 8 values are visible as 8 × 8 squares.
 - The number of each map is below it. A map whose values are all equal is crossed out; with a range
   of its own it is mid-gray. Values that are not finite are painted.
-- A line below the sheet tells what it does not show.
+- A line of text below the sheet tells the common range, how many maps are constant, and how many of
+  all maps are shown.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def draw_feature_maps(
             high)``. With a diverging colour map, ranges found in the data become symmetric around
             zero.
         colormap: The name of a colour map; None: gray.
-        columns: The number of columns; default: as many as make the sheet a little wider than high.
+        columns: The number of columns; default: so that the sheet is a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
 
     Returns:

@@ -128,7 +128,7 @@ def grid(
 
     Args:
         images: Pictures or arrays, as in ``caption``, of any sizes; one or more.
-        columns: The number of columns; default: as many as make the sheet a little wider than high.
+        columns: The number of columns; default: so that the sheet is a little wider than high.
         padding: Pixels between pictures, and around them.
         background: Red, green and blue in 0..255 of the sheet.
         titles: A title for each picture, below it, in up to two lines.

@@ -17,7 +17,7 @@ from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with
 
 __all__ = ["legend"]
 
-#: The most entries of a legend, which tells how many more there are.
+#: The most entries of a legend. It shows how many are omitted.
 MOST_ENTRIES = 64
 
 # The most letters of a name.

@@ -47,7 +47,7 @@ CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).r
 #: The finding about classes that have the colour of another class.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours repeat"
 
-# The first colours, of which only one is dark, pale or brown.
+# The number of colours that names get. Only one of them is dark, pale or brown.
 _BRIGHT = 24
 
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)

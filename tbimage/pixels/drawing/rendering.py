@@ -209,7 +209,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
     height, width = pixels.shape[:2]
     faulty: Array = np.logical_not(np.isfinite(image).all(axis=2))
     faulty = nearest(faulty, (max(height, image.shape[0]), max(width, image.shape[1])))
-    rows, columns = (  # in which pixel of the picture the centre of each fault lies
+    rows, columns = (  # the pixels of the picture with the centres of faults
         (2 * places + 1) * new // (2 * old)
         for places, old, new in zip(np.nonzero(faulty), faulty.shape, pixels.shape[:2], strict=True)
     )
@@ -218,7 +218,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
 
 
 def _clipped(colors: Array, limits: Limits) -> Limits | None:
-    """The extent of floats, if it exceeds the natural range so far that a level changes."""
+    """The lowest and highest value of floats, if clipping them changes a level."""
     if colors.dtype.kind != "f":
         return None
     low, high = find_limits(colors, ValueRange("minmax"))
@@ -250,7 +250,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         colorbar: Whether a bar beside the picture tells which colour is which value.
         gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
         log: Show values within the range by their logarithm; True is 1000, three decades.
-        max_side: Make the picture smaller, so that its longer side has at most so many pixels.
+        max_side: The most pixels of the longer side. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated, or averaged.
 
     Returns:

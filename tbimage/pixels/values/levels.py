@@ -1,8 +1,8 @@
 """Values of any dtype to levels of 8 or 16 bits.
 
-An image is read in blocks that fit the L2 cache, through scratch memory that each thread keeps, so
-that the output is the only new memory of the image's size. Values of at most 16 bits become levels
-by a table.
+An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for them, so the
+output is the only new memory of the image's size. Values of at most 16 bits become levels by a
+table.
 
 Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
@@ -11,13 +11,13 @@ Rules:
   and float32 are computed in float32, or in float64 where float32 cannot hold the range; those of
   wider floats in their own dtype, and those of integers in float64.
 - Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are taken as
-  levels and must lie in 0..255.
+  levels and must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
-- Where a range that is found in an image is empty (its values, or both percentiles, are equal), its
-  value becomes mid-gray: t = 0.5, which is level 127.
-- A pixel is non-finite if any of its channels is. It is painted opaque, with all its channels: the
-  finite ones would hide the fault.
+- A range that is found in an image may be empty: all its values, or both percentiles, are equal.
+  That value becomes mid-gray (t = 0.5, level 127).
+- A pixel is not finite if one of its channels is not. All its channels are painted, and alpha is
+  opaque: the other channels would hide the fault.
 """
 
 from __future__ import annotations

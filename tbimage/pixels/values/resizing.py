@@ -1,13 +1,13 @@
 """Pictures in other sizes.
 
 Rules:
-- To make a picture smaller, Pillow averages. A whole fraction of the size is the mean of blocks.
-  Any other size is made by a Hamming filter, after blocks were averaged so far that the picture is
-  still 1.5 times as large as it will be (``reducing_gap=1.5``). That reads 1.1 GB/s, twice as fast
-  as the filter alone, from which it differs by 2 levels (root mean square). The filter has no
-  negative weights, so edges do not overshoot.
+- Pillow makes pictures smaller. Where both sides are divided by whole numbers, each pixel is the
+  mean of a block. Otherwise blocks are averaged first, down to 1.5 times the final size
+  (``reducing_gap=1.5``), and a Hamming filter does the rest. This reads 1.1 GB/s, twice as fast as
+  the filter alone, and differs from it by 2 levels (root mean square). The filter has no negative
+  weights, so it makes no halos at edges.
 - To make a picture larger, pixels are repeated: it shows only what is in the data.
-- Colours of transparent pixels do not bleed into others: they are multiplied by alpha first.
+- Colours are multiplied by alpha first, so that colours of transparent pixels do not bleed.
 """
 
 from __future__ import annotations
