@@ -240,6 +240,37 @@ def test_choices(argument: Argument, writer: Any) -> None:
         refused(argument, writer, wrong, ValueError)
 
 
+#: Arguments that are arrays; other methods take text or lists there.
+ARRAYS = {
+    ("animation", "frames"),
+    ("audio", "data"),
+    ("boxes", "images"),
+    ("feature_maps", "x"),
+    ("grid", "images"),
+    ("histogram", "data"),
+    ("image", "data"),
+    ("mesh", "colors"),
+    ("mesh", "faces"),
+    ("mesh", "vertices"),
+    ("pr_curve", "labels"),
+    ("pr_curve", "predictions"),
+    ("pr_curve", "weights"),
+    ("segmentation", "image"),
+    ("segmentation", "labels"),
+}
+
+
+@pytest.mark.parametrize(("method", "name"), sorted(ARRAYS))
+def test_errors_about_arrays_name_the_argument(method: str, name: str, writer: Any) -> None:
+    masked = np.ma.masked_array([[1, 2], [3, 4]], [[True, False], [False, False]])
+    ragged, unlike = [[1, 2], [3]], [np.zeros((2, 2), int), np.ones((2, 2))]
+    for wrong in (np.array([[1j]]), object(), masked, ragged, unlike, {"a": 1}):
+        if method == "grid" and isinstance(wrong, list):
+            continue  # a grid's images may differ in shape and dtype
+        with pytest.raises((TypeError, ValueError), match=rf"^{name} "):
+            log(method, name, writer, wrong)
+
+
 def test_whether_a_figure_is_closed_is_a_flag(writer: Any) -> None:
     figures = pytest.importorskip("matplotlib.figure")
     method = partial(writer.figure, "x", figures.Figure((1, 1)))

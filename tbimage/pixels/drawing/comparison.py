@@ -105,7 +105,7 @@ def draw_comparison(
         >>> draw_comparison([photo, photo + 10]).mae
         10.0
     """
-    views = [arrange(as_array(image))[0][0] for image in images]
+    views = [arrange(as_array(image, "images"))[0][0] for image in images]
     chosen = check_look(**look)
     for view in views:
         check_fit(replace(chosen, colorbar=False), view.shape[2])
