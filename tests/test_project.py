@@ -1,18 +1,18 @@
-"""The rules of the house, as far as a machine can hold them. CONTRIBUTING.md states them.
-
-What lives here: rules about the source text and the project's metadata. What does not: the arrows
-between the rooms, which import-linter holds (pyproject.toml), and what ruff and mypy hold.
-"""
+"""The rules of CONTRIBUTING.md that a test can check. ruff, mypy and import-linter check more."""
 
 from __future__ import annotations
 
 import ast
 import functools
-import os
+import importlib
+import importlib.util
+import inspect
+import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,18 +34,7 @@ LINES_OF_A_FUNCTION = 50
 REQUIRED = {"numpy", "protobuf", "crc32c", "pillow"}
 EXTRAS = {"fast", "cli", "remote", "view", "test", "dev"}
 
-#: What is public and cannot have a runnable example, each with the reason. Keep it short.
-NO_EXAMPLE: dict[str, str] = {}
-
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-class Definition(NamedTuple):
-    """A public function, class or method."""
-
-    name: str  # "tbimage/events/records.py: RecordDecoder.feed"
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    owner: ast.ClassDef | None
 
 
 def relative(path: Path) -> str:
@@ -61,35 +50,11 @@ def is_public(name: str) -> bool:
     return not name.startswith("_")
 
 
-def is_declaration(node: ast.AST) -> bool:
-    """Whether a function only declares or passes on: an overload, a setter, an override."""
-    decorators = {ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])}
-    return any(re.search(r"\b(overload|setter|override)$", text) for text in decorators)
-
-
-def definitions(path: Path) -> Iterator[Definition]:
-    """Yield what a module defines for others, methods of its public classes included."""
-    if any(
-        part.startswith("_") and part != "__init__.py" for part in path.parts[len(ROOT.parts) :]
-    ):
-        return
-    for node in parse(path).body:
-        if not isinstance(node, (*FunctionNode, ast.ClassDef)) or not is_public(node.name):
-            continue
-        if is_declaration(node):
-            continue
-        yield Definition(f"{relative(path)}: {node.name}", node, None)
-        if isinstance(node, ast.ClassDef):
-            for method in node.body:
-                if not isinstance(method, FunctionNode) or not is_public(method.name):
-                    continue
-                if not is_declaration(method):
-                    name = f"{relative(path)}: {node.name}.{method.name}"
-                    yield Definition(name, method, node)
+# Sizes.
 
 
 def lines_of_code(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Count the lines of a function, its docstring left out."""
+    """Count the lines of a function without its docstring."""
     lines = (node.end_lineno or node.lineno) - node.lineno + 1
     if ast.get_docstring(node) is not None:
         docstring = node.body[0]
@@ -97,31 +62,14 @@ def lines_of_code(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lines
 
 
-def project() -> dict[str, Any]:
-    loaded = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    table: dict[str, Any] = loaded["project"]
-    return table
-
-
-def requirement_name(requirement: str) -> str:
-    match = re.match(r"[A-Za-z0-9_.-]+", requirement)
-    assert match is not None, requirement
-    return match[0].lower()
-
-
-def test_there_is_a_package_to_look_at() -> None:
+def test_the_package_was_found() -> None:
     assert len(MODULES) > 10
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_a_file_holds_one_thing(path: Path) -> None:
+def test_a_file_is_short(path: Path) -> None:
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LINES_OF_A_FILE, f"{lines} lines: what are the two things in it?"
-
-
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_a_file_opens_by_saying_what_lives_in_it(path: Path) -> None:
-    assert len(ast.get_docstring(parse(path)) or "") > 20
+    assert lines <= LINES_OF_A_FILE, f"{lines} lines: does the file hold two things?"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
@@ -131,16 +79,31 @@ def test_functions_are_short(path: Path) -> None:
     assert {name: lines for name, lines in long.items() if lines > LINES_OF_A_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_whatever_is_public_has_a_docstring(path: Path) -> None:
-    silent = [each for each in definitions(path) if ast.get_docstring(each.node) is None]
-    told = interfaces(path)
-    assert [each.name for each in silent if (each.owner, each.node.name) not in told] == []
+# Docstrings of every module: one line is enough.
 
 
-def interfaces(path: Path) -> set[tuple[ast.ClassDef | None, str]]:
-    """Give classes with the methods that a Protocol beside them has documented for them."""
+def is_declaration(node: ast.AST) -> bool:
+    """Tell whether a function is an overload, a setter or an override, documented elsewhere."""
+    decorators = {ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])}
+    return any(re.search(r"\b(overload|setter|override)$", text) for text in decorators)
+
+
+def without_docstring(path: Path) -> Iterator[str]:
+    """Yield the public functions, classes and methods of a module that have no docstring."""
     classes = [node for node in parse(path).body if isinstance(node, ast.ClassDef)]
+    documented = methods_of_protocols(classes)
+    for owner in (None, *filter(lambda node: is_public(node.name), classes)):
+        for node in (owner or parse(path)).body:
+            if not isinstance(node, (*FunctionNode, ast.ClassDef)) or not is_public(node.name):
+                continue
+            if ast.get_docstring(node) is not None or is_declaration(node):
+                continue
+            if (owner, node.name) not in documented:
+                yield f"{owner.name}.{node.name}" if owner else node.name
+
+
+def methods_of_protocols(classes: list[ast.ClassDef]) -> set[tuple[ast.ClassDef | None, str]]:
+    """Return the methods of classes that a Protocol in the same module documents for them."""
     methods = {
         node: {each.name for each in node.body if isinstance(each, FunctionNode)}
         for node in classes
@@ -156,39 +119,154 @@ def interfaces(path: Path) -> set[tuple[ast.ClassDef | None, str]]:
     }
 
 
-def needs_example(definition: Definition) -> bool:
-    """Whether a reader would want one: of every function, and of a class that users meet."""
-    if definition.owner is not None or definition.name.startswith("tbimage/cli/"):
-        return False  # a method's may stand in its class; the help of a command is tested
-    if isinstance(definition.node, FunctionNode):
-        return True
-    marks = " ".join(map(ast.unparse, [*definition.node.bases, *definition.node.decorator_list]))
-    return definition.node.name in tbimage.__all__ and not re.search(r"Warning|dataclass", marks)
-
-
-def shows_example(definition: Definition) -> bool:
-    """Whether a function's docstring has an example, or that of a class or one of its methods."""
-    nodes = [definition.node]
-    if isinstance(definition.node, ast.ClassDef):
-        nodes += [node for node in definition.node.body if isinstance(node, FunctionNode)]
-    return any(">>> " in (ast.get_docstring(node) or "") for node in nodes)
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_a_module_states_its_purpose(path: Path) -> None:
+    assert len(ast.get_docstring(parse(path)) or "") > 20
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_public_functions_and_classes_have_an_example(path: Path) -> None:
-    wanting = (each for each in definitions(path) if needs_example(each))
-    bare = [each.name for each in wanting if not shows_example(each)]
-    assert [name for name in bare if name not in NO_EXAMPLE] == []
+def test_public_names_have_a_docstring(path: Path) -> None:
+    assert list(without_docstring(path)) == []
 
 
-def test_exceptions_to_the_rule_of_examples_are_still_needed() -> None:
-    known = {each.name: each for path in MODULES for each in definitions(path)}
-    assert [name for name in NO_EXAMPLE if name not in known or shows_example(known[name])] == []
+# Docstrings of what users reach: arguments and an example.
+
+#: Modules whose public names users import. A package of `compat` or `integrations` is one, too.
+ENTRANCES = ("tbimage", "tbimage.visual", "tbimage.read", "tbimage.reading")
+#: Packages of which every module or package is an entrance, except those that only these share.
+PACKAGES_OF_ENTRANCES = ("tbimage.compat", "tbimage.integrations")
+SHARED_BY_ENTRANCES = ("tbimage.compat.peers",)
+#: Names without an example, each with the reason why it cannot have one.
+NO_EXAMPLE: dict[str, str] = {}
+
+
+class Reached(NamedTuple):
+    """A class or function that users reach, or a public method of such a class."""
+
+    name: str  # "tbimage.SummaryWriter.image"
+    value: Any
+    owner: type | None
+
+
+def entrances() -> Iterator[types.ModuleType]:
+    for name in ENTRANCES:
+        if importlib.util.find_spec(name) is not None:
+            yield importlib.import_module(name)
+    for package in PACKAGES_OF_ENTRANCES:
+        if importlib.util.find_spec(package) is not None:
+            paths = importlib.import_module(package).__path__
+            for module in pkgutil.iter_modules(paths, f"{package}."):
+                if module.name not in SHARED_BY_ENTRANCES:
+                    yield from importable(module.name)
+
+
+def importable(name: str) -> Iterator[types.ModuleType]:
+    """Import a module, unless it is made for a framework that is not installed."""
+    try:
+        yield importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("tbimage"):
+            raise
+
+
+def reached_from(module: types.ModuleType) -> Iterator[Reached]:
+    own = (name for name, value in vars(module).items() if is_defined_in(module, name, value))
+    for name in getattr(module, "__all__", own):
+        value = getattr(module, name)
+        qualified = f"{module.__name__}.{name}"
+        if inspect.ismodule(value):
+            yield from reached_from(value)
+        elif inspect.isclass(value) or inspect.isfunction(value):
+            yield Reached(qualified, value, None)
+            if inspect.isclass(value):
+                for method in public_methods(value):
+                    yield Reached(f"{qualified}.{method.__name__}", method, value)
+
+
+def is_defined_in(module: types.ModuleType, name: str, value: object) -> bool:
+    return is_public(name) and getattr(value, "__module__", None) == module.__name__
+
+
+def public_methods(value: type) -> Iterator[Callable[..., Any]]:
+    """Yield the public methods and properties of a class that are tbimage's."""
+    for name in filter(is_public, dir(value)):
+        method = inspect.getattr_static(value, name)
+        method = getattr(method, "__func__", getattr(method, "fget", method))
+        if inspect.isfunction(method) and method.__module__.startswith("tbimage"):
+            yield method
+
+
+def first_of_each(reached: Iterator[Reached]) -> list[Reached]:
+    """Leave out what is reached a second time."""
+    return list({id(each.value): each for each in reversed(list(reached))}.values())[::-1]
+
+
+REACHED = first_of_each(each for module in entrances() for each in reached_from(module))
+
+
+def test_users_reach_what_the_readme_shows() -> None:
+    names = {each.name for each in REACHED}
+    assert {
+        "tbimage.SummaryWriter",
+        "tbimage.SummaryWriter.image",
+        "tbimage.scalar",
+        "tbimage.visual.boxes",
+        "tbimage.compat.torch.SummaryWriter.add_scalar",
+        "tbimage.compat.tf_summary.image",
+    } <= names
+
+
+def docstring(value: Any) -> str:
+    return inspect.getdoc(value) or ""
+
+
+@pytest.mark.parametrize("reached", REACHED, ids=lambda each: each.name)
+def test_what_users_reach_documents_its_arguments(reached: Reached) -> None:
+    """In full, except where a peer's documentation has it: its methods, under its names."""
+    text = docstring(reached.value)
+    assert text
+    if inspect.isclass(reached.value) or reached.name.startswith("tbimage.compat."):
+        return
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    arguments = [
+        name
+        for name, parameter in inspect.signature(reached.value).parameters.items()
+        if name not in ("self", "cls") and parameter.kind not in variadic and is_public(name)
+    ]
+    assert [name for name in arguments if not re.search(rf"\b{name}\b", text)] == []
+
+
+def has_example(reached: Reached) -> bool:
+    """Tell whether a docstring has an example; that of a class may stand in one of its methods."""
+    values = [reached.value]
+    if inspect.isclass(reached.value):
+        values += public_methods(reached.value)
+    return any(">>> " in docstring(value) for value in values)
+
+
+def needs_example(reached: Reached) -> bool:
+    """Tell whether users would want one: not of warnings, errors and what only they are given."""
+    value = reached.value
+    if inspect.isclass(value):
+        given = hasattr(value, "__dataclass_fields__") or issubclass(value, (tuple, Exception))
+        return not given and reached.name in {f"tbimage.{name}" for name in tbimage.__all__}
+    return reached.owner is None
+
+
+NEED_AN_EXAMPLE = [each for each in REACHED if needs_example(each)]
+
+
+@pytest.mark.parametrize("reached", NEED_AN_EXAMPLE, ids=lambda each: each.name)
+def test_what_users_reach_has_an_example(reached: Reached) -> None:
+    assert has_example(reached) is (reached.name not in NO_EXAMPLE)
+
+
+# Imports.
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_rooms_do_not_come_in_by_the_front_door(path: Path) -> None:
-    """``import tbimage`` in a room could reach any other at run time, unseen by import-linter."""
+def test_inner_modules_do_not_import_the_package_itself(path: Path) -> None:
+    """With ``import tbimage`` they could reach any module at run time, unseen by import-linter."""
     if path.parent.name in ("compat", "cli") or path == PACKAGE / "__main__.py":
         return
     imports = (
@@ -203,7 +281,7 @@ def test_rooms_do_not_come_in_by_the_front_door(path: Path) -> None:
 
 
 def imported_modules(statement: str) -> set[str]:
-    """Import in a new interpreter, and give the modules that the bare one does not take."""
+    """Run a statement in a new interpreter; return the modules that it imports."""
 
     def modules(code: str) -> set[str]:
         done = subprocess.run(
@@ -220,8 +298,8 @@ def imported_modules(statement: str) -> set[str]:
     return modules(statement) - modules("pass")
 
 
-def test_importing_tbimage_imports_nothing_else() -> None:
-    """Neither a dependency nor any other package: who starts a service pays for nothing yet."""
+def test_importing_tbimage_imports_no_other_package() -> None:
+    """Not even a dependency: a service that starts pays for nothing yet."""
     modules = imported_modules("import tbimage")
     assert "tbimage" in modules
     roots = {name.partition(".")[0] for name in modules}
@@ -229,8 +307,23 @@ def test_importing_tbimage_imports_nothing_else() -> None:
     assert roots & {"numpy", "google", "PIL", "crc32c"} == set()
 
 
-def test_what_measures_imports_sees_them() -> None:
+def test_imported_modules_finds_imports() -> None:
     assert {"numpy", "PIL.Image"} <= imported_modules("import numpy, PIL.Image")
+
+
+# Metadata.
+
+
+def project() -> dict[str, Any]:
+    loaded = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    table: dict[str, Any] = loaded["project"]
+    return table
+
+
+def requirement_name(requirement: str) -> str:
+    match = re.match(r"[A-Za-z0-9_.-]+", requirement)
+    assert match is not None, requirement
+    return match[0].lower()
 
 
 def test_required_dependencies_are_four() -> None:
@@ -238,12 +331,12 @@ def test_required_dependencies_are_four() -> None:
 
 
 @pytest.mark.parametrize("requirement", project()["dependencies"])
-def test_a_required_dependency_has_a_lower_bound_and_no_cap(requirement: str) -> None:
+def test_a_required_dependency_has_a_lower_bound_and_no_upper_bound(requirement: str) -> None:
     assert re.fullmatch(r"[a-z0-9]+>=[0-9.]+", requirement)
 
 
 @pytest.mark.parametrize("requirement", project()["dependencies"])
-def test_a_lower_bound_says_why(requirement: str) -> None:
+def test_a_lower_bound_has_a_reason(requirement: str) -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert re.search(rf'^ +"{re.escape(requirement)}", +# \w+.*$', text, re.MULTILINE)
 
@@ -252,80 +345,8 @@ def test_extras() -> None:
     assert set(project()["optional-dependencies"]) == EXTRAS
 
 
-def test_the_licence_is_there_in_full() -> None:
+def test_the_licence_is_complete() -> None:
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert project()["license"].split(" AND ")[0] == "Apache-2.0"
     assert "Apache License" in text
     assert "END OF TERMS AND CONDITIONS" in text
-
-
-def readme_command(name: str) -> str:
-    """Get a command of README.md the way .ci/run gets it."""
-    script = ROOT / ".ci" / "readme_command.py"
-    done = subprocess.run(
-        [sys.executable, script, name], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_first_command_of_the_readme_installs_and_shows_the_demo() -> None:
-    command = readme_command("demo")
-    assert "pip install" in command
-    assert "tbimage demo" in command
-
-
-def test_the_second_command_of_the_readme_installs_and_runs_the_tests() -> None:
-    command = readme_command("tests")
-    assert "pip install" in command
-    assert "[test]" in command
-    assert "pytest" in command
-
-
-def test_the_readme_gives_these_commands_first() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```(?:sh|bash|console)\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
-    assert blocks[:2] == [readme_command("demo"), readme_command("tests")]
-
-
-def test_ci_runs_the_commands_of_the_readme_and_no_copy_of_them() -> None:
-    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    lines = {line.strip() for line in script.splitlines()}
-    for name in ("demo", "tests"):
-        assert f"readme_command.py {name})" in script
-        assert lines.isdisjoint(readme_command(name).splitlines())
-
-
-def test_a_command_that_the_readme_lacks_is_an_error() -> None:
-    with pytest.raises(AssertionError, match="no command marked"):
-        readme_command("nothing")
-
-
-@pytest.mark.parametrize("required", ["1", "0"])
-@pytest.mark.parametrize("where", ["module", "test"])
-def test_a_skip_fails_where_peers_are_required(tmp_path: Path, where: str, required: str) -> None:
-    skip = "import pytest\npytest.importorskip('no_such_peer')\n"
-    if where == "test":
-        skip = "def test_it():\n    import pytest\n    pytest.importorskip('no_such_peer')\n"
-    (tmp_path / "test_skips.py").write_text(skip, encoding="utf-8")
-    (tmp_path / "conftest.py").write_bytes((ROOT / "conftest.py").read_bytes())
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            tmp_path,
-            tmp_path,
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "TBIMAGE_REQUIRE_PEERS": required},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "no_such_peer" in done.stdout or required == "0"
-    assert (done.returncode in (0, 5)) == (required == "0"), done.stdout
