@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
-import importlib.util
 import inspect
-import pkgutil
 import re
 import subprocess
 import sys
-import types
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -32,7 +27,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 50
 REQUIRED = {"numpy", "protobuf", "crc32c", "pillow"}
-EXTRAS = {"fast", "cli", "remote", "view", "test", "dev"}
+EXTRAS = {"fast", "cli", "remote", "view", "test", "peers", "dev"}
 
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -44,10 +39,6 @@ def relative(path: Path) -> str:
 @functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def is_public(name: str) -> bool:
-    return not name.startswith("_")
 
 
 # Sizes.
@@ -79,186 +70,75 @@ def test_functions_are_short(path: Path) -> None:
     assert {name: lines for name, lines in long.items() if lines > LINES_OF_A_FUNCTION} == {}
 
 
-# Docstrings of every module: one line is enough.
+# The plan in docs/design.md, and the table in docs/kinds.md.
 
 
-def is_declaration(node: ast.AST) -> bool:
-    """Tell whether a function is an overload, a setter or an override, documented elsewhere."""
-    decorators = {ast.unparse(decorator) for decorator in getattr(node, "decorator_list", [])}
-    return any(re.search(r"\b(overload|setter|override)$", text) for text in decorators)
+def planned() -> set[str]:
+    """Return the paths that the plan of docs/design.md names; folders end with a slash."""
+    plan = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").split("\n## ")[1]
+    paths, parents = set(), {0: ""}
+    for indent, name in re.findall(r"^    ( *)([\w./]+)(?:  .*)?$", plan, re.MULTILINE):
+        path = parents[len(indent)] + name
+        parents[len(indent) + 2] = path
+        paths.add(path)
+    return paths
 
 
-def without_docstring(path: Path) -> Iterator[str]:
-    """Yield the public functions, classes and methods of a module that have no docstring."""
-    classes = [node for node in parse(path).body if isinstance(node, ast.ClassDef)]
-    documented = methods_of_protocols(classes)
-    for owner in (None, *filter(lambda node: is_public(node.name), classes)):
-        for node in (owner or parse(path)).body:
-            if not isinstance(node, (*FunctionNode, ast.ClassDef)) or not is_public(node.name):
-                continue
-            if ast.get_docstring(node) is not None or is_declaration(node):
-                continue
-            if (owner, node.name) not in documented:
-                yield f"{owner.name}.{node.name}" if owner else node.name
+PLANNED = planned()
 
 
-def methods_of_protocols(classes: list[ast.ClassDef]) -> set[tuple[ast.ClassDef | None, str]]:
-    """Return the methods of classes that a Protocol in the same module documents for them."""
-    methods = {
-        node: {each.name for each in node.body if isinstance(each, FunctionNode)}
-        for node in classes
-    }
-    protocols = [node for node in classes if "Protocol" in map(ast.unparse, node.bases)]
-    return {
-        (node, name)
-        for node in classes
-        for protocol in protocols
-        if methods[node] >= methods[protocol]
-        for name in methods[protocol]
-        if node is not protocol
-    }
+def is_planned(path: str) -> bool:
+    """Tell whether the plan names a file, or its folder and no single file or folder in it."""
+    folder = path.rpartition("/")[0] + "/"
+    if path.endswith("/__init__.py"):
+        return folder in PLANNED
+    in_folder = [each for each in PLANNED if each.startswith(folder) and each != folder]
+    return path in PLANNED or (folder in PLANNED and not in_folder)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_a_module_states_its_purpose(path: Path) -> None:
-    assert len(ast.get_docstring(parse(path)) or "") > 20
+def test_a_module_has_its_place_in_the_plan(path: Path) -> None:
+    assert is_planned(relative(path)), "docs/design.md, The house: name it, or move it"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_public_names_have_a_docstring(path: Path) -> None:
-    assert list(without_docstring(path)) == []
+#: What others are adding now.
+COMING = {"tbimage/checks.py", "tbimage/integrations/"}
 
 
-# Docstrings of what users reach: arguments and an example.
-
-#: Modules whose public names users import. A package of `compat` or `integrations` is one, too.
-ENTRANCES = ("tbimage", "tbimage.visual", "tbimage.read", "tbimage.reading")
-#: Packages of which every module or package is an entrance, except those that only these share.
-PACKAGES_OF_ENTRANCES = ("tbimage.compat", "tbimage.integrations")
-SHARED_BY_ENTRANCES = ("tbimage.compat.peers",)
-#: Names without an example, each with the reason why it cannot have one.
-NO_EXAMPLE: dict[str, str] = {}
+@pytest.mark.parametrize("path", sorted(PLANNED - COMING))
+def test_what_the_plan_names_exists(path: str) -> None:
+    assert (ROOT / path).is_dir() if path.endswith("/") else (ROOT / path).is_file()
 
 
-class Reached(NamedTuple):
-    """A class or function that users reach, or a public method of such a class."""
-
-    name: str  # "tbimage.SummaryWriter.image"
-    value: Any
-    owner: type | None
+def test_a_module_outside_the_plan_is_noticed() -> None:
+    for path in ("more.py", "pixels/more.py", "pixels/more/__init__.py", "more/__init__.py"):
+        assert not is_planned(f"tbimage/{path}")
+    assert is_planned("tbimage/kinds/more.py")
 
 
-def entrances() -> Iterator[types.ModuleType]:
-    for name in ENTRANCES:
-        if importlib.util.find_spec(name) is not None:
-            yield importlib.import_module(name)
-    for package in PACKAGES_OF_ENTRANCES:
-        if importlib.util.find_spec(package) is not None:
-            paths = importlib.import_module(package).__path__
-            for module in pkgutil.iter_modules(paths, f"{package}."):
-                if module.name not in SHARED_BY_ENTRANCES:
-                    yield from importable(module.name)
+def rows_of_kinds() -> dict[str, bool]:
+    """Return the methods of the table in docs/kinds.md, and which of them have a dagger."""
+    text = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+)([^|]*)\|.*`writer\.(\w+)\(", text, re.MULTILINE)
+    assert [name for name, _, called in rows if name != called] == []
+    return {name: "†" in marks for name, marks, _ in rows}
 
 
-def importable(name: str) -> Iterator[types.ModuleType]:
-    """Import a module, unless it is made for a framework that is not installed."""
-    try:
-        yield importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("tbimage"):
-            raise
-
-
-def reached_from(module: types.ModuleType) -> Iterator[Reached]:
-    own = (name for name, value in vars(module).items() if is_defined_in(module, name, value))
-    for name in getattr(module, "__all__", own):
-        value = getattr(module, name)
-        qualified = f"{module.__name__}.{name}"
-        if inspect.ismodule(value):
-            yield from reached_from(value)
-        elif inspect.isclass(value) or inspect.isfunction(value):
-            yield Reached(qualified, value, None)
-            if inspect.isclass(value):
-                for method in public_methods(value):
-                    yield Reached(f"{qualified}.{method.__name__}", method, value)
-
-
-def is_defined_in(module: types.ModuleType, name: str, value: object) -> bool:
-    return is_public(name) and getattr(value, "__module__", None) == module.__name__
-
-
-def public_methods(value: type) -> Iterator[Callable[..., Any]]:
-    """Yield the public methods and properties of a class that are tbimage's."""
-    for name in filter(is_public, dir(value)):
-        method = inspect.getattr_static(value, name)
-        method = getattr(method, "__func__", getattr(method, "fget", method))
-        if inspect.isfunction(method) and method.__module__.startswith("tbimage"):
-            yield method
-
-
-def first_of_each(reached: Iterator[Reached]) -> list[Reached]:
-    """Leave out what is reached a second time."""
-    return list({id(each.value): each for each in reversed(list(reached))}.values())[::-1]
-
-
-REACHED = first_of_each(each for module in entrances() for each in reached_from(module))
-
-
-def test_users_reach_what_the_readme_shows() -> None:
-    names = {each.name for each in REACHED}
-    assert {
-        "tbimage.SummaryWriter",
-        "tbimage.SummaryWriter.image",
-        "tbimage.scalar",
-        "tbimage.visual.boxes",
-        "tbimage.compat.torch.SummaryWriter.add_scalar",
-        "tbimage.compat.tf_summary.image",
-    } <= names
-
-
-def docstring(value: Any) -> str:
-    return inspect.getdoc(value) or ""
-
-
-@pytest.mark.parametrize("reached", REACHED, ids=lambda each: each.name)
-def test_what_users_reach_documents_its_arguments(reached: Reached) -> None:
-    """In full, except where a peer's documentation has it: its methods, under its names."""
-    text = docstring(reached.value)
-    assert text
-    if inspect.isclass(reached.value) or reached.name.startswith("tbimage.compat."):
-        return
-    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    arguments = [
+def test_every_method_has_its_row_in_kinds() -> None:
+    names = {
         name
-        for name, parameter in inspect.signature(reached.value).parameters.items()
-        if name not in ("self", "cls") and parameter.kind not in variadic and is_public(name)
-    ]
-    assert [name for name in arguments if not re.search(rf"\b{name}\b", text)] == []
+        for name, method in vars(tbimage.SummaryWriter).items()
+        if inspect.isfunction(method) and ".methods." in method.__module__
+    }
+    assert "image" in names
+    assert set(rows_of_kinds()) == names
 
 
-def has_example(reached: Reached) -> bool:
-    """Tell whether a docstring has an example; that of a class may stand in one of its methods."""
-    values = [reached.value]
-    if inspect.isclass(reached.value):
-        values += public_methods(reached.value)
-    return any(">>> " in docstring(value) for value in values)
-
-
-def needs_example(reached: Reached) -> bool:
-    """Tell whether users would want one: not of warnings, errors and what only they are given."""
-    value = reached.value
-    if inspect.isclass(value):
-        given = hasattr(value, "__dataclass_fields__") or issubclass(value, (tuple, Exception))
-        return not given and reached.name in {f"tbimage.{name}" for name in tbimage.__all__}
-    return reached.owner is None
-
-
-NEED_AN_EXAMPLE = [each for each in REACHED if needs_example(each)]
-
-
-@pytest.mark.parametrize("reached", NEED_AN_EXAMPLE, ids=lambda each: each.name)
-def test_what_users_reach_has_an_example(reached: Reached) -> None:
-    assert has_example(reached) is (reached.name not in NO_EXAMPLE)
+def test_kinds_marks_the_functions_on_the_default_writer() -> None:
+    functions = set(tbimage.__all__) - {"write"} | {"tensor"}  # write logs what tensor does
+    assert {name for name, has_dagger in rows_of_kinds().items() if has_dagger} == {
+        name for name in rows_of_kinds() if name in functions
+    }
 
 
 # Imports.
