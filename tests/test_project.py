@@ -8,6 +8,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,70 @@ def test_kinds_marks_the_functions_on_the_default_writer() -> None:
     assert {name for name, has_dagger in rows_of_kinds().items() if has_dagger} == {
         name for name in rows_of_kinds() if name in functions
     }
+
+
+# Pointers in docstrings and comments.
+
+SOURCES = sorted(
+    path
+    for folder in ("tbimage", "tests", "benchmarks", "examples", "proto", ".ci", "docs")
+    for path in [*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.md")]
+) + sorted([*ROOT.glob("*.py"), *ROOT.glob("*.md")])
+OWN_FOLDERS = {path.name for path in [*ROOT.iterdir(), *PACKAGE.rglob("*")] if path.is_dir()}
+
+
+def prose(path: Path) -> str:
+    """Return the docstrings and comments of a module, or the text of a page."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return text
+    documented = (ast.Module, ast.ClassDef, *FunctionNode)
+    nodes = (node for node in ast.walk(parse(path)) if isinstance(node, documented))
+    tokens = tokenize.generate_tokens(iter(text.splitlines(keepends=True)).__next__)
+    return "\n".join(
+        [
+            *(ast.get_docstring(node) or "" for node in nodes),
+            *(token.string for token in tokens if token.type == tokenize.COMMENT),
+        ]
+    )
+
+
+def dead_pointers(path: Path, text: str) -> list[str]:
+    """Return the names of .py and .md files in a text that do not exist.
+
+    A name is looked for beside the file that has the text, and in the folders above. In a page,
+    a name without a folder may be that of any file. ``tensorboard/program.py`` and other files of
+    peers are named with their package.
+    """
+    pointers = re.findall(r"(?<![\w./:*{}])((?:[\w.-]+/)*[\w-]+\.(?:py|md))\b", text)
+    above = [folder for folder in path.parents if folder == ROOT or ROOT in folder.parents]
+    folders = [*above, PACKAGE, ROOT / "tests", ROOT / "docs"]
+    dead = []
+    for pointer in set(pointers):
+        first, _, rest = pointer.partition("/")
+        of_peer = rest and first not in OWN_FOLDERS
+        anywhere = path.suffix == ".md" and not rest and any(ROOT.glob(f"*/**/{pointer}"))
+        if not (of_peer or anywhere or any((folder / pointer).exists() for folder in folders)):
+            dead.append(pointer)
+    return sorted(dead)
+
+
+#: Folders whose texts are being rewritten now.
+IN_WORK = tuple(f"tbimage/{each}" for each in ["compat", "kinds", "pipeline", "pixels", "writer"])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_pointers_lead_to_files(path: Path) -> None:
+    dead = dead_pointers(path, prose(path))
+    if dead and relative(path).startswith(IN_WORK):
+        pytest.xfail(f"still to be mended: {dead}")
+    assert dead == []
+
+
+def test_a_dead_pointer_is_noticed() -> None:
+    here = PACKAGE / "pixels" / "values" / "levels.py"
+    text = "``ranges.py``, ``drawing.py``, ``pixels/levels.py``, tensorboard/program.py, summary.py"
+    assert dead_pointers(here, text) == ["drawing.py", "pixels/levels.py"]
 
 
 # Imports.
