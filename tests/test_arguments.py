@@ -193,7 +193,7 @@ def arguments() -> Iterator[Argument]:
 ALL = list(arguments())
 
 
-#: Not converted yet: pixels/, settings.py, sampling.py and conditions.py.
+#: Not converted yet: pixels/ and these of writer/: settings, sampling, conditions.
 PENDING = ("tbimage.", "SummaryWriter", "SummaryWriter.flush")
 
 
