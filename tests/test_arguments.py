@@ -165,7 +165,7 @@ def arguments() -> Iterator[Argument]:
 ALL = list(arguments())
 
 
-#: Not converted yet: settings.py, sampling.py and conditions.py.
+#: Not converted yet: what writer/settings.py, writer/sampling.py and writer/conditions.py check.
 PENDING = {
     "SummaryWriter",
     "SummaryWriter.flush",
