@@ -4,7 +4,8 @@ The wire form is the HParams plugin's: values that hold nothing but metadata, un
 session's start has the hyperparameters of this run; its end, how it went; the experiment, which
 belongs to all runs of a log directory, has domains and metrics. Without an experiment TensorBoard
 collects hyperparameters and metrics from all runs by itself, with one it shows only what is in the
-first that it finds (``hparams/backend_context.py``).
+first that it finds (``hparams/backend_context.py``). So one is written only where the caller gives
+domains, or metrics without values; otherwise a sweep that adds a hyperparameter would not show it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Trial:
         values: The hyperparameters: bool, float or str.
         domains: The values that some of them may take.
         metrics: The metrics' tags, and their values where they are known.
-        explicit: Whether the caller named metrics or domains, so that there is an experiment.
+        explicit: Whether there is an experiment: the caller gave domains, or metrics by tag alone.
         group: The name of the trials that are repetitions of each other, or empty.
         status: A key of ``STATUSES``, or None for unknown.
     """
@@ -105,7 +106,7 @@ def prepare(
         values=checked,
         domains=_domains(domains, checked),
         metrics=numbers,
-        explicit=bool(numbers) or bool(domains),
+        explicit=bool(domains) or None in numbers.values(),
         group="" if group is None else check_text("group", group),
         status=status,
     )

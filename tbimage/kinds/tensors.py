@@ -32,6 +32,7 @@ __all__ = [
     "string_value",
     "summary",
     "value",
+    "value_of",
 ]
 
 # Field numbers of tensorflow/core/framework/{summary,tensor,tensor_shape}.proto; see proto/.
@@ -133,11 +134,17 @@ def value(tag: str, array: Array, encoded_metadata: bytes) -> list[Piece]:
         >>> b"".join(value("a", numpy.float32([1, 2]), b""))
         b'\n\x01aB\x12\x08\x01\x12\x04\x12\x02\x08\x02"\x08\x00\x00\x80?\x00\x00\x00@'
     """
-    head = _head(DATA_TYPES[array.dtype.name], array.shape)
-    tensor: list[Piece] = [head]
+    elements: list[Piece] = []
     if array.nbytes:
-        tensor = [head + _TENSOR_CONTENT + varint(array.nbytes), content(array)]
-    return _value(tag, tensor, encoded_metadata)
+        elements = [_TENSOR_CONTENT + varint(array.nbytes), content(array)]
+    return value_of(tag, array.dtype.name, array.shape, elements, encoded_metadata)
+
+
+def value_of(
+    tag: str, dtype: str, shape: Sequence[int], elements: Sequence[Piece], encoded_metadata: bytes
+) -> list[Piece]:
+    """Encode a Summary.Value that holds a tensor whose elements are encoded fields."""
+    return _value(tag, [_head(DATA_TYPES[dtype], shape), *elements], encoded_metadata)
 
 
 def string_value(

@@ -69,7 +69,7 @@ def test_fabrics_tensorboard_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ours = assert_same_runs(tmp_path)
     assert ours["run/version_0"]["a"].steps == [0, 1, 2]
     assert "run/version_0/c_x" in ours
-    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face", experiment=True)
 
 
 def test_accelerates_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_the_output_format_of_stable_baselines3(
         written.close()
     ours = assert_same_runs(tmp_path)
     assert ours["."]["reward"].steps == [0, 1, 2]
-    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face", experiment=True)
 
 
 def losses(runs: faces.Runs, tag: str) -> list[Any]:

@@ -170,7 +170,11 @@ def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"data": np.zeros((2, 100))}, ValueError, r"channels seem to come first.*moveaxis"),
+        (
+            {"data": np.zeros((2, 100))},
+            ValueError,
+            r"channels seem to come first: pass layout='CT'",
+        ),
         ({"data": np.zeros((5, 3))}, ValueError, r"1 or 2 channels, got shape \(5, 3\)$"),
         ({"data": np.zeros((1, 1, 1, 1))}, ValueError, r"got shape \(1, 1, 1, 1\)"),
         ({"data": 0.5}, ValueError, r"got shape \(\)"),

@@ -1,12 +1,7 @@
 """The methods that torch's and tensorboardX's writers share, signature for signature.
 
-What lives here: those methods, and the lifecycle. What does not: methods whose signatures differ
-(``torch/writer.py``, ``tensorboardx/writer.py``), and what the summaries are (``pictures.py``,
-``series.py``).
-
-Rules:
 - Names, order and defaults of arguments are the peers'; tests compare them with those installed.
-- A step that is not given is 0, a closed writer opens a new file, as with both peers.
+- A step that is not given is 0, and a closed writer opens a new file, as with both peers.
 """
 
 from __future__ import annotations
@@ -19,15 +14,14 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from tbimage.compat.peers import pictures, series, sounds
-from tbimage.compat.peers.drafts import Draft
+from tbimage.compat.peers import embeddings, histograms, meshes, pictures, series, sounds
+from tbimage.compat.peers.drafts import Draft, check_tag
+from tbimage.compat.peers.errors import PeerTypeError, PeerValueError, as_peers
 from tbimage.compat.peers.file_writer import BaseFileWriter
-from tbimage.compat.peers.pixels import to_levels
+from tbimage.compat.peers.numbers import number
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds import names
-from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.kinds.numbers import Array
 from tbimage.writer import SummaryWriter as Native
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.methods import handover
@@ -39,15 +33,7 @@ __all__ = ["PeerWriter", "default_logdir"]
 
 
 def default_logdir(comment: str | None) -> str:
-    """Name a new run as both peers do: ``runs/Nov23_10-42-40_host`` and the comment.
-
-    Args:
-        comment: Appended.
-
-    Example:
-        >>> default_logdir("_lr1").endswith("_lr1")
-        True
-    """
+    """Name a new run as both peers do: ``runs/Nov23_10-42-40_host`` and the comment."""
     now = datetime.now().strftime("%b%d_%H-%M-%S")
     return os.path.join("runs", f"{now}_{socket.gethostname()}{comment or ''}")
 
@@ -63,14 +49,15 @@ class PeerWriter:
     """
 
     _single: ClassVar[bool]  # see compat.pixels.to_levels
-    _mono: ClassVar[bool]  # see sounds.audio
+    _channels_first: ClassVar[bool]  # see sounds.audio
 
     def __init__(self, purge_step: int | None) -> None:
         self.purge_step = purge_step
         self.file_writer: Any = None
         self.all_writers: dict[str, Any] | None = None
+        self._trials: dict[str, dict[str, Any]] = {}
         self._get_file_writer()
-        self.default_bins: list[float] = list(series.default_bins())
+        self.default_bins: list[float] = list(histograms.default_bins())
 
     def _new_file_writer(self) -> BaseFileWriter:
         raise NotImplementedError
@@ -105,9 +92,14 @@ class PeerWriter:
 
     def _log_scalar(self, tag: Any, value: Any, global_step: Any, walltime: float | None) -> None:
         files = self._get_file_writer()
-        if files.native is not None:
+        if files.native is None:
+            return
+        value = number("scalar_value", value)
+        if type(tag) is str and tag:  # the common case, for which the writer has a short way
             step, walltime = files.when(global_step, walltime)
-            files.native.scalar(tag, series.number("scalar_value", value), step, wall_time=walltime)
+            files.native.scalar(tag, value, step, wall_time=walltime)
+        else:
+            files.log(series.scalar(tag, value), global_step, walltime)
 
     def _log_hparams(
         self, run: str | None, values: dict[str, Any], metrics: Any, domains: Any, global_step: Any
@@ -116,15 +108,32 @@ class PeerWriter:
         files = self._get_file_writer()
         if files.native is None:
             return
-        step, walltime = files.when(global_step, None)
-        metrics = {tag: series.number("metric_dict", value) for tag, value in metrics.items()}
+        # Without a step metrics go after what the run has of their tags, since the data server
+        # drops all points from a step on that comes again.
+        step, walltime = files.when(global_step, None, default=None)
+        metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
         said = {"domains": domains, "status": "success", "wall_time": walltime}
-        if run is not None and os.path.normpath(run) == ".":
+        run = self._trial(run or str(time.time()), values)
+        if run == ".":
             files.native.hparams(values, metrics, step, **said)
             return
-        directory = os.path.join(files.get_logdir(), run or str(time.time()))
-        with Native(directory) as trial:
+        with Native(os.path.join(files.get_logdir(), run)) as trial:
             trial.hparams(values, metrics, step, **said)
+
+    def _trial(self, run: str, values: dict[str, Any]) -> str:
+        """Name the run of a trial: another one than asked for, where that has another trial."""
+        run = os.path.normpath(run)
+        free, count = run, 1
+        while self._trials.setdefault(free, values) != values:
+            count += 1
+            free = f"{'trial' if run == '.' else run}_{count}"
+        if free != run:
+            warn_caller(
+                f"add_hparams: the run {run!r} has other hyperparameters already, and TensorBoard "
+                f"shows one trial for each run. This one is in the run {free!r}.",
+                UserWarning,
+            )
+        return free
 
     def add_scalars(
         self,
@@ -135,12 +144,14 @@ class PeerWriter:
     ) -> None:
         """Log one number for each key, each in a run of its own below this one."""
         files = self._get_file_writer()
-        if files.native is None or not tag_scalar_dict:
+        if files.native is None:
             return
-        values = {
-            self._scalars_directory(main_tag, tag): series.number("tag_scalar_dict", value)
-            for tag, value in tag_scalar_dict.items()
-        }
+        values = _lines(tag_scalar_dict)
+        if not check_tag(main_tag):
+            raise PeerValueError("main_tag must not be empty: it names the chart, and the runs")
+        values = {self._scalars_directory(main_tag, tag): values[tag] for tag in values}
+        if not values:
+            return
         step, walltime = files.when(global_step, walltime)
         name = self._clean(main_tag)
         runs = files.native._sub_runs
@@ -159,7 +170,7 @@ class PeerWriter:
         max_bins: Any = None,
     ) -> None:
         """Log how values are distributed."""
-        draft = series.histogram(self._clean(tag), values, bins, max_bins)
+        draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
 
     def add_histogram_raw(
@@ -175,8 +186,9 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram that is counted; TensorBoard shows no sums."""
-        draft = series.histogram_raw(tag, min, max, bucket_limits, bucket_counts)
+        """Log a histogram whose buckets are counted."""
+        totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
+        draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
 
     def add_image(
@@ -231,7 +243,9 @@ class PeerWriter:
         walltime: Any = None,
     ) -> None:
         """Log a clip of audio."""
-        draft = sounds.audio(tag, snd_tensor, sample_rate, self._samples, mono=self._mono)
+        draft = sounds.audio(
+            tag, snd_tensor, sample_rate, self._samples, channels_first=self._channels_first
+        )
         self._log(draft, global_step, walltime)
 
     def add_text(
@@ -270,17 +284,8 @@ class PeerWriter:
         files = self._get_file_writer()
         if files.native is None:
             return
-        if metadata is not None and not metadata_header:
-            metadata = [str(label) for label in metadata]
-        step, _ = files.when(global_step, None)
-        files.native.embedding(
-            tag,
-            mat,
-            step,
-            labels=metadata,
-            header=metadata_header or None,
-            images=None if label_img is None else _sprite_levels(label_img),
-        )
+        checked = embeddings.check(mat, metadata, label_img, metadata_header)
+        files.native.embedding(tag, step=files.when(global_step, None)[0], **checked)
 
     def add_pr_curve(
         self,
@@ -337,7 +342,7 @@ class PeerWriter:
         """Lay out the Custom Scalars page; charts of several calls add up."""
         files = self._get_file_writer()
         if files.native is not None:
-            files.native.custom_scalars(layout)
+            as_peers(files.native.custom_scalars)(layout)
 
     def add_mesh(
         self,
@@ -350,7 +355,7 @@ class PeerWriter:
         walltime: Any = None,
     ) -> None:
         """Log a mesh or a point cloud."""
-        draft = series.mesh(tag, vertices, colors, faces, config_dict)
+        draft = meshes.mesh(tag, vertices, colors, faces, config_dict)
         self._log(draft, global_step, walltime)
 
     def flush(self) -> None:
@@ -376,13 +381,19 @@ class PeerWriter:
         self.close()
 
 
-def _sprite_levels(label_img: Any) -> Array:
-    """Scale the pictures of an embedding as both peers do, in float64: [N, H, W, C] of uint8."""
-    images = numeric_array("label_img", label_img)
-    if images.ndim != 4:
-        raise ValueError(f"label_img must be [points, C, H, W], got shape {images.shape}")
-    images = images.transpose(0, 2, 3, 1)
-    count, height, width, channels = images.shape
-    values = images.astype(np.float64) if images.dtype.kind == "f" else images
-    found = to_levels(values.reshape(count * height, width, channels), single=False)
-    return found.pixels.reshape(count, height, width, -1)
+def _lines(tag_scalar_dict: Any) -> dict[str, float]:
+    """Check the values of ``add_scalars``."""
+    if not isinstance(tag_scalar_dict, Mapping):
+        raise PeerTypeError(
+            f"tag_scalar_dict must be a dict of numbers by tag, got {tag_scalar_dict!r:.80} of "
+            f"type {type(tag_scalar_dict).__name__}"
+        )
+    for key in tag_scalar_dict:
+        if not isinstance(key, str):
+            raise PeerTypeError(
+                f"tag_scalar_dict must have strings as keys, got {key!r} of type "
+                f"{type(key).__name__}; pass {str(key)!r}, which names the line in the chart"
+            )
+    return {
+        key: number(f"tag_scalar_dict[{key!r}]", value) for key, value in tag_scalar_dict.items()
+    }

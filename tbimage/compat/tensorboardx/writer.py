@@ -1,8 +1,4 @@
-"""tensorboardX's SummaryWriter and FileWriter.
-
-What lives here: what only they have. What does not: what torch's have, too
-(``compat/peer_writer.py``).
-"""
+"""tensorboardX's SummaryWriter and FileWriter: the methods whose signatures are its own."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tbimage.compat.peers import pictures, series, sounds
 from tbimage.compat.peers.file_writer import BaseFileWriter
+from tbimage.compat.peers.numbers import number
 from tbimage.compat.peers.peer_writer import PeerWriter, default_logdir
 from tbimage.compat.tensorboardx.summary import check_hparams, clean_tag
 from tbimage.writer.caller_warnings import warn_caller
@@ -107,7 +104,7 @@ class SummaryWriter(PeerWriter):
     """
 
     _single: ClassVar[bool] = False
-    _mono: ClassVar[bool] = False
+    _channels_first: ClassVar[bool] = False
     _samples = staticmethod(sounds.shifted_samples)
     _clean = staticmethod(clean_tag)
 
@@ -165,7 +162,7 @@ class SummaryWriter(PeerWriter):
         if not display_name and not summary_description:
             self._log_scalar(clean_tag(tag), scalar_value, global_step, walltime)
             return
-        value = series.number("scalar_value", scalar_value)
+        value = number("scalar_value", scalar_value)
         draft = series.scalar(
             clean_tag(tag),
             value,
@@ -189,8 +186,8 @@ class SummaryWriter(PeerWriter):
         shown = None if global_step is None else step
         for tag, value in tag_scalar_dict.items():
             run = os.path.join(files.get_logdir(), self._scalars_directory(main_tag, tag))
-            number = series.number("tag_scalar_dict", value)
-            self.scalar_dict.setdefault(run, []).append([walltime, shown, number])
+            point = [walltime, shown, number("tag_scalar_dict", value)]
+            self.scalar_dict.setdefault(run, []).append(point)
 
     def export_scalars_to_json(self, path: Any) -> None:
         """Write what ``add_scalars`` has logged: by run, lists of time, step and value."""

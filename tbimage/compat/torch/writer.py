@@ -1,8 +1,4 @@
-"""torch's SummaryWriter and FileWriter.
-
-What lives here: what only they have. What does not: what tensorboardX's have, too
-(``compat/peer_writer.py``).
-"""
+"""torch's SummaryWriter and FileWriter: the methods whose signatures are its own."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ from typing import Any, ClassVar
 
 from tbimage.compat.peers import pictures, series, sounds
 from tbimage.compat.peers.file_writer import BaseFileWriter
+from tbimage.compat.peers.numbers import number
 from tbimage.compat.peers.peer_writer import PeerWriter, default_logdir
 from tbimage.compat.torch.summary import check_hparams, warn_of_double_precision
 
@@ -54,7 +51,7 @@ class SummaryWriter(PeerWriter):
     """
 
     _single: ClassVar[bool] = True
-    _mono: ClassVar[bool] = True
+    _channels_first: ClassVar[bool] = True
     _samples = staticmethod(sounds.truncated_samples)
 
     def __init__(
@@ -98,7 +95,7 @@ class SummaryWriter(PeerWriter):
         if not new_style:
             self._log_scalar(tag, scalar_value, global_step, walltime)
             return
-        value = series.number("scalar_value", scalar_value)
+        value = number("scalar_value", scalar_value)
         self._log(series.scalar(tag, value, as_tensor=True), global_step, walltime)
 
     def add_tensor(
