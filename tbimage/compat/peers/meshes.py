@@ -54,6 +54,12 @@ def mesh(
         None if faces is None else _whole(numeric_array("faces", faces)),
         None if colors is None else _levels(tag, numeric_array("colors", colors)),
     )
+    numbers, points = parts.parts.get("FACE", np.empty(0)), parts.parts["VERTEX"].shape[1]
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < points):
+        raise ValueError(
+            f"faces must number points from 0 to {points - 1}, got {numbers.min()} to "
+            f"{numbers.max()}"
+        )
     if config is not None and not isinstance(config, Mapping):
         raise TypeError(
             f"config_dict must be a dict for THREE.js or None, got {config!r:.80} of type "
