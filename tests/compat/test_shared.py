@@ -1,7 +1,7 @@
 """Graphs, layouts, tensors and ready messages of both peers' writers, and of their faces.
 
-What lives here: calls whose result cannot stand beside others in one run, and file writers. What
-does not: the calls that can (test_torch.py, test_tensorboardx.py).
+These calls cannot stand beside others in one run; test_torch.py and test_tensorboardx.py have those
+that can.
 """
 
 from __future__ import annotations
@@ -77,6 +77,23 @@ def test_a_graph_of_torch(name: str, tmp_path: Path) -> None:
     theirs, ours = events_of(name, tmp_path, lambda writer: writer.add_graph(layers, inputs))
     assert_same_graphs(theirs, ours)
     assert [event.WhichOneof("what") for event in ours] == ["graph_def", "tagged_run_metadata"]
+
+
+def test_a_trace_that_is_not_strict_is_asked_for_in_the_faces_words(
+    name: str, tmp_path: Path
+) -> None:
+    torch_itself = pytest.importorskip("torch")
+
+    class Wrapped(torch_itself.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, x: Any) -> Any:
+            return {"out": x}
+
+    inputs = torch_itself.zeros(1, 3)
+    with FACES[name][0].SummaryWriter(str(tmp_path)) as writer:
+        with pytest.raises(RuntimeError, match="use_strict_trace=False"):
+            writer.add_graph(Wrapped(), inputs)
+        writer.add_graph(Wrapped(), inputs, use_strict_trace=False)
+    assert any(event.graph_def for event in readers.read_raw(tmp_path))
 
 
 def test_a_graph_of_onnx(name: str, tmp_path: Path) -> None:

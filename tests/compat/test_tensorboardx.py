@@ -1,7 +1,6 @@
 """tensorboardX's face beside tensorboardX: the same calls, read back and compared.
 
-What lives here: ``tbimage.compat.tensorboardx``. What does not: what it shares with torch's face
-and test_torch.py holds.
+What it shares with torch's face is in test_torch.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""torch's face beside torch: the same calls, read back by TensorBoard, compared value by value.
-
-What lives here: ``tbimage.compat.torch``. What does not: third parties (test_third_parties.py).
-"""
+"""torch's face beside torch: the same calls, read back by TensorBoard, compared value by value."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What torch's face does by itself: its lifecycle, and where it is better than torch on purpose.
-
-What lives here: that, without torch beside it. What does not: what torch does too (test_torch.py),
-pixels (test_torch_pixels.py).
-"""
+"""What torch's face does by itself: its lifecycle, and where it is better than torch on purpose."""
 
 from __future__ import annotations
 

@@ -268,8 +268,17 @@ class PeerWriter:
 
     def _log_graph(self, model: Any, inputs: Any = None, strict_trace: bool = True) -> None:
         files = self._get_file_writer()
-        if files.native is not None:
-            files.log_graph(*graph_kind.export(model, inputs, strict_trace))
+        if files.native is None:
+            return
+        try:
+            exported = graph_kind.export(model, inputs, strict_trace)
+        except RuntimeError as error:
+            if "strict=False" not in str(error):
+                raise
+            raise RuntimeError(
+                f"{error} (Of add_graph this is the argument use_strict_trace=False.)"
+            ) from error
+        files.log_graph(*exported)
 
     def add_embedding(
         self,

@@ -49,7 +49,10 @@ def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
-        file = read_encoded(data)
+        try:
+            file = read_encoded(data)
+        except ValueError as error:
+            raise ValueError(f"img_tensor: {error}") from None
         return ready(tag, _value(tag, file.height, file.width, file.channels, [file.data]))
     images = _arranged(data, layout)
 
