@@ -59,7 +59,8 @@ def histogram_value(
         limits[:first] = limits[:first].clip(low, None)
         if last < len(limits) - 1:
             limits[last:] = limits[last:].clip(None, high)
-    histo = HistogramProto(min=low, max=high, bucket_limit=limits, bucket=counts, **totals)
+    made: dict[str, Any] = {"bucket_limit": limits.tolist(), "bucket": counts.tolist(), **totals}
+    histo = HistogramProto(min=low, max=high, **made)
     return [Summary.Value(tag=tag, histo=histo).SerializeToString()]
 
 

@@ -47,7 +47,7 @@ def test_four_processes_write_one_run(loader: str, tmp_path: Path) -> None:
     assert run[0] == "."
     points = run[1]["a"].points
     assert [point.step for point in points] == list(range(401))
-    values = [point.value for point in points]
+    values: list[Any] = [point.value for point in points]
     assert sorted(values) == sorted(
         [*(1000.0 * number + value for number in range(4) for value in range(100)), 9999.0]
     )

@@ -238,11 +238,11 @@ def test_the_same_is_shown(written: Any, loader: str) -> None:
 def test_no_bucket_ends_before_it_begins(written: Any, loader: str) -> None:
     names, found = written
     for number, name in enumerate(names):
+        if name == "raw and all zero":
+            continue  # its limits have nothing to do with its values
         for series in series_of(found["face", loader], f"t{number:03}").values():
-            if series.plugin == "histograms" and series.points[0].value.shape[0]:
-                if name == "raw and all zero":
-                    continue  # its limits have nothing to do with its values
-                edges = series.points[0].value.array()
+            if series.plugin == "histograms":
+                edges = faces.array(series)
                 assert (edges[:, 0] <= edges[:, 1]).all(), name
                 np.testing.assert_array_equal(edges[1:, 0], edges[:-1, 1], name)
 

@@ -84,7 +84,7 @@ def test_a_trace_that_is_not_strict_is_asked_for_in_the_faces_words(
 ) -> None:
     torch_itself = pytest.importorskip("torch")
 
-    class Wrapped(torch_itself.nn.Module):  # type: ignore[misc, name-defined]
+    class Wrapped(torch_itself.nn.Module):  # type: ignore[name-defined]
         def forward(self, x: Any) -> Any:
             return {"out": x}
 

@@ -1,15 +1,16 @@
-"""Single numbers as arguments of the faces: scalars, metrics and steps."""
+"""Numbers as arguments of the faces: scalars, metrics, steps and times."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from tbimage.compat.peers.errors import PeerTypeError, PeerValueError
 from tbimage.kinds.numbers import numeric_array
 from tbimage.kinds.scalar import check_value
 
-__all__ = ["check_step", "check_walltime", "number"]
+__all__ = ["check_step", "check_walltime", "number", "numbers_by_tag"]
 
 
 def number(argument: str, value: Any) -> float:
@@ -57,3 +58,21 @@ def check_walltime(walltime: Any) -> float:
         f"walltime must be finite seconds since the epoch, or None for now, got {walltime!r:.80} "
         f"of type {type(walltime).__name__}; of a datetime pass its timestamp()"
     )
+
+
+def numbers_by_tag(tag_scalar_dict: Any) -> dict[str, float]:
+    """Check the values of ``add_scalars``."""
+    if not isinstance(tag_scalar_dict, Mapping):
+        raise PeerTypeError(
+            f"tag_scalar_dict must be a dict of numbers by tag, got {tag_scalar_dict!r:.80} of "
+            f"type {type(tag_scalar_dict).__name__}"
+        )
+    for key in tag_scalar_dict:
+        if not isinstance(key, str):
+            raise PeerTypeError(
+                f"tag_scalar_dict must have strings as keys, got {key!r} of type "
+                f"{type(key).__name__}; pass {str(key)!r}, which names the line in the chart"
+            )
+    return {
+        key: number(f"tag_scalar_dict[{key!r}]", value) for key, value in tag_scalar_dict.items()
+    }

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tbimage.compat.peers import embeddings, histograms, meshes, pictures, series, sounds
 from tbimage.compat.peers.drafts import Draft, check_tag
-from tbimage.compat.peers.errors import PeerTypeError, PeerValueError, as_peers
+from tbimage.compat.peers.errors import PeerValueError, as_peers
 from tbimage.compat.peers.file_writer import BaseFileWriter
-from tbimage.compat.peers.numbers import number
+from tbimage.compat.peers.numbers import number, numbers_by_tag
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds import names
 from tbimage.kinds.numbers import Array
@@ -146,7 +146,7 @@ class PeerWriter:
         files = self._get_file_writer()
         if files.native is None:
             return
-        values = _lines(tag_scalar_dict)
+        values = numbers_by_tag(tag_scalar_dict)
         if not check_tag(main_tag):
             raise PeerValueError("main_tag must not be empty: it names the chart, and the runs")
         values = {self._scalars_directory(main_tag, tag): values[tag] for tag in values}
@@ -388,21 +388,3 @@ class PeerWriter:
         exc_tb: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _lines(tag_scalar_dict: Any) -> dict[str, float]:
-    """Check the values of ``add_scalars``."""
-    if not isinstance(tag_scalar_dict, Mapping):
-        raise PeerTypeError(
-            f"tag_scalar_dict must be a dict of numbers by tag, got {tag_scalar_dict!r:.80} of "
-            f"type {type(tag_scalar_dict).__name__}"
-        )
-    for key in tag_scalar_dict:
-        if not isinstance(key, str):
-            raise PeerTypeError(
-                f"tag_scalar_dict must have strings as keys, got {key!r} of type "
-                f"{type(key).__name__}; pass {str(key)!r}, which names the line in the chart"
-            )
-    return {
-        key: number(f"tag_scalar_dict[{key!r}]", value) for key, value in tag_scalar_dict.items()
-    }
