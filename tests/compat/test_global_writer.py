@@ -128,6 +128,37 @@ def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: 
     assert all(run.startswith("worker-") for run in values)
 
 
+def test_a_child_of_a_process_that_nobody_waits_for_is_not_held_up(tmp_path: Path) -> None:
+    """A process that has ended keeps its number until somebody waits for it."""
+    children.run(
+        """
+        import os, select, sys, warnings
+        from tbimage.compat.tensorboardx import GlobalSummaryWriter
+
+        warnings.simplefilter("ignore")
+        reading, writing = os.pipe()
+        middle = os.fork()
+        if middle == 0:
+            writer = GlobalSummaryWriter(sys.argv[1])
+            ended, ending = os.pipe()
+            if os.fork() == 0:
+                os.close(ending)
+                os.read(ended, 1)  # until the process in the middle has ended
+                writer.add_scalar("a", 1.0)
+                writer.close()
+                os.write(writing, b"x")
+            os._exit(0)
+        os.close(writing)
+        ready, _, _ = select.select([reading], [], [], 20)
+        assert ready and os.read(reading, 1) == b"x"
+        os.waitpid(middle, 0)
+        """,
+        tmp_path,
+    )
+    runs = readers.read_runs(tmp_path, "python")
+    assert [len(tags) for run, tags in runs.items() if run.startswith("worker-")] == [1]
+
+
 def test_what_goes_wrong_in_the_other_process_is_raised_in_the_child(tmp_path: Path) -> None:
     children.run(
         """

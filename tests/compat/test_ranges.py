@@ -121,6 +121,7 @@ SAME: dict[str, Callable[..., Any]] = {
     "no value within the edges": histogram(np.arange(5.0), [10.0, 20.0]),
     "at most one bin": histogram(np.arange(50.0), "auto", 1),
     "raw": raw(0, 4, 6, 12.0, 40.0, [1.0, 2, 3, 4, 5], [0, 2, 0, 4, 0]),
+    "raw with empty ends": raw(0.5, 2.5, 11, 9.0, 9.0, [0.0, 1, 2, 3, 4], [0, 5, 0, 6, 0]),
     "raw of tensors": raw(*map(tensor, (0, 4, 6, 12.0, 40.0, [1.0, 5], [2, 4]))),
     "raw and empty": raw(0, 4, 0, 0, 0, [], []),
     "raw and all zero": raw(0, 4, 0, 0, 0, [1.0, 2.0], [0, 0]),
