@@ -1,11 +1,8 @@
 """Third parties that log through torch's writer, the real packages, with the face in its place.
 
-What lives here: the loggers of Lightning, accelerate and stable-baselines3, and trainings that log
-through them. They are run with torch's writer and with the face, and what TensorBoard reads is
-compared.
-
-Rule: each runs as it is, its own tests of installed packages and its own messages included; only
-the name that it takes its writer from is another.
+The loggers of Lightning, accelerate and stable-baselines3, and trainings that log through them, run
+with torch's writer and with the face. What TensorBoard reads is compared. Each package runs as it
+is; only the name that it takes its writer from is replaced.
 """
 
 from __future__ import annotations

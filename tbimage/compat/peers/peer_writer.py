@@ -19,6 +19,7 @@ from tbimage.compat.peers.drafts import Draft, check_tag
 from tbimage.compat.peers.errors import PeerValueError, as_peers
 from tbimage.compat.peers.file_writer import BaseFileWriter
 from tbimage.compat.peers.numbers import number, numbers_by_tag
+from tbimage.compat.peers.trials import free_run
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds import names
 from tbimage.kinds.numbers import Array
@@ -113,27 +114,12 @@ class PeerWriter:
         step, walltime = files.when(global_step, None, default=None)
         metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
         said = {"domains": domains, "status": "success", "wall_time": walltime}
-        run = self._trial(run or str(time.time()), values)
+        run = free_run(run or str(time.time()), values, self._trials)
         if run == ".":
             files.native.hparams(values, metrics, step, **said)
             return
         with Native(os.path.join(files.get_logdir(), run)) as trial:
             trial.hparams(values, metrics, step, **said)
-
-    def _trial(self, run: str, values: dict[str, Any]) -> str:
-        """Name the run of a trial: another one than asked for, where that has another trial."""
-        run = os.path.normpath(run)
-        free, count = run, 1
-        while self._trials.setdefault(free, values) != values:
-            count += 1
-            free = f"{'trial' if run == '.' else run}_{count}"
-        if free != run:
-            warn_caller(
-                f"add_hparams: the run {run!r} has other hyperparameters already, and TensorBoard "
-                f"shows one trial for each run. This one is in the run {free!r}.",
-                UserWarning,
-            )
-        return free
 
     def add_scalars(
         self,
@@ -142,7 +128,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log one number for each key, each in a run of its own below this one."""
+        """Log one number for each key of a dict, each in a run of its own below this one."""
         files = self._get_file_writer()
         if files.native is None:
             return
@@ -169,7 +155,11 @@ class PeerWriter:
         walltime: Any = None,
         max_bins: Any = None,
     ) -> None:
-        """Log how values are distributed."""
+        """Log how values of any shape are distributed.
+
+        ``bins`` is "tensorflow" (1548 bins that grow by a tenth) or what ``numpy.histogram`` takes;
+        ``max_bins`` merges neighbours until there are about as many.
+        """
         draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
 
@@ -186,7 +176,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram whose buckets are counted."""
+        """Log a histogram whose buckets are counted; ``bucket_limits`` are their upper ends."""
         totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
         draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
@@ -199,7 +189,11 @@ class PeerWriter:
         walltime: Any = None,
         dataformats: Any = "CHW",
     ) -> None:
-        """Log an image; of a batch, the grid."""
+        """Log an image; of a batch, the grid.
+
+        Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
+        permutation of "HW", "CHW" or "NCHW". Images of PIL and figures need none.
+        """
         draft = pictures.image(self._clean(tag), img_tensor, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
 
@@ -222,7 +216,7 @@ class PeerWriter:
         close: Any = True,
         walltime: Any = None,
     ) -> None:
-        """Draw a matplotlib figure and log it; of a list, the grid."""
+        """Draw a matplotlib figure and log it; of a list, the grid. ``close`` closes them."""
         from tbimage.kinds import figure as kind
 
         figures, batched = kind.check_figures(figure)
@@ -242,7 +236,11 @@ class PeerWriter:
         sample_rate: Any = 44100,
         walltime: Any = None,
     ) -> None:
-        """Log a clip of audio."""
+        """Log a clip of audio, mono or stereo, of ``sample_rate`` Hz.
+
+        [frames], [channels, frames] or [frames, channels]: floats from -1 to 1, or int16, int32 or
+        uint8 as they are.
+        """
         draft = sounds.audio(
             tag, snd_tensor, sample_rate, self._samples, channels_first=self._channels_first
         )
@@ -289,7 +287,11 @@ class PeerWriter:
         tag: Any = "default",
         metadata_header: Any = None,
     ) -> None:
-        """Log points for the Projector page, with labels and pictures."""
+        """Log points [points, dimensions] for the Projector page.
+
+        ``metadata`` has a label for each point, or a row of labels where there is a
+        ``metadata_header``. ``label_img`` is [points, C, H, W].
+        """
         files = self._get_file_writer()
         if files.native is None:
             return
@@ -306,7 +308,7 @@ class PeerWriter:
         weights: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log precision and recall of a binary classifier."""
+        """Log precision and recall of labels, 0 or 1, and predictions from 0 to 1."""
         draft = series.pr_curve(tag, labels, predictions, num_thresholds, weights)
         self._log(draft, global_step, walltime)
 
@@ -363,7 +365,11 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a mesh or a point cloud."""
+        """Log meshes or point clouds.
+
+        ``vertices`` and ``colors`` are [batch, points, 3], ``faces`` [batch, faces, 3]. Colours are
+        from 0 to 255, or all from 0 to 1. ``config_dict`` is for THREE.js.
+        """
         draft = meshes.mesh(tag, vertices, colors, faces, config_dict)
         self._log(draft, global_step, walltime)
 

@@ -1,18 +1,36 @@
-"""The three messages that peers make of hyperparameters, for third parties that log them."""
+"""Hyperparameters: the run of each trial, and the three messages that third parties log."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tbimage.compat.peers.numbers import number
 from tbimage.kinds import hparams as kind
+from tbimage.writer.caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
 
-__all__ = ["messages"]
+__all__ = ["free_run", "messages"]
+
+
+def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
+    """Name the run of a trial, and note it: not the one asked for, where that has another trial."""
+    run = os.path.normpath(run)
+    free, count = run, 1
+    while trials.setdefault(free, values) != values:
+        count += 1
+        free = f"{'trial' if run == '.' else run}_{count}"
+    if free != run:
+        warn_caller(
+            f"add_hparams: the run {run!r} has other hyperparameters already, and TensorBoard "
+            f"shows one trial for each run. This one is in the run {free!r}.",
+            UserWarning,
+        )
+    return free
 
 
 def messages(

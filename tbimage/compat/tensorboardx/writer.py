@@ -219,7 +219,10 @@ class SummaryWriter(PeerWriter):
         labels: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Log an image with red boxes, at ``rescale`` times its size."""
+        """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
+
+        ``labels`` is a text for each box, ``rescale`` the scale factor of the result.
+        """
         rescale = kwargs.pop("rescale", 1)
         if kwargs:
             warn_caller(
@@ -239,14 +242,21 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NTCHW",
     ) -> None:
-        """Log a batch of clips side by side in one GIF."""
+        """Log a batch of clips of five axes, which ``dataformats`` names, side by side in one GIF.
+
+        Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
+        """
         draft = pictures.video(clean_tag(tag), vid_tensor, fps, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
 
     def add_hparams(
         self, hparam_dict: Any, metric_dict: Any, name: Any = None, global_step: Any = None
     ) -> None:
-        """Log what a trial was made with and its metrics, in a run of its own below this one."""
+        """Log what a trial was made with and its metrics, in a run of its own below this one.
+
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element; of anything else its
+        name or its ``str`` is taken. ``name`` "." is this run.
+        """
         values = check_hparams(hparam_dict, metric_dict)
         self._log_hparams(name, values, metric_dict, None, global_step)
 

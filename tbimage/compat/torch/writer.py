@@ -101,7 +101,7 @@ class SummaryWriter(PeerWriter):
     def add_tensor(
         self, tag: Any, tensor: Any, global_step: Any = None, walltime: Any = None
     ) -> None:
-        """Log a tensor as it is, of its own type."""
+        """Log a tensor of any shape as it is, of its own type."""
         self._log(series.tensor(tag, tensor), global_step, walltime)
 
     def add_image_with_boxes(
@@ -115,7 +115,10 @@ class SummaryWriter(PeerWriter):
         dataformats: Any = "CHW",
         labels: Any = None,
     ) -> None:
-        """Log an image with red boxes."""
+        """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
+
+        ``rescale`` is the scale factor of the result, ``labels`` a text for each box.
+        """
         draft = pictures.boxes(
             tag, img_tensor, box_tensor, dataformats, labels, rescale, single=self._single
         )
@@ -129,7 +132,10 @@ class SummaryWriter(PeerWriter):
         fps: Any = 4,
         walltime: Any = None,
     ) -> None:
-        """Log a batch of clips, [clips, frames, C, H, W], side by side in one GIF."""
+        """Log a batch of clips, [clips, frames, C, H, W], side by side in one GIF.
+
+        Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
+        """
         draft = pictures.video(tag, vid_tensor, fps, "NTCHW", single=self._single)
         self._log(draft, global_step, walltime)
 
@@ -141,7 +147,12 @@ class SummaryWriter(PeerWriter):
         run_name: Any = None,
         global_step: Any = None,
     ) -> None:
-        """Log what a trial was made with and its metrics, in a run of its own below this one."""
+        """Log what a trial was made with and its metrics, in a run of its own below this one.
+
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element; None leaves a name
+        out. With ``hparam_domain_discrete``, lists of the values that hyperparameters may take, the
+        page shows only the columns that this call names. ``run_name`` "." is this run.
+        """
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)
 
