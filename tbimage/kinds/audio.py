@@ -23,7 +23,7 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-__all__ = ["Clips", "Findings", "check_sample_rate", "prepare", "summary"]
+__all__ = ["STORED", "Clips", "Findings", "check_sample_rate", "prepare", "summary", "wav"]
 
 # AudioPluginData.encoding = WAV (tensorboard/plugins/audio/plugin_data.proto).
 _PLUGIN_CONTENT = b"\x10\x0b"
@@ -33,8 +33,8 @@ _PLUGIN_CONTENT = b"\x10\x0b"
 _MOST_BYTES = (1 << 31) - (1 << 20)
 _HIGHEST_RATE = 1 << 24  # in Hz, above any converter's; bytes per second must fit 32 bits
 
-# The types of a WAV file: 8-bit PCM is unsigned, wider PCM is signed.
-_STORED = ("uint8", "int16", "int32")
+#: The types of a WAV file: 8-bit PCM is unsigned, wider PCM is signed.
+STORED = ("uint8", "int16", "int32")
 _FULL_SCALE = 1 << 15
 # How many floats are converted at a time, so that a long clip is not copied as a whole.
 _BLOCK = 1 << 18
@@ -81,23 +81,21 @@ def check_sample_rate(sample_rate: object) -> int:
     return checks.integer("sample_rate", int(rate) if whole else sample_rate, 1, _HIGHEST_RATE)
 
 
-def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+def prepare(
+    data: object, sample_rate: int, max_outputs: int | None, layout: object = None
+) -> Clips:
+    """Check all that shapes and dtypes tell, and copy nothing.
+
+    ``layout`` names the axes: clips (N), frames (T), channels (C). None: "T", "TC" or "NTC".
+    """
     array = numeric_array("data", data)
-    if array.dtype.kind != "f" and array.dtype.name not in _STORED:
+    if array.dtype.kind != "f" and array.dtype.name not in STORED:
         raise TypeError(
             f"data must be floats from -1 to 1, or integers that a WAV file can hold "
-            f"({', '.join(_STORED)}), got dtype {array.dtype}; pass data.astype('int16') if its "
+            f"({', '.join(STORED)}), got dtype {array.dtype}; pass data.astype('int16') if its "
             "values fit 16 bits"
         )
-    if array.ndim == 1:
-        samples = array[None, :, None]
-    elif array.ndim == 2:
-        samples = array[None]
-    elif array.ndim == 3:
-        samples = array
-    else:
-        raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}")
+    samples = _arranged(array, layout)
     if samples.shape[2] not in (1, 2):
         raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}{_advice(samples)}")
     samples = samples[:max_outputs]
@@ -109,12 +107,38 @@ def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:
     return Clips(samples, sample_rate, array_like.is_immutable(data, array))
 
 
+def _arranged(array: Array, layout: object) -> Array:
+    """View an array as [clips, frames, channels]."""
+    if layout is not None:
+        axes = layout.upper() if isinstance(layout, str) else ""
+        if "".join(sorted(axes)) not in ("T", "CT", "NT", "CNT"):
+            raise (ValueError if isinstance(layout, str) else TypeError)(
+                f"layout must be a permutation of 'T', 'TC', 'NT' or 'NTC' (clips, frames, "
+                f"channels), or None, got {layout!r}"
+            )
+        if len(axes) != array.ndim:
+            raise ValueError(
+                f"layout {layout!r} names {len(axes)} axes, but data has shape {array.shape}: pass "
+                "one letter for each axis"
+            )
+        array = array.transpose([axes.index(axis) for axis in "NTC" if axis in axes])
+        array = array if "N" in axes else array[None]
+        return array if "C" in axes else array[..., None]
+    if array.ndim == 1:
+        return array[None, :, None]
+    if array.ndim == 2:
+        return array[None]
+    if array.ndim == 3:
+        return array
+    raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}")
+
+
 _SHAPES = "[frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels"
 
 
 def _advice(samples: Array) -> str:
     if samples.shape[1] in (1, 2):
-        return "; the channels seem to come first: pass numpy.moveaxis(data, -2, -1)"
+        return "; the channels seem to come first: pass layout='CT', or 'NCT' for a batch"
     return ""
 
 
@@ -128,7 +152,7 @@ def summary(
         if samples.dtype.kind == "f":
             samples, clip_peak, clip_non_finite = _to_int16(samples)
             peak, non_finite = max(peak, clip_peak), non_finite + clip_non_finite
-        strings += (_wav(samples, clips.sample_rate), b"")
+        strings += (wav(samples, clips.sample_rate), b"")
     if peak > 1 or non_finite:
         report(Findings(peak if peak > 1 else None, non_finite))
     metadata = tensors.metadata("audio", _PLUGIN_CONTENT, description)
@@ -158,7 +182,8 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
     return pcm, peak, non_finite
 
 
-def _wav(samples: Array, sample_rate: int) -> Piece:
+def wav(samples: Array, sample_rate: int) -> Piece:
+    """Make a WAV file of samples [frames, channels] of one of ``STORED``."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams(

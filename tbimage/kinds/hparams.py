@@ -4,7 +4,8 @@ The wire form is the HParams plugin's: values that hold only metadata, under thr
 start has the hyperparameters of this run, the session end has its status. The experiment has
 domains and metrics, and belongs to all runs of a log directory. Without an experiment TensorBoard
 collects hyperparameters and metrics from all runs. With experiments it uses only the first that it
-finds (``hparams/backend_context.py``).
+finds (``hparams/backend_context.py``): a hyperparameter that a sweep adds later is not shown. So an
+experiment is written only if the caller gives domains, or metrics without values.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Trial:
         values: The hyperparameters by name.
         domains: The values that some hyperparameters may take.
         metrics: The values of the metrics by tag; None where they are not known.
-        explicit: Whether the caller named metrics or domains: then an experiment is written.
+        explicit: Whether an experiment is written: the caller gave domains, or metrics without
+            values.
         group: The name that repetitions of one trial share, or empty.
         status: A key of ``STATUSES``, or None for unknown.
     """
@@ -87,7 +89,7 @@ def prepare(
         values=checked,
         domains=_domains(domains, checked),
         metrics=numbers,
-        explicit=bool(numbers) or bool(domains),
+        explicit=bool(domains) or None in numbers.values(),
         group="" if group is None else checks.text("group", group),
         status=checks.choice("status", status, (*STATUSES, None)),
     )

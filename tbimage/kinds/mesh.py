@@ -20,10 +20,10 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-__all__ = ["Mesh", "check_config", "first_tag", "prepare", "summary"]
+__all__ = ["CONTENT_TYPES", "Mesh", "check_config", "first_tag", "prepare", "summary"]
 
-# MeshPluginData.ContentType (tensorboard/plugins/mesh/plugin_data.proto).
-_CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
+#: MeshPluginData.ContentType (tensorboard/plugins/mesh/plugin_data.proto).
+CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ def summary(name: str, mesh: Mesh, config: str, description: str | None) -> list
     """Make the Summary of a mesh."""
     from tbimage.events.messages import MeshPluginData
 
-    components = sum(1 << _CONTENT_TYPES[part] for part in mesh.parts)
+    components = sum(1 << CONTENT_TYPES[part] for part in mesh.parts)
     values = []
     for part, data in mesh.parts.items():
         array = _CONVERTED[part](data, mesh)
         content = MeshPluginData(
             name=name,
-            content_type=_CONTENT_TYPES[part],
+            content_type=CONTENT_TYPES[part],
             json_config=config,
             shape=array.shape,
             components=components,

@@ -42,10 +42,12 @@ def hparams(
 
     Args:
         hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
-        metrics: By which scalars the run is judged: their tags, or numbers by tag, which are logged
-            as scalars. None or empty: TensorBoard takes all scalars.
+        metrics: By which scalars the run is judged: numbers by tag, which are logged as scalars, or
+            tags alone. None, or numbers: TensorBoard takes all scalars of the runs.
         step: That of the metrics' scalars, as in ``image``.
         domains: The values that hyperparameters may take, by name; the page offers them as filters.
+            With domains, or tags alone as metrics, the page shows what this call names, and not
+            what other runs add.
         group: The name of runs that are repetitions of each other.
         status: "success", "failure" or "running". None: "success" where metrics have values.
         wall_time: Seconds since the epoch, also when the run began; None: now.

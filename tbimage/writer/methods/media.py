@@ -26,6 +26,7 @@ def audio(
     sample_rate: SupportsIndex,
     step: SupportsIndex | None = None,
     *,
+    layout: str | None = None,
     max_outputs: int | None = None,
     description: str | None = None,
     wall_time: float | None = None,
@@ -39,6 +40,9 @@ def audio(
             are.
         sample_rate: Frames a second, in Hz.
         step: As in ``image``.
+        layout: What each axis is: a permutation of the letters of "T", "TC", "NT" or "NTC", for
+            clips (N), frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None:
+            "T", "TC" or "NTC", for one, two or three axes.
         max_outputs: The most clips of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the clips.
         wall_time: Seconds since the epoch; None: now.
@@ -65,7 +69,7 @@ def audio(
     from tbimage.kinds import audio as kind
 
     max_outputs = checks.integer("max_outputs", max_outputs, 0, optional=True)
-    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs)
+    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs, layout)
     description = checks.description(description)
     wall_time = checks.wall_time(wall_time)
 
