@@ -250,7 +250,7 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
         check_labels(["a", "b", "c"], 2)
     with pytest.raises(ValueError, match=r"each of the 2 boxes, got shape \(3,\)"):
         check_scores([1, 2, 3], 2)
-    with pytest.raises(TypeError, match="got the string 'ab'"):
+    with pytest.raises(TypeError, match="one label for each box, got 'ab'"):
         check_labels("ab", 2)
     with pytest.raises(TypeError, match=r"strings or integers, got 0\.5"):
         check_labels([0.5], 1)

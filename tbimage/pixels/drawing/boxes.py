@@ -27,7 +27,7 @@ from tbimage.pixels.drawing.box_formats import (
     check_scores,
 )
 from tbimage.pixels.drawing.box_labels import make_label, paste_labels
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, check_names, class_name
 from tbimage.pixels.drawing.text_rendering import size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
@@ -99,6 +99,7 @@ def draw_boxes(
     pixels = picture.pixels
     height, across = pixels.shape[:2]
     array = check_boxes(boxes)
+    classes = check_names("classes", classes)
     format = checks.choice("format", format, BOX_FORMATS)
     count = len(array)
     names = check_labels(labels, count)

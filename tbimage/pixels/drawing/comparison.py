@@ -105,7 +105,8 @@ def draw_comparison(
         >>> draw_comparison([photo, photo + 10]).mae
         10.0
     """
-    views = [arrange(as_array(image))[0][0] for image in images]
+    arrays = map(as_array, checks.items("images", images, "a list of images"))
+    views = [arrange(array)[0][0] for array in arrays]
     chosen = check_look(**look)
     for view in views:
         check_fit(replace(chosen, colorbar=False), view.shape[2])

@@ -147,7 +147,7 @@ def grid(
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape
         (12, 20, 1)
     """
-    pictures = [as_picture(image) for image in images]
+    pictures = [as_picture(image) for image in checks.items("images", images, "a list of images")]
     if not pictures:
         raise ValueError("images must hold one image or more, got none")
     columns = checks.integer("columns", columns, 1, optional=True)
