@@ -96,8 +96,7 @@ def prepare(
         )
     normalized = checks.flag("normalized", normalized)
     format = checks.choice("format", format, BOX_FORMATS)
-    array = array_like.as_array(images)
-    array_like.check_dtype(array.dtype)
+    array = array_like.as_array(images, "images")
     view, batched = layouts.arrange(array, layout)
     check_look_fits(options, view.shape[3])
     count, height, width = view.shape[:3]

@@ -42,11 +42,10 @@ def prepare(
     scalars: bool = False,
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing."""
-    given = [array_like.as_array(image) for image in images]
+    given = [array_like.as_array(image, "images") for image in images]
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
-        array_like.check_dtype(array.dtype)
         view, batched = layouts.arrange(array, layout)
         views.append(view)
         check_look_fits(without_bar, view.shape[3])

@@ -43,7 +43,6 @@ def prepare(
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
         return _prepare_files(data[:max_outputs], True, options, captions)
     array = array_like.as_array(data)
-    array_like.check_dtype(array.dtype)
     pixels, batched = layouts.arrange(array, layout)
     texts = check_captions(captions, len(pixels), batched)
     check_look_fits(options, pixels.shape[3])

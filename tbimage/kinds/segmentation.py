@@ -60,7 +60,7 @@ def prepare(
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
-    mask = array_like.as_array(labels)
+    mask = array_like.as_array(labels, "labels")
     if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
         labels_layout = layout
     view, batched = _arrange_labels(mask, labels_layout)
@@ -78,8 +78,7 @@ def prepare(
     immutable = array_like.is_immutable(labels, mask)
     if image is None:
         return Prepared((view,), (immutable,), parts, suffixes)
-    photo = array_like.as_array(image)
-    array_like.check_dtype(photo.dtype)
+    photo = array_like.as_array(image, "image")
     below, _ = layouts.arrange(photo, layout)
     if below.shape[:3] != view.shape[:3]:
         raise ValueError(
@@ -95,7 +94,6 @@ def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
     """Give indices as ``(N, H, W)`` or scores as ``(N, H, W, K)``, and whether they are a batch."""
     if labels.dtype.kind in "bui":
         return layouts.arrange(labels, layout, layouts.MASKS)
-    array_like.check_dtype(labels.dtype)
     view, batched = layouts.arrange(labels, layout, layouts.SCORES)
     if view.shape[3] == 1:
         raise ValueError(

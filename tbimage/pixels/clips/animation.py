@@ -79,7 +79,7 @@ def animate(
         >>> animate(np.zeros((4, 16, 16, 3), np.uint8), fps=2)[1:4]
         b'PNG'
     """
-    clips, batched = arrange(as_array(frames), layout, CLIPS)
+    clips, batched = arrange(as_array(frames, "frames"), layout, CLIPS)
     if batched:
         raise ValueError(f"frames are a batch of {len(clips)} clips: pass them one by one")
     chosen = check_look(**look)

@@ -105,8 +105,8 @@ def draw_comparison(
         >>> draw_comparison([photo, photo + 10]).mae
         10.0
     """
-    arrays = map(as_array, checks.items("images", images, "a list of images"))
-    views = [arrange(array)[0][0] for array in arrays]
+    given = checks.items("images", images, "a list of images")
+    views = [arrange(as_array(image, "images"))[0][0] for image in given]
     chosen = check_look(**look)
     for view in views:
         check_fit(replace(chosen, colorbar=False), view.shape[2])

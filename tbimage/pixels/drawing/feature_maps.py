@@ -123,7 +123,7 @@ def draw_feature_maps(
         >>> sheet.pixels.shape[1]
         276
     """
-    array = as_array(maps)
+    array = as_array(maps, "maps")
     if array.ndim != 3 or not array.size:
         raise ValueError(
             f"maps must have the shape (height, width, channels) and hold values, got {array.shape}"

@@ -137,7 +137,7 @@ def draw_segmentation(
     ignore_index = _check_ignored(ignore_index)
     outlines = checks.flag("outlines", outlines)
     faulty = checks.color("nan_color", nan_color)
-    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels))
+    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels, "labels"))
     codes, remarks = _codes(classes, ignore_index)
     table = np.vstack([CLASS_COLORS, IGNORED_COLOR, faulty]).astype(np.uint8)
     if image is None:

@@ -108,7 +108,7 @@ def as_picture(image: object) -> Picture:
     """
     if isinstance(image, Picture):
         return image
-    array = as_array(image)
+    array = as_array(image, "image")
     if array.ndim > 3:
         raise ValueError(
             f"image has shape {array.shape}; expected (height, width) or (height, width, "
