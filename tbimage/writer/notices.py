@@ -108,6 +108,17 @@ class Notices:
                 findings.peak,
             )
 
+    def once(self, name: str, topic: str, message: str) -> None:
+        """Log a warning, once for each name and topic.
+
+        Args:
+            name: The summary's name.
+            topic: What the message is about.
+            message: One or more sentences that contain the name.
+        """
+        if self._is_new(name, topic):
+            logger.warning("%s This is said once for each name.", message)
+
     def _is_new(self, name: str, topic: str) -> bool:
         with self._lock:
             if (name, topic) in self._said or len(self._said) >= _MOST_NAMES:
