@@ -220,6 +220,44 @@ def test_each_execution_logs_with_the_writer_of_its_block(tf: Any, tmp_path: Pat
     assert scalars(tmp_path / "test")["a"] == [(0, 2.0), (1, 2.0), (2, 2.0)]
 
 
+def test_what_a_function_sets_itself_holds_in_all_executions(tf: Any, tmp_path: Path) -> None:
+    own = ours.create_file_writer(tmp_path / "own")
+
+    @tf.function
+    def function(x: Any, step: Any) -> None:
+        with own.as_default(step=step), ours.record_if(True):
+            ours.scalar("a", x)
+        ours.scalar("b", x)
+
+    with writing(tmp_path / "other", step=7):
+        for step in range(3):
+            with ours.record_if(step == 1):
+                function(tf.constant(1.0), tf.constant(step))
+    own.close()
+    assert steps(tmp_path / "own") == {"a": [0, 1, 2]}
+    assert steps(tmp_path / "other") == {"b": [7]}
+
+
+def test_a_step_that_was_set_at_tracing_is_replaced_by_one_that_is_set_later(
+    tf: Any, tmp_path: Path
+) -> None:
+    @tf.function
+    def function(x: Any) -> None:
+        experimental.set_step(5)
+        ours.scalar("a", x)
+
+    @tf.function
+    def other(x: Any) -> None:
+        ours.scalar("b", x)
+
+    with writing(tmp_path):
+        function(tf.constant(1.0))
+        other(tf.constant(1.0))  # TensorFlow, too, leaves the step of the tracing behind
+        experimental.set_step(8)
+        other(tf.constant(1))
+    assert steps(tmp_path) == {"a": [5], "b": [5, 8]}
+
+
 CONDITIONS: dict[str, Callable[[Any, Any], Any]] = {
     "a function of a Variable": lambda tf, step: lambda: step % 2 == 0,
     "a function that needs numbers": lambda tf, step: lambda: int(step) % 2 == 0,
