@@ -34,24 +34,7 @@ _VALUE_TAG = 1 << 3 | 2
 
 
 def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
-    """Find the greatest step of each tag in the event files of a directory.
-
-    Args:
-        storage: Where the directory is.
-        directory: A run directory; it may be missing.
-
-    Returns:
-        The greatest step by tag. Of an event with several values those tags are found that begin
-        within its first KiB: for a batch of images at least the first one's.
-
-    Raises:
-        OSError: A file that is there cannot be read.
-
-    Example:
-        >>> from tbimage.events.storage import MemoryStorage
-        >>> newest_steps(MemoryStorage(), "run")
-        {}
-    """
+    """Find the greatest step of each tag in the event files of a directory."""
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
         with contextlib.suppress(FileNotFoundError):  # retired meanwhile, or no file at all

@@ -30,69 +30,26 @@ _LONGEST_HOST = 64
 
 
 def is_event_file(name: str) -> bool:
-    """Tell whether TensorBoard takes a file of this name for an event file.
-
-    Example:
-        >>> is_event_file("events.out.tfevents.1700000000.host"), is_event_file("notes.txt")
-        (True, False)
-    """
+    """Tell whether TensorBoard takes a file of this name for an event file."""
     return "tfevents" in name
 
 
 def is_own_name(name: str, suffix: str) -> bool:
-    """Tell whether ``next_name`` makes such a name with this suffix: retention may delete it.
-
-    Example:
-        >>> is_own_name("events.out.tfevents.1700000000.host.17.000003", "")
-        True
-        >>> is_own_name("events.out.tfevents.1700000000.host.17.3.v2", "")
-        False
-    """
+    """Tell whether ``next_name`` makes such a name with this suffix: retention may delete it."""
     match = _NAME.fullmatch(name)
     own = _OWN_REST.fullmatch(match["rest"]) if match is not None else None
     return own is not None and (own["suffix"] or "") == suffix
 
 
 def host_name(name: str | None = None) -> str:
-    """Return this machine's name as file names can hold it.
-
-    Args:
-        name: A host name; this machine's when None.
-
-    Returns:
-        At most 64 of the characters ``A-Z a-z 0-9 _ . -``; others become ``-``.
-
-    Example:
-        >>> host_name("gpu 7/büro")
-        'gpu-7-b-ro'
-    """
+    """Return this machine's name as file names can hold it."""
     if name is None:
         name = socket.gethostname()
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)[:_LONGEST_HOST].strip(".") or "localhost"
 
 
 def next_name(existing: Iterable[str], now: float, host: str, process: int, suffix: str) -> str:
-    """Choose the name of the next event file of a directory.
-
-    Args:
-        existing: The names that are there.
-        now: Seconds since the epoch.
-        host: What ``host_name`` returned.
-        process: The process's number.
-        suffix: Appended to the name.
-
-    Returns:
-        A name that sorts behind all existing event files of the usual form, as long as the year is
-        below 2286, when ten digits of seconds are used up.
-
-    Example:
-        >>> next_name([], 1.7e9, "host", 17, "")
-        'events.out.tfevents.1700000000.host.17.000000'
-        >>> next_name(["events.out.tfevents.1700000000.host.17.000000"], 1.6e9, "host", 17, "")
-        'events.out.tfevents.1700000000.host.17.000001'
-        >>> next_name(["events.out.tfevents.1700000000.zebra.1.0"], 1.6e9, "host", 17, "")
-        'events.out.tfevents.1700000001.host.17.000000'
-    """
+    """Choose the name of the next event file of a directory."""
     last = max((name for name in existing if _NAME.fullmatch(name)), default="")
     seconds = max(int(now), 0)
     match = _NAME.fullmatch(last)

@@ -60,36 +60,12 @@ class CorruptRecordError(ValueError):
 
 
 def mask(crc: int) -> int:
-    """Mask a CRC32C as records store it: rotated right by 15 bits, plus a constant.
-
-    Args:
-        crc: A CRC32C, 0 to 2**32 - 1.
-
-    Returns:
-        The masked CRC32C, 0 to 2**32 - 1.
-
-    Example:
-        >>> hex(mask(0))
-        '0xa282ead8'
-    """
+    """Mask a CRC32C as records store it: rotated right by 15 bits, plus a constant."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _UINT32
 
 
 def masked_crc32c(pieces: Sequence[Piece]) -> int:
-    r"""Compute the masked CRC32C of the concatenation of some pieces.
-
-    Args:
-        pieces: Bytes-like objects, C-contiguous.
-
-    Returns:
-        The masked CRC32C, 0 to 2**32 - 1.
-
-    Example:
-        The vector of ``masked_crc.rs`` in TensorBoard's data server:
-
-        >>> hex(masked_crc32c([b"\x1a\x11CRC test, ", b"one two"]))
-        '0x5794d08a'
-    """
+    """Compute the masked CRC32C of the concatenation of some pieces."""
     crc = 0
     for piece in pieces:
         crc = crc32c(piece, crc)
@@ -97,35 +73,13 @@ def masked_crc32c(pieces: Sequence[Piece]) -> int:
 
 
 def frame(pieces: Sequence[Piece]) -> list[Piece]:
-    """Put the frame of a record around a payload.
-
-    Args:
-        pieces: The payload, as pieces (bytes-like, one byte per item), which are not copied.
-
-    Returns:
-        The record as pieces: 12 bytes of header, the given pieces, 4 bytes of footer.
-
-    Example:
-        >>> [bytes(piece).hex() for piece in frame([b"ab", b"c"])]
-        ['0300000000000000b099490e', '6162', '63', '6e57f121']
-    """
+    """Put the frame of a record around a payload."""
     header = _header(sum(map(len, pieces)))
     return [header, *pieces, _CHECKSUM.pack(masked_crc32c(pieces))]
 
 
 def small_record(payload: bytes) -> bytes:
-    """Put the frame of a record around a payload that is small enough to be copied.
-
-    Args:
-        payload: The payload.
-
-    Returns:
-        The record, as one piece. Headers are remembered by length, which halves the cost: 0.5 µs.
-
-    Example:
-        >>> small_record(b"abc") == b"".join(frame([b"abc"]))
-        True
-    """
+    """Put the frame of a record around a payload that is small enough to be copied."""
     length = len(payload)
     header = _SMALL_HEADERS.get(length)
     if header is None:
@@ -167,14 +121,7 @@ class RecordDecoder:
         self.offset = 0
 
     def feed(self, data: Piece) -> None:
-        """Add the bytes that follow those fed before.
-
-        Args:
-            data: Any number of bytes.
-
-        Example:
-            >>> RecordDecoder().feed(b"")
-        """
+        """Add the bytes that follow those fed before."""
         if self._start:  # once for each chunk and not for each record, which would be quadratic
             del self._buffer[: self._start]
             self._start = 0
@@ -186,25 +133,7 @@ class RecordDecoder:
         return len(self._buffer) - self._start
 
     def next_record(self) -> bytes | None:
-        """Return the next payload, or None where the bytes fed so far end within a record.
-
-        Returns:
-            The payload, or None: feed more and call again. At the end of a file that no longer
-            grows, None with ``pending_bytes`` above 0 means a torn tail, which is what a killed
-            writer leaves behind.
-
-        Raises:
-            CorruptRecordError: A checksum does not match. Each further call raises it again.
-
-        Example:
-            >>> decoder = RecordDecoder()
-            >>> decoder.feed(bytes(12))
-            >>> decoder.next_record()
-            Traceback (most recent call last):
-            ...
-            tbimage.events.records.CorruptRecordError: corrupt record at byte 0: checksum of its
-            length
-        """
+        """Return the next payload, or None where the bytes fed so far end within a record."""
         buffer, start = self._buffer, self._start
         if len(buffer) - start < HEADER_BYTES:
             return None

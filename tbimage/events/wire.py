@@ -79,18 +79,7 @@ DATA_CLASS_BLOB_SEQUENCE = 3
 
 
 def varint(value: int) -> bytes:
-    r"""Encode an integer as a varint, a negative one as int64 in two's complement.
-
-    Args:
-        value: -2**63 to 2**64 - 1.
-
-    Returns:
-        1 to 10 bytes.
-
-    Example:
-        >>> varint(1), varint(300), len(varint(-1))
-        (b'\x01', b'\xac\x02', 10)
-    """
+    """Encode an integer as a varint, a negative one as int64 in two's complement."""
     if 0 <= value < 0x80:
         return _SMALL_VARINTS[value]
     if 0x80 <= value < 0x4000:
@@ -112,35 +101,12 @@ _THREE_BYTES = struct.Struct("BBB").pack
 
 
 def length_delimited(field: int, content: bytes) -> bytes:
-    r"""Encode one field that holds a string, bytes or a message.
-
-    Args:
-        field: The field's number, 1 to 15 or more.
-        content: The bytes of the string or the serialized message.
-
-    Example:
-        >>> length_delimited(1, b"abc")
-        b'\n\x03abc'
-    """
+    """Encode one field that holds a string, bytes or a message."""
     return varint(field << 3 | 2) + varint(len(content)) + content
 
 
 def event(wall_time: float, step: int, serialized_summary: Sequence[Piece]) -> list[Piece]:
-    r"""Encode an Event that holds a Summary.
-
-    Args:
-        wall_time: Seconds since the epoch, finite: the data server gives a file up at the first
-            NaN.
-        step: An int64.
-        serialized_summary: A serialized Summary, as pieces.
-
-    Returns:
-        The serialized Event, as pieces.
-
-    Example:
-        >>> b"".join(event(0.0, 7, [b"..."]))
-        b'\x10\x07*\x03...'
-    """
+    """Encode an Event that holds a Summary."""
     head = _EVENT_WALL_TIME + _DOUBLE.pack(wall_time) if wall_time else b""
     if step:
         head += _EVENT_STEP + varint(step)
@@ -148,20 +114,7 @@ def event(wall_time: float, step: int, serialized_summary: Sequence[Piece]) -> l
 
 
 def small_event(wall_time: float, step: int, serialized_summary: bytes) -> bytes:
-    """Encode an Event that holds a Summary small enough to be copied.
-
-    Args:
-        wall_time: As in ``event``, like the other arguments.
-        step: See there.
-        serialized_summary: See there, but one piece.
-
-    Returns:
-        The serialized Event, as one piece.
-
-    Example:
-        >>> small_event(0.5, 7, b"...") == b"".join(event(0.5, 7, [b"..."]))
-        True
-    """
+    """Encode an Event that holds a Summary small enough to be copied."""
     if not wall_time or not step:  # defaults are left out
         return b"".join(event(wall_time, step, [serialized_summary]))
     return (
@@ -174,22 +127,7 @@ def small_event(wall_time: float, step: int, serialized_summary: bytes) -> bytes
 
 
 def file_version_event(wall_time: float, writer: str) -> bytes:
-    r"""Encode the Event that each event file starts with.
-
-    Without it TensorBoard's Python loader falls back to a rule that drops points of *all* tags when
-    a step goes back (``plugin_event_accumulator._MaybePurgeOrphanedData``).
-
-    Args:
-        wall_time: Seconds since the epoch, finite.
-        writer: Who wrote the file; informational (``SourceMetadata.writer``).
-
-    Returns:
-        The serialized Event.
-
-    Example:
-        >>> file_version_event(0.0, "tbimage")
-        b'\x1a\rbrain.Event:2R\t\n\x07tbimage'
-    """
+    """Encode the Event that each event file starts with."""
     return (
         (_EVENT_WALL_TIME + _DOUBLE.pack(wall_time) if wall_time else b"")
         + length_delimited(_EVENT_FILE_VERSION, b"brain.Event:2")
@@ -200,18 +138,7 @@ def file_version_event(wall_time: float, writer: str) -> bytes:
 
 
 def summary(values: Sequence[Sequence[Piece]]) -> list[Piece]:
-    r"""Encode a Summary.
-
-    Args:
-        values: Serialized Summary.Values, each as pieces.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Example:
-        >>> b"".join(summary([[b"ab", b"c"], [b"d"]]))
-        b'\n\x03abc\n\x01d'
-    """
+    """Encode a Summary."""
     pieces: list[Piece] = []
     for value in values:
         pieces.append(_SUMMARY_VALUE_KEY + varint(_size(value)))
@@ -220,22 +147,7 @@ def summary(values: Sequence[Sequence[Piece]]) -> list[Piece]:
 
 
 def summary_metadata(plugin_name: str, data_class: int, description: str | None) -> bytes:
-    r"""Encode a SummaryMetadata, with the key that makes it a Summary.Value's metadata.
-
-    Args:
-        plugin_name: The dashboard that shows the value: "images", "scalars", …
-        data_class: One of the ``DATA_CLASS`` constants. Without it the data server drops the
-            description of values that are not tensors (measured, reference:
-            ``SummaryValue::initial_metadata`` in ``data_compat.rs``).
-        description: Markdown shown with the summary, or None.
-
-    Returns:
-        The serialized field.
-
-    Example:
-        >>> summary_metadata("images", DATA_CLASS_BLOB_SEQUENCE, None)
-        b'J\x0c\n\x08\n\x06images \x03'
-    """
+    """Encode a SummaryMetadata, with the key that makes it a Summary.Value's metadata."""
     metadata = length_delimited(
         _METADATA_PLUGIN_DATA, length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
     )
@@ -245,41 +157,14 @@ def summary_metadata(plugin_name: str, data_class: int, description: str | None)
 
 
 def scalar_frame(tag: str, metadata: bytes = b"") -> tuple[bytes, bytes]:
-    r"""Encode what stands around the number in a Summary of one ``simple_value``.
-
-    Both loaders show a ``simple_value`` as a scalar. All of its Summary but four bytes is the same
-    at each step, so that it is worth keeping.
-
-    Args:
-        tag: The tag.
-        metadata: What ``summary_metadata`` returned, or nothing.
-
-    Returns:
-        What stands before the four bytes of ``float32`` and what stands after them.
-
-    Example:
-        >>> before, after = scalar_frame("a")
-        >>> before + float32(1.0) + after
-        b'\n\x08\n\x01a\x15\x00\x00\x80?'
-    """
+    """Encode what stands around the number in a Summary of one ``simple_value``."""
     before = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_SIMPLE_VALUE
     size = len(before) + _FLOAT.size + len(metadata)
     return _SUMMARY_VALUE_KEY + varint(size) + before, metadata
 
 
 def float32(value: float) -> bytes:
-    r"""Encode a number as a float32.
-
-    Args:
-        value: Rounded; beyond the range of float32 it becomes an infinity, as in ``numpy.float32``.
-
-    Returns:
-        Four bytes.
-
-    Example:
-        >>> float32(1.0), float32(1e300) == float32(float("inf"))
-        (b'\x00\x00\x80?', True)
-    """
+    """Encode a number as a float32."""
     try:
         return _FLOAT.pack(value)
     except OverflowError:
@@ -289,23 +174,7 @@ def float32(value: float) -> bytes:
 def image_value(
     tag: str, height: int, width: int, channels: int, encoded: Sequence[Piece], metadata: bytes
 ) -> list[Piece]:
-    r"""Encode a Summary.Value that holds a Summary.Image.
-
-    Args:
-        tag: The tag.
-        height: In pixels.
-        width: In pixels.
-        channels: 1 to 4, stored as ``colorspace``: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-        encoded: The encoded picture, as pieces.
-        metadata: What ``summary_metadata`` returned.
-
-    Returns:
-        The serialized Summary.Value, as pieces.
-
-    Example:
-        >>> b"".join(image_value("a", 1, 2, 3, [b"PNG"], b""))
-        b'\n\x01a"\x0b\x08\x01\x10\x02\x18\x03"\x03PNG'
-    """
+    """Encode a Summary.Value that holds a Summary.Image."""
     size = _size(encoded)
     dimensions = _dimensions(height, width, channels) + varint(size)
     head = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_IMAGE
@@ -328,21 +197,7 @@ def _dimensions(height: int, width: int, channels: int) -> bytes:
 def string_tensor_value(
     tag: str, strings: Sequence[Sequence[Piece]], metadata: bytes
 ) -> list[Piece]:
-    r"""Encode a Summary.Value that holds a tensor of strings of rank 1: TF2's form of images.
-
-    Args:
-        tag: The tag.
-        strings: The elements, each as pieces. They stand in ``string_val``, never in
-            ``tensor_content``, which for DT_STRING no reader takes.
-        metadata: What ``summary_metadata`` returned.
-
-    Returns:
-        The serialized Summary.Value, as pieces.
-
-    Example:
-        >>> b"".join(string_tensor_value("a", [[b"1"], [b"2", b"3"]], b""))
-        b'\n\x01aB\x0f\x08\x07\x12\x04\x12\x02\x08\x02B\x011B\x0223'
-    """
+    """Encode a Summary.Value that holds a tensor of strings of rank 1: TF2's form of images."""
     shape = length_delimited(_SHAPE_DIM, _DIM_SIZE + varint(len(strings)))
     tensor: list[Piece] = [_TENSOR_DTYPE_STRING + length_delimited(_TENSOR_SHAPE, shape)]
     for string in strings:

@@ -1,8 +1,4 @@
-"""A bar beside a picture: which colour is which value.
-
-What lives here: the bar and its numbers. What does not: colours (colormaps.py), and which values
-are the ends (ranges.py, rendering.py).
-"""
+"""A bar beside a picture: which colour is which value."""
 
 from __future__ import annotations
 
@@ -34,14 +30,15 @@ def colorbar(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        values: Two numbers or more, which stand beside the bar at equal distances, the first at the
-            bottom. Those that have no room are left out, the first and the last never.
-        colormap: The map's name; None: from black to white.
+        values: Two numbers or more, shown beside the bar at equal distances, the first at the
+            bottom. Where there is not room for all, some between the first and the last are
+            omitted.
+        colormap: The name of the map; None: from black to white.
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture, wider by the bar, and higher where the numbers need it; in colour if the map or
-        the picture is.
+        The picture with the bar, higher where the numbers need it; in colour if the map or the
+        picture is.
 
     Raises:
         TypeError: ``image`` is nothing that has pixels.
@@ -80,7 +77,7 @@ def colorbar(
 
 
 def _with_room(count: int, height: int, step: int) -> Sequence[int]:
-    """Which of some numbers fit beside a bar: all, or every n-th so that the last is among them."""
+    """The numbers that have room beside a bar: all or every n-th, the first and the last always."""
     for every in range(1, count):
         if (count - 1) % every == 0 and (count - 1) // every * step <= height - step:
             return range(0, count, every)

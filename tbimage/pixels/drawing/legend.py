@@ -1,8 +1,4 @@
-"""A key below a picture: which colour is which class.
-
-What lives here: the strip of swatches and names. What does not: which classes a picture has
-(masks.py), their colours (palette.py).
-"""
+"""A legend below a picture: which colour is which class."""
 
 from __future__ import annotations
 
@@ -14,15 +10,15 @@ from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with
 
 __all__ = ["legend"]
 
-#: Entries of a legend, at most; of more it says how many there are.
+#: The most entries of a legend, which tells how many more there are.
 MOST_ENTRIES = 64
 
-# Letters of a name, at most.
+# The most letters of a name.
 _MOST_LETTERS = 40
 
 
 def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None = None) -> Picture:
-    """Put a strip below a picture that says what its colours mean.
+    """Put a legend of colours below a picture.
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
@@ -30,8 +26,8 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture in colour, higher by the strip, and wider where a name needs it; without
-        entries, the picture.
+        The picture in colour, with a strip below, and wider where a name needs it; the unchanged
+        picture if there are no entries.
 
     Raises:
         TypeError: ``image`` is nothing that has pixels.
@@ -66,7 +62,7 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Row and left edge of each entry, one after the other, in lines of a width."""
+    """Row and left edge of each entry, in rows of a width."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

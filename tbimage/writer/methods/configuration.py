@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer import defaults
 from tbimage.writer.methods import handover
 
@@ -70,7 +70,7 @@ def hparams(
     from tbimage.kinds import hparams as kind
 
     trial = kind.prepare(hparams, metrics, domains, group, status)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
     make = partial(kind.summary, trial, wall_time)
@@ -115,7 +115,7 @@ def custom_scalars(
     from tbimage.kinds import custom_scalars as kind
 
     charts = kind.check_layout(layout)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
     self._charts.update(charts)
@@ -240,12 +240,12 @@ def embedding(
     from tbimage.kinds import embedding as kind
     from tbimage.writer import projector
 
-    key = kind.step_name(names.check_name(name))
+    key = kind.step_name(checks.name(name))
     number, wanted = handover.begin(self, name, step, self._steps, key, may_repeat=True)
     if not wanted:
         return False
     points = kind.prepare(data, labels, header, images, layout, value_range)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     directory = self.logdir
 
     def take_snapshot() -> handover.MakeWithStep:
@@ -293,7 +293,7 @@ def graph(
     """
     from tbimage.kinds import graph as kind
 
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, "graph"):
         return False
     events = kind.events(*kind.export(model, inputs, strict_trace), wall_time)

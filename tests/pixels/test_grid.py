@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tbimage.pixels.drawing.grid import check_columns, check_padding, enlarge, grid, plan
 from tbimage.pixels.drawing.text_rendering import line_height
-from tbimage.pixels.drawing.tiling import check_columns, check_padding, enlarge, grid, plan
 from tbimage.pixels.values.pictures import Findings, Picture
 
 SIZES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12)
