@@ -22,6 +22,8 @@ logger = logging.getLogger("tbimage")
 
 # A service that makes a tag of each request must not fill memory through this.
 _MOST_NAMES = 10_000
+# Characters that one message lists.
+_MOST_CHARACTERS = 20
 
 
 class Notices:
@@ -63,6 +65,15 @@ class Notices:
                 high,
                 *natural,
                 fix or _suggest(low, high, natural),
+            )
+        lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
+        if lacking:
+            logger.warning(
+                "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
+                "that has them, or name one with tbimage.set_font(path) or the environment "
+                "variable TBIMAGE_FONT. This is said once for each name.",
+                name,
+                ", ".join(f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]),
             )
         for remark, count in findings.remarks.items():
             if self._is_new(name, remark):

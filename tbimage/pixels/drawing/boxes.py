@@ -27,7 +27,7 @@ from tbimage.pixels.drawing.box_formats import (
 )
 from tbimage.pixels.drawing.box_labels import make_label, paste_labels
 from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
-from tbimage.pixels.drawing.text_rendering import size_for
+from tbimage.pixels.drawing.text_rendering import lacking, size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
 __all__ = ["draw_boxes"]
@@ -109,11 +109,14 @@ def draw_boxes(
         letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
         most = slice(-MOST_LABELS, None) if numbers is not None else slice(MOST_LABELS)
         drawn = []
+        said: set[str] = set()
         for index in order[most].tolist():
             red, green, blue = paints[index].tolist()
             texts = _label_texts(names, numbers, classes, index)
+            said.update(texts)
             drawn.append(make_label(texts, letters, (red, green, blue)))
         paste_labels(pixels, drawn, spans[most].tolist())
+        picture = picture.but(pixels, lacking=lacking(said))
         remarks[_TOO_MANY_LABELS] = max(0, len(order) - MOST_LABELS)
     if colors is None and names is not None:
         remarks[CYCLED] = sum(isinstance(n, int) and n >= len(CLASS_COLORS) for n in set(names))

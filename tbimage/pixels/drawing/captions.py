@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from tbimage.pixels.drawing.canvas import LETTERS, framed
-from tbimage.pixels.drawing.text_rendering import line_height, size_for, text_width, wrap, write
+from tbimage.pixels.drawing.text_rendering import (
+    lacking,
+    line_height,
+    size_for,
+    text_width,
+    wrap,
+    write,
+)
 from tbimage.pixels.values.pictures import Picture, as_picture
 
 __all__ = ["caption"]
@@ -56,4 +63,4 @@ def caption(
     sheet = framed(pixels, step * len(lines) + 2 * margin, left, across - width - left)
     for number, line in enumerate(lines):
         write(sheet, line, margin, height + margin + number * step, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking([text]))

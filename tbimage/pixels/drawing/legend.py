@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
-from tbimage.pixels.drawing.text_rendering import line_height, size_for, text_width, write
+from tbimage.pixels.drawing.text_rendering import (
+    lacking,
+    line_height,
+    size_for,
+    text_width,
+    write,
+)
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
 __all__ = ["legend"]
@@ -58,7 +64,7 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         edge = top + (step - size) // 2
         sheet[edge : edge + size, start : start + size] = ink(color, sheet)
         write(sheet, name, start + size + margin // 2, top, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking(name for name, _ in shown))
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:

@@ -194,10 +194,12 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
+    from tbimage.fonts import use_installed
     from tbimage.kinds import pictures as kind
 
     if pictures.count == 0:
         return True
+    use_installed()
 
     def take_snapshot() -> Callable[[], list[Piece]]:
         report = partial(self._notices.report, name)
