@@ -119,6 +119,25 @@ class Notices:
                 findings.peak,
             )
 
+    def report_overflow(self, name: str) -> None:
+        """Log that a scalar is too large for a float32, once for each name."""
+        self.once(
+            name,
+            "overflow",
+            f"scalar {name!r} has a value beyond 3.4e38, the greatest float32: it is stored as an "
+            "infinity. Scale it, or log its logarithm.",
+        )
+
+    def report_mesh(self, name: str, low: float, high: float) -> None:
+        """Log that colours of a mesh were clipped, once for each name."""
+        self.once(
+            name,
+            "clipped",
+            f"mesh {name!r} has colors from {low:g} to {high:g}: floats are taken as 0 to 1, what "
+            "lies outside was clipped. Pass colors.astype('uint8') if these are levels from 0 to "
+            "255, or scale them.",
+        )
+
     def once(self, name: str, topic: str, message: str) -> None:
         """Log a warning, once for each name and topic.
 

@@ -67,7 +67,10 @@ def _scalar(step: Any, tag: str, data: Any, description: Any) -> bool:
     if begun is None:
         return False
     writer, number = begun
-    arguments = (tag, _as_float32(data), names.check_description(description))
+    value = _as_float32(data)
+    if np.isinf(value) and scalar_kind.overflows(scalar_kind.check_value(data), data):
+        writer._notices.report_overflow(tag)
+    arguments = (tag, value, names.check_description(description))
     return writer._log_light(_scalar_summary, arguments, number, None)
 
 

@@ -250,7 +250,8 @@ def embedding(
 
     def take_snapshot() -> handover.MakeWithStep:
         snapshot = points.snapshot()
-        return lambda step: projector.write(directory, name, step, snapshot)
+        report = partial(self._notices.report, name)
+        return lambda step: projector.write(directory, name, step, snapshot, report)
 
     return handover.log_with_step(self, key, number, wall_time, points.nbytes, take_snapshot)
 

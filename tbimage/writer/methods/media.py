@@ -179,5 +179,12 @@ def mesh(
         number,
         wall_time,
         parts.nbytes,
-        lambda: partial(kind.summary, name, parts.snapshot(), json, description),
+        lambda: partial(
+            kind.summary,
+            name,
+            parts.snapshot(),
+            json,
+            description,
+            partial(self._notices.report_mesh, name),
+        ),
     )
