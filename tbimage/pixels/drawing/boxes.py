@@ -44,6 +44,7 @@ _LABEL_LETTERS = 64
 
 _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
+_FRACTIONS = "boxes within 0..1, taken as pixels (pass normalized=True if they are fractions)"
 _NEGATIVE = "boxes of negative width or height, drawn with exchanged corners (is format= right?)"
 _TOO_MANY = f"boxes beyond the {MOST_BOXES} that are drawn of one picture"
 _TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that are drawn of one picture"
@@ -81,6 +82,7 @@ def draw_boxes(
         The picture, 8 bits deep and in colour. The findings count the boxes with NaN and those
         outside, which are not drawn; those of negative extent, whose corners are exchanged; and
         those beyond 10,000, of which the ones with the highest scores are drawn, or else the first.
+        They count all boxes if all coordinates lie in 0..1 without ``normalized``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -103,6 +105,8 @@ def draw_boxes(
     paints = box_colors(colors, names, count)
     corners = box_corners(array, check_box_format(format), normalized, height, across)
     order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
+    if not normalized and np.all((array >= 0) & (array <= 1)) and np.any(array):
+        remarks[_FRACTIONS] = count
     stroke = max(2, max(height, across) // 240) if width is None else width
     _outline_all(pixels, spans, paints[order], stroke)
     if names is not None or numbers is not None:
