@@ -216,6 +216,7 @@ def figure(
     step: SupportsIndex | None = None,
     *,
     close: bool = True,
+    tight: bool = False,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -229,6 +230,9 @@ def figure(
         step: As in ``image``.
         close: Whether pyplot is to close them, which else keeps them in memory; also where
             ``record_if`` says no.
+        tight: Whether the picture is as large as what is drawn, and a little more
+            (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
+            size is that of the figure, so that it does not change with the labels.
         description: Markdown that TensorBoard shows with the images.
         wall_time: Seconds since the epoch; None: now.
 
@@ -258,7 +262,7 @@ def figure(
             return False
         options = picture_options(self, description)
         wall_time = checks.wall_time(wall_time)
-        pixels = kind.draw(figures, batched)
+        pixels = kind.draw(figures, batched, checks.flag("tight", tight))
     finally:
         if close:
             kind.close(figures)
