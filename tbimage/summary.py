@@ -156,7 +156,7 @@ def text(
         data: See there.
         step: See there.
         description: See there.
-        keywords: ``wall_time``.
+        keywords: ``markdown`` and ``wall_time``.
 
     Returns:
         As ``SummaryWriter.text``; False without a default writer.
