@@ -56,7 +56,8 @@ def image(
             with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
             figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
             is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
-            0..255, floats from 0 to 1.
+            0..255, floats from 0 to 1. A PIL image is turned by its EXIF orientation; pass
+            ``numpy.asarray(image)`` for the pixels as they are stored.
         step: An integer that grows with each call; None for the default step
             (``tbimage.set_step``), else for the one after the last of this name, also across
             restarts.
