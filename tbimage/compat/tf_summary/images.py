@@ -86,6 +86,11 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
     array = array_like.as_array(data)
     if array.ndim != 4:
         raise ValueError(f"data must be {_LAYOUT}, got shape {array.shape}")
+    if not (array.shape[1] and array.shape[2] and 1 <= array.shape[3] <= 4):
+        raise ValueError(
+            f"data must have 1 to 4 channels and at least one pixel, got shape {array.shape}; its "
+            "axes are batch, height, width and channels"
+        )
     if array_like.is_immutable(data, array):
         array.flags.writeable = False  # tells prepare, which does not get the caller's object
     array = array[:limit]

@@ -84,12 +84,13 @@ def ask(function: Function, step: Any, *arguments: Any) -> Any:
 
 
 def check_rank(data: Any, rank: int, layout: str) -> None:
-    """Find at tracing that a tensor has another rank, where it will be logged."""
+    """Find at tracing that data has another rank, where it will be logged."""
     tf = peer.building_graph()
-    if tf is None or not tf.is_tensor(data) or data.shape.rank in (rank, None):
+    shape = getattr(data, "shape", None)
+    if tf is None or shape is None or tf.TensorShape(shape).rank in (rank, None):
         return
     if _surroundings(tf) is not None:
-        raise ValueError(f"data must be {layout}, got shape {tuple(data.shape)}")
+        raise ValueError(f"data must be {layout}, got shape {tuple(shape)}")
 
 
 def call(function: Callable[[], object]) -> Any:

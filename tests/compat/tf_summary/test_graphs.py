@@ -17,7 +17,14 @@ import tbimage
 from tbimage.compat.tf_summary import experimental
 from tbimage.events.messages import Event, Summary
 from tests import readers
-from tests.compat.tf_summary.same import METADATA, error_of, ours, pixels_and_rest, records
+from tests.compat.tf_summary.same import (
+    CALLS,
+    METADATA,
+    error_of,
+    ours,
+    pixels_and_rest,
+    records,
+)
 
 
 def steps(directory: Path) -> dict[str, list[int]]:
@@ -171,6 +178,29 @@ def test_what_functions_log_is_what_tensorflow_logs(tf: Any, tmp_path: Path, loo
             their_pixels, their = pixels_and_rest(their)
             np.testing.assert_array_equal(our_pixels, their_pixels)
         assert our == their
+
+
+#: Calls that TensorFlow cannot trace, and one whose numbers it makes float32 there.
+NOT_IN_FUNCTIONS = {"write strings", "write arrays", "write float64s"}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::tbimage.StepWarning")
+def test_every_call_in_a_function_is_that_of_tensorflow(tf: Any, tmp_path: Path) -> None:
+    calls = {name: call for name, call in CALLS.items() if name not in NOT_IN_FUNCTIONS}
+    found = []
+    for summary in (ours, tf.summary):
+        writer = summary.create_file_writer(str(tmp_path / str(summary is ours)))
+        with writer.as_default():
+            for call in calls.values():
+                traced = tf.function(lambda: call(summary))  # noqa: B023
+                assert traced()
+                assert traced()
+        writer.close()
+        found.append(records(tmp_path / str(summary is ours)))
+    assert len(found[0]) == len(found[1]) == 2 * len(calls)
+    for name, our, their in zip([each for each in calls for _ in range(2)], *found, strict=True):
+        assert our == their, name
 
 
 def test_steps_data_and_conditions_are_read_with_each_execution(tf: Any, tmp_path: Path) -> None:
@@ -468,7 +498,7 @@ def test_steps_that_are_none_are_found_at_tracing(tf: Any, tmp_path: Path) -> No
 
 
 def test_data_of_a_wrong_shape_is_found_at_tracing(tf: Any, tmp_path: Path) -> None:
-    calls = {
+    calls: dict[str, Callable[[Any], Any]] = {
         "scalar": lambda x: ours.scalar("a", x, 1),
         "image": lambda x: ours.image("a", x, 1),
         "audio": lambda x: ours.audio("a", x, 8000, 1),
@@ -477,6 +507,8 @@ def test_data_of_a_wrong_shape_is_found_at_tracing(tf: Any, tmp_path: Path) -> N
         for name, call in calls.items():
             with pytest.raises(ValueError, match=r"data must be .* got shape \(2, 2\)"):
                 tf.function(call, autograph=name != "scalar")(tf.zeros((2, 2)))
+            with pytest.raises(ValueError, match=r"data must be .* got shape \(2, 2\)"):
+                tf.function(lambda: call(np.zeros((2, 2))))()  # noqa: B023
 
 
 def test_what_is_wrong_in_an_execution_is_said_by_the_call(tf: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,23 @@ import tbimage
 from tbimage.compat.tf_summary import experimental
 from tbimage.events.messages import Event
 from tests.compat.tf_summary.same import CALLS, SUMMARY, Call, both, error_of, logged, ours
+
+
+def test_other_threads_see_what_living_threads_set_last() -> None:
+    seen = tbimage.writer.defaults.Surrounding[int]("seen")
+    unseen = tbimage.writer.defaults.Surrounding[int]("unseen")
+    threads = [threading.Thread(target=seen.set, args=[number]) for number in (11, 12)]
+    for thread in threads:
+        thread.start()
+        thread.join()
+    assert seen.of_threads().get(threads[1]) == 12
+    seen.set(3)
+    assert seen.of_threads() == {threading.current_thread(): 3}  # the others have ended
+    seen.set(None)
+    assert seen.of_threads() == {}
+    unseen.set_unseen(4)
+    assert (unseen.get(), unseen.of_threads()) == (4, {})
+
 
 STEPS: list[Any] = [
     7,
