@@ -23,13 +23,14 @@ from tbimage.pixels.drawing.canvas import LETTERS, PAPER, blank, same_form
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
     check_text,
+    lacking,
     line_height,
     size_for,
     text_width,
     wrap,
     write,
 )
-from tbimage.pixels.values.pictures import Color, Picture, as_picture, merge
+from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture, merge
 
 __all__ = ["Plan", "check_titles", "enlarge", "grid", "plan"]
 
@@ -181,7 +182,8 @@ def grid(
         for number, line in enumerate(() if titles is None else name):
             start = max(left, min(column, left + width - text_width(line, size)))
             write(sheet, line, start, below + number * line_height(size), size, ink)
-    return Picture(sheet, merge(picture.findings for picture in pictures))
+    found = Findings(lacking=lacking(names))
+    return Picture(sheet, merge([*(picture.findings for picture in pictures), found]))
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:

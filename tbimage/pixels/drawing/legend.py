@@ -8,6 +8,7 @@ from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
 from tbimage.pixels.drawing.text_rendering import (
     check_text,
+    lacking,
     line_height,
     size_for,
     text_width,
@@ -66,7 +67,7 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         edge = top + (step - size) // 2
         sheet[edge : edge + size, start : start + size] = ink(color, sheet)
         write(sheet, name, start + size + margin // 2, top, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking(name for name, _ in shown))
 
 
 def _check_entry(entry: object) -> tuple[str, Color]:
