@@ -12,7 +12,8 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.clips.animation import arrange_clip, check_clip, encode_clip
+from tbimage.pixels.arrays.layouts import CLIPS, arrange
+from tbimage.pixels.clips.animation import check_clip, encode_clip
 from tbimage.pixels.drawing.rendering import check_fit
 
 __all__ = ["prepare"]
@@ -30,9 +31,8 @@ def prepare(
     max_outputs: int | None = None,
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing."""
-    array = array_like.as_array(frames)
-    array_like.check_dtype(array.dtype)
-    clips, batched = arrange_clip(array, layout)
+    array = array_like.as_array(frames, "frames")
+    clips, batched = arrange(array, layout, CLIPS)
     check_fit(options.look, clips.shape[4])
     kind, speed = check_clip(format, fps, options.look, clips.shape[4])
     check_size(*options.look.size(*clips.shape[2:4]))

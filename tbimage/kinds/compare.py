@@ -17,8 +17,8 @@ from tbimage import checks
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
-from tbimage.pixels.drawing.comparing import check_comparable, check_diff, compare_values
-from tbimage.pixels.drawing.tiling import plan
+from tbimage.pixels.drawing.comparison import check_comparable, check_diff, compare_values
+from tbimage.pixels.drawing.grid import plan
 
 __all__ = ["prepare"]
 
@@ -42,11 +42,10 @@ def prepare(
     scalars: bool = False,
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing."""
-    given = [array_like.as_array(image) for image in images]
+    given = [array_like.as_array(image, "images") for image in images]
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
-        array_like.check_dtype(array.dtype)
         view, batched = layouts.arrange(array, layout)
         views.append(view)
         check_look_fits(without_bar, view.shape[3])

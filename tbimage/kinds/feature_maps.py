@@ -17,7 +17,7 @@ from tbimage import checks
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.arrays.axes import MAPS, arrange_axes
+from tbimage.pixels.arrays.layouts import MAPS, arrange
 from tbimage.pixels.drawing.feature_maps import (
     check_normalize,
     draw_map,
@@ -57,9 +57,8 @@ def prepare(
         checks.integer("columns", columns, 1, optional=True),
         checks.flag("separate", separate),
     )
-    array = array_like.as_array(x)
-    array_like.check_dtype(array.dtype)
-    view, batched = arrange_axes(array, layout, MAPS)
+    array = array_like.as_array(x, "x")
+    view, batched = arrange(array, layout, MAPS)
     total = view.shape[3]
     view = view[..., : maps.max_maps]
     height, width, count = view.shape[1:]

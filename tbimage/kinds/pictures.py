@@ -30,7 +30,7 @@ from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.encoded import EncodedImage
 from tbimage.pixels.clips import jpeg
-from tbimage.pixels.clips.apng import EncodedClip
+from tbimage.pixels.clips.frames import EncodedClip
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
 

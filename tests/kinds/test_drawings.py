@@ -329,7 +329,7 @@ def test_faulty_boxes_are_told() -> None:
         (PHOTO, BOXES[0], {"colors": (1, 2, 300)}, ValueError, "colors must be"),
         (PHOTO, BOXES[0], {"format": "xyzw"}, ValueError, "format must be 'xyxy'"),
         (PHOTO, None, {"keypoints": [[1, 2, 3, 4]]}, ValueError, "keypoints must have the shape"),
-        (PHOTO, None, {"polylines": [["a"]]}, TypeError, "polylines must be arrays of real"),
+        (PHOTO, None, {"polylines": [["a"]]}, TypeError, "polylines must be an array"),
         (PHOTO, None, {"skeleton": [1]}, TypeError, "pairs of indices"),
     ],
 )
