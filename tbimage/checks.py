@@ -34,6 +34,7 @@ __all__ = [
     "mapping",
     "name",
     "number",
+    "plain_value",
     "positive",
     "seconds",
     "shown",
@@ -62,10 +63,10 @@ def integer(
     """Check an integer from ``least`` to ``most``."""
     if value is None and optional:
         return None
-    item = _integer(value)
-    if item is not None and least <= item <= most:
-        return item
-    raise _error(argument, _within("an integer", least, most, optional), value, item, int)
+    plain = _integer(value)
+    if plain is not None and least <= plain <= most:
+        return plain
+    raise _error(argument, _within("an integer", least, most, optional), value, plain, int)
 
 
 @overload
@@ -80,19 +81,19 @@ def number(
     """Check a real number from ``least`` to ``most``."""
     if value is None and optional:
         return None
-    item = _real(value)
-    if item is not None and least <= item <= most:
-        return item
-    raise _error(argument, _within("a number", least, most, optional), value, item, float)
+    plain = _real(value)
+    if plain is not None and least <= plain <= most:
+        return plain
+    raise _error(argument, _within("a number", least, most, optional), value, plain, float)
 
 
 def positive(argument: str, value: object, most: float, fix: str = "") -> float | None:
     """Check a real number more than 0 and at most ``most``, or None; ``fix`` gives an example."""
-    item = _real(value)
-    if value is None or (item is not None and 0 < item <= most):
-        return item
+    plain = _real(value)
+    if value is None or (plain is not None and 0 < plain <= most):
+        return plain
     expected = f"a number more than 0 and at most {most:g}, or None"
-    raise _error(argument, expected, value, item, float, fix)
+    raise _error(argument, expected, value, plain, float, fix)
 
 
 @overload
@@ -103,18 +104,18 @@ def seconds(argument: str, value: object, *, optional: bool = False) -> float | 
     """Check how long to wait: 0 or more, and no more than the system can wait (292 years)."""
     if value is None and optional:
         return None
-    item = _real(value)
-    if item is not None and 0 <= item <= threading.TIMEOUT_MAX:
-        return item
-    fix = "pass None to wait as long as it takes" if optional and item and item > 0 else ""
-    raise _error(argument, "seconds, 0 or more" + ", or None" * optional, value, item, float, fix)
+    plain = _real(value)
+    if plain is not None and 0 <= plain <= threading.TIMEOUT_MAX:
+        return plain
+    fix = "pass None to wait as long as it takes" if optional and plain and plain > 0 else ""
+    raise _error(argument, "seconds, 0 or more" + ", or None" * optional, value, plain, float, fix)
 
 
 def flag(argument: str, value: object, fix: str = "") -> bool:
     """Check a flag; ``fix`` says what else the caller may mean."""
-    item = _item(value)
-    if isinstance(item, bool):
-        return item
+    plain = plain_value(value)
+    if isinstance(plain, bool):
+        return plain
     raise _error(argument, "True or False", value, None, bool, fix)
 
 
@@ -125,7 +126,7 @@ def choice(argument: str, value: object, allowed: Collection[T]) -> T:
             return each
     from difflib import get_close_matches  # only errors need it
 
-    near = get_close_matches(str(value), map(str, allowed), 1)
+    near = get_close_matches(value if isinstance(value, str) else "", map(str, allowed), 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     *names, last = map(repr, allowed)
     expected = f"{', '.join(names)} or {last}"
@@ -160,7 +161,7 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
 
 
 def items(argument: str, value: object, expected: str) -> list[Any]:
-    """Give the items of an iterable that is no text."""
+    """Give the items of an iterable that is not text."""
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return list(value)
     raise TypeError(f"{argument} must be {expected}, got {given(value)}")
@@ -190,13 +191,13 @@ def wall_time(value: object) -> float:
     """Check the time of a summary, in seconds since the epoch; None is now."""
     if value is None:
         return time.time()
-    item = _real(value)
-    if item is not None and math.isfinite(item):  # the data server reads no further than a NaN
-        return item
+    plain = _real(value)
+    if plain is not None and math.isfinite(plain):  # the data server reads no further than a NaN
+        return plain
     expected, fix = "finite", "pass None for the current time"
-    if item is None:
+    if plain is None:
         expected, fix = "seconds since the epoch", "of a datetime pass its timestamp()"
-    raise _error("wall_time", expected, value, item, float, fix)
+    raise _error("wall_time", expected, value, plain, float, fix)
 
 
 def given(value: object) -> str:
@@ -220,12 +221,12 @@ def _axes(value: Any) -> tuple[int, ...]:
         return ()
 
 
-def _item(value: Any) -> Any:
-    """Give the Python value of a scalar; None for an array with axes, and where there is none."""
+def plain_value(value: Any) -> Any:
+    """Give the Python value of a scalar; None for an array with axes or without a value."""
     if isinstance(value, (int, float)) or not hasattr(value, "shape"):
         return value
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
-        return None  # the item of a datetime64[ns] is an int, and no number
+        return None  # the item of a datetime64[ns] is an int, but no number
     try:
         # A tensor of TensorFlow has no item(), but its NumPy scalar has.
         return (value if hasattr(value, "item") else value.numpy()).item()
@@ -234,9 +235,9 @@ def _item(value: Any) -> Any:
 
 
 def _integer(value: object) -> int | None:
-    item = _item(value)
+    plain = plain_value(value)
     try:
-        return None if isinstance(item, bool) else index(item)
+        return None if isinstance(plain, bool) else index(plain)
     except TypeError:
         return None
 
@@ -244,15 +245,15 @@ def _integer(value: object) -> int | None:
 def _real(value: object) -> float | None:
     if type(value) is float:
         return value
-    item = _item(value)
+    plain = plain_value(value)
     # float() takes text, too.
-    number = hasattr(type(item), "__float__") or hasattr(type(item), "__index__")
-    if isinstance(item, bool) or not number:
+    number = hasattr(type(plain), "__float__") or hasattr(type(plain), "__index__")
+    if isinstance(plain, bool) or not number:
         return None
     try:
-        return float(item)
+        return float(plain)
     except OverflowError:  # an int of more than 308 digits
-        return _INF if item > 0 else -_INF
+        return _INF if plain > 0 else -_INF
 
 
 def _within(noun: str, least: float, most: float, optional: bool) -> str:
@@ -262,10 +263,10 @@ def _within(noun: str, least: float, most: float, optional: bool) -> str:
 
 
 def _error(
-    argument: str, expected: str, value: object, item: object, wanted: type, fix: str = ""
+    argument: str, expected: str, value: object, plain: object, wanted: type, fix: str = ""
 ) -> Exception:
-    """Make a ValueError; where ``value`` has no ``item`` of the type ``wanted``, a TypeError."""
-    if item is not None:
+    """Make a ValueError; if ``plain`` is None, ``value`` is no ``wanted``: make a TypeError."""
+    if plain is not None:
         return ValueError(f"{argument} must be {expected}, got {shown(value)}{fix and '; ' + fix}")
     if set(_axes(value)) == {1}:
         fix = f"pass {argument}.item()" if hasattr(value, "item") else "pass its only element"

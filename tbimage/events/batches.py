@@ -1,8 +1,4 @@
-"""Records on their way to a file: many at once, without a Python object for each.
-
-What lives here: the bookkeeping of which bytes belong to which record. What does not: how records
-are framed (``records.py``) and written (``segments.py``).
-"""
+"""Batches of framed records, without a Python object for each record."""
 
 from __future__ import annotations
 
@@ -21,8 +17,8 @@ class Batch:
     """Framed records that follow each other.
 
     Attributes:
-        pieces: Their bytes; a piece may hold several records, and a record several pieces.
-        sizes: How many bytes each record has; 0 stands for a summary that could not be made.
+        pieces: The bytes. A buffer may hold several records, and a record may span several buffers.
+        sizes: The size of each record in bytes; 0 stands for a summary that could not be made.
     """
 
     pieces: Sequence[Piece] = ()
@@ -34,11 +30,11 @@ class Batch:
         return sum(self.sizes)
 
     def whole_records(self, size: int) -> int:
-        """Count the records that the first ``size`` bytes hold completely."""
+        """Count the records that are complete within the first ``size`` bytes."""
         return bisect_right(list(accumulate(self.sizes)), size)
 
     def first(self, count: int) -> Batch:
-        """Return the first records, without copying their bytes."""
+        """Give the first ``count`` records, without copying bytes."""
         if count == len(self.sizes):
             return self
         sizes = self.sizes[:count]
@@ -52,14 +48,14 @@ class Batch:
         return Batch(pieces, sizes)
 
     def without_first(self, count: int) -> Batch:
-        """Return the records behind the first ones, without copying their bytes."""
+        """Give the records after the first ``count``, without copying bytes."""
         if count == len(self.sizes):
             return Batch()
         return Batch(skip(self.pieces, sum(self.sizes[:count])), self.sizes[count:])
 
 
 def concatenate(batches: Iterable[Batch]) -> Batch:
-    """Put batches behind each other."""
+    """Join batches."""
     pieces: list[Piece] = []
     sizes: list[int] = []
     for batch in batches:
@@ -69,7 +65,7 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
 
 
 def skip(pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
-    """Leave out the first bytes, without copying the others."""
+    """Drop the first ``size`` bytes, without copying the others."""
     if size == 0:
         return pieces
     for index, piece in enumerate(pieces):

@@ -31,8 +31,7 @@ def prepare(
     max_outputs: int | None = None,
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing."""
-    array = array_like.as_array(frames)
-    array_like.check_dtype(array.dtype)
+    array = array_like.as_array(frames, "frames")
     clips, batched = arrange(array, layout, CLIPS)
     check_fit(options.look, clips.shape[4])
     kind, speed = check_clip(format, fps, options.look, clips.shape[4])

@@ -76,10 +76,9 @@ class Clips:
 
 def check_sample_rate(sample_rate: object) -> int:
     """Check the frames per second: an integer, or a float that is whole."""
-    rate: object = sample_rate
-    if isinstance(sample_rate, (float, np.floating)) and float(sample_rate).is_integer():
-        rate = int(sample_rate)
-    return checks.integer("sample_rate", rate, 1, _HIGHEST_RATE)
+    rate = checks.plain_value(sample_rate)
+    whole = isinstance(rate, float) and rate.is_integer()
+    return checks.integer("sample_rate", int(rate) if whole else sample_rate, 1, _HIGHEST_RATE)
 
 
 def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy.typing as npt
 
 from tbimage import checks
-from tbimage.kinds.options import PictureOptions, check_look_fits, check_size
+from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.comparison import check_comparable, check_diff, compare_values
@@ -42,28 +42,23 @@ def prepare(
     scalars: bool = False,
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing."""
-    given = [array_like.as_array(image) for image in images]
+    given = [array_like.as_array(image, "images") for image in images]
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
-        array_like.check_dtype(array.dtype)
         view, batched = layouts.arrange(array, layout)
         views.append(view)
         check_look_fits(without_bar, view.shape[3])
-    panels = _Panels(None, check_diff(diff), checks.flag("scalars", scalars))
+    panels = _Panels(
+        check_captions(titles, len(views), True, "titles"),
+        check_diff(diff),
+        checks.flag("scalars", scalars),
+    )
     check_comparable([view.shape for view in views], [view.dtype for view in views], panels.diff)
-    counts = {len(view) for view in views}
-    if len(counts) > 1:
+    if len({len(view) for view in views}) > 1:
         raise ValueError(
             f"images to compare must be batches of one size, got {[len(view) for view in views]}"
         )
-    if titles is not None:
-        names = [titles] if isinstance(titles, str) else [str(title) for title in titles]
-        if len(names) != len(views):
-            raise ValueError(
-                f"titles must be one for each of the {len(views)} images, got {len(names)}"
-            )
-        panels = replace(panels, titles=tuple(names))
     if panels.scalars and views[-1].shape != views[-2].shape:
         raise ValueError(
             "scalars=True needs the last two images to have one shape, got "

@@ -117,7 +117,8 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
     widths = sorted({len(row) for row in rows})
     if len(widths) > 1 or widths[0] == 0:
         raise ValueError(f"labels must be rows of one length, got lengths {widths}")
-    names = [_cell(checks.text("a name in header", name)) for name in header or ()]
+    given = [] if header is None else header
+    names = [_cell(checks.text("a name in header", name)) for name in given]
     if header is not None and len(names) != widths[0]:
         raise ValueError(
             f"header must name each column of labels, got {len(names)} names for {widths[0]}"

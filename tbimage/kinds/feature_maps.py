@@ -57,8 +57,7 @@ def prepare(
         checks.integer("columns", columns, 1, optional=True),
         checks.flag("separate", separate),
     )
-    array = array_like.as_array(x)
-    array_like.check_dtype(array.dtype)
+    array = array_like.as_array(x, "x")
     view, batched = arrange(array, layout, MAPS)
     total = view.shape[3]
     view = view[..., : maps.max_maps]

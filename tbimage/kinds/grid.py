@@ -41,11 +41,11 @@ def prepare(
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing; an empty batch gives no sheet."""
     if isinstance(images, (list, tuple)):
-        given = [(image, array_like.as_array(image)) for image in images]
+        given = [(image, array_like.as_array(image, "images")) for image in images]
         views = [_one(array, layout) for _, array in given]
         immutable = tuple(array_like.is_immutable(data, array) for data, array in given)
     else:
-        array = array_like.as_array(images)
+        array = array_like.as_array(images, "images")
         batch, batched = layouts.arrange(array, layout)
         if not batched:
             raise ValueError(
@@ -60,7 +60,6 @@ def prepare(
         check_captions(captions, len(views), True),
     )
     for view in views:
-        array_like.check_dtype(view.dtype)
         check_look_fits(options, view.shape[2])
     if not views:
         return Prepared((), (), lambda arrays, options, run: [], ())

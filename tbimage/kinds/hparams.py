@@ -94,15 +94,13 @@ def prepare(
 
 
 def _hparam(what: str, value: Any) -> HParam:
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", None) == ():  # NumPy's, torch's, JAX's, …
-        value = item()
-    if isinstance(value, str):
-        return str.__str__(checks.text(what, value))  # the value of an enum, not its name
-    if isinstance(value, bool):  # before int: a bool is an int, too
-        return value
-    if isinstance(value, (int, float)):
-        return check_value(value, what)
+    plain = checks.plain_value(value)
+    if isinstance(plain, str):
+        return str.__str__(checks.text(what, plain))  # the value of an enum, not its name
+    if isinstance(plain, bool):  # before int: a bool is an int, too
+        return plain
+    if isinstance(plain, (int, float)):
+        return check_value(plain, what)
     raise TypeError(
         f"{what} must be bool, int, float or str, got {checks.given(value)}; pass str(…) of it"
     )

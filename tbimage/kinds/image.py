@@ -49,7 +49,6 @@ def prepare(
         return _prepare_files(data[:max_outputs], True, options, captions)
     data, turned = array_like.upright(data)
     array = array_like.as_array(data)
-    array_like.check_dtype(array.dtype)
     pixels, batched = layouts.arrange(array, layout)
     texts = check_captions(captions, len(pixels), batched)
     check_look_fits(options, pixels.shape[3])

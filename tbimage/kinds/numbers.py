@@ -21,13 +21,7 @@ def numeric_array(argument: str, data: object) -> Array:
     """Give the numbers of an argument as an array, without a copy where that is possible."""
     if isinstance(first_leaf(data), (str, bytes)):
         raise TypeError(f"{argument} must be numbers, got {checks.given(data)}")
-    try:
-        return array_like.as_array(data)
-    except (TypeError, ValueError) as error:
-        message = str(error)
-        if message.startswith("data "):  # as_array names the argument of image()
-            message = argument + message[len("data") :]
-        raise type(error)(message) from None
+    return array_like.as_array(data, argument)
 
 
 def first_leaf(data: object) -> object:

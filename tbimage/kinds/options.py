@@ -135,7 +135,9 @@ def check_size(height: int, width: int) -> None:
         )
 
 
-def check_captions(captions: Any, count: int, batched: bool) -> tuple[str, ...] | None:
+def check_captions(
+    captions: Any, count: int, batched: bool, argument: str = "captions"
+) -> tuple[str, ...] | None:
     """Check the text for each picture; a single picture may have a bare text."""
     if captions is None:
         return None
@@ -144,14 +146,16 @@ def check_captions(captions: Any, count: int, batched: bool) -> tuple[str, ...] 
         captions, single = [captions], False
     if single or isinstance(captions, (set, frozenset, Mapping)):
         raise TypeError(
-            f"captions must be a list of one text for each of the {count} images, got "
+            f"{argument} must be a list of one text for each of the {count} images, got "
             f"{checks.given(captions)}"
         )
     if len(captions) != count:
         raise ValueError(
-            f"captions must be one for each of the {count} images, got {len(captions)}"
+            f"{argument} must be one for each of the {count} images, got {len(captions)}"
         )
     texts = tuple(captions)
     if any(isinstance(each, bytes) for each in texts):
-        raise TypeError(f"captions must be texts, got the bytes {captions!r}: decode them")
+        raise TypeError(
+            f"{argument} must be texts, got the bytes {checks.shown(captions)}: decode them"
+        )
     return tuple(map(str, texts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.legend import legend
-from tbimage.pixels.drawing.palette import Names
+from tbimage.pixels.drawing.palette import Names, check_names
 from tbimage.pixels.drawing.rendering import render
 from tbimage.pixels.drawing.segmentation import (
     Classes,
@@ -26,7 +26,7 @@ from tbimage.pixels.drawing.segmentation import (
 )
 from tbimage.pixels.values.resizing import nearest
 
-__all__ = ["check_classes", "prepare"]
+__all__ = ["prepare"]
 
 Array = npt.NDArray[Any]
 
@@ -39,16 +39,6 @@ class _Masks:
     legend: bool
     outlines: bool
     captions: tuple[str, ...] | None
-
-
-def check_classes(classes: Any) -> Names | None:
-    """Check the names of classes: a sequence, or a mapping from index to name."""
-    if classes is None:
-        return None
-    if isinstance(classes, Mapping):
-        return {int(index): str(name) for index, name in classes.items()}
-    names = checks.items("classes", classes, "names, or a mapping of indices to names")
-    return [str(name) for name in names]
 
 
 def prepare(
@@ -70,13 +60,13 @@ def prepare(
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
-    mask = array_like.as_array(labels)
+    mask = array_like.as_array(labels, "labels")
     if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
         labels_layout = layout
     view, batched = _arrange_labels(mask, labels_layout)
     count, height, width = view.shape[:3]
     masks = _Masks(
-        check_classes(classes),
+        check_names("classes", classes),
         checks.number("alpha", alpha, 0, 1),
         checks.integer("ignore_index", ignore_index, -math.inf, optional=True),
         checks.flag("legend", show_legend),
@@ -88,8 +78,7 @@ def prepare(
     immutable = array_like.is_immutable(labels, mask)
     if image is None:
         return Prepared((view,), (immutable,), parts, suffixes)
-    photo = array_like.as_array(image)
-    array_like.check_dtype(photo.dtype)
+    photo = array_like.as_array(image, "image")
     below, _ = layouts.arrange(photo, layout)
     if below.shape[:3] != view.shape[:3]:
         raise ValueError(
@@ -105,7 +94,6 @@ def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
     """Give indices as ``(N, H, W)`` or scores as ``(N, H, W, K)``, and whether they are a batch."""
     if labels.dtype.kind in "bui":
         return layouts.arrange(labels, layout, layouts.MASKS)
-    array_like.check_dtype(labels.dtype)
     view, batched = layouts.arrange(labels, layout, layouts.SCORES)
     if view.shape[3] == 1:
         raise ValueError(

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tbimage.buffers import Piece
-from tbimage.events.wire import length_delimited, summary, varint
+from tbimage.events import wire
+from tbimage.events.wire import summary
 
 if TYPE_CHECKING:  # text does not need NumPy
     from tbimage.kinds.numbers import Array
@@ -32,23 +33,7 @@ __all__ = [
     "value",
 ]
 
-# Field numbers of tensorflow/core/framework/{summary,tensor,tensor_shape}.proto; see proto/.
-_VALUE_TAG = 1
-_VALUE_TENSOR = b"\x42"  # 8
-_VALUE_METADATA = 9
-_METADATA_PLUGIN_DATA = 1
-_METADATA_DESCRIPTION = 3
-_METADATA_DATA_CLASS = b"\x20"  # 4
-_PLUGIN_DATA_NAME = 1
-_PLUGIN_DATA_CONTENT = 2
-_TENSOR_DTYPE = b"\x08"  # 1
-_TENSOR_SHAPE = 2
-_TENSOR_CONTENT = b"\x22"  # 4
-_TENSOR_STRING_VALUE = b"\x42"  # 8
-_SHAPE_DIM = 2
-_DIM_SIZE = b"\x08"
-
-_DT_STRING = 7
+_TENSOR_CONTENT = b"\x22"  # TensorProto.tensor_content, field 4
 
 #: Element types by NumPy's names: their numbers in tensorflow/core/framework/types.proto.
 DATA_TYPES = {
@@ -80,29 +65,21 @@ def metadata(
     TensorBoard knows the data classes of its own plugins. It does not list values of other plugins
     without a ``data_class``, one of the ``DATA_CLASS`` constants of ``wire``.
     """
-    plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
-    if plugin_content:
-        plugin += length_delimited(_PLUGIN_DATA_CONTENT, plugin_content)
-    encoded = length_delimited(_METADATA_PLUGIN_DATA, plugin)
-    if description:
-        encoded += length_delimited(_METADATA_DESCRIPTION, description.encode())
-    if data_class:
-        encoded += _METADATA_DATA_CLASS + varint(data_class)
-    return metadata_field(encoded)
+    return wire.summary_metadata(plugin_name, data_class, description, plugin_content)
 
 
 def metadata_field(serialized: bytes) -> bytes:
     """Encode a serialized SummaryMetadata as the field of a Summary.Value."""
-    return length_delimited(_VALUE_METADATA, serialized)
+    return wire.length_delimited(wire.VALUE_METADATA, serialized)
 
 
 def value(tag: str, array: Array, encoded_metadata: bytes) -> list[Piece]:
     """Encode a Summary.Value with a tensor of numbers, which must not change any more."""
-    head = _head(DATA_TYPES[array.dtype.name], array.shape)
-    tensor: list[Piece] = [head]
+    values: list[Piece] = []
     if array.nbytes:
-        tensor = [head + _TENSOR_CONTENT + varint(array.nbytes), content(array)]
-    return _value(tag, tensor, encoded_metadata)
+        values = [_TENSOR_CONTENT + wire.varint(array.nbytes), content(array)]
+    data_type = DATA_TYPES[array.dtype.name]
+    return wire.tensor_value(tag, data_type, array.shape, values, encoded_metadata)
 
 
 def string_value(
@@ -111,10 +88,7 @@ def string_value(
     """Encode a Summary.Value with a tensor of strings, which are in row-major order."""
     if len(strings) != math.prod(shape):
         raise ValueError(f"{len(strings)} strings do not fill the shape {tuple(shape)}")
-    tensor: list[Piece] = [_head(_DT_STRING, shape)]
-    for string in strings:
-        tensor += (_TENSOR_STRING_VALUE + varint(len(string)), string)
-    return _value(tag, tensor, encoded_metadata)
+    return wire.string_tensor_value(tag, [[each] for each in strings], encoded_metadata, shape)
 
 
 def content(array: Array) -> Piece:
@@ -126,15 +100,3 @@ def content(array: Array) -> Piece:
         array = array.byteswap()
     # Types of ml_dtypes have no buffer interface, but bytes have.
     return array.ravel().view("u1").data
-
-
-def _head(data_type: int, shape: Sequence[int]) -> bytes:
-    sizes = (_DIM_SIZE + varint(size) if size else b"" for size in shape)
-    dimensions = b"".join(length_delimited(_SHAPE_DIM, size) for size in sizes)
-    return _TENSOR_DTYPE + varint(data_type) + length_delimited(_TENSOR_SHAPE, dimensions)
-
-
-def _value(tag: str, tensor: list[Piece], encoded_metadata: bytes) -> list[Piece]:
-    size = sum(map(len, tensor))
-    head = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_TENSOR + varint(size)
-    return [head, *tensor, encoded_metadata]

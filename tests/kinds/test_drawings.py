@@ -169,6 +169,15 @@ def test_masks_over_images() -> None:
         np.testing.assert_array_equal(drawn.pixels[f"x/image/{index}"], expected)
 
 
+def test_names_of_classes_by_index() -> None:
+    chosen = options()
+    names = {1: "sea", np.int64(4): "road"}
+    prepared = segmentation.prepare(MASKS[0], None, None, chosen, classes=names, show_legend=True)
+    mask = visual.segmentation(MASKS[0])
+    legend = visual.legend(mask, visual.legend_entries(MASKS[0], {1: "sea", 4: "road"}))
+    np.testing.assert_array_equal(draw(prepared, chosen).pixels["x"], legend.pixels)
+
+
 def test_scores_with_classes_first() -> None:
     scores = np.random.default_rng(0).normal(size=(2, 7, 40, 60)).astype(np.float32)
     drawn = draw(segmentation.prepare(scores, BATCH.transpose(0, 3, 1, 2), "NCHW", PLAIN))
@@ -320,7 +329,7 @@ def test_faulty_boxes_are_told() -> None:
         (PHOTO, BOXES[0], {"colors": (1, 2, 300)}, ValueError, "colors must be"),
         (PHOTO, BOXES[0], {"format": "xyzw"}, ValueError, "format must be 'xyxy'"),
         (PHOTO, None, {"keypoints": [[1, 2, 3, 4]]}, ValueError, "keypoints must have the shape"),
-        (PHOTO, None, {"polylines": [["a"]]}, TypeError, "polylines must be arrays of real"),
+        (PHOTO, None, {"polylines": [["a"]]}, TypeError, "polylines must be an array"),
         (PHOTO, None, {"skeleton": [1]}, TypeError, "pairs of indices"),
     ],
 )

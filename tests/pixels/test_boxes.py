@@ -16,7 +16,6 @@ from tbimage.pixels.drawing import boxes as module
 from tbimage.pixels.drawing.box_formats import (
     BOX_FORMATS,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
@@ -254,7 +253,7 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
         check_labels(["a", "b", "c"], 2)
     with pytest.raises(ValueError, match=r"each of the 2 boxes, got shape \(3,\)"):
         check_scores([1, 2, 3], 2)
-    with pytest.raises(TypeError, match="got the string 'ab'"):
+    with pytest.raises(TypeError, match="one label for each box, got 'ab'"):
         check_labels("ab", 2)
     with pytest.raises(TypeError, match=r"strings or integers, got 0\.5"):
         check_labels([0.5], 1)
@@ -267,7 +266,7 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
 @pytest.mark.parametrize("wrong", ["XYXY", "yxyx", None, 3, np.array(["xyxy", "xywh"])])
 def test_formats(wrong: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"'cxcywh', got {wrong!r}")):
-        check_box_format(wrong)
+        draw_boxes(np.zeros((8, 8)), [], format=wrong)
 
 
 @pytest.mark.parametrize("format", BOX_FORMATS)

@@ -45,20 +45,20 @@ _FIX = (
 _FIXES = {
     "c": "log its absolute values, angles, real or imaginary parts",
     "O": "convert it to one array of numbers, for instance with np.stack",
-    "M": "convert it to numbers, for instance with data.astype('int64')",
-    "m": "convert it to numbers, for instance with data.astype('int64')",
+    "M": "convert it to numbers, for instance with {}.astype('int64')",
+    "m": "convert it to numbers, for instance with {}.astype('int64')",
 }
 
 
-def check_dtype(dtype: np.dtype[Any]) -> None:
+def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
     """Raise a TypeError where values of a dtype cannot become levels."""
     if dtype.kind in "biuf":
         return
-    fix = _FIXES.get(dtype.kind, "convert it to an array of numbers")
-    raise TypeError(f"data has dtype {dtype}; expected bool, integers or floats: {fix}")
+    fix = _FIXES.get(dtype.kind, "convert it to an array of numbers").format(argument)
+    raise TypeError(f"{argument} has dtype {dtype}; expected bool, integers or floats: {fix}")
 
 
-def as_array(data: object) -> Array:
+def as_array(data: object, argument: str = "data") -> Array:
     """Return the numbers of an object as bools, integers or floats, as a view where possible.
 
     Taken are: arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
@@ -69,9 +69,9 @@ def as_array(data: object) -> Array:
     as RGB, or as RGBA where a pixel is not opaque.
 
     Raises a TypeError for other objects and for complex numbers, objects, strings and dates, and a
-    ValueError for ragged lists and for masked elements.
+    ValueError for ragged lists and for masked elements. Errors name ``argument``.
     """
-    array = _converted(data)
+    array = _converted(data, argument)
     dtype = array.dtype
     if dtype.kind in "biuf" and dtype.char != _LONG_DOUBLE:
         return array  # the usual case
@@ -79,24 +79,24 @@ def as_array(data: object) -> Array:
     if wider is not None:
         with np.errstate(over="ignore"):
             array = array.astype(wider)
-    check_dtype(array.dtype)
+    check_dtype(array.dtype, argument)
     return array
 
 
-def as_numbers(data: object) -> Array:
+def as_numbers(data: object, argument: str = "data") -> Array:
     """Return numbers that mean the same in every dtype, such as coordinates, as an array.
 
     Other than in :func:`as_array`, the arrays in a list may have different dtypes.
     """
     if isinstance(data, (list, tuple)) and not isinstance(_leaf(data), _NUMBERS):
-        return np.asarray([as_numbers(part) for part in data])
-    return as_array(data)
+        return np.asarray([as_numbers(part, argument) for part in data])
+    return as_array(data, argument)
 
 
 def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
     """Return real numbers, such as coordinates, as a new array; errors name the argument."""
     try:
-        return np.array(as_numbers(values), np.float64)
+        return np.array(as_numbers(values, argument), np.float64)
     except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns about ragged lists
         raise TypeError(
             f"{argument} must be an array of real numbers, or equally long lists of them, got "
@@ -152,22 +152,22 @@ def upright(data: object) -> tuple[object, int]:
     return turned if images is data else turned[0], count
 
 
-def _converted(data: object) -> Array:
+def _converted(data: object, argument: str) -> Array:
     if type(data) is np.ndarray:
         return data
     for class_, convert in _SPECIAL.items():
         if _is_a(data, class_):
             return convert(data)
     if isinstance(data, np.ndarray):
-        return np.asarray(data)
+        return _without_mask(data, argument)
     if isinstance(data, (list, tuple)):
-        return _from_sequence(data)
+        return _from_sequence(data, argument)
     if isinstance(data, (str, bytes, os.PathLike)):
         raise TypeError(
-            f"data is or holds {_named(data)}, but paths and encoded pictures are no numbers: log "
-            "them on their own, or open them with PIL first"
+            f"{argument} is or holds {_named(data)}, but paths and encoded pictures are no "
+            "numbers: log them on their own, or open them with PIL first"
         )
-    return _from_protocol(data)
+    return _from_protocol(data, argument)
 
 
 def _named(data: object) -> str:
@@ -181,16 +181,6 @@ def _is_a(data: object, class_: tuple[str, str]) -> bool:
     """Whether an object is of a class, given as module and name, without importing the module."""
     found = getattr(sys.modules.get(class_[0]), class_[1], None)
     return isinstance(found, type) and isinstance(data, found)
-
-
-def _from_masked(data: Any) -> Array:
-    masked = int(np.ma.getmaskarray(data).sum())
-    if masked:
-        raise ValueError(
-            f"data is a masked array, and {masked} of its {data.size} elements are masked; "
-            "expected none: say what they should look like with data.filled(value)"
-        )
-    return np.asarray(data.data)
 
 
 def _from_figure(figure: Any) -> Array:
@@ -214,7 +204,6 @@ _FIGURE = ("matplotlib.figure", "Figure")
 _JAX_ARRAY = ("jax", "Array")
 
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Array]] = {
-    ("numpy.ma", "MaskedArray"): _from_masked,
     _PIL_IMAGE: from_pil,
     _FIGURE: _from_figure,
 }
@@ -230,54 +219,66 @@ _DRAWN = (_PIL_IMAGE, _FIGURE)
 _NUMBERS = (list, tuple, bool, int, float, complex, np.generic)
 
 
+def _without_mask(data: Any, argument: str) -> Array:
+    if _is_a(data, ("numpy.ma", "MaskedArray")):
+        masked = int(np.ma.getmaskarray(data).sum())
+        if masked:
+            raise ValueError(
+                f"{argument} is a masked array, and {masked} of its {data.size} elements are "
+                "masked; expected none: say what they should look like with "
+                f"{argument}.filled(value)"
+            )
+    return np.asarray(data)
+
+
 def _leaf(data: Any) -> object:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return data
 
 
-def _from_sequence(data: Sequence[Any]) -> Array:
+def _from_sequence(data: Sequence[Any], argument: str) -> Array:
     if isinstance(_leaf(data), _NUMBERS):
-        return _from_numbers(data)
-    arrays = [as_array(part) for part in data]
+        return _from_numbers(data, argument)
+    arrays = [as_array(part, argument) for part in data]
     shapes = dict.fromkeys(array.shape for array in arrays)
     if len(shapes) > 1:
-        raise _ragged(shapes)
+        raise _ragged(shapes, argument)
     dtypes = dict.fromkeys(array.dtype for array in arrays)
     if len(dtypes) > 1 and any(dtype.kind != "f" for dtype in dtypes):
         raise TypeError(
-            f"data is a list of arrays of dtypes {', '.join(map(str, dtypes))}, whose values mean "
-            "different levels; expected one dtype: convert them to one"
+            f"{argument} is a list of arrays of dtypes {', '.join(map(str, dtypes))}, whose values "
+            "mean different levels; expected one dtype: convert them to one"
         )
     return np.stack(arrays)
 
 
-def _from_numbers(data: Sequence[Any]) -> Array:
+def _from_numbers(data: Sequence[Any], argument: str) -> Array:
     """An array of nested lists of numbers."""
     try:
         array = np.array(data)
     except (ValueError, Warning):  # NumPy 1.23 warns, and warnings may be errors
         array = np.array(None)
     if array.dtype.kind == "O":
-        _shape(data)  # its error says more about ragged lists than NumPy's
+        _shape(data, argument)  # its error says more about ragged lists than NumPy's
     return array
 
 
-def _shape(data: object) -> tuple[int, ...]:
+def _shape(data: object, argument: str) -> tuple[int, ...]:
     """The shape of nested lists; ValueError where the lists are ragged."""
     if not isinstance(data, (list, tuple)):
         return np.shape(data) if isinstance(data, np.ndarray) else ()
-    shapes = dict.fromkeys(_shape(part) for part in data)
+    shapes = dict.fromkeys(_shape(part, argument) for part in data)
     if len(shapes) > 1:
-        raise _ragged(shapes)
+        raise _ragged(shapes, argument)
     return (len(data), *next(iter(shapes), ()))
 
 
-def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
+def _ragged(shapes: dict[tuple[int, ...], None], argument: str) -> ValueError:
     shown = ", ".join(map(str, list(shapes)[:5])) + (", …" if len(shapes) > 5 else "")
     return ValueError(
-        f"data is ragged: a list in it holds shapes {shown}; expected equal shapes: log arrays of "
-        "unequal size one by one"
+        f"{argument} is ragged: a list in it holds shapes {shown}; expected equal shapes: log "
+        "arrays of unequal size one by one"
     )
 
 
@@ -320,7 +321,7 @@ def _lives_elsewhere(data: object) -> bool:
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 
-def _from_protocol(data: object) -> Array:
+def _from_protocol(data: object, argument: str) -> Array:
     reasons = []
     try:
         host = _on_the_host(data)
@@ -336,7 +337,7 @@ def _from_protocol(data: object) -> Array:
             if isinstance(array, np.ndarray):
                 return np.asarray(array)
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    raise TypeError(f"data is {_named(data)}, which gives no array{because}: {_FIX}")
+    raise TypeError(f"{argument} is {_named(data)}, which gives no array{because}: {_FIX}")
 
 
 def _on_the_host(data: Any) -> Any:

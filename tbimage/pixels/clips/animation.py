@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import CLIPS, arrange
 from tbimage.pixels.clips import apng, gif
@@ -23,15 +24,14 @@ FORMATS = ("apng", "gif")
 
 
 def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[str, Fraction]:
-    """Check that frames of so many channels can become a file of a format."""
-    if not isinstance(format, str) or format not in FORMATS:
-        raise ValueError(f"format must be {' or '.join(map(repr, FORMATS))}, got {format!r}")
+    """Check that frames with this number of channels can become a file of a format."""
+    chosen = checks.choice("format", format, FORMATS)
     check_fit(replace(look, colorbar=False), channels)
     speed = check_fps(fps)
-    if format == "gif":
+    if chosen == "gif":
         gif.check_speed(speed)
         gif.check_alpha(channels)
-    return format, speed
+    return chosen, speed
 
 
 def encode_clip(
@@ -79,7 +79,7 @@ def animate(
         >>> animate(np.zeros((4, 16, 16, 3), np.uint8), fps=2)[1:4]
         b'PNG'
     """
-    clips, batched = arrange(as_array(frames), layout, CLIPS)
+    clips, batched = arrange(as_array(frames, "frames"), layout, CLIPS)
     if batched:
         raise ValueError(f"frames are a batch of {len(clips)} clips: pass them one by one")
     chosen = check_look(**look)

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.pixels.drawing.rendering import CONSTANT, Look, fixed_limits, joint_limits, render
 from tbimage.pixels.png import encoder
@@ -78,16 +79,7 @@ class EncodedClip:
 
 def check_fps(fps: object) -> Fraction:
     """Check frames per second, and return them with a denominator of at most 1000."""
-    problem = f"fps must be a number from 0.001 to {MOST_FPS:g}, got {fps!r}"
-    try:
-        number = float(fps)  # type: ignore[arg-type]
-        if isinstance(fps, (bool, str)):
-            raise TypeError
-    except (TypeError, ValueError):
-        raise TypeError(problem) from None
-    if not 0.001 <= number <= MOST_FPS:
-        raise ValueError(problem)
-    return Fraction(number).limit_denominator(1000)
+    return Fraction(checks.number("fps", fps, 0.001, MOST_FPS)).limit_denominator(1000)
 
 
 def render_frames(values: Pixels, look: Look) -> Frames:

@@ -10,24 +10,12 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.values.pictures import eight_bits
 
-__all__ = ["MOST_SIDE", "check_channels", "check_quality", "encode", "holds"]
+__all__ = ["MOST_SIDE", "check_channels", "encode", "holds"]
 
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535
 
 _MODES = {1: "L", 3: "RGB"}
-
-
-def check_quality(quality: object) -> int:
-    """Check the quality, 1 to 100 on the scale of the Independent JPEG Group."""
-    problem = f"quality must be an integer from 1 to 100, got {quality!r}"
-    try:
-        number = int(quality.__index__())  # type: ignore[attr-defined]
-    except AttributeError:
-        raise TypeError(problem) from None
-    if not 1 <= number <= 100:
-        raise ValueError(problem)
-    return number
 
 
 def check_channels(channels: int) -> None:

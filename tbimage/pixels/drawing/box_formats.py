@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import real_numbers
 from tbimage.pixels.drawing.palette import check_colors, class_color, label_color
 
@@ -15,7 +17,6 @@ __all__ = [
     "BOX_FORMATS",
     "box_colors",
     "box_corners",
-    "check_box_format",
     "check_boxes",
     "check_labels",
     "check_scores",
@@ -28,14 +29,6 @@ BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 
 # The colour of boxes without a label, which is visible on most photographs.
 _PLAIN = class_color(8)
-
-
-def check_box_format(format: object) -> str:
-    """Check that a box format is one of ``BOX_FORMATS``."""
-    if not isinstance(format, str) or format not in BOX_FORMATS:
-        allowed = " or ".join(map(repr, BOX_FORMATS))
-        raise ValueError(f"format must be {allowed}, got {format!r}")
-    return format
 
 
 def check_boxes(boxes: Any) -> Coordinates:
@@ -69,13 +62,14 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
     """Check that there is one string or integer per box, or None."""
     if labels is None:
         return None
-    if isinstance(labels, str):
-        raise TypeError(f"labels must be one label for each box, got the string {labels!r}")
     if hasattr(labels, "tolist"):  # also tensors on an accelerator, which are no arrays
         labels = labels.tolist()
     elif hasattr(labels, "__array__"):
         labels = np.asarray(labels).tolist()
-    checked = [label if isinstance(label, (str, int)) else _integer(label) for label in labels]
+    checked = [
+        label if isinstance(label, (str, int)) else _integer(label)
+        for label in checks.items("labels", labels, "one label for each box")
+    ]
     if len(checked) != count:
         raise ValueError(f"labels must be one for each of the {count} boxes, got {len(checked)}")
     return checked
@@ -83,11 +77,9 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
 
 def _integer(label: Any) -> int:
     try:
-        return int(label.__index__())
-    except AttributeError:
-        raise TypeError(
-            f"labels must be strings or integers, got {label!r} of type {type(label).__name__}"
-        ) from None
+        return checks.integer("labels", label, -math.inf)
+    except TypeError:
+        raise TypeError(f"labels must be strings or integers, got {checks.given(label)}") from None
 
 
 def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> NDArray[np.uint8]:

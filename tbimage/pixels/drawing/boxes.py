@@ -1,8 +1,8 @@
 """Boxes with labels, drawn onto a picture.
 
 Rules:
-- A box covers the pixels from ``round(x1)`` to ``round(x2) - 1``, at least one; likewise in y. Its
-  outline is inside of it, as with Pillow's ``ImageDraw.rectangle``.
+- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, at least one, and the rows in
+  the same way. Its outline is inside of it, as with Pillow's ``ImageDraw.rectangle``.
 - A box is clipped to the picture, so its outline is visible along the picture's edge.
 - Boxes that cannot be drawn are counted.
 - The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` of them, those
@@ -17,16 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.drawing.box_formats import (
+    BOX_FORMATS,
     box_colors,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
 )
 from tbimage.pixels.drawing.box_labels import make_label, paste_labels
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, check_names, class_name
 from tbimage.pixels.drawing.text_rendering import lacking, size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
@@ -79,10 +80,11 @@ def draw_boxes(
         size: Of the labels' letters in pixels; default: by the picture's size, 12 to 32.
 
     Returns:
-        The picture, 8 bits deep and in colour. The findings count the boxes with NaN and those
-        outside, which are not drawn; those of negative extent, whose corners are exchanged; and
-        those beyond 10,000, of which the ones with the highest scores are drawn, or else the first.
-        They count all boxes if all coordinates lie in 0..1 without ``normalized``.
+        The picture, 8 bits deep and in colour. The findings count boxes with NaN and boxes outside,
+        which are not drawn, and boxes of negative extent, whose corners are exchanged. At most
+        10,000 boxes are drawn, those with the highest scores or else the first; the findings count
+        the others. They count
+        all boxes if all coordinates lie in 0..1 without ``normalized``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -99,18 +101,21 @@ def draw_boxes(
     pixels = picture.pixels
     height, across = pixels.shape[:2]
     array = check_boxes(boxes)
+    classes = check_names("classes", classes)
+    format = checks.choice("format", format, BOX_FORMATS)
     count = len(array)
     names = check_labels(labels, count)
     numbers = check_scores(scores, count)
     paints = box_colors(colors, names, count)
-    corners = box_corners(array, check_box_format(format), normalized, height, across)
+    corners = box_corners(array, format, checks.flag("normalized", normalized), height, across)
     order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
     if not normalized and np.all((array >= 0) & (array <= 1)) and np.any(array):
         remarks[_FRACTIONS] = count
-    stroke = max(2, max(height, across) // 240) if width is None else width
+    stroke = checks.integer("width", width, 1, optional=True) or max(2, max(height, across) // 240)
+    letters = checks.integer("size", size, 1, optional=True)
+    letters = letters or min(size_for(height, across), _GREATEST_LETTERS)
     _outline_all(pixels, spans, paints[order], stroke)
     if names is not None or numbers is not None:
-        letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
         most = slice(-MOST_LABELS, None) if numbers is not None else slice(MOST_LABELS)
         drawn = []
         said: set[str] = set()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, framed
 from tbimage.pixels.drawing.text_rendering import (
+    check_text,
     lacking,
     line_height,
     size_for,
@@ -39,23 +41,19 @@ def caption(
         than a few words is centred on a wider sheet.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels, or ``text`` is no string.
-        ValueError: The shape of ``image`` is not that of one image.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> caption([[0, 1], [2, 3]], "tiny").pixels.shape[0] > 2
         True
     """
-    if not isinstance(text, str):
-        raise TypeError(
-            f"text must be a string, got {text!r} of type {type(text).__name__}; pass str(text), "
-            "or decode bytes"
-        )
+    text = check_text("text", text)
     picture = as_picture(image)
     pixels = picture.pixels
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
-    margin = size // 3 if margin is None else margin
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
+    margin = size // 3 if margin is None else checks.integer("margin", margin, 0)
     across = max(width, min(text_width(text, size) + 2 * margin, _LETTERS_ACROSS * size))
     lines = wrap(text, size, across - 2 * margin, MOST_LINES)
     step = line_height(size)

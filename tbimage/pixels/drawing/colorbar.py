@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, framed
 from tbimage.pixels.drawing.text_rendering import (
     line_height,
@@ -41,8 +43,8 @@ def colorbar(
         picture is.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels.
-        ValueError: The shape of ``image`` is not that of one image, or there is no such map.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> barred = colorbar(np.zeros((64, 64)), [0, 0.5, 1], "viridis")
@@ -50,9 +52,15 @@ def colorbar(
         (64, True)
     """
     picture = as_picture(image)
+    values = [
+        checks.number("values", value, -math.inf)
+        for value in checks.items("values", values, "two numbers or more")
+    ]
+    if len(values) < 2:
+        raise ValueError(f"values must be two numbers or more, got {len(values)}")
     pixels = with_channels(picture.pixels, 3) if colormap is not None else picture.pixels
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
     step, gap = line_height(size), size // 2
     ladder = np.linspace(255, 0, max(height, 2 * step)).round().astype(np.uint8)
     if colormap is None:

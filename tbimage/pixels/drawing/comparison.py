@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.drawing.captions import caption
-from tbimage.pixels.drawing.grid import grid
+from tbimage.pixels.drawing.grid import check_titles, grid
 from tbimage.pixels.drawing.rendering import (
     CONSTANT,
     Look,
@@ -73,9 +74,7 @@ class Comparison:
 
 def check_diff(diff: object) -> str | None:
     """Check how a difference is shown: "abs", "signed", or None for not at all."""
-    if diff is not None and (not isinstance(diff, str) or diff not in DIFFERENCES):
-        raise ValueError(f"diff must be 'abs', 'signed' or None, got {diff!r}")
-    return diff
+    return checks.choice("diff", diff, (*DIFFERENCES, None))
 
 
 def draw_comparison(
@@ -106,7 +105,8 @@ def draw_comparison(
         >>> draw_comparison([photo, photo + 10]).mae
         10.0
     """
-    views = [arrange(as_array(image))[0][0] for image in images]
+    given = checks.items("images", images, "a list of images")
+    views = [arrange(as_array(image, "images"))[0][0] for image in given]
     chosen = check_look(**look)
     for view in views:
         check_fit(replace(chosen, colorbar=False), view.shape[2])
@@ -118,12 +118,9 @@ def compare_values(
 ) -> Comparison:
     """Do the same for views ``(H, W, C)``; the look and ``diff`` are checked, the rest is not."""
     check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
-    names = list(_TITLES[: len(images)] if titles is None else titles)
-    names += [str(number) for number in range(len(names), len(images) if titles is None else 0)]
-    if len(names) != len(images):
-        raise ValueError(
-            f"titles must be one for each of the {len(images)} images, got {len(names)}"
-        )
+    if titles is None:
+        titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
+    names = check_titles(titles, len(images))
     colors = [image[..., : image.shape[2] - (image.shape[2] in (2, 4))] for image in images]
     limits = None if look.value_range is None else joint_limits(colors, look)
     bare = replace(look, colorbar=False)

@@ -5,7 +5,8 @@ Rules:
   that 8 × 8 values are visible as 8 × 8 squares.
 - The number of each map is below it. A map whose values are all equal is crossed out; with a range
   of its own it is mid-gray. Values that are not finite are painted.
-- A line below the sheet tells what it does not show.
+- A line of text below the sheet tells the common range, how many maps are constant, and how many of
+  all maps are shown.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, blank
 from tbimage.pixels.drawing.captions import caption
-from tbimage.pixels.drawing.grid import Plan, check_columns, enlarge, plan
+from tbimage.pixels.drawing.grid import Plan, enlarge, plan
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
     line_height,
@@ -29,7 +31,7 @@ from tbimage.pixels.drawing.text_rendering import (
     write,
 )
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
-from tbimage.pixels.values.levels import check_nan_color, to_levels
+from tbimage.pixels.values.levels import to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import Limits, check_value_range
 
@@ -54,6 +56,8 @@ _FLOAT32_RANGE = 1e38
 _BLACK: Color = (0, 0, 0)
 _WHITE: Color = (255, 255, 255)
 
+_NORMALIZE = "'map', 'image', 'batch', 'unit', 'signed', 'byte' or (low, high) with low < high"
+
 CONSTANT = "feature maps whose values are all equal, crossed out"
 
 
@@ -61,16 +65,9 @@ def check_normalize(normalize: object) -> str | Limits:
     """Check which values become black and white: "map", "image", "batch", or two limits."""
     if isinstance(normalize, str) and normalize in ("map", "image", "batch"):
         return normalize
-    try:
-        chosen = check_value_range(normalize)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"normalize must be 'map', 'image', 'batch' or (low, high), got {normalize!r}"
-        ) from None
+    chosen = check_value_range(normalize, "normalize", _NORMALIZE)
     if chosen is None or chosen.kind != "fixed":
-        raise ValueError(
-            f"normalize must be 'map', 'image', 'batch' or (low, high), got {normalize!r}"
-        )
+        raise ValueError(f"normalize must be {_NORMALIZE}, got {checks.shown(normalize)}")
     return chosen.low, chosen.high
 
 
@@ -110,7 +107,7 @@ def draw_feature_maps(
             high)``. With a diverging colour map, ranges found in the data become symmetric around
             zero.
         colormap: The name of a colour map; None: gray.
-        columns: The number of columns; default: as many as make the sheet a little wider than high.
+        columns: The number of columns; default: so that the sheet is a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
 
     Returns:
@@ -126,16 +123,17 @@ def draw_feature_maps(
         >>> sheet.pixels.shape[1]
         276
     """
-    array = as_array(maps)
+    array = as_array(maps, "maps")
     if array.ndim != 3 or not array.size:
         raise ValueError(
             f"maps must have the shape (height, width, channels) and hold values, got {array.shape}"
         )
     check_colormap(colormap)
-    color = check_nan_color(nan_color)
+    color = checks.color("nan_color", nan_color)
     limits = check_normalize(normalize)
-    count = array.shape[2]
-    return draw_sheet(array[..., :max_maps], count, limits, colormap, check_columns(columns), color)
+    most = checks.integer("max_maps", max_maps, 1, optional=True)
+    across = checks.integer("columns", columns, 1, optional=True)
+    return draw_sheet(array[..., :most], array.shape[2], limits, colormap, across, color)
 
 
 def draw_sheet(

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, PAPER, blank, same_form
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
+    check_text,
     lacking,
     line_height,
     size_for,
@@ -30,7 +32,7 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture, merge
 
-__all__ = ["Plan", "check_columns", "check_padding", "enlarge", "grid", "plan"]
+__all__ = ["Plan", "check_titles", "enlarge", "grid", "plan"]
 
 Size = tuple[int, int]
 
@@ -60,26 +62,12 @@ class Plan:
     cells: tuple[tuple[int, int, int, int], ...]
 
 
-def check_columns(columns: object) -> int | None:
-    """Check the number of columns: 1 or more, or None for a sheet a little wider than high."""
-    return None if columns is None else _at_least("columns", columns, 1)
-
-
-def check_padding(padding: object) -> int:
-    """Check the number of pixels between pictures: 0 or more."""
-    return _at_least("padding", padding, 0)
-
-
-def _at_least(argument: str, value: object, least: int) -> int:
-    try:
-        number = value.__index__()  # type: ignore[attr-defined]
-    except AttributeError:
-        raise TypeError(
-            f"{argument} must be an integer, got {value!r} of type {type(value).__name__}"
-        ) from None
-    if number < least:
-        raise ValueError(f"{argument} must be at least {least}, got {number}")
-    return int(number)
+def check_titles(titles: Any, count: int) -> list[str]:
+    """Check that there is one title per image."""
+    checked = checks.items("titles", titles, "a list of strings, one for each image")
+    if len(checked) != count:
+        raise ValueError(f"titles must be one for each of the {count} images, got {len(checked)}")
+    return [check_text("titles", title) for title in checked]
 
 
 def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
@@ -100,7 +88,7 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
         >>> enlarge(np.array([[[1], [2]]]), 2)[..., 0].tolist()
         [[1, 1, 2, 2], [1, 1, 2, 2]]
     """
-    factor = _at_least("factor", factor, 1)
+    factor = checks.integer("factor", factor, 1)
     return pixels if factor == 1 else pixels.repeat(factor, axis=1).repeat(factor, axis=0)
 
 
@@ -141,7 +129,7 @@ def grid(
 
     Args:
         images: Pictures or arrays, as in ``caption``, of any sizes; one or more.
-        columns: The number of columns; default: as many as make the sheet a little wider than high.
+        columns: The number of columns; default: so that the sheet is a little wider than high.
         padding: Pixels between pictures, and around them.
         background: Red, green and blue in 0..255 of the sheet.
         titles: A title for each picture, below it, in up to two lines.
@@ -160,22 +148,20 @@ def grid(
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape
         (12, 20, 1)
     """
-    pictures = [as_picture(image) for image in images]
+    pictures = [as_picture(image) for image in checks.items("images", images, "a list of images")]
     if not pictures:
         raise ValueError("images must hold one image or more, got none")
-    check_columns(columns)
-    check_padding(padding)
-    if titles is not None and len(titles) != len(pictures):
-        raise ValueError(
-            f"titles must be one for each of the {len(pictures)} images, got {len(titles)}"
-        )
+    columns = checks.integer("columns", columns, 1, optional=True)
+    padding = checks.integer("padding", padding, 0)
+    background = checks.color("background", background)
+    size = checks.integer("size", size, 1, optional=True)
+    names = [""] * len(pictures) if titles is None else check_titles(titles, len(pictures))
     pixels = same_form([picture.pixels for picture in pictures])
     if background[0] != background[1] or background[1] != background[2]:
         pixels = same_form([*pixels, np.zeros((1, 1, 3), np.uint8)])[:-1]
     shapes = [each.shape[:2] for each in pixels]
     if size is None:
         size = _title_size(shapes, plan(shapes, columns, padding))
-    names = titles or [""] * len(pixels)
     sides = [
         (each.shape[0], max(each.shape[1], _title_width(name, size)))
         for each, name in zip(pixels, names, strict=True)
@@ -185,7 +171,7 @@ def grid(
         wrap(name, size, cell[3], MOST_LINES)
         for name, cell in zip(names, plan(sides, columns, padding).cells, strict=True)
     ]
-    strip = max(map(len, lines)) * line_height(size) if titles else 0
+    strip = max(map(len, lines)) * line_height(size) if titles is not None else 0
     planned = plan([(height + strip, width) for height, width in sides], columns, padding)
     sheet = blank(planned.height, planned.width, pixels[0], background)
     ink = LETTERS if sum(background) > 3 * 127 else PAPER
@@ -193,7 +179,7 @@ def grid(
         below = top + (height - strip - each.shape[0]) // 2 + each.shape[0]
         column = left + (width - each.shape[1]) // 2
         sheet[below - each.shape[0] : below, column : column + each.shape[1]] = each
-        for number, line in enumerate(name if titles else ()):
+        for number, line in enumerate(() if titles is None else name):
             start = max(left, min(column, left + width - text_width(line, size)))
             write(sheet, line, start, below + number * line_height(size), size, ink)
     found = Findings(lacking=lacking(names))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_numbers, real_numbers
 from tbimage.pixels.drawing.palette import check_colors, class_color
 from tbimage.pixels.drawing.strokes import stroke
@@ -63,12 +64,15 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
 
 def check_skeleton(skeleton: Any) -> list[tuple[int, int]]:
     """Check the pairs of indices of points that are joined by lines."""
-    array = np.asarray(skeleton if len(skeleton) else np.empty((0, 2), int))
-    if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[1] != 2:
-        raise TypeError(f"skeleton must be pairs of indices of points, got {skeleton!r}")
-    if array.min(initial=0) < 0:
-        raise ValueError(f"skeleton must hold indices from 0, got {array.min()}")
-    return [(first, second) for first, second in array.tolist()]
+    expected = "pairs of indices of points"
+    pairs = []
+    for pair in checks.items("skeleton", skeleton, expected):
+        ends = checks.items("skeleton", pair, expected)
+        if len(ends) != 2:
+            raise TypeError(f"skeleton must be {expected}, got {checks.given(pair)}")
+        first, second = (checks.integer("skeleton", index, 0) for index in ends)
+        pairs.append((first, second))
+    return pairs
 
 
 def draw_keypoints(
@@ -110,8 +114,8 @@ def draw_keypoints(
     joints = check_skeleton(skeleton)
     paints = _paints(colors, len(instances))
     size = max(picture.pixels.shape[:2])
-    radius = max(3.0, size / 160) if radius is None else radius
-    scale = picture.pixels.shape[1::-1] if normalized else (1, 1)
+    radius = checks.positive("radius", radius, _FARTHEST) or max(3.0, size / 160)
+    scale = picture.pixels.shape[1::-1] if checks.flag("normalized", normalized) else (1, 1)
     strokes: list[Stroke] = []
     faulty = 0
     for number, instance in enumerate(instances):
@@ -166,10 +170,11 @@ def draw_polylines(
     """
     picture = drawable(image)
     chains = [check_points(each, "lines") for each in each_instance(lines)]
+    closed = checks.flag("closed", closed)
     paints = _paints(colors, len(chains))
     size = max(picture.pixels.shape[:2])
-    width = max(2.0, size / 320) if width is None else width
-    scale = picture.pixels.shape[1::-1] if normalized else (1, 1)
+    width = checks.positive("width", width, _FARTHEST) or max(2.0, size / 320)
+    scale = picture.pixels.shape[1::-1] if checks.flag("normalized", normalized) else (1, 1)
     strokes: list[Stroke] = []
     faulty = 0
     for number, chain in enumerate(chains):

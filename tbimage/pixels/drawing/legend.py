@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
 from tbimage.pixels.drawing.text_rendering import (
+    check_text,
     lacking,
     line_height,
     size_for,
@@ -16,7 +18,7 @@ from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with
 
 __all__ = ["legend"]
 
-#: The most entries of a legend, which tells how many more there are.
+#: The most entries of a legend. It shows how many are omitted.
 MOST_ENTRIES = 64
 
 # The most letters of a name.
@@ -36,21 +38,22 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         picture if there are no entries.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels.
-        ValueError: The shape of ``image`` is not that of one image.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> legend([[0, 1], [2, 3]], [("sky", (0, 0, 255))]).pixels.shape[2]
         3
     """
     picture = as_picture(image)
+    entries = checks.items("entries", entries, "pairs of a name and a colour")
     if not entries:
         return picture
     pixels = with_channels(picture.pixels, 3)
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
     margin, step = size // 3 + 1, line_height(size)
-    shown = [(name[:_MOST_LETTERS], color) for name, color in entries[:MOST_ENTRIES]]
+    shown = [_check_entry(entry) for entry in entries[:MOST_ENTRIES]]
     if len(entries) > len(shown):
         shown.append((f"and {len(entries) - len(shown)} more", QUIET))
     advances = [size + margin + text_width(name, size) + margin for name, _ in shown]
@@ -65,6 +68,13 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         sheet[edge : edge + size, start : start + size] = ink(color, sheet)
         write(sheet, name, start + size + margin // 2, top, size, LETTERS)
     return picture.but(sheet, lacking=lacking(name for name, _ in shown))
+
+
+def _check_entry(entry: object) -> tuple[str, Color]:
+    parts = checks.items("entries", entry, "pairs of a name and a colour")
+    if len(parts) != 2:
+        raise TypeError(f"entries must be pairs of a name and a colour, got {checks.given(entry)}")
+    return check_text("entries", parts[0])[:_MOST_LETTERS], checks.color("entries", parts[1])
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ just noticeable.) A test checks these figures.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
+
 __all__ = [
     "CLASS_COLORS",
     "CYCLED",
     "Names",
     "check_colors",
+    "check_names",
     "class_color",
     "class_name",
     "label_color",
@@ -44,7 +48,7 @@ CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).r
 #: The finding about classes that have the colour of another class.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours repeat"
 
-# The first colours, of which only one is dark, pale or brown.
+# The number of colours that names get. Only one of them is dark, pale or brown.
 _BRIGHT = 24
 
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
@@ -63,22 +67,22 @@ def class_color(index: int) -> Color:
         >>> class_color(0), class_color(64)
         ((31, 119, 220), (31, 119, 220))
     """
-    if not hasattr(index, "__index__"):
-        raise TypeError(
-            f"index must be an integer, got {index!r} of type {type(index).__name__}; the colour "
-            "of a name is label_color(name)"
-        )
+    index = checks.integer("index", index, -math.inf)
     red, green, blue = CLASS_COLORS[index % len(CLASS_COLORS)].tolist()
     return red, green, blue
 
 
 def check_colors(colors: Any, count: int) -> list[Color]:
     """Check one colour for all of ``count`` things, or one for each; return one for each."""
-    array = np.asarray(colors)
     problem = (
-        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got {colors!r}"
+        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got "
+        f"{checks.given(colors)}"
     )
-    if array.dtype.kind not in "iu":
+    try:
+        array = np.asarray(colors)
+    except (ValueError, Warning):  # ragged; NumPy 1.23 warns
+        raise TypeError(problem) from None
+    if array.dtype.kind not in "iu" or array.ndim == 0:
         raise TypeError(problem)
     if array.shape not in ((3,), (count, 3)):
         raise ValueError(problem)
@@ -86,6 +90,19 @@ def check_colors(colors: Any, count: int) -> list[Color]:
         raise ValueError(problem)
     each = np.broadcast_to(array, (count, 3)).tolist()
     return [(red, green, blue) for red, green, blue in each]
+
+
+def check_names(argument: str, names: Any) -> Names | None:
+    """Check the names of classes: a sequence, or a mapping from index to name."""
+    expected = "names, or a mapping from indices to names"
+    if names is None:
+        return None
+    if not isinstance(names, Mapping):
+        return [str(name) for name in checks.items(argument, names, expected)]
+    try:
+        return {int(index): str(name) for index, name in names.items()}
+    except (TypeError, ValueError):
+        raise TypeError(f"{argument} must be {expected}, got {checks.given(names)}") from None
 
 
 def class_name(index: int, names: Names | None) -> str:

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
-from tbimage.pixels.values.levels import Levels, check_nan_color, to_levels
+from tbimage.pixels.values.levels import Levels, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_range, find_limits
-from tbimage.pixels.values.resizing import check_max_side, check_scale, nearest, resize, target_size
+from tbimage.pixels.values.resizing import check_scale, nearest, resize, target_size
 from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
 __all__ = [
@@ -103,23 +104,14 @@ def check_look(
     """Check how values look; ``tbimage.visual.image`` describes the arguments."""
     return Look(
         check_value_range(value_range),
-        check_nan_color(nan_color),
+        checks.color("nan_color", nan_color),
         check_colormap(colormap),
-        _check_colorbar(colorbar),
+        checks.flag("colorbar", colorbar, "its colours are those of colormap="),
         check_gamma(gamma),
         check_log(log),
-        check_max_side(max_side),
+        checks.integer("max_side", max_side, 1, optional=True),
         check_scale(scale),
     )
-
-
-def _check_colorbar(colorbar: object) -> bool:
-    if not isinstance(colorbar, (bool, int, np.bool_)):
-        raise TypeError(
-            f"colorbar must be True or False, got {colorbar!r} of type {type(colorbar).__name__}; "
-            "its colours are those of colormap="
-        )
-    return bool(colorbar)
 
 
 def check_fit(look: Look, channels: int) -> None:
@@ -217,7 +209,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
     height, width = pixels.shape[:2]
     faulty: Array = np.logical_not(np.isfinite(image).all(axis=2))
     faulty = nearest(faulty, (max(height, image.shape[0]), max(width, image.shape[1])))
-    rows, columns = (  # in which pixel of the picture the centre of each fault lies
+    rows, columns = (  # the pixels of the picture with the centres of faults
         (2 * places + 1) * new // (2 * old)
         for places, old, new in zip(np.nonzero(faulty), faulty.shape, pixels.shape[:2], strict=True)
     )
@@ -226,7 +218,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
 
 
 def _clipped(colors: Array, limits: Limits) -> Limits | None:
-    """The extent of floats, if it exceeds the natural range so far that a level changes."""
+    """The lowest and highest value of floats, if clipping them changes a level."""
     if colors.dtype.kind != "f":
         return None
     low, high = find_limits(colors, ValueRange("minmax"))
@@ -258,7 +250,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         colorbar: Whether a bar beside the picture tells which colour is which value.
         gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
         log: Show values within the range by their logarithm; True is 1000, three decades.
-        max_side: Make the picture smaller, so that its longer side has at most so many pixels.
+        max_side: The most pixels of the longer side. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated, or averaged.
 
     Returns:

@@ -12,16 +12,24 @@ Rules:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.blocks import BLOCK
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_color, class_name
-from tbimage.pixels.values.levels import check_nan_color
+from tbimage.pixels.drawing.palette import (
+    CLASS_COLORS,
+    CYCLED,
+    Names,
+    check_names,
+    class_color,
+    class_name,
+)
 from tbimage.pixels.values.pictures import Color, Findings, Picture, drawable, merge
 
 __all__ = ["IGNORED_COLOR", "Classes", "class_indices", "draw_segmentation", "legend_entries"]
@@ -125,11 +133,13 @@ def draw_segmentation(
         >>> draw_segmentation([[0, 1]], [[0.0, 0.0]], alpha=0.25).pixels.tolist()
         [[[8, 30, 55], [64, 35, 0]]]
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be a number from 0 to 1, got {alpha!r}")
-    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels))
+    alpha = checks.number("alpha", alpha, 0, 1)
+    ignore_index = _check_ignored(ignore_index)
+    outlines = checks.flag("outlines", outlines)
+    faulty = checks.color("nan_color", nan_color)
+    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels, "labels"))
     codes, remarks = _codes(classes, ignore_index)
-    table = np.vstack([CLASS_COLORS, IGNORED_COLOR, check_nan_color(nan_color)]).astype(np.uint8)
+    table = np.vstack([CLASS_COLORS, IGNORED_COLOR, faulty]).astype(np.uint8)
     if image is None:
         pixels, findings = table.take(codes, axis=0), Findings()
     else:
@@ -145,6 +155,10 @@ def draw_segmentation(
         edges = _edges(classes.indices) & (codes < _IGNORED)
         pixels[edges, :3] = table.take(codes[edges], axis=0) if image is not None else 255
     return Picture(pixels, merge([findings, Findings(remarks=remarks)]))
+
+
+def _check_ignored(ignore_index: object) -> int | None:
+    return checks.integer("ignore_index", ignore_index, -math.inf, optional=True)
 
 
 def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8], dict[str, int]]:
@@ -224,6 +238,8 @@ def legend_entries(
         >>> legend_entries(np.array([[0, 2]]), ["sky", "sea"])
         [('sky', (31, 119, 220)), ('2', (46, 160, 67))]
     """
+    names = check_names("names", names)
+    ignore_index = _check_ignored(ignore_index)
     classes = labels if isinstance(labels, Classes) else class_indices(labels)
     indices = classes.indices if classes.faulty is None else classes.indices[~classes.faulty]
     entries = []

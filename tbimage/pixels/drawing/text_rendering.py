@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
 
 __all__ = [
     "LEAST_SIZE",
     "blend",
+    "check_text",
     "coverage",
     "lacking",
     "line_height",
@@ -51,6 +53,15 @@ MOST_LETTERS = 4000
 # character: dashes, the minus sign, the multiplication sign.
 _REPLACED = dict.fromkeys([*range(0x20), *range(0x7F, 0xA1), *range(0x2000, 0x200B), 0x202F], " ")
 _REPLACED |= dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | {0xD7: "x"}
+
+
+def check_text(argument: str, text: object) -> str:
+    """Check text that is drawn: any string, also one that is no valid Unicode."""
+    if isinstance(text, str):
+        return text
+    raise TypeError(
+        f"{argument} must be a string, got {checks.given(text)}; pass str(text), or decode bytes"
+    )
 
 
 def size_for(height: int, width: int) -> int:

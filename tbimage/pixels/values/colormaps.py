@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.values.colormap_tables import TABLES, decode
 
 __all__ = ["COLORMAPS", "check_colormap", "colorize", "is_diverging", "table"]
@@ -20,22 +20,21 @@ COLORMAPS = tuple(name for name in TABLES if not name.endswith("_r"))
 _DIVERGING = ("coolwarm", "RdBu", "PuOr", "bwr", "seismic")
 
 
-def check_colormap(colormap: object) -> str | None:
+def check_colormap(colormap: object, optional: bool = True) -> str | None:
     """Check the name of a colour map, one of ``COLORMAPS``, with or without "_r", or None."""
-    if colormap is None:
+    if colormap is None and optional:
         return None
+    if isinstance(colormap, str) and colormap.removesuffix("_r") in COLORMAPS:
+        return colormap
+    expected = (
+        f"colormap must be {'None or ' * optional}one of {', '.join(COLORMAPS)}, or one of them "
+        "with '_r' for the reverse"
+    )
     if not isinstance(colormap, str):
-        raise TypeError(
-            f"colormap must be a name or None, got {colormap!r} of type {type(colormap).__name__}"
-        )
-    if colormap.removesuffix("_r") not in COLORMAPS:
-        near = difflib.get_close_matches(colormap, COLORMAPS, 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"colormap must be one of {', '.join(COLORMAPS)}, or one of them with '_r' for the "
-            f"reverse, got {colormap!r}{hint}"
-        )
-    return colormap
+        raise TypeError(f"{expected}, got {checks.given(colormap)}")
+    near = difflib.get_close_matches(colormap, COLORMAPS, 1, 0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{expected}, got {checks.shown(colormap)}{hint}")
 
 
 def is_diverging(colormap: str | None) -> bool:
@@ -43,7 +42,6 @@ def is_diverging(colormap: str | None) -> bool:
     return colormap is not None and colormap.removesuffix("_r") in _DIVERGING
 
 
-@cache
 def table(colormap: str) -> NDArray[np.uint8]:
     """Return the colours of a map, equal to matplotlib's to the byte.
 
@@ -61,7 +59,7 @@ def table(colormap: str) -> NDArray[np.uint8]:
         >>> table("viridis")[[0, 128, 255]].tolist()
         [[68, 1, 84], [32, 144, 140], [253, 231, 36]]
     """
-    check_colormap(colormap)
+    check_colormap(colormap, optional=False)
     return decode(colormap) if colormap in TABLES else decode(colormap.removesuffix("_r"))[::-1]
 
 

@@ -1,8 +1,8 @@
 """Values of any dtype to levels of 8 or 16 bits.
 
-An image is read in blocks that fit the L2 cache, through scratch memory that each thread keeps, so
-that the output is the only new memory of the image's size. Values of at most 16 bits become levels
-by a table.
+An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for them, so the
+output is the only new memory of the image's size. Values of at most 16 bits become levels by a
+table.
 
 Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
@@ -11,13 +11,13 @@ Rules:
   and float32 are computed in float32, or in float64 where float32 cannot hold the range; those of
   wider floats in their own dtype, and those of integers in float64.
 - Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are taken as
-  levels and must lie in 0..255.
+  levels and must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
-- Where a range that is found in an image is empty (its values, or both percentiles, are equal), its
-  value becomes mid-gray: t = 0.5, which is level 127.
-- A pixel is non-finite if any of its channels is. It is painted opaque, with all its channels: the
-  finite ones would hide the fault.
+- A range that is found in an image may be empty: all its values, or both percentiles, are equal.
+  That value becomes mid-gray (t = 0.5, level 127).
+- A pixel is not finite if one of its channels is not. All its channels are painted, and alpha is
+  opaque: the other channels would hide the fault.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import index
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import check_dtype
 from tbimage.pixels.blocks import bits_of, blocks, extent, runs
 from tbimage.pixels.scratch import take
@@ -43,7 +43,7 @@ from tbimage.pixels.values.ranges import (
     float32_holds,
 )
 
-__all__ = ["Levels", "check_nan_color", "to_levels"]
+__all__ = ["Levels", "to_levels"]
 
 # From [0, 1] to levels: the largest uint8 and one half, as in convert_image_dtype of TensorFlow's
 # tensorflow/python/ops/image_ops_impl.py.
@@ -68,18 +68,6 @@ class Levels:
     non_finite: int
 
 
-def check_nan_color(nan_color: object) -> tuple[int, int, int]:
-    """Check the colour of non-finite pixels: red, green and blue, integers in 0..255."""
-    problem = f"nan_color is {nan_color!r}; expected (red, green, blue), integers in 0..255"
-    try:
-        red, green, blue = (index(value) for value in nan_color)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        raise TypeError(problem) from None
-    if not all(0 <= value <= 255 for value in (red, green, blue)):
-        raise ValueError(problem)
-    return red, green, blue
-
-
 def to_levels(
     image: NDArray[Any],
     value_range: object = None,
@@ -96,7 +84,7 @@ def to_levels(
         return Levels(_as_it_is(image), None, 0)
     check_dtype(image.dtype)
     chosen = check_value_range(value_range)
-    color = check_nan_color(nan_color)
+    color = checks.color("nan_color", nan_color)
     pixels = np.empty(image.shape, np.uint8)
     clipped = None
     with np.errstate(all="ignore"):  # overflow is clipped, and NaN is painted over

@@ -1,8 +1,8 @@
 """Pictures that are ready to be encoded, with what was found in their data.
 
 A function that draws takes a ``Picture`` or anything array-like and returns a ``Picture``, so that
-calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Findings are passed on, since
-only the last caller knows whom to tell.
+calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function passes on the
+findings of its input, so that the last caller can report all of them.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def as_picture(image: object) -> Picture:
     """
     if isinstance(image, Picture):
         return image
-    array = as_array(image)
+    array = as_array(image, "image")
     if array.ndim > 3:
         raise ValueError(
             f"image has shape {array.shape}; expected (height, width) or (height, width, "

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.blocks import blocks, extent
 
 __all__ = ["UNIT", "Limits", "ValueRange", "check_value_range", "find_limits", "float32_holds"]
@@ -42,45 +43,48 @@ _NAMED_RANGES = {
 }
 
 
-def check_value_range(value_range: object) -> ValueRange | None:
+_EXPECTED = (
+    "None, (low, high) with low < high, 'unit' for (0, 1), 'signed' for (-1, 1), 'byte' for "
+    "(0, 255), 'minmax', or ('percentile', p, q) with 0 <= p < q <= 100"
+)
+
+
+def check_value_range(
+    value_range: object, argument: str = "value_range", expected: str = _EXPECTED
+) -> ValueRange | None:
     """Check a value range as the ``value_range`` of ``tbimage.visual.image`` describes it."""
     if value_range is None or isinstance(value_range, ValueRange):
         return value_range
-    problem = (
-        f"value_range is {value_range!r}; expected None, (low, high) with low < high, 'unit' for "
-        "(0, 1), 'signed' for (-1, 1), 'byte' for (0, 255), 'minmax', or ('percentile', p, q) with "
-        "0 <= p < q <= 100"
-    )
+    try:
+        return _parsed(value_range)
+    except (TypeError, ValueError) as error:
+        problem = f"{argument} must be {expected}, got {checks.given(value_range)}"
+        raise type(error)(problem) from None
+
+
+def _parsed(value_range: object) -> ValueRange:
     kind: Literal["fixed", "percentile"] = "fixed"
     first: Any
     second: Any
     match value_range:
         case str():
             if value_range not in _NAMED_RANGES:
-                raise ValueError(problem)
+                raise ValueError
             return _NAMED_RANGES[value_range]
-        case (str() as name, first, second):
-            if name != "percentile":
-                raise ValueError(problem)
+        case ("percentile", first, second):
             kind = "percentile"
+        case (str(), _, _):
+            raise ValueError
         case (first, second):
             pass
         case np.ndarray(shape=(2,)):
             first, second = value_range
         case _:
-            raise TypeError(problem)
-    if isinstance(first, (str, bytes)) or isinstance(second, (str, bytes)):
-        raise TypeError(problem)  # float("1") would be 1.0
-    try:
-        low, high = float(first), float(second)
-    except TypeError:
-        raise TypeError(problem) from None
-    except OverflowError:  # an int of more than 308 digits
-        raise ValueError(problem) from None
+            raise TypeError
+    low, high = (checks.number("value_range", each, -math.inf) for each in (first, second))
     lowest, highest = (0.0, 100.0) if kind == "percentile" else (-math.inf, math.inf)
-    # `not`, because a comparison with NaN is false
-    if not (lowest <= low < high <= highest) or math.isinf(low) or math.isinf(high):
-        raise ValueError(problem)
+    if not lowest <= low < high <= highest or math.isinf(low) or math.isinf(high):
+        raise ValueError
     return ValueRange(kind, low, high)
 
 

@@ -1,24 +1,25 @@
 """Pictures in other sizes.
 
 Rules:
-- To make a picture smaller, Pillow averages. A whole fraction of the size is the mean of blocks.
-  Any other size is made by a Hamming filter, after blocks were averaged so far that the picture is
-  still 1.5 times as large as it will be (``reducing_gap=1.5``). That reads 1.1 GB/s, twice as fast
-  as the filter alone, from which it differs by 2 levels (root mean square). The filter has no
-  negative weights, so edges do not overshoot.
+- Pillow makes pictures smaller. Where both sides are divided by whole numbers, each pixel is the
+  mean of a block. Otherwise blocks are averaged first, down to 1.5 times the final size
+  (``reducing_gap=1.5``), and a Hamming filter does the rest. This reads 1.1 GB/s, twice as fast as
+  the filter alone, and differs from it by 2 levels (root mean square). The filter has no negative
+  weights, so it makes no halos at edges.
 - To make a picture larger, pixels are repeated: it shows only what is in the data.
-- Colours of transparent pixels do not bleed into others: they are multiplied by alpha first.
+- Colours are multiplied by alpha first, so that colours of transparent pixels do not bleed.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_max_side", "check_scale", "nearest", "resize", "target_size"]
+from tbimage import checks
+
+__all__ = ["check_scale", "nearest", "resize", "target_size"]
 
 Pixels = NDArray[Any]
 Size = tuple[int, int]
@@ -30,42 +31,9 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _LARGEST_SCALE = 1e9
 
 
-def check_max_side(max_side: object) -> int | None:
-    """Check the most pixels of the longer side: 1 or more, or None."""
-    if max_side is None:
-        return None
-    try:
-        side = int(max_side.__index__())  # type: ignore[attr-defined]
-    except AttributeError:
-        raise TypeError(
-            f"max_side must be an integer or None, got {max_side!r} of type "
-            f"{type(max_side).__name__}"
-        ) from None
-    if side < 1:
-        raise ValueError(f"max_side must be at least 1 pixel, got {side}")
-    return side
-
-
 def check_scale(scale: object) -> float | None:
     """Check a scale factor: more than 0 and at most 1e9, or None."""
-    if scale is None:
-        return None
-    try:
-        factor = float(scale)  # type: ignore[arg-type]
-        if isinstance(scale, (bool, str)):
-            raise TypeError
-    except OverflowError:  # an int of more than 308 digits
-        factor = math.inf
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"scale must be a number or None, got {scale!r} of type {type(scale).__name__}"
-        ) from None
-    if not 0 < factor <= _LARGEST_SCALE:
-        raise ValueError(
-            f"scale must be more than 0 (0.5 halves both sides) and at most {_LARGEST_SCALE:g}, "
-            f"got {scale!r}"
-        )
-    return factor
+    return checks.positive("scale", scale, _LARGEST_SCALE, "0.5 halves both sides")
 
 
 def target_size(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.blocks import blocks
 from tbimage.pixels.values.ranges import Limits, float32_holds
 
@@ -26,34 +27,14 @@ __all__ = ["check_gamma", "check_log", "inverse", "tone"]
 
 def check_gamma(gamma: object) -> float | None:
     """Check an exponent: more than 0, or None."""
-    return _positive("gamma", gamma, 1e6, "2.2 for linear light")
+    return checks.positive("gamma", gamma, 1e6, "2.2 is for linear light")
 
 
 def check_log(log: object) -> float | None:
     """Check the strength of a logarithmic curve: more than 0; True is 1000, None or False none."""
-    if isinstance(log, bool):
-        return 1000.0 if log else None
-    return _positive("log", log, 1e12, "1000 for three decades")
-
-
-def _positive(argument: str, value: object, most: float, example: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-        if isinstance(value, (bool, str)):
-            raise TypeError
-    except OverflowError:  # an int of more than 308 digits
-        number = math.inf
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{argument} must be a number or None, got {value!r} of type {type(value).__name__}"
-        ) from None
-    if not 0 < number <= most:
-        raise ValueError(
-            f"{argument} must be more than 0 and at most {most:g} ({example}), got {value!r}"
-        )
-    return number
+    if isinstance(log, bool) or getattr(log, "dtype", None) == np.bool_:
+        return 1000.0 if checks.flag("log", log) else None
+    return checks.positive("log", log, 1e12, "1000 is for three decades")
 
 
 def tone(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from tbimage import checks
 from tbimage.writer import defaults
 from tbimage.writer.methods import handover
+from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
     from tbimage.writer import SummaryWriter
@@ -70,6 +71,7 @@ def hparams(
     from tbimage.kinds import hparams as kind
 
     trial = kind.prepare(hparams, metrics, domains, group, status)
+    step = None if step is None else check_step(step)
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
@@ -304,6 +306,7 @@ def graph(
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, "graph"):
         return False
+    strict_trace = checks.flag("strict_trace", strict_trace)
     events = kind.events(*kind.export(model, inputs, strict_trace), wall_time)
     logged = [handover.log_event(self, "graph", 0, [event]) for event in events]
     return all(logged)

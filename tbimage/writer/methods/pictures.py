@@ -257,6 +257,7 @@ def figure(
     from tbimage.kinds import figure as kind
 
     figures, batched = kind.check_figures(figure)
+    close = checks.flag("close", close)
     try:
         name, step, wanted = self._begin(name, step)
         if not wanted:

@@ -59,9 +59,7 @@ def raw_summary(
     name, step, wanted = self._begin(tags[0] if tags and tags[0] else _NAMELESS, step)
     if not wanted:
         return False
-    return self._log(
-        name, step, checks.wall_time(wall_time), len(data), lambda: lambda: [data]
-    )
+    return self._log(name, step, checks.wall_time(wall_time), len(data), lambda: lambda: [data])
 
 
 def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) -> bool:
