@@ -84,7 +84,7 @@ class Picture:
         remarks: Mapping[str, int] | None = None,
         lacking: frozenset[str] = frozenset(),
     ) -> Picture:
-        """Return other pixels with these findings and more."""
+        """Return a picture of ``pixels`` with these findings, ``remarks`` and ``lacking``."""
         counted = {phrase: count for phrase, count in (remarks or {}).items() if count}
         found = Findings(remarks=counted, lacking=lacking)
         return Picture(pixels, merge([self.findings, found]) if found else self.findings)
