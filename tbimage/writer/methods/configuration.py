@@ -122,6 +122,13 @@ def custom_scalars(
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
+    for tag in kind.not_themselves(charts):
+        self._notices.once(
+            tag,
+            "expression",
+            f"custom scalars: the tag {tag!r} of a multiline chart is a regular expression that "
+            "does not match itself, so the chart will not show that tag. Pass re.escape(tag).",
+        )
     self._charts.update(charts)
     self._steps.prepare_automatic(kind.LAYOUT_TAG)
     # Made by a worker, of all charts that are there by then: however calls from several threads
@@ -254,7 +261,8 @@ def embedding(
 
     def take_snapshot() -> handover.MakeWithStep:
         snapshot = points.snapshot()
-        return lambda step: projector.write(directory, name, step, snapshot)
+        report = partial(self._notices.report, name)
+        return lambda step: projector.write(directory, name, step, snapshot, report)
 
     return handover.log_with_step(self, key, number, wall_time, points.nbytes, take_snapshot)
 

@@ -86,6 +86,7 @@ def text(
     data: str | Sequence[Any] | Any,
     step: SupportsIndex | None = None,
     *,
+    markdown: bool = True,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -95,6 +96,8 @@ def text(
         name: The tag.
         data: Markdown; or a list or array of it of rank 1 or 2, which TensorBoard shows as a table.
         step: As in ``image``.
+        markdown: Whether TensorBoard renders the text as Markdown. Default True, as in tf.summary.
+            False: it is stored as a code block, and shown as it is; only tabs become spaces.
         description: Markdown that TensorBoard shows with the text.
         wall_time: Seconds since the epoch; None: now.
 
@@ -121,6 +124,8 @@ def text(
     from tbimage.kinds import text as kind
 
     strings = kind.prepare(data)
+    if not checks.flag("markdown", markdown):
+        strings = kind.verbatim(strings)
     make = partial(kind.summary, name, strings, checks.description(description))
     wall_time = checks.wall_time(wall_time)
     return self._log(name, step, wall_time, strings.nbytes, lambda: make)
@@ -183,5 +188,12 @@ def mesh(
         number,
         wall_time,
         parts.nbytes,
-        lambda: partial(kind.summary, name, parts.snapshot(), json, description),
+        lambda: partial(
+            kind.summary,
+            name,
+            parts.snapshot(),
+            json,
+            description,
+            partial(self._notices.report_mesh, name),
+        ),
     )

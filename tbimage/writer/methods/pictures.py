@@ -56,7 +56,8 @@ def image(
             with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
             figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
             is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
-            0..255, floats from 0 to 1.
+            0..255, floats from 0 to 1. A PIL image is turned by its EXIF orientation; pass
+            ``numpy.asarray(image)`` for the pixels as they are stored.
         step: An integer that grows with each call; None for the default step
             (``tbimage.set_step``), else for the one after the last of this name, also across
             restarts.
@@ -194,10 +195,12 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
+    from tbimage.fonts import use_installed
     from tbimage.kinds import pictures as kind
 
     if pictures.count == 0:
         return True
+    use_installed()
 
     def take_snapshot() -> Callable[[], list[Piece]]:
         report = partial(self._notices.report, name)
@@ -214,6 +217,7 @@ def figure(
     step: SupportsIndex | None = None,
     *,
     close: bool = True,
+    tight: bool = False,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -227,6 +231,9 @@ def figure(
         step: As in ``image``.
         close: Whether pyplot is to close them, which else keeps them in memory; also where
             ``record_if`` says no.
+        tight: Whether the picture is as large as what is drawn, and a little more
+            (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
+            size is that of the figure, so that it does not change with the labels.
         description: Markdown that TensorBoard shows with the images.
         wall_time: Seconds since the epoch; None: now.
 
@@ -257,7 +264,7 @@ def figure(
             return False
         options = picture_options(self, description)
         wall_time = checks.wall_time(wall_time)
-        pixels = kind.draw(figures, batched)
+        pixels = kind.draw(figures, batched, checks.flag("tight", tight))
     finally:
         if close:
             kind.close(figures)

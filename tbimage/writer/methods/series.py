@@ -59,6 +59,8 @@ def scalar(
     if not wanted:
         return False
     number = scalar_kind.check_value(value)
+    if scalar_kind.overflows(number, value):
+        self._notices.report_overflow(name)
     description = checks.description(description)
     return self._log_light(scalar_kind.summary, (name, number, description), step, wall_time)
 
@@ -108,6 +110,9 @@ def scalars(
     if not wanted:
         return False
     numbers = kind.check_values(name, values)
+    for run, given in zip(numbers, values.values(), strict=True):
+        if scalar_kind.overflows(numbers[run], given):
+            self._notices.report_overflow(run)
     description = checks.description(description)
     wall_time = checks.wall_time(wall_time)
     if not numbers:
