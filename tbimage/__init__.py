@@ -33,6 +33,7 @@ _HOMES = {
     "image": "summary",
     "record_if": "writer.conditions",
     "scalar": "summary",
+    "set_font": "fonts",
     "set_step": "writer.defaults",
     "text": "summary",
     "write": "summary",
@@ -55,6 +56,7 @@ __all__ = [
     "image",
     "record_if",
     "scalar",
+    "set_font",
     "set_step",
     "text",
     "write",
@@ -63,6 +65,7 @@ __all__ = [
 # What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tbimage.fonts import set_font
     from tbimage.summary import (
         audio,
         create_file_writer,

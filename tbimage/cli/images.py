@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NotAnImageError", "identify", "looks_like_image", "read"]
 
-# What TensorBoard serves and browsers draw; see tbimage/pixels/encoded.py.
+# What TensorBoard serves and browsers draw; see tbimage/pixels/arrays/encoded.py.
 _STORED = {"PNG", "JPEG", "GIF", "BMP"}
 
 # Of these a file that cannot be read is damaged, and not of some other kind.

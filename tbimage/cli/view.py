@@ -24,8 +24,9 @@ __all__ = ["check_installed", "how_to_see", "view"]
 
 _INSTALL = "pip install 'tbimage[view]'"
 
-# How many images of a tag TensorBoard keeps and shows unless told otherwise (data_ingester.py,
-# rustboard's run.rs, metrics_plugin.py).
+# How many images of a tag TensorBoard keeps and shows by default
+# (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,
+# tensorboard/plugins/metrics/metrics_plugin.py).
 _IMAGES_SHOWN = 10
 
 # What it says on stderr once its port is open, up to 2.21 at least (tensorboard/program.py).

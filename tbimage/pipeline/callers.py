@@ -41,7 +41,7 @@ live: dict[int, weakref.ref[Pipeline]] = {}
 
 
 class Pipeline:
-    """What one writer has on its way to its files, in this process and in those that it forks to."""
+    """What one writer has on its way to its files, here and in the processes that it forks to."""
 
     def __init__(self, make_files: MakeFiles, options: PipelineOptions) -> None:
         self.close_timeout = options.close_timeout

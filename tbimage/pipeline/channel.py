@@ -235,9 +235,10 @@ class Channel:
         self._begin_commits()
         self._serve_line()
         self._answer()
-        if self.finished or (self._held is None and not self.inbox.empty()):
+        held = self._held is not None
+        if self.finished or (not held and not self.inbox.empty()):
             return True
-        if self._held is not None or not all(lane.is_idle for lane in self.lanes):
+        if held or not all(lane.is_idle for lane in self.lanes):
             return False
         if self._encoding or self._line or self._flushes or self._closes:
             return False

@@ -11,10 +11,10 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events.segments import Segments
 from tbimage.events.storage import LocalStorage
-from tbimage.kinds import names
 from tbimage.pipeline import Pipeline
 from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories
@@ -301,7 +301,7 @@ class RunWriter:
         """
         watch = self._watches[lane]
         if type(name) is not str or name not in watch.last:
-            names.check_name(name)
+            checks.name(name)
         number = defaults.get_step() if step is None else check_step(step)
         if not defaults.should_record(number, name):
             return name, number, False
@@ -420,7 +420,7 @@ class RunWriter:
             Whether there was room.
         """
         name = arguments[0]
-        wall_time = time.time() if wall_time is None else names.check_wall_time(wall_time)
+        wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
         logged = self._pipeline.put_light((MAIN, name, step, wall_time, make, arguments, None))
         if step is not None:
             self._watches[MAIN].note(name, step)

@@ -19,6 +19,8 @@ __all__ = ["Notices"]
 
 # A service that makes a tag of each request must not fill memory through this.
 _MOST_NAMES = 10_000
+# Characters that one message lists.
+_MOST_CHARACTERS = 20
 
 
 class Notices:
@@ -60,6 +62,16 @@ class Notices:
                 high,
                 *natural,
                 fix or _suggest(low, high, natural),
+            )
+        lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
+        if lacking:
+            self._say(
+                logging.WARNING,
+                "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
+                "that has them, or name one with tbimage.set_font(path) or the environment "
+                "variable TBIMAGE_FONT. This is said once for each name.",
+                name,
+                ", ".join(f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]),
             )
         for remark, count in findings.remarks.items():
             if self._is_new(name, remark):
@@ -111,6 +123,36 @@ class Notices:
                 name,
                 findings.peak,
             )
+
+    def report_overflow(self, name: str) -> None:
+        """Log that a scalar is too large for a float32, once for each name."""
+        self.once(
+            name,
+            "overflow",
+            f"scalar {name!r} has a value beyond 3.4e38, the greatest float32: it is stored as an "
+            "infinity. Scale it, or log its logarithm.",
+        )
+
+    def report_mesh(self, name: str, low: float, high: float) -> None:
+        """Log that colours of a mesh were clipped, once for each name."""
+        self.once(
+            name,
+            "clipped",
+            f"mesh {name!r} has colors from {low:g} to {high:g}: floats are taken as 0 to 1, what "
+            "lies outside was clipped. Pass colors.astype('uint8') if these are levels from 0 to "
+            "255, or scale them.",
+        )
+
+    def once(self, name: str, topic: str, message: str) -> None:
+        """Log a warning, once for each name and topic.
+
+        Args:
+            name: The summary's name.
+            topic: What the message is about.
+            message: One or more sentences that contain the name.
+        """
+        if self._is_new(name, topic):
+            self._say(logging.WARNING, "%s This is said once for each name.", message)
 
     def _is_new(self, name: str, topic: str) -> bool:
         if len(self._said) >= _MOST_NAMES:

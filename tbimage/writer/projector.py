@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tbimage.buffers import Piece
 from tbimage.kinds import embedding as kind
+from tbimage.pixels.values.pictures import Findings
 
 __all__ = ["write"]
 
@@ -26,7 +27,13 @@ __all__ = ["write"]
 _locks: dict[int, threading.Lock] = {}
 
 
-def write(directory: str, name: str, embedding: kind.Embedding, step: int) -> list[Piece]:
+def write(
+    directory: str,
+    name: str,
+    embedding: kind.Embedding,
+    step: int,
+    report: Callable[[Findings], None] = lambda findings: None,
+) -> list[Piece]:
     """Write the files of an embedding, and list it.
 
     Args:
@@ -34,6 +41,7 @@ def write(directory: str, name: str, embedding: kind.Embedding, step: int) -> li
         name: The embedding's name.
         step: Its step.
         embedding: A snapshot.
+        report: Gets what was found in the images' values, if there is anything to tell.
 
     Returns:
         The serialized Summary that marks it, as pieces.
@@ -52,7 +60,7 @@ def write(directory: str, name: str, embedding: kind.Embedding, step: int) -> li
     """
     where = os.path.join(directory, *kind.directory(name, step).split("/"))
     os.makedirs(where, exist_ok=True)
-    _write_all(where, kind.files(embedding))
+    _write_all(where, kind.files(embedding, report))
     config = os.path.join(directory, kind.CONFIG_NAME)
     with _locks.setdefault(os.getpid(), threading.Lock()):
         try:

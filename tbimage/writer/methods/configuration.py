@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.pipeline.tickets import STEP
 from tbimage.writer import defaults
 from tbimage.writer.methods import series
+from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -42,10 +43,12 @@ def hparams(
 
     Args:
         hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
-        metrics: By which scalars the run is judged: their tags, or numbers by tag, which are logged
-            as scalars. None or empty: TensorBoard takes all scalars.
+        metrics: By which scalars the run is judged: numbers by tag, which are logged as scalars, or
+            tags alone. None, or numbers: TensorBoard takes all scalars of the runs.
         step: That of the metrics' scalars, as in ``image``.
         domains: The values that hyperparameters may take, by name; the page offers them as filters.
+            With domains, or tags alone as metrics, the page shows what this call names, and not
+            what other runs add.
         group: The name of runs that are repetitions of each other.
         status: "success", "failure" or "running". None: "success" where metrics have values.
         wall_time: Seconds since the epoch, also when the run began; None: now.
@@ -71,7 +74,8 @@ def hparams(
     from tbimage.kinds import hparams as kind
 
     trial = kind.prepare(hparams, metrics, domains, group, status)
-    wall_time = names.check_wall_time(wall_time)
+    step = None if step is None else check_step(step)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
     cost = kind.nbytes(trial)
@@ -116,9 +120,16 @@ def custom_scalars(
     from tbimage.kinds import custom_scalars as kind
 
     charts = kind.check_layout(layout)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
+    for tag in kind.not_themselves(charts):
+        self._notices.once(
+            tag,
+            "expression",
+            f"custom scalars: the tag {tag!r} of a multiline chart is a regular expression that "
+            "does not match itself, so the chart will not show that tag. Pass re.escape(tag).",
+        )
     self._charts.update(charts)
     # Made by a worker, of all charts that are there by then: however calls from several threads
     # overlap, the last summary has what all of them gave.
@@ -240,16 +251,17 @@ def embedding(
     from tbimage.kinds import embedding as kind
     from tbimage.writer import projector
 
-    key = kind.step_name(names.check_name(name))
+    key = kind.step_name(checks.name(name))
     name, number, wanted = self._begin(name, step, key=key, may_repeat=True)
     if not wanted:
         return False
     points = kind.prepare(data, labels, header, images, layout, value_range)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     directory = self.logdir
 
     make = partial(projector.write, directory, name)
-    return self._log(key, number, wall_time, make, points, STEP, in_commit=True)
+    report = partial(self._notices.report, name)
+    return self._log(key, number, wall_time, make, points, STEP, report, in_commit=True)
 
 
 def graph(
@@ -290,9 +302,10 @@ def graph(
     """
     from tbimage.kinds import graph as kind
 
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not self._begin("graph", 0, may_repeat=True)[2]:
         return False
+    strict_trace = checks.flag("strict_trace", strict_trace)
     events = kind.events(*kind.export(model, inputs, strict_trace), wall_time)
     logged = [self._log_event("graph", 0, [event], counts_step=False) for event in events]
     return all(logged)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -64,8 +64,8 @@ def pr_curve(
 
     num_thresholds = kind.check_thresholds(num_thresholds)
     outcomes = kind.prepare(labels, predictions, weights)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     make = partial(kind.summary, name)
     return self._log(name, step, wall_time, make, outcomes, num_thresholds, description)
 
@@ -130,8 +130,8 @@ def pr_curve_raw(
             "recall": recall,
         }
     )
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     return self._log(
         name, step, wall_time, partial(pr_curve.curve_summary, name), rows, description
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -24,6 +24,7 @@ def audio(
     sample_rate: SupportsIndex,
     step: SupportsIndex | None = None,
     *,
+    layout: str | None = None,
     max_outputs: int | None = None,
     description: str | None = None,
     wall_time: float | None = None,
@@ -37,6 +38,9 @@ def audio(
             are.
         sample_rate: Frames a second, in Hz.
         step: As in ``image``.
+        layout: What each axis is: a permutation of the letters of "T", "TC", "NT" or "NTC", for
+            clips (N), frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None:
+            "T", "TC" or "NTC", for one, two or three axes.
         max_outputs: The most clips of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the clips.
         wall_time: Seconds since the epoch; None: now.
@@ -61,13 +65,11 @@ def audio(
     if not wanted:
         return False
     from tbimage.kinds import audio as kind
-    from tbimage.kinds.numbers import check_count
 
-    if max_outputs is not None:
-        max_outputs = check_count("max_outputs", max_outputs, 0)
-    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    max_outputs = checks.integer("max_outputs", max_outputs, 0, optional=True)
+    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs, layout)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
 
     report = partial(self._notices.report_audio, name)
     make = partial(kind.summary, name)
@@ -81,6 +83,7 @@ def text(
     data: str | Sequence[Any] | Any,
     step: SupportsIndex | None = None,
     *,
+    markdown: bool = True,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -90,6 +93,8 @@ def text(
         name: The tag.
         data: Markdown; or a list or array of it of rank 1 or 2, which TensorBoard shows as a table.
         step: As in ``image``.
+        markdown: Whether TensorBoard renders the text as Markdown. Default True, as in tf.summary.
+            False: it is stored as a code block, and shown as it is; only tabs become spaces.
         description: Markdown that TensorBoard shows with the text.
         wall_time: Seconds since the epoch; None: now.
 
@@ -116,8 +121,10 @@ def text(
     from tbimage.kinds import text as kind
 
     strings = kind.prepare(data)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    if not checks.flag("markdown", markdown):
+        strings = kind.verbatim(strings)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     return self._log(name, step, wall_time, partial(kind.summary, name), strings, description)
 
 
@@ -165,13 +172,14 @@ def mesh(
     """
     from tbimage.kinds import mesh as kind
 
-    key = kind.first_tag(names.check_name(name))
+    key = kind.first_tag(checks.name(name))
     name, number, wanted = self._begin(name, step, "a mesh", key=key)
     if not wanted:
         return False
     parts = kind.prepare(vertices, faces, colors)
     json = kind.check_config(config)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     make = partial(kind.summary, name)
-    return self._log(key, number, wall_time, make, parts, json, description)
+    report = partial(self._notices.report_mesh, name)
+    return self._log(key, number, wall_time, make, parts, json, description, report)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.pipeline.tickets import SUB_RUNS
 
@@ -60,7 +60,9 @@ def scalar(
     if not wanted:
         return False
     number = scalar_kind.check_value(value)
-    description = names.check_description(description)
+    if scalar_kind.overflows(number, value):
+        self._notices.report_overflow(name)
+    description = checks.description(description)
     return self._log_light(scalar_kind.summary, (name, number, description), step, wall_time)
 
 
@@ -110,8 +112,11 @@ def scalars(
     if not wanted:
         return False
     numbers = kind.check_values(name, values)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    for run, given in zip(numbers, values.values(), strict=True):
+        if scalar_kind.overflows(numbers[run], given):
+            self._notices.report_overflow(run)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     if not numbers:
         return True
     self._check_runs({kind.run_name(name, key): f"{name}: {key}" for key in values})
@@ -190,12 +195,11 @@ def histogram(
     if not wanted:
         return False
     from tbimage.kinds import histogram as kind
-    from tbimage.kinds.numbers import check_count
 
-    buckets = check_count("buckets", buckets, 1)
+    buckets = checks.integer("buckets", buckets, 1)
     values = kind.prepare(data)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
 
     report = partial(self._notices.report_histogram, name)
     make = partial(kind.summary, name)
@@ -244,8 +248,8 @@ def histogram_raw(
     from tbimage.kinds import histogram_raw as kind
 
     table = kind.prepare(counts, edges)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     return self._log(
         name, step, wall_time, partial(histogram.table_summary, name), table, description
     )
@@ -293,6 +297,6 @@ def tensor(
     from tbimage.kinds import tensor as kind
 
     prepared = kind.prepare(data)
-    field = kind.prepare_metadata(metadata, names.check_description(description))
-    wall_time = names.check_wall_time(wall_time)
+    field = kind.prepare_metadata(metadata, checks.description(description))
+    wall_time = checks.wall_time(wall_time)
     return self._log(name, step, wall_time, partial(kind.summary, name), prepared, field)
