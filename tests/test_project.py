@@ -37,6 +37,9 @@ EXTRAS = {"fast", "cli", "remote", "view", "test", "dev"}
 #: What is public and cannot have a runnable example, each with the reason. Keep it short.
 NO_EXAMPLE: dict[str, str] = {}
 
+#: Users do not call these, so one line describes each of their functions.
+INNER = ("tbimage/cli/", "tbimage/checks.py", "tbimage/kinds/", "tbimage/events/")
+
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -158,7 +161,7 @@ def interfaces(path: Path) -> set[tuple[ast.ClassDef | None, str]]:
 
 def needs_example(definition: Definition) -> bool:
     """Whether a reader would want one: of every function, and of a class that users meet."""
-    if definition.owner is not None or definition.name.startswith("tbimage/cli/"):
+    if definition.owner is not None or definition.name.startswith(INNER):
         return False  # a method's may stand in its class; the help of a command is tested
     if isinstance(definition.node, FunctionNode):
         return True

@@ -16,12 +16,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tbimage import SummaryWriter
+from tbimage import SummaryWriter, checks
 from tbimage.cli import images, view
 from tbimage.cli.errors import in_one_line
 from tbimage.cli.files import File, distinct, find
 from tbimage.cli.progress import progress
-from tbimage.kinds.names import check_name
 from tbimage.writer.steps import check_step
 
 __all__ = ["add_to", "run"]
@@ -107,7 +106,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _name(text: str) -> str:
     try:
-        return check_name(text)
+        return checks.name(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

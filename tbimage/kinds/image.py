@@ -1,13 +1,7 @@
-"""Images: arrays, pictures and files that are pictures already.
-
-What lives here: what an image may be, and the way from one to its picture. What does not: what
-comes before and after, which all kinds of pictures share (pictures.py), and values to pixels
-(``pixels/rendering.py``).
-"""
+"""Images: arrays, pictures and encoded files."""
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -16,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tbimage import checks
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes, summary
 from tbimage.pixels.arrays import array_like, encoded, layouts
@@ -31,31 +26,8 @@ _PLAIN = PictureOptions()
 
 
 def check_max_outputs(max_outputs: object) -> int | None:
-    """Check how many images of a batch are to be logged.
-
-    Args:
-        max_outputs: 0 or more, or None for all.
-
-    Raises:
-        TypeError: It is no integer.
-        ValueError: It is negative.
-
-    Example:
-        >>> check_max_outputs(3)
-        3
-    """
-    if max_outputs is None:
-        return None
-    try:
-        count = operator.index(max_outputs)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(
-            f"max_outputs must be an integer or None for all images, got {max_outputs!r} of type "
-            f"{type(max_outputs).__name__}"
-        ) from None
-    if count < 0:
-        raise ValueError(f"max_outputs must be 0 or more, or None for all images, got {count}")
-    return count
+    """Check how many images of a batch are logged at most; None is all."""
+    return checks.integer("max_outputs", max_outputs, 0, optional=True)
 
 
 def prepare(
@@ -65,35 +37,12 @@ def prepare(
     options: PictureOptions = _PLAIN,
     captions: Any = None,
 ) -> Prepared:
-    """Check all about images that can be checked without touching a pixel, and copy nothing.
-
-    Args:
-        data: What ``SummaryWriter.image`` takes.
-        layout: The names of its axes, or None.
-        max_outputs: The most images of a batch, or None for all.
-        options: How they will look.
-        captions: A text for each image, those beyond ``max_outputs`` included, or None.
-
-    Returns:
-        The images, as views of the caller's memory.
-
-    Raises:
-        TypeError: ``data`` is nothing that has pixels, or captions are no texts.
-        ValueError: Its shape, its channels or its header are not those of images, or options or
-            captions do not fit.
-        OSError: It is a path and the file cannot be read.
-
-    Example:
-        >>> import numpy as np
-        >>> prepare(np.zeros((8, 4, 4, 3)), None, 2).arrays[0].shape
-        (2, 4, 4, 3)
-    """
+    """Check all that shapes, dtypes and headers of files tell, and copy nothing."""
     if _is_encoded(data):
         return _prepare_files([data], False, options, captions)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
         return _prepare_files(data[:max_outputs], True, options, captions)
     array = array_like.as_array(data)
-    array_like.check_dtype(array.dtype)
     pixels, batched = layouts.arrange(array, layout)
     texts = check_captions(captions, len(pixels), batched)
     check_look_fits(options, pixels.shape[3])
@@ -109,7 +58,7 @@ def prepare(
 
 def _is_encoded(data: object) -> bool:
     if isinstance(data, np.ndarray):
-        return False  # sooner than an abstract class such as PathLike can tell
+        return False  # PathLike, an abstract class, would take longer to ask
     return isinstance(data, (bytes, bytearray, str, os.PathLike)) or (
         isinstance(data, memoryview) and data.ndim == 1 and data.format in ("B", "b", "c")
     )
@@ -118,7 +67,7 @@ def _is_encoded(data: object) -> bool:
 def _prepare_files(
     data: Sequence[Any], batched: bool, options: PictureOptions, captions: Any
 ) -> Prepared:
-    """Files are stored as they are, so nothing can be asked of their pixels."""
+    """Read files, which are stored as they are: options for pixels are errors."""
     look = options.look
     if captions is not None or look != Look(look.value_range, look.nan_color):
         raise ValueError(
@@ -143,7 +92,7 @@ def _parts(
 ) -> list[partial[Made]]:
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
-    look = options.look  # once for all images of a batch
+    look = options.look  # looked up once for all images of a batch
     return [partial(_made, image, text, look) for image, text in zip(images, texts, strict=True)]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.events.wire import DATA_CLASS_BLOB_SEQUENCE, float32, length_delimited, summary, varint
 from tbimage.kinds import tensors
 
@@ -127,4 +128,5 @@ def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> 
         flat = array.astype(array.dtype.newbyteorder("="), order="C").reshape(-1)
         numbers = flat.view(np.uint16) if _VARINTS[name] == "half_val" else flat
         elements = [TensorProto(**{_VARINTS[name]: numbers.tolist()}).SerializeToString()]
-    return tensors.value_of(tag, name, array.shape, elements, encoded_metadata)
+    data_type = tensors.DATA_TYPES[name]
+    return wire.tensor_value(tag, data_type, array.shape, elements, encoded_metadata)

@@ -16,11 +16,11 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events.history import newest_steps
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
-from tbimage.kinds import names
 from tbimage.pipeline import Pipeline, PipelineOptions
 from tbimage.pipeline.queue import IntakeOptions
 from tbimage.pipeline.stats import Stats
@@ -280,7 +280,7 @@ class RunWriter:
         steps = self._steps
         last = steps.last.get(name) if type(name) is str else None
         if last is None:
-            names.check_name(name)
+            checks.name(name)
         number = defaults.get_step() if step is None else check_step(step)
         if not defaults.should_record(number, name):
             return name, number, False
@@ -348,7 +348,7 @@ class RunWriter:
             arguments,
             self._steps.take,
             step,
-            time.time() if wall_time is None else names.check_wall_time(wall_time),
+            time.time() if wall_time is None else checks.wall_time(wall_time),
             _LIGHT_COST,
         )
 

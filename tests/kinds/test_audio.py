@@ -219,10 +219,26 @@ def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
         ({"data": 0.5}, ValueError, r"got shape \(\)"),
         ({"data": [1, 2]}, TypeError, "got dtype int64; pass data.astype"),
         ({"data": "song.wav"}, TypeError, "data must be numbers, got 'song.wav'"),
-        ({"sample_rate": 0}, ValueError, "sample_rate must be at least 1, got 0"),
-        ({"sample_rate": 44.1}, TypeError, "sample_rate must be an integer, got 44.1"),
-        ({"sample_rate": 1 << 40}, ValueError, "sample_rate must be at most"),
-        ({"max_outputs": -1}, ValueError, "max_outputs must be at least 0, got -1"),
+        (
+            {"sample_rate": 0},
+            ValueError,
+            "sample_rate must be an integer from 1 to 16777216, got 0",
+        ),
+        (
+            {"sample_rate": 44.1},
+            TypeError,
+            "sample_rate must be an integer from 1 to 16777216, got 44.1 of type float",
+        ),
+        (
+            {"sample_rate": 1 << 40},
+            ValueError,
+            "sample_rate must be an integer from 1 to 16777216, got 1099511627776",
+        ),
+        (
+            {"max_outputs": -1},
+            ValueError,
+            "max_outputs must be an integer of at least 0, or None, got -1",
+        ),
     ],
 )
 def test_bad_input_raises_in_the_caller_and_harms_nothing(

@@ -121,7 +121,11 @@ def test_calls_from_many_threads_lose_no_chart(tmp_path: Path) -> None:
         ),
         ({"a": {"b": ["Margin", ["x", "y"]]}}, ValueError, "tags in threes .*, got 2"),
         ({"a": {"b": ["Multiline", ["loss("]]}}, ValueError, r"regular expressions, got 'loss\('"),
-        ({"a": {"b": ["Multiline", "loss"]}}, TypeError, "must have a list of tags, got 'loss'"),
+        (
+            {"a": {"b": ["Multiline", "loss"]}},
+            TypeError,
+            "must be a list of tags, got 'loss' of type str",
+        ),
         ({"a": {"b": ["Multiline", []]}}, ValueError, "at least one tag"),
         ({"a": {"b": ["Multiline", [3]]}}, TypeError, "a tag must be a string, got 3"),
         ({3: {"b": ["Multiline", ["x"]]}}, TypeError, "category must be a string, got 3"),

@@ -171,7 +171,11 @@ def test_numbers_of_frameworks_and_enums_are_values() -> None:
         ({"hparams": {3: 1}}, TypeError, "a hyperparameter's name must be a string, got 3"),
         ({"hparams": {"a": "\ud800"}}, ValueError, "lone surrogate"),
         ({"metrics": 3}, TypeError, "metrics must be numbers by tag, or a list of tags"),
-        ({"metrics": {"a": "high"}}, TypeError, "value must be a real number, got 'high'"),
+        (
+            {"metrics": {"a": "high"}},
+            TypeError,
+            r"metrics\['a'\] must be a real number, got 'high'",
+        ),
         ({"metrics": "accuracy"}, TypeError, "metrics must be numbers by tag, or a list"),
         ({"domains": {"b": [1]}}, ValueError, "got 'b', which is none of 'a'"),
         ({"domains": {"a": [2, 3]}}, ValueError, r"domains\['a'\] must have the value, 1.0"),

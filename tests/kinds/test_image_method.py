@@ -124,7 +124,7 @@ def test_what_was_asked_last_is_not_checked_again() -> None:
     assert recent_options(log=1).look.log == 1
     assert recent_options(value_range=[0, 1]) == check_options(value_range=(0, 1))
     for _ in range(2):
-        with pytest.raises(TypeError, match="nan_color is"):
+        with pytest.raises(TypeError, match="nan_color must be"):
             recent_options(nan_color=3)
 
 

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from tbimage.pixels.drawing import boxes as module
-from tbimage.pixels.drawing.box_forms import (
+from tbimage.pixels.drawing.box_formats import (
     BOX_FORMATS,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
 )
+from tbimage.pixels.drawing.box_labels import make_label
 from tbimage.pixels.drawing.boxes import draw_boxes
 from tbimage.pixels.drawing.palette import (
     CLASS_COLORS,
@@ -29,7 +29,6 @@ from tbimage.pixels.drawing.palette import (
     label_color,
     readable_on,
 )
-from tbimage.pixels.drawing.tags import make_tag
 from tbimage.pixels.drawing.text_rendering import line_height, text_width, write
 
 HEIGHT, WIDTH = 40, 60
@@ -207,24 +206,24 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counted_tag(texts: Any, *more: Any) -> Any:
         pasted.extend(texts)
-        return make_tag(texts, *more)
+        return make_label(texts, *more)
 
     monkeypatch.setattr(module, "_outline_all", counted_outline)
-    monkeypatch.setattr(module, "make_tag", counted_tag)
+    monkeypatch.setattr(module, "make_label", counted_tag)
     boxes = np.tile([[5.0, 5.0, 20.0, 20.0]], (10**6, 1))
     scores = np.arange(10**6) / 10**6
     drawn = draw_boxes(photo(), boxes, scores=scores)
     assert outlined == [module.MOST_BOXES]
-    assert len(pasted) == module.MOST_TAGS
+    assert len(pasted) == module.MOST_LABELS
     assert set(pasted) == {"1.00"}
     assert drawn.findings.remarks == {
         f"boxes beyond the {module.MOST_BOXES} that are drawn of one picture": 990_000,
-        f"labels beyond the {module.MOST_TAGS} that are drawn of one picture": 9_000,
+        f"labels beyond the {module.MOST_LABELS} that are drawn of one picture": 9_000,
     }
     pasted.clear()
     draw_boxes(photo(), boxes[:2000], np.arange(2000) % 7)
     assert pasted[:3] == ["0", "1", "2"]
-    assert len(pasted) == module.MOST_TAGS
+    assert len(pasted) == module.MOST_LABELS
 
 
 def test_no_boxes_change_nothing() -> None:
@@ -264,4 +263,4 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
 @pytest.mark.parametrize("wrong", ["XYXY", "yxyx", None, 3, np.array(["xyxy", "xywh"])])
 def test_formats(wrong: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"'cxcywh', got {wrong!r}")):
-        check_box_format(wrong)
+        draw_boxes(np.zeros((8, 8)), [], format=wrong)

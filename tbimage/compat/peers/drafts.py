@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.peers.errors import PeerTypeError
-from tbimage.kinds.names import check_text, check_wall_time
 from tbimage.pixels.png.encoder import Run, run_serially
 from tbimage.writer.notices import Notices
 
@@ -47,7 +47,7 @@ def check_tag(tag: Any) -> str:
     if tag is None:
         return ""
     try:
-        return check_text("tag", tag)
+        return checks.text("tag", tag)
     except TypeError as error:
         raise PeerTypeError(str(error)) from None
 
@@ -62,7 +62,7 @@ def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | No
     name, step, wanted = writer._begin(draft.name, step)
     if not wanted:
         return False
-    wall_time = time.time() if wall_time is None else check_wall_time(wall_time)
+    wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
     run = writer._pipeline.run_parts
     return writer._log(
         name, step, wall_time, draft.nbytes, lambda: draft.take(writer._notices, run)

@@ -10,9 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from tbimage import checks
 from tbimage.compat.peers.drafts import Draft, log
 from tbimage.compat.peers.numbers import check_step, check_walltime
-from tbimage.kinds import graph, names, raw
+from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
 __all__ = ["AUTOMATIC", "BaseFileWriter", "When"]
@@ -114,7 +115,7 @@ class BaseFileWriter:
 
         parsed: Any = Event.FromString(raw.serialized("event", event, "Event"))
         number, walltime = self.when(step, walltime)
-        parsed.wall_time = names.check_wall_time(walltime)
+        parsed.wall_time = checks.wall_time(walltime)
         given = step is not None or self._default_metadata.get("global_step") is not None
         self.native.raw_event(parsed, number if given else None)
 
@@ -143,7 +144,7 @@ class BaseFileWriter:
     ) -> None:
         """Log a serialized GraphDef, and a serialized RunMetadata or None."""
         if self.native is not None:
-            wall_time = names.check_wall_time(walltime)
+            wall_time = checks.wall_time(walltime)
             for event in graph.events(serialized, run_metadata, wall_time, self.run_tag):
                 self.native.raw_event(event)
 

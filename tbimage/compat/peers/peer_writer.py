@@ -14,6 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tbimage import checks
 from tbimage.compat.peers import embeddings, histograms, meshes, pictures, series, sounds
 from tbimage.compat.peers.drafts import Draft, check_tag
 from tbimage.compat.peers.errors import PeerValueError, as_peers
@@ -21,7 +22,6 @@ from tbimage.compat.peers.file_writer import BaseFileWriter
 from tbimage.compat.peers.numbers import number, numbers_by_tag
 from tbimage.compat.peers.trials import free_run
 from tbimage.kinds import graph as graph_kind
-from tbimage.kinds import names
 from tbimage.kinds.numbers import Array
 from tbimage.writer import SummaryWriter as Native
 from tbimage.writer.caller_warnings import warn_caller
@@ -144,7 +144,7 @@ class PeerWriter:
         # The keys of one step often come in several calls, so that a step may repeat.
         step, wanted = handover.begin(files.native, name, step, runs.steps, name, may_repeat=True)
         if wanted:
-            runs.log(name, values, step, names.check_wall_time(walltime), None)
+            runs.log(name, values, step, checks.wall_time(walltime), None)
 
     def add_histogram(
         self,

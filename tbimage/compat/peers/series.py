@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
 from tbimage.events.wire import DATA_CLASS_SCALAR, DATA_CLASS_TENSOR
 from tbimage.kinds import custom_scalars as layout_kind
-from tbimage.kinds import names, old_style, tensors
+from tbimage.kinds import old_style, tensors
 from tbimage.kinds import pr_curve as curve_kind
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import tensor as tensor_kind
@@ -61,8 +62,8 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
 
     metadata = SummaryMetadata(
         plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"),
-        display_name=names.check_text("display_name", display_name),
-        summary_description=names.check_text("summary_description", description),
+        display_name=checks.text("display_name", display_name),
+        summary_description=checks.text("summary_description", description),
         data_class=DATA_CLASS_SCALAR,  # without it the data server drops both
     )
     made = Summary(value=[Summary.Value(tag=tag, simple_value=value, metadata=metadata)])
@@ -95,7 +96,7 @@ def text(tag: str, data: Any) -> Draft:
     if isinstance(data, (list, tuple, bytes, np.ndarray)):
         strings = text_kind.prepare(data)
     else:
-        strings = text_kind.Text((), [names.check_text("text_string", data).encode()])
+        strings = text_kind.Text((), [checks.text("text_string", data).encode()])
     if strings.shape == ():
         strings = text_kind.Text((1,), strings.strings)
     return ready(tag, text_kind.summary(tag, strings, None))

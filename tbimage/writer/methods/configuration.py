@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer import defaults
 from tbimage.writer.methods import handover
+from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
     from tbimage.writer import SummaryWriter
@@ -72,7 +73,8 @@ def hparams(
     from tbimage.kinds import hparams as kind
 
     trial = kind.prepare(hparams, metrics, domains, group, status)
-    wall_time = names.check_wall_time(wall_time)
+    step = None if step is None else check_step(step)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
     make = partial(kind.summary, trial, wall_time)
@@ -117,7 +119,7 @@ def custom_scalars(
     from tbimage.kinds import custom_scalars as kind
 
     charts = kind.check_layout(layout)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
     self._charts.update(charts)
@@ -242,12 +244,12 @@ def embedding(
     from tbimage.kinds import embedding as kind
     from tbimage.writer import projector
 
-    key = kind.step_name(names.check_name(name))
+    key = kind.step_name(checks.name(name))
     number, wanted = handover.begin(self, name, step, self._steps, key, may_repeat=True)
     if not wanted:
         return False
     points = kind.prepare(data, labels, header, images, layout, value_range)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     directory = self.logdir
 
     def take_snapshot() -> handover.MakeWithStep:
@@ -295,9 +297,10 @@ def graph(
     """
     from tbimage.kinds import graph as kind
 
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, "graph"):
         return False
+    strict_trace = checks.flag("strict_trace", strict_trace)
     events = kind.events(*kind.export(model, inputs, strict_trace), wall_time)
     logged = [handover.log_event(self, "graph", 0, [event]) for event in events]
     return all(logged)

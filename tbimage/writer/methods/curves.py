@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -64,11 +64,11 @@ def pr_curve(
 
     num_thresholds = kind.check_thresholds(num_thresholds)
     outcomes = kind.prepare(labels, predictions, weights)
-    description = names.check_description(description)
+    description = checks.description(description)
     return self._log(
         name,
         step,
-        names.check_wall_time(wall_time),
+        checks.wall_time(wall_time),
         outcomes.nbytes,
         lambda: partial(kind.summary, name, outcomes.snapshot(), num_thresholds, description),
     )
@@ -134,6 +134,6 @@ def pr_curve_raw(
             "recall": recall,
         }
     )
-    description = names.check_description(description)
+    description = checks.description(description)
     make = partial(pr_curve.curve_summary, name, rows, description)
-    return self._log(name, step, names.check_wall_time(wall_time), rows.nbytes, lambda: make)
+    return self._log(name, step, checks.wall_time(wall_time), rows.nbytes, lambda: make)

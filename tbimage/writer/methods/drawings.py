@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def feature_maps(
     options = picture_options(
         self, description, encoding, quality, compression, colormap=colormap, nan_color=nan_color
     )
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(
         x,
         layout,
@@ -155,7 +155,7 @@ def grid(
     from tbimage.kinds import grid as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     sheet = kind.prepare(
         images,
         layout,
@@ -221,7 +221,7 @@ def compare(
     from tbimage.kinds import compare as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(images, layout, checked, titles=titles, diff=diff, scalars=scalars)
     return log_pictures(self, name, step, wall_time, sheets, checked)
 
@@ -282,7 +282,7 @@ def animation(
     from tbimage.kinds.image import check_max_outputs
 
     options = picture_options(self, description, None, None, compression, **look)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     most = check_max_outputs(max_outputs)
     clips = kind.prepare(frames, layout, options, fps=fps, format=format, max_outputs=most)
     return log_pictures(self, name, step, wall_time, clips, options)

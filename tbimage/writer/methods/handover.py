@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.kinds import names
 from tbimage.pipeline.event_tickets import EventTicket
 from tbimage.pipeline.tickets import Ticket
 from tbimage.writer import defaults
@@ -57,7 +57,7 @@ def begin(
         ...     begin(writer, "bunny", 3, writer._steps, "bunny_VERTEX")
         (3, True)
     """
-    names.check_name(name)
+    checks.name(name)
     number = defaults.get_step() if step is None else check_step(step)
     if not defaults.should_record(number, name):
         return number, False

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.kinds import names
 from tbimage.writer.methods import handover
 
 if TYPE_CHECKING:
@@ -67,13 +67,11 @@ def audio(
     if not wanted:
         return False
     from tbimage.kinds import audio as kind
-    from tbimage.kinds.numbers import check_count
 
-    if max_outputs is not None:
-        max_outputs = check_count("max_outputs", max_outputs, 0)
+    max_outputs = checks.integer("max_outputs", max_outputs, 0, optional=True)
     clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs, layout)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
 
     def take_snapshot() -> Callable[[], list[Piece]]:
         report = partial(self._notices.report_audio, name)
@@ -123,8 +121,8 @@ def text(
     from tbimage.kinds import text as kind
 
     strings = kind.prepare(data)
-    make = partial(kind.summary, name, strings, names.check_description(description))
-    wall_time = names.check_wall_time(wall_time)
+    make = partial(kind.summary, name, strings, checks.description(description))
+    wall_time = checks.wall_time(wall_time)
     return self._log(name, step, wall_time, strings.nbytes, lambda: make)
 
 
@@ -172,14 +170,14 @@ def mesh(
     """
     from tbimage.kinds import mesh as kind
 
-    key = kind.first_tag(names.check_name(name))
+    key = kind.first_tag(checks.name(name))
     number, wanted = handover.begin(self, name, step, self._steps, key)
     if not wanted:
         return False
     parts = kind.prepare(vertices, faces, colors)
     json = kind.check_config(config)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     return self._log(
         key,
         number,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def segmentation(
     from tbimage.kinds import segmentation as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         labels,
         image,
@@ -177,7 +177,7 @@ def boxes(
     from tbimage.kinds import boxes as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         images,
         boxes,

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.kinds import names
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -118,7 +118,7 @@ def image(
         max_side=max_side,
         scale=scale,
     )
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs), options, captions)
     return log_pictures(self, name, step, wall_time, images, options)
 
@@ -156,7 +156,7 @@ def picture_options(
     settings = self._settings
     return recent_options(
         wire=settings.wire,
-        description=names.check_description(description),
+        description=checks.description(description),
         encoding=settings.encoding if encoding is None else encoding,
         quality=settings.quality if quality is None else quality,
         compression=settings.compression if compression is None else compression,
@@ -250,12 +250,13 @@ def figure(
     from tbimage.kinds import figure as kind
 
     figures, batched = kind.check_figures(figure)
+    close = checks.flag("close", close)
     try:
         name, step, wanted = self._begin(name, step)
         if not wanted:
             return False
         options = picture_options(self, description)
-        wall_time = names.check_wall_time(wall_time)
+        wall_time = checks.wall_time(wall_time)
         pixels = kind.draw(figures, batched)
     finally:
         if close:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer import defaults
 from tbimage.writer.methods import handover
 from tbimage.writer.steps import check_step
@@ -59,9 +59,7 @@ def raw_summary(
     name, step, wanted = self._begin(tags[0] if tags and tags[0] else _NAMELESS, step)
     if not wanted:
         return False
-    return self._log(
-        name, step, names.check_wall_time(wall_time), len(data), lambda: lambda: [data]
-    )
+    return self._log(name, step, checks.wall_time(wall_time), len(data), lambda: lambda: [data])
 
 
 def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) -> bool:
@@ -141,7 +139,7 @@ def session_log(
     pieces = kind.event(
         kind.check_status(status),
         number,
-        names.check_wall_time(wall_time),
+        checks.wall_time(wall_time),
         checkpoint_path,
         message,
     )

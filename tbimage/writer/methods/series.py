@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.kinds import names
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.writer.methods import handover
 
@@ -59,7 +59,7 @@ def scalar(
     if not wanted:
         return False
     number = scalar_kind.check_value(value)
-    description = names.check_description(description)
+    description = checks.description(description)
     return self._log_light(scalar_kind.summary, (name, number, description), step, wall_time)
 
 
@@ -108,8 +108,8 @@ def scalars(
     if not wanted:
         return False
     numbers = kind.check_values(name, values)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     if not numbers:
         return True
     return self._sub_runs.log(name, numbers, number, wall_time, description)
@@ -156,12 +156,11 @@ def histogram(
     if not wanted:
         return False
     from tbimage.kinds import histogram as kind
-    from tbimage.kinds.numbers import check_count
 
-    buckets = check_count("buckets", buckets, 1)
+    buckets = checks.integer("buckets", buckets, 1)
     values = kind.prepare(data)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
 
     def take_snapshot() -> Callable[[], list[Piece]]:
         report = partial(self._notices.report_histogram, name)
@@ -212,9 +211,9 @@ def histogram_raw(
     from tbimage.kinds import histogram_raw as kind
 
     table = kind.prepare(counts, edges)
-    description = names.check_description(description)
+    description = checks.description(description)
     make = partial(histogram.table_summary, name, table, description)
-    return self._log(name, step, names.check_wall_time(wall_time), table.nbytes, lambda: make)
+    return self._log(name, step, checks.wall_time(wall_time), table.nbytes, lambda: make)
 
 
 def tensor(
@@ -259,11 +258,11 @@ def tensor(
     from tbimage.kinds import tensor as kind
 
     prepared = kind.prepare(data)
-    field = kind.prepare_metadata(metadata, names.check_description(description))
+    field = kind.prepare_metadata(metadata, checks.description(description))
     return self._log(
         name,
         step,
-        names.check_wall_time(wall_time),
+        checks.wall_time(wall_time),
         prepared.nbytes,
         lambda: partial(kind.summary, name, prepared.snapshot(), field),
     )

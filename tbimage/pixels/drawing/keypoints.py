@@ -1,15 +1,12 @@
 """Keypoints, skeletons and polylines, drawn onto a picture.
 
-What lives here: the forms in which points come, and what is drawn of them. What does not: the
-strokes themselves (strokes.py), and boxes (boxes.py).
-
 Rules:
-- Coordinates are (x, y) in pixels from the picture's top left corner, fractions included: (0, 0) is
-  the corner and (0.5, 0.5) the centre of the first pixel.
-- What reaches out of the picture is cut off there.
-- A point that is NaN or infinite is not drawn, nor are the lines from and to it; it is counted.
-- Any number of points takes bounded time: a picture shows ``MOST_PIECES`` pieces of lines and
-  dots, which is 600,000 pixels of line.
+- Coordinates are (x, y) in pixels from the top left corner of the picture. (0, 0) is that corner
+  and (0.5, 0.5) the centre of the first pixel.
+- Lines and points are clipped to the picture.
+- A point that is NaN or infinite is counted, but neither it nor its lines are drawn.
+- The time is bounded for any number of points: a picture shows at most ``MOST_PIECES`` pieces of
+  lines and dots, which is 600,000 pixels of line.
 """
 
 from __future__ import annotations
@@ -20,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbimage.pixels.arrays.array_like import as_numbers
+from tbimage import checks
+from tbimage.pixels.arrays.array_like import as_numbers, real_numbers
 from tbimage.pixels.drawing.palette import check_colors, class_color
 from tbimage.pixels.drawing.strokes import stroke
 from tbimage.pixels.values.pictures import Color, Picture, drawable
@@ -30,16 +28,16 @@ __all__ = ["check_points", "check_skeleton", "draw_keypoints", "draw_polylines",
 Coordinates = NDArray[np.float64]
 Stroke = tuple[Coordinates, float, Color]  # segments, radius, color
 
-#: Of all strokes of one picture; they take about 0.5 s.
+#: The most pieces of all strokes of one picture; drawing them takes about 0.5 s.
 MOST_PIECES = 75_000
 
-# What a stroke takes besides its pieces.
+# The time of a stroke besides its pieces, in pieces.
 _PIECES_OF_A_CALL = 16
 
-# Far outside of any picture, and near enough for float64 to clip lines exactly.
+# Far outside of any picture, but near enough to clip lines exactly in float64.
 _FARTHEST = 1e9
 
-# Around a keypoint, so that it is seen on what has its colour.
+# Around a keypoint, so that it is visible on its own colour.
 _RIM: Color = (0, 0, 0)
 
 _NOT_FINITE = "points with NaN or infinite coordinates, not drawn"
@@ -47,30 +45,11 @@ _TOO_MANY = "lines and points beyond what is drawn of one picture"
 
 
 def check_points(points: Any, argument: str = "points") -> Coordinates:
-    """Check the points of one instance.
+    """Check the points of one instance, ``(K, 2)`` or ``(K, 3)``; return ``(K, 3)`` float64.
 
-    Args:
-        points: ``(K, 2)`` real numbers, x and y; or ``(K, 3)``, of which the third tells whether
-            the point is visible: 0 or less, it is not.
-        argument: Their name, for errors.
-
-    Returns:
-        ``(K, 3)`` float64, the third 1 where it was not given; new memory.
-
-    Raises:
-        TypeError: They are no real numbers.
-        ValueError: They have another shape.
-
-    Example:
-        >>> check_points([[1, 2]]).tolist()
-        [[1.0, 2.0, 1.0]]
+    The columns are x, y and whether the point is visible, which is 1 where it was not given.
     """
-    try:
-        array = as_numbers(points)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(array.dtype)
-    except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns of ragged lists
-        raise TypeError(f"{argument} must be arrays of real numbers ({error})") from None
+    array = real_numbers(points, argument)
     if array.size == 0:
         return np.empty((0, 3))
     if array.ndim != 2 or array.shape[1] not in (2, 3):
@@ -84,19 +63,7 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
 
 
 def check_skeleton(skeleton: Any) -> list[tuple[int, int]]:
-    """Check which points lines join.
-
-    Args:
-        skeleton: Pairs of indices of points, from 0.
-
-    Raises:
-        TypeError: They are no pairs of integers.
-        ValueError: One is negative.
-
-    Example:
-        >>> check_skeleton([(0, 1), (1, 2)])
-        [(0, 1), (1, 2)]
-    """
+    """Check the pairs of indices of points that are joined by lines."""
     array = np.asarray(skeleton if len(skeleton) else np.empty((0, 2), int))
     if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[1] != 2:
         raise TypeError(f"skeleton must be pairs of indices of points, got {skeleton!r}")
@@ -118,11 +85,11 @@ def draw_keypoints(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        points: ``(K, 2)`` of one instance, ``(M, K, 2)`` of several, or a list of arrays: x and y;
-            or three numbers, of which the third is more than 0 where the point is visible.
-        skeleton: Pairs of indices of points that a line joins, where both are visible; pairs that
-            an instance has no points for are left out.
-        colors: One (red, green, blue) in 0..255, or one for each instance; default: those of the
+        points: ``(K, 2)`` for one instance, ``(M, K, 2)`` for several, or a list of arrays: x and
+            y. A third number, where given, is more than 0 if the point is visible.
+        skeleton: Pairs of indices of points. A line joins them where both are visible. Pairs with
+            an index that an instance lacks are ignored.
+        colors: One (red, green, blue) in 0..255, or one per instance; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.
         radius: Of the dots in pixels; default: by the picture's size, 3 or more.
@@ -144,8 +111,8 @@ def draw_keypoints(
     joints = check_skeleton(skeleton)
     paints = _paints(colors, len(instances))
     size = max(picture.pixels.shape[:2])
-    radius = max(3.0, size / 160) if radius is None else radius
-    scale = picture.pixels.shape[1::-1] if normalized else (1, 1)
+    radius = checks.positive("radius", radius, _FARTHEST) or max(3.0, size / 160)
+    scale = picture.pixels.shape[1::-1] if checks.flag("normalized", normalized) else (1, 1)
     strokes: list[Stroke] = []
     faulty = 0
     for number, instance in enumerate(instances):
@@ -180,8 +147,8 @@ def draw_polylines(
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         lines: ``(K, 2)``, the points of one line as x and y; ``(M, K, 2)`` or a list of arrays for
             several. A line of one point is a dot. A point with NaN is a gap.
-        closed: Whether a line leads back to its first point.
-        colors: One (red, green, blue) in 0..255, or one for each line; default: those of the
+        closed: Whether the last point of a line is joined to the first.
+        colors: One (red, green, blue) in 0..255, or one per line; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.
         width: Of the lines in pixels; default: by the picture's size, 2 or more.
@@ -200,10 +167,11 @@ def draw_polylines(
     """
     picture = drawable(image)
     chains = [check_points(each, "lines") for each in each_instance(lines)]
+    closed = checks.flag("closed", closed)
     paints = _paints(colors, len(chains))
     size = max(picture.pixels.shape[:2])
-    width = max(2.0, size / 320) if width is None else width
-    scale = picture.pixels.shape[1::-1] if normalized else (1, 1)
+    width = checks.positive("width", width, _FARTHEST) or max(2.0, size / 320)
+    scale = picture.pixels.shape[1::-1] if checks.flag("normalized", normalized) else (1, 1)
     strokes: list[Stroke] = []
     faulty = 0
     for number, chain in enumerate(chains):
@@ -228,7 +196,7 @@ def _paints(colors: Any, count: int) -> list[Color]:
 
 
 def _stroke_all(pixels: NDArray[Any], strokes: Sequence[Stroke]) -> int:
-    """Paint strokes as long as there is room; return how many segments were left out."""
+    """Paint strokes until ``MOST_PIECES`` are used up; return the number of segments omitted."""
     room, left_out = MOST_PIECES, 0
     for segments, radius, color in strokes:
         if room <= 0:
@@ -242,18 +210,7 @@ def _stroke_all(pixels: NDArray[Any], strokes: Sequence[Stroke]) -> int:
 
 
 def each_instance(points: Any) -> list[Any]:
-    """Take the points of several instances apart.
-
-    Args:
-        points: ``(K, 2)`` of one instance, ``(M, K, 2)`` of several, a list of arrays, or None.
-
-    Returns:
-        One array for each.
-
-    Example:
-        >>> len(each_instance([[1, 2], [3, 4]])), len(each_instance(np.zeros((5, 4, 2))))
-        (1, 5)
-    """
+    """Return one array of points per instance; None means no instance."""
     if points is None:
         return []
     if isinstance(points, (list, tuple)):

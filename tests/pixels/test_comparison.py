@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbimage.pixels.drawing.comparing import check_comparable, check_diff, draw_comparison
+from tbimage.pixels.drawing.comparison import check_comparable, check_diff, draw_comparison
 from tbimage.pixels.drawing.rendering import CONSTANT
 from tbimage.pixels.values.colormaps import table
 from tbimage.pixels.values.pictures import Findings

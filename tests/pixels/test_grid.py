@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tbimage.pixels.drawing.grid import enlarge, grid, plan
 from tbimage.pixels.drawing.text_rendering import line_height
-from tbimage.pixels.drawing.tiling import check_columns, check_padding, enlarge, grid, plan
 from tbimage.pixels.values.pictures import Findings, Picture
 
 SIZES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12)
@@ -123,17 +123,6 @@ def test_titles_are_read_on_any_background() -> None:
 def test_a_long_title_has_two_lines_at_most() -> None:
     sheet = grid([np.zeros((8, 60))], titles=["a very long title " * 9]).pixels
     assert sheet.shape[0] == 8 + 2 * line_height(12) + 4
-
-
-@pytest.mark.parametrize("wrong", [0, -1])
-def test_numbers_out_of_range(wrong: int) -> None:
-    with pytest.raises(ValueError, match="columns must be at least 1"):
-        check_columns(wrong)
-    with pytest.raises(ValueError, match="padding must be at least 0, got -1"):
-        check_padding(-1)
-    for check in (check_columns, check_padding):
-        with pytest.raises(TypeError, match=r"must be an integer, got 1\.5"):
-            check(1.5)
 
 
 def test_no_images_and_other_numbers_of_titles() -> None:

@@ -1,13 +1,10 @@
-"""Several pictures on one sheet.
-
-What lives here: the places of pictures of any sizes in rows and columns, titles below them, and
-enlarging by repetition. What does not: what the pictures are (feature_maps.py, comparing.py).
+"""Several pictures on one sheet, in rows and columns.
 
 Rules:
-- A column is as wide as its widest picture, a row as high as its highest; each picture stands in
-  the middle of its place.
-- Places follow from sizes alone (:func:`plan`), so that the size of a sheet is known before any
-  picture is made.
+- A column is as wide as its widest picture, a row as high as its highest. Each picture is centred
+  in its cell.
+- Cells follow from sizes alone (:func:`plan`), so the size of a sheet is known before any picture
+  is made.
 """
 
 from __future__ import annotations
@@ -21,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, PAPER, blank, same_form
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
+    check_text,
     line_height,
     size_for,
     text_width,
@@ -32,28 +31,29 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, merge
 
-__all__ = ["Plan", "check_columns", "check_padding", "enlarge", "grid", "plan"]
+__all__ = ["Plan", "check_titles", "enlarge", "grid", "plan"]
 
 Size = tuple[int, int]
 
-#: Lines of a title, at most.
+#: The most lines of a title.
 MOST_LINES = 2
 
-# A picture narrower than a few words gets a place that is wide enough for so many letters' heights.
+# The cell of a picture narrower than its title is widened up to this many times the letters'
+# size.
 _LETTERS_ACROSS = 8
 
-# A sheet is made about this much wider than high: the shape of TensorBoard's cards.
+# The ratio of width to height of a sheet, about that of TensorBoard's cards.
 _ASPECT = 1.4
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where pictures stand on a sheet.
+    """The cells of pictures on a sheet.
 
     Attributes:
         height: Of the sheet, in pixels.
-        width: Likewise.
-        cells: Top, left edge, height and width of the place of each picture.
+        width: Of the sheet, in pixels.
+        cells: Top, left, height and width of the cell of each picture.
     """
 
     height: int
@@ -61,54 +61,16 @@ class Plan:
     cells: tuple[tuple[int, int, int, int], ...]
 
 
-def check_columns(columns: object) -> int | None:
-    """Check how many columns a grid is to have.
-
-    Args:
-        columns: 1 or more; None: as many as make the sheet a little wider than high.
-
-    Raises:
-        TypeError: It is no integer.
-        ValueError: It is less than 1.
-
-    Example:
-        >>> check_columns(8)
-        8
-    """
-    return None if columns is None else _at_least("columns", columns, 1)
-
-
-def check_padding(padding: object) -> int:
-    """Check how many pixels stand between the pictures of a grid.
-
-    Args:
-        padding: 0 or more.
-
-    Raises:
-        TypeError: It is no integer.
-        ValueError: It is less than 0.
-
-    Example:
-        >>> check_padding(2)
-        2
-    """
-    return _at_least("padding", padding, 0)
-
-
-def _at_least(argument: str, value: object, least: int) -> int:
-    try:
-        number = value.__index__()  # type: ignore[attr-defined]
-    except AttributeError:
-        raise TypeError(
-            f"{argument} must be an integer, got {value!r} of type {type(value).__name__}"
-        ) from None
-    if number < least:
-        raise ValueError(f"{argument} must be at least {least}, got {number}")
-    return int(number)
+def check_titles(titles: Any, count: int) -> list[str]:
+    """Check that there is one title per image."""
+    checked = checks.items("titles", titles, "a list of strings, one for each image")
+    if len(checked) != count:
+        raise ValueError(f"titles must be one for each of the {count} images, got {len(checked)}")
+    return [check_text("titles", title) for title in checked]
 
 
 def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Repeat each pixel, so that small pictures can be seen as what they are.
+    """Repeat each pixel, so that small pictures become visible.
 
     Args:
         pixels: ``(H, W, C)``, any dtype.
@@ -125,22 +87,12 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
         >>> enlarge(np.array([[[1], [2]]]), 2)[..., 0].tolist()
         [[1, 1, 2, 2], [1, 1, 2, 2]]
     """
-    factor = _at_least("factor", factor, 1)
+    factor = checks.integer("factor", factor, 1)
     return pixels if factor == 1 else pixels.repeat(factor, axis=1).repeat(factor, axis=0)
 
 
 def plan(sizes: Sequence[Size], columns: int | None = None, padding: int = 2) -> Plan:
-    """Find the places of pictures.
-
-    Args:
-        sizes: Height and width of each picture, one or more.
-        columns: See ``check_columns``.
-        padding: Pixels between pictures, and around them.
-
-    Example:
-        >>> plan([(4, 4), (2, 6)], columns=2, padding=1).cells
-        ((1, 1, 4, 4), (1, 6, 4, 6))
-    """
+    """Return the cells of pictures of some sizes (height, width), with padding also around them."""
     columns = _count_columns(sizes, columns)
     starts = range(0, len(sizes), columns)
     heights = [max(height for height, _ in sizes[start : start + columns]) for start in starts]
@@ -175,21 +127,21 @@ def grid(
     """Put pictures on one sheet, in rows.
 
     Args:
-        images: Pictures, or arrays as ``as_picture`` takes them, of any sizes; one or more.
-        columns: How many stand in a row; default: as many as make the sheet a little wider than
-            high.
+        images: Pictures or arrays, as in ``caption``, of any sizes; one or more.
+        columns: The number of columns; default: so that the sheet is a little wider than high.
         padding: Pixels between pictures, and around them.
         background: Red, green and blue in 0..255 of the sheet.
-        titles: A title for each picture, below it, in up to two lines; those of a row are as high.
-        size: Of their letters in pixels; default: by the size of sheet and pictures, 12 or more.
+        titles: A title for each picture, below it, in up to two lines.
+        size: Of the titles' letters in pixels; default: by the size of sheet and pictures, 12 or
+            more.
 
     Returns:
-        The sheet, in colour if one picture is, with alpha if one has it, 16 bits deep if one is.
+        The sheet: in colour if a picture is, with alpha if one has it, 16 bits deep if one is.
 
     Raises:
-        TypeError: One of the images is nothing that has pixels.
-        ValueError: There are no images, the shape of one is not that of an image, or there are more
-            or fewer titles.
+        TypeError: An argument is of the wrong type.
+        ValueError: There are no images, the shape of one is not that of one image, or the number of
+            titles differs.
 
     Example:
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape
@@ -198,29 +150,27 @@ def grid(
     pictures = [as_picture(image) for image in images]
     if not pictures:
         raise ValueError("images must hold one image or more, got none")
-    check_columns(columns)
-    check_padding(padding)
-    if titles is not None and len(titles) != len(pictures):
-        raise ValueError(
-            f"titles must be one for each of the {len(pictures)} images, got {len(titles)}"
-        )
+    columns = checks.integer("columns", columns, 1, optional=True)
+    padding = checks.integer("padding", padding, 0)
+    background = checks.color("background", background)
+    size = checks.integer("size", size, 1, optional=True)
+    names = [""] * len(pictures) if titles is None else check_titles(titles, len(pictures))
     pixels = same_form([picture.pixels for picture in pictures])
     if background[0] != background[1] or background[1] != background[2]:
         pixels = same_form([*pixels, np.zeros((1, 1, 3), np.uint8)])[:-1]
     shapes = [each.shape[:2] for each in pixels]
     if size is None:
         size = _title_size(shapes, plan(shapes, columns, padding))
-    names = titles or [""] * len(pixels)
     sides = [
         (each.shape[0], max(each.shape[1], _title_width(name, size)))
         for each, name in zip(pixels, names, strict=True)
     ]
-    columns = _count_columns(sides, columns)  # before strips make places higher
+    columns = _count_columns(sides, columns)  # before titles make cells higher
     lines = [
         wrap(name, size, cell[3], MOST_LINES)
         for name, cell in zip(names, plan(sides, columns, padding).cells, strict=True)
     ]
-    strip = max(map(len, lines)) * line_height(size) if titles else 0
+    strip = max(map(len, lines)) * line_height(size) if titles is not None else 0
     planned = plan([(height + strip, width) for height, width in sides], columns, padding)
     sheet = blank(planned.height, planned.width, pixels[0], background)
     ink = LETTERS if sum(background) > 3 * 127 else PAPER
@@ -228,18 +178,18 @@ def grid(
         below = top + (height - strip - each.shape[0]) // 2 + each.shape[0]
         column = left + (width - each.shape[1]) // 2
         sheet[below - each.shape[0] : below, column : column + each.shape[1]] = each
-        for number, line in enumerate(name if titles else ()):
+        for number, line in enumerate(() if titles is None else name):
             start = max(left, min(column, left + width - text_width(line, size)))
             write(sheet, line, start, below + number * line_height(size), size, ink)
     return Picture(sheet, merge(picture.findings for picture in pictures))
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:
-    """Letters that can be read on the whole sheet, and that leave room for the pictures."""
+    """Letters that are legible on the whole sheet but leave room for the pictures."""
     smallest = min(max(size) for size in sizes)
     return max(LEAST_SIZE, min(size_for(bare.height, bare.width), smallest // 4))
 
 
 def _title_width(title: str, size: int) -> int:
-    """How wide the place of a picture is for its title's sake."""
+    """The width that a title demands of its cell."""
     return min(text_width(title, size), _LETTERS_ACROSS * size) if title else 0

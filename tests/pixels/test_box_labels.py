@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tbimage.pixels.drawing.tags import make_tag, paste_tags, places_of_tags
+from tbimage.pixels.drawing.box_labels import label_places, make_label, paste_labels
 
 HEIGHT, WIDTH = 60, 80
 
@@ -53,20 +53,20 @@ def places_by_definition(
 def test_places(height: int, tags: list[tuple[int, Span]]) -> None:
     widths, spans = [width for width, _ in tags], [span for _, span in tags]
     expected = places_by_definition(height, widths, spans)
-    assert places_of_tags(height, widths, spans, HEIGHT, WIDTH) == expected
+    assert label_places(height, widths, spans, HEIGHT, WIDTH) == expected
 
 
 def test_neighbours_do_not_cover_each_other() -> None:
-    places = places_of_tags(10, [40, 40], [(5, 30, 25, 50), (30, 30, 50, 50)], 60, 80)
+    places = label_places(10, [40, 40], [(5, 30, 25, 50), (30, 30, 50, 50)], 60, 80)
     assert places == [(30, 5), (20, 30)]
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_the_last_tag_is_on_top_and_all_are_opaque(channels: int) -> None:
-    first, second = make_tag(["aa", "b"], 12, (10, 20, 30)), make_tag(["c"], 12, (200, 0, 0))
+    first, second = make_label(["aa", "b"], 12, (10, 20, 30)), make_label(["c"], 12, (200, 0, 0))
     size = first[0].shape[0]
     pixels = np.zeros((size, 100, channels), np.uint8)  # there is one place only
-    paste_tags(pixels, [first, second], [(0, 0, 100, size)] * 2)
+    paste_labels(pixels, [first, second], [(0, 0, 100, size)] * 2)
     widths = [part.shape[1] for part in (*first, *second)]
     np.testing.assert_array_equal(pixels[:, : widths[2], :3], second[0])
     rest = np.hstack(first)[:, widths[2] :]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.drawing.masks import (
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED
+from tbimage.pixels.drawing.segmentation import (
     IGNORED_COLOR,
     NEGATIVE,
     NOT_FINITE,
@@ -20,7 +21,6 @@ from tbimage.pixels.drawing.masks import (
     draw_segmentation,
     legend_entries,
 )
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "int64", "uint64"]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels.drawing import lines as module
-from tbimage.pixels.drawing.lines import (
+from tbimage.pixels.drawing import keypoints as module
+from tbimage.pixels.drawing.keypoints import (
     check_points,
     check_skeleton,
     draw_keypoints,

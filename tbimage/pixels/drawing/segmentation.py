@@ -1,43 +1,41 @@
-"""Class indices to colours: segmentation masks, over a photograph or by themselves.
-
-What lives here: which class a pixel has, overlays, outlines, and which entries a legend needs. What
-does not: the colours (palette.py), and how a legend looks (legend.py).
+"""Segmentation masks: class indices to colours, alone or over a photograph.
 
 Rules:
-- A pixel's class is an integer as it is, or the index of its highest score: logits and
-  probabilities give the same. Of equal scores the first counts.
-- Pixels without a class are seen as such: a score that is NaN or infinite, or a negative index, is
-  painted in ``nan_color``; what the caller declares as ignored is left as the photograph is, or is
-  nearly black without one.
+- The class of a pixel is an integer, or the index of its highest score, the first of equal ones.
+  Logits and probabilities give the same.
+- Pixels without a class are visible. A score that is NaN or infinite, or a negative index, is
+  painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph, or are nearly black
+  without one.
 - Over a photograph: ``(photo * (256 - a) + color * a + 128) >> 8`` with ``a = round(256 * alpha)``.
-- An outline is every pixel of which a neighbour above, below, left or right has another class.
+- An outline is every pixel with a neighbour above, below, left or right of another class.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.blocks import BLOCK
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
-from tbimage.pixels.values.levels import check_nan_color
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_color, class_name
 from tbimage.pixels.values.pictures import Color, Findings, Picture, drawable, merge
 
 __all__ = ["IGNORED_COLOR", "Classes", "class_indices", "draw_segmentation", "legend_entries"]
 
 Array = NDArray[Any]
 
-#: Pixels that are declared as ignored, where there is no photograph below.
+#: Of pixels with ``ignore_index``, where there is no photograph.
 IGNORED_COLOR: Color = (32, 32, 36)
 
 NOT_FINITE = "pixels with a NaN or infinite score"
 NEGATIVE = "pixels with a negative class index (is one of them ignore_index=?)"
 
-# Codes of pixels without a class, behind those of the palette's colours.
+# Rows of pixels without a class in the table of colours, behind those of the palette.
 _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 
 
@@ -46,7 +44,7 @@ class Classes:
     """The class of each pixel.
 
     Attributes:
-        indices: ``(H, W)``, an integer dtype; what faulty pixels have means nothing.
+        indices: ``(H, W)``, an integer dtype; without meaning where a pixel is faulty.
         faulty: ``(H, W)`` bool, the pixels whose scores give no class; None: there are none.
     """
 
@@ -55,23 +53,7 @@ class Classes:
 
 
 def class_indices(labels: Array) -> Classes:
-    """Find the class of each pixel.
-
-    Args:
-        labels: ``(H, W)``, bools or integers; or ``(H, W, K)`` floats, a score for each of two
-            classes or more.
-
-    Returns:
-        The classes.
-
-    Raises:
-        TypeError: They are neither.
-        ValueError: They have another shape.
-
-    Example:
-        >>> class_indices(np.array([[[0.1, 0.9], [2.0, -1.0]]])).indices.tolist()
-        [[1, 0]]
-    """
+    """Return the class of each pixel: ``(H, W)`` bools or integers, or ``(H, W, K)`` scores."""
     if not labels.size:
         raise ValueError(f"labels must hold one pixel at least, got shape {labels.shape}")
     if labels.dtype.kind in "bui":
@@ -122,21 +104,20 @@ def draw_segmentation(
 
     Args:
         labels: ``(H, W)`` of bools or integers, class indices; or ``(H, W, K)`` of floats, logits
-            or probabilities of K classes; or :class:`Classes`.
-        image: The photograph below, as ``as_picture`` takes it, of the same height and width; None:
-            none.
-        alpha: How far colours cover the photograph, 0 to 1.
+            or probabilities of K classes.
+        image: The photograph below, a Picture or an array of the same height and width; or None.
+        alpha: The opacity of the colours over the photograph, 0 to 1.
         ignore_index: The index of pixels that have no class.
-        outlines: Whether the outlines of areas cover the photograph wholly; white without one.
+        outlines: Whether the outlines of areas are opaque; without a photograph they are white.
         nan_color: Red, green and blue, 0 to 255, of pixels whose scores are not finite or whose
             index is negative.
 
     Returns:
-        The picture in colour, 8 bits deep. Pixels without a class, and classes that the palette has
-        no colour of their own for, are counted in the findings.
+        The picture in colour, 8 bits deep. The findings count pixels without a class, and classes
+        beyond the 64 colours.
 
     Raises:
-        TypeError: ``labels`` are neither integers nor floats.
+        TypeError: ``labels`` are neither integers nor floats, or another type is wrong.
         ValueError: Shapes do not fit, or ``alpha`` lies outside 0..1.
 
     Example:
@@ -145,11 +126,13 @@ def draw_segmentation(
         >>> draw_segmentation([[0, 1]], [[0.0, 0.0]], alpha=0.25).pixels.tolist()
         [[[8, 30, 55], [64, 35, 0]]]
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be a number from 0 to 1, got {alpha!r}")
-    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels))
+    alpha = checks.number("alpha", alpha, 0, 1)
+    ignore_index = _check_ignored(ignore_index)
+    outlines = checks.flag("outlines", outlines)
+    faulty = checks.color("nan_color", nan_color)
+    classes = labels if isinstance(labels, Classes) else class_indices(as_array(labels, "labels"))
     codes, remarks = _codes(classes, ignore_index)
-    table = np.vstack([CLASS_COLORS, IGNORED_COLOR, check_nan_color(nan_color)]).astype(np.uint8)
+    table = np.vstack([CLASS_COLORS, IGNORED_COLOR, faulty]).astype(np.uint8)
     if image is None:
         pixels, findings = table.take(codes, axis=0), Findings()
     else:
@@ -165,6 +148,10 @@ def draw_segmentation(
         edges = _edges(classes.indices) & (codes < _IGNORED)
         pixels[edges, :3] = table.take(codes[edges], axis=0) if image is not None else 255
     return Picture(pixels, merge([findings, Findings(remarks=remarks)]))
+
+
+def _check_ignored(ignore_index: object) -> int | None:
+    return checks.integer("ignore_index", ignore_index, -math.inf, optional=True)
 
 
 def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8], dict[str, int]]:
@@ -196,7 +183,7 @@ def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8
 def _blend_classes(
     pixels: NDArray[np.uint8], codes: NDArray[np.uint8], table: NDArray[np.uint8], alpha: int
 ) -> None:
-    """Blend colours into a photograph, a block of rows at a time, while it is in the cache."""
+    """Blend colours into a photograph, in blocks of rows that fit the cache."""
     channels = pixels.shape[2]
     opaque = np.full((len(table), channels), 255, np.uint16)
     opaque[:, :3] = table
@@ -216,7 +203,7 @@ def _blend_classes(
 
 
 def _edges(indices: Array) -> NDArray[np.bool_]:
-    """The pixels of which a neighbour has another class."""
+    """The pixels with a neighbour of another class."""
     edges = np.zeros(indices.shape, bool)
     below = indices[1:] != indices[:-1]
     beside = indices[:, 1:] != indices[:, :-1]
@@ -230,11 +217,11 @@ def _edges(indices: Array) -> NDArray[np.bool_]:
 def legend_entries(
     labels: Array | Classes, names: Names | None = None, ignore_index: int | None = None
 ) -> list[tuple[str, Color]]:
-    """Find what a legend must name: the classes that a mask has, in the order of their indices.
+    """Return the entries of a legend: the classes of a mask, ordered by index.
 
     Args:
         labels: As in :func:`draw_segmentation`.
-        names: Of the classes, by index; None, and of those it lacks, the index.
+        names: Of the classes, by index; a class without a name is named by its index.
         ignore_index: As in :func:`draw_segmentation`.
 
     Returns:
@@ -244,19 +231,19 @@ def legend_entries(
         >>> legend_entries(np.array([[0, 2]]), ["sky", "sea"])
         [('sky', (31, 119, 220)), ('2', (46, 160, 67))]
     """
+    ignore_index = _check_ignored(ignore_index)
     classes = labels if isinstance(labels, Classes) else class_indices(labels)
     indices = classes.indices if classes.faulty is None else classes.indices[~classes.faulty]
     entries = []
     for index in _unique(indices).tolist():
         if index == ignore_index or index < 0:
             continue
-        red, green, blue = CLASS_COLORS[index % len(CLASS_COLORS)].tolist()
-        entries.append((class_name(index, names), (red, green, blue)))
+        entries.append((class_name(index, names), class_color(index)))
     return entries
 
 
 def _unique(indices: Array) -> Array:
-    """The values of an array, ascending; by counting where they are few, which does not sort."""
+    """The values of an array in ascending order; few values are counted, which needs no sorting."""
     if indices.size and indices.min() >= 0 and indices.max() < 1 << 16:
         return np.flatnonzero(np.bincount(indices.reshape(-1).astype(np.intp, copy=False)))
     return np.unique(indices)

@@ -1,18 +1,15 @@
-"""Images side by side, and how far apart they are.
-
-What lives here: the difference of two images, its measures, and the sheet with both. What does not:
-places on a sheet (tiling.py), from values to pictures (rendering.py).
+"""Images side by side, and how much the last two differ.
 
 Rules:
-- Compared are the last two: of (input, output) these, of (input, output, target) the latter two.
-- All images are shown by one range, so that equal values look the same; where the range is found in
-  the data, it is the one that holds those of all of them.
+- The last two images are compared: input and output, or output and target.
+- All images are shown by one range, so that equal values look the same. A range that is found in
+  the data covers all images.
 - A difference is the mean over colours of ``abs(a - b)``, or of ``a - b`` where it is signed; alpha
-  is left out. It is shown from 0 (or symmetric around it) to its greatest: small errors must be
-  seen, and the title says how small they are.
-- MAE and MSE are means over all colours of all pixels that are finite in both. PSNR is
-  ``10 * log10(peak ** 2 / MSE)`` in dB, with the length of the shown range as the peak: 1 for
-  floats, 255 for uint8.
+  is ignored. It is shown from 0 to its maximum, or symmetrically around 0, so that small errors are
+  visible. The title gives the maximum.
+- MAE and MSE are means over the colours of all pixels that are finite in both images. PSNR is ``10
+  * log10(peak ** 2 / MSE)`` in dB. The peak is the length of the shown range: 1 for floats, 255 for
+  uint8.
 """
 
 from __future__ import annotations
@@ -25,10 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.grid import check_titles, grid
 from tbimage.pixels.drawing.rendering import (
     CONSTANT,
     Look,
@@ -38,7 +37,6 @@ from tbimage.pixels.drawing.rendering import (
     render,
 )
 from tbimage.pixels.drawing.text_rendering import number_text, size_for
-from tbimage.pixels.drawing.tiling import grid
 from tbimage.pixels.values.pictures import Picture
 
 __all__ = [
@@ -61,10 +59,10 @@ _PADDING = 4
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Images side by side, and how far the last two are apart.
+    """Images side by side, and how much the last two differ.
 
     Attributes:
-        picture: The sheet.
+        picture: All images and the difference in one picture.
         mae: The mean absolute error, in the units of the data; NaN where nothing can be compared.
         psnr: The peak signal-to-noise ratio in dB; infinite where there is no difference.
     """
@@ -75,21 +73,8 @@ class Comparison:
 
 
 def check_diff(diff: object) -> str | None:
-    """Check how a difference is to be shown.
-
-    Args:
-        diff: "abs", "signed" or None for not at all.
-
-    Raises:
-        ValueError: It is none of these.
-
-    Example:
-        >>> check_diff("abs")
-        'abs'
-    """
-    if diff is not None and (not isinstance(diff, str) or diff not in DIFFERENCES):
-        raise ValueError(f"diff must be 'abs', 'signed' or None, got {diff!r}")
-    return diff
+    """Check how a difference is shown: "abs", "signed", or None for not at all."""
+    return checks.choice("diff", diff, (*DIFFERENCES, None))
 
 
 def draw_comparison(
@@ -104,15 +89,15 @@ def draw_comparison(
     Args:
         images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of one dtype;
             the last two of one shape, unless ``diff`` is None.
-        titles: For each image; default: "input", "output", "target".
-        diff: "abs", "signed" or None for no difference.
-        look: ``value_range``, ``colormap`` and the other keywords of ``picture``.
+        titles: One per image; default: "input", "output", "target".
+        diff: "abs" for the absolute difference, "signed", or None for no difference.
+        look: ``value_range``, ``colormap`` and the other keywords of ``image``.
 
     Returns:
-        The sheet with MAE and PSNR in its caption, and both as numbers.
+        The picture with MAE and PSNR in its caption, and both as numbers.
 
     Raises:
-        TypeError: An argument is of the wrong type, or dtypes are not equal.
+        TypeError: An argument is of the wrong type, or dtypes differ.
         ValueError: Shapes do not fit, or an argument has none of the allowed values.
 
     Example:
@@ -120,7 +105,7 @@ def draw_comparison(
         >>> draw_comparison([photo, photo + 10]).mae
         10.0
     """
-    views = [arrange(as_array(image))[0][0] for image in images]
+    views = [arrange(as_array(image, "images"))[0][0] for image in images]
     chosen = check_look(**look)
     for view in views:
         check_fit(replace(chosen, colorbar=False), view.shape[2])
@@ -130,30 +115,11 @@ def draw_comparison(
 def compare_values(
     images: Sequence[Array], look: Look, titles: Sequence[str] | None, diff: str | None
 ) -> Comparison:
-    """Do what :func:`draw_comparison` does, with arguments that are checked but for shapes.
-
-    Args:
-        images: Two or more, each ``(H, W, C)``.
-        look: As ``check_look`` returns it, and ``check_fit`` has passed.
-        titles: For each image, or None.
-        diff: "abs", "signed" or None.
-
-    Raises:
-        TypeError: Dtypes are not equal.
-        ValueError: Shapes do not fit, or there are more or fewer titles.
-
-    Example:
-        >>> pair = [np.zeros((8, 8, 1)), np.ones((8, 8, 1))]
-        >>> compare_values(pair, Look(), None, None).psnr
-        0.0
-    """
+    """Do the same for views ``(H, W, C)``; the look and ``diff`` are checked, the rest is not."""
     check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
-    names = list(_TITLES[: len(images)] if titles is None else titles)
-    names += [str(number) for number in range(len(names), len(images) if titles is None else 0)]
-    if len(names) != len(images):
-        raise ValueError(
-            f"titles must be one for each of the {len(images)} images, got {len(names)}"
-        )
+    if titles is None:
+        titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
+    names = check_titles(titles, len(images))
     colors = [image[..., : image.shape[2] - (image.shape[2] in (2, 4))] for image in images]
     limits = None if look.value_range is None else joint_limits(colors, look)
     bare = replace(look, colorbar=False)
@@ -180,7 +146,7 @@ def compare_values(
 
 
 def _sheet(pictures: Sequence[Picture], titles: Sequence[str], text: str = "") -> Picture:
-    """Pictures in a row, with titles and a line of text of one size."""
+    """Pictures in a row, with titles and a line of text in one letter size."""
     width = sum(picture.pixels.shape[1] for picture in pictures)
     size = size_for(pictures[0].pixels.shape[0], width)
     row = grid(pictures, columns=len(pictures), padding=_PADDING, titles=titles, size=size)
@@ -196,20 +162,9 @@ def _psnr(mse: float, peak: float) -> float:
 def check_comparable(
     shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype[Any]], diff: str | None
 ) -> None:
-    """Check that images can be compared.
+    """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
 
-    Args:
-        shapes: Of each image or batch of images, all of one rank.
-        dtypes: Likewise.
-        diff: "abs", "signed" or None.
-
-    Raises:
-        TypeError: Dtypes are not equal.
-        ValueError: There are fewer than two, or the last two differ in shape and ``diff`` is not
-            None.
-
-    Example:
-        >>> check_comparable([(8, 8, 3)] * 2, [np.dtype(np.uint8)] * 2, "abs")
+    The shape does not matter where ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")
@@ -226,13 +181,13 @@ def check_comparable(
 
 
 def _difference(first: Array, second: Array, signed: bool) -> tuple[Array, float, float]:
-    """The difference of two images as ``(H, W)`` float32, and mean absolute and squared error."""
+    """The difference of two images as ``(H, W)`` float32, mean absolute and mean squared error."""
     channels = first.shape[2] - (first.shape[2] in (2, 4))
     first, second = first[..., :channels], second[..., :channels]
     difference = np.empty(first.shape[:2], np.float32)
     absolute, squared, count = 0.0, 0.0, 0
     step = max(1, BLOCK // (first.shape[1] * channels))
-    with np.errstate(all="ignore"):  # what is not finite becomes NaN, and is painted
+    with np.errstate(all="ignore"):  # differences that are not finite become NaN and are painted
         for top in range(0, len(first), step):
             rows = slice(top, top + step)
             delta = first[rows].astype(np.float64) - second[rows]

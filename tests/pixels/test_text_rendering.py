@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import PIL.ImageFont
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -23,36 +19,13 @@ from tbimage.pixels.drawing.text_rendering import (
     write,
 )
 
-SIZED = "size" in inspect.signature(PIL.ImageFont.load_default).parameters
 TEXT = st.text(max_size=30) | st.text(st.characters(codec="latin-1"), max_size=30)
 ANY_TEXT = TEXT | st.sampled_from(["\ud800", "\0", "a\nb", "日本", "😀", "é", "\u202eabc", "ﬁ"])
 
 
-@pytest.fixture(params=["sized", "bitmap"])
-def font(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Pillow's font of any size, and its older one, which Pillow before 10.1 has only."""
-    if request.param == "sized" and not SIZED:
-        pytest.skip("Pillow is older than 10.1")
-    caches = (text_rendering._font, text_rendering._kept_coverage, text_rendering._advance)
-    if request.param == "bitmap":
-        load = getattr(PIL.ImageFont, "load_default_imagefont", PIL.ImageFont.load_default)
-
-        def older() -> Any:
-            return load()
-
-        monkeypatch.setattr(PIL.ImageFont, "load_default", older)
-    for cache in caches:
-        cache.cache_clear()
-    yield request.param
-    for cache in caches:
-        cache.cache_clear()
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(text=ANY_TEXT, size=st.integers(6, 40), left=st.integers(-99, 99), top=st.integers(-50, 50))
-def test_any_text_can_be_written_anywhere(
-    font: str, text: str, size: int, left: int, top: int
-) -> None:
+def test_any_text_can_be_written_anywhere(text: str, size: int, left: int, top: int) -> None:
     whole = np.zeros((200, 2000, 1), np.uint8)
     width, height = write(whole, text, 100, 60, size, (255, 255, 255))
     assert (width, height) == (text_width(text, size), line_height(size))
@@ -66,7 +39,7 @@ def test_any_text_can_be_written_anywhere(
     np.testing.assert_array_equal(part, shifted)
 
 
-def test_what_the_font_lacks_is_a_box(font: str) -> None:
+def test_what_the_font_lacks_is_a_box() -> None:
     """Nothing in the middle of its left edge's neighbour is empty: a box has two upright edges."""
     lacking = np.zeros((40, 60, 1), np.uint8)
     write(lacking, "中", 0, 0, 24, (255, 255, 255))
@@ -81,7 +54,7 @@ def test_what_the_font_lacks_is_a_box(font: str) -> None:
     np.testing.assert_array_equal(lacking, other)
 
 
-def test_letters_differ(font: str) -> None:
+def test_letters_differ() -> None:
     drawn = set()
     for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789":
         pixels = np.zeros((30, 40, 1), np.uint8)
@@ -90,7 +63,7 @@ def test_letters_differ(font: str) -> None:
     assert len(drawn) == 62
 
 
-def test_larger_letters_are_larger(font: str) -> None:
+def test_larger_letters_are_larger() -> None:
     assert text_width("hello", 12) < text_width("hello", 24) < text_width("hello", 48)
     assert size_for(10, 10) == text_rendering.LEAST_SIZE
     assert size_for(10**6, 10) == 96
