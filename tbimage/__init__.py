@@ -31,6 +31,7 @@ _HOMES = {
     "graph": "summary",
     "histogram": "summary",
     "image": "summary",
+    "read": "reading.logs",
     "record_if": "writer.conditions",
     "scalar": "summary",
     "set_step": "writer.defaults",
@@ -53,6 +54,7 @@ __all__ = [
     "graph",
     "histogram",
     "image",
+    "read",
     "record_if",
     "scalar",
     "set_step",
@@ -64,6 +66,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.pipeline.stats import Stats
+    from tbimage.reading.logs import read
     from tbimage.summary import (
         audio,
         create_file_writer,
