@@ -23,7 +23,7 @@ from tbimage.reading.runs import MAKERS, Run, kind_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Logged", "Logs", "read"]
+__all__ = ["Logged", "Logs", "package", "read"]
 
 # Rows of a notebook's table; a log directory may have thousands of tags.
 _MOST_ROWS = 200
@@ -237,6 +237,19 @@ class Logs(Mapping[str, Run]):
                 return
             time.sleep(seconds_between)
 
+    def last(self, count: int) -> list[Logged]:
+        """Return the values that were logged last, at most ``count`` of each tag of each file.
+
+        Returns:
+            The values in the order of their wall times.
+        """
+        found: list[Logged] = []
+        for name, run in self._runs.items():
+            for index in run.indexes:
+                start = {key: max(size - count, 0) for key, size in _counts(index).items()}
+                found += _appended(name, index, start)
+        return sorted(found, key=lambda logged: logged.wall_time)
+
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return all scalars as the columns of one long table.
 
@@ -265,7 +278,7 @@ class Logs(Mapping[str, Run]):
         Raises:
             ImportError: pandas is not installed.
         """
-        return _package("pandas").DataFrame(self.columns())
+        return package("pandas").DataFrame(self.columns())
 
     def to_polars(self) -> Any:
         """Return all scalars as a ``polars.DataFrame`` with the columns of ``columns``.
@@ -275,7 +288,7 @@ class Logs(Mapping[str, Run]):
         """
         columns: dict[str, Any] = self.columns()
         names = {name: columns[name].tolist() for name in ("run", "tag")}
-        return _package("polars").DataFrame({**names, **{each: columns[each] for each in _NUMBERS}})
+        return package("polars").DataFrame({**names, **{each: columns[each] for each in _NUMBERS}})
 
     def to_arrow(self) -> Any:
         """Return all scalars as a ``pyarrow.Table`` with the columns of ``columns``.
@@ -283,7 +296,7 @@ class Logs(Mapping[str, Run]):
         Raises:
             ImportError: pyarrow is not installed.
         """
-        return _package("pyarrow").table(self.columns())
+        return package("pyarrow").table(self.columns())
 
     def __repr__(self) -> str:
         return f"<logs of {self.path!r}: {len(self)} runs>"
@@ -307,7 +320,8 @@ class Logs(Mapping[str, Run]):
 _NUMBERS = ("step", "wall_time", "value")
 
 
-def _package(name: str) -> Any:
+def package(name: str) -> Any:
+    """Import a package that is not required, or tell how to install it."""
     try:
         return import_module(name)
     except ImportError:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tbimage.reading.damage import Damage
 
-__all__ = ["MAKERS", "Run", "Tag", "kind_of"]
+__all__ = ["MAKERS", "Run", "Tag", "kind_of", "not_replaced"]
 
 T = TypeVar("T")
 _Maker = Callable[[int, float, int, Place], T]
@@ -163,6 +163,11 @@ class Run:
         self.__dict__.pop("tags", None)  # told anew when somebody asks
 
     @property
+    def indexes(self) -> list[FileIndex]:
+        """The indexes of its files."""
+        return self._files
+
+    @property
     def files(self) -> list[str]:
         """Its event files, in the order in which they are read."""
         return [file.path for file in self._files]
@@ -211,7 +216,7 @@ class Run:
         wall_times = np.concatenate([np.array(each.wall_times, np.float64) for each in found])
         if raw or _grows(steps):
             return Scalars(steps, values, wall_times)
-        kept = _not_replaced(steps)
+        kept = not_replaced(steps)
         return Scalars(steps[kept], values[kept], wall_times[kept])
 
     def images(self, tag: str, *, raw: bool = False, batch: bool = False) -> Series[Image]:
@@ -314,7 +319,7 @@ class Run:
         )
         if raw or _grows(columns.steps):
             return columns
-        return columns.select(_not_replaced(columns.steps))
+        return columns.select(not_replaced(columns.steps))
 
     def _no_such(self, tag: str, kind: str) -> Exception:
         """Make the error for a tag that is missing or of another kind."""
@@ -338,7 +343,7 @@ def _grows(steps: NDArray[np.int64]) -> bool:
     return bool((steps[1:] > steps[:-1]).all())
 
 
-def _not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which records no later one with the same or a smaller step takes away."""
     smallest_later = np.minimum.accumulate(steps[::-1])[::-1]
     kept = np.ones(len(steps), bool)
