@@ -76,9 +76,8 @@ def test_ls(capsys: Capture, logs: Path) -> None:
         "eval  (10 tags, 1 file)",
         "train  (10 tags, 1 file)",
     ]
-    assert any(
-        line.split() == ["loss", "scalar", "12", "steps", "0", "to", "11", "12"] for line in lines
-    )
+    loss = ["loss", "scalar", "12", "steps", "0", "to", "11", "12"]
+    assert loss in [line.split() for line in lines]
     assert any(line.split() == ["picture", "image", "1", "step", "3"] for line in lines)
     outcome = call(capsys, "ls", logs, "--json", "--run", "t*", "--tag", "loss")
     (told,) = lines_of_json(outcome.out)
