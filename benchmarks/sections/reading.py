@@ -230,6 +230,7 @@ def report(results: Results) -> str:
     peers = ["all scalars of the file, by", "s", f"against {TBIMAGE}", "peak RSS, MiB"]
     return (
         "One file of 211 MB, with 500 pictures and 100 000 scalars of ten tags, and 1000 runs of "
-        "ten scalars and a picture; a quick run has a tenth. The readers' imports are not counted.\n\n"
+        "ten scalars and a picture; a quick run has a tenth. Imports are not "
+        "counted.\n\n"
         f"{table(head, lines)}\n\n{table(peers, readers)}"
     )

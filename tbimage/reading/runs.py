@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tbimage.reading.damage import Damage
 
-__all__ = ["MAKERS", "Run", "Tag", "kind_of", "not_replaced"]
+__all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
 T = TypeVar("T")
 _Maker = Callable[[int, float, int, Place], T]
@@ -55,7 +55,8 @@ _KINDS = {
     (TENSOR, "text"): "text",
 }
 _PLUGINS = {"scalar": "scalars", "image": "images", "histogram": "histograms", "audio": "audio"}
-_METHODS = {
+#: The method of ``Run`` for each kind.
+METHODS = {
     "scalar": "scalars",
     "image": "images",
     "histogram": "histograms",
@@ -326,7 +327,7 @@ class Run:
         known = self.tags.get(tag)
         if known is not None:
             return ValueError(
-                f"tag {tag!r} is of kind {known.kind!r}: use run.{_METHODS[known.kind]}"
+                f"tag {tag!r} is of kind {known.kind!r}: use run.{METHODS[known.kind]}"
             )
         close = get_close_matches(tag, self.tags, 3) or sorted(self.tags)[:3]
         return KeyError(f"no tag {tag!r} of kind {kind!r} in run {self.name!r}; it has {close}")
