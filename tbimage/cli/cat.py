@@ -141,6 +141,7 @@ def _write(logs: Logs, arguments: argparse.Namespace) -> int:
         arguments.out,
         choose=lambda run, tag: matches(run, arguments.runs) and matches(tag, arguments.tags),
         raw=arguments.raw,
+        step=arguments.step,
     )
     for problem in done.problems:
         print(f"tbimage: {printable(problem)}", file=sys.stderr)

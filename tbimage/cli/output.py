@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tbimage.cli.progress import progress
+
 if TYPE_CHECKING:
     from tbimage.reading.damage import Damage
     from tbimage.reading.logs import Logs
@@ -92,7 +94,7 @@ def open_logs(path: str) -> Logs:
     """Read logs; none at all is an error."""
     from tbimage.reading.logs import read
 
-    logs = read(path)
+    logs = read(path, progress=lambda files: progress(files, "files"))
     if not logs.runs:
         for damage in logs.damage:
             print(f"tbimage: {printable(damage)}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tbimage.cli.items import as_json, as_text, local_time
 from tbimage.cli.output import add_choice, chooser, print_json, printable
+from tbimage.cli.progress import progress
 
 if TYPE_CHECKING:
     from tbimage.reading.logs import Logged
@@ -37,7 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the last values, and those to come."""
     from tbimage.reading.logs import read
 
-    logs = read(arguments.logdir)  # it may have no run yet
+    # It may have no run yet.
+    logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
     wanted = chooser(arguments)
     found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]
     for logged in found[len(found) - min(max(arguments.count, 0), len(found)) :]:

@@ -20,12 +20,15 @@ import numpy as np
 
 from tbimage.reading.logs import Logs, package
 from tbimage.reading.runs import Run
-from tbimage.reading.series import Series
+from tbimage.reading.series import Scalars, Series
 
 __all__ = ["FORMATS", "Export", "export", "safe_name", "suffix_of"]
 
 #: How tables may be written.
 FORMATS = ("csv", "jsonl", "parquet")
+
+#: Makes the bytes of a file, and the suffix of its name.
+_Content = Callable[[Any], tuple[bytes, str]]
 
 _LONGEST_NAME = 80
 _LONGEST_PATH = 800
@@ -64,6 +67,7 @@ def export(
     format: str = "csv",
     choose: Callable[[str, str], bool] = lambda run, tag: True,
     raw: bool = False,
+    step: int | None = None,
     progress: Callable[[Sequence[Run]], Iterable[Run]] = iter,
 ) -> Export:
     """Write scalars to a table, and everything else to files beside it.
@@ -79,6 +83,7 @@ def export(
         format: ``"csv"``, ``"jsonl"``, or ``"parquet"``, which needs pyarrow.
         choose: Is asked for each run and tag whether it is wanted.
         raw: Whether values that a restart replaced are written too.
+        step: The only step to write, or None for all.
         progress: Goes through the runs and may tell how far it is.
 
     Raises:
@@ -102,8 +107,9 @@ def export(
     if os.listdir(target):
         raise ValueError(f"directory must be missing or empty, got {target!r}")
     done = Export()
+    wanted = _Wanted(choose, raw, step)
     rows = [
-        (run.name, tag, run.scalars(tag, raw=raw))
+        (run.name, tag, wanted.numbers(run.scalars(tag, raw=raw)))
         for run in logs.values()
         for tag, about in run.tags.items()
         if about.kind == "scalar" and choose(run.name, tag)
@@ -114,8 +120,30 @@ def export(
         done.rows = sum(len(scalars) for _, _, scalars in rows)
         done.files += 1
     for run in progress(list(logs.values())):
-        _export_run(run, target, choose, raw, done)
+        _export_run(run, target, wanted, done)
     return done
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which values are written."""
+
+    choose: Callable[[str, str], bool]
+    raw: bool
+    step: int | None
+
+    def numbers(self, scalars: Scalars) -> Scalars:
+        if self.step is None:
+            return scalars
+        there = scalars.steps == self.step
+        return Scalars(scalars.steps[there], scalars.values[there], scalars.wall_times[there])
+
+    def items(self, series: Series[Any]) -> Series[Any]:
+        if self.step is None:
+            return series
+        there = np.flatnonzero(series.steps == self.step)
+        steps, wall_times = series.steps[there], series.wall_times[there]
+        return Series(steps, wall_times, lambda at: series[int(there[at])])
 
 
 def _rows(rows: Iterable[tuple[str, str, Any]]) -> Iterator[tuple[str, str, int, float, float]]:
@@ -153,41 +181,35 @@ def _write_parquet(path: str, rows: Sequence[tuple[str, str, Any]]) -> None:
     package("pyarrow.parquet").write_table(package("pyarrow").table(columns), path)
 
 
-def _export_run(
-    run: Run, target: str, choose: Callable[[str, str], bool], raw: bool, done: Export
-) -> None:
+def _export_run(run: Run, target: str, wanted: _Wanted, done: Export) -> None:
     for tag, about in run.tags.items():
-        if not choose(run.name, tag):
+        if about.kind not in _ITEMS or not wanted.choose(run.name, tag):
             continue
-        if about.kind == "image":
-            _write_items(target, "images", run, tag, run.images(tag, raw=raw), _encoded, done)
-        elif about.kind == "audio":
-            _write_items(target, "audio", run, tag, run.audio(tag, raw=raw), _encoded, done)
-        elif about.kind == "tensor":
-            _write_items(target, "tensors", run, tag, run.tensors(tag, raw=raw), _npy, done)
-        elif about.kind == "text":
-            texts = ((text, {"text": text.text}) for text in run.texts(tag, raw=raw))
-            _append(target, "texts", run, tag, texts, done)
-        elif about.kind == "histogram":
-            histograms = run.histograms(tag, raw=raw)
-            buckets = ((each, {"buckets": each.buckets.tolist()}) for each in histograms)
-            _append(target, "histograms", run, tag, buckets, done)
+        get, directory, content = _ITEMS[about.kind]
+        series = wanted.items(get(run, tag, raw=wanted.raw))
+        if not len(series):
+            continue
+        if content is not None:
+            _write_items(target, directory, run, tag, series, content, done)
+        else:
+            _append(target, directory, run, tag, series, done)
     trial = run.hparams()
-    if trial is not None and choose(run.name, "_hparams_"):
+    if trial is not None and wanted.step is None and wanted.choose(run.name, "_hparams_"):
         row = {"run": run.name, "values": dict(trial.values), "metrics": list(trial.metrics)}
         _append_lines(target, "hparams", [{**row, "status": trial.status}], done)
 
 
-def _append(
-    target: str, kind: str, run: Run, tag: str, items: Iterable[tuple[Any, Any]], done: Export
-) -> None:
+def _append(target: str, kind: str, run: Run, tag: str, series: Series[Any], done: Export) -> None:
     lines = []
-    try:
-        for item, content in items:
-            about = {"run": run.name, "tag": tag, "step": item.step, "wall_time": item.wall_time}
-            lines.append({**about, **content})
-    except ValueError as error:
-        done.problems.append(str(error))
+    for number in range(len(series)):
+        try:
+            item = series[number]
+        except ValueError as error:  # damaged
+            done.problems.append(str(error))
+            continue
+        about = {"run": run.name, "tag": tag, "step": item.step, "wall_time": item.wall_time}
+        content = {"text": item.text} if kind == "texts" else {"buckets": item.buckets.tolist()}
+        lines.append({**about, **content})
     _append_lines(target, kind, lines, done)
 
 
@@ -205,7 +227,7 @@ def _write_items(
     run: Run,
     tag: str,
     series: Series[Any],
-    content: Callable[[Any], tuple[bytes, str]],
+    content: _Content,
     done: Export,
 ) -> None:
     directory = os.path.join(target, kind, *_parts(run.name), *_parts(tag))
@@ -251,6 +273,16 @@ def _npy(item: Any) -> tuple[bytes, str]:
         value = value.astype(bytes)
     np.save(buffer, value, allow_pickle=False)
     return buffer.getvalue(), ".npy"
+
+
+#: How items of each kind are got, where they go, and what becomes of each; None: a line of JSON.
+_ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
+    "image": (Run.images, "images", _encoded),
+    "audio": (Run.audio, "audio", _encoded),
+    "tensor": (Run.tensors, "tensors", _npy),
+    "text": (Run.texts, "texts", None),
+    "histogram": (Run.histograms, "histograms", None),
+}
 
 
 def suffix_of(encoded: bytes) -> str:

@@ -6,7 +6,7 @@ import html
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
@@ -57,7 +57,12 @@ class Logged:
         return make and make(self.step, self.wall_time, 0, self._source)
 
 
-def read(path: str | os.PathLike[str], *, verify: bool = False) -> Logs:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    verify: bool = False,
+    progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter,
+) -> Logs:
     """Read the logs in a directory of runs, in one run, or in one event file.
 
     Steps, tags and scalars are read at once. Pictures and other large values are read when they
@@ -68,6 +73,7 @@ def read(path: str | os.PathLike[str], *, verify: bool = False) -> Logs:
             ``tfevents`` in their names, or a file of any name.
         verify: Whether the checksum of each large record is compared now, and not when it is read.
             All bytes of the files are read then.
+        progress: Goes through the files and may tell how far it is.
 
     Returns:
         The logs. A directory without event files gives logs without runs. Damaged records are
@@ -98,7 +104,7 @@ def read(path: str | os.PathLike[str], *, verify: bool = False) -> Logs:
         raise TypeError(f"path must be str or PathLike, got {path!r} of type {type(path).__name__}")
     if "://" in text and not os.path.exists(text):
         raise ValueError(f"path must be a local file or directory, got {text!r}: copy it first")
-    return Logs(text, verify)
+    return Logs(text, verify, progress)
 
 
 class Logs(Mapping[str, Run]):
@@ -108,7 +114,12 @@ class Logs(Mapping[str, Run]):
         path: The directory, or the one event file.
     """
 
-    def __init__(self, path: str, verify: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        verify: bool = False,
+        progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter,
+    ) -> None:
         self.path = path
         self._verify = verify
         self._runs: dict[str, Run] = {}
@@ -121,7 +132,7 @@ class Logs(Mapping[str, Run]):
         self._is_file = stat.S_ISREG(mode)
         if not self._is_file:
             os.scandir(path).close()  # raises where it cannot be read
-        self.refresh()
+        self._refresh(progress)
         if self._is_file:
             self._check_file(self._files[path])
 
@@ -159,28 +170,29 @@ class Logs(Mapping[str, Run]):
         """Take in what was appended, new files and new runs; forget files that are gone."""
         self._refresh()
 
-    def _refresh(self) -> list[tuple[str, FileIndex]]:
+    def _refresh(
+        self, progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter
+    ) -> list[tuple[str, FileIndex]]:
         """Refresh, and return the files that have something new, with the names of their runs."""
-        changed = []
         found = self._find()
-        paths = {path for names in found.values() for path in names}
-        for path in self._files.keys() - paths:
-            del self._files[path]
+        self._metadata = {name: self._metadata.get(name, {}) for name in found}
+        files: dict[str, FileIndex] = {}
+        run_of: dict[str, str] = {}
+        for name, paths in found.items():
+            for path in paths:
+                known = self._files.get(path)
+                files[path] = known or FileIndex(path, self._metadata[name], self._verify)
+                run_of[path] = name
+        changed = [
+            (run_of[index.path], index)
+            for index in progress(list(files.values()))
+            if index.refresh()
+        ]
         runs: dict[str, Run] = {}
-        for name, files in found.items():
-            metadata = self._metadata.setdefault(name, {})
-            indexes = []
-            for path in files:
-                index = self._files.get(path)
-                if index is None:
-                    index = self._files[path] = FileIndex(path, metadata, self._verify)
-                if index.refresh():
-                    changed.append((name, index))
-                indexes.append(index)
-            runs[name] = self._runs.get(name) or Run(name, metadata)
-            runs[name].set_files(indexes)
-        self._metadata = {name: self._metadata[name] for name in found}
-        self._runs = runs
+        for name, paths in found.items():
+            runs[name] = self._runs.get(name) or Run(name, self._metadata[name])
+            runs[name].set_files([files[path] for path in paths])
+        self._files, self._runs = files, runs
         return changed
 
     def _find(self) -> dict[str, list[str]]:

@@ -32,7 +32,8 @@ __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "RecordScanner", "read_at"]
 # A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
-_SEARCH_BYTES = 1 << 20
+# The next record is near, as a rule; blocks become larger where it is not.
+_FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
 # protobuf's own limit of a message, which no writer exceeds.
 LARGEST_PAYLOAD = (1 << 31) - 1
 # Headers of lengths that come again are recognised by their bytes: 4 times as fast as checking.
@@ -187,9 +188,10 @@ class RecordScanner:
         return True
 
     def _find_record(self, start: int) -> int | None:
-        unfinished = None
-        for base in range(start, self._size, _SEARCH_BYTES):
-            block = read_at(self._descriptor, _SEARCH_BYTES + HEADER_BYTES - 1, base)
+        """Return where the next whole record starts, or None; note where to go on searching."""
+        unfinished, base, size = None, start, _FIRST_SEARCH_BYTES
+        while base < self._size:
+            block = read_at(self._descriptor, size + HEADER_BYTES - 1, base)
             for at in map(int, _plausible_lengths(block)):
                 length = self._parse_header(block[at : at + HEADER_BYTES])
                 if length is None:
@@ -198,6 +200,8 @@ class RecordScanner:
                     unfinished = base + at if unfinished is None else unfinished
                 elif self._has_right_checksum(base + at, length):
                     return base + at
+            base += size
+            size = min(2 * size, _SEARCH_BYTES)
         last = max(start, self._size - HEADER_BYTES + 1)  # a header may begin there
         self._searched = last if unfinished is None else unfinished
         return None

@@ -113,13 +113,17 @@ def test_cat_prints_values(capsys: Capture, logs: Path) -> None:
 
 
 def test_cat_writes_files(capsys: Capture, logs: Path, tmp_path: Path) -> None:
-    outcome = call(capsys, "cat", logs, "picture", "--out", tmp_path / "out")
+    wanted = ["cat", logs, "[lp]*", "--step", 3]
+    outcome = call(capsys, *wanted, "--out", tmp_path / "out")
     assert (outcome.code, outcome.err) == (0, "")
     files = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert [path.relative_to(tmp_path / "out").as_posix() for path in files] == [
         "images/eval/picture/000000003.png",
         "images/train/picture/000000003.png",
+        "scalars.csv",
     ]
+    rows = (tmp_path / "out" / "scalars.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[:3] for row in rows] == [["eval", "loss", "3"], ["train", "loss", "3"]]
 
 
 def test_tail_prints_the_newest(capsys: Capture, logs: Path) -> None:

@@ -50,9 +50,9 @@ def records(large: int = 300) -> list[bytes]:
     return made
 
 
-def read_all(path: Path, **keywords: bool) -> tuple[list[int], dict[int, bytes], list[Damage]]:
+def read_all(path: Path, verify: bool = False) -> tuple[list[int], dict[int, bytes], list[Damage]]:
     """Steps of the scalars, pictures by their steps, and the damage."""
-    logs = tbimage.read(path, **keywords)
+    logs = tbimage.read(path, verify=verify)
     run = logs["."]
     steps = run.scalars("loss").steps.tolist() if "loss" in run.tags else []
     pictures = {}
@@ -226,6 +226,7 @@ def test_records_over_the_edge_of_a_block_are_found(
     path.write_bytes(whole)
     for block in (64, 100, 333, 1000):
         monkeypatch.setattr(module, "BLOCK_BYTES", block)
+        monkeypatch.setattr(module, "_FIRST_SEARCH_BYTES", block)
         monkeypatch.setattr(module, "_SEARCH_BYTES", block)
         steps, pictures, damage = read_all(path)
         assert (steps, sorted(pictures)) == (list(range(STEPS)), list(range(STEPS)))
