@@ -344,3 +344,20 @@ def test_memory_is_bounded_by_what_is_there(path: Path) -> None:
 def test_the_mask_that_is_written_out_is_the_mask() -> None:
     for crc in (0, 1, 0x7FFF, 0x8000, 0xFFFFFFFF, 0x12345678):
         assert ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF == mask(crc)
+
+
+def test_a_header_within_damage_ends_no_gap(path: Path) -> None:
+    made = records()
+    damage = b"x" * 20 + header(300) + b"y" * 20
+    path.write_bytes(b"".join([*made[:5], damage, *made[5:]]))
+    steps, pictures, found = read_all(path)
+    assert (steps, sorted(pictures)) == (list(range(STEPS)), list(range(STEPS)))
+    assert [each.length for each in found] == [len(damage)]
+
+
+@pytest.mark.parametrize(("length", "kind"), [(2**31 - 1, "torn"), (2**31, "header")])
+def test_only_a_length_that_a_record_may_have_is_waited_for(
+    path: Path, length: int, kind: str
+) -> None:
+    path.write_bytes(b"".join(records()) + header(length))
+    assert [each.kind for each in read_all(path)[2]] == [kind]
