@@ -204,36 +204,41 @@ class FileIndex:
         """Parse a record in full. Its Summary starts at ``at``, if that is not 0."""
         try:
             event = parse_event(read, length)
-            for ordinal, value in enumerate(event.values):
-                self._add(read, event, value, offset, ordinal)
+            numbers = [self._number_or_samples(read, value) for value in event.values]
         except MalformedError:
             whole = length + OVERHEAD_BYTES
             self._scanner.damage.append(Damage(self.path, offset, whole, "message"))
             return
+        for ordinal, (value, (number, samples)) in enumerate(
+            zip(event.values, numbers, strict=True)
+        ):
+            if number is not None:
+                self._add_number(value.tag, event, number)
+            else:
+                self._add_entry(value.tag, event, offset, ordinal, value.form, samples)
         if event.graph:
             self._add_entry(GRAPH_TAG, event, offset, 0, GRAPH, 1)
         if at and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
 
-    def _add(self, read: Read, event: _Event, value: _Value, offset: int, ordinal: int) -> None:
+    def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
+        """Return the number of a scalar, or None, and how many pictures or sounds a value is."""
         known = self.metadata.get(value.tag)
         if value.metadata is not None and (known is None or known == Metadata()):
             known = self.metadata[value.tag] = value.metadata
         plugin = known.plugin if known is not None else ""
-        number = None
         if value.form == _SIMPLE_VALUE:
-            number = _FLOAT.unpack(read(value.start, value.stop))[0]
-        elif value.form == TENSOR and plugin == "scalars":
-            number = number_in(read, value.start, value.stop)
-        if number is None:
-            samples = 1
-            if value.form == TENSOR and plugin in ("images", "audio"):
-                samples = count_samples(read, value.start, value.stop, plugin)
-            self._add_entry(value.tag, event, offset, ordinal, value.form, samples)
-            return
-        numbers = self.numbers.get(value.tag)
+            return _FLOAT.unpack(read(value.start, value.stop))[0], 1
+        if value.form == TENSOR and plugin == "scalars":
+            return number_in(read, value.start, value.stop), 1
+        if value.form == TENSOR and plugin in ("images", "audio"):
+            return None, count_samples(read, value.start, value.stop, plugin)
+        return None, 1
+
+    def _add_number(self, tag: str, event: _Event, number: float) -> None:
+        numbers = self.numbers.get(tag)
         if numbers is None:
-            numbers = self.numbers[value.tag] = Numbers()
+            numbers = self.numbers[tag] = Numbers()
         numbers.steps.append(event.step)
         numbers.wall_times.append(event.wall_time)
         numbers.values.append(number)

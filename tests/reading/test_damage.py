@@ -361,3 +361,19 @@ def test_only_a_length_that_a_record_may_have_is_waited_for(
 ) -> None:
     path.write_bytes(b"".join(records()) + header(length))
     assert [each.kind for each in read_all(path)[2]] == [kind]
+
+
+def test_a_record_that_is_damage_gives_no_value_at_all(path: Path) -> None:
+    event = Event(wall_time=1.0, step=1)
+    event.summary.value.add(tag="loss", simple_value=1.0)
+    value = event.summary.value.add(
+        tag="number", metadata={"plugin_data": {"plugin_name": "scalars"}}
+    )
+    value.tensor.tensor_content = b"\xff" * 9
+    data = event.SerializeToString().replace(
+        value.tensor.SerializeToString(), b"\x22\x0a" + b"\xff" * 9
+    )
+    path.write_bytes(b"".join([*frame([data]), scalar(2)]))
+    steps, _, damage = read_all(path)
+    assert steps == [2]
+    assert [each.kind for each in damage] == ["message"]
