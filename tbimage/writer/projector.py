@@ -18,15 +18,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tbimage.buffers import Piece
 from tbimage.kinds import embedding as kind
-from tbimage.pipeline.lifecycle import fork_safe_lock
 
 __all__ = ["write"]
 
 # Two workers may have embeddings of one run; both read the list and write it.
-_lock = fork_safe_lock()
+# By process: a lock that another thread holds during a fork is locked for good in the child.
+_locks: dict[int, threading.Lock] = {}
 
 
-def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> list[Piece]:
+def write(directory: str, name: str, embedding: kind.Embedding, step: int) -> list[Piece]:
     """Write the files of an embedding, and list it.
 
     Args:
@@ -46,7 +46,7 @@ def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> li
         >>> import tempfile
         >>> directory = tempfile.mkdtemp()
         >>> points = kind.prepare([[1.0, 2.0]], None, None, None, None, None)
-        >>> _ = write(directory, "words", 0, points)
+        >>> _ = write(directory, "words", points, 0)
         >>> sorted(os.listdir(directory))
         ['00000', 'projector_config.pbtxt']
     """
@@ -54,7 +54,7 @@ def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> li
     os.makedirs(where, exist_ok=True)
     _write_all(where, kind.files(embedding))
     config = os.path.join(directory, kind.CONFIG_NAME)
-    with _lock:
+    with _locks.setdefault(os.getpid(), threading.Lock()):
         try:
             with open(config, encoding="utf-8") as file:
                 existing = file.read()

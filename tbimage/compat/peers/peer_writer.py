@@ -28,9 +28,10 @@ from tbimage.compat.peers.pixels import to_levels
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds import names
 from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.pipeline.tickets import SUB_RUNS
 from tbimage.writer import SummaryWriter as Native
 from tbimage.writer.caller_warnings import warn_caller
-from tbimage.writer.methods import handover
+from tbimage.writer.methods.series import log_scalars
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -122,7 +123,13 @@ class PeerWriter:
         if run is not None and os.path.normpath(run) == ".":
             files.native.hparams(values, metrics, step, **said)
             return
-        directory = os.path.join(files.get_logdir(), run or str(time.time()))
+        logdir = files.get_logdir()
+        directory = os.path.join(logdir, run or str(time.time()))
+        if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
+            raise ValueError(
+                f"run_name must lead to a directory below {logdir!r}, got {run!r}: it must not "
+                "begin with '/' or leave the directory by '..'"
+            )
         with Native(directory) as trial:
             trial.hparams(values, metrics, step, **said)
 
@@ -143,11 +150,11 @@ class PeerWriter:
         }
         step, walltime = files.when(global_step, walltime)
         name = self._clean(main_tag)
-        runs = files.native._sub_runs
         # The keys of one step often come in several calls, so that a step may repeat.
-        step, wanted = handover.begin(files.native, name, step, runs.steps, name, may_repeat=True)
+        name, step, wanted = files.native._begin(name, step, lane=SUB_RUNS, may_repeat=True)
         if wanted:
-            runs.log(name, values, step, names.check_wall_time(walltime), None)
+            walltime = names.check_wall_time(walltime)
+            log_scalars(files.native, name, values, step, walltime, None)
 
     def add_histogram(
         self,

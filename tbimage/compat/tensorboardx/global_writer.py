@@ -7,11 +7,12 @@ restarted program goes on counting where it was, and no server process is needed
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from typing import Any, ClassVar
 
 from tbimage.compat.peers.file_writer import AUTOMATIC
 from tbimage.compat.tensorboardx.writer import SummaryWriter
-from tbimage.pipeline.lifecycle import fork_safe_lock
 
 __all__ = ["GlobalSummaryWriter"]
 
@@ -38,7 +39,8 @@ class GlobalSummaryWriter:
     """
 
     _instance: ClassVar[GlobalSummaryWriter | None] = None
-    _lock: ClassVar[Any] = fork_safe_lock()
+    # By process: a lock that another thread holds during a fork is locked for good in the child.
+    _locks: ClassVar[dict[int, Any]] = {}
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class GlobalSummaryWriter:
     @staticmethod
     def getSummaryWriter() -> GlobalSummaryWriter:  # noqa: N802  tensorboardX's name
         """Return the one of this process, which the first call makes in ``runs/``."""
-        with GlobalSummaryWriter._lock:
+        with GlobalSummaryWriter._locks.setdefault(os.getpid(), threading.RLock()):
             if GlobalSummaryWriter._instance is None:
                 GlobalSummaryWriter._instance = GlobalSummaryWriter()
                 logger.info("the global writer is in %r", GlobalSummaryWriter._instance.smw.logdir)

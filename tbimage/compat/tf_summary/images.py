@@ -13,7 +13,6 @@ not, it raises. uint32 and uint64, which TF2 does not take, follow it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -86,13 +85,9 @@ def image(
     if not len(levels):
         size = [b"%d" % array.shape[2], b"%d" % array.shape[1]]
         value = tensors.string_value(tag, (2,), size, metadata)
-        return writer._log(tag, number, time.time(), 0, lambda: lambda: tensors.summary([value]))
+        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=0)
     images = kind.prepare(levels, "NHWC", None)
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        return partial(_summary, tag, images.snapshot(), metadata, writer)
-
-    return writer._log(tag, number, time.time(), images.nbytes, take_snapshot)
+    return writer._log(tag, number, time.time(), partial(_summary, tag), images, metadata, writer)
 
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:

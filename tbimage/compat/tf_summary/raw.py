@@ -58,15 +58,9 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
     if found is not None:
         value = tensors.string_value(tag, found[0], found[1], field)
         cost = sum(map(len, found[1]))
-        return writer._log(tag, number, time.time(), cost, lambda: lambda: tensors.summary([value]))
+        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=cost)
     prepared = kind.prepare(_narrowed(data))
-    return writer._log(
-        tag,
-        number,
-        time.time(),
-        prepared.nbytes,
-        lambda: partial(kind.summary, tag, prepared.snapshot(), field),
-    )
+    return writer._log(tag, number, time.time(), partial(kind.summary, tag), prepared, field)
 
 
 def _metadata_field(metadata: Any) -> bytes:

@@ -6,11 +6,9 @@ pictures share. What does not: the kinds, and what is drawn of data that is no i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.buffers import Piece
 from tbimage.kinds import names
 
 if TYPE_CHECKING:
@@ -98,7 +96,7 @@ def image(
         ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import image as kind
@@ -198,13 +196,10 @@ def log_pictures(
 
     if pictures.count == 0:
         return True
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(self._notices.report, name)
-        snapshot = pictures.snapshot()
-        return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
-
-    return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
+    report = partial(self._notices.report, name)
+    run_parts = self._pipeline.run_parts
+    make = partial(kind.summary, name)
+    return self._log(name, step, wall_time, make, pictures, options, run_parts, report)
 
 
 def figure(
@@ -251,7 +246,7 @@ def figure(
 
     figures, batched = kind.check_figures(figure)
     try:
-        name, step, wanted = self._begin(name, step)
+        name, step, wanted = self._begin(name, step, "an image")
         if not wanted:
             return False
         options = picture_options(self, description)
