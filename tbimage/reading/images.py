@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+import sys
 import warnings
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -98,17 +101,26 @@ class Image:
         """Decode the picture.
 
         Returns:
-            ``[height, width, channels]``, uint8, or uint16 for a gray picture of 16 bits. Pillow
-            keeps the upper 8 bits of colours of 16 bits; ``encoded`` has all. Of an animation it
-            is the first frame.
+            ``[height, width, channels]``, uint8, or uint16 where the picture has 16 bits. Of an
+            animation it is the first frame.
 
         Raises:
             ValueError: It cannot be decoded, or has more pixels than Pillow's limit
                 (``PIL.Image.MAX_IMAGE_PIXELS``, doubled).
         """
         import numpy as np
+        import PIL.Image
 
-        picture = self.pil()
+        from tbimage.reading import png16
+
+        encoded = self.encoded
+        try:
+            deep = png16.decode(encoded, 2 * (PIL.Image.MAX_IMAGE_PIXELS or sys.maxsize))
+        except (ValueError, zlib.error, struct.error) as error:
+            raise self.place.broken(f"its picture cannot be decoded: {error}") from error
+        if deep is not None:
+            return deep
+        picture = self._decode(encoded)
         array = np.asarray(picture)
         if picture.mode == "1":
             array = array.astype(np.uint8) * np.uint8(255)
@@ -117,8 +129,14 @@ class Image:
         return array.reshape(*array.shape[:2], -1)
 
     def pil(self) -> PIL.Image.Image:
-        """Decode the picture to a Pillow image; see ``pixels``."""
-        with self._opened(self.encoded) as picture:
+        """Decode the picture to a Pillow image.
+
+        It is like ``pixels``, but of colors of 16 bits Pillow keeps the upper 8.
+        """
+        return self._decode(self.encoded)
+
+    def _decode(self, encoded: bytes) -> PIL.Image.Image:
+        with self._opened(encoded) as picture:
             try:
                 if picture.mode in _CONVERTED:
                     mode = "RGBA" if _is_transparent(picture) else "RGB"
