@@ -33,6 +33,7 @@ from tbimage.pixels.drawing.masks import legend_entries
 from tbimage.pixels.drawing.palette import CLASS_COLORS, class_color, label_color
 from tbimage.pixels.drawing.rendering import picture as image
 from tbimage.pixels.drawing.tiling import enlarge, grid
+from tbimage.pixels.png.libraries import encoder_name
 from tbimage.pixels.values.colormaps import COLORMAPS, colorize
 from tbimage.pixels.values.colormaps import table as colormap_table
 from tbimage.pixels.values.pictures import Findings, Picture
@@ -51,6 +52,7 @@ __all__ = [
     "colorize",
     "colormap_table",
     "compare",
+    "encoder_name",
     "enlarge",
     "feature_maps",
     "grid",

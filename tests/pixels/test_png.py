@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -22,10 +23,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from tbimage.pixels.png import strategy, strips
+from tbimage.pixels.png import libraries, strategy, strips
 from tbimage.pixels.png.deflate import Method
-from tbimage.pixels.png.encoder import COMPRESSIONS, EncodedPng, encode, encode_all
+from tbimage.pixels.png.encoder import (
+    COMPRESSIONS,
+    EncodedPng,
+    encode,
+    encode_all,
+)
 from tbimage.pixels.png.filters import Filter
+from tbimage.pixels.png.libraries import encoder_name
 from tbimage.pixels.png.rows import Pixels
 from tests.pixels.images import MEMORIES
 from tests.pixels.libraries import LIBRARIES, METHODS_OF_IGZIP, library
@@ -100,6 +107,8 @@ def test_colors_come_back_from_small(picture: Pixels, run: Any) -> None:
 def test_every_plan(kind: Filter, method: Method, shape: tuple[int, int, int]) -> None:
     if method in METHODS_OF_IGZIP:
         pytest.importorskip("isal")
+    if method is Method.KERNEL and libraries.kernel() is None:
+        pytest.skip("there is no compiled encoder")
     picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     plan = strips.Plan(kind, method, 30)
     with mock.patch("tbimage.pixels.png.encoder.plan_fast", return_value=plan):
@@ -285,7 +294,7 @@ import sys
 sys.modules["isal"] = None  # the import system then raises ModuleNotFoundError
 import io, numpy as np
 from PIL import Image
-from tbimage.pixels.png.deflate import igzip
+from tbimage.pixels.png.libraries import igzip
 from tbimage.pixels.png.encoder import encode
 assert igzip() is None
 picture = np.random.default_rng(0).integers(0, 9, (500, 500, 3), np.uint8)
@@ -297,18 +306,23 @@ assert not any(name.startswith("isal.") for name in sys.modules)
 
 def test_zlib_does_it_where_isal_is_not_installed() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _ENCODE_AND_DECODE], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _ENCODE_AND_DECODE],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TBIMAGE_PURE": "1"},
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_isal_is_used_where_it_is_installed() -> None:
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_the_fastest_that_is_installed_encodes(name: str) -> None:
     picture = photograph(333, 517, 3)
-    files = []
-    for name in LIBRARIES:
-        with library(name):
-            files.append(joined(encode(picture)))
-    assert files[0] != files[1]
+    with library("zlib"):
+        by_zlib = joined(encode(picture))
+    with library(name):
+        assert encoder_name() == name
+        assert (joined(encode(picture)) == by_zlib) == (name == "zlib")
 
 
 # --- errors ---------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from tbimage.buffers import Piece
 from tbimage.pixels.png.deflate import Method, adler32, compressor, crc32, deflated
 from tbimage.pixels.png.filters import Filter, filter_rows
+from tbimage.pixels.png.kernel import encode_rows
 from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.scratch import take
 
@@ -34,7 +35,7 @@ class Plan(NamedTuple):
     """How to encode the rows of a picture.
 
     Attributes:
-        filter: What filters them.
+        filter: What filters them. ``Method.KERNEL`` chooses itself.
         method: What deflates them.
         strip_bytes: How large the strips may be, in raw bytes.
     """
@@ -102,6 +103,8 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
         >>> zlib.decompress(b"".join(strip.pieces), wbits=-15)[:11]
         b'\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
     """
+    if plan.method is Method.KERNEL:
+        return _encode_by_kernel(rows, start, stop, crc)
     deflater = compressor(plan.method)
     pieces: list[Piece] = []
     size, adler, filtered_size = 0, 1, 0
@@ -140,9 +143,17 @@ def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Str
         >>> zlib.decompress(b"".join(strip.pieces), wbits=-15)[:11]
         b'\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
     """
+    if plan.method is Method.KERNEL:
+        yield from (_encode_by_kernel(rows, 0, rows.height, crc) for rows in pictures)
+        return
     at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
     for first in range(0, len(pictures), at_once):
         yield from _encode_block(pictures[first : first + at_once], plan, crc)
+
+
+def _encode_by_kernel(rows: Rows, start: int, stop: int, crc: int) -> Strip:
+    data, crc, adler = encode_rows(rows, start, stop, crc)
+    return Strip([data], len(data), crc, adler, (stop - start) * (rows.width + 1))
 
 
 def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tbimage.kinds.options import LookKeywords, PictureOptions
     from tbimage.kinds.pictures import Prepared
     from tbimage.writer.base import RunWriter
+    from tbimage.writer.notices import Notices
 
 __all__ = ["figure", "image", "log_pictures", "picture_options"]
 
@@ -194,17 +195,24 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
-    from tbimage.kinds import pictures as kind
-
     if pictures.count == 0:
         return True
 
     def take_snapshot() -> Callable[[], list[Piece]]:
         report = partial(self._notices.report, name)
         snapshot = pictures.snapshot()
-        return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
+        arguments = (name, snapshot, options, self._pipeline.run_parts, report)
+        return partial(_make, self._notices, arguments)
 
     return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
+
+
+def _make(notices: Notices, arguments: tuple[Any, ...]) -> list[Piece]:
+    from tbimage.kinds import pictures as kind
+
+    pieces = kind.summary(*arguments)
+    notices.report_encoder()
+    return pieces
 
 
 def figure(
