@@ -56,6 +56,10 @@ class KernelHook(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ign
 
     _made: Path | None = None
 
+    def dependencies(self) -> list[str]:
+        """Name what building needs besides hatchling: Zig, for another platform."""
+        return ["ziglang==0.15.*"] if os.environ.get("TBIMAGE_TARGET") else []
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and tell hatchling what came of it.
 
