@@ -121,7 +121,8 @@ def compiled(source: Path) -> tuple[Path, str]:
     command = [*compiler, *options, str(source), "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise OSError(f"{shlex.join(command)} failed: {done.stderr.strip()[-500:]}")
+        said = " ".join(done.stderr.split())[-300:]
+        raise OSError(f"{shlex.join(command)} failed: {said or done.returncode}")
     named = directory / f"kernel-{zlib.crc32(library.read_bytes()):08x}{ending}"
     return library.rename(named), tag
 

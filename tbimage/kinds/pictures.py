@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,11 @@ from tbimage.events import wire
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.encoded import EncodedImage
-from tbimage.pixels.clips import jpeg
-from tbimage.pixels.clips.apng import EncodedClip
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
+
+if TYPE_CHECKING:  # what a plain PNG needs is imported, and no more
+    from tbimage.pixels.clips.apng import EncodedClip
 
 __all__ = ["Made", "Part", "Prepared", "Run", "batch_suffixes", "summary"]
 
@@ -199,7 +200,11 @@ def _encoded(parts: Sequence[Part], options: PictureOptions, run: Run[Any]) -> l
 
 
 def _becomes_jpeg(pixels: Array, options: PictureOptions) -> bool:
-    return options.encoding == "jpeg" and (jpeg.holds(*pixels.shape) or not options.png_instead)
+    if options.encoding != "jpeg":
+        return False
+    from tbimage.pixels.clips import jpeg
+
+    return jpeg.holds(*pixels.shape) or not options.png_instead
 
 
 def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.EncodedPng]) -> _Encoded:
@@ -207,11 +212,13 @@ def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.Encode
     if isinstance(picture, EncodedImage):
         size = picture.height, picture.width, picture.channels
         return _Encoded(*size, [picture.data], Findings(), numbers)
-    if isinstance(picture, EncodedClip):
+    if not isinstance(picture, Picture):
         size = picture.height, picture.width, picture.channels
         return _Encoded(*size, picture.pieces, picture.findings, numbers)
     height, width, channels = picture.pixels.shape
     if _becomes_jpeg(picture.pixels, options):
+        from tbimage.pixels.clips import jpeg
+
         pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
     else:
         file = next(files)

@@ -12,15 +12,14 @@ import functools
 import os
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 __all__ = ["Kernel", "encoder_name", "igzip", "kernel", "load", "refusal"]
 
 #: The version of the layout of ``Job`` and of the functions: ABI in kernel.c.
 ABI = 1
-#: ``kernel-1a2b3c4d.so``; hatch_build.py names it.
-LIBRARY_NAME = "kernel-*"
+#: How the library's name begins: ``kernel-1a2b3c4d.so``; hatch_build.py names it.
+PREFIX = "kernel-"
 
 
 class Kernel(NamedTuple):
@@ -35,35 +34,37 @@ class Kernel(NamedTuple):
     scratch_bytes: int
 
 
-def load(directory: Path | None = None) -> Kernel:
+def load(directory: str | None = None) -> Kernel:
     """Load the library.
 
     Args:
-        directory: Where it is; None: beside this file.
+        directory: The path of the directory that it is in; None: beside this file.
 
     Raises:
         FileNotFoundError: There is none.
         OSError: It is damaged or of another version, or the system refuses it.
 
     Example:
-        >>> load(Path("nowhere"))
+        >>> load("/nowhere")
         Traceback (most recent call last):
-        FileNotFoundError: there is no compiled encoder in nowhere
+        FileNotFoundError: there is no compiled encoder in /nowhere
     """
     import ctypes
 
-    directory = Path(__file__).parent if directory is None else directory
-    files = sorted(directory.glob(LIBRARY_NAME))
-    if not files:
+    directory = os.path.dirname(__file__) if directory is None else directory
+    in_it = os.listdir(directory) if os.path.isdir(directory) else []
+    names = sorted(name for name in in_it if name.startswith(PREFIX))
+    if not names:
         raise FileNotFoundError(f"there is no compiled encoder in {directory}")
-    if len(files) > 1:
-        names = ", ".join(file.name for file in files)
-        raise OSError(f"there are several compiled encoders in {directory}: {names}")
-    (file,) = files
-    if file.stem != f"kernel-{zlib.crc32(file.read_bytes()):08x}":
+    if len(names) > 1:
+        raise OSError(f"there are several compiled encoders in {directory}: {', '.join(names)}")
+    file = os.path.join(directory, names[0])
+    with open(file, "rb") as stream:
+        crc = zlib.crc32(stream.read())
+    if not names[0].startswith(f"{PREFIX}{crc:08x}."):
         raise OSError(f"{file} is damaged: its bytes have another CRC-32 than its name says")
     try:
-        library = ctypes.CDLL(str(file))
+        library = ctypes.CDLL(file)
         start, encode = library.tbimage_kernel_start, library.tbimage_kernel_encode
         scratch_bytes = library.tbimage_kernel_scratch_bytes
     except AttributeError as error:  # a function is missing
