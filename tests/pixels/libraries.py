@@ -37,12 +37,7 @@ def library(name: str) -> Iterator[None]:
             mock.patch.dict(os.environ, {"TBIMAGE_PURE": "1"}),
             mock.patch.dict(sys.modules, hidden),
         ):
-            _forget()
+            libraries.forget()
             yield
     finally:
-        _forget()
-
-
-def _forget() -> None:
-    libraries.igzip.cache_clear()
-    libraries._load_once.cache_clear()
+        libraries.forget()

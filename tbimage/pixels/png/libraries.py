@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Kernel", "encoder_name", "igzip", "kernel", "load", "refusal"]
+__all__ = ["Kernel", "encoder_name", "forget", "igzip", "kernel", "load", "refusal"]
 
 #: The version of the layout of ``Job`` and of the functions: ABI in kernel.c.
 ABI = 1
@@ -124,6 +124,12 @@ def igzip() -> Any | None:
     except ImportError:
         return None
     return isal_zlib
+
+
+def forget() -> None:
+    """Look anew for the compiled encoder and for igzip, with the next picture: for tests."""
+    igzip.cache_clear()
+    _load_once.cache_clear()
 
 
 def encoder_name() -> str:
