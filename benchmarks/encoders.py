@@ -107,7 +107,7 @@ def _imagecodecs(pixels: Pixels) -> Encoded:
 def _fpng(pixels: Pixels) -> Encoded:
     import fpng  # type: ignore[import-not-found, unused-ignore]
 
-    return [fpng.fpng_encode_image_to_memory(pixels, 0)]
+    return [fpng.from_ndarray(pixels)]
 
 
 def _tbimage(pixels: Pixels, compression: str = "fast") -> Encoded:

@@ -51,6 +51,8 @@ def zlib() -> str:
 
     Image.new("L", (1, 1)).save(io.BytesIO(), "PNG")
     number = features.version("zlib") or "unknown"
+    if "zlib_ng" in features.features and features.check("zlib_ng"):
+        number += f" by zlib-ng {features.version('zlib_ng')}"
     mapped = _line("/proc/self/maps", r"/([^/\n]*libz[^/\n]*\.so[^/\n]*)$")
     return f"Pillow runs on zlib {number}" + (f" ({mapped})" if mapped else " (built in)")
 
