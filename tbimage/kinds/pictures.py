@@ -18,11 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from tbimage.buffers import Piece
@@ -168,15 +167,20 @@ def summary(
     ]
     parallel = prepared.nbytes >= _PARALLEL_ABOVE and len(jobs) > 1
     pictures = list(chain.from_iterable(run(jobs) if parallel else [job() for job in jobs]))
-    findings = merge(picture.findings for picture in pictures)
+    findings = [picture.findings for picture in pictures if picture.findings]
     if findings:
-        report(findings)
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, options.description)
+        report(merge(findings))
+    metadata = _metadata(options.description)
     tags = [name + suffix for suffix in prepared.suffixes]
     return [
         *_WIRE_FORMS[options.wire](name, tags, pictures, metadata),
         *_scalars(name, [picture.numbers for picture in pictures]),
     ]
+
+
+@lru_cache(maxsize=16)
+def _metadata(description: str | None) -> bytes:
+    return wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, description)
 
 
 class _Encoded(NamedTuple):
@@ -192,8 +196,8 @@ def _encoded(parts: Sequence[Part], options: PictureOptions, run: Run[Any]) -> l
     """Make some pictures and their files; PNG files of small ones are made together."""
     made = [part() for part in parts]
     pixels = [each.picture.pixels for each in made if isinstance(each.picture, Picture)]
-    for height, width, _ in map(np.shape, pixels):
-        check_size(height, width)
+    for each in pixels:
+        check_size(*each.shape[:2])
     levels = [each for each in pixels if not _becomes_jpeg(each, options)]
     files = iter(encoder.encode_all(levels, compression=options.compression, run=run))
     return [_as_file(each, options, files) for each in made]

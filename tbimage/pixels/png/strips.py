@@ -173,9 +173,6 @@ def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Str
         >>> zlib.decompress(b"".join(strip.pieces), wbits=-15)[:11]
         b'\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
     """
-    if plan.method is Method.KERNEL:
-        yield from (_encode_by_kernel(rows, 0, rows.height, crc) for rows in pictures)
-        return
     at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
     for first in range(0, len(pictures), at_once):
         yield from _encode_block(pictures[first : first + at_once], plan, crc)
