@@ -50,7 +50,7 @@ def test_every_counter_is_explained() -> None:
 
 
 def test_figures_are_those_of_the_code() -> None:
-    kept = copies.MOST_SIZES * copies.MOST_BYTES_OF_A_SIZE
+    kept = copies.MOST_SIZES * copies.MAPPING_BYTES
     assert f"to be used again, {kept >> 20} MiB at most" in RELIABILITY
     assert f"for up to `flush_secs` ({Settings().flush_secs} s)" in RELIABILITY
     assert YOUNG_SECS == 30 * 60

@@ -127,7 +127,13 @@ def igzip() -> Any | None:
 
 
 def forget() -> None:
-    """Look anew for the compiled encoder and for igzip, with the next picture: for tests."""
+    """Look anew for the compiled encoder and for igzip, with the next picture: for tests.
+
+    Example:
+        >>> forget()
+        >>> encoder_name() in ("kernel", "igzip", "zlib")
+        True
+    """
     igzip.cache_clear()
     _load_once.cache_clear()
 
