@@ -15,6 +15,7 @@ the part on a service under load.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import time
@@ -25,7 +26,7 @@ from benchmarks import document, machine, plot, report
 from benchmarks.contestants import CONTESTANTS, OWN, installed
 from benchmarks.results import Results
 from benchmarks.runner import run
-from benchmarks.sections import SECTIONS
+from benchmarks.sections import SECTIONS, libz
 from benchmarks.sizes import FULL, QUICK, Sizes
 
 __all__ = ["main"]
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _parse(given)
+    if options.libz is not None:
+        os.environ[libz.PATH] = os.fspath(options.libz.resolve(strict=True))
     chosen = sizes or (QUICK if options.quick else FULL)
     contestants = [name for name in (*OWN, *options.peers) if installed(name)]
     load, started = machine.load_average(), time.monotonic()
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
     about = report.About(
         command=shlex.join(["python", "-m", "benchmarks", *given]),
         machine=machine.facts(),
-        versions=machine.versions(contestants),
+        versions=f"{machine.versions(contestants)}. {machine.zlib()}",
         load=load,
         secs=time.monotonic() - started,
         quick=options.quick,
@@ -96,6 +99,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, metavar="DIRECTORY",
         help=f"where RESULTS.md and the plot go; default: {document.DIRECTORY}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--libz", type=Path, metavar="PATH",
+        help="a libz.so.1 to measure photographs with once more, for example one of zlib-ng",
     )  # fmt: skip
     return parser.parse_args(arguments)
 

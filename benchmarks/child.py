@@ -7,6 +7,7 @@ starting this process (runner.py).
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def _main(task: Task, directory: Path) -> None:
     contestant = CONTESTANTS.get(task.contestant)
     if contestant is not None:
         block(contestant.blocked)
+        os.environ.update(contestant.environment)
     measured = section(task.section).measure(task, directory)
     (directory / RESULT).write_text(json.dumps(measured), encoding="utf-8")
 

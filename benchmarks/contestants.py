@@ -6,8 +6,8 @@ encoders of pictures (encoders.py).
 Rules:
 - A contestant is called as its documentation says, with its defaults, in the way that suits it.
 - Each runs without the packages that it can do without, in its favour: torch's writer and
-  tensorboard's would import TensorFlow, tensorboardX torch, and none gets faster by it. For
-  tbimage the package isal, its extra ``fast``, makes two contestants of one.
+  tensorboard's would import TensorFlow, tensorboardX torch, and none gets faster by it. tbimage is
+  two contestants: with its compiled encoder, and as a pure wheel with required dependencies only.
 - Nothing here imports a contestant before it is opened.
 """
 
@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 __all__ = ["CONTESTANTS", "OWN", "PLAIN", "TBIMAGE", "Contestant", "Writer", "block", "installed"]
 
-#: tbimage with the extra ``fast``, and with its required dependencies only.
-TBIMAGE, PLAIN = "tbimage", "tbimage, required only"
+#: tbimage as ``pip install`` gives it, with the compiled encoder, and the pure wheel.
+TBIMAGE, PLAIN = "tbimage", "tbimage, pure wheel"
 OWN = (TBIMAGE, PLAIN)
 
 
@@ -53,6 +53,7 @@ class Contestant:
         distribution: Its name in a package index, for its version.
         blocked: Modules that its process must not find.
         images: Whether it can log images.
+        environment: What its process finds in the environment besides.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Contestant:
     distribution: str
     blocked: Sequence[str] = ()
     images: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Tbimage:
@@ -159,7 +161,14 @@ CONTESTANTS = {
     contestant.name: contestant
     for contestant in (
         Contestant(TBIMAGE, _Tbimage, "import tbimage", "tbimage"),
-        Contestant(PLAIN, _Tbimage, "import tbimage", "tbimage", ["isal"]),
+        Contestant(
+            PLAIN,
+            _Tbimage,
+            "import tbimage",
+            "tbimage",
+            ["isal"],
+            environment={"TBIMAGE_PURE": "1"},
+        ),
         Contestant("tensorboardX", _tensorboardx, "import tensorboardX", "tensorboardX", ["torch"]),
         Contestant("torch", _torch, "import torch.utils.tensorboard", "torch", ["tensorflow"]),
         Contestant("TensorFlow", _TensorFlow, "import tensorflow", "tensorflow"),
@@ -177,7 +186,11 @@ CONTESTANTS = {
 
 def installed(name: str) -> bool:
     """Whether a contestant can take part."""
-    needed = "isal" if name == TBIMAGE else CONTESTANTS[name].statement.split()[1].split(".")[0]
+    if name == TBIMAGE:
+        from tbimage.pixels.png.libraries import kernel
+
+        return kernel() is not None
+    needed = CONTESTANTS[name].statement.split()[1].split(".")[0]
     return importlib.util.find_spec(needed) is not None
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import importlib.util
 import io
 import math
 import os
@@ -41,7 +42,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.corpus import Picture, Pixels, corpus
-from tbimage.pixels.png import deflate
+from tbimage.pixels.png import libraries
 from tbimage.pixels.png.encoder import Run, encode, run_serially
 
 T = TypeVar("T")
@@ -54,12 +55,18 @@ TURN_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Contestant:
-    """An encoder: ``prepare`` lays the array out as it wants it, ``encode`` is what is timed."""
+    """An encoder: ``prepare`` lays the array out as it wants it, ``encode`` is what is timed.
+
+    ``library`` is what tbimage encodes with. Of other channels and bits than those named, an
+    encoder makes no file.
+    """
 
     name: str
     encode: Callable[[Any], Encoded]
     prepare: Callable[[Pixels], Any] = lambda pixels: pixels
-    has_isal: bool = True
+    library: str = "kernel"
+    channels: tuple[int, ...] = (1, 2, 3, 4)
+    depths: tuple[int, ...] = (8, 16)
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,12 @@ def _imagecodecs(pixels: Pixels) -> Encoded:
     return [imagecodecs.png_encode(pixels)]
 
 
+def _fpng(pixels: Pixels) -> Encoded:
+    import fpng  # type: ignore[import-not-found, unused-ignore]
+
+    return [fpng.from_ndarray(pixels)]
+
+
 def _tbimage(pixels: Pixels, compression: str = "fast") -> Encoded:
     return encode(pixels, compression=compression).pieces
 
@@ -105,10 +118,21 @@ CONTESTANTS = [
     Contestant(YARDSTICK, _pillow, _as_image),
     Contestant("Pillow, level 1", functools.partial(_pillow, compress_level=1), _as_image),
     Contestant("Pillow, level 6", functools.partial(_pillow, compress_level=6), _as_image),
+    Contestant(
+        "Pillow, level 1, Z_RLE",
+        functools.partial(_pillow, compress_level=1, compress_type=zlib.Z_RLE),
+        _as_image,
+    ),
     Contestant("OpenCV", _opencv, _as_bgr),
     Contestant("imagecodecs", _imagecodecs, np.squeeze),
-    Contestant("tbimage fast, isal", _tbimage),
-    Contestant("tbimage fast, zlib", _tbimage, has_isal=False),
+    *(
+        [Contestant("fpng", _fpng, np.ascontiguousarray, channels=(3, 4), depths=(8,))]
+        if importlib.util.find_spec("fpng")
+        else []
+    ),
+    Contestant("tbimage fast", _tbimage),
+    Contestant("tbimage fast, isal", _tbimage, library="igzip"),
+    Contestant("tbimage fast, zlib", _tbimage, library="zlib"),
     Contestant("tbimage balanced", functools.partial(_tbimage, compression="balanced")),
 ]
 SMALL_CONTESTANTS = [
@@ -118,30 +142,36 @@ SMALL_CONTESTANTS = [
 
 
 @contextlib.contextmanager
-def _installed(has_isal: bool) -> Iterator[None]:
-    """Let the import of isal fail meanwhile, if it is to be missing."""
-    if has_isal:
-        if deflate.igzip() is None:
-            sys.exit("the package isal is not installed")
-        yield
-        return
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("isal")}
-    sys.modules["isal"] = None  # type: ignore[assignment]
-    deflate.igzip.cache_clear()
+def _installed(library: str) -> Iterator[None]:
+    """Let tbimage encode by "kernel", "igzip" or "zlib" meanwhile, as if no other were there."""
+    hidden = {name: module for name, module in sys.modules.items() if name.startswith("isal")}
+    if library == "zlib":
+        for name in hidden:
+            del sys.modules[name]
+        sys.modules["isal"] = None  # type: ignore[assignment]
+    if library != "kernel":
+        os.environ["TBIMAGE_PURE"] = "1"
+    libraries.forget()
     try:
+        if libraries.encoder_name() != library:
+            sys.exit(f"{library} is not installed")
         yield
     finally:
-        del sys.modules["isal"]
+        os.environ.pop("TBIMAGE_PURE", None)
+        if library == "zlib":
+            del sys.modules["isal"]
         sys.modules.update(hidden)
-        deflate.igzip.cache_clear()
+        libraries.forget()
 
 
 def measure(picture: Picture, contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
-    """Let contestants take turns at one picture."""
+    """Let contestants take turns at one picture: those who can encode it."""
+    channels, bits = picture.pixels.shape[2], 8 * picture.pixels.itemsize
+    contestants = [c for c in contestants if channels in c.channels and bits in c.depths]
     inputs = [contestant.prepare(picture.pixels) for contestant in contestants]
     sizes, repeats = [], []
     for contestant, data in zip(contestants, inputs, strict=True):
-        with _installed(contestant.has_isal):
+        with _installed(contestant.library):
             file = b"".join(contestant.encode(data))
             _check(picture, file, contestant)
             sizes.append(len(file))
@@ -149,7 +179,7 @@ def measure(picture: Picture, contestants: Sequence[Contestant], rounds: int) ->
     turns: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
         for i, contestant in enumerate(contestants):
-            with _installed(contestant.has_isal):
+            with _installed(contestant.library):
                 turns[i].append(_seconds(contestant, inputs[i], repeats[i]))
     return [
         Measured(picture, contestant.name, statistics.median(seconds), size)
@@ -236,6 +266,19 @@ def each(measured: Sequence[Measured], contestants: Sequence[str]) -> str:
     return _table(["picture", "kB", "Pillow, MB/s", *contestants], lines)
 
 
+def beaten(measured: Sequence[Measured]) -> str:
+    """Name the pictures of which another encoder makes a smaller file than tbimage, and sooner."""
+    own = {m.picture.name: m for m in measured if m.contestant == "tbimage fast"}
+    lines = [
+        f"{m.contestant} beats tbimage fast at {m.picture.name}"
+        for m in measured
+        if not m.contestant.startswith("tbimage")
+        and m.size < own[m.picture.name].size
+        and m.seconds < own[m.picture.name].seconds
+    ]
+    return "\n".join(lines) or "No other encoder is both faster and smaller at any picture."
+
+
 def two_cores(pictures: Sequence[Picture], rounds: int) -> str:
     """What a second core gives: the strips of large pictures, done by two threads.
 
@@ -262,8 +305,8 @@ def two_cores(pictures: Sequence[Picture], rounds: int) -> str:
     lines = []
     with ThreadPoolExecutor(2) as pool:
         lines.append(line("zlib.compress", deflate_alone))
-        for name, has_isal in (("tbimage fast, isal", True), ("tbimage fast, zlib", False)):
-            with _installed(has_isal):
+        for name, library in (("tbimage fast", "kernel"), ("tbimage fast, zlib", "zlib")):
+            with _installed(library):
                 for picture in pictures:
                     work = functools.partial(_encode_by, picture.pixels)
                     lines.append(line(f"{name}: {picture.name}", work))
@@ -289,7 +332,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.sched_setaffinity(0, {max(cores)})
     measured = [m for picture in pictures for m in measure(picture, contestants, rounds)]
     names = [c.name for c in contestants if c.name.startswith("tbimage")]
-    print(summary(measured), each(measured, names), sep="\n\n")
+    print(summary(measured), each(measured, names), beaten(measured), sep="\n\n")
     if len(cores) > 1:
         os.sched_setaffinity(0, cores)
         large = [p for p in pictures if p.pixels.nbytes > 1e6 and p.kind in ("photograph", "depth")]

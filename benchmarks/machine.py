@@ -5,6 +5,7 @@ Nothing here says which machine it was.
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import re
@@ -18,7 +19,7 @@ from benchmarks.process import usable_cpus
 __all__ = ["facts", "load_average", "versions"]
 
 _DEPENDENCIES = ("numpy", "protobuf", "crc32c", "pillow", "isal")
-_ENCODERS = ("opencv-python-headless", "opencv-python", "imagecodecs", "scikit-image")
+_ENCODERS = ("opencv-python-headless", "opencv-python", "imagecodecs", "fpng", "scikit-image")
 
 
 def facts() -> str:
@@ -44,6 +45,18 @@ def versions(contestants: Sequence[str]) -> str:
     return ", ".join(found)
 
 
+def zlib() -> str:
+    """Which zlib Pillow runs on, whose default encoder is the yardstick: version and library."""
+    from PIL import Image, features
+
+    Image.new("L", (1, 1)).save(io.BytesIO(), "PNG")
+    number = features.version("zlib") or "unknown"
+    if "zlib_ng" in features.features and features.check("zlib_ng"):
+        number += f" by zlib-ng {features.version('zlib_ng')}"
+    mapped = _line("/proc/self/maps", r"/([^/\n]*libz[^/\n]*\.so[^/\n]*)$")
+    return f"Pillow runs on zlib {number}" + (f" ({mapped})" if mapped else " (built in)")
+
+
 def load_average() -> str:
     """How busy the machine was over the last minute."""
     return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
@@ -67,5 +80,5 @@ def _line(path: str, pattern: str) -> str | None:
         text = Path(path).read_text(encoding="utf-8")
     except OSError:
         return None
-    match = re.search(pattern, text)
+    match = re.search(pattern, text, re.MULTILINE)
     return match[1] if match else None

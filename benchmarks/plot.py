@@ -20,7 +20,7 @@ __all__ = ["draw"]
 
 _COLORS = {
     "tbimage": "#d1495b",
-    "tbimage, required only": "#edae49",
+    "tbimage, pure wheel": "#edae49",
     "tensorboardX": "#66a182",
     "torch": "#2e4057",
     "TensorFlow": "#8d96a3",

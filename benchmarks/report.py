@@ -21,6 +21,7 @@ PLOT = "results.png"
 
 HEADINGS = {
     "photos": "Photographs and batches, end to end",
+    "libz": "The same with another zlib",
     "cores": "Two cores against one",
     "encoders": "Encoders alone",
     "drawings": "Drawings",

@@ -33,6 +33,7 @@ class Task:
         cases: What to measure, one after the other: sizes of pictures, counts of events.
         arguments: What else the section wants to know.
         cpus: How many processors the process may use; None: all.
+        environment: What it finds in the environment besides.
     """
 
     section: str
@@ -40,6 +41,7 @@ class Task:
     cases: Sequence[str]
     arguments: Mapping[str, float] = field(default_factory=dict)
     cpus: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Results:

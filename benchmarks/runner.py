@@ -97,7 +97,7 @@ def _in_fresh_process(task: Task, directory: Path) -> str | None:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.child", arguments, os.fspath(directory)],
             cwd=ROOT,
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **_ENVIRONMENT, **task.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -32,6 +32,7 @@ from tbimage.pixels.drawing.palette import CLASS_COLORS, class_color, label_colo
 from tbimage.pixels.drawing.rendering import picture as image
 from tbimage.pixels.drawing.segmentation import draw_segmentation as segmentation
 from tbimage.pixels.drawing.segmentation import legend_entries
+from tbimage.pixels.png.libraries import encoder_name
 from tbimage.pixels.values.colormaps import COLORMAPS, colorize
 from tbimage.pixels.values.colormaps import table as colormap_table
 from tbimage.pixels.values.pictures import Findings, Picture
@@ -50,6 +51,7 @@ __all__ = [
     "colorize",
     "colormap_table",
     "compare",
+    "encoder_name",
     "enlarge",
     "feature_maps",
     "grid",

@@ -56,7 +56,7 @@ def test_the_page_explains_every_counter() -> None:
 
 
 def test_the_page_has_the_figures_of_the_code() -> None:
-    kept = copies.MOST_SIZES * copies.MOST_BYTES_OF_A_SIZE
+    kept = copies.MOST_SIZES * copies.MAPPING_BYTES
     assert f"is kept and used again, {kept >> 20} MiB at most" in RELIABILITY
     assert f"for up to `flush_secs` ({Settings().flush_secs} s)" in RELIABILITY
     assert YOUNG_SECS == 30 * 60

@@ -130,4 +130,5 @@ def open_log(contestant: str, directory: str) -> Log:
     """Open a contestant's log in a new run of this process, below a directory."""
     if contestant in CONTESTANTS:
         block(CONTESTANTS[contestant].blocked)
+        os.environ.update(CONTESTANTS[contestant].environment)
     return LOGS[contestant](directory)

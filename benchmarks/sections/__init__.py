@@ -19,6 +19,7 @@ __all__ = ["SECTIONS", "Section", "section"]
 #: In the order of the report.
 SECTIONS = (
     "photos",
+    "libz",
     "cores",
     "encoders",
     "drawings",

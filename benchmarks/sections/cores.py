@@ -11,9 +11,9 @@ from benchmarks.process import usable_cpus
 from benchmarks.results import Metrics, Results, Task
 from benchmarks.sections import photos
 from benchmarks.sizes import Sizes
-from benchmarks.tables import milliseconds, table, times
+from benchmarks.tables import NOTHING, milliseconds, table, times
 
-__all__ = ["measure", "report", "speedup", "tasks"]
+__all__ = ["measure", "report", "serial_fraction", "speedup", "tasks"]
 
 
 def tasks(sizes: Sizes, contestants: Sequence[str]) -> Iterator[Task]:
@@ -38,6 +38,16 @@ def speedup(results: Results, name: str, case: str) -> float | None:
     return one / two if one and two else None
 
 
+def serial_fraction(results: Results, name: str, case: str) -> float | None:
+    """What share of the time one processor alone can be used, by Amdahl's law."""
+    faster = speedup(results, name, case)
+    return max(0.0, 2 / faster - 1) if faster else None
+
+
+def _predicted(fraction: float | None, processors: int) -> float | None:
+    return None if fraction is None else 1 / (fraction + (1 - fraction) / processors)
+
+
 def report(results: Results) -> str:
     lines = [
         [
@@ -45,12 +55,20 @@ def report(results: Results) -> str:
             milliseconds(results.median("cores", name, case, "wall1")),
             milliseconds(results.median("cores", name, case, "wall2")),
             times(speedup(results, name, case), 2),
+            _percent(serial_fraction(results, name, case)),
+            times(_predicted(serial_fraction(results, name, case), 16)),
         ]
         for case in results.cases("cores")
         for name in results.contestants("cores")
     ]
     return (
         "The process is held to one processor or to two, by its affinity, before tbimage is "
-        "imported; photographs end to end as above, four times as many to a file.\n\n"
-        + table(["ms a call", "one", "two", "faster"], lines)
+        "imported; photographs end to end as above, four times as many to a file. The serial share "
+        "is what Amdahl's law makes of the two figures: mostly the time that the interpreter is "
+        "held, and the writing of the file. So is what it predicts for 16 processors.\n\n"
+        + table(["ms a call", "one", "two", "faster", "serial", "16, predicted"], lines)
     )
+
+
+def _percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{100 * share:.0f} %"

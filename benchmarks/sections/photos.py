@@ -65,8 +65,8 @@ def fill(writer: Writer, pixels: Array, calls: int) -> list[float]:
 def report(results: Results) -> str:
     parts = [
         "One call logs one picture; the time is that of a whole event file, from opening to closed,"
-        " divided by the calls. How much slower than tbimage each is stands in brackets: with the "
-        "extra `fast`, and with required dependencies only. CPU seconds are those of all threads; "
+        " divided by the calls. How much slower than tbimage each is stands in brackets: with its "
+        "compiled encoder, and as a pure wheel. CPU seconds are those of all threads; "
         "the peak RSS is that of a process with Python, NumPy, the contestant and the picture. "
         "Percentiles are of what the caller waits for one call, logging without a pause, so that "
         "tbimage's include waiting for room once 256 MiB are pending and for the interpreter that "

@@ -45,6 +45,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(FAILED, f"tbimage: error: {message} (see {self.prog} --help)\n")
 
 
+class _Version(argparse.Action):
+    """Print the version and what encodes PNG files."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from tbimage.pixels.png.libraries import encoder_name
+
+        print(f"tbimage {__version__} (PNG encoder: {encoder_name()})")
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command ``tbimage`` with these arguments, or this process's; return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr does: any name can be printed
@@ -76,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Each command has a --help of its own. Exit codes: 0 done; 1 done, with findings "
         "(damage, problems, differences); 2 failed; 130 interrupted; 141 output closed.",
     )
-    parser.add_argument("--version", action="version", version=f"tbimage {__version__}")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version and the PNG encoder in use"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         command.add_to(commands)

@@ -14,7 +14,6 @@ from tbimage import checks
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes, summary
 from tbimage.pixels.arrays import array_like, encoded, layouts
-from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.rendering import Look, render
 from tbimage.pixels.values.pictures import Findings
 
@@ -111,4 +110,8 @@ def _made(image: Array, text: str | None, turned: int, look: Look) -> Made:
     picture = render(image, look)
     if turned:
         picture = picture.but(picture.pixels, {_TURNED: turned})
-    return Made(picture if text is None else caption(picture, text))
+    if text is None:
+        return Made(picture)
+    from tbimage.pixels.drawing.captions import caption  # it reads a font
+
+    return Made(caption(picture, text))

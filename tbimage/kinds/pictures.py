@@ -17,11 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from tbimage.buffers import Piece
@@ -29,10 +28,11 @@ from tbimage.events import wire
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.encoded import EncodedImage
-from tbimage.pixels.clips import jpeg
-from tbimage.pixels.clips.frames import EncodedClip
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
+
+if TYPE_CHECKING:  # what a plain PNG needs is imported, and no more
+    from tbimage.pixels.clips.frames import EncodedClip
 
 __all__ = ["Made", "Part", "Prepared", "Run", "batch_suffixes", "summary"]
 
@@ -129,15 +129,20 @@ def summary(
     ]
     parallel = prepared.nbytes >= _PARALLEL_ABOVE and len(jobs) > 1
     pictures = list(chain.from_iterable(run(jobs) if parallel else [job() for job in jobs]))
-    findings = merge(picture.findings for picture in pictures)
+    findings = [picture.findings for picture in pictures if picture.findings]
     if findings:
-        report(findings)
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, options.description)
+        report(merge(findings))
+    metadata = _metadata(options.description)
     tags = [name + suffix for suffix in prepared.suffixes]
     return [
         *_WIRE_FORMS[options.wire](name, tags, pictures, metadata),
         *_scalars(name, [picture.numbers for picture in pictures]),
     ]
+
+
+@lru_cache(maxsize=16)
+def _metadata(description: str | None) -> bytes:
+    return wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, description)
 
 
 class _Encoded(NamedTuple):
@@ -153,15 +158,19 @@ def _encoded(parts: Sequence[Part], options: PictureOptions, run: Run[Any]) -> l
     """Make pictures and their files; small PNGs are encoded together."""
     made = [part() for part in parts]
     pixels = [each.picture.pixels for each in made if isinstance(each.picture, Picture)]
-    for height, width, _ in map(np.shape, pixels):
-        check_size(height, width)
+    for each in pixels:
+        check_size(*each.shape[:2])
     levels = [each for each in pixels if not _becomes_jpeg(each, options)]
     files = iter(encoder.encode_all(levels, compression=options.compression, run=run))
     return [_as_file(each, options, files) for each in made]
 
 
 def _becomes_jpeg(pixels: Array, options: PictureOptions) -> bool:
-    return options.encoding == "jpeg" and (jpeg.holds(*pixels.shape) or not options.png_instead)
+    if options.encoding != "jpeg":
+        return False
+    from tbimage.pixels.clips import jpeg
+
+    return jpeg.holds(*pixels.shape) or not options.png_instead
 
 
 def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.EncodedPng]) -> _Encoded:
@@ -169,11 +178,13 @@ def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.Encode
     if isinstance(picture, EncodedImage):
         size = picture.height, picture.width, picture.channels
         return _Encoded(*size, [picture.data], Findings(), numbers)
-    if isinstance(picture, EncodedClip):
+    if not isinstance(picture, Picture):
         size = picture.height, picture.width, picture.channels
         return _Encoded(*size, picture.pieces, picture.findings, numbers)
     height, width, channels = picture.pixels.shape
     if _becomes_jpeg(picture.pixels, options):
+        from tbimage.pixels.clips import jpeg
+
         pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
     else:
         file = next(files)

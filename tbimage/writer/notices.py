@@ -83,6 +83,16 @@ class Notices:
                     count,
                 )
 
+    def report_encoder(self) -> None:
+        """Log, once, that the compiled PNG encoder is installed and cannot be used."""
+        from tbimage.pixels.png.libraries import refusal
+
+        reason = refusal()
+        if reason is not None and self._is_new("", "encoder"):
+            self._say(
+                logging.WARNING, "PNG files are encoded without the compiled encoder: %s", reason
+            )
+
     def report_histogram(self, name: str, non_finite: int) -> None:
         """Log that values of a histogram are in no bucket, once for each name.
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import tbimage
+from tbimage.pixels.png.libraries import encoder_name
 from tests.cli.command import ENVIRONMENT, call, images_in, spawn, started
 
 Capture = pytest.CaptureFixture[str]
@@ -27,7 +28,11 @@ def photo(tmp_path: Path) -> Path:
 
 def test_version(capsys: Capture) -> None:
     outcome = call(capsys, "--version")
-    assert (outcome.code, outcome.out, outcome.err) == (0, f"tbimage {tbimage.__version__}\n", "")
+    assert (outcome.code, outcome.out, outcome.err) == (
+        0,
+        f"tbimage {tbimage.__version__} (PNG encoder: {encoder_name()})\n",
+        "",
+    )
 
 
 def test_help_names_the_commands(capsys: Capture) -> None:

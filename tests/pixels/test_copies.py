@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from unittest import mock
@@ -16,8 +18,8 @@ from hypothesis import strategies as st
 from tbimage.pixels.arrays import copies
 from tbimage.pixels.arrays.copies import (
     LEAST_BYTES,
-    LEAST_BYTES_OF_PAGES,
-    MOST_BYTES_OF_A_SIZE,
+    MAPPING_BYTES,
+    MOST_BYTES_OF_A_SLOT,
     MOST_SIZES,
     copy_of,
 )
@@ -32,6 +34,15 @@ def _nothing_idle() -> Iterator[None]:
 
 def idle() -> dict[int, int]:
     return {size: len(same) for size, same in copies._idle.items() if same}
+
+
+def slot_of(array: np.ndarray) -> int:
+    return -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+def resident_mib() -> float:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
 
 
 def photo(seed: int = 0, height: int = 200) -> np.ndarray:
@@ -61,12 +72,14 @@ def test_memory_comes_back_with_the_last_view() -> None:
     views = [copied[::2], copied.reshape(-1)[5:], copied.view(np.int8).T, np.asarray(copied)[0]]
     buffer = copied.data
     del copied
+    slot = slot_of(photo())
+    count = MAPPING_BYTES // slot
     for _ in range(len(views)):
-        assert idle() == {}
+        assert idle() == {slot: count - 1}
         views.pop()
-    assert idle() == {}
+    assert idle() == {slot: count - 1}
     buffer.release()
-    assert idle() == {photo().nbytes: 1}
+    assert idle() == {slot: count}
 
 
 def test_copies_that_are_looked_at_share_nothing() -> None:
@@ -83,38 +96,70 @@ def test_copies_that_are_looked_at_share_nothing() -> None:
 
 
 def test_small_and_huge_copies_leave_nothing_behind() -> None:
-    for size in (0, 1, LEAST_BYTES - 1, MOST_BYTES_OF_A_SIZE + 1):
+    for size in (0, 1, LEAST_BYTES - 1, MAPPING_BYTES + 1):
         assert np.array_equal(copy_of(np.zeros(size, np.uint8)), np.zeros(size, np.uint8))
     assert idle() == {}
 
 
-def test_idle_memory_is_bounded() -> None:
-    size = MOST_BYTES_OF_A_SIZE // 3
-    assert size > LEAST_BYTES_OF_PAGES
-    held = [copy_of(np.full(size, value, np.uint8)) for value in range(5)]
-    assert [copied[-1] for copied in held] == list(range(5))
-    held.clear()
+def test_idle_memory_is_that_of_one_mapping() -> None:
+    size = MAPPING_BYTES // 8
+    held = [copy_of(np.full(size, value, np.uint8)) for value in range(21)]
+    assert [copied[-1] for copied in held] == list(range(21))
     assert idle() == {size: 3}
-    copies._idle.clear()
+    held.clear()
+    assert idle() == {size: 8}
+    assert len({id(memory.base) for memory in copies._idle[size]}) == 1
+
+
+def test_a_large_copy_is_kept_where_none_is_idle() -> None:
+    size = slot_of(np.zeros(MOST_BYTES_OF_A_SLOT + 1, np.uint8))
+    first, second = (copy_of(np.full(size, value, np.uint8)) for value in (1, 2))
+    assert idle() == {}
+    address = first.ctypes.data
+    del first
+    assert idle() == {size: 1}
+    third = copy_of(np.zeros(size, np.uint8))
+    assert third.ctypes.data == address
+    assert second.min() == 2
+    del second, third
+    assert idle() == {size: 1}
+
+
+def test_the_number_of_sizes_is_bounded() -> None:
     for number in range(1, 3 * MOST_SIZES):
-        copy_of(np.zeros(LEAST_BYTES + number, np.uint8))
+        copy_of(np.zeros(LEAST_BYTES + number * mmap.PAGESIZE, np.uint8))
         assert len(idle()) <= MOST_SIZES
+    for number in range(1, 3 * MOST_SIZES):
+        copy_of(np.zeros(MOST_BYTES_OF_A_SLOT + number * mmap.PAGESIZE, np.uint8))
+        assert len(idle()) <= MOST_SIZES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize("size", [LEAST_BYTES, 786_432, 3_000_000, 6_220_800, 20_000_000])
+def test_memory_goes_back_after_a_burst(size: int) -> None:
+    array = np.full(size, 7, np.uint8)
+    before = resident_mib()
+    held = [copy_of(array) for _ in range((128 << 20) // size)]
+    assert resident_mib() - before > 100
+    del held[::2]  # in an order that is not that of memory
+    held.clear()
+    assert resident_mib() - before < 1.5 * MAPPING_BYTES / 2**20
 
 
 def test_memory_without_pages_of_its_own_will_do() -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOMEM, "no pages")
 
-    array = np.arange(LEAST_BYTES_OF_PAGES, dtype=np.uint32)
+    array = np.arange(MAPPING_BYTES // 16, dtype=np.uint32)
     with mock.patch("mmap.mmap", refuse):
         assert np.array_equal(copy_of(array), array)
-    assert idle() == {array.nbytes: 1}
+    assert idle() == {array.nbytes: 4}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_writes_to_pages_of_its_own() -> None:
-    copied = copy_of(np.zeros(LEAST_BYTES_OF_PAGES, np.uint8))
+    copied = copy_of(np.zeros(1 << 20, np.uint8))
     child = os.fork()
     if child == 0:
         copied[:] = 1

@@ -9,7 +9,7 @@ from tbimage.pixels.png.deflate import Method
 from tbimage.pixels.png.filters import Filter
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.png.strategy import entropies, plan_balanced, plan_fast
-from tests.pixels.libraries import LIBRARIES, METHODS_OF_IGZIP, library
+from tests.pixels.libraries import METHODS_OF_IGZIP, SLOWER_LIBRARIES, library
 
 NOISE = np.random.default_rng(1).normal(size=(300, 300, 3))
 Y, X = np.mgrid[:300, :300][0][:, :, None], np.mgrid[:300, :300][1][:, :, None]
@@ -32,7 +32,7 @@ def mask() -> Pixels:
     return inside.astype(np.uint8) * np.uint8(255)
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("name", SLOWER_LIBRARIES)
 def test_photographs_are_not_searched_for_matches(name: str) -> None:
     with library(name):
         plan = plan_fast(Rows(photograph()))
@@ -40,20 +40,20 @@ def test_photographs_are_not_searched_for_matches(name: str) -> None:
     assert plan.filter in (Filter.AVERAGE, Filter.PAETH)
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("name", SLOWER_LIBRARIES)
 def test_labels_are(name: str) -> None:
     with library(name):
         plan = plan_fast(Rows(labels()))
     assert (plan.filter, plan.method) == (Filter.REPEAT, Method.MATCHES)
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("name", SLOWER_LIBRARIES)
 def test_masks_are_runs(name: str) -> None:
     with library(name):
         assert plan_fast(Rows(mask())).method is Method.RUNS
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("name", SLOWER_LIBRARIES)
 def test_ramps_are_filtered_before(name: str) -> None:
     with library(name):
         plan = plan_fast(Rows(((X // 4 + Y) % 256).astype(np.uint8)))
@@ -61,7 +61,7 @@ def test_ramps_are_filtered_before(name: str) -> None:
     assert plan.method is not Method.IGZIP
 
 
-@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("name", SLOWER_LIBRARIES)
 def test_sparse_noise_is_not_filtered(name: str) -> None:
     """As an activation map is behind a ReLU: differences would double what is not zero."""
     activations = (NOISE * 60).clip(0, 255).astype(np.uint8)
@@ -72,7 +72,7 @@ def test_sparse_noise_is_not_filtered(name: str) -> None:
 def test_balanced_does_not_depend_on_isal() -> None:
     for picture in (photograph(), labels(), mask()):
         plans = []
-        for name in LIBRARIES:
+        for name in SLOWER_LIBRARIES:
             with library(name):
                 plans.append(plan_balanced(Rows(picture)))
         assert plans[0] == plans[1]
@@ -101,7 +101,7 @@ def test_the_estimate_is_near_the_entropy(dtype: str, channels: int) -> None:
 @pytest.mark.parametrize("shape", [(2, 2), (2, 5000), (5000, 2), (3, 30_000), (1, 9), (9, 1)])
 def test_pictures_of_any_proportions_get_a_plan(shape: tuple[int, int]) -> None:
     picture = np.zeros((*shape, 3), np.uint8)
-    for name in LIBRARIES:
+    for name in SLOWER_LIBRARIES:
         with library(name):
             plan_fast(Rows(picture))
             plan_balanced(Rows(picture))

@@ -25,12 +25,20 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from tbimage.buffers import Piece
-from tbimage.pixels.png.deflate import adler32_combine, crc32
+from tbimage.pixels.png.deflate import adler32_combine
+from tbimage.pixels.png.libraries import kernel
 from tbimage.pixels.png.reductions import Form, full_form
 from tbimage.pixels.png.rows import Pixels
-from tbimage.pixels.png.smallest import Run, choose_smallest
-from tbimage.pixels.png.strategy import is_small, plan_balanced, plan_fast
-from tbimage.pixels.png.strips import Plan, Strip, cut, encode_alike, encode_strip
+from tbimage.pixels.png.strips import (
+    BY_KERNEL,
+    Plan,
+    Run,
+    Strip,
+    cut,
+    encode_alike,
+    encode_strip,
+    is_small,
+)
 
 __all__ = ["COMPRESSIONS", "EncodedPng", "Run", "encode", "encode_all", "run_serially"]
 
@@ -125,6 +133,8 @@ def encode_all(
         True
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
+    if all(plan is BY_KERNEL for _, plan in planned):  # each alone: there is no call to share
+        return [EncodedPng(_file(form, plan, run), form.channels) for form, plan in planned]
     files: list[list[Piece]] = [[]] * len(planned)
     alike: defaultdict[object, list[int]] = defaultdict(list)
     for number, (form, plan) in enumerate(planned):
@@ -144,14 +154,26 @@ def encode_all(
 
 
 def _planned(pixels: Pixels, compression: str, run: Run) -> tuple[Form, Plan]:
+    """Choose how; what is needed for the way chosen is imported here, for the first picture."""
     _check(pixels)
+    if compression == "fast":
+        form = full_form(pixels)
+        if kernel() is not None:  # twice as fast as igzip, and smaller, for every kind of picture
+            return form, BY_KERNEL
+        from tbimage.pixels.png.strategy import plan_fast
+
+        return form, plan_fast(form.rows)
+    if compression == "balanced":
+        from tbimage.pixels.png.strategy import plan_balanced
+
+        form = full_form(pixels)
+        return form, plan_balanced(form.rows)
     if compression == "small":
+        from tbimage.pixels.png.smallest import choose_smallest
+
         return choose_smallest(pixels, run)
-    if compression not in COMPRESSIONS:
-        known = ", ".join(map(repr, COMPRESSIONS))
-        raise ValueError(f"compression={compression!r} is not known: use one of {known}")
-    form = full_form(pixels)
-    return form, plan_fast(form.rows) if compression == "fast" else plan_balanced(form.rows)
+    known = ", ".join(map(repr, COMPRESSIONS))
+    raise ValueError(f"compression={compression!r} is not known: use one of {known}")
 
 
 def _check(pixels: Pixels) -> None:
@@ -172,7 +194,8 @@ def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
     rows, head = form.rows, _head(form)
     edges = cut(rows, plan.strip_bytes)
     if len(edges) == 1:
-        return _chunks(head, [encode_strip(rows, plan, 0, rows.height, _CRC_OF_FIRST_IDAT)])
+        pieces = _chunks(head, [encode_strip(rows, plan, 0, rows.height, _CRC_OF_FIRST_IDAT)])
+        return [b"".join(pieces)] if is_small(rows) else pieces
     parts = [
         functools.partial(
             encode_strip, rows, plan, start, stop, _CRC_OF_IDAT if start else _CRC_OF_FIRST_IDAT
@@ -198,7 +221,7 @@ def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
     trailer = adler.to_bytes(_ADLER_BYTES, "big")
     pieces.append(before + size.to_bytes(4, "big") + b"IDAT" + zlib_header)
     pieces += last.pieces
-    pieces.append(trailer + crc32(trailer, last.crc).to_bytes(4, "big") + _END)
+    pieces.append(trailer + zlib.crc32(trailer, last.crc).to_bytes(4, "big") + _END)
     return pieces
 
 

@@ -13,26 +13,15 @@ Rules:
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
 
 from tbimage.pixels.png.deflate import Method
 from tbimage.pixels.png.filters import Filter
 from tbimage.pixels.png.reductions import Form, forms
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.png.strategy import SMOOTH_BITS, entropies
-from tbimage.pixels.png.strips import Plan, encode_strip
+from tbimage.pixels.png.strips import Plan, Run, encode_strip
 
-__all__ = ["Run", "choose_smallest"]
-
-T = TypeVar("T")
-
-
-class Run(Protocol):
-    """Something that does parts that do not depend on each other, perhaps several at once."""
-
-    def __call__(self, parts: Sequence[Callable[[], T]], /) -> list[T]:
-        """Do all parts and give their results in order."""
+__all__ = ["choose_smallest"]
 
 
 def choose_smallest(pixels: Pixels, run: Run) -> tuple[Form, Plan]:

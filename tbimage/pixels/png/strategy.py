@@ -21,16 +21,16 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tbimage.pixels.png.deflate import Method, compressor, igzip
+from tbimage.pixels.png import strips
+from tbimage.pixels.png.deflate import Method, compressor
 from tbimage.pixels.png.filters import Filter, average_predictor, filter_rows, paeth_predictor
+from tbimage.pixels.png.libraries import igzip
 from tbimage.pixels.png.rows import Rows
-from tbimage.pixels.png.strips import Plan
+from tbimage.pixels.png.strips import Plan, is_small
 from tbimage.pixels.scratch import Bytes, take
 
-__all__ = ["SMOOTH_BITS", "entropies", "is_small", "plan_balanced", "plan_fast"]
+__all__ = ["SMOOTH_BITS", "entropies", "plan_balanced", "plan_fast"]
 
-#: Smaller pictures are encoded sooner than sampled.
-SMALL_BYTES = 16 << 10
 #: Bytes whose entropy is taken: one in 64 of the picture, within these bounds.
 SAMPLE_BYTES = (2 << 10, 4 << 10)
 #: Bytes that deflate is tried on: one in 32 of the picture, within these bounds.
@@ -54,10 +54,6 @@ SMOOTH_BITS = 2.5
 #: Larger drawings are tried with runs alone.
 TRIED_RUNS_BYTES = 64 << 10
 
-#: Raw bytes of a strip. Each begins with nothing in its window and costs some turns at the lock of
-#: the interpreter: with 256 KiB, photographs of 800 kB took two workers a tenth longer.
-STRIP_BYTES = 1 << 20
-
 # What the entropies after the five filters are multiplied by. Average takes five passes and Paeth
 # fifteen, a quarter of igzip's time, so Paeth has to save 8 % of the bytes; zlib is slower.
 _HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.02, 1.08])
@@ -71,17 +67,6 @@ _SAMPLED_ROWS = 16
 _FIVE_HISTOGRAMS = np.arange(0, 5 * 256, 256, dtype=np.intp)[:, np.newaxis]
 
 
-def is_small(rows: Rows) -> bool:
-    """Tell whether what is done for each picture takes longer than what is done for its bytes.
-
-    Example:
-        >>> is_small(Rows(np.zeros((64, 64, 3), np.uint8)))
-        True
-    """
-    size: int = rows.height * rows.width
-    return size <= SMALL_BYTES
-
-
 def plan_fast(rows: Rows) -> Plan:
     """Choose what takes the least time at about the size that Pillow's default has.
 
@@ -89,13 +74,13 @@ def plan_fast(rows: Rows) -> Plan:
         >>> noise = np.random.default_rng(0).integers(0, 256, (200, 200, 1), np.uint8)
         >>> plan_fast(Rows(noise)).method in (Method.IGZIP_NEAR, Method.RUNS)
         True
-        >>> plan_fast(Rows(np.zeros((200, 200, 1), np.uint8))).method.name
-        'MATCHES'
     """
     has_igzip = igzip() is not None
     quick = Method.IGZIP if has_igzip else Method.RUNS
     if rows.width == rows.step or rows.height == 1:
-        return Plan(Filter.PAETH, quick, STRIP_BYTES)  # a neighbour is always 0: Paeth is Sub or Up
+        return Plan(
+            Filter.PAETH, quick, strips.STRIP_BYTES
+        )  # a neighbour is always 0: Paeth is Sub or Up
     if is_small(rows):
         return _plan_small(rows, quick)
     bits = entropies(rows)
@@ -105,22 +90,22 @@ def plan_fast(rows: Rows) -> Plan:
     if least < (FLAT_BITS if has_igzip else FLAT_BITS_OF_ZLIB):
         return _plan_flat(rows, best, least)
     if not has_igzip:
-        return Plan(best, Method.RUNS, STRIP_BYTES)
+        return Plan(best, Method.RUNS, strips.STRIP_BYTES)
     if least > SMOOTH_BITS:
-        return Plan(best, Method.IGZIP_NEAR, STRIP_BYTES)
+        return Plan(best, Method.IGZIP_NEAR, strips.STRIP_BYTES)
     # A band holds fewer repetitions than the picture.
     trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
     trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
-    return Plan(*_try(rows, trials), STRIP_BYTES)
+    return Plan(*_try(rows, trials), strips.STRIP_BYTES)
 
 
 def _plan_small(rows: Rows, quick: Method) -> Plan:
     if quick is Method.IGZIP:
-        return Plan(Filter.UP, quick, STRIP_BYTES)
+        return Plan(Filter.UP, quick, strips.STRIP_BYTES)
     changes = np.count_nonzero(rows.pixels[1:] != rows.pixels[:-1])
     if changes * 4 < rows.pixels.size:
-        return Plan(Filter.UP, Method.MATCHES, STRIP_BYTES)
-    return Plan(Filter.PAETH, quick, STRIP_BYTES)
+        return Plan(Filter.UP, Method.MATCHES, strips.STRIP_BYTES)
+    return Plan(Filter.PAETH, quick, strips.STRIP_BYTES)
 
 
 def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
@@ -135,7 +120,7 @@ def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
         if bits > REPEATED_BITS and igzip() is not None:
             trials[kind, Method.IGZIP] = 0.8
         _, method = _try(rows, trials)
-    return Plan(kind, method, STRIP_BYTES)
+    return Plan(kind, method, strips.STRIP_BYTES)
 
 
 def plan_balanced(rows: Rows) -> Plan:
@@ -149,18 +134,18 @@ def plan_balanced(rows: Rows) -> Plan:
         (<Filter.LEAST: 6>, <Method.RUNS: 'runs'>)
     """
     if rows.width == rows.step or rows.height == 1:
-        return Plan(Filter.PAETH, Method.RUNS, STRIP_BYTES)
+        return Plan(Filter.PAETH, Method.RUNS, strips.STRIP_BYTES)
     bits = entropies(rows)
     best = Filter(int(bits.argmin()))
     if bits[best] > SMOOTH_BITS:
-        return Plan(Filter.LEAST, Method.RUNS, STRIP_BYTES)
+        return Plan(Filter.LEAST, Method.RUNS, strips.STRIP_BYTES)
     trials = {
         (Filter.REPEAT, Method.MATCHES): 0.9,
         (best, Method.MATCHES): 1,
         (Filter.LEAST, Method.RUNS): 1,
     }
     chosen, method = _try(rows, trials)
-    return Plan(chosen, method, STRIP_BYTES)
+    return Plan(chosen, method, strips.STRIP_BYTES)
 
 
 def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Filter, Method]:

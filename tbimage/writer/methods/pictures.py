@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
+from tbimage.buffers import Piece
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tbimage.kinds.options import LookKeywords, PictureOptions
     from tbimage.kinds.pictures import Prepared
     from tbimage.writer.base import RunWriter
+    from tbimage.writer.notices import Notices
 
 __all__ = ["figure", "image", "log_pictures", "picture_options"]
 
@@ -194,15 +196,22 @@ def log_pictures(
         True
     """
     from tbimage.fonts import use_installed
-    from tbimage.kinds import pictures as kind
 
     if pictures.count == 0:
         return True
     use_installed()
     report = partial(self._notices.report, name)
     run_parts = self._pipeline.run_parts
-    make = partial(kind.summary, name)
+    make = partial(_make, self._notices, name)
     return self._log(name, step, wall_time, make, pictures, options, run_parts, report)
+
+
+def _make(notices: Notices, name: str, *arguments: Any) -> list[Piece]:
+    from tbimage.kinds import pictures as kind
+
+    pieces = kind.summary(name, *arguments)
+    notices.report_encoder()
+    return pieces
 
 
 def figure(

@@ -1,0 +1,121 @@
+"""The compiled encoder, called: rows of a picture to a raw deflate stream and its checksums."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from tbimage.pixels.png.libraries import kernel
+from tbimage.pixels.png.rows import Pixels, Rows
+from tbimage.pixels.scratch import Bytes
+
+__all__ = ["Job", "Stream", "encode_rows"]
+
+#: A larger buffer for the output is not kept: only rows of megabytes need one.
+KEPT_BYTES = 2 << 20
+
+
+class Stream(NamedTuple):
+    """The raw deflate stream of some rows, and their checksums.
+
+    Attributes:
+        data: The stream.
+        crc: CRC-32 of what came before, and of ``data``.
+        adler: Adler-32 of the filtered rows.
+    """
+
+    data: bytes
+    crc: int
+    adler: int
+
+
+class Job(ctypes.Structure):
+    """Job in kernel.c, which describes the fields."""
+
+    _fields_ = (
+        ("rows", ctypes.c_void_p),
+        ("row_stride", ctypes.c_int64),
+        ("height", ctypes.c_int64),
+        ("width", ctypes.c_int64),
+        ("step", ctypes.c_int64),
+        ("first", ctypes.c_int64),
+        ("last", ctypes.c_int64),
+        ("out", ctypes.c_void_p),
+        ("capacity", ctypes.c_int64),
+        ("scratch", ctypes.c_void_p),
+        ("baseline", ctypes.c_int64),
+        ("size", ctypes.c_int64),
+        ("crc", ctypes.c_int64),
+        ("adler", ctypes.c_int64),
+    )
+
+
+class _Memory(threading.local):
+    """What a thread keeps for its next call: 0.6 MiB, and the largest output so far."""
+
+    def __init__(self) -> None:
+        self.job = Job()
+        self.scratch: Bytes | None = None
+        self.out = np.empty(0, np.uint8)
+
+
+_memory = _Memory()
+
+
+def _memory_of(rows: Rows, start: int, stop: int) -> tuple[Pixels, int]:
+    """Some rows as PNG stores them, and how many bytes there are from one to the next."""
+    pixels = rows.pixels
+    item = pixels.itemsize
+    if pixels.strides[1:] == (rows.step, item) and (item == 1 or pixels.dtype == ">u2"):
+        return pixels[start:stop], pixels.strides[0]
+    return rows.window(start, stop)[1:], rows.width
+
+
+def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool = False) -> Stream:
+    """Filter and deflate some rows; the kernel chooses how.
+
+    Args:
+        rows: The picture.
+        start: First row.
+        stop: One past the last row. The stream ends with the last row of the picture.
+        crc: CRC-32 of what comes before the stream in the same chunk.
+        baseline: Use only instructions that every processor of this kind has: the same bytes, more
+            slowly.
+
+    Raises:
+        RuntimeError: There is no compiled encoder, or it failed.
+
+    Example:
+        >>> rows = Rows(np.zeros((5, 10, 1), np.uint8))
+        >>> kernel() is None or encode_rows(rows, 0, 5, 0).adler == 0x370001
+        True
+    """
+    loaded = kernel()
+    if loaded is None:
+        raise RuntimeError("there is no compiled encoder")
+    height, width = stop - start, rows.width
+    filtered_size = height * (width + 1)
+    # Fixed codes take at most 9 bits for a literal byte; 1 KiB is for the ends of blocks.
+    capacity = filtered_size + filtered_size // 8 + 1024
+    job = _memory.job
+    if _memory.scratch is None:
+        scratch = np.empty(loaded.scratch_bytes, np.uint8)
+        job.scratch = scratch.ctypes.data
+        _memory.scratch = scratch
+    out = _memory.out
+    if out.size < capacity:
+        out = np.empty(capacity, np.uint8)
+        if capacity <= KEPT_BYTES:
+            _memory.out = out
+    window, job.row_stride = _memory_of(rows, start, stop)
+    job.rows = window.__array_interface__["data"][0]
+    job.out = address = out.__array_interface__["data"][0]
+    job.height, job.width, job.step, job.capacity = height, width, rows.step, capacity
+    job.first, job.last, job.baseline, job.crc = start == 0, stop == rows.height, baseline, crc
+    status = loaded.encode(ctypes.byref(job))
+    if status != 0:
+        raise RuntimeError(f"the compiled encoder failed with status {status}")
+    return Stream(ctypes.string_at(address, job.size), job.crc, job.adler)

@@ -1,0 +1,155 @@
+"""What encodes PNG files in this process: the compiled encoder, else igzip, else zlib.
+
+A platform wheel has the compiled encoder, kernel.c, beside this file; so has a clone after
+``pip install -e .`` where there is a C compiler. It is loaded with the first picture. The name of
+the library's file states the CRC-32 of its bytes, so that a file that was cut off or changed is
+never given to the system's loader, which could crash. Nothing here needs NumPy.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+__all__ = ["Kernel", "encoder_name", "forget", "igzip", "kernel", "load", "refusal"]
+
+#: The version of the layout of ``Job`` and of the functions: ABI in kernel.c.
+ABI = 1
+#: How the library's name begins: ``kernel-1a2b3c4d.so``; hatch_build.py names it.
+PREFIX = "kernel-"
+
+
+class Kernel(NamedTuple):
+    """The functions of the compiled encoder.
+
+    Attributes:
+        encode: Encodes what a Job (kernel.py) describes; 0 if it succeeded.
+        scratch_bytes: How much memory it needs for that.
+    """
+
+    encode: Callable[[Any], int]
+    scratch_bytes: int
+
+
+def load(directory: str | None = None) -> Kernel:
+    """Load the library.
+
+    Args:
+        directory: The path of the directory that it is in; None: beside this file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        OSError: It is damaged or of another version, or the system refuses it.
+
+    Example:
+        >>> load("/nowhere")
+        Traceback (most recent call last):
+        FileNotFoundError: there is no compiled encoder in /nowhere
+    """
+    import ctypes
+
+    directory = os.path.dirname(__file__) if directory is None else directory
+    in_it = os.listdir(directory) if os.path.isdir(directory) else []
+    names = sorted(name for name in in_it if name.startswith(PREFIX))
+    if not names:
+        raise FileNotFoundError(f"there is no compiled encoder in {directory}")
+    if len(names) > 1:
+        raise OSError(f"there are several compiled encoders in {directory}: {', '.join(names)}")
+    file = os.path.join(directory, names[0])
+    with open(file, "rb") as stream:
+        crc = zlib.crc32(stream.read())
+    if not names[0].startswith(f"{PREFIX}{crc:08x}."):
+        raise OSError(f"{file} is damaged: its bytes have another CRC-32 than its name says")
+    try:
+        library = ctypes.CDLL(file)
+        start, encode = library.tbimage_kernel_start, library.tbimage_kernel_encode
+        scratch_bytes = library.tbimage_kernel_scratch_bytes
+    except AttributeError as error:  # a function is missing
+        raise OSError(f"{file} is no compiled encoder: {error}") from None
+    for function in (start, encode, scratch_bytes):
+        function.restype = ctypes.c_int64
+    encode.argtypes = [ctypes.c_void_p]
+    if (abi := start()) != ABI:
+        raise OSError(f"{file} is of version {abi}, and {ABI} is needed: install tbimage again")
+    return Kernel(encode, scratch_bytes())
+
+
+@functools.cache
+def _load_once() -> Kernel | OSError | None:
+    if os.environ.get("TBIMAGE_PURE", "0") not in ("", "0"):
+        return None
+    try:
+        return load()
+    except FileNotFoundError:  # a pure wheel
+        return None
+    except OSError as error:
+        return error
+
+
+def kernel() -> Kernel | None:
+    """Give the compiled encoder if it can be used; load it, the first time.
+
+    Example:
+        >>> kernel() is None or kernel().scratch_bytes > 0
+        True
+    """
+    loaded = _load_once()
+    return loaded if isinstance(loaded, Kernel) else None
+
+
+def refusal() -> str | None:
+    """Tell why the compiled encoder cannot be used although it is installed; None otherwise.
+
+    Example:
+        >>> refusal() is None or kernel() is None
+        True
+    """
+    loaded = _load_once()
+    return str(loaded) if isinstance(loaded, OSError) else None
+
+
+@functools.cache
+def igzip() -> Any | None:
+    """Give the module ``isal.isal_zlib`` if it is installed (extra ``fast``), else None.
+
+    Example:
+        >>> igzip() is None or hasattr(igzip(), "compressobj")
+        True
+    """
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return None
+    return isal_zlib
+
+
+def forget() -> None:
+    """Look anew for the compiled encoder and for igzip, with the next picture: for tests.
+
+    Example:
+        >>> forget()
+        >>> encoder_name() in ("kernel", "igzip", "zlib")
+        True
+    """
+    igzip.cache_clear()
+    _load_once.cache_clear()
+
+
+def encoder_name() -> str:
+    """Name what encodes PNG files with ``compression="fast"`` in this process.
+
+    Returns:
+        "kernel", the compiled encoder of a platform wheel; else "igzip", if the package isal is
+        installed (extra ``fast``); else "zlib". The environment variable ``TBIMAGE_PURE=1``
+        switches the first off.
+
+    Example:
+        >>> encoder_name() in ("kernel", "igzip", "zlib")
+        True
+    """
+    if kernel() is not None:
+        return "kernel"
+    return "zlib" if igzip() is None else "igzip"
