@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Keep": "writer.sampling",
     "SummaryWriter": "writer",
-    "Stats": "pipeline.stats",
+    "Stats": "writer.stats",
     "StepWarning": "writer.steps",
     "TwoWritersWarning": "writer.directories",
     "audio": "summary",
@@ -66,7 +66,6 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.fonts import set_font
-    from tbimage.pipeline.stats import Stats
     from tbimage.summary import (
         audio,
         create_file_writer,
@@ -83,6 +82,7 @@ if TYPE_CHECKING:
     from tbimage.writer.defaults import get_step, set_step
     from tbimage.writer.directories import TwoWritersWarning
     from tbimage.writer.sampling import Keep
+    from tbimage.writer.stats import Stats
     from tbimage.writer.steps import StepWarning
 
 

@@ -8,17 +8,14 @@ said. What does not: making them (``kinds/``). They go to the logger ``tbimage``
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from tbimage.pipeline.lifecycle import fork_safe_lock
 
 if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
     from tbimage.kinds.audio import Findings as AudioFindings
     from tbimage.kinds.image import Findings
 
 __all__ = ["Notices"]
-
-logger = logging.getLogger("tbimage")
 
 # A service that makes a tag of each request must not fill memory through this.
 _MOST_NAMES = 10_000
@@ -29,15 +26,13 @@ _MOST_CHARACTERS = 20
 class Notices:
     """Says each thing once for each name.
 
-    Example:
-        >>> from tbimage.kinds.image import Findings
-        >>> notices = Notices()
-        >>> notices.report("photo", Findings(clipped=(-1.0, 1.0), non_finite=0))
+    Args:
+        say: Takes a line for the log: level, message and arguments.
     """
 
-    def __init__(self) -> None:
-        self._said: set[tuple[str, str]] = set()
-        self._lock = fork_safe_lock()
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+        self._said: dict[tuple[str, str], object] = {}
 
     def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
         """Log what was found about the values of some images, once for each name.
@@ -48,7 +43,8 @@ class Notices:
             fix: What to do about values that were clipped; None: which ``value_range`` to pass.
         """
         if findings.non_finite and self._is_new(name, "non-finite"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "image %r has %d pixels that are NaN or infinite: painted in nan_color. This is "
                 "said once for each name.",
                 name,
@@ -57,7 +53,8 @@ class Notices:
         if findings.clipped is not None and self._is_new(name, "clipped"):
             low, high = findings.clipped
             natural = findings.natural
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "image %r has values from %g to %g: they are taken as %g to %g, what lies "
                 "outside was clipped. %s. This is said once for each name.",
                 name,
@@ -68,7 +65,8 @@ class Notices:
             )
         lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
         if lacking:
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
                 "that has them, or name one with tbimage.set_font(path) or the environment "
                 "variable TBIMAGE_FONT. This is said once for each name.",
@@ -77,8 +75,12 @@ class Notices:
             )
         for remark, count in findings.remarks.items():
             if self._is_new(name, remark):
-                logger.warning(
-                    "image %r has %s: %d. This is said once for each name.", name, remark, count
+                self._say(
+                    logging.WARNING,
+                    "image %r has %s: %d. This is said once for each name.",
+                    name,
+                    remark,
+                    count,
                 )
 
     def report_histogram(self, name: str, non_finite: int) -> None:
@@ -89,7 +91,8 @@ class Notices:
             non_finite: How many of them were NaN or infinite.
         """
         if self._is_new(name, "non-finite"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "histogram %r has %d values that are NaN or infinite: they are in no bucket. This "
                 "is said once for each name.",
                 name,
@@ -104,14 +107,16 @@ class Notices:
             findings: What was found.
         """
         if findings.non_finite and self._is_new(name, "non-finite"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "audio %r has %d samples that are NaN or infinite: NaN became silence. This is "
                 "said once for each name.",
                 name,
                 findings.non_finite,
             )
         if findings.peak is not None and self._is_new(name, "clipped"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "audio %r has samples up to %g: floats are taken as -1 to 1, what lies outside was "
                 "clipped. Divide by the peak, or pass data.astype('int16') if these are levels of "
                 "16 bits. This is said once for each name.",
@@ -147,14 +152,13 @@ class Notices:
             message: One or more sentences that contain the name.
         """
         if self._is_new(name, topic):
-            logger.warning("%s This is said once for each name.", message)
+            self._say(logging.WARNING, "%s This is said once for each name.", message)
 
     def _is_new(self, name: str, topic: str) -> bool:
-        with self._lock:
-            if (name, topic) in self._said or len(self._said) >= _MOST_NAMES:
-                return False
-            self._said.add((name, topic))
-            return True
+        if len(self._said) >= _MOST_NAMES:
+            return False
+        first = object()
+        return self._said.setdefault((name, topic), first) is first  # one step, for any threads
 
 
 _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}

@@ -10,7 +10,6 @@ take, follow the rule. Floats, bool and uint8 are left to ``kinds/image.py``, wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -101,13 +100,9 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
     if not len(levels):
         size = [b"%d" % array.shape[2], b"%d" % array.shape[1]]
         value = tensors.string_value(tag, (2,), size, metadata)
-        return writer._log(tag, number, time.time(), 0, lambda: lambda: tensors.summary([value]))
+        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=0)
     images = kind.prepare(levels, "NHWC", None)
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        return partial(_summary, tag, images.snapshot(), metadata, writer)
-
-    return writer._log(tag, number, time.time(), images.nbytes, take_snapshot)
+    return writer._log(tag, number, time.time(), partial(_summary, tag), images, metadata, writer)
 
 
 def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> None:

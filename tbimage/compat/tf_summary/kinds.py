@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tbimage import checks
-from tbimage.buffers import Piece
 from tbimage.compat.tf_summary import tracing
 from tbimage.compat.tf_summary.scopes import tag_of
 from tbimage.compat.tf_summary.state import begin
@@ -123,15 +121,21 @@ def _histogram(step: Any, tag: str, data: Any, buckets: Any, description: Any) -
     count = _BUCKETS if buckets is None else checks.integer("buckets", buckets, _ANY)
     description = checks.description(description)
     values = histogram_kind.prepare(data)
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        if count < 1:
-            return partial(histogram_kind.table_summary, tag, np.zeros((0, 3)), description)
-        still = histogram_kind.snapshot(data, values)
-        report = partial(writer._notices.report_histogram, tag)
-        return partial(histogram_kind.summary, tag, still, count, description, report)
-
-    return writer._log(tag, number, time.time(), values.nbytes, take_snapshot)
+    if count < 1:
+        table = partial(histogram_kind.table_summary, tag)
+        return writer._log(tag, number, time.time(), table, np.zeros((0, 3)), description)
+    report = partial(writer._notices.report_histogram, tag)
+    return writer._log(
+        tag,
+        number,
+        time.time(),
+        partial(histogram_kind.summary, tag),
+        values,
+        count,
+        description,
+        report,
+        take=partial(histogram_kind.snapshot, data, values),
+    )
 
 
 def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any:
@@ -164,8 +168,9 @@ def _text(step: Any, tag: str, data: Any, description: Any) -> bool:
         return False
     writer, number = begun
     strings = text_kind.prepare(data, None)
-    make = partial(text_kind.summary, tag, strings, checks.description(description))
-    return writer._log(tag, number, time.time(), strings.nbytes, lambda: make)
+    description = checks.description(description)
+    make = partial(text_kind.summary, tag)
+    return writer._log(tag, number, time.time(), make, strings, description)
 
 
 def audio(
@@ -217,12 +222,10 @@ def _audio(
     limit = checks.integer("max_outputs", max_outputs, 0)
     clips = _clips(data, audio_kind.check_sample_rate(sample_rate), limit)
     description = checks.description(description)
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(writer._notices.report_audio, tag)
-        return partial(audio_kind.summary, tag, clips.snapshot(), description, report)
-
-    return writer._log(tag, number, time.time(), clips.samples.nbytes, take_snapshot)
+    report = partial(writer._notices.report_audio, tag)
+    make = partial(audio_kind.summary, tag)
+    cost = clips.samples.nbytes
+    return writer._log(tag, number, time.time(), make, clips, description, report, cost=cost)
 
 
 def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:

@@ -72,15 +72,9 @@ def _write(step: Any, tag: Any, tensor: Any, metadata: Any) -> bool:
     if found is not None:
         value = tensors.string_value(tag, found[0], found[1], field)
         cost = sum(map(len, found[1]))
-        return writer._log(tag, number, time.time(), cost, lambda: lambda: tensors.summary([value]))
+        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=cost)
     prepared = kind.prepare(_narrowed(data))
-    return writer._log(
-        tag,
-        number,
-        time.time(),
-        prepared.nbytes,
-        lambda: partial(kind.summary, tag, prepared.snapshot(), field),
-    )
+    return writer._log(tag, number, time.time(), partial(kind.summary, tag), prepared, field)
 
 
 def _metadata_field(metadata: Any) -> bytes:

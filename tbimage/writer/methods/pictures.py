@@ -6,12 +6,10 @@ pictures share. What does not: the kinds, and what is drawn of data that is no i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
-from tbimage.buffers import Piece
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -99,7 +97,7 @@ def image(
         ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import image as kind
@@ -201,13 +199,10 @@ def log_pictures(
     if pictures.count == 0:
         return True
     use_installed()
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(self._notices.report, name)
-        snapshot = pictures.snapshot()
-        return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
-
-    return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
+    report = partial(self._notices.report, name)
+    run_parts = self._pipeline.run_parts
+    make = partial(kind.summary, name)
+    return self._log(name, step, wall_time, make, pictures, options, run_parts, report)
 
 
 def figure(
@@ -259,7 +254,7 @@ def figure(
     figures, batched = kind.check_figures(figure)
     close = checks.flag("close", close)
     try:
-        name, step, wanted = self._begin(name, step)
+        name, step, wanted = self._begin(name, step, "an image")
         if not wanted:
             return False
         options = picture_options(self, description)

@@ -151,10 +151,7 @@ def test_an_error_in_a_block_is_not_hidden_by_what_its_end_finds(tmp_path: Path)
     def failing_flush() -> Any:
         within = writer._writer
         assert within is not None
-        ticket = tbimage.pipeline.tickets.Ticket("a", 1, 0.0, 0)
-        assert within._pipeline.intake.admit(ticket)
-        ticket.make_summary = lambda: [1 / 0]  # type: ignore[list-item]
-        within._pipeline.intake.put(ticket, within._steps.take)
+        within._log("a", 1, 0.0, lambda data: [1 / 0], b"")
         yield
 
     with pytest.raises(KeyError), writer.as_default(), failing_flush():
