@@ -31,6 +31,7 @@ _HOMES = {
     "graph": "summary",
     "histogram": "summary",
     "image": "summary",
+    "read": "reading.logs",
     "record_if": "writer.conditions",
     "scalar": "summary",
     "set_font": "fonts",
@@ -54,6 +55,7 @@ __all__ = [
     "graph",
     "histogram",
     "image",
+    "read",
     "record_if",
     "scalar",
     "set_font",
@@ -66,6 +68,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.fonts import set_font
+    from tbimage.reading.logs import read
     from tbimage.summary import (
         audio,
         create_file_writer,

@@ -234,11 +234,13 @@ class Channel:
         self._take_in()
         self._begin_commits()
         self._serve_line()
-        self._answer()
-        held = self._held is not None
-        if self.finished or (not held and not self.inbox.empty()):
+        if self._answer():
             return True
-        if held or not all(lane.is_idle for lane in self.lanes):
+        if self._held is not None:
+            return False
+        if not self.inbox.empty():
+            return True
+        if not all(lane.is_idle for lane in self.lanes):
             return False
         if self._encoding or self._line or self._flushes or self._closes:
             return False
@@ -356,7 +358,8 @@ class Channel:
             self._line.popleft()
         self.has_line = bool(self._line)
 
-    def _answer(self) -> None:
+    def _answer(self) -> bool:
+        """Answer who waits; return whether the channel is finished."""
         for flush in self._flushes[:]:
             if not flush.targets and self._held is None and self._received >= flush.mark:
                 flush.targets = [(each.taken, each.failures, each.given_up) for each in self.lanes]
@@ -364,11 +367,12 @@ class Channel:
             if result is not None:
                 self._flushes.remove(flush)
                 flush.answer(result)
-        if all(lane.sealed for lane in self.lanes):
-            self.finished = True
+        self.finished = all(lane.sealed for lane in self.lanes)
+        if self.finished:
             for close in self._closes:
                 close.answer(not any(lane.given_up for lane in self.lanes))
             self._closes.clear()
+        return self.finished
 
     def _result(self, flush: Request) -> bool | None:
         """Return what to answer: False after a failure, None: nothing yet."""

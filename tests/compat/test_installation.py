@@ -52,6 +52,7 @@ def test_every_way_to_import_torchs_writer_finds_the_face(tmp_path: Path) -> Non
     assert set(readers.read_runs(tmp_path, "python")["."]) == {"a"}
 
 
+@pytest.mark.slow
 def test_exporters_of_the_peer_stay_importable(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("tensorboard")
@@ -97,6 +98,7 @@ def test_a_peer_that_is_not_installed_is_not_needed(tmp_path: Path) -> None:
     assert set(readers.read_runs(tmp_path, "python")["."]) == {"a"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loaded", [False, True])
 def test_all_is_as_before_after_the_block(loaded: bool) -> None:
     pytest.importorskip("torch")
@@ -138,6 +140,7 @@ def test_all_is_as_before_after_the_block(loaded: bool) -> None:
     )
 
 
+@pytest.mark.slow
 def test_lightnings_own_logger_uses_the_face(tmp_path: Path) -> None:
     if importlib.util.find_spec("lightning") is None:
         pytest.skip("could not import 'lightning'")
