@@ -195,11 +195,8 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
-    from tbimage.fonts import use_installed
-
     if pictures.count == 0:
         return True
-    use_installed()
     report = partial(self._notices.report, name)
     run_parts = self._pipeline.run_parts
     make = partial(_make, self._notices, name)
@@ -207,8 +204,10 @@ def log_pictures(
 
 
 def _make(notices: Notices, name: str, *arguments: Any) -> list[Piece]:
+    from tbimage.fonts import use_installed
     from tbimage.kinds import pictures as kind
 
+    use_installed()
     pieces = kind.summary(name, *arguments)
     notices.report_encoder()
     return pieces
