@@ -30,6 +30,7 @@ HEADINGS = {
     "scalars": "Scalars",
     "images": "More and more images",
     "marginal": "The last against the first",
+    "reading": "Reading logs back",
 }
 
 

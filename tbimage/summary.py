@@ -151,7 +151,7 @@ def text(
         data: A string of Markdown, or strings of rank 1 or 2, which become a table.
         step: The step; None: the default step (``set_step``), or the next one of this name.
         description: Markdown that TensorBoard shows beside the text, or None.
-        keywords: ``wall_time``.
+        keywords: ``markdown`` and ``wall_time``.
 
     Returns:
         Whether it will be written, as ``SummaryWriter.text``; False without a default writer.

@@ -16,6 +16,7 @@ Example:
 
 from __future__ import annotations
 
+from tbimage.fonts import use_installed
 from tbimage.pixels.clips.animation import animate as animation
 from tbimage.pixels.drawing.boxes import draw_boxes as boxes
 from tbimage.pixels.drawing.captions import caption
@@ -60,3 +61,5 @@ __all__ = [
     "polylines",
     "segmentation",
 ]
+
+use_installed()

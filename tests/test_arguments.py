@@ -88,6 +88,7 @@ NUMBERS = {
 FLAGS = {
     "colorbar",
     "legend",
+    "markdown",
     "normalized",
     "outlines",
     "scalars",
@@ -165,7 +166,7 @@ def arguments() -> Iterator[Argument]:
 ALL = list(arguments())
 
 
-#: Not converted yet: settings.py, sampling.py and conditions.py.
+#: Not converted yet: settings, sampling and conditions of the writer.
 PENDING = {
     "SummaryWriter",
     "SummaryWriter.flush",
@@ -271,18 +272,19 @@ def test_errors_about_arrays_name_the_argument(method: str, name: str, writer: A
             log(method, name, writer, wrong)
 
 
-def test_whether_a_figure_is_closed_is_a_flag(writer: Any) -> None:
+@pytest.mark.parametrize("name", ["close", "tight"])
+def test_the_flags_of_a_figure(name: str, writer: Any) -> None:
     figures = pytest.importorskip("matplotlib.figure")
     method = partial(writer.figure, "x", figures.Figure((1, 1)))
     argument = Argument(
-        "SummaryWriter.figure", "close", False, lambda _, value: method(close=value)
+        "SummaryWriter.figure", name, False, lambda _, value: method(**{name: value})
     )
     test_flags(argument, writer)
 
 
 def test_no_argument_is_forgotten() -> None:
     """Each argument that is annotated as a number or a flag is tested above."""
-    tested = {*INTEGERS, *NUMBERS, *FLAGS, *CHOICES, "close"}
+    tested = {*INTEGERS, *NUMBERS, *FLAGS, *CHOICES, "close", "tight"}
     forgotten = {
         parameter.name
         for _, method in inspect.getmembers(tbimage.SummaryWriter, inspect.isfunction)

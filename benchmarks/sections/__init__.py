@@ -28,6 +28,7 @@ SECTIONS = (
     "scalars",
     "images",
     "marginal",
+    "reading",
 )
 
 

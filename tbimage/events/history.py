@@ -22,6 +22,9 @@ _HEADER = struct.Struct("<QI")
 # Bytes read of each record: enough for wall time, step and tags.
 _LOOKED_AT = 1024
 
+# No reader takes a record that is larger, and no file can seek by any length.
+_LARGEST = 1 << 40
+
 # Field numbers with their wire types, as in wire.py.
 _EVENT_STEP = 2 << 3 | 0
 _EVENT_SUMMARY = 5 << 3 | 2
@@ -44,6 +47,8 @@ def _scan(file: BinaryIO, newest: dict[str, int]) -> None:
     while len(header := file.read(HEADER_BYTES)) == HEADER_BYTES:
         length, checksum = _HEADER.unpack(header)
         if masked_crc32c([header[:8]]) != checksum:
+            return
+        if length > _LARGEST:
             return
         start = file.read(min(length, _LOOKED_AT))
         with contextlib.suppress(IndexError):  # the bytes read end within a number

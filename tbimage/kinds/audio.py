@@ -86,8 +86,7 @@ def prepare(
 ) -> Clips:
     """Check all that shapes and dtypes tell, and copy nothing.
 
-    ``layout`` is a permutation of the letters of "T", "TC", "NT" or "NTC": clips (N), frames (T),
-    channels (C).
+    ``layout`` names the axes: clips (N), frames (T), channels (C). None: "T", "TC" or "NTC".
     """
     array = numeric_array("data", data)
     if array.dtype.kind != "f" and array.dtype.name not in STORED:

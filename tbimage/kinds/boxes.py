@@ -16,7 +16,6 @@ import numpy.typing as npt
 from tbimage import checks
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
-from tbimage.kinds.segmentation import check_classes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.box_formats import (
     BOX_FORMATS,
@@ -35,7 +34,7 @@ from tbimage.pixels.drawing.keypoints import (
     draw_polylines,
     each_instance,
 )
-from tbimage.pixels.drawing.palette import Names
+from tbimage.pixels.drawing.palette import Names, check_names
 from tbimage.pixels.drawing.rendering import render
 
 __all__ = ["prepare"]
@@ -117,7 +116,7 @@ def prepare(
         [width, height, 1] if normalized else [1, 1, 1],
         check_captions(captions, count, batched) or [None] * count,
     )
-    make = partial(_parts, drawn, check_classes(classes), check_skeleton(skeleton))
+    make = partial(_parts, drawn, check_names("classes", classes), check_skeleton(skeleton))
     immutable = (array_like.is_immutable(images, array),)
     held = sum(each.nbytes for each in drawn)
     return Prepared((view,), immutable, make, batch_suffixes(count, batched), held)

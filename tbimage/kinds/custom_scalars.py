@@ -18,7 +18,15 @@ from tbimage.kinds import tensors
 if TYPE_CHECKING:
     from tbimage.events import messages
 
-__all__ = ["LAYOUT_TAG", "Chart", "check_chart", "check_layout", "nbytes", "summary"]
+__all__ = [
+    "LAYOUT_TAG",
+    "Chart",
+    "check_chart",
+    "check_layout",
+    "nbytes",
+    "not_themselves",
+    "summary",
+]
 
 #: tensorboard/plugins/custom_scalar/metadata.py.
 LAYOUT_TAG = "custom_scalars__config__"
@@ -92,6 +100,20 @@ def _check_expression(where: str, tag: str) -> None:
             f"{where} must be regular expressions, got {tag!r}: {error}; pass re.escape(tag) for "
             "one tag"
         ) from None
+
+
+# What stands in an expression, and hardly in a tag.
+_OF_EXPRESSIONS = re.compile(r"[\\|^$]|\.[*+?]|\(\?")
+
+
+def not_themselves(charts: Charts) -> list[str]:
+    """Return tags that do not match as expressions: of "loss (train)" that is "loss train"."""
+    return [
+        tag
+        for chart in charts.values()
+        for tag in (chart.tags if chart.kind == "multiline" else ())
+        if not _OF_EXPRESSIONS.search(tag) and not re.match(tag, tag)
+    ]
 
 
 def summary(charts: Charts) -> list[Piece]:

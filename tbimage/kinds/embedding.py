@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values import levels, ranges
+from tbimage.pixels.values.pictures import Findings
 
 __all__ = [
     "CONFIG_NAME",
@@ -172,13 +173,18 @@ def directory(name: str, step: int) -> str:
     return f"{step:05d}/{encoded}"
 
 
-def files(embedding: Embedding) -> dict[str, Sequence[Piece]]:
-    """Make the files of an embedding: their contents by name."""
+def files(
+    embedding: Embedding, report: Callable[[Findings], None] = lambda findings: None
+) -> dict[str, Sequence[Piece]]:
+    """Make the files of an embedding: their contents by name.
+
+    ``report`` gets what was found in the images' values, if there is anything to tell.
+    """
     made: dict[str, Sequence[Piece]] = {_TENSORS: [_tensors_table(embedding.vectors)]}
     if embedding.labels is not None:
         made[_LABELS] = ["".join("\t".join(row) + "\n" for row in embedding.labels).encode()]
     if embedding.images is not None:
-        made[_SPRITE] = _sprite(embedding.images, embedding.value_range)
+        made[_SPRITE] = _sprite(embedding.images, embedding.value_range, report)
     return made
 
 
@@ -188,7 +194,9 @@ def _tensors_table(vectors: Array) -> bytes:
     return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
 
 
-def _sprite(images: Prepared, value_range: object) -> Sequence[Piece]:
+def _sprite(
+    images: Prepared, value_range: object, report: Callable[[Findings], None]
+) -> Sequence[Piece]:
     """Put pictures side by side, row by row, in about a square; cells left over are black."""
     pixels = images.pixels
     if pixels is None:
@@ -200,7 +208,11 @@ def _sprite(images: Prepared, value_range: object) -> Sequence[Piece]:
     sheet[:count] = pixels
     sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     whole = sheet.reshape(rows * height, columns * width, channels)
-    return encoder.encode(levels.to_levels(whole, value_range).pixels).pieces
+    made = levels.to_levels(whole, value_range)
+    findings = Findings(made.clipped, made.non_finite)
+    if findings:
+        report(findings)
+    return encoder.encode(made.pixels).pieces
 
 
 def _columns(count: int) -> int:

@@ -5,6 +5,7 @@ matplotlib is never imported: whoever passes a figure has imported it.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -33,19 +34,33 @@ def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
     return figures, batched
 
 
-def draw(figures: Sequence[Any], batched: bool) -> Array:
-    """Draw figures as [height, width, channels] uint8, or as a batch."""
-    pictures = [array_like.as_array(figure) for figure in figures]
+def draw(figures: Sequence[Any], batched: bool, tight: bool = False) -> Array:
+    """Draw figures as [height, width, channels] uint8, or as a batch.
+
+    If ``tight``, a picture holds all that a figure draws, also what lies outside of the figure.
+    """
+    pictures = [_tight(figure) if tight else array_like.as_array(figure) for figure in figures]
     sizes = dict.fromkeys(picture.shape[:2] for picture in pictures)
     if len(sizes) > 1:
         shown = ", ".join(f"{height} x {width}" for height, width in sizes)
         raise ValueError(
             f"figures of one call must be of one size, got {shown} pixels; set their figsize and "
-            "dpi, or log them one by one"
+            "dpi, pass tight=False, or log them one by one"
         )
     if any(picture.shape[2] == 4 for picture in pictures):
         pictures = [_with_alpha(picture) for picture in pictures]
     return np.stack(pictures) if batched else pictures[0]
+
+
+def _tight(figure: Any) -> Array:
+    from PIL import Image
+
+    file = io.BytesIO()
+    fast = {"compress_level": 0}
+    figure.savefig(file, format="png", dpi=figure.dpi, bbox_inches="tight", pil_kwargs=fast)
+    with Image.open(file) as image:
+        picture = np.asarray(image.convert("RGBA"))
+    return picture[..., :3] if picture[..., 3].min() == 255 else picture
 
 
 def _with_alpha(picture: Array) -> Array:

@@ -4,8 +4,8 @@ The wire form is the HParams plugin's: values that hold only metadata, under thr
 start has the hyperparameters of this run, the session end has its status. The experiment has
 domains and metrics, and belongs to all runs of a log directory. Without an experiment TensorBoard
 collects hyperparameters and metrics from all runs. With experiments it uses only the first that it
-finds (``hparams/backend_context.py``). So one is written only where the caller gives domains, or
-metrics without values; otherwise a sweep that adds a hyperparameter would not show it.
+finds (``hparams/backend_context.py``): a hyperparameter that a sweep adds later is not shown. So an
+experiment is written only if the caller gives domains, or metrics without values.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Trial:
         values: The hyperparameters by name.
         domains: The values that some hyperparameters may take.
         metrics: The values of the metrics by tag; None where they are not known.
-        explicit: Whether an experiment is written: there are domains, or metrics without values.
+        explicit: Whether an experiment is written: the caller gave domains, or metrics without
+            values.
         group: The name that repetitions of one trial share, or empty.
         status: A key of ``STATUSES``, or None for unknown.
     """

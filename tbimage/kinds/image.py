@@ -24,6 +24,11 @@ Array = npt.NDArray[Any]
 
 _PLAIN = PictureOptions()
 
+_TURNED = (
+    "images of PIL that were turned by their EXIF orientation (pass numpy.asarray(image) for the "
+    "pixels as they are stored)"
+)
+
 
 def check_max_outputs(max_outputs: object) -> int | None:
     """Check how many images of a batch are logged at most; None is all."""
@@ -42,6 +47,7 @@ def prepare(
         return _prepare_files([data], False, options, captions)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
         return _prepare_files(data[:max_outputs], True, options, captions)
+    data, turned = array_like.upright(data)
     array = array_like.as_array(data)
     pixels, batched = layouts.arrange(array, layout)
     texts = check_captions(captions, len(pixels), batched)
@@ -51,7 +57,7 @@ def prepare(
     return Prepared(
         (pixels,),
         (array_like.is_immutable(data, array),),
-        partial(_parts, texts),
+        partial(_parts, texts, turned),
         batch_suffixes(len(pixels), batched),
     )
 
@@ -86,6 +92,7 @@ def _prepare_files(
 
 def _parts(
     captions: Sequence[str] | None,
+    turned: int,
     snapshots: Sequence[Array],
     options: PictureOptions,
     run: Run[Any],
@@ -93,9 +100,15 @@ def _parts(
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
     look = options.look  # looked up once for all images of a batch
-    return [partial(_made, image, text, look) for image, text in zip(images, texts, strict=True)]
+    counts = [turned, *[0] * len(images)][: len(images)]  # all are counted with the first image
+    return [
+        partial(_made, image, text, count, look)
+        for image, text, count in zip(images, texts, counts, strict=True)
+    ]
 
 
-def _made(image: Array, text: str | None, look: Look) -> Made:
+def _made(image: Array, text: str | None, turned: int, look: Look) -> Made:
     picture = render(image, look)
+    if turned:
+        picture = picture.but(picture.pixels, {_TURNED: turned})
     return Made(picture if text is None else caption(picture, text))

@@ -7,7 +7,7 @@ The wire form is TensorBoard's: one event with a tensor for each part, under the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,10 +92,22 @@ def _batch(argument: str, data: object) -> Array:
     return array if array.ndim == 3 else array[None]
 
 
-def summary(name: str, mesh: Mesh, config: str, description: str | None) -> list[Piece]:
-    """Make the Summary of a mesh."""
+def summary(
+    name: str,
+    mesh: Mesh,
+    config: str,
+    description: str | None,
+    report: Callable[[float, float], None] | None = None,
+) -> list[Piece]:
+    """Make the Summary of a mesh.
+
+    ``report`` gets the least and the greatest colour, if colours were clipped.
+    """
     from tbimage.events.messages import MeshPluginData
 
+    colors = mesh.parts.get("COLOR")
+    if report is not None and colors is not None and _are_clipped(colors):
+        report(float(np.nanmin(colors)), float(np.nanmax(colors)))
     components = sum(1 << CONTENT_TYPES[part] for part in mesh.parts)
     values = []
     for part, data in mesh.parts.items():
@@ -124,6 +136,13 @@ def _faces(data: Array, mesh: Mesh) -> npt.NDArray[np.int32]:
             f"faces must number points from 0 to {points - 1}, got {data.min()} to {data.max()}"
         )
     return data.astype(np.int32)
+
+
+def _are_clipped(colors: Array) -> bool:
+    """Tell whether clipping changes the level of a colour; others are checked (``_colors``)."""
+    if colors.dtype.kind != "f" or not colors.size:
+        return False
+    return bool(np.any((colors * 255.5 <= -1) | (colors * 255.5 >= 256)))
 
 
 def _colors(data: Array, mesh: Mesh) -> npt.NDArray[np.uint8]:

@@ -7,12 +7,16 @@ also has metadata with a data class; without the class the data server would dro
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from tbimage import checks
 from tbimage.events import wire
 
-__all__ = ["check_value", "summary"]
+__all__ = ["check_value", "overflows", "summary"]
+
+# From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
+_TOO_LARGE = 2.0**128 - 2.0**103
 
 
 def check_value(value: object, argument: str = "value") -> float:
@@ -35,6 +39,11 @@ def check_value(value: object, argument: str = "value") -> float:
         return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
     except (TypeError, ValueError):
         raise _not_a_number(argument, value) from None
+
+
+def overflows(number: float, value: object) -> bool:
+    """Tell whether a value is finite but becomes infinite as a float32; ``number`` is its float."""
+    return abs(number) >= _TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
 
 
 def _not_a_number(argument: str, value: object) -> TypeError:

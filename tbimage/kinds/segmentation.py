@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.legend import legend
-from tbimage.pixels.drawing.palette import Names
+from tbimage.pixels.drawing.palette import Names, check_names
 from tbimage.pixels.drawing.rendering import render
 from tbimage.pixels.drawing.segmentation import (
     Classes,
@@ -26,7 +26,7 @@ from tbimage.pixels.drawing.segmentation import (
 )
 from tbimage.pixels.values.resizing import nearest
 
-__all__ = ["check_classes", "prepare"]
+__all__ = ["prepare"]
 
 Array = npt.NDArray[Any]
 
@@ -39,16 +39,6 @@ class _Masks:
     legend: bool
     outlines: bool
     captions: tuple[str, ...] | None
-
-
-def check_classes(classes: Any) -> Names | None:
-    """Check the names of classes: a sequence, or a mapping from index to name."""
-    if classes is None:
-        return None
-    if isinstance(classes, Mapping):
-        return {int(index): str(name) for index, name in classes.items()}
-    names = checks.items("classes", classes, "names, or a mapping of indices to names")
-    return [str(name) for name in names]
 
 
 def prepare(
@@ -76,7 +66,7 @@ def prepare(
     view, batched = _arrange_labels(mask, labels_layout)
     count, height, width = view.shape[:3]
     masks = _Masks(
-        check_classes(classes),
+        check_names("classes", classes),
         checks.number("alpha", alpha, 0, 1),
         checks.integer("ignore_index", ignore_index, -math.inf, optional=True),
         checks.flag("legend", show_legend),

@@ -7,6 +7,7 @@ Markdown and ranks 1 and 2 as tables. Of higher ranks it would show only a slice
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 
-__all__ = ["Text", "prepare", "summary"]
+__all__ = ["Text", "prepare", "summary", "verbatim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ def _encoded(leaf: object) -> bytes:
     raise TypeError(
         f"data must be a string or an array of strings, got {checks.given(leaf)}; pass str(…) of it"
     )
+
+
+def verbatim(text: Text) -> Text:
+    """Make each string a code block of Markdown, which shows it as it is."""
+    return Text(text.shape, [_code_block(string) for string in text.strings])
+
+
+def _code_block(string: bytes) -> bytes:
+    # A fence of tildes that is longer than any line of tildes in the string cannot end early.
+    longest = max(map(len, re.findall(rb"~+", string)), default=0)
+    fence = b"~" * max(3, longest + 1)
+    return b"%s\n%s\n%s" % (fence, string, fence)
 
 
 def summary(name: str, text: Text, description: str | None) -> list[Piece]:

@@ -288,7 +288,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "no clips": (video(np.zeros((0, 2, 3, 4, 4))), "vid_tensor has no clips"),
     "sound of 3 axes": (audio(np.zeros((3, 2, 80))), "snd_tensor must be"),
     "many channels": (audio(np.zeros((80, 6))), "snd_tensor must be"),
-    "a rate of 0": (audio(TONE, 0), "sample_rate must be .* got 0"),
+    "a rate of 0": (audio(TONE, 0), "sample_rate must be an integer from 1 to 16777216, got 0"),
     "a number as text": (text(3), "text_string must be a string, got 3"),
     "None as text": (text(None), "text_string must be a string, got None"),
     "no thresholds": (curve([1, 0], [0.9, 0.1], 0), "num_thresholds"),

@@ -139,3 +139,24 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(
         with pytest.raises(error, match=match):
             writer.custom_scalars(layout)
     assert written.only_value(tmp_path).tag == kind.LAYOUT_TAG
+
+
+@pytest.mark.parametrize("tag", ["loss (train)", "a+b", "weights[0]", "x?y", "a*b"])
+def test_a_tag_that_does_not_match_itself_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tag: str
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for _ in range(2):
+            writer.custom_scalars_multiline([tag, "loss"], title="all")
+    (record,) = caplog.records
+    assert f"the tag {tag!r} of a multiline chart is a regular expression" in record.getMessage()
+
+
+def test_expressions_and_tags_that_match_are_not_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine = ["loss/.*", r"loss \(train\)", "a|b", "loss/train", "^x$", "(?:a)b", "grad.norm"]
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.custom_scalars_multiline(fine)
+        writer.custom_scalars_margin(["mean (all)", "low (all)", "high (all)"], title="m")
+    assert caplog.records == []

@@ -78,7 +78,10 @@ def test_outlines_are_pillows_rectangles(
             draw.rectangle(corners, outline=color, width=width)
     drawn = draw_boxes(photo(), boxes, colors=colors if boxes else None, width=width)
     np.testing.assert_array_equal(drawn.pixels, np.asarray(image))
-    assert sorted(drawn.findings.remarks.values()) == sorted(n for n in (outside, negative) if n)
+    numbers = [number for box in boxes for number in box]
+    fractions = len(boxes) if any(numbers) and all(0 <= each <= 1 for each in numbers) else 0
+    counts = sorted(count for count in (outside, negative, fractions) if count)
+    assert sorted(drawn.findings.remarks.values()) == counts
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -250,7 +253,7 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
         check_labels(["a", "b", "c"], 2)
     with pytest.raises(ValueError, match=r"each of the 2 boxes, got shape \(3,\)"):
         check_scores([1, 2, 3], 2)
-    with pytest.raises(TypeError, match="got the string 'ab'"):
+    with pytest.raises(TypeError, match="one label for each box, got 'ab'"):
         check_labels("ab", 2)
     with pytest.raises(TypeError, match=r"strings or integers, got 0\.5"):
         check_labels([0.5], 1)
@@ -264,3 +267,18 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
 def test_formats(wrong: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"'cxcywh', got {wrong!r}")):
         draw_boxes(np.zeros((8, 8)), [], format=wrong)
+
+
+@pytest.mark.parametrize("format", BOX_FORMATS)
+@pytest.mark.parametrize("boxes", [[[0.1, 0.2, 0.5, 1]], [[0, 0, 1, 1]], [[0, 0, 0.5, 0.5]] * 2])
+def test_boxes_that_look_like_fractions_are_counted(boxes: Any, format: str) -> None:
+    found = draw_boxes(photo(), boxes, format=format).findings.remarks
+    assert found[module._FRACTIONS] == len(boxes)
+    assert "pass normalized=True" in module._FRACTIONS
+    normalized = draw_boxes(photo(), boxes, format=format, normalized=True).findings.remarks
+    assert module._FRACTIONS not in normalized
+
+
+@pytest.mark.parametrize("boxes", [[], [[0, 0, 0, 0]], [[0.1, 0.2, 0.5, 1], [3, 4, 9, 9]]])
+def test_boxes_that_are_pixels_are_not_counted_as_fractions(boxes: Any) -> None:
+    assert module._FRACTIONS not in draw_boxes(photo(), boxes).findings.remarks

@@ -143,7 +143,7 @@ def test_skeletons() -> None:
     assert check_skeleton(np.array([[0, 1]])) == [(0, 1)]
     with pytest.raises(TypeError, match="pairs of indices"):
         check_skeleton([(0, 1, 2)])
-    with pytest.raises(TypeError, match="pairs of indices"):
+    with pytest.raises(TypeError, match="skeleton must be an integer of at least 0"):
         check_skeleton([(0.5, 1.5)])
-    with pytest.raises(ValueError, match="indices from 0, got -1"):
+    with pytest.raises(ValueError, match="skeleton must be an integer of at least 0, got -1"):
         check_skeleton([(0, -1)])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tbimage.pixels.drawing import text_rendering
+from tbimage.pixels.drawing import fonts, text_rendering
 from tbimage.pixels.drawing.text_rendering import (
     blend,
     line_height,
@@ -39,8 +40,9 @@ def test_any_text_can_be_written_anywhere(text: str, size: int, left: int, top: 
     np.testing.assert_array_equal(part, shifted)
 
 
-def test_what_the_font_lacks_is_a_box() -> None:
+def test_what_the_font_lacks_is_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing in the middle of its left edge's neighbour is empty: a box has two upright edges."""
+    monkeypatch.setattr(fonts, "_fonts", fonts.DEFAULT)  # no installed font has it
     lacking = np.zeros((40, 60, 1), np.uint8)
     write(lacking, "中", 0, 0, 24, (255, 255, 255))
     assert lacking.max() > 127

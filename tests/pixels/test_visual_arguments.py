@@ -227,6 +227,33 @@ def test_titles_and_entries_are_strings() -> None:
         visual.caption(GRAY, b"x")  # type: ignore[arg-type]
 
 
+#: Arguments with several items, and items that they cannot have.
+SEVERAL: list[tuple[str, Callable[[Any], Any], list[Any]]] = [
+    ("classes", lambda value: visual.boxes(GRAY, BOX, [0], classes=value), [{"x": "a"}]),
+    ("colors", lambda value: visual.boxes(GRAY, BOX, colors=value), [["red"], [(1, 2, 3), (4,)]]),
+    ("entries", lambda value: visual.legend(GRAY, value), [[("sky",)], [3]]),
+    ("images", visual.compare, []),
+    ("images", visual.grid, []),
+    ("labels", lambda value: visual.boxes(GRAY, BOX, value), [[0.5], [None]]),
+    ("names", lambda value: visual.legend_entries(np.eye(3, dtype=int), value), [{None: "a"}]),
+    ("skeleton", lambda value: visual.keypoints(GRAY, POINTS, skeleton=value), [[1], [(0, 0.5)]]),
+    ("titles", lambda value: visual.grid([GRAY], titles=value), [[1]]),
+    ("values", lambda value: visual.colorbar(GRAY, value), [["0", "1"]]),
+]
+
+
+@pytest.mark.parametrize(
+    ("argument", "call", "wrong"),
+    [(name, call, wrong) for name, call, items in SEVERAL for wrong in (5, "text", *items)],
+    ids=name,
+)
+def test_arguments_with_several_items(
+    argument: str, call: Callable[[Any], Any], wrong: Any
+) -> None:
+    with pytest.raises(TypeError, match=rf"^{argument} must be .*, got "):
+        call(wrong)
+
+
 @pytest.mark.parametrize("values", [[], [1]])
 def test_a_bar_has_two_values(values: list[float]) -> None:
     with pytest.raises(ValueError, match=r"^values must be two numbers or more, got"):

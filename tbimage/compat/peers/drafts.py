@@ -5,9 +5,11 @@ A worker thread makes it (``log``), or the caller gets it as a message at once (
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tbimage import checks
@@ -64,13 +66,16 @@ def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | No
         return False
     wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
     run = writer._pipeline.run_parts
-    return writer._log(
-        name, step, wall_time, draft.nbytes, lambda: draft.take(writer._notices, run)
-    )
+    take = partial(draft.take, writer._notices, run)
+    return writer._log(name, step, wall_time, _made, draft, take=take)
+
+
+def _made(make: Callable[[], list[Piece]]) -> list[Piece]:
+    return make()
 
 
 # The notices of summaries that belong to no writer.
-_notices = Notices()
+_notices = Notices(logging.getLogger("tbimage").log)
 
 
 def serialized(draft: Draft) -> bytes:

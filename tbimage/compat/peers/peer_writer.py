@@ -23,9 +23,10 @@ from tbimage.compat.peers.numbers import number, numbers_by_tag
 from tbimage.compat.peers.trials import free_run
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds.numbers import Array
+from tbimage.pipeline.tickets import SUB_RUNS
 from tbimage.writer import SummaryWriter as Native
 from tbimage.writer.caller_warnings import warn_caller
-from tbimage.writer.methods import handover
+from tbimage.writer.methods.series import log_scalars
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -118,7 +119,14 @@ class PeerWriter:
         if run == ".":
             files.native.hparams(values, metrics, step, **said)
             return
-        with Native(os.path.join(files.get_logdir(), run)) as trial:
+        logdir = files.get_logdir()
+        directory = os.path.join(logdir, run or str(time.time()))
+        if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
+            raise ValueError(
+                f"run_name must lead to a directory below {logdir!r}, got {run!r}: it must not "
+                "begin with '/' or leave the directory by '..'"
+            )
+        with Native(directory) as trial:
             trial.hparams(values, metrics, step, **said)
 
     def add_scalars(
@@ -140,11 +148,11 @@ class PeerWriter:
             return
         step, walltime = files.when(global_step, walltime)
         name = self._clean(main_tag)
-        runs = files.native._sub_runs
         # The keys of one step often come in several calls, so that a step may repeat.
-        step, wanted = handover.begin(files.native, name, step, runs.steps, name, may_repeat=True)
+        name, step, wanted = files.native._begin(name, step, lane=SUB_RUNS, may_repeat=True)
         if wanted:
-            runs.log(name, values, step, checks.wall_time(walltime), None)
+            walltime = checks.wall_time(walltime)
+            log_scalars(files.native, name, values, step, walltime, None)
 
     def add_histogram(
         self,

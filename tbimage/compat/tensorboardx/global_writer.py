@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 import weakref
 from typing import Any, ClassVar
@@ -17,7 +18,6 @@ from tbimage.compat.peers.file_writer import AUTOMATIC
 from tbimage.compat.peers.numbers import check_step, check_walltime, number
 from tbimage.compat.tensorboardx.relay import Relay
 from tbimage.compat.tensorboardx.writer import SummaryWriter
-from tbimage.pipeline.lifecycle import fork_safe_lock
 from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["GlobalSummaryWriter"]
@@ -101,7 +101,8 @@ class GlobalSummaryWriter:
     """
 
     _instance: ClassVar[GlobalSummaryWriter | None] = None
-    _lock: ClassVar[Any] = fork_safe_lock()
+    # By process: a lock that another thread holds during a fork is locked for good in the child.
+    _locks: ClassVar[dict[int, Any]] = {}
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class GlobalSummaryWriter:
     @staticmethod
     def getSummaryWriter() -> GlobalSummaryWriter:  # noqa: N802  tensorboardX's name
         """Return the one of this process, which the first call makes in ``runs/``."""
-        with GlobalSummaryWriter._lock:
+        with GlobalSummaryWriter._locks.setdefault(os.getpid(), threading.RLock()):
             if GlobalSummaryWriter._instance is None:
                 GlobalSummaryWriter._instance = GlobalSummaryWriter()
                 logger.info("the global writer is in %r", GlobalSummaryWriter._instance.smw.logdir)

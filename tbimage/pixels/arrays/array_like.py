@@ -19,10 +19,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.arrays import pil_images
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.pil_images import from_pil
 
-__all__ = ["as_array", "as_numbers", "check_dtype", "is_immutable", "real_numbers", "snapshot"]
+__all__ = [
+    "as_array",
+    "as_numbers",
+    "check_dtype",
+    "is_immutable",
+    "real_numbers",
+    "snapshot",
+    "upright",
+]
 
 Array = NDArray[Any]
 
@@ -129,6 +138,18 @@ def snapshot(data: object, array: Array) -> Array:
     The copy has the order in memory of the array, so that even a CHW view is copied at full speed.
     """
     return array if is_immutable(data, array) else copy_of(array)
+
+
+def upright(data: object) -> tuple[object, int]:
+    """Turn images of PIL, also in a list, by their EXIF orientation, and count those turned."""
+    if isinstance(data, np.ndarray):
+        return data, 0
+    images = data if isinstance(data, (list, tuple)) else [data]
+    turned = [pil_images.upright(each) if _is_a(each, _PIL_IMAGE) else each for each in images]
+    count = sum(new is not old for new, old in zip(turned, images, strict=True))
+    if not count:
+        return data, 0
+    return turned if images is data else turned[0], count
 
 
 def _converted(data: object, argument: str) -> Array:

@@ -1,7 +1,7 @@
 """Copies of what the caller may change, in memory that is used again and again.
 
 What lives here: copying an array, and the memory that copies leave behind. What does not: whether a
-copy is needed at all (arrays.py), and how many there may be (the pipeline counts their bytes).
+copy is needed at all (array_like.py), and how many there may be (the pipeline counts their bytes).
 
 Why: fresh memory costs a page fault for every 4 KiB, and the system takes it back with the next
 picture. The caller waits for that, twice as long as for the copy, and so do the threads that share

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["from_pil"]
+__all__ = ["from_pil", "upright"]
+
+_ORIENTATION = 0x0112  # the EXIF tag; 1 is upright (Exif 2.32, 4.6.4)
 
 # The modes that images are converted to where PNG lacks their mode, and where a colour or an index
 # of theirs is transparent.
@@ -28,6 +30,15 @@ _MODES = {
 _TRANSPARENT_MODES = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
 _OPAQUE = np.uint16(65535)
+
+
+def upright(image: Any) -> Any:
+    """Return a ``PIL.Image.Image`` as its EXIF orientation wants it shown; the same if upright."""
+    if not hasattr(image, "getexif") or image.getexif().get(_ORIENTATION, 1) not in range(2, 9):
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
 
 
 def from_pil(image: Any) -> NDArray[Any]:

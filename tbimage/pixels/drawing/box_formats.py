@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import real_numbers
 from tbimage.pixels.drawing.palette import check_colors, class_color, label_color
 
@@ -60,13 +62,14 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
     """Check that there is one string or integer per box, or None."""
     if labels is None:
         return None
-    if isinstance(labels, str):
-        raise TypeError(f"labels must be one label for each box, got the string {labels!r}")
     if hasattr(labels, "tolist"):  # also tensors on an accelerator, which are no arrays
         labels = labels.tolist()
     elif hasattr(labels, "__array__"):
         labels = np.asarray(labels).tolist()
-    checked = [label if isinstance(label, (str, int)) else _integer(label) for label in labels]
+    checked = [
+        label if isinstance(label, (str, int)) else _integer(label)
+        for label in checks.items("labels", labels, "one label for each box")
+    ]
     if len(checked) != count:
         raise ValueError(f"labels must be one for each of the {count} boxes, got {len(checked)}")
     return checked
@@ -74,11 +77,9 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
 
 def _integer(label: Any) -> int:
     try:
-        return int(label.__index__())
-    except AttributeError:
-        raise TypeError(
-            f"labels must be strings or integers, got {label!r} of type {type(label).__name__}"
-        ) from None
+        return checks.integer("labels", label, -math.inf)
+    except TypeError:
+        raise TypeError(f"labels must be strings or integers, got {checks.given(label)}") from None
 
 
 def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> NDArray[np.uint8]:

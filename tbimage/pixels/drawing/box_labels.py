@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.drawing import fonts
 from tbimage.pixels.drawing.palette import readable_on
 from tbimage.pixels.drawing.text_rendering import blend, coverage
 from tbimage.pixels.values.pictures import Color
@@ -36,14 +37,16 @@ def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
     Each text is cached on its own, since a class or a score comes again sooner than both together.
     """
     return [
-        _kept(text, size, color) if len(text) <= _KEPT_LETTERS else _drawn(text, size, color)
+        _kept(text, size, color, fonts.current())
+        if len(text) <= _KEPT_LETTERS
+        else _drawn(text, size, color)
         for text in texts
     ]
 
 
 # A score has 7 KB at the greatest size, and there are 101 scores per colour.
 @lru_cache(maxsize=1024)
-def _kept(text: str, size: int, color: Color) -> NDArray[np.uint8]:
+def _kept(text: str, size: int, color: Color, used: fonts.Fonts) -> NDArray[np.uint8]:
     return _drawn(text, size, color)
 
 

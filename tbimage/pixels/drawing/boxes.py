@@ -27,8 +27,8 @@ from tbimage.pixels.drawing.box_formats import (
     check_scores,
 )
 from tbimage.pixels.drawing.box_labels import make_label, paste_labels
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
-from tbimage.pixels.drawing.text_rendering import size_for
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, check_names, class_name
+from tbimage.pixels.drawing.text_rendering import lacking, size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
 __all__ = ["draw_boxes"]
@@ -45,6 +45,7 @@ _LABEL_LETTERS = 64
 
 _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
+_FRACTIONS = "boxes within 0..1, taken as pixels (pass normalized=True if they are fractions)"
 _NEGATIVE = "boxes of negative width or height, drawn with exchanged corners (is format= right?)"
 _TOO_MANY = f"boxes beyond the {MOST_BOXES} that are drawn of one picture"
 _TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that are drawn of one picture"
@@ -82,7 +83,8 @@ def draw_boxes(
         The picture, 8 bits deep and in colour. The findings count boxes with NaN and boxes outside,
         which are not drawn, and boxes of negative extent, whose corners are exchanged. At most
         10,000 boxes are drawn, those with the highest scores or else the first; the findings count
-        the others.
+        the others. Boxes whose coordinates are all in 0..1 are counted, too, if they are not
+        ``normalized``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -99,13 +101,17 @@ def draw_boxes(
     pixels = picture.pixels
     height, across = pixels.shape[:2]
     array = check_boxes(boxes)
+    classes = check_names("classes", classes)
     format = checks.choice("format", format, BOX_FORMATS)
     count = len(array)
     names = check_labels(labels, count)
     numbers = check_scores(scores, count)
     paints = box_colors(colors, names, count)
-    corners = box_corners(array, format, checks.flag("normalized", normalized), height, across)
+    normalized = checks.flag("normalized", normalized)
+    corners = box_corners(array, format, normalized, height, across)
     order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
+    if not normalized and np.all((array >= 0) & (array <= 1)) and np.any(array):
+        remarks[_FRACTIONS] = count
     stroke = checks.integer("width", width, 1, optional=True) or max(2, max(height, across) // 240)
     letters = checks.integer("size", size, 1, optional=True)
     letters = letters or min(size_for(height, across), _GREATEST_LETTERS)
@@ -113,11 +119,14 @@ def draw_boxes(
     if names is not None or numbers is not None:
         most = slice(-MOST_LABELS, None) if numbers is not None else slice(MOST_LABELS)
         drawn = []
+        said: set[str] = set()
         for index in order[most].tolist():
             red, green, blue = paints[index].tolist()
             texts = _label_texts(names, numbers, classes, index)
+            said.update(texts)
             drawn.append(make_label(texts, letters, (red, green, blue)))
         paste_labels(pixels, drawn, spans[most].tolist())
+        picture = picture.but(pixels, lacking=lacking(said))
         remarks[_TOO_MANY_LABELS] = max(0, len(order) - MOST_LABELS)
     if colors is None and names is not None:
         remarks[CYCLED] = sum(isinstance(n, int) and n >= len(CLASS_COLORS) for n in set(names))

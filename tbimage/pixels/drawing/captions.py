@@ -6,6 +6,7 @@ from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, framed
 from tbimage.pixels.drawing.text_rendering import (
     check_text,
+    lacking,
     line_height,
     size_for,
     text_width,
@@ -60,4 +61,4 @@ def caption(
     sheet = framed(pixels, step * len(lines) + 2 * margin, left, across - width - left)
     for number, line in enumerate(lines):
         write(sheet, line, margin, height + margin + number * step, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking([text]))

@@ -105,7 +105,8 @@ def draw_comparison(
         >>> draw_comparison([photo, photo + 10]).mae
         10.0
     """
-    views = [arrange(as_array(image, "images"))[0][0] for image in images]
+    given = checks.items("images", images, "a list of images")
+    views = [arrange(as_array(image, "images"))[0][0] for image in given]
     chosen = check_look(**look)
     for view in views:
         check_fit(replace(chosen, colorbar=False), view.shape[2])

@@ -23,13 +23,14 @@ from tbimage.pixels.drawing.canvas import LETTERS, PAPER, blank, same_form
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
     check_text,
+    lacking,
     line_height,
     size_for,
     text_width,
     wrap,
     write,
 )
-from tbimage.pixels.values.pictures import Color, Picture, as_picture, merge
+from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture, merge
 
 __all__ = ["Plan", "check_titles", "enlarge", "grid", "plan"]
 
@@ -147,7 +148,7 @@ def grid(
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape
         (12, 20, 1)
     """
-    pictures = [as_picture(image) for image in images]
+    pictures = [as_picture(image) for image in checks.items("images", images, "a list of images")]
     if not pictures:
         raise ValueError("images must hold one image or more, got none")
     columns = checks.integer("columns", columns, 1, optional=True)
@@ -181,7 +182,8 @@ def grid(
         for number, line in enumerate(() if titles is None else name):
             start = max(left, min(column, left + width - text_width(line, size)))
             write(sheet, line, start, below + number * line_height(size), size, ink)
-    return Picture(sheet, merge(picture.findings for picture in pictures))
+    found = Findings(lacking=lacking(names))
+    return Picture(sheet, merge([*(picture.findings for picture in pictures), found]))
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:

@@ -64,12 +64,15 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
 
 def check_skeleton(skeleton: Any) -> list[tuple[int, int]]:
     """Check the pairs of indices of points that are joined by lines."""
-    array = np.asarray(skeleton if len(skeleton) else np.empty((0, 2), int))
-    if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[1] != 2:
-        raise TypeError(f"skeleton must be pairs of indices of points, got {skeleton!r}")
-    if array.min(initial=0) < 0:
-        raise ValueError(f"skeleton must hold indices from 0, got {array.min()}")
-    return [(first, second) for first, second in array.tolist()]
+    expected = "pairs of indices of points"
+    pairs = []
+    for pair in checks.items("skeleton", skeleton, expected):
+        ends = checks.items("skeleton", pair, expected)
+        if len(ends) != 2:
+            raise TypeError(f"skeleton must be {expected}, got {checks.given(pair)}")
+        first, second = (checks.integer("skeleton", index, 0) for index in ends)
+        pairs.append((first, second))
+    return pairs
 
 
 def draw_keypoints(

@@ -8,6 +8,7 @@ from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
 from tbimage.pixels.drawing.text_rendering import (
     check_text,
+    lacking,
     line_height,
     size_for,
     text_width,
@@ -45,16 +46,14 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         3
     """
     picture = as_picture(image)
+    entries = checks.items("entries", entries, "pairs of a name and a colour")
     if not entries:
         return picture
     pixels = with_channels(picture.pixels, 3)
     height, width = pixels.shape[:2]
     size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
     margin, step = size // 3 + 1, line_height(size)
-    shown = [
-        (check_text("entries", name)[:_MOST_LETTERS], checks.color("entries", color))
-        for name, color in entries[:MOST_ENTRIES]
-    ]
+    shown = [_check_entry(entry) for entry in entries[:MOST_ENTRIES]]
     if len(entries) > len(shown):
         shown.append((f"and {len(entries) - len(shown)} more", QUIET))
     advances = [size + margin + text_width(name, size) + margin for name, _ in shown]
@@ -68,7 +67,14 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         edge = top + (step - size) // 2
         sheet[edge : edge + size, start : start + size] = ink(color, sheet)
         write(sheet, name, start + size + margin // 2, top, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking(name for name, _ in shown))
+
+
+def _check_entry(entry: object) -> tuple[str, Color]:
+    parts = checks.items("entries", entry, "pairs of a name and a colour")
+    if len(parts) != 2:
+        raise TypeError(f"entries must be pairs of a name and a colour, got {checks.given(entry)}")
+    return check_text("entries", parts[0])[:_MOST_LETTERS], checks.color("entries", parts[1])
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:

@@ -24,6 +24,7 @@ __all__ = [
     "CYCLED",
     "Names",
     "check_colors",
+    "check_names",
     "class_color",
     "class_name",
     "label_color",
@@ -73,11 +74,15 @@ def class_color(index: int) -> Color:
 
 def check_colors(colors: Any, count: int) -> list[Color]:
     """Check one colour for all of ``count`` things, or one for each; return one for each."""
-    array = np.asarray(colors)
     problem = (
-        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got {colors!r}"
+        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got "
+        f"{checks.given(colors)}"
     )
-    if array.dtype.kind not in "iu":
+    try:
+        array = np.asarray(colors)
+    except (ValueError, Warning):  # ragged; NumPy 1.23 warns
+        raise TypeError(problem) from None
+    if array.dtype.kind not in "iu" or array.ndim == 0:
         raise TypeError(problem)
     if array.shape not in ((3,), (count, 3)):
         raise ValueError(problem)
@@ -85,6 +90,19 @@ def check_colors(colors: Any, count: int) -> list[Color]:
         raise ValueError(problem)
     each = np.broadcast_to(array, (count, 3)).tolist()
     return [(red, green, blue) for red, green, blue in each]
+
+
+def check_names(argument: str, names: Any) -> Names | None:
+    """Check the names of classes: a sequence, or a mapping from index to name."""
+    expected = "names, or a mapping from indices to names"
+    if names is None:
+        return None
+    if not isinstance(names, Mapping):
+        return [str(name) for name in checks.items(argument, names, expected)]
+    try:
+        return {int(index): str(name) for index, name in names.items()}
+    except (TypeError, ValueError):
+        raise TypeError(f"{argument} must be {expected}, got {checks.given(names)}") from None
 
 
 def class_name(index: int, names: Names | None) -> str:

@@ -22,7 +22,14 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.blocks import BLOCK
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_color, class_name
+from tbimage.pixels.drawing.palette import (
+    CLASS_COLORS,
+    CYCLED,
+    Names,
+    check_names,
+    class_color,
+    class_name,
+)
 from tbimage.pixels.values.pictures import Color, Findings, Picture, drawable, merge
 
 __all__ = ["IGNORED_COLOR", "Classes", "class_indices", "draw_segmentation", "legend_entries"]
@@ -231,6 +238,7 @@ def legend_entries(
         >>> legend_entries(np.array([[0, 2]]), ["sky", "sea"])
         [('sky', (31, 119, 220)), ('2', (46, 160, 67))]
     """
+    names = check_names("names", names)
     ignore_index = _check_ignored(ignore_index)
     classes = labels if isinstance(labels, Classes) else class_indices(labels)
     indices = classes.indices if classes.faulty is None else classes.indices[~classes.faulty]

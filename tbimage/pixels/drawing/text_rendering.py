@@ -1,19 +1,18 @@
-"""Text to pixels, with the font that ships with Pillow.
+"""Text to pixels.
 
 A line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines are cached,
 since class names, channel numbers and scores come again with each picture.
 
 Rules:
-- Any string can be written. Characters that the font lacks are shown as boxes. (The font is
-  Aileron, of which Pillow has 113 characters.) Control characters become spaces, and dashes
-  hyphens.
+- Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
+  characters become spaces, and dashes hyphens.
 - The time is bounded for any text: lines are cut at ``MOST_LETTERS``.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbimage import checks
+from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "blend",
     "check_text",
     "coverage",
+    "lacking",
     "line_height",
     "number_text",
     "size_for",
@@ -174,16 +175,24 @@ def _fitting_letters(word: str, size: int, width: int) -> int:
     return low
 
 
-@lru_cache(maxsize=64)
-def _font(size: int) -> Any:
-    from PIL import ImageFont
+def lacking(texts: Iterable[str]) -> frozenset[str]:
+    """Return the characters of some texts that no font has, which are shown as boxes."""
+    return frozenset().union(*(fonts.current().lacking(_plain(text)) for text in texts))
 
-    return ImageFont.load_default(size)
+
+@lru_cache(maxsize=64)
+def _sized(font: fonts.Font, size: int) -> fonts.Font:
+    return font.font_variant(size=size)
+
+
+def _advance(line: str, size: int) -> int:
+    return _kept_advance(line, size, fonts.current())
 
 
 @lru_cache(maxsize=256)  # a line is measured when it is broken, placed and drawn
-def _advance(line: str, size: int) -> int:
-    return int(np.ceil(_font(size).getlength(line)))
+def _kept_advance(line: str, size: int, used: fonts.Fonts) -> int:
+    runs = used.runs(line)
+    return sum(int(np.ceil(_sized(font, size).getlength(run))) for font, run in runs)
 
 
 # A line of 20 letters of the size 32 has 14 KB. A picture has about 100 labels and scores.
@@ -194,18 +203,32 @@ def coverage(text: str, size: int) -> Coverage:
     """Draw a line of text as coverage, ``(line_height, text_width)`` uint8, read-only."""
     line = _plain(text)
     kept = len(line) <= _KEPT_LETTERS and size <= _KEPT_SIZE
-    return _kept_coverage(line, size) if kept else _drawn(line, size)
+    used = fonts.current()
+    return _kept_coverage(line, size, used) if kept else _drawn(line, size, used)
 
 
 @lru_cache(maxsize=_KEPT_LINES)
-def _kept_coverage(line: str, size: int) -> Coverage:
-    return _drawn(line, size)
+def _kept_coverage(line: str, size: int, used: fonts.Fonts) -> Coverage:
+    return _drawn(line, size, used)
 
 
-def _drawn(line: str, size: int) -> Coverage:
+@lru_cache(maxsize=128)
+def _baseline(size: int) -> int:
+    from PIL import ImageFont
+
+    default: fonts.Font = ImageFont.load_default(size)
+    return int(default.getmetrics()[0])
+
+
+def _drawn(line: str, size: int, used: fonts.Fonts) -> Coverage:
     from PIL import Image, ImageDraw
 
-    margin = _margin(size)
-    image = Image.new("L", (_advance(line, size) + 2 * margin, line_height(size)))
-    ImageDraw.Draw(image).text((margin, 0), line, 255, _font(size))
+    left = _margin(size)
+    image = Image.new("L", (_advance(line, size) + 2 * left, line_height(size)))
+    draw = ImageDraw.Draw(image)
+    for font, run in used.runs(line):
+        sized = _sized(font, size)
+        # Fonts differ in the space above their letters. The baseline is that of Pillow's font.
+        draw.text((left, _baseline(size)), run, 255, sized, anchor="ls")
+        left += int(np.ceil(sized.getlength(run)))
     return np.asarray(image)

@@ -46,15 +46,17 @@ class Findings:
         non_finite: The number of pixels that are NaN or infinite.
         natural: The range that was expected of floats without ``value_range``.
         remarks: Other findings: phrases, and how often each was found.
+        lacking: Characters of texts that no font has. They are drawn as boxes.
     """
 
     clipped: tuple[float, float] | None = None
     non_finite: int = 0
     natural: tuple[float, float] = (0.0, 1.0)
     remarks: Mapping[str, int] = field(default_factory=dict)
+    lacking: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.clipped or self.non_finite or self.remarks)
+        return bool(self.clipped or self.non_finite or self.remarks or self.lacking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,16 @@ class Picture:
         array = self.pixels if dtype is None else self.pixels.astype(dtype, copy=False)
         return array.copy() if copy else array
 
-    def but(self, pixels: Pixels, remarks: Mapping[str, int] | None = None) -> Picture:
-        """Return other pixels with these findings and more remarks."""
+    def but(
+        self,
+        pixels: Pixels,
+        remarks: Mapping[str, int] | None = None,
+        lacking: frozenset[str] = frozenset(),
+    ) -> Picture:
+        """Return a picture of ``pixels`` with these findings, ``remarks`` and ``lacking``."""
         counted = {phrase: count for phrase, count in (remarks or {}).items() if count}
-        if not counted:
-            return Picture(pixels, self.findings)
-        return Picture(pixels, merge([self.findings, Findings(remarks=counted)]))
+        found = Findings(remarks=counted, lacking=lacking)
+        return Picture(pixels, merge([self.findings, found]) if found else self.findings)
 
 
 def merge(findings: Iterable[Findings]) -> Findings:
@@ -96,6 +102,8 @@ def merge(findings: Iterable[Findings]) -> Findings:
             low, high = merged.clipped or each.clipped
             clipped = min(low, each.clipped[0]), max(high, each.clipped[1])
             merged = replace(merged, clipped=clipped, natural=each.natural)
+        if each.lacking:
+            merged = replace(merged, lacking=merged.lacking | each.lacking)
         for phrase, count in each.remarks.items():
             remarks[phrase] = remarks.get(phrase, 0) + count
     return replace(merged, remarks=remarks) if remarks else merged

@@ -79,7 +79,7 @@ def feature_maps(
         ...     writer.feature_maps("conv5", activations, step=0, layout="NCHW", colormap="magma")
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import feature_maps as kind
@@ -149,7 +149,7 @@ def grid(
         ...     writer.grid("crops", crops, step=0, captions=["wide", "high"])
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import grid as kind
@@ -215,7 +215,7 @@ def compare(
         ...     writer.compare("autoencoder", photos, photos**2, step=0, titles=["in", "out"])
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import compare as kind
@@ -275,7 +275,7 @@ def animation(
         ...     writer.animation("samples", clip, step=0, fps=4, colormap="viridis")
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import animation as kind

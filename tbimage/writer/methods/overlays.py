@@ -82,7 +82,7 @@ def segmentation(
         ...     writer.segmentation("mask", bright, 0, image=photo, classes=names, legend=True)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import segmentation as kind
@@ -171,7 +171,7 @@ def boxes(
         ...     writer.boxes("found", photo, [[8, 24, 40, 60]], 0, labels=["cat"], scores=[0.93])
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import boxes as kind

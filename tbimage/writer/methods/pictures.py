@@ -6,12 +6,10 @@ pictures share. What does not: the kinds, and what is drawn of data that is no i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
-from tbimage.buffers import Piece
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,7 +54,8 @@ def image(
             with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
             figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
             is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
-            0..255, floats from 0 to 1.
+            0..255, floats from 0 to 1. A PIL image is turned by its EXIF orientation; pass
+            ``numpy.asarray(image)`` for the pixels as they are stored.
         step: An integer that grows with each call; None for the default step
             (``tbimage.set_step``), else for the one after the last of this name, also across
             restarts.
@@ -98,7 +97,7 @@ def image(
         ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import image as kind
@@ -194,17 +193,16 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
+    from tbimage.fonts import use_installed
     from tbimage.kinds import pictures as kind
 
     if pictures.count == 0:
         return True
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(self._notices.report, name)
-        snapshot = pictures.snapshot()
-        return partial(kind.summary, name, snapshot, options, self._pipeline.run_parts, report)
-
-    return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
+    use_installed()
+    report = partial(self._notices.report, name)
+    run_parts = self._pipeline.run_parts
+    make = partial(kind.summary, name)
+    return self._log(name, step, wall_time, make, pictures, options, run_parts, report)
 
 
 def figure(
@@ -214,6 +212,7 @@ def figure(
     step: SupportsIndex | None = None,
     *,
     close: bool = True,
+    tight: bool = False,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -227,6 +226,9 @@ def figure(
         step: As in ``image``.
         close: Whether pyplot is to close them, which else keeps them in memory; also where
             ``record_if`` says no.
+        tight: Whether the picture is as large as what is drawn, and a little more
+            (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
+            size is that of the figure, so that it does not change with the labels.
         description: Markdown that TensorBoard shows with the images.
         wall_time: Seconds since the epoch; None: now.
 
@@ -252,12 +254,12 @@ def figure(
     figures, batched = kind.check_figures(figure)
     close = checks.flag("close", close)
     try:
-        name, step, wanted = self._begin(name, step)
+        name, step, wanted = self._begin(name, step, "an image")
         if not wanted:
             return False
         options = picture_options(self, description)
         wall_time = checks.wall_time(wall_time)
-        pixels = kind.draw(figures, batched)
+        pixels = kind.draw(figures, batched, checks.flag("tight", tight))
     finally:
         if close:
             kind.close(figures)

@@ -1,0 +1,421 @@
+"""Whoever waits is woken; who fits is let in; what is said is said in time.
+
+Each of these was a change to the code that no test noticed.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import logging
+import os
+import random
+import sys
+import threading
+import time
+import tracemalloc
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tbimage
+from tests.pipeline import logs, lying_disk
+from tests.pipeline.soundness import everything
+
+WATCH = """
+import faulthandler
+watch_file = os.fdopen(os.dup(2), "w")
+faulthandler.dump_traceback_later(40, exit=True, file=watch_file)
+release = os.path.join(os.path.dirname(logdir), "release")
+"""
+
+# Everybody waits: for memory, and for all to be written.
+WAITERS = """
+writer = tbimage.SummaryWriter(logdir, on_full="block", max_pending_bytes=20_000, close_timeout=1.0)
+writer.scalar("a", 0.5, 0)
+writer.image("warm", PICTURE, 0)
+assert writer.flush(10)
+lie(write_hold=release)
+writer.scalar("a", 0.5, 1)
+held()
+ended = []
+def work(call):
+    try:
+        while not writer.closed and call() is not False:
+            pass
+    except RuntimeError:
+        pass  # it is closed
+    ended.append(1)
+calls = [writer.flush, lambda: writer.scalar("b", 0.5), lambda: writer.image("c", PICTURE)] * 5
+threads = [threading.Thread(target=work, args=(call,), daemon=True) for call in calls]
+for thread in threads:
+    thread.start()
+bound = writer.stats
+wait_until(lambda: bound().pending_bytes > 15_000)
+time.sleep(0.2)
+assert len(ended) == 0, ended
+"""
+
+
+def test_closing_wakes_all_that_wait(tmp_path: Path) -> None:
+    """While the disk still hangs."""
+    script = f"""{WATCH}{WAITERS}
+assert writer.close(0.2) is False
+for thread in threads:
+    thread.join(20)
+assert len(ended) == len(threads), len(ended)
+assert not os.path.exists(release)
+print(json.dumps(len(ended)))
+os._exit(0)
+"""
+    done = lying_disk.run(script, tmp_path / "run")
+    assert json.loads(done.stdout) == 15
+
+
+def test_the_end_of_the_process_wakes_all_that_wait(tmp_path: Path) -> None:
+    """Threads that Python waits for before it runs exit handlers would hold up the end for ever."""
+    script = f"""{WATCH}{WAITERS}
+import atexit
+@atexit.register
+def look():
+    print("exit handlers run")
+"""
+    done = lying_disk.run(script, tmp_path / "run")
+    assert "exit handlers run" in done.stdout
+
+
+def test_a_disk_that_is_well_again_wakes_all_that_wait(tmp_path: Path) -> None:
+    logdir = tmp_path / "run"
+    script = f"""{WATCH}{WAITERS}
+open(release, "w").close()
+time.sleep(0.5)
+assert writer.close(20)
+for thread in threads:
+    thread.join(20)
+assert len(ended) == len(threads), len(ended)
+stats = adding_up(writer.stats())
+assert stats.pending_items == stats.dropped["error"] == 0, stats
+report(writer)
+"""
+    stats = json.loads(lying_disk.run(script, logdir).stdout)
+    found = everything(logdir)
+    for steps in found.values():
+        assert steps == list(range(len(steps)))
+    assert sum(map(len, found.values())) == stats["written"]
+
+
+@pytest.mark.parametrize("on_full", ["drop", "block"])
+def test_who_exactly_fits_is_let_in(tmp_path: Path, on_full: str) -> None:
+    """A bound of so many scalars holds so many; with one byte less, one less."""
+    script = f"""{WATCH}
+def hanging(name, bound):
+    lie(write_hold=None)
+    writer = tbimage.SummaryWriter(
+        logdir + "/" + name, on_full="{on_full}", block_timeout=0.3, max_pending_bytes=bound,
+        on_error="log", close_timeout=1.0)
+    writer.scalar("a", 0.5, 0)
+    assert writer.flush(10)
+    lie(write_hold=release)
+    return writer
+
+def admitted(name, bound):
+    writer = hanging(name, bound)
+    count = 0
+    while writer.scalar("a", 0.5, count + 1):
+        count += 1
+        assert writer.stats().pending_bytes <= max(bound, cost)
+    return count
+
+one = hanging("one", 10**6)
+one.scalar("a", 0.5, 1)
+cost = one.stats().pending_bytes
+assert cost > 0
+print(json.dumps([admitted(str(n), bound) for n, bound in enumerate(
+    [10 * cost, 10 * cost - 1, cost, cost - 1, 1])]))
+sys.stdout.flush()
+os._exit(0)
+"""
+    done = lying_disk.run(script, tmp_path / "run")
+    assert json.loads(done.stdout) == [10, 9, 1, 1, 1]
+
+
+@pytest.mark.parametrize("on_error", ["log", "raise"])
+def test_that_writing_works_again_is_logged_before_a_flush_says_so(
+    tmp_path: Path, on_error: str
+) -> None:
+    script = f"""{WATCH}
+import logging
+lines = []
+class Handler(logging.Handler):
+    def emit(self, record):
+        time.sleep(0.05)  # others may go on meanwhile
+        lines.append(record.getMessage())
+logging.getLogger("tbimage").addHandler(Handler())
+logging.getLogger("tbimage").propagate = False
+writer = tbimage.SummaryWriter(logdir, on_error="{on_error}")
+writer.scalar("a", 0.5, 0)
+assert writer.flush(10)
+for step in range(1, 4):
+    del lines[:]
+    lie(write="before", error=28)
+    writer.scalar("a", 0.5, step)
+    try:
+        assert writer.flush(10) is False
+    except OSError:
+        assert "{on_error}" == "raise"
+    assert not writer.stats().healthy
+    assert lines, "the failure was not logged before the flush told of it"
+    lie(write=None)
+    wait_until(lambda: writer.flush(10))
+    assert writer.stats().healthy
+    assert sum("works again" in line for line in lines) == 1, lines
+assert writer.close()
+"""
+    lying_disk.run(script, tmp_path / "run")
+
+
+def chain(error: BaseException | None) -> list[BaseException]:
+    """An error with all that it came from."""
+    found: list[BaseException] = []
+    pending = [error]
+    while pending:
+        each = pending.pop()
+        if each is not None and each not in found:
+            found.append(each)
+            pending += [each.__cause__, each.__context__]
+    return found
+
+
+def frames(traceback: types.TracebackType | None) -> list[str]:
+    found = []
+    while traceback is not None:
+        found.append(traceback.tb_frame.f_code.co_name)
+        traceback = traceback.tb_next
+    return found
+
+
+def make_errors(writer: tbimage.SummaryWriter, kind: str) -> None:
+    large = np.full((2000, 2000, 3), 300, np.int32)  # 48 MB
+    if kind == "levels":
+        writer.image("bad", large, 0)
+    elif kind == "within an except block":
+        try:
+            raise KeyError("of the caller")
+        except KeyError:
+            writer.image("bad", large, 0)
+    elif kind == "several":
+        for step in range(3):
+            writer.image(f"bad {step}", large[:1000], step)
+    else:
+        writer.image("batch", np.stack([large[:500], large[:500] - 200]), 0)
+
+
+@pytest.mark.parametrize("kind", ["levels", "within an except block", "several", "batch"])
+@pytest.mark.parametrize("within", ["flush", "close"])
+def test_an_error_that_is_raised_later_holds_no_picture(
+    tmp_path: Path, kind: str, within: str
+) -> None:
+    """No traceback, of it or of what it came from, leads to frames that hold arrays."""
+    writer = tbimage.SummaryWriter(tmp_path, workers=1)
+    writer.image("good", np.zeros((8, 8), np.uint8), 0)
+    writer.flush()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        make_errors(writer, kind)
+        with pytest.raises(ValueError, match="300") as caught:
+            getattr(writer, within)()
+        error = caught.value
+        writer.close()
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert held < 40_000_000  # 32 MiB of copies are kept to be used again
+    main, *others = chain(error)
+    assert all(each.__traceback__ is None for each in others), [repr(each) for each in others]
+    assert within in frames(main.__traceback__)
+    names = set(frames(main.__traceback__))
+    assert not any("encode" in name or "summary" in name for name in names), names
+
+
+def test_an_error_of_the_disk_holds_no_picture(tmp_path: Path) -> None:
+    script = """
+import tracemalloc
+large = np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8)  # 48 MB
+writer = tbimage.SummaryWriter(logdir, close_timeout=20.0)
+writer.image("a", PICTURE, 0)
+assert writer.flush(10)
+tracemalloc.start()
+before = tracemalloc.get_traced_memory()[0]
+lie(write="before", error=5)
+writer.image("a", large, 1)
+try:
+    writer.flush(10)
+except OSError as raised:
+    error = raised
+lie(write=None)
+wait_until(lambda: writer.flush(10))
+assert writer.close()
+import gc
+gc.collect()
+held = tracemalloc.get_traced_memory()[0] - before
+assert held < 40_000_000, held  # 32 MiB of copies are kept to be used again
+pending, seen = [error.__context__, error.__cause__], []
+while pending:
+    each = pending.pop()
+    if each is not None:
+        assert each.__traceback__ is None, each
+        pending += [each.__context__, each.__cause__]
+print(json.dumps(repr(error)))
+"""
+    done = lying_disk.run(script, tmp_path / "run")
+    assert "OSError" in done.stdout
+
+
+# The gate of keep=.
+
+
+def switching(frame: types.FrameType, event: str, argument: Any) -> Any:
+    """A trace function that lets other threads run between any two bytecodes of the writer."""
+    if event == "call":
+        if f"{os.sep}tbimage{os.sep}" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+    elif event == "opcode" and random.random() < 0.3:
+        time.sleep(0)
+    return switching
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("names", [1, 3])
+def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: int) -> None:
+    calls = 100 if traced else 1000
+    writer = tbimage.SummaryWriter(tmp_path, keep={"*": tbimage.Keep(every=10)})
+    for number in range(names):
+        writer.scalar(f"n{number}", 0.5, -1)  # the first is kept; nine more follow
+        for _ in range(9):
+            writer.scalar(f"n{number}", 0.5, -1)
+    before = writer.stats()
+    accepted: list[bool] = []
+    barrier = threading.Barrier(8)
+
+    def work() -> None:
+        barrier.wait()
+        if traced:
+            sys.settrace(switching)
+        accepted.extend(
+            [writer.scalar(f"n{number % names}", 0.5, number) for number in range(calls)]
+        )
+        sys.settrace(None)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert writer.close()
+    stats = writer.stats()
+    calls_of_name = [8 * len(range(number, calls, names)) for number in range(names)]
+    assert accepted.count(True) == sum(-(-each // 10) for each in calls_of_name)
+    assert stats.logged - before.logged == accepted.count(True)
+    assert stats.kept_out - before.kept_out == accepted.count(False)
+    assert stats.written == stats.logged
+
+
+@pytest.mark.parametrize("call", ["scalar", "image", "scalars"])
+def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> None:
+    """Threads change places at any bytecode, and no step is there twice or left out."""
+    writer = tbimage.SummaryWriter(tmp_path)
+    picture = np.zeros((4, 4), np.uint8)
+    log: Callable[[], bool] = {
+        "scalar": lambda: writer.scalar("a", 0.5),
+        "image": lambda: writer.image("a", picture),
+        "scalars": lambda: writer.scalars("a", {"k": 0.5}),
+    }[call]
+    log()
+    barrier = threading.Barrier(6)
+
+    def work() -> None:
+        barrier.wait()
+        sys.settrace(switching)
+        for _ in range(30):
+            assert log()
+        sys.settrace(None)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writer.close()
+    assert everything(tmp_path) == {"a": list(range(181))}
+    assert writer.stats().logged == writer.stats().written == 181
+
+
+# Files of many runs on few descriptors.
+
+
+def test_the_descriptors_that_stay_open_are_those_used_last(tmp_path: Path) -> None:
+    def opened() -> list[int]:
+        found = []
+        for link in os.listdir("/proc/self/fd"):
+            try:
+                target = os.readlink(f"/proc/self/fd/{link}")
+            except OSError:
+                continue
+            if target.startswith(str(tmp_path)) and "loss_" in target:
+                found.append(int(Path(target).parent.name.rpartition("_")[2]))
+        return sorted(found)
+
+    writer = tbimage.SummaryWriter(tmp_path)
+
+    numbers = itertools.count()
+    used: dict[int, list[int]] = {}
+
+    def use(key: int) -> None:
+        step = next(numbers)
+        assert writer.scalars("loss", {str(key): 0.5}, step)
+        assert writer.flush(10)
+        used.setdefault(key, []).append(step)
+
+    for key in range(100):
+        use(key)
+    most = len(opened())
+    if most in (0, 100):
+        pytest.skip("descriptors of runs are not kept open, or all are")
+    assert opened() == list(range(100 - most, 100))
+    oldest = 100 - most
+    use(oldest)
+    use(100)
+    assert opened() == [oldest, *range(oldest + 2, 101)]
+    for key in range(101):
+        use(key)
+    assert writer.close()
+    found = {run.name: logs.steps(run, "loss") for run in logs.sub_runs(tmp_path)}
+    assert found == {f"loss_{key}": steps for key, steps in used.items()}
+
+
+def test_nobody_is_told_twice_that_it_is_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that opens and closes many writers logs nothing about it."""
+    with caplog.at_level(logging.INFO, logger="tbimage"):
+        for number in range(20):
+            with tbimage.SummaryWriter(tmp_path / str(number)) as writer:
+                writer.scalar("a", 0.5, 0)
+            assert writer.close()
+    assert caplog.records == []

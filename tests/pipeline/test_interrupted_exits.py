@@ -1,0 +1,109 @@
+"""Ctrl-C while the exit drains: all is in the files, or one line says how much is lost."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import children, logs, lying_disk
+from tests.pipeline.soundness import everything
+
+PICTURES = 60
+
+# Encoding takes about a second in all.
+SCRIPT = """
+import os, sys, threading
+import numpy as np
+import tbimage
+
+picture = np.random.default_rng(0).integers(0, 64, (300, 300, 3), np.uint8)
+writers = [
+    tbimage.SummaryWriter(os.path.join(sys.argv[1], str(number)), workers=1, compression="small")
+    for number in range(int(sys.argv[2]))
+]
+for step in range(60 // len(writers)):
+    for writer in writers:
+        assert writer.image("a", picture, step)
+{more}
+sys.stdout.write("draining\\n")
+sys.stdout.flush()
+"""
+
+
+def told_lost(errors: str) -> list[int]:
+    """The numbers of summaries that lines of the log say are lost."""
+    return [int(number) for number in re.findall(r"(\d+) summar(?:y|ies)\b", errors)]
+
+
+def interrupted(logdir: Path, delay: float, signals: int, writers: int, more: str) -> None:
+    script = SCRIPT.format(more=more)
+    with children.running(script, logdir, writers) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "draining\n"
+        for _ in range(signals):
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=children.DEADLINE_SECONDS)
+    assert process.returncode in (0, 1, 130, -signal.SIGINT), (process.returncode, errors)
+    assert "Fatal Python error" not in errors
+    written = sum(map(len, everything(logdir).values()))
+    for run in logs.runs(logdir):
+        steps = logs.steps(run, "a")
+        assert steps == list(range(len(steps)))
+    if written == PICTURES:
+        return
+    lost = told_lost(errors)
+    assert len(lost) <= writers, errors
+    assert sum(lost) == PICTURES - written, errors
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.1])
+def test_ctrl_c_while_the_exit_drains(tmp_path: Path, signals: int, delay: float) -> None:
+    interrupted(tmp_path, delay, signals, writers=1, more="")
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_while_several_writers_drain(tmp_path: Path, signals: int) -> None:
+    interrupted(tmp_path, 0.05, signals, writers=3, more="")
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_while_other_threads_still_run(tmp_path: Path, signals: int) -> None:
+    """Python waits for them before its exit handlers run."""
+    more = "threading.Thread(target=__import__('time').sleep, args=(0.2,)).start()"
+    interrupted(tmp_path, 0.05, signals, writers=1, more=more)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("signals", [1, 2, 5])
+def test_ctrl_c_at_many_times(tmp_path: Path, signals: int) -> None:
+    for number in range(40):
+        interrupted(tmp_path / str(number), 0.004 * number / signals, signals, 1, "")
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_while_the_disk_hangs(tmp_path: Path, signals: int) -> None:
+    """The process ends, and says how much it leaves behind."""
+    script = f"""
+writer = tbimage.SummaryWriter(logdir, close_timeout=3.0)
+writer.scalar("a", 0.5, 0)
+assert writer.flush(10)
+lie(write_hold=logdir + ".never")
+for step in range(1, 11):
+    writer.scalar("a", 0.5, step)
+held()
+for number in range({signals}):
+    timer = threading.Timer(0.5 + 0.2 * number, os.kill, (os.getpid(), signal.SIGINT))
+    timer.daemon = True
+    timer.start()
+"""
+    logdir = tmp_path / "run"
+    done = lying_disk.run(script, logdir)
+    assert logs.steps(logdir, "a") == [0]
+    assert told_lost(done.stderr) == [10], done.stderr

@@ -1,0 +1,115 @@
+"""A thousand writers in one process share a few threads."""
+
+from __future__ import annotations
+
+import json
+import resource
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import children, logs
+
+SCRIPT = """
+import dataclasses, json, os, resource, sys, threading
+import numpy as np
+import tbimage
+
+count, ticks = int(sys.argv[2]), int(sys.argv[3])
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (count + 200, hard))
+picture = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+most = 0
+def look():
+    global most
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("tbimage")]
+    with open("/proc/self/status") as status:
+        (all_of_them,) = [int(line.split()[1]) for line in status if line.startswith("Threads:")]
+    most = max(most, len(ours), all_of_them - before)
+
+with open("/proc/self/status") as status:
+    (before,) = [int(line.split()[1]) for line in status if line.startswith("Threads:")]
+writers = [
+    tbimage.SummaryWriter(os.path.join(sys.argv[1], f"{number:04}"), on_error="log")
+    for number in range(count)
+]
+look()
+for tick in range(ticks):
+    for writer in writers:
+        assert writer.scalar("a", 0.5, tick)
+    look()
+    for writer in writers[:: 10]:
+        assert writer.image("b", picture, tick)
+        assert writer.scalars("c", {"k": 0.5}, tick)
+    look()
+for writer in writers[:: 3]:
+    assert writer.flush(30)
+look()
+if sys.argv[4] == "close":
+    for writer in writers:
+        assert writer.close(30)
+        stats = writer.stats()
+        assert stats.logged == stats.written and stats.healthy, stats
+print(json.dumps(most))
+"""
+
+
+@pytest.mark.parametrize(
+    ("count", "ticks"), [(60, 5), pytest.param(1000, 5, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("end", ["close", "exit"])
+def test_many_writers_share_at_most_eight_threads(
+    tmp_path: Path, count: int, ticks: int, end: str
+) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if 0 <= hard < count + 200:
+        pytest.skip(f"a process may have no more than {hard} open files")
+    done = children.run(SCRIPT, tmp_path, count, ticks, end)
+    assert done.stderr == ""
+    assert 1 <= json.loads(done.stdout) <= 8
+    for number in range(count):
+        run = tmp_path / f"{number:04}"
+        expected = {"a": list(range(ticks))}
+        if number % 10 == 0:
+            expected["b"] = list(range(ticks))
+            (sub_run,) = logs.sub_runs(run)
+            assert logs.steps_by_tag(sub_run) == {"c": list(range(ticks))}
+        assert logs.steps_by_tag(run) == expected
+
+
+def test_one_writer_that_hangs_or_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    """They share threads; a directory that is gone is the trouble of one."""
+    script = """
+import os, shutil, sys
+import numpy as np
+import tbimage
+writers = [
+    tbimage.SummaryWriter(os.path.join(sys.argv[1], str(n)), on_error="log") for n in range(20)
+]
+for writer in writers:
+    writer.scalar("a", 0.5, 0)
+    assert writer.flush(10)
+shutil.rmtree(writers[0].logdir)
+with open(writers[0].logdir, "w") as file:
+    file.write("a file where its directory was")
+for step in range(1, 200):
+    for writer in writers:
+        writer.scalar("a", 0.5, step)
+for writer in writers[1:]:
+    assert writer.flush(10)
+    assert writer.stats().healthy
+assert not writers[0].flush(2)
+assert not writers[0].stats().healthy
+assert writers[0].stats().pending_items + writers[0].stats().dropped["disk"] > 0
+os.unlink(writers[0].logdir)
+for _ in range(100):
+    if writers[0].flush(2):
+        break
+assert writers[0].stats().healthy
+for writer in writers:
+    assert writer.close(10)
+"""
+    children.run(script, tmp_path)
+    assert logs.steps(tmp_path / "0", "a") == list(range(1, 200))
+    for number in range(1, 20):
+        assert logs.steps(tmp_path / str(number), "a") == list(range(200))

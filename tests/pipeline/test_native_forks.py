@@ -1,0 +1,280 @@
+"""Forks that Python does not see, as uWSGI and other C programs make them.
+
+No hook of Python runs: neither ``os.register_at_fork`` nor ``threading`` notices. In the child all
+threads are gone, whatever Python believes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline import children, logs
+from tests.pipeline.soundness import everything
+
+START = """
+import ctypes, dataclasses, json, os, signal, sys, threading, time
+import numpy as np
+import tbimage
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+LARGE = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
+logdir = sys.argv[1]
+
+def native_fork():
+    pid = ctypes.PyDLL(None).fork()  # holds the lock of the interpreter meanwhile
+    assert pid >= 0
+    return pid
+
+def wait_for(pid):
+    "Less than close_timeout: a child that waits for threads that are gone is not quick."
+    deadline = time.monotonic() + 20
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            assert os.waitstatus_to_exitcode(status) == 0, status
+            return
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGABRT)  # faulthandler tells where it hangs
+            os.waitpid(pid, 0)
+            raise TimeoutError("the child hangs")
+        time.sleep(0.001)
+
+def report(name, writer, **more):
+    stats = writer.stats()
+    total = stats.written + sum(stats.dropped.values()) + stats.pending_items
+    assert stats.logged == total, stats
+    shown = dict(dataclasses.asdict(stats), logdir=str(writer.logdir), **more)
+    with open(os.path.join(logdir, name + ".json"), "w") as file:
+        json.dump(shown, file)
+
+def open_writer(**settings):
+    return tbimage.SummaryWriter(logdir, close_timeout=60.0, on_error="log", **settings)
+"""
+
+#: What the parent's writer does at the moment of the fork.
+STATES = {
+    "new": "",
+    "asleep": "writer.scalar('p', 0.5, 0); writer.image('q', PICTURE, 0); writer.flush()",
+    "at work": """
+for step in range(200):
+    writer.scalar('p', 0.5, step)
+for step in range(4):
+    writer.image('q', LARGE, step)
+""",
+}
+
+#: What is called first in the child.
+FIRST = {
+    "scalar": "writer.scalar('first', 0.5, 0)",
+    "image": "writer.image('first', PICTURE, 0)",
+    "flush": "assert writer.flush(10)",
+    "stats": "assert writer.stats().healthy",
+    "path": "writer.path, writer.logdir, writer.closed",
+}
+
+#: How the child ends.
+ENDS = {
+    "_exit": "os._exit(0)",
+    "exit": "sys.exit(0)",
+    "close": "assert writer.close(10); os._exit(0)",
+}
+
+
+def run(tmp_path: Path, script: str) -> None:
+    done = children.run(START + script, tmp_path)
+    errors = [line for line in done.stderr.splitlines() if "fork()" not in line]
+    assert errors == []
+
+
+def told(tmp_path: Path, name: str) -> dict[str, Any]:
+    return json.loads((tmp_path / f"{name}.json").read_text())
+
+
+def cases() -> list[Any]:
+    """Each first call and each end with a parent that sleeps, and each state once more."""
+    found = [(state, first, "exit") for state in STATES for first in FIRST]
+    found += [(state, "scalar", end) for state in STATES for end in ENDS if end != "exit"]
+    return [pytest.param(*case, id="-".join(case)) for case in found]
+
+
+@pytest.mark.parametrize(("state", "first", "end"), cases())
+def test_a_child_that_nobody_announced_loses_nothing(
+    tmp_path: Path, state: str, first: str, end: str
+) -> None:
+    script = f"""
+writer = open_writer()
+{STATES[state]}
+pid = native_fork()
+if pid == 0:
+    {FIRST[first]}
+    for step in range(1, 50):
+        assert writer.scalar("child", 0.5, step)
+    assert writer.image("child/picture", PICTURE, 3)
+    assert writer.image("child/large", LARGE, 3)
+    flushed = writer.flush(15)
+    report("child", writer, flushed=flushed)
+    writer.scalar("behind", 0.5, 0)
+    {ENDS[end]}
+wait_for(pid)
+for step in range(50):
+    writer.scalar("parent", 0.5, step)
+writer.image("parent/picture", PICTURE, 0)
+flushed = writer.flush(15)
+report("parent", writer, flushed=flushed)
+assert writer.close(10)
+"""
+    run(tmp_path, script)
+    found = everything(tmp_path)
+    child, parent = told(tmp_path, "child"), told(tmp_path, "parent")
+    assert child["flushed"]
+    assert child["healthy"]
+    assert child["pending_items"] == 0
+    assert parent["flushed"]
+    assert parent["healthy"]
+    assert found["child"] == list(range(1, 50))
+    assert found["child/picture"] == found["child/large"] == [3]
+    assert found["parent"] == list(range(50))
+    assert found["parent/picture"] == [0]
+    assert logs.steps(child["logdir"], "child") == list(range(1, 50))
+    if end != "_exit":
+        assert found["behind"] == [0]
+    # What the parent had pending at the fork is there once.
+    assert found.get("p", []) == {"new": [], "asleep": [0], "at work": list(range(200))}[state]
+    assert found.get("q", []) == {"new": [], "asleep": [0], "at work": [0, 1, 2, 3]}[state]
+
+
+def test_a_child_that_logs_nothing_ends_at_once_and_writes_nothing(tmp_path: Path) -> None:
+    script = f"""
+writer = open_writer()
+{STATES["at work"]}
+pid = native_fork()
+if pid == 0:
+    sys.exit(0)
+wait_for(pid)
+assert writer.close(10)
+"""
+    run(tmp_path, script)
+    assert everything(tmp_path) == {"p": list(range(200)), "q": [0, 1, 2, 3]}
+
+
+def test_a_writer_that_the_child_opens_works(tmp_path: Path) -> None:
+    """The threads that the parent's writers share are gone."""
+    script = f"""
+writer = open_writer()
+{STATES["asleep"]}
+pid = native_fork()
+if pid == 0:
+    own = tbimage.SummaryWriter(os.path.join(logdir, "own"), close_timeout=60.0)
+    for step in range(50):
+        assert own.scalar("child", 0.5, step)
+    assert own.image("child/large", LARGE, 3)
+    assert own.flush(15)
+    report("child", own)
+    sys.exit(0)
+wait_for(pid)
+assert writer.close(10)
+"""
+    run(tmp_path, script)
+    assert logs.steps_by_tag(tmp_path / "own") == {"child": list(range(50)), "child/large": [3]}
+    assert told(tmp_path, "child")["healthy"]
+
+
+def test_a_child_of_a_child_has_a_run_of_its_own(tmp_path: Path) -> None:
+    script = f"""
+writer = open_writer()
+{STATES["asleep"]}
+pid = native_fork()
+if pid == 0:
+    writer.scalar("child", 0.5, 0)
+    assert writer.flush(10)
+    report("child", writer)
+    pid = native_fork()
+    if pid == 0:
+        writer.scalar("grandchild", 0.5, 0)
+        assert writer.flush(10)
+        report("grandchild", writer)
+        sys.exit(0)
+    wait_for(pid)
+    writer.scalar("child", 0.5, 1)
+    sys.exit(0)
+wait_for(pid)
+assert writer.close(10)
+"""
+    run(tmp_path, script)
+    assert everything(tmp_path) == {"p": [0], "q": [0], "child": [0, 1], "grandchild": [0]}
+    runs = {told(tmp_path, name)["logdir"] for name in ("child", "grandchild")}
+    assert len(runs) == 2
+    assert str(tmp_path) not in runs
+
+
+def test_a_server_of_four_children_and_no_first_fork_in_python(tmp_path: Path) -> None:
+    """As uWSGI does: the application is loaded once, and logs from each worker."""
+    script = """
+writer = open_writer()
+pids = []
+for number in range(4):
+    pid = native_fork()
+    if pid == 0:
+        for step in range(300):
+            assert writer.scalar(f"worker {number}", 0.5, step)
+            if step % 50 == 0:
+                assert writer.image(f"worker {number}/picture", PICTURE, step)
+        sys.exit(0)
+    pids.append(pid)
+for pid in pids:
+    wait_for(pid)
+"""
+    run(tmp_path, script)
+    found = everything(tmp_path)
+    for number in range(4):
+        assert found.pop(f"worker {number}") == list(range(300))
+        assert found.pop(f"worker {number}/picture") == list(range(0, 300, 50))
+    assert found == {}
+
+
+def test_thirty_native_forks_under_load(tmp_path: Path) -> None:
+    """Other threads of the parent are anywhere within their calls."""
+    script = """
+writer = open_writer(max_pending_bytes=1 << 20)
+going = True
+counts = {}
+def load(name):
+    step = 0
+    while going:
+        assert writer.scalar(name, 0.5, step)
+        if step % 10 == 0:
+            assert writer.image(name + "/picture", PICTURE, step)
+        step += 1
+    counts[name] = step
+threads = [threading.Thread(target=load, args=(f"t{i}",), daemon=True) for i in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(30):
+    pid = native_fork()
+    if pid == 0:
+        for step in range(20):
+            assert writer.scalar(f"child {number}", 0.5, step)
+        assert writer.image(f"child {number}", PICTURE, 20)
+        assert writer.flush(15)
+        assert writer.stats().healthy
+        os._exit(0)
+    wait_for(pid)
+    time.sleep(0.002)
+going = False
+for thread in threads:
+    thread.join()
+assert writer.close(30)
+report("parent", writer, counts=counts)
+"""
+    run(tmp_path, script)
+    found = everything(tmp_path)
+    for number in range(30):
+        assert found.pop(f"child {number}") == list(range(21))
+    for name, count in told(tmp_path, "parent")["counts"].items():
+        assert found.pop(name) == list(range(count))
+        assert found.pop(f"{name}/picture") == list(range(0, count, 10))
+    assert found == {}
