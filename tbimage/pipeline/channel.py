@@ -268,8 +268,8 @@ class Channel:
                 index, name, step, _, _, _, work = ticket
                 # The short way of most tickets: a scalar with the next step of a name.
                 if work is None and index == MAIN and pending and name in last and step is not None:
-                    if step > last[name]:  # type: ignore[index]
-                        last[name] = step  # type: ignore[index]
+                    if step > last[name]:
+                        last[name] = step
                     pending.append(ticket)
                     lane.taken += 1
                     self.pending_bytes += LIGHT_BYTES

@@ -221,7 +221,7 @@ def make_batch(tickets: list[Ticket], commit: Commit, errors: Errors) -> Batch:
                 made = b""
             if work is not None:
                 commit.secs += work.secs
-            if type(made) is bytes:
+            if isinstance(made, bytes):
                 small.append(made)
                 sizes.append(len(made))
                 continue
