@@ -1,13 +1,12 @@
-"""What holds for every test and every doctest, wherever it lies.
+"""Settings of all tests and doctests.
 
 Rules:
-- A doctest runs in an empty directory of its own, so that an example may write to "runs/demo" as
-  its reader would.
-- Where the environment variable TBIMAGE_REQUIRE_PEERS is 1, a test that skips has failed.
-  ``.ci/run`` sets it for the main run, which has every peer and every program; only the version
-  matrix, which has none, may skip.
-- The version matrix runs 20 examples of each property, as the main run has run them all: it looks
-  for what differs between versions, which differs in most examples.
+- A doctest runs in an empty directory of its own, so that examples may write to "runs/demo".
+- A test that needs a package or program skips without it, and names it. If the environment
+  variable TBIMAGE_REQUIRE_PEERS is 1, it fails instead. ``.ci/run`` sets it where everything is
+  installed.
+- The version matrix runs 20 examples of each property instead of 100. What differs between
+  versions differs in most examples.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ import pytest
 from hypothesis import settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in its background with Ctrl-C ignored, and programs that tests start
-    # would inherit that: those that are interrupted on purpose would never end.
+    # A shell starts background jobs with Ctrl-C ignored. Programs that tests start would inherit
+    # this, and those that a test interrupts would never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A deadline for each example would be an assertion on a clock.
+# A deadline for each example would be an assertion on time.
 settings.register_profile("main", deadline=None)
 settings.register_profile("matrix", derandomize=True, max_examples=20, deadline=None)
 settings.load_profile("main")

@@ -1,8 +1,8 @@
-"""Say whether a run directory holds images that Pillow decodes, under each of its runs.
+"""Check that a run directory has images, and that Pillow decodes them.
 
     python .ci/check_demo.py runs/demo
 
-Needs what tbimage needs and nothing else: it runs in the environment of README's first command.
+Needs only what tbimage needs, because it runs in the environment of README's first command.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def images(path: Path) -> dict[str, tuple[int, int]]:
         Width and height in pixels of the last image of each tag.
 
     Raises:
-        ValueError: The file ends within a record, or an image is not of the size that it claims.
+        ValueError: The file ends within a record, or the size of an image is not the stored one.
     """
     decoder = RecordDecoder()
     decoder.feed(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Print a command of README.md: what .ci/run runs is what a newcomer types.
+"""Print a command of README.md, so that .ci/run runs what the page says.
 
 python .ci/readme_command.py demo      # the fenced block that follows the line <!-- ci: demo -->
 """
@@ -20,10 +20,10 @@ def commands(readme: str) -> dict[str, str]:
         readme: The text of README.md.
 
     Returns:
-        What each marker names: the lines within the fence that follows it.
+        The name of each marker, and the lines of the fenced block after it.
 
     Raises:
-        ValueError: Two commands of one name.
+        ValueError: Two commands have the same name.
     """
     found = _BLOCK.findall(readme)
     if len({name for name, _ in found}) != len(found):

@@ -31,6 +31,7 @@ HEADINGS = {
     "scalars": "Scalars",
     "images": "More and more images",
     "marginal": "The last against the first",
+    "reading": "Reading logs back",
 }
 
 

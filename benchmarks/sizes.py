@@ -31,6 +31,9 @@ class Sizes:
         marginal_scalars: The scalar whose cost is compared to that of the first thousands.
         encoder_rounds: Turns of each encoder at each picture in one repeat.
         encoder_most_bytes: Larger pictures of the corpus are left out.
+        reading_photos: Photographs in the file that is read back.
+        reading_scalars: Scalars in it.
+        reading_runs: Runs in the log directory that is read back.
     """
 
     repeats: int
@@ -48,6 +51,9 @@ class Sizes:
     marginal_scalars: int
     encoder_rounds: int
     encoder_most_bytes: int
+    reading_photos: int
+    reading_scalars: int
+    reading_runs: int
 
 
 FULL = Sizes(
@@ -60,6 +66,7 @@ FULL = Sizes(
         "start": (3, 1),
         "scalars": (3, 1),
         "images": (1, 1),
+        "reading": (3, 1),
     },
     calls=1.0,
     round_secs=0.6,
@@ -74,6 +81,9 @@ FULL = Sizes(
     marginal_scalars=1_000_000,
     encoder_rounds=3,
     encoder_most_bytes=1 << 40,
+    reading_photos=500,
+    reading_scalars=100_000,
+    reading_runs=1000,
 )
 
 QUICK = Sizes(
@@ -92,4 +102,7 @@ QUICK = Sizes(
     marginal_scalars=100_000,
     encoder_rounds=1,
     encoder_most_bytes=500_000,
+    reading_photos=50,
+    reading_scalars=10_000,
+    reading_runs=100,
 )

@@ -1,9 +1,9 @@
-"""Look at feature maps, whatever the range of their numbers.
+"""Show feature maps, whatever the range of their values.
 
     python examples/feature_maps.py
     tensorboard --logdir runs/feature_maps
 
-The maps of one image are so many gray images, and three of them are not red, green and blue.
+Each map of an image becomes a gray image of its own. Three maps are not red, green and blue.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ def main(logdir: str) -> None:
     batch = feature_maps(input_batch(0))  # yours: floats of any range, [4, 32, 32, 16]
     with tbimage.SummaryWriter(logdir) as writer:
         for index, maps in enumerate(batch):
-            first_three = maps[..., :3]  # [32, 32, 3], of which layout="HWN" makes three images
+            first_three = maps[..., :3]  # [32, 32, 3]; layout="HWN": three images
 
-            # Each map from its own black to its own white: shows what a weak map looks like.
+            # Each map has its own black and white, so that weak maps are visible, too.
             writer.image(
                 f"responses/each_map/{index}",
                 first_three,
@@ -31,7 +31,7 @@ def main(logdir: str) -> None:
                 description="Black and white are the extremes of each map.",
             )
 
-            # One scale for all maps of an image: shows which map responds the most.
+            # One scale for all maps of an image shows which map responds most.
             writer.image(
                 f"responses/each_image/{index}",
                 first_three,

@@ -1,10 +1,10 @@
-"""See what every kind of picture is for, on photographs and on what networks make of them.
+"""Show every kind of picture, with photographs and with outputs of networks.
 
     pip install scikit-image      # the photographs
     python examples/gallery.py
     tensorboard --logdir runs/gallery
 
-docs/gallery.md shows what it looks like.
+docs/gallery.md shows the pictures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Array = NDArray[np.floating[Any]]
 
 
 def values(writer: tbimage.SummaryWriter) -> None:
-    """Numbers that are no levels yet: a depth map in metres, a gradient, light of 1 to 1000."""
+    """Log numbers that are not levels: a depth map in metres, a gradient, linear light."""
     depth = stereo_depth()
     writer.image(
         "values/depth",
@@ -39,30 +39,30 @@ def values(writer: tbimage.SummaryWriter) -> None:
     writer.image("values/depth_16_bits", eighths, step=0)
 
     gray = photographs()[0].mean(2) / 255
-    slope = np.gradient(gray, axis=1)  # [256, 384], as many below zero as above
+    slope = np.gradient(gray, axis=1)  # [256, 384], positive and negative
     writer.image(
         "values/slope",
         slope,
         step=0,
-        value_range=("percentile", 0.5, 99.5),  # made symmetric, as the colours are
+        value_range=("percentile", 0.5, 99.5),  # made symmetric for this colour map
         colormap="coolwarm",
         colorbar=True,
         max_side=284,
     )
 
     sky = np.asarray(data.hubble_deep_field())[:262, 160:510] / 255
-    light = sky**2.2  # [262, 350, 3], as a sensor counts it: most of it is dark
+    light = sky**2.2  # [262, 350, 3], linear as in a sensor: most of it is dark
     writer.image("values/light", light, step=0)
     writer.image("values/light_gamma", light, step=0, gamma=2.2)
     writer.image("values/light_log", light, step=0, log=True)
 
     faulty = photographs()[1] / np.float32(255)
-    faulty[96:128, 64:256] = np.nan  # what a division by zero leaves
+    faulty[96:128, 64:256] = np.nan  # as after a division by zero
     writer.image("values/faults", faulty, step=0, max_side=350)
 
 
 def activations(writer: tbimage.SummaryWriter) -> None:
-    """What the layers of a network respond with."""
+    """Log feature maps of two layers."""
     maps, deeper_maps = convolution_stack(photographs()[0])  # [64, 82, 16] and [30, 46, 64]
     writer.feature_maps(
         "activations/first_layer",
@@ -77,7 +77,7 @@ def activations(writer: tbimage.SummaryWriter) -> None:
 
 
 def outputs(writer: tbimage.SummaryWriter) -> None:
-    """What networks for dense and for sparse predictions give."""
+    """Log outputs: a segmentation, boxes and keypoints."""
     coins = data.coins()
     classes, found = coins_by_size(coins)
     names = ["table", "small", "mid", "big"]
@@ -122,7 +122,7 @@ def outputs(writer: tbimage.SummaryWriter) -> None:
 
 
 def batches(writer: tbimage.SummaryWriter) -> None:
-    """Several images at once: side by side, against each other, one after the other."""
+    """Log several images at once: comparisons, a grid, captions, an animation."""
     photos = photographs() / np.float32(255)  # [2, 256, 384, 3]
     restored = reconstruct(photographs(), 12)
     names = ["photograph", "12 components"]
@@ -139,7 +139,7 @@ def batches(writer: tbimage.SummaryWriter) -> None:
     crops = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket(), data.coins()]
     writer.grid(
         "batches/grid",
-        crops,  # of unequal sizes, in colour and gray
+        crops,  # of different sizes, in colour and gray
         step=0,
         columns=3,
         max_side=114,
@@ -156,14 +156,14 @@ def batches(writer: tbimage.SummaryWriter) -> None:
 
 
 def stereo_depth() -> Array:
-    """How far away what two cameras saw is, in metres (Middlebury stereo, "motorcycle")."""
+    """Compute distances in metres from two cameras (Middlebury stereo, "motorcycle")."""
     _, _, disparity = data.stereo_motorcycle()
     focal_length, baseline, offset = 994.978, 0.193001, 31.028  # in pixels, metres, pixels
     return np.where(np.isfinite(disparity), focal_length * baseline / (disparity + offset), np.inf)
 
 
 def convolution_stack(image: NDArray[np.uint8]) -> tuple[Array, Array]:
-    """Two layers of convolution, with rectification and pooling, as in any network."""
+    """Compute two layers of convolution, with rectification and pooling."""
     first = feature_maps(image[np.newaxis])  # [1, 128, 192, 16]
     rectified = np.maximum(np.concatenate([first, -first], axis=3), 0)
     pooled = rectified.reshape(1, 32, 4, 48, 4, 32).max((2, 4))
@@ -175,7 +175,7 @@ def convolution_stack(image: NDArray[np.uint8]) -> tuple[Array, Array]:
 
 
 def coins_by_size(coins: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[Any]]:
-    """Separate coins from the table by a threshold, and sort them by their area."""
+    """Separate coins from the table with a threshold, and sort them by area."""
     light = coins - filters.gaussian(coins, 50, preserve_range=True)  # one corner is brighter
     disk = morphology.disk(3)
     mask = morphology.opening(morphology.closing(light > filters.threshold_otsu(light), disk), disk)
@@ -188,7 +188,7 @@ def coins_by_size(coins: NDArray[np.uint8]) -> tuple[NDArray[np.intp], list[Any]
 
 
 def helmet_outline() -> Array:
-    """An ellipse around the helmet, [points, 2]."""
+    """Return an ellipse around the helmet, [points, 2]."""
     angles = np.linspace(0, 2 * np.pi, 65)
     return np.stack([388 + 108 * np.cos(angles), 452 + 106 * np.sin(angles)], axis=1)
 

@@ -1,9 +1,9 @@
-"""Look at inputs beside their reconstructions, at the difference, and at a segmentation.
+"""Show inputs beside their reconstructions, the difference, and a segmentation.
 
     python examples/reconstruction.py
     tensorboard --logdir runs/reconstruction
 
-The step is how many principal components are kept: move the slider, and the picture sharpens.
+The step is the number of principal components. Move the slider to see more detail.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(logdir: str) -> None:
             inputs = images / 255
             outputs = reconstruct(images, components)  # yours: floats, about 0 to 1
 
-            # Side by side in one image. A reconstruction may overshoot: "unit" clips it to [0, 1].
+            # Side by side in one image. Reconstructions may leave [0, 1]: "unit" clips them.
             writer.image(
                 "reconstruction/beside_input",
                 np.concatenate([inputs, outputs], axis=2),
@@ -34,7 +34,7 @@ def main(logdir: str) -> None:
                 "step says.",
             )
 
-            # The same range at all steps, so that they compare; no difference is mid-gray.
+            # The same range at all steps, so that they can be compared. Gray is no difference.
             writer.image(
                 "reconstruction/difference",
                 outputs - inputs,
@@ -45,7 +45,7 @@ def main(logdir: str) -> None:
             error = np.square(outputs - inputs).mean()
             writer.scalar("reconstruction/mean_squared_error", error, components)
 
-        # A mask of class numbers becomes colours by indexing a palette with it.
+        # Indexing a palette with class numbers gives colours.
         labels = segment(images)  # yours: integers, [2, 256, 384]
         writer.image(
             "segmentation/classes",

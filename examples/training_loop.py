@@ -1,10 +1,10 @@
-"""Log a training: scalars at every step, images at every 25th, training and validation apart.
+"""Log a training: scalars at every step, images at every 25th step, with a validation run.
 
     python examples/training_loop.py
     tensorboard --logdir runs/training_loop
 
-A network of two layers learns a photograph: given a pixel's place, it tells the pixel's colour. It
-is trained on three quarters of the pixels and validated on the others.
+A network of two layers learns a photograph: its input is the place of a pixel, its output the
+colour. It is trained on three quarters of the pixels and validated on the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = NDArray[np.floating]
 
 
 class Network:
-    """Two layers, trained by Adam; the inputs are waves of random directions and lengths."""
+    """Two layers, trained with Adam. The inputs are waves of random directions and lengths."""
 
     def __init__(self, random: np.random.Generator, inputs: int = 64, hidden: int = 64) -> None:
         self.waves = random.normal(0, 20, (2, inputs // 2)).astype(np.float32)
@@ -33,12 +33,12 @@ class Network:
         self.moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in self.weights]
 
     def features(self, places: Array) -> Array:
-        """[N, 2], from 0 to 1, to [N, inputs]."""
+        """Turn places, [N, 2] from 0 to 1, into inputs, [N, inputs]."""
         phases = places.astype(np.float32) @ self.waves
         return np.concatenate([np.sin(phases), np.cos(phases)], axis=1)
 
     def predict(self, features: Array) -> Array:
-        """[N, inputs] to colours, [N, 3]."""
+        """Turn inputs, [N, inputs], into colours, [N, 3]."""
         return np.maximum(features @ self.weights[0], 0) @ self.weights[1] + 0.5
 
     def train(self, features: Array, colors: Array, step: int) -> None:
@@ -56,7 +56,7 @@ class Network:
 
 
 def main(logdir: str, steps: int = 151) -> None:
-    """Train the network and log how it goes."""
+    """Train the network, and log losses and pictures."""
     height, width = 64, 96
     picture = photographs()[0].reshape(height, 4, width, 4, 3).mean((1, 3)) / 255
     places = np.indices((height, width)).reshape(2, -1).T / width
@@ -67,7 +67,7 @@ def main(logdir: str, steps: int = 151) -> None:
     network = Network(random)
     features = network.features(places)
 
-    # One directory for each: TensorBoard draws their scalars of one name into one chart.
+    # A run for each. TensorBoard draws scalars of the same name into one chart.
     training = tbimage.create_file_writer(Path(logdir, "training"))
     validation = tbimage.create_file_writer(Path(logdir, "validation"))
     with training, validation:

@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Keep": "writer.sampling",
     "SummaryWriter": "writer",
-    "Stats": "pipeline.stats",
+    "Stats": "writer.stats",
     "StepWarning": "writer.steps",
     "TwoWritersWarning": "writer.directories",
     "audio": "summary",
@@ -31,8 +31,10 @@ _HOMES = {
     "graph": "summary",
     "histogram": "summary",
     "image": "summary",
+    "read": "reading.logs",
     "record_if": "writer.conditions",
     "scalar": "summary",
+    "set_font": "fonts",
     "set_step": "writer.defaults",
     "text": "summary",
     "write": "summary",
@@ -53,8 +55,10 @@ __all__ = [
     "graph",
     "histogram",
     "image",
+    "read",
     "record_if",
     "scalar",
+    "set_font",
     "set_step",
     "text",
     "write",
@@ -63,7 +67,8 @@ __all__ = [
 # What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tbimage.pipeline.stats import Stats
+    from tbimage.fonts import set_font
+    from tbimage.reading.logs import read
     from tbimage.summary import (
         audio,
         create_file_writer,
@@ -80,6 +85,7 @@ if TYPE_CHECKING:
     from tbimage.writer.defaults import get_step, set_step
     from tbimage.writer.directories import TwoWritersWarning
     from tbimage.writer.sampling import Keep
+    from tbimage.writer.stats import Stats
     from tbimage.writer.steps import StepWarning
 
 

@@ -1,10 +1,7 @@
-"""``tf.summary``'s functions, on the default writer of this thread or asyncio task.
+"""The functions of ``tf.summary``: they log with the default writer of this thread or asyncio task.
 
-What lives here: one function for each kind of summary. What does not: anything that a writer's
-method does.
-
-A call without a default writer returns False and does nothing, as in tf.summary, so that a library
-can log and leave it to the program whether that goes anywhere.
+Without a default writer a call returns False and does nothing, as in tf.summary. So a library can
+log, and the program decides whether anything is written.
 """
 
 from __future__ import annotations
@@ -32,7 +29,7 @@ __all__ = [
     "write",
 ]
 
-#: tf.summary's name for making a writer.
+#: The name that tf.summary has for making a writer.
 create_file_writer = SummaryWriter
 
 
@@ -47,15 +44,15 @@ def image(
     """Log one image or a batch of images with the default writer.
 
     Args:
-        name: As in ``SummaryWriter.image``, like the other arguments.
-        data: See there.
-        step: See there.
-        max_outputs: See there. All images by default, where tf.summary logs 3.
-        description: See there.
+        name: The name under which TensorBoard shows the images.
+        data: An image, a batch, a picture or a file, as ``SummaryWriter.image`` takes it.
+        step: The step; None: the default step (``set_step``), or the next one of this name.
+        max_outputs: How many images of a batch are logged at most; None: all. (tf.summary: 3.)
+        description: Markdown that TensorBoard shows beside the images, or None.
         keywords: ``layout``, ``value_range`` and all others of ``SummaryWriter.image``.
 
     Returns:
-        As ``SummaryWriter.image``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.image``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.image``.
@@ -67,9 +64,7 @@ def image(
         False
     """
     writer = default_writer.get()
-    if writer is None:
-        return False
-    return writer.image(
+    return writer is not None and writer.image(
         name, data, step, max_outputs=max_outputs, description=description, **keywords
     )
 
@@ -84,14 +79,14 @@ def scalar(
     """Log one number with the default writer.
 
     Args:
-        name: As in ``SummaryWriter.scalar``, like the other arguments.
-        value: See there.
-        step: See there.
-        description: See there.
+        name: The name under which TensorBoard shows the number.
+        value: A number, or an array or tensor of rank 0.
+        step: The step; None: the default step (``set_step``), or the next one of this name.
+        description: Markdown that TensorBoard shows beside the chart, or None.
         keywords: ``wall_time``.
 
     Returns:
-        As ``SummaryWriter.scalar``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.scalar``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.scalar``.
@@ -115,18 +110,18 @@ def histogram(
     description: str | None = None,
     **keywords: Any,
 ) -> bool:
-    """Log how values are distributed with the default writer.
+    """Log the distribution of values with the default writer.
 
     Args:
-        name: As in ``SummaryWriter.histogram``, like the other arguments.
-        data: See there.
-        step: See there.
-        buckets: See there.
-        description: See there.
+        name: The name under which TensorBoard shows the histogram.
+        data: Numbers of any shape and dtype.
+        step: The step; None: the default step (``set_step``), or the next one of this name.
+        buckets: How many buckets count the values, 1 or more.
+        description: Markdown that TensorBoard shows beside the histogram, or None.
         keywords: ``wall_time``.
 
     Returns:
-        As ``SummaryWriter.histogram``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.histogram``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.histogram``.
@@ -152,14 +147,14 @@ def text(
     """Log a text, or a table of texts, with the default writer.
 
     Args:
-        name: As in ``SummaryWriter.text``, like the other arguments.
-        data: See there.
-        step: See there.
-        description: See there.
-        keywords: ``wall_time``.
+        name: The name under which TensorBoard shows the text.
+        data: A string of Markdown, or strings of rank 1 or 2, which become a table.
+        step: The step; None: the default step (``set_step``), or the next one of this name.
+        description: Markdown that TensorBoard shows beside the text, or None.
+        keywords: ``markdown`` and ``wall_time``.
 
     Returns:
-        As ``SummaryWriter.text``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.text``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.text``.
@@ -185,16 +180,16 @@ def audio(
     """Log one clip of audio or a batch of clips with the default writer.
 
     Args:
-        name: As in ``SummaryWriter.audio``, like the other arguments.
-        data: See there.
-        sample_rate: See there.
-        step: See there.
-        max_outputs: See there. All clips by default, where tf.summary logs 3.
-        description: See there.
+        name: The name under which TensorBoard shows the clips.
+        data: ``(frames,)``, ``(frames, channels)`` or ``(clips, frames, channels)`` samples.
+        sample_rate: Frames per second, in Hz.
+        step: The step; None: the default step (``set_step``), or the next one of this name.
+        max_outputs: How many clips of a batch are logged at most; None: all. (tf.summary: 3.)
+        description: Markdown that TensorBoard shows beside the clips, or None.
         keywords: ``wall_time``.
 
     Returns:
-        As ``SummaryWriter.audio``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.audio``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.audio``.
@@ -211,23 +206,19 @@ def audio(
 
 
 def write(
-    tag: str,
-    tensor: Any,
-    step: SupportsIndex | None = None,
-    metadata: Any = None,
-    **keywords: Any,
+    tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None, **keywords: Any
 ) -> bool:
-    """Log a tensor as it is with the default writer.
+    """Log a tensor without conversion with the default writer.
 
     Args:
-        tag: The name of ``SummaryWriter.tensor``, as tf.summary calls it here.
-        tensor: The data of ``SummaryWriter.tensor``.
-        step: See there.
-        metadata: See there.
+        tag: The name of the summary.
+        tensor: An array or tensor of any shape and element type, strings included.
+        step: The step; None: the default step (``set_step``), or the next one of this tag.
+        metadata: A SummaryMetadata, which names the plugin that shows the tensor; or None.
         keywords: ``description``, ``wall_time``.
 
     Returns:
-        As ``SummaryWriter.tensor``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.tensor``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.tensor``.
@@ -241,20 +232,16 @@ def write(
     return writer is not None and writer.tensor(tag, tensor, step, metadata=metadata, **keywords)
 
 
-def graph(
-    model: Any,
-    inputs: Any = None,
-    **keywords: Any,
-) -> bool:
+def graph(model: Any, inputs: Any = None, **keywords: Any) -> bool:
     """Log the graph of a model with the default writer.
 
     Args:
-        model: As in ``SummaryWriter.graph``, like the other arguments.
-        inputs: See there.
+        model: A torch.nn.Module, the path of an ONNX file, or a GraphDef.
+        inputs: Inputs to trace a torch model with, or None.
         keywords: ``strict_trace``, ``wall_time``.
 
     Returns:
-        As ``SummaryWriter.graph``; False without a default writer.
+        Whether it will be written, as ``SummaryWriter.graph``; False without a default writer.
 
     Raises:
         TypeError: As ``SummaryWriter.graph``.
@@ -272,10 +259,10 @@ def flush(timeout: float | None = None) -> bool:
     """Flush the default writer.
 
     Args:
-        timeout: As in ``SummaryWriter.flush``.
+        timeout: How many seconds to wait; None: as long as it takes.
 
     Returns:
-        As ``SummaryWriter.flush``; True without a default writer, since nothing was logged.
+        Whether all is written, as ``SummaryWriter.flush``; True without a default writer.
 
     Raises:
         Exception: As ``SummaryWriter.flush``.

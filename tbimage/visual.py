@@ -1,11 +1,9 @@
-"""Pictures worth looking at, of arrays, without a writer.
+"""Pictures of arrays, without a writer.
 
-Each function draws what the writer's method of the same name logs, and more that go with them. They
-take arrays of any framework and give a ``Picture``, whose ``pixels`` are a NumPy array and whose
-``findings`` tell what the data had that could not be shown as it is. A ``Picture`` can be passed on
-to any other of these functions, to a writer, and to whatever takes arrays.
-
-What lives here: names. What does not: anything that they mean (``pixels/``).
+Each method of ``SummaryWriter`` that draws has a function of the same name here, and there are more
+that go with them. They take arrays of any framework and return a ``Picture``. Its ``pixels`` are a
+NumPy array, and its ``findings`` tell which data could not be shown as they are. A ``Picture`` can
+be passed to the other functions, to a writer, and to whatever takes arrays.
 
 Example:
     >>> import numpy
@@ -18,21 +16,22 @@ Example:
 
 from __future__ import annotations
 
+from tbimage.fonts import use_installed
 from tbimage.pixels.clips.animation import animate as animation
 from tbimage.pixels.drawing.boxes import draw_boxes as boxes
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.colorbar import colorbar
-from tbimage.pixels.drawing.comparing import Comparison
-from tbimage.pixels.drawing.comparing import draw_comparison as compare
+from tbimage.pixels.drawing.comparison import Comparison
+from tbimage.pixels.drawing.comparison import draw_comparison as compare
 from tbimage.pixels.drawing.feature_maps import draw_feature_maps as feature_maps
+from tbimage.pixels.drawing.grid import enlarge, grid
+from tbimage.pixels.drawing.keypoints import draw_keypoints as keypoints
+from tbimage.pixels.drawing.keypoints import draw_polylines as polylines
 from tbimage.pixels.drawing.legend import legend
-from tbimage.pixels.drawing.lines import draw_keypoints as keypoints
-from tbimage.pixels.drawing.lines import draw_polylines as polylines
-from tbimage.pixels.drawing.masks import draw_segmentation as segmentation
-from tbimage.pixels.drawing.masks import legend_entries
 from tbimage.pixels.drawing.palette import CLASS_COLORS, class_color, label_color
 from tbimage.pixels.drawing.rendering import picture as image
-from tbimage.pixels.drawing.tiling import enlarge, grid
+from tbimage.pixels.drawing.segmentation import draw_segmentation as segmentation
+from tbimage.pixels.drawing.segmentation import legend_entries
 from tbimage.pixels.png.libraries import encoder_name
 from tbimage.pixels.values.colormaps import COLORMAPS, colorize
 from tbimage.pixels.values.colormaps import table as colormap_table
@@ -64,3 +63,5 @@ __all__ = [
     "polylines",
     "segmentation",
 ]
+
+use_installed()

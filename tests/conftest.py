@@ -1,4 +1,4 @@
-"""Fixtures that cost too much to make for each test."""
+"""Fixtures that take too long to make for each test."""
 
 from __future__ import annotations
 

@@ -68,7 +68,9 @@ def test_the_animation_moves(gallery: str, browser: Any, tmp_path: Path) -> None
     assert readers.wait_until(has_moved, "another frame")
 
 
-def test_16_bits_are_seen_as_what_they_are(gallery: str, browser: Any, tmp_path: Path) -> None:
+def test_16_bit_pictures_are_shown_with_their_values(
+    gallery: str, browser: Any, tmp_path: Path
+) -> None:
     """Where nothing was seen it is black, and 2 to 5 of 8 metres are shades of gray."""
     path = tmp_path / "card.png"
     look("values/depth_16_bits", gallery, browser, path)

@@ -104,7 +104,7 @@ def test_both_loaders_show_scalars(logdir: Path, loader: str) -> None:
 
 
 @pytest.mark.parametrize("loader", ["python", "data_server"])
-def test_the_image_routes_serve_the_very_bytes(logdir: Path, wire: str, loader: str) -> None:
+def test_the_image_routes_serve_the_stored_bytes(logdir: Path, wire: str, loader: str) -> None:
     stored = [event for event in readers.read_raw(logdir) if event.HasField("summary")]
     served = readers.read_http(logdir, loader)["run"]["photo"]
     assert served.samples == 1

@@ -229,7 +229,7 @@ def test_tensorboard_reads_without_tensorflow() -> None:
 
 
 @pytest.mark.parametrize("loader", readers.LOADERS)
-def test_loaders_of_an_empty_directory_say_so(loader: str, tmp_path: Path) -> None:
+def test_loaders_find_no_runs_in_an_empty_directory(loader: str, tmp_path: Path) -> None:
     assert readers.read_runs(tmp_path, loader) == {}
 
 
@@ -249,7 +249,7 @@ def test_loaders_stop_at_a_corrupt_record(
     assert (series["photo"].steps, series["loss"].steps) == ([0], [0])
 
 
-def test_nothing_is_left_behind(logdirs: Callable[[str], Path], tmp_path: Path) -> None:
+def test_readers_leave_no_process_behind(logdirs: Callable[[str], Path], tmp_path: Path) -> None:
     """The processes of an interrupted test end with it, be it by an exception or by a kill."""
     children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children")
     if not children.exists():
@@ -291,7 +291,7 @@ def test_a_reader_that_fails_to_start_says_why(tmp_path: Path) -> None:
         server.__enter__()
 
 
-def test_waiting_in_vain_says_for_what() -> None:
+def test_a_timeout_names_what_was_awaited() -> None:
     with pytest.raises(TimeoutError, match="for the moon; last: 0"):
         readers.wait_until(lambda: 0, "the moon", seconds=0.05)
 

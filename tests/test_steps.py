@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tbimage
+from tbimage.events import steps as drawn_steps
+from tbimage.events.steps import Steps
 from tbimage.writer import steps
-from tbimage.writer.steps import Steps, check_step
+from tbimage.writer.steps import StepWatch, check_step
 from tests.pipeline import logs
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -79,12 +81,11 @@ def test_beyond_64_bits_there_is_none(step: Any) -> None:
 def test_an_automatic_step_is_above_all_that_the_name_had(
     history: dict[str, int], calls: list[tuple[str, int | None]]
 ) -> None:
-    taken = Steps(lambda: history)
+    taken = Steps()
+    taken.history = history
     had: dict[str, list[int]] = {}
     for name, step in calls:
-        if step is None:
-            taken.prepare_automatic(name)
-        got = taken.take(name, step)
+        got = taken.draw(name, step)
         if step is not None:
             assert got == step
         elif name in had:
@@ -95,45 +96,38 @@ def test_an_automatic_step_is_above_all_that_the_name_had(
 
 
 def test_automatic_steps_go_on_after_a_batch_of_images() -> None:
-    taken = Steps(lambda: {"photos/image/0": 8, "other": 99})
-    taken.prepare_automatic("photos")
-    assert [taken.take("photos", None) for _ in range(2)] == [9, 10]
+    taken = Steps()
+    taken.history = {"photos/image/0": 8, "other": 99}
+    assert [taken.draw("photos", None) for _ in range(2)] == [9, 10]
 
 
-def test_history_is_read_once_and_only_when_it_is_needed() -> None:
-    reads: list[int] = []
-
-    def read_history() -> dict[str, int]:
-        reads.append(1)
-        return {"a": 5}
-
-    taken = Steps(read_history)
-    taken.take("a", 3)
-    taken.prepare_automatic("a")
-    assert taken.take("a", None) == 4
-    assert not reads  # the name is known
-    taken.prepare_automatic("b")
-    taken.prepare_automatic("c")
-    assert len(reads) == 1
+def test_history_is_needed_for_the_first_automatic_step_of_a_name_only() -> None:
+    taken = Steps()
+    taken.draw("a", 3)
+    assert not taken.needs_history("a")
+    assert taken.draw("a", None) == 4
+    assert taken.needs_history("b")
+    taken.history = {"a": 5}
+    assert not taken.needs_history("b")
 
 
 def test_after_the_greatest_step_there_is_no_automatic_one() -> None:
-    taken = Steps(dict)
-    taken.take("a", GREATEST)
+    taken = Steps()
+    taken.draw("a", GREATEST)
     with pytest.raises(ValueError, match="greatest step that there is"):
-        taken.take("a", None)
-    assert taken.take("a", 3) == 3
+        taken.draw("a", None)
+    assert taken.draw("a", 3) == 3
 
 
 def test_made_up_names_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """And a name that was forgotten never gets a step that it had."""
-    monkeypatch.setattr(steps, "_MOST_NAMES", 10)
-    taken = Steps(dict)
+    monkeypatch.setattr(drawn_steps, "_MOST_NAMES", 10)
+    taken = Steps()
+    taken.history = {}
     had: dict[str, int] = {}
     for number in range(500):
         name = f"n{number % 37}" if number % 3 else f"unique {number}"
-        taken.prepare_automatic(name)
-        step = taken.take(name, None)
+        step = taken.draw(name, None)
         assert step > had.get(name, -1)
         had[name] = step
         assert len(taken.last) <= 10
@@ -191,11 +185,11 @@ def test_warnings_are_issued_without_the_lock(tmp_path: Path) -> None:
 
 def test_no_more_names_are_warned_of_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "_MOST_NAMES", 3)
-    taken = Steps(dict)
+    watch = StepWatch()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for number in range(10):
-            taken.warn_of_repetition(f"n{number}", 1, 1)
+            watch.check(f"n{number}", f"n{number}", 1, 1)
     assert len(caught) == 3
 
 
@@ -216,7 +210,7 @@ def test_automatic_steps_go_on_across_restarts_whatever_was_written(tmp_path: Pa
 def test_a_history_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is the caller's error, or with "log" a line in the log: a request must not fail for it."""
+    """It is an error of the next flush, or with "log" a line in the log."""
     from tbimage.events.storage import LocalStorage
 
     def refuse(self: object, path: str) -> None:
@@ -224,9 +218,11 @@ def test_a_history_that_cannot_be_read(
 
     monkeypatch.setattr(LocalStorage, "open_to_read", refuse)
     with tbimage.SummaryWriter(tmp_path / "raise") as writer:
+        assert writer.scalar("a", 0.5)
         with pytest.raises(PermissionError):
-            writer.scalar("a", 0.5)
+            writer.flush()
         assert writer.scalar("a", 0.5, 3)
+    caplog.clear()
     with tbimage.SummaryWriter(tmp_path / "log", on_error="log") as writer:
         assert writer.scalar("a", 0.5)
         assert writer.image("b", np.zeros((2, 2)))

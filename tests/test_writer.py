@@ -406,7 +406,7 @@ def test_every_seconds_keeps_the_summaries_of_a_step_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("tbimage.writer.conditions.time.monotonic", lambda: now)
+    monkeypatch.setattr("tbimage.writer.sampling.time.monotonic", lambda: now)
     gate = tbimage.record_if(tbimage.every_seconds(30))
     with tbimage.SummaryWriter(tmp_path) as writer, gate:
         for step in range(8):

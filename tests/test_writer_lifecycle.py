@@ -141,13 +141,13 @@ def test_what_is_cheap_does_not_wait_for_an_image_that_another_thread_makes(
     writer = tbimage.SummaryWriter(tmp_path, flush_secs=0.05, workers=2)
     going_on, begun = threading.Event(), threading.Event()
 
-    def make() -> list[Any]:
+    def make(data: bytes) -> list[Any]:
         begun.set()
         assert going_on.wait(20)
         return []
 
     writer.scalar("a", 0.5, 0)
-    writer._log("slow", 1, 1.0, 10, lambda: make)
+    writer._log("slow", 1, 1.0, make, b"", cost=1 << 20)
     assert begun.wait(10)
     readers.wait_until(lambda: writer.stats().written == 1, "the scalar before it", 10)
     going_on.set()
@@ -267,12 +267,12 @@ def test_an_idle_writer_that_is_dropped_needs_no_thread(tmp_path: Path) -> None:
 
 
 def test_writers_come_and_go_without_a_trace(tmp_path: Path) -> None:
-    from tbimage.pipeline import lifecycle
+    from tbimage.pipeline import callers
     from tbimage.writer import directories
 
     def live() -> int:
         gc.collect()
-        return len(lifecycle._live)
+        return len(callers.live)
 
     before = live()
     for number in range(30):

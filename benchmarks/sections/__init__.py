@@ -29,6 +29,7 @@ SECTIONS = (
     "scalars",
     "images",
     "marginal",
+    "reading",
 )
 
 

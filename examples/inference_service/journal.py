@@ -1,13 +1,10 @@
-"""What one worker process of the service shows in TensorBoard.
-
-What lives here: the one writer, its settings with their reasons, and what of a request is logged.
-What does not: HTTP (service.py), the model (model.py).
+"""The log of one worker process: its writer, the settings, and what is logged of a request.
 
 Rules:
-- Logging never delays a request for long, never fails one and never fills the memory or the disk.
+- Logging never delays a request for long, never makes one fail, and never fills memory or disk.
 - Each worker process has a run of its own, because an event file has one writer.
-- The step is the number of the request within its run, so that the pictures of one request stand
-  side by side in TensorBoard, and an answer can name the step under which it is found.
+- The step is the number of the request in its run. So TensorBoard shows the pictures of one request
+  together, and an answer can name the step.
 """
 
 from __future__ import annotations
@@ -30,7 +27,7 @@ __all__ = ["Entry", "Journal", "open_writer", "run_name"]
 
 
 def open_writer(directory: str, keep: tbimage.Keep | None = None) -> tbimage.SummaryWriter:
-    """Open a writer as a service needs it.
+    """Open a writer with the settings for a service.
 
     Args:
         directory: The run directory.
@@ -38,17 +35,17 @@ def open_writer(directory: str, keep: tbimage.Keep | None = None) -> tbimage.Sum
     """
     return tbimage.SummaryWriter(
         directory,
-        # A request never waits for the log: what there is no room for is dropped and counted.
+        # A request never waits: pictures that do not fit into the bound are dropped and counted.
         on_full="drop",
-        max_pending_bytes=64 << 20,  # some 80 photographs of 512 × 512
-        # Nor does it fail for it: a full disk is counted, reported once, and waited out.
+        max_pending_bytes=64 << 20,  # about 80 photographs of 512 × 512
+        # A request never fails: a full disk is counted and reported once.
         on_error="log",
-        min_free_bytes=1 << 30,  # and the disk has other users
-        # A week's log must be no larger than a day's: the oldest files go.
+        min_free_bytes=1 << 30,  # for the other users of the disk
+        # The log of a week is no larger than that of a day: the oldest files are deleted.
         max_file_bytes=64 << 20,
         keep_files=8,
-        # One thread encodes about a hundred such photographs a second. The other processors are for
-        # the model.
+        # One thread encodes about a hundred such photographs a second. The model has the other
+        # processors.
         workers=1,
         keep=None if keep is None else {"requests/*": keep},
         close_timeout=10.0,
@@ -56,7 +53,7 @@ def open_writer(directory: str, keep: tbimage.Keep | None = None) -> tbimage.Sum
 
 
 def run_name() -> str:
-    """Name the run of this process, so that no other process ever has the same.
+    """Return a name for the run of this process that no other process has.
 
     Example:
         >>> run_name().endswith(f"-{os.getpid()}")
@@ -67,12 +64,12 @@ def run_name() -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """What there is to log of a request.
+    """What is logged of a request.
 
     Attributes:
-        photograph: [height, width, 3] uint8: what the model was given.
-        edges: What it made of it.
-        seconds: How long that took.
+        photograph: [height, width, 3] uint8, the input of the model.
+        edges: The output of the model.
+        seconds: How long the model took.
     """
 
     photograph: NDArray[Any]
@@ -93,13 +90,13 @@ class Journal:
         self._writer = open_writer(os.path.join(logdir, self.run), keep)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
-        # The first picture takes 30 ms, as what encodes it is imported: no request's.
+        # The first picture takes 30 ms, because it imports the encoder. No request waits for it.
         self._writer.image("model/filters", _tiled(filters()), step=0, value_range="minmax")
 
     def add(self, entry: Entry) -> int:
         """Log a request, from any thread; return its step."""
         writer = self._writer
-        with self._lock:  # TensorBoard wants growing steps
+        with self._lock:  # TensorBoard needs growing steps
             step = next(self._numbers)
             writer.image("requests/input", entry.photograph, step)
             writer.image(
@@ -123,7 +120,7 @@ class Journal:
 
 
 def _tiled(bank: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lay filters out in two rows, each pixel as eight by eight."""
+    """Arrange filters in two rows, and enlarge them eight times."""
     height, width, count = bank.shape
     rows = bank.reshape(height, width, 2, count // 2).transpose(2, 0, 3, 1)
     return np.kron(rows.reshape(2 * height, -1), np.ones((8, 8), np.float32))

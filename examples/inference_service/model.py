@@ -1,10 +1,8 @@
 """The model: a small convolutional network in NumPy that finds edges and their directions.
 
-What lives here: pixels in, pixels out. What does not: files, requests, logging.
-
-Its first layer is a bank of Gabor filters, which networks for images learn by themselves; the
-second is the energy model of the cells of the visual cortex that answer to the direction of an edge
-and not to its sign; the third keeps of each edge its ridge.
+The first layer is a bank of Gabor filters, as image networks learn them. The second layer is the
+energy model of the visual cortex: it responds to the direction of an edge, but not to its sign. The
+third layer keeps only the strongest line of each edge.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ Floats = NDArray[np.float32]
 
 _DIRECTIONS = 6
 _SIZE = 7  # rows and columns of a filter
-# Rows that are convolved at once, so that what lies between the layers stays in the cache.
+# Rows that are convolved at once, so that the data between the layers stays in the cache.
 _BAND = 16
 # Red, green and blue to brightness (Rec. 601), for pixels from 0 to 255.
 _BRIGHTNESS: Floats = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
@@ -39,12 +37,12 @@ class Edges(NamedTuple):
     """What the model found in a photograph of [height, width, 3].
 
     Attributes:
-        strength: [height, width] float32, 0 or more: how strong an edge there is, whatever its
-            direction. Read-only.
-        direction: [height, width] uint8: which of six directions it has, 30° apart.
+        strength: [height, width] float32, 0 or more: the strength of the edge at each pixel.
+            Read-only.
+        direction: [height, width] uint8: its direction, one of six that are 30° apart.
         overlay: [height, width, 3] uint8: the photograph, darkened, with its edges in the colours
             of their directions. Read-only.
-        density: The part of the photograph that is edges, 0 to 1.
+        density: The fraction of pixels that are edges, 0 to 1.
     """
 
     strength: Floats
@@ -69,7 +67,7 @@ def find_edges(photograph: NDArray[np.uint8]) -> Edges:
     overlay = photograph // 2
     overlay[ridge] = _COLORS[direction[ridge]]
     for output in (strength, overlay):
-        output.flags.writeable = False  # so that it can be logged without a copy
+        output.flags.writeable = False  # a writer logs read-only memory without a copy
     return Edges(strength, direction, overlay, float(ridge.mean()))
 
 
@@ -88,7 +86,7 @@ def filters() -> Floats:
     across = x * np.cos(angles) + y * np.sin(angles)
     window = np.exp(-2.5 * (x**2 + y**2))
     bank = np.concatenate([window * np.sin(np.pi * across), window * np.cos(np.pi * across)])
-    bank -= bank.mean((1, 2), keepdims=True)  # flat areas excite no filter
+    bank -= bank.mean((1, 2), keepdims=True)  # flat areas give no response
     bank /= np.sqrt(np.square(bank).sum((1, 2), keepdims=True))
     return np.moveaxis(bank, 0, -1).astype(np.float32)
 
@@ -97,7 +95,7 @@ _FILTERS = np.ascontiguousarray(filters().reshape(_SIZE * _SIZE, 2 * _DIRECTIONS
 
 
 def _convolve(gray: Floats) -> tuple[Floats, NDArray[np.uint8]]:
-    """Give the greatest energy of all directions at each pixel, and whose it is."""
+    """Return the greatest energy of all directions at each pixel, and its direction."""
     padded = np.pad(gray, _SIZE // 2, "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_SIZE, _SIZE))
     strength = np.empty(gray.shape, np.float32)
@@ -113,7 +111,7 @@ def _convolve(gray: Floats) -> tuple[Floats, NDArray[np.uint8]]:
 
 
 def _is_ridge(strength: Floats, direction: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tell where the edge is stronger than on both of its sides."""
+    """Return where the edge is stronger than on both sides."""
     padded = np.pad(strength, 1)
     height, width = strength.shape
 

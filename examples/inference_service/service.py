@@ -1,17 +1,14 @@
-"""The service: photographs come in over HTTP, and go out with their edges drawn.
+"""The service: receives photographs over HTTP and returns them with their edges drawn.
 
     uvicorn --app-dir examples --workers 4 inference_service.service:app
 
-What lives here: requests and answers. What does not: the model (model.py), what is logged
-(journal.py).
-
 Rules:
 - The event loop only receives and sends. Decoding, the model and logging run in threads, as many at
-  once as there are processors; further requests wait in line.
-- Whatever is uploaded, its cost is bounded: by its bytes before it is received, by its pixels
-  before it is decoded, and the model sees at most 512 × 512 of them.
-- The journal is opened when a worker process starts to serve, and closed after its last request.
-  uvicorn ends its processes with the signal that ended it, at which Python runs no exit handlers.
+  once as there are processors. Further requests wait.
+- The cost of an upload is bounded: its bytes are checked before it is received, its pixels before
+  it is decoded, and the model gets at most 512 × 512 of them.
+- A worker process opens its journal when it starts to serve, and closes it after the last request.
+  When a signal ends uvicorn, its processes get the same signal, and run no exit handlers.
 """
 
 from __future__ import annotations
@@ -47,7 +44,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 class Log(Protocol):
-    """Where requests are logged: a ``Journal``, or what a benchmark puts in its place."""
+    """Where requests are logged: a ``Journal``, or a replacement by a benchmark."""
 
     run: str
 
@@ -94,10 +91,9 @@ async def _edges(request: Request) -> Response:
 
 
 async def _healthz(request: Request) -> Response:
-    """Answer that this process serves, and how its logging fares.
+    """Answer that this process serves, with the counters of its log.
 
-    The status is 200 also while logging fails: a full disk under the logs is something to look at,
-    and no reason to take a service that answers out of rotation.
+    The status is 200 also while logging fails: the service still works, so it should get requests.
     """
     log: Log = request.app.state.log
     return JSONResponse(
@@ -131,14 +127,14 @@ def _answer(body: bytes, log: Log) -> Response:
 
 
 def _decode(body: bytes) -> NDArray[np.uint8]:
-    """[height, width, 3], upright, at most 512 on a side, in memory that nobody changes."""
+    """Decode to [height, width, 3], upright, at most 512 on a side, in read-only memory."""
     try:
         with Image.open(io.BytesIO(body), formats=_FORMATS) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise HTTPException(413, f"send at most {_MOST_PIXELS} pixels")
             image.draft(
                 "RGB", (_SIDE, _SIDE)
-            )  # JPEGs are decoded at a half or less where that will do
+            )  # decodes JPEGs at half the size or less, where this is enough
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise HTTPException(415, "send a JPEG, PNG or WebP") from error
@@ -157,8 +153,8 @@ def journal_of(environment: Mapping[str, str]) -> Journal:
     """Open the journal that environment variables ask for.
 
     Args:
-        environment: ``EDGES_LOGDIR``, default runs/inference_service; ``EDGES_EVERY``: log one of
-            so many requests. Default: a fair sample that grows with the logarithm of their number.
+        environment: ``EDGES_LOGDIR``, default runs/inference_service; ``EDGES_EVERY``: N to log
+            one request of N. Default: a sample that grows with the logarithm of the requests.
     """
     every = environment.get("EDGES_EVERY")
     keep = tbimage.Keep(reservoir=10) if every is None else tbimage.Keep(every=int(every))

@@ -1,17 +1,16 @@
-"""The command ``tbimage``: images from files, and a demo, for those who look before they code.
+"""The command ``tbimage``: write image files to logs, read logs, and repair them.
 
-    tbimage log photos --logdir runs/photos     image files, or directories of them, to a run
-    tbimage demo --view                         three cases on real photographs, in TensorBoard
+Each command is one file with two functions: ``add_to`` adds it to the command line, ``run`` runs
+it. The file must import nothing heavy, so that ``--help`` is quick; ``run`` imports what it needs.
 
-What lives here: the command line and what an error looks like on it. What does not: the commands,
-of which each has a file (log.py, demo.py). Nothing imports this package: it stands on top of
-tbimage and uses it as everybody does.
+Results go to stdout, progress and errors to stderr. An error is one line and no traceback. Exit
+codes:
 
-Rules:
-- Results go to stdout, progress and complaints to stderr. An error is one line and no traceback.
-- Exit codes: 0 when all was done; 2 when something was not, be it for a wrong argument, for a file
-  that is no image or for a full disk; 130 after Ctrl-C.
-- NumPy, Pillow and TensorBoard are imported by the command that needs them and not for --help.
+    0    all was done, and nothing was found that is wrong
+    1    done, with findings: damaged records, problems that lint found, differences
+    2    not done: a wrong argument, a missing file, a full disk
+    130  interrupted by Ctrl-C
+    141  whoever reads the output has closed it, as ``head`` does
 """
 
 from __future__ import annotations
@@ -19,23 +18,28 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
 from tbimage import __version__
-from tbimage.cli import demo, log
+from tbimage.cli import cat, compact, demo, diff, export, lint, log, ls, repair, tail
 from tbimage.cli.errors import in_one_line
 
 __all__ = ["main"]
 
+#: The commands, in the order of --help.
+COMMANDS = (ls, cat, tail, export, lint, repair, compact, diff, log, demo)
+
 FAILED = 2  # what argparse uses, too
 INTERRUPTED = 130  # what shells give a command that SIGINT ended
+BROKEN_PIPE = 141  # what they give one that SIGPIPE ended
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with errors of one line: the usage that it would print first is in --help."""
+    """argparse with errors of one line; the usage, which it would print first, is in --help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"tbimage: error: {message} (see {self.prog} --help)\n")
@@ -52,32 +56,24 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command ``tbimage``.
-
-    Args:
-        argv: The arguments behind the command's name; None: those of this process.
-
-    Returns:
-        The exit code: 0 when all was done, 2 when something was not, 130 after Ctrl-C.
-
-    Example:
-        >>> main(["--version"])
-        tbimage ...
-        0
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # as of stderr: no name is too odd to be told
+    """Run the command ``tbimage`` with these arguments, or this process's; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr does: any name can be printed
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
-    except SystemExit as end:  # --help, --version, and what is no argument
+    except SystemExit as end:  # --help, --version, and wrong arguments
         return end.code if isinstance(end.code, int) else FAILED
     try:
         with _logged_to_stderr():
             code: int = arguments.run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("tbimage: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except (ImportError, OSError, ValueError) as error:  # any other would be a defect
+    except BrokenPipeError:
+        _discard_output()
+        return BROKEN_PIPE
+    except (ImportError, KeyError, OSError, ValueError) as error:  # any other would be a defect
         print(f"tbimage: error: {in_one_line(error)}", file=sys.stderr)
         return FAILED
     return code
@@ -86,21 +82,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tbimage",
-        description="Log images to TensorBoard, without TensorFlow.",
-        epilog="Each command has a --help of its own.",
+        description="Read, check, convert and write TensorBoard logs, without TensorFlow.",
+        epilog="Each command has a --help of its own. Exit codes: 0 done; 1 done, with findings "
+        "(damage, problems, differences); 2 failed; 130 interrupted; 141 output closed.",
     )
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="show the version and the PNG encoder in use"
     )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for command in (log, demo):
+    for command in COMMANDS:
         command.add_to(commands)
     return parser
 
 
+def _discard_output() -> None:
+    """Let Python flush stdout at its end to where nobody has closed it."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # stdout is no file here
+
+
 @contextmanager
 def _logged_to_stderr() -> Iterator[None]:
-    """Show what the library has to say of the data; its errors are raised besides."""
+    """Show the library's warnings; its errors are raised as well."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("tbimage: %(message)s"))
     handler.addFilter(lambda record: record.levelno < logging.ERROR)

@@ -1,11 +1,8 @@
-"""What the demo and the examples show: photographs, and what small models make of them.
+"""Data for the demo and the examples: photographs, and what small models make of them.
 
-What lives here: data, computed with NumPy alone; each function stands for a part of a user's own
-program, such as a network's layer. What does not: logging it (demo.py, examples/).
-
-Rules: everything is real, and the same at every call. The photographs are photographs, the feature
-maps come out of a convolution, the reconstruction out of a principal component analysis and the
-classes out of a clustering.
+Everything is computed from two photographs with NumPy alone, and is the same at every call. The
+feature maps come from a convolution, the reconstruction from a principal component analysis, the
+classes from a clustering.
 """
 
 from __future__ import annotations
@@ -37,15 +34,7 @@ _FILTER = 5  # rows and columns of a filter
 
 
 def photographs() -> NDArray[np.uint8]:
-    """Read the two photographs that come with tbimage.
-
-    Returns:
-        ``[2, 256, 384, 3]``: a cat and a cup of coffee; see photos/LICENSE.
-
-    Example:
-        >>> photographs().shape
-        (2, 256, 384, 3)
-    """
+    """Read the cat and the cup of coffee that come with tbimage: uint8 [2, 256, 384, 3]."""
     from PIL import Image
 
     directory = resources.files("tbimage.cli") / "photos"
@@ -57,18 +46,7 @@ def photographs() -> NDArray[np.uint8]:
 
 
 def input_batch(step: int) -> NDArray[np.uint8]:
-    """Draw a batch as the input pipeline of a training does: random crops, mirrored at random.
-
-    Args:
-        step: Which batch.
-
-    Returns:
-        ``[4, 64, 64, 3]``: the cat, the coffee, the cat, the coffee, at a third of their size.
-
-    Example:
-        >>> input_batch(0).shape
-        (4, 64, 64, 3)
-    """
+    """Draw a batch of random, mirrored crops for a step: uint8 [4, 64, 64, 3]."""
     random = np.random.default_rng(step)
     crops = []
     for photograph in (*photographs(), *photographs()):
@@ -81,16 +59,7 @@ def input_batch(step: int) -> NDArray[np.uint8]:
 
 
 def filter_bank() -> NDArray[np.float32]:
-    """Make 16 Gabor filters, which the first layer of a network for images learns by itself.
-
-    Returns:
-        ``[16, 5, 5, 3]``: for each of 4 directions an edge and a line, in gray and in blue against
-        yellow.
-
-    Example:
-        >>> filter_bank().shape
-        (16, 5, 5, 3)
-    """
+    """Make 16 Gabor filters, like a network's first layer: [16, 5, 5, 3]."""
     y, x = np.mgrid[-1 : 1 : _FILTER * 1j, -1 : 1 : _FILTER * 1j]
     angles = np.arange(4)[:, None, None] * np.pi / 4
     across = x * np.cos(angles) + y * np.sin(angles)
@@ -103,19 +72,7 @@ def filter_bank() -> NDArray[np.float32]:
 
 
 def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Convolve images with the filter bank, with a stride of 2.
-
-    Args:
-        images: ``[N, H, W, 3]``, of an even number of rows and columns.
-
-    Returns:
-        ``[N, H / 2, W / 2, 16]``: how strongly, and with which sign, each filter responds; about
-        -2 to 2.
-
-    Example:
-        >>> feature_maps(input_batch(0)).shape
-        (4, 32, 32, 16)
-    """
+    """Convolve images [N, H, W, 3] with the filters, stride 2: [N, H / 2, W / 2, 16]."""
     edge = (_FILTER // 2, _FILTER // 2)
     padded = np.pad(images / np.float32(255), ((0, 0), edge, edge, (0, 0)), "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_FILTER, _FILTER), axis=(1, 2))
@@ -126,20 +83,7 @@ def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
-    """Compress images to the principal components of their patches, and restore them.
-
-    Args:
-        images: ``[N, H, W, 3]``; rows and columns are multiples of 8.
-        components: How many numbers are kept of the 192 of each patch.
-
-    Returns:
-        ``[N, H, W, 3]``, about 0 to 1.
-
-    Example:
-        >>> exact = reconstruct(photographs(), 192)
-        >>> bool(np.allclose(exact * 255, photographs(), atol=0.1))
-        True
-    """
+    """Compress 8×8 patches of images to principal components, of 192, and restore them."""
     count, height, width, channels = images.shape
     grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
     in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)
@@ -154,20 +98,7 @@ def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float3
 
 
 def segment(images: NDArray[np.uint8], classes: int = 4) -> NDArray[np.intp]:
-    """Sort the pixels of each image into classes by their colour, with k-means.
-
-    Args:
-        images: ``[N, H, W, 3]``.
-        classes: How many, at most as many as there are ``CLASS_COLORS``.
-
-    Returns:
-        ``[N, H, W]``: the class of each pixel, 0 to ``classes - 1``.
-
-    Example:
-        >>> labels = segment(photographs())
-        >>> labels.shape, int(labels.max())
-        ((2, 256, 384), 3)
-    """
+    """Sort the pixels of images [N, H, W, 3] into classes by colour, with k-means."""
     return np.stack([_k_means(_smoothed(image), classes) for image in images])
 
 

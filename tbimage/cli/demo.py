@@ -1,7 +1,6 @@
-"""``tbimage demo``: three cases on real photographs, logged and, if wanted, shown.
+"""``tbimage demo``: log three cases on real photographs and, on request, show them.
 
-What lives here: the command, and the logging of each case. What does not: the data (cases.py), and
-TensorBoard (view.py). examples/ has the same cases as scripts to copy.
+examples/ has the same cases as scripts to copy.
 """
 
 from __future__ import annotations
@@ -20,11 +19,7 @@ its first layer makes of it, and a reconstruction and a segmentation. Nothing is
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the command line.
-
-    Args:
-        commands: Where commands are added.
-    """
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "demo", help="log three cases on real photographs", description=_DESCRIPTION
     )
@@ -41,18 +36,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Log the cases, and show them or say how to.
-
-    Args:
-        arguments: ``logdir``, ``view``.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        ImportError: ``--view`` without TensorBoard.
-        OSError: The run directory cannot be written, or TensorBoard ended by itself.
-    """
+    """Log the cases; show them, or tell how to."""
     if arguments.view:
         view.check_installed()
     try:
@@ -71,11 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def log_inputs(writer: SummaryWriter) -> None:
-    """Log batches as a training is fed with them.
-
-    Args:
-        writer: Where to.
-    """
+    """Log batches as a training gets them."""
     from tbimage.cli.cases import input_batch
 
     for step in range(5):
@@ -89,11 +69,7 @@ def log_inputs(writer: SummaryWriter) -> None:
 
 
 def log_feature_maps(writer: SummaryWriter) -> None:
-    """Log the first three feature maps of each image of a batch, as gray images.
-
-    Args:
-        writer: Where to.
-    """
+    """Log the first three feature maps of each image of a batch, as gray images."""
     from tbimage.cli.cases import feature_maps, input_batch
 
     for index, maps in enumerate(feature_maps(input_batch(0))):
@@ -110,11 +86,7 @@ def log_feature_maps(writer: SummaryWriter) -> None:
 
 
 def log_reconstruction(writer: SummaryWriter) -> None:
-    """Log photographs beside their reconstructions, their difference, and a segmentation.
-
-    Args:
-        writer: Where to.
-    """
+    """Log photographs beside their reconstructions, their difference, a segmentation."""
     import numpy as np
 
     from tbimage.cli.cases import CLASS_COLORS, photographs, reconstruct, segment

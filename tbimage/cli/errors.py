@@ -1,7 +1,4 @@
-"""How an error reads on a terminal.
-
-What lives here: one function, for errors that end a command and for those that it survives.
-"""
+"""How an error reads on a terminal."""
 
 from __future__ import annotations
 
@@ -9,16 +6,10 @@ __all__ = ["in_one_line"]
 
 
 def in_one_line(error: Exception) -> str:
-    """Say in one line what went wrong.
-
-    Args:
-        error: Of the system's errors the path and the reason are told, of others the message.
-
-    Example:
-        >>> in_one_line(FileNotFoundError(2, "No such file or directory", "cat.png"))
-        'cat.png: No such file or directory'
-    """
+    """Say in one line what went wrong: path and reason of the system's errors, else the message."""
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename is not None else ""
         return f"{named}{error.strerror}"
-    return " ".join(str(error).split())
+    # A KeyError shows its message as a literal.
+    message = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return " ".join(str(message).split())

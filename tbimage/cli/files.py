@@ -1,14 +1,10 @@
-"""Which files ``tbimage log`` takes, and under which names.
-
-What lives here: going through directories, order, and the tag of each file. What does not: whether
-a file is an image (images.py).
+"""Which files ``tbimage log`` takes, and under which tags.
 
 Rules:
-- A tag depends on one argument and what lies below it, never on the other arguments, so that the
-  next call continues the series of this one. Only two files that would get one tag change that.
-- Digits are sorted by their value: frame2 comes before frame10.
-- Names that begin with a dot are left out, as ``ls`` does, and links to directories are not
-  followed, so that a loop of them is none.
+- A tag depends on one argument and the path below it, and not on the other arguments. So the next
+  call continues the series of this one. The only exception are two files with the same tag.
+- Digits are sorted by value: frame2 comes before frame10.
+- Names that begin with a dot are left out, as ``ls`` does. Links to directories are not followed.
 """
 
 from __future__ import annotations
@@ -43,27 +39,7 @@ class File:
 def find(
     paths: Sequence[str | os.PathLike[str]], on_error: Callable[[OSError], None]
 ) -> list[File]:
-    """Find the files that are meant by some paths.
-
-    Args:
-        paths: Files, which get the tag ``stem``, and directories, whose files get
-            ``directory/…/stem``.
-        on_error: Is told of what is no regular file, and of directories below these that cannot be
-            read.
-
-    Returns:
-        The files, in the order of the paths and sorted within each.
-
-    Raises:
-        FileNotFoundError: There is nothing at one of the paths.
-
-    Example:
-        >>> os.makedirs("photos/pets")
-        >>> for name in "photos/10.jpg", "photos/9.jpg", "photos/pets/cat.png", "dog.gif":
-        ...     open(name, "w").close()
-        >>> [file.tag for file in find(["dog.gif", "photos"], print)]
-        ['dog', 'photos/9', 'photos/10', 'photos/pets/cat']
-    """
+    """Find the files that paths mean; ``on_error`` gets what cannot be read."""
     found = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -89,7 +65,7 @@ def _walk(directory: Path, on_error: Callable[[OSError], None]) -> Iterator[Path
 
 
 def _by_value(path: PurePath) -> list[list[str | int]]:
-    """The sort key of a path: digits by value; strings and numbers alternate, so they compare."""
+    """Sort key: digits by value. Texts and numbers alternate, so that keys can be compared."""
     return [
         [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts
@@ -103,22 +79,7 @@ def _tag(directory: str, path: PurePath) -> str:
 
 
 def distinct(files: Sequence[File]) -> list[File]:
-    """Give files of equal tags different ones, by keeping the suffixes of their names.
-
-    Args:
-        files: The files.
-
-    Returns:
-        The files, in order.
-
-    Raises:
-        ValueError: Two tags are equal even so.
-
-    Example:
-        >>> files = [File(Path(name), "cat", True) for name in ("cat.png", "cat.jpg")]
-        >>> [file.tag for file in distinct(files)]
-        ['cat.png', 'cat.jpg']
-    """
+    """Keep the suffix in tags that would be equal; raise ValueError where they still are."""
     counts = Counter(file.tag for file in files)
     renamed = [
         replace(file, tag=file.tag + file.path.suffix) if counts[file.tag] > 1 else file

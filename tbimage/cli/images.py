@@ -1,8 +1,4 @@
-"""Files to what a writer takes: stored as they are, or decoded.
-
-What lives here: telling an image from another file, and decoding what TensorBoard does not show.
-What does not: names and order (files.py). Pillow does both, and is imported with the first file.
-"""
+"""Files to what a writer takes: stored as they are, or decoded with Pillow."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NotAnImageError", "identify", "looks_like_image", "read"]
 
-# What TensorBoard serves and browsers draw; see tbimage/pixels/encoded.py.
+# What TensorBoard serves and browsers draw; see tbimage/pixels/arrays/encoded.py.
 _STORED = {"PNG", "JPEG", "GIF", "BMP"}
 
 # Of these a file that cannot be read is damaged, and not of some other kind.
@@ -32,63 +28,18 @@ class NotAnImageError(ValueError):
 
 
 def looks_like_image(path: Path) -> bool:
-    """Tell whether a file's name claims that it is an image.
-
-    Args:
-        path: The file, which need not be there.
-
-    Example:
-        >>> looks_like_image(Path("cat.JPG")), looks_like_image(Path("notes.txt"))
-        (True, False)
-    """
+    """Tell whether the name of a file claims that it is an image."""
     return path.suffix.lower() in _SUFFIXES
 
 
 def identify(path: Path) -> str:
-    """Tell an image's format by its header.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The format, as Pillow names it.
-
-    Raises:
-        NotAnImageError: Pillow cannot read it.
-        OSError: It cannot be opened.
-
-    Example:
-        >>> from PIL import Image
-        >>> Image.new("L", (4, 4)).save("gray.dat", "webp")
-        >>> identify(Path("gray.dat"))
-        'WEBP'
-    """
+    """Return an image's format, as Pillow names it; NotAnImageError where there is none."""
     with _opened(path) as image:
         return image.format or ""
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Get what to pass to a writer for a file, and the keywords that go with it.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The path itself for a PNG, JPEG, GIF or BMP, which is stored as it is. For any other the
-        decoded image, upright (by its EXIF orientation), the first one where it holds several; an
-        image of 32-bit numbers is to be stretched from their lowest to their highest.
-
-    Raises:
-        NotAnImageError: Pillow cannot read it.
-        OSError: It cannot be opened.
-
-    Example:
-        >>> from PIL import Image
-        >>> Image.new("F", (4, 4)).save("numbers.tif")
-        >>> image, keywords = read(Path("numbers.tif"))
-        >>> image.size, keywords
-        ((4, 4), {'value_range': 'minmax'})
-    """
+    """Return what to pass to a writer for a file, and the keywords that go with it."""
     from PIL import ImageOps
 
     with _opened(path) as image:

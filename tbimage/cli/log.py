@@ -1,10 +1,7 @@
-"""``tbimage log``: image files, or directories of them, to a run directory.
+"""``tbimage log``: log image files, or directories of them, to a run directory.
 
-What lives here: the command's arguments, which step each image gets, and what is said at the end.
-What does not: which files are meant (files.py), reading them (images.py), the bar (progress.py).
-
-A file that cannot be read does not keep the others from being logged: it is named on stderr, and
-the exit code tells. In a directory this holds for what its name calls an image; all else there is
+A file that cannot be read is named on stderr, and the others are logged; the exit code is 2 then.
+In a directory this holds for files whose names end like an image's. All other files there are
 skipped and counted.
 """
 
@@ -16,12 +13,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tbimage import SummaryWriter
+from tbimage import SummaryWriter, checks
 from tbimage.cli import images, view
 from tbimage.cli.errors import in_one_line
 from tbimage.cli.files import File, distinct, find
 from tbimage.cli.progress import progress
-from tbimage.kinds.names import check_name
 from tbimage.writer.steps import check_step
 
 __all__ = ["add_to", "run"]
@@ -34,7 +30,8 @@ PNG, JPEG, GIF and BMP files are stored as they are, bit for bit. Other formats 
 pictures the first is taken.
 
 Directories are searched with all directories below them, in natural order: frame2 before frame10.
-What is no image there is skipped and counted; hidden files and links to directories are left out.
+Files there that are no images are skipped and counted. Hidden files and links to directories are
+left out.
 """
 
 _NAMES_AND_STEPS = """\
@@ -58,7 +55,7 @@ names and steps:
 
 @dataclass
 class _Report:
-    """What became of the files.
+    """What was done with the files.
 
     Attributes:
         problems: A line for each that should have been logged and could not be.
@@ -80,11 +77,7 @@ class _Report:
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the command line.
-
-    Args:
-        commands: Where commands are added.
-    """
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "log",
         help="log image files, or directories of them",
@@ -107,7 +100,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def _name(text: str) -> str:
     try:
-        return check_name(text)
+        return checks.name(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -121,18 +114,7 @@ def _step(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Log what the arguments say, and say what was logged.
-
-    Args:
-        arguments: ``paths``, ``logdir``, ``name``, ``step``.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        OSError: There is nothing at one of the paths, or the run directory cannot be made.
-        ValueError: Two files would get one name.
-    """
+    """Log the files and print a report; return 2 where one could not be logged."""
     report = _Report()
     files = _only_images(find(arguments.paths, report.add_problem), report)
     if arguments.name is None:
@@ -146,7 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _only_images(files: Sequence[File], report: _Report) -> list[File]:
-    """Sort out what is no image, before anything is written."""
+    """Return the files that are images; note the others before anything is written."""
     found = []
     for file in progress(files, "files"):
         try:

@@ -1,7 +1,6 @@
-"""A progress bar on a terminal, and nothing where there is none.
+"""A progress bar on a terminal, and nothing where stderr is no terminal.
 
-What lives here: tqdm where it is installed (``pip install 'tbimage[cli]'``), and one line that
-counts where it is not. Both are on stderr and gone when they have reached their end.
+tqdm draws it where it is installed (``pip install 'tbimage[cli]'``), else a counting line does.
 """
 
 from __future__ import annotations
@@ -22,19 +21,7 @@ _CLEAR_LINE = "\r\x1b[K"
 
 
 def progress(items: Sequence[T], unit: str) -> Iterable[T]:
-    """Go through items, and show on a terminal how far.
-
-    Args:
-        items: What to go through.
-        unit: What an item is, in the plural.
-
-    Returns:
-        The items, in order.
-
-    Example:
-        >>> list(progress(["a.png", "b.png"], "files"))
-        ['a.png', 'b.png']
-    """
+    """Go through items and show on a terminal how many are done."""
     if not sys.stderr.isatty():
         return items
     try:

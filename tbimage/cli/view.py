@@ -1,8 +1,4 @@
-"""TensorBoard on a run directory: how to start it, and starting it.
-
-What lives here: the process of TensorBoard, from its start to its end. Nothing of it is imported:
-it runs in an interpreter of its own, as it does when a user starts it.
-"""
+"""Start TensorBoard on a run directory, in an interpreter of its own."""
 
 from __future__ import annotations
 
@@ -24,8 +20,9 @@ __all__ = ["check_installed", "how_to_see", "view"]
 
 _INSTALL = "pip install 'tbimage[view]'"
 
-# How many images of a tag TensorBoard keeps and shows unless told otherwise (data_ingester.py,
-# rustboard's run.rs, metrics_plugin.py).
+# How many images of a tag TensorBoard keeps and shows by default
+# (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,
+# tensorboard/plugins/metrics/metrics_plugin.py).
 _IMAGES_SHOWN = 10
 
 # What it says on stderr once its port is open, up to 2.21 at least (tensorboard/program.py).
@@ -36,19 +33,7 @@ _SECONDS_TO_END = 10
 
 
 def how_to_see(logdir: str, images_of_a_tag: int = 1) -> str:
-    """Say which command shows a run directory.
-
-    Args:
-        logdir: The run directory.
-        images_of_a_tag: The most images that a tag has.
-
-    Returns:
-        One line, or two where TensorBoard has to be installed first.
-
-    Example:
-        >>> print(how_to_see("runs/my film", 24).splitlines()[0])
-        To see them: tensorboard --logdir 'runs/my film' --samples_per_plugin images=24
-    """
+    """Return the command that shows a run directory, and how to install TensorBoard."""
     command = f"tensorboard --logdir {shlex.quote(logdir)}"
     if images_of_a_tag > _IMAGES_SHOWN:
         command += f" --samples_per_plugin images={images_of_a_tag}"
@@ -57,11 +42,7 @@ def how_to_see(logdir: str, images_of_a_tag: int = 1) -> str:
 
 
 def check_installed() -> None:
-    """Check that there is a TensorBoard to start.
-
-    Raises:
-        ModuleNotFoundError: There is none.
-    """
+    """Raise ModuleNotFoundError where TensorBoard is not installed."""
     if not _is_installed():
         raise ModuleNotFoundError(f"--view needs TensorBoard, which is not installed: {_INSTALL}")
 
@@ -71,18 +52,7 @@ def _is_installed() -> bool:
 
 
 def view(logdir: str) -> int:
-    """Show a run directory in TensorBoard until Ctrl-C.
-
-    Args:
-        logdir: The run directory.
-
-    Returns:
-        The exit code: 0, since Ctrl-C is how this is meant to end.
-
-    Raises:
-        ChildProcessError: TensorBoard ended by itself.
-        OSError: TensorBoard does not answer.
-    """
+    """Show a run directory in TensorBoard until Ctrl-C; return the exit code."""
     with _sigterm_as_exit():
         process = subprocess.Popen(
             [sys.executable, "-m", "tensorboard.main", "--logdir", logdir],

@@ -1,11 +1,18 @@
-"""Faces: the interfaces of other writers of event files, for who comes from there.
+"""Faces: the interfaces of other writers of event files, so that changing an import is enough.
 
-What lives here: ``tf_summary``, ``torch`` and ``tensorboardx``, each with its peer's names, order
-of arguments and defaults, so that changing an import is the whole migration; docs/migrating.md has
-what is different on purpose. What does not: anything that a face could leave to the writer.
+``tf_summary``, ``torch`` and ``tensorboardx`` have the names, the order of arguments and the
+defaults of ``tf.summary``, ``torch.utils.tensorboard`` and tensorboardX. docs/migrating.md lists
+what is different on purpose.
 
-Rules:
 - A face has its peer's pixels, tags, steps and directories wherever the peer is right.
-- Arguments that mean nothing here are taken, and warned of where that could surprise.
+- Arguments that mean nothing here are taken, with a warning where that could surprise.
 - No peer is imported. A peer's objects (tensors, messages) are taken as they come.
+- ``install`` and ``installed`` put a face in place of its peer, for frameworks that import the peer
+  by its name.
 """
+
+from __future__ import annotations
+
+from tbimage.compat.installation import install, installed
+
+__all__ = ["install", "installed"]

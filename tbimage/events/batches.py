@@ -1,8 +1,4 @@
-"""Records on their way to a file: many at once, without a Python object for each.
-
-What lives here: the bookkeeping of which bytes belong to which record. What does not: how records
-are framed (``records.py``) and written (``segments.py``).
-"""
+"""Batches of framed records, without a Python object for each record."""
 
 from __future__ import annotations
 
@@ -21,8 +17,8 @@ class Batch:
     """Framed records that follow each other.
 
     Attributes:
-        pieces: Their bytes; a piece may hold several records, and a record several pieces.
-        sizes: How many bytes each record has; 0 stands for a summary that could not be made.
+        pieces: The bytes. A buffer may hold several records, and a record may span several buffers.
+        sizes: The size of each record in bytes; 0 stands for a summary that could not be made.
     """
 
     pieces: Sequence[Piece] = ()
@@ -34,27 +30,11 @@ class Batch:
         return sum(self.sizes)
 
     def whole_records(self, size: int) -> int:
-        """Count the records that the first ``size`` bytes hold completely.
-
-        Args:
-            size: Bytes.
-
-        Example:
-            >>> Batch([b"aabbb"], [2, 3]).whole_records(4)
-            1
-        """
+        """Count the records that are complete within the first ``size`` bytes."""
         return bisect_right(list(accumulate(self.sizes)), size)
 
     def first(self, count: int) -> Batch:
-        """Return the first records, without copying their bytes.
-
-        Args:
-            count: How many.
-
-        Example:
-            >>> [bytes(piece) for piece in Batch([b"aabbb"], [2, 3]).first(1).pieces]
-            [b'aa']
-        """
+        """Give the first ``count`` records, without copying bytes."""
         if count == len(self.sizes):
             return self
         sizes = self.sizes[:count]
@@ -68,30 +48,14 @@ class Batch:
         return Batch(pieces, sizes)
 
     def without_first(self, count: int) -> Batch:
-        """Return the records behind the first ones, without copying their bytes.
-
-        Args:
-            count: How many are left out.
-
-        Example:
-            >>> [bytes(piece) for piece in Batch([b"aabbb"], [2, 3]).without_first(1).pieces]
-            [b'bbb']
-        """
+        """Give the records after the first ``count``, without copying bytes."""
         if count == len(self.sizes):
             return Batch()
         return Batch(skip(self.pieces, sum(self.sizes[:count])), self.sizes[count:])
 
 
 def concatenate(batches: Iterable[Batch]) -> Batch:
-    """Put batches behind each other.
-
-    Args:
-        batches: In order.
-
-    Example:
-        >>> concatenate([Batch([b"a"], [1]), Batch([b"bc"], [1, 1])])
-        Batch(pieces=[b'a', b'bc'], sizes=[1, 1, 1])
-    """
+    """Join batches."""
     pieces: list[Piece] = []
     sizes: list[int] = []
     for batch in batches:
@@ -101,16 +65,7 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
 
 
 def skip(pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
-    """Leave out the first bytes, without copying the others.
-
-    Args:
-        pieces: Bytes-like objects.
-        size: How many bytes are left out.
-
-    Example:
-        >>> [bytes(piece) for piece in skip([b"ab", b"cde", b"f"], 3)]
-        [b'de', b'f']
-    """
+    """Drop the first ``size`` bytes, without copying the others."""
     if size == 0:
         return pieces
     for index, piece in enumerate(pieces):

@@ -1,11 +1,7 @@
-"""CRC32C by the package of that name, without what else the package imports.
+"""CRC32C from the package ``crc32c``, without importing the whole package.
 
-What lives here: finding the function. What does not: masking it and putting it into records
-(records.py).
-
-Why: ``import crc32c`` also imports the package's command line and reads its version from its
-metadata, which takes 40 ms of the 200 that a program needs to its first image. The extension module
-in it takes 1 ms.
+``import crc32c`` also imports the package's command line and reads the version from its metadata:
+40 ms of the 200 ms that a program needs until its first image. Its extension module takes 1 ms.
 """
 
 from __future__ import annotations
@@ -29,7 +25,7 @@ def _find() -> _Crc32c:
         try:
             return _of_extension()
         except (AttributeError, ImportError):
-            pass  # a release that is laid out otherwise, or a zip file
+            pass  # another release has another layout, or the package is in a zip file
     from crc32c import crc32c
 
     return crc32c
@@ -47,5 +43,5 @@ def _of_extension() -> _Crc32c:
     return function
 
 
-#: The CRC32C of bytes, given that of what came before them.
+#: Computes the CRC32C of bytes; ``start`` is the CRC32C of the bytes before them.
 crc32c = _find()

@@ -91,17 +91,17 @@ class SharingStorage(LocalStorage):
         return descriptor
 
     def release(self, file: _SharingFile) -> None:
-        """Close a file's descriptor, if it has one.
-
-        Args:
-            file: One that ``create`` made.
-
-        Raises:
-            OSError: The system reported late that writing had failed.
-        """
-        descriptor = self._open.pop(file, None)
+        """Close a file's descriptor, if it has one; OSError where writing had failed late."""
+        if file in self._open:
+            with contextlib.suppress(OSError):  # closed already, or not ours any more
+                file.size()
+        descriptor = self.lose(file)
         if descriptor is not None:
             os.close(descriptor)
+
+    def lose(self, file: _SharingFile) -> int | None:
+        """Forget a file's descriptor."""
+        return self._open.pop(file, None)
 
     def _make_room(self) -> None:
         while len(self._open) >= self._limit:
@@ -133,6 +133,14 @@ class _SharingFile:
         count = os.write(self._descriptor(), b"".join(pieces))  # scalars: nothing large to copy
         self._size += count
         return count
+
+    def size(self) -> int:
+        status = os.fstat(self._descriptor())
+        if not self._is_identical(status):
+            self._storage.lose(self)  # the program closed it, and opened another file of its own
+            raise OSError(errno.ESTALE, "the descriptor belongs to another file", self.path)
+        self._size = status.st_size
+        return status.st_size
 
     def sync(self) -> None:
         os.fsync(self._descriptor())  # of all that any descriptor wrote to the file

@@ -1,13 +1,9 @@
-"""Which steps a run directory holds already: where automatic steps go on after a restart.
+"""The greatest step of each tag in a run directory, after which automatic steps go on.
 
-What lives here: a scan of event files for tags and steps that skips over the pictures. What does
-not: decoding events (``reading/``).
-
-Rules:
-- Only the first bytes of each record are looked at, so that a gigabyte of images takes milliseconds
-  (about 2 µs a record).
-- A file that is torn, corrupt or no event file ends where its first doubtful record begins; nothing
-  is raised for it.
+- Only the first bytes of each record are read, so a gigabyte of images takes milliseconds: about
+  2 µs for each record.
+- A torn or corrupt file is read up to its first doubtful record, and other files are skipped. No
+  error is raised.
 """
 
 from __future__ import annotations
@@ -23,8 +19,11 @@ from tbimage.events.storage import Storage
 __all__ = ["newest_steps"]
 
 _HEADER = struct.Struct("<QI")
-# Enough for wall time, step and a tag of any reasonable length.
+# Bytes read of each record: enough for wall time, step and tags.
 _LOOKED_AT = 1024
+
+# No reader takes a record that is larger, and no file can seek by any length.
+_LARGEST = 1 << 40
 
 # Field numbers with their wire types, as in wire.py.
 _EVENT_STEP = 2 << 3 | 0
@@ -34,27 +33,10 @@ _VALUE_TAG = 1 << 3 | 2
 
 
 def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
-    """Find the greatest step of each tag in the event files of a directory.
-
-    Args:
-        storage: Where the directory is.
-        directory: A run directory; it may be missing.
-
-    Returns:
-        The greatest step by tag. Of an event with several values those tags are found that begin
-        within its first KiB: for a batch of images at least the first one's.
-
-    Raises:
-        OSError: A file that is there cannot be read.
-
-    Example:
-        >>> from tbimage.events.storage import MemoryStorage
-        >>> newest_steps(MemoryStorage(), "run")
-        {}
-    """
+    """Find the greatest step of each tag in the event files of a directory."""
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
-        with contextlib.suppress(FileNotFoundError):  # retired meanwhile, or no file at all
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, or not a file
             file = storage.open_to_read(storage.join(directory, name))
             with file:
                 _scan(file, newest)
@@ -66,8 +48,10 @@ def _scan(file: BinaryIO, newest: dict[str, int]) -> None:
         length, checksum = _HEADER.unpack(header)
         if masked_crc32c([header[:8]]) != checksum:
             return
+        if length > _LARGEST:
+            return
         start = file.read(min(length, _LOOKED_AT))
-        with contextlib.suppress(IndexError):  # the part that was looked at ended within a number
+        with contextlib.suppress(IndexError):  # the bytes read end within a number
             _note_event(start, newest)
         file.seek(length - len(start) + FOOTER_BYTES, 1)
 
@@ -97,7 +81,7 @@ def _note_summary(data: bytes, at: int, end: int, step: int, newest: dict[str, i
         size, value = _varint(data, at)
         at = value + size
         key, value = _varint(data, value)
-        if key == _VALUE_TAG:  # the first field in what every serializer writes
+        if key == _VALUE_TAG:  # every serializer writes this field first
             size, value = _varint(data, value)
             tag = data[value : value + size].decode("utf-8", "replace")
             if value + size <= len(data) and step > newest.get(tag, -(1 << 63) - 1):

@@ -1,19 +1,17 @@
-"""The protobuf messages of event files: ``Event``, ``Summary``, ``TensorProto`` and the rest.
+"""The protobuf messages of event files: ``Event``, ``Summary``, ``TensorProto`` and others.
 
-What lives here: the classes, built from the descriptor set that lies beside this file
-(messages.binpb, made from proto/tbimage/*.proto by proto/regenerate.py, which also writes the types
-into messages.pyi). What does not: the hot path, which writes Event and Summary.Value by hand and
-never imports protobuf (wire.py).
+The classes are built from messages.binpb. proto/regenerate.py makes it from proto/tbimage/*.proto,
+together with the types in messages.pyi. The hot path encodes Event and Summary.Value by hand and
+does not import protobuf (wire.py).
 
-Rules:
-- A private ``DescriptorPool``. In the default one, a second definition of a message or a file is an
-  error at import, and tensorflow, tensorboard, tensorboardX and torch all bring theirs.
-- No generated code. Code of one protoc runs on two major versions of the runtime
-  (https://protobuf.dev/support/cross-version-runtime-guarantee/); a descriptor set runs on all of
-  them, 4.21 to 7 at the time of writing, with the C implementation and the pure Python one.
-- The price: these classes are not those of TensorBoard (exchange bytes, ``SerializeToString``), and
-  their messages cannot be pickled.
-- One flat namespace, ``messages.Status`` and not ``messages.hparams.Status``. Enums are
+- The ``DescriptorPool`` is private. In the default pool a second definition of a message or a file
+  is an error at import, and tensorflow, tensorboard, tensorboardX and torch all have theirs.
+- There is no generated code: code of one protoc runs on two major versions of the runtime
+  (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set runs on all of
+  them, today 4.21 to 7, with the C and with the pure Python implementation.
+- So these classes are not TensorBoard's: exchange bytes (``SerializeToString``). Their messages
+  cannot be pickled.
+- All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Enums are
   ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
 
 Example:
@@ -23,7 +21,6 @@ Example:
     'brain.Event:2'
     >>> messages.DataType.Name(messages.DataType.DT_STRING)
     'DT_STRING'
-
 """
 
 from __future__ import annotations
@@ -36,14 +33,14 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 
 def _message_class(pool: Any, descriptor: Any) -> Any:
-    """Make a message class: ``GetMessageClass`` came with 4.22, what it replaced left with 5."""
-    factory: Any = message_factory  # what it has depends on the release
+    """Make a message class; ``GetMessageClass`` is new in 4.22, ``GetPrototype`` is gone in 5."""
+    factory: Any = message_factory  # its functions depend on the release
     if hasattr(factory, "GetMessageClass"):
         message_class = factory.GetMessageClass(descriptor)
     else:
         message_class = factory.MessageFactory(pool).GetPrototype(descriptor)
-    message_class.__module__ = __name__  # of built classes it is None, which reads badly in errors
-    for nested in descriptor.nested_types:  # generated code does this, the pure Python runtime not
+    message_class.__module__ = __name__  # it would be None in error messages
+    for nested in descriptor.nested_types:  # the pure Python runtime does not
         setattr(message_class, nested.name, _message_class(pool, nested))
     return message_class
 
@@ -62,8 +59,7 @@ def _build(serialized: bytes) -> dict[str, Any]:
     return built
 
 
-# Through the package's loader, since it may have come out of a zip file; importlib.resources, which
-# can do that too, takes 8 ms to import where this takes 1.
+# pkgutil reads from zip files, too, and takes 1 ms to import; importlib.resources takes 8 ms.
 _classes = _build(pkgutil.get_data("tbimage.events", "messages.binpb") or b"")
 __all__ = sorted(_classes)
 globals().update(_classes)

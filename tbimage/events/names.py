@@ -1,12 +1,12 @@
-"""What event files are called, so that readers take them in the order of their writing.
+"""Names of event files, which readers sort to find the order of writing.
 
-What lives here: names only, no I/O. Rules, each forced by a reader:
-- A file is an event file when its name contains ``tfevents``
+Each rule is forced by a reader:
+
+- A file is an event file if its name contains ``tfevents``
   (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``), so no other file of ours may contain it.
-- Both loaders read the files of a directory in the order of their names; the Python loader never
-  looks back. A new name therefore sorts behind every name that is there, even when the clock went
-  backwards, and every number in it is padded with zeros (with ``.9`` and ``.10`` the data server
-  drops points).
+- Both loaders read the files of a directory in the order of their names, and the Python loader
+  never goes back. So a new name sorts after all names in the directory, even if the clock was set
+  back, and all numbers are padded with zeros: with ``.9`` and ``.10`` the data server drops points.
 - Two processes never choose the same name: it holds the host, the process and a number, and files
   are created with O_EXCL.
 """
@@ -20,8 +20,8 @@ from collections.abc import Iterable
 __all__ = ["host_name", "is_event_file", "is_own_name", "next_name"]
 
 _PREFIX = "events.out.tfevents."
-# {seconds since the epoch}.{host}.{process}.{number}{suffix}; peers' names share the first two
-# parts.
+# {seconds since the epoch}.{host}.{process}.{number}{suffix}; other writers' names have the
+# first two parts, too.
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999
@@ -30,69 +30,26 @@ _LONGEST_HOST = 64
 
 
 def is_event_file(name: str) -> bool:
-    """Tell whether TensorBoard takes a file of this name for an event file.
-
-    Example:
-        >>> is_event_file("events.out.tfevents.1700000000.host"), is_event_file("notes.txt")
-        (True, False)
-    """
+    """Tell whether TensorBoard reads a file of this name."""
     return "tfevents" in name
 
 
 def is_own_name(name: str, suffix: str) -> bool:
-    """Tell whether ``next_name`` makes such a name with this suffix: retention may delete it.
-
-    Example:
-        >>> is_own_name("events.out.tfevents.1700000000.host.17.000003", "")
-        True
-        >>> is_own_name("events.out.tfevents.1700000000.host.17.3.v2", "")
-        False
-    """
+    """Tell whether ``next_name`` makes such names, whose files retention may delete."""
     match = _NAME.fullmatch(name)
     own = _OWN_REST.fullmatch(match["rest"]) if match is not None else None
     return own is not None and (own["suffix"] or "") == suffix
 
 
 def host_name(name: str | None = None) -> str:
-    """Return this machine's name as file names can hold it.
-
-    Args:
-        name: A host name; this machine's when None.
-
-    Returns:
-        At most 64 of the characters ``A-Z a-z 0-9 _ . -``; others become ``-``.
-
-    Example:
-        >>> host_name("gpu 7/büro")
-        'gpu-7-b-ro'
-    """
+    """Give the name of this machine, with characters that file names may have."""
     if name is None:
         name = socket.gethostname()
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)[:_LONGEST_HOST].strip(".") or "localhost"
 
 
 def next_name(existing: Iterable[str], now: float, host: str, process: int, suffix: str) -> str:
-    """Choose the name of the next event file of a directory.
-
-    Args:
-        existing: The names that are there.
-        now: Seconds since the epoch.
-        host: What ``host_name`` returned.
-        process: The process's number.
-        suffix: Appended to the name.
-
-    Returns:
-        A name that sorts behind all existing event files of the usual form, as long as the year is
-        below 2286, when ten digits of seconds are used up.
-
-    Example:
-        >>> next_name([], 1.7e9, "host", 17, "")
-        'events.out.tfevents.1700000000.host.17.000000'
-        >>> next_name(["events.out.tfevents.1700000000.host.17.000000"], 1.6e9, "host", 17, "")
-        'events.out.tfevents.1700000000.host.17.000001'
-        >>> next_name(["events.out.tfevents.1700000000.zebra.1.0"], 1.6e9, "host", 17, "")
-        'events.out.tfevents.1700000001.host.17.000000'
-    """
+    """Choose a name that sorts after all existing names; ``now`` is seconds since the epoch."""
     last = max((name for name in existing if _NAME.fullmatch(name)), default="")
     seconds = max(int(now), 0)
     match = _NAME.fullmatch(last)

@@ -1,20 +1,13 @@
-"""TFRecord framing: payloads to records and records to payloads, as bytes in and bytes out.
+"""TFRecord framing: payloads to records, and records to payloads.
 
-What lives here: the frame around one payload, its masked CRC32C, and a decoder that is fed a
-growing file in chunks of any size. What does not: files, file names, protobuf messages, and what a
-payload means.
-
-Rules:
 - A record is ``uint64 length | uint32 masked_crc(length) | payload | uint32 masked_crc(payload)``,
-  all little-endian
-  (`RecordWriter
-  <https://github.com/openxla/xla/blob/main/xla/tsl/lib/io/record_writer.cc>`_; the reader that
-  decides is ``tensorboard/data/server/tf_record.rs``).
-- Nothing is copied: a payload goes in as pieces and comes out as the same pieces between two small
-  ones.
-- The decoder tells *truncated* (feed more and call again: the file may still grow) from *corrupt*
-  (nothing behind this offset can be trusted, since the length that would lead to the next record is
-  in doubt).
+  little-endian (`RecordWriter
+  <https://github.com/openxla/xla/blob/main/xla/tsl/lib/io/record_writer.cc>`_). The reader that
+  decides is TensorBoard's data server, ``tensorboard/data/server/tf_record.rs``.
+- Payloads are not copied: the buffers of a payload go in, and come out between two small ones.
+- The decoder tells *truncated* (feed more bytes and call again, since the file may still grow) from
+  *corrupt* (nothing after this offset can be trusted, since the length that leads to the next
+  record is in doubt).
 """
 
 from __future__ import annotations
@@ -27,8 +20,8 @@ from tbimage.events.checksum import crc32c
 
 __all__ = ["CorruptRecordError", "RecordDecoder", "frame", "mask", "masked_crc32c", "small_record"]
 
-# The delta of xla/tsl/lib/hash/crc32c.h (kMaskDelta): a CRC of bytes that hold CRCs is a poor
-# check, so stored ones are masked.
+# kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, since the CRC of bytes that
+# contain CRCs is a poor check.
 _MASK_DELTA = 0xA282EAD8
 _UINT32 = 0xFFFFFFFF
 
@@ -45,8 +38,8 @@ OVERHEAD_BYTES = HEADER_BYTES + FOOTER_BYTES
 class CorruptRecordError(ValueError):
     """The bytes at ``offset`` are not a record: stop reading this file.
 
-    Nothing behind them can be found. TensorBoard's readers do the same: both give the rest of the
-    file up and go on with the next one.
+    The next record cannot be found. Both TensorBoard readers, too, ignore the rest of the file and
+    go on with the next file.
 
     Attributes:
         offset: Where in the file the corrupt record starts, in bytes.
@@ -60,36 +53,12 @@ class CorruptRecordError(ValueError):
 
 
 def mask(crc: int) -> int:
-    """Mask a CRC32C as records store it: rotated right by 15 bits, plus a constant.
-
-    Args:
-        crc: A CRC32C, 0 to 2**32 - 1.
-
-    Returns:
-        The masked CRC32C, 0 to 2**32 - 1.
-
-    Example:
-        >>> hex(mask(0))
-        '0xa282ead8'
-    """
+    """Mask a CRC32C: rotate it right by 15 bits and add a constant."""
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _UINT32
 
 
 def masked_crc32c(pieces: Sequence[Piece]) -> int:
-    r"""Compute the masked CRC32C of the concatenation of some pieces.
-
-    Args:
-        pieces: Bytes-like objects, C-contiguous.
-
-    Returns:
-        The masked CRC32C, 0 to 2**32 - 1.
-
-    Example:
-        The vector of ``masked_crc.rs`` in TensorBoard's data server:
-
-        >>> hex(masked_crc32c([b"\x1a\x11CRC test, ", b"one two"]))
-        '0x5794d08a'
-    """
+    """Compute the masked CRC32C of buffers as if they were joined."""
     crc = 0
     for piece in pieces:
         crc = crc32c(piece, crc)
@@ -97,35 +66,13 @@ def masked_crc32c(pieces: Sequence[Piece]) -> int:
 
 
 def frame(pieces: Sequence[Piece]) -> list[Piece]:
-    """Put the frame of a record around a payload.
-
-    Args:
-        pieces: The payload, as pieces (bytes-like, one byte per item), which are not copied.
-
-    Returns:
-        The record as pieces: 12 bytes of header, the given pieces, 4 bytes of footer.
-
-    Example:
-        >>> [bytes(piece).hex() for piece in frame([b"ab", b"c"])]
-        ['0300000000000000b099490e', '6162', '63', '6e57f121']
-    """
+    """Put the frame of a record around a payload."""
     header = _header(sum(map(len, pieces)))
     return [header, *pieces, _CHECKSUM.pack(masked_crc32c(pieces))]
 
 
 def small_record(payload: bytes) -> bytes:
-    """Put the frame of a record around a payload that is small enough to be copied.
-
-    Args:
-        payload: The payload.
-
-    Returns:
-        The record, as one piece. Headers are remembered by length, which halves the cost: 0.5 µs.
-
-    Example:
-        >>> small_record(b"abc") == b"".join(frame([b"abc"]))
-        True
-    """
+    """Put the frame of a record around a small payload, which is copied."""
     length = len(payload)
     header = _SMALL_HEADERS.get(length)
     if header is None:
@@ -161,50 +108,25 @@ class RecordDecoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._start = 0  # of the next record within the buffer
+        self._start = 0  # where the next record starts in the buffer
         self._header_checked = False
         #: Where in the file the next record starts, in bytes.
         self.offset = 0
 
     def feed(self, data: Piece) -> None:
-        """Add the bytes that follow those fed before.
-
-        Args:
-            data: Any number of bytes.
-
-        Example:
-            >>> RecordDecoder().feed(b"")
-        """
-        if self._start:  # once for each chunk and not for each record, which would be quadratic
+        """Add the bytes that follow those fed before."""
+        if self._start:  # deleting after each record would take quadratic time
             del self._buffer[: self._start]
             self._start = 0
         self._buffer += data
 
     @property
     def pending_bytes(self) -> int:
-        """How many bytes were fed and not yet returned as records: 0 at a clean end of file."""
+        """How many bytes belong to a record that is not complete: 0 at a clean end of file."""
         return len(self._buffer) - self._start
 
     def next_record(self) -> bytes | None:
-        """Return the next payload, or None where the bytes fed so far end within a record.
-
-        Returns:
-            The payload, or None: feed more and call again. At the end of a file that no longer
-            grows, None with ``pending_bytes`` above 0 means a torn tail, which is what a killed
-            writer leaves behind.
-
-        Raises:
-            CorruptRecordError: A checksum does not match. Each further call raises it again.
-
-        Example:
-            >>> decoder = RecordDecoder()
-            >>> decoder.feed(bytes(12))
-            >>> decoder.next_record()
-            Traceback (most recent call last):
-            ...
-            tbimage.events.records.CorruptRecordError: corrupt record at byte 0: checksum of its
-            length
-        """
+        """Return the next payload, or None if the record is not complete yet."""
         buffer, start = self._buffer, self._start
         if len(buffer) - start < HEADER_BYTES:
             return None

@@ -25,16 +25,17 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tbimage.buffers import Piece
 from tbimage.events import names, wire
 from tbimage.events.batches import Batch, skip
+from tbimage.events.history import newest_steps
 from tbimage.events.records import small_record
 from tbimage.events.storage import AppendFile, Storage
 
-__all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments"]
+__all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 
 logger = logging.getLogger("tbimage")
 
@@ -54,6 +55,10 @@ _MOST_NAMES_TRIED = 1000
 # A system call per piece is dear for small pieces and a copy is dear for large ones; this is where
 # the two meet (measured: a copy of 16 KiB costs as much as one more entry in writev does).
 _JOIN_BELOW = 16 * 1024
+
+
+class UnwritableError(OSError):
+    """The first record can never be written: leave it out, and go on with the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,15 @@ class Segments:
         >>> segments.seal()
     """
 
-    def __init__(self, storage: Storage, directory: str, options: SegmentOptions) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        directory: str,
+        options: SegmentOptions,
+        say: Callable[..., None] = logger.log,
+    ) -> None:
         self._storage = storage
+        self._say = say  # takes a line for the log, as Logger.log does
         self._options = options
         self._host = names.host_name()
         self._file: AppendFile | None = None
@@ -140,17 +152,35 @@ class Segments:
         Raises:
             OSError: None of these records was completed. Call again later with the same records.
         """
-        if self._file is not None and not self._file.in_place():
-            self.displaced += 1
-            self.seal()
-            logger.warning(
-                "%s was deleted, moved or replaced while it was written: a new event file follows",
-                self.path,
-            )
+        self._check_file()
         self._rotate_before(batch.sizes[0])
         if self._file is None:
             self._begin_segment()
         return self._write(batch.first(self._fitting(batch)))
+
+    def history(self) -> dict[str, int]:
+        """Return the greatest step by tag of what the directory holds."""
+        return newest_steps(self._storage, self.directory)
+
+    def _check_file(self) -> None:
+        """Begin a new segment where the current one is not what was written."""
+        file = self._file
+        if file is None:
+            return
+        try:
+            intact = file.in_place() and file.size() == self._size
+        except OSError:
+            intact = False
+        if not intact:
+            self.displaced += 1
+            with contextlib.suppress(OSError):
+                self.seal()
+            self._say(
+                logging.WARNING,
+                "%s was deleted, moved, replaced or changed while it was written: a new event file "
+                "follows",
+                self.path,
+            )
 
     def sync(self) -> None:
         """Make what was written durable, where the options ask for it with each flush.
@@ -274,16 +304,56 @@ class Segments:
             try:
                 count = self._write_once(self._file, pieces)
             except OSError as error:
-                whole = self._account(batch, preamble, written)
-                if self._is_broken(error):
-                    with contextlib.suppress(OSError):  # the first error is the one to report
-                        self.seal()
-                if whole:
-                    return whole
-                raise
+                return self._after_error(batch, preamble, written, error)
             written += count
             pieces = skip(pieces, count)
+            torn = self._torn(written)
+            if torn:
+                whole = self._account(batch, preamble, torn)
+                with contextlib.suppress(OSError):
+                    self.seal()
+                return whole or self.append(batch)
         return self._account(batch, preamble, written)
+
+    def _torn(self, written: int) -> int:
+        """Return how many bytes lie before a torn record in the middle of what was written.
+
+        A write that lands in part and reports EINTR is repeated as a whole, by Python itself
+        (PEP 475). What lies behind the part is lost for readers, and follows in another segment.
+        """
+        try:
+            size = self._file.size() if self._file is not None else self._size + written
+        except OSError:
+            return 0
+        return max(size - self._size - written, 0)
+
+    def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
+        """Note how far a failed write came; return how many records are complete, or raise."""
+        total = preamble + batch.size - self._begun
+        landed = self._landed(total, written)
+        whole = self._account(batch, preamble, written if landed is None else landed)
+        if landed == total:
+            return whole  # the system reported an error, and wrote all the same
+        began_segment = self._records == 0
+        too_large = error.errno == errno.EFBIG
+        if landed is None or too_large or self._is_broken(error):
+            with contextlib.suppress(OSError):  # the first error is the one to report
+                self.seal()
+        if whole:
+            return whole
+        if not too_large:
+            raise error
+        if began_segment:
+            raise UnwritableError(error.errno, error.strerror, self.directory)
+        return self.append(batch)
+
+    def _landed(self, total: int, written: int) -> int | None:
+        """Return how many bytes are in the file, whatever the system said; None: not known."""
+        try:
+            size = self._file.size() if self._file is not None else self._size + written
+        except OSError:
+            return None
+        return min(max(size - self._size, written), total)
 
     def _write_once(self, file: AppendFile, pieces: Sequence[Piece]) -> int:
         count = file.write(pieces)

@@ -36,6 +36,9 @@ class AppendFile(Protocol):
     def sync(self) -> None:
         """Wait until what was written would survive a loss of power."""
 
+    def size(self) -> int:
+        """Return how many bytes it has now; ESTALE where the descriptor belongs to another file."""
+
     def in_place(self) -> bool:
         """Tell whether the path still leads to the file: not once it was deleted or replaced.
 
@@ -105,6 +108,13 @@ class _LocalFile:
     def sync(self) -> None:
         os.fsync(self._open_descriptor())
 
+    def size(self) -> int:
+        status = os.fstat(self._open_descriptor())
+        if (status.st_dev, status.st_ino) != self._identity:
+            self._descriptor = None  # the program closed it, and opened another file of its own
+            raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
+        return status.st_size
+
     def in_place(self) -> bool:
         try:
             status = os.stat(self._path)
@@ -113,6 +123,12 @@ class _LocalFile:
         return (status.st_dev, status.st_ino) == self._identity
 
     def close(self) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            self.size()
+        except OSError:  # closed already, or not ours any more
+            self._descriptor = None
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -220,6 +236,9 @@ class _MemoryFile:
 
     def sync(self) -> None:
         pass
+
+    def size(self) -> int:
+        return len(self._content)
 
     def in_place(self) -> bool:
         return self._files.get(self._path) is self._content

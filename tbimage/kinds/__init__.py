@@ -1,6 +1,5 @@
-"""Kinds of summaries: data in, a serialized ``Summary`` out, as pieces. One file for each kind.
+"""Kinds of summaries, one file each: check what the caller passed, and make a Summary of it.
 
-What a kind's file holds: what is checked in the caller's thread, what is copied there, and the
-function that a worker calls to make the summary. What it does not hold: threads, files, steps and
-logging. Findings about the data are handed to a ``report`` function.
+``prepare`` runs in the caller's thread, and a worker calls ``summary``. Kinds use no threads, no
+files, no steps and no logging. What they find out about the data goes to a ``report`` function.
 """

@@ -1,8 +1,4 @@
-"""Animations: clips that move in TensorBoard.
-
-What lives here: what is checked in the caller's thread, and the way to the files. What does not:
-the files (``pixels/animation.py``), and what all kinds of pictures share (pictures.py).
-"""
+"""Animations: clips that move in TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,7 +12,8 @@ import numpy.typing as npt
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.clips.animation import arrange_clip, check_clip, encode_clip
+from tbimage.pixels.arrays.layouts import CLIPS, arrange
+from tbimage.pixels.clips.animation import check_clip, encode_clip
 from tbimage.pixels.drawing.rendering import check_fit
 
 __all__ = ["prepare"]
@@ -33,31 +30,9 @@ def prepare(
     format: object = "apng",
     max_outputs: int | None = None,
 ) -> Prepared:
-    """Check what can be checked without touching a pixel, and copy nothing.
-
-    Args:
-        frames: One clip or a batch of them.
-        layout: The names of the axes; None: "THW", "THWC" or "NTHWC".
-        options: How they will look.
-        fps: Frames a second.
-        format: "apng" or "gif".
-        max_outputs: The most clips of a batch, or None for all.
-
-    Returns:
-        The clips, as views of the caller's memory.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: A shape or another value does not fit.
-
-    Example:
-        >>> import numpy as np
-        >>> prepare(np.zeros((8, 4, 4, 3)), None, PictureOptions(), fps=4).suffixes
-        ('',)
-    """
-    array = array_like.as_array(frames)
-    array_like.check_dtype(array.dtype)
-    clips, batched = arrange_clip(array, layout)
+    """Check all that shapes and dtypes tell, and copy nothing."""
+    array = array_like.as_array(frames, "frames")
+    clips, batched = arrange(array, layout, CLIPS)
     check_fit(options.look, clips.shape[4])
     kind, speed = check_clip(format, fps, options.look, clips.shape[4])
     check_size(*options.look.size(*clips.shape[2:4]))
@@ -71,11 +46,7 @@ def prepare(
 
 
 def _parts(
-    kind: str,
-    speed: Fraction,
-    snapshots: Sequence[Array],
-    options: PictureOptions,
-    run: Run[Any],
+    kind: str, speed: Fraction, snapshots: Sequence[Array], options: PictureOptions, run: Run[Any]
 ) -> list[partial[Made]]:
     return [partial(_made, clip, kind, speed, options, run) for clip in snapshots[0]]
 

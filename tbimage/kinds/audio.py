@@ -1,11 +1,11 @@
-"""Audio: sampled sound, as WAV files that the browser plays.
+"""Audio: sampled sound as WAV files, which the browser plays.
 
-The wire form is TF2's: a tensor of strings [clips, 2], of which the first column holds a WAV file
-each and the second a label that TensorBoard no longer shows. (``Summary.Audio`` loses its content
-type in the data server, so that the browser does not play it.)
+The wire form is TF2's: a tensor of strings [clips, 2]. The first column holds the WAV files, the
+second holds labels that TensorBoard no longer shows. (The data server drops the content type of a
+``Summary.Audio``, and then the browser does not play it.)
 
-Samples are stored as they are where a WAV file can hold them: uint8, int16 and int32. Floats become
-16 bits as ``tf.audio.encode_wav`` makes them: times 2**15, rounded half away from zero, clipped.
+uint8, int16 and int32 samples are stored as they are. Floats become 16-bit samples as in
+``tf.audio.encode_wav``: times 2**15, rounded half away from zero, clipped.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import tensors
-from tbimage.kinds.numbers import Array, check_count, numeric_array
+from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-__all__ = ["Clips", "Findings", "check_sample_rate", "prepare", "summary"]
+__all__ = ["STORED", "Clips", "Findings", "check_sample_rate", "prepare", "summary", "wav"]
 
 # AudioPluginData.encoding = WAV (tensorboard/plugins/audio/plugin_data.proto).
 _PLUGIN_CONTENT = b"\x10\x0b"
 
 # A protobuf message has less than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
-# and a WAV file less than 4. This leaves room for headers.
+# and a WAV file less than 4 GiB. This leaves 1 MiB for headers.
 _MOST_BYTES = (1 << 31) - (1 << 20)
-_HIGHEST_RATE = 1 << 24  # above any converter's; bytes a second must fit 32 bits
+_HIGHEST_RATE = 1 << 24  # in Hz, above any converter's; bytes per second must fit 32 bits
 
-# The types that a WAV file holds: PCM of 8 bits is unsigned, wider PCM is signed.
-_STORED = ("uint8", "int16", "int32")
+#: The types of a WAV file: 8-bit PCM is unsigned, wider PCM is signed.
+STORED = ("uint8", "int16", "int32")
 _FULL_SCALE = 1 << 15
-# Floats at a time while they are converted, so that a long clip needs no second copy.
+# How many floats are converted at a time, so that a long clip is not copied as a whole.
 _BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What turned out about the samples of some clips, for a message to the user.
+    """What the user is told about the samples.
 
     Attributes:
-        peak: The greatest absolute value where floats lay outside [-1, 1] and were clipped, else
-            None.
+        peak: The greatest absolute value, if it is above 1, so that floats were clipped; else None.
         non_finite: How many samples were NaN or infinite; NaN became silence.
     """
 
@@ -55,12 +55,12 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """The clips of one call, after all that shape and dtype can tell was checked.
+    """The checked clips of one call.
 
     Attributes:
-        samples: [clips, frames, channels], a view of the caller's memory until ``snapshot``.
+        samples: [clips, frames, channels]; a view of the caller's memory until ``snapshot``.
         sample_rate: In Hz.
-        immutable: Whether nobody can change their memory.
+        immutable: Whether nobody can change the samples.
     """
 
     samples: Array
@@ -68,68 +68,34 @@ class Clips:
     immutable: bool
 
     def snapshot(self) -> Clips:
-        """Return these clips in memory that nobody changes."""
+        """Copy the samples, unless nobody can change them."""
         if self.immutable:
             return self
         return Clips(self.samples.copy(order="K"), self.sample_rate, True)
 
 
 def check_sample_rate(sample_rate: object) -> int:
-    """Check how many frames make a second.
-
-    Args:
-        sample_rate: An integer, in Hz; a float that is whole will do.
-
-    Raises:
-        TypeError: It is no whole number.
-        ValueError: It is below 1 or above what a WAV file can say.
-
-    Example:
-        >>> check_sample_rate(44100.0)
-        44100
-    """
-    if isinstance(sample_rate, (float, np.floating)) and float(sample_rate).is_integer():
-        sample_rate = int(sample_rate)
-    rate = check_count("sample_rate", sample_rate, 1)
-    if rate > _HIGHEST_RATE:
-        raise ValueError(f"sample_rate must be at most {_HIGHEST_RATE} Hz, got {rate}")
-    return rate
+    """Check the frames per second: an integer, or a float that is whole."""
+    rate = checks.plain_value(sample_rate)
+    whole = isinstance(rate, float) and rate.is_integer()
+    return checks.integer("sample_rate", int(rate) if whole else sample_rate, 1, _HIGHEST_RATE)
 
 
-def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:
-    """Check all about clips that can be checked without touching a sample, and copy nothing.
+def prepare(
+    data: object, sample_rate: int, max_outputs: int | None, layout: object = None
+) -> Clips:
+    """Check all that shapes and dtypes tell, and copy nothing.
 
-    Args:
-        data: [frames], [frames, channels] or [clips, frames, channels], with 1 or 2 channels.
-        sample_rate: In Hz.
-        max_outputs: The most clips, or None for all.
-
-    Returns:
-        The clips, as a view of the caller's memory.
-
-    Raises:
-        TypeError: ``data`` is not numbers, or of an integer type that no WAV file holds.
-        ValueError: Its shape is another one.
-
-    Example:
-        >>> prepare(np.zeros(100), 8000, None).samples.shape
-        (1, 100, 1)
+    ``layout`` names the axes: clips (N), frames (T), channels (C). None: "T", "TC" or "NTC".
     """
     array = numeric_array("data", data)
-    if array.dtype.kind != "f" and array.dtype.name not in _STORED:
+    if array.dtype.kind != "f" and array.dtype.name not in STORED:
         raise TypeError(
             f"data must be floats from -1 to 1, or integers that a WAV file can hold "
-            f"({', '.join(_STORED)}), got dtype {array.dtype}; pass data.astype('int16') if its "
-            "values are those of 16 bits"
+            f"({', '.join(STORED)}), got dtype {array.dtype}; pass data.astype('int16') if its "
+            "values fit 16 bits"
         )
-    if array.ndim == 1:
-        samples = array[None, :, None]
-    elif array.ndim == 2:
-        samples = array[None]
-    elif array.ndim == 3:
-        samples = array
-    else:
-        raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}")
+    samples = _arranged(array, layout)
     if samples.shape[2] not in (1, 2):
         raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}{_advice(samples)}")
     samples = samples[:max_outputs]
@@ -141,41 +107,52 @@ def prepare(data: object, sample_rate: int, max_outputs: int | None) -> Clips:
     return Clips(samples, sample_rate, array_like.is_immutable(data, array))
 
 
+def _arranged(array: Array, layout: object) -> Array:
+    """View an array as [clips, frames, channels]."""
+    if layout is not None:
+        axes = layout.upper() if isinstance(layout, str) else ""
+        if "".join(sorted(axes)) not in ("T", "CT", "NT", "CNT"):
+            raise (ValueError if isinstance(layout, str) else TypeError)(
+                f"layout must be a permutation of 'T', 'TC', 'NT' or 'NTC' (clips, frames, "
+                f"channels), or None, got {layout!r}"
+            )
+        if len(axes) != array.ndim:
+            raise ValueError(
+                f"layout {layout!r} names {len(axes)} axes, but data has shape {array.shape}: pass "
+                "one letter for each axis"
+            )
+        array = array.transpose([axes.index(axis) for axis in "NTC" if axis in axes])
+        array = array if "N" in axes else array[None]
+        return array if "C" in axes else array[..., None]
+    if array.ndim == 1:
+        return array[None, :, None]
+    if array.ndim == 2:
+        return array[None]
+    if array.ndim == 3:
+        return array
+    raise ValueError(f"data must be {_SHAPES}, got shape {array.shape}")
+
+
 _SHAPES = "[frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels"
 
 
 def _advice(samples: Array) -> str:
     if samples.shape[1] in (1, 2):
-        return "; the channels seem to come first: pass numpy.moveaxis(data, -2, -1)"
+        return "; the channels seem to come first: pass layout='CT', or 'NCT' for a batch"
     return ""
 
 
 def summary(
     name: str, clips: Clips, description: str | None, report: Callable[[Findings], None]
 ) -> list[Piece]:
-    """Make the Summary of the clips of one call.
-
-    Args:
-        name: Becomes the tag.
-        clips: A snapshot.
-        description: Markdown, or None.
-        report: Is told what turned out about the samples, when there is something to tell.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Example:
-        >>> pieces = summary("a", prepare([0.5, -0.5], 8000, None), None, print)
-        >>> b"RIFF" in b"".join(pieces)
-        True
-    """
+    """Make the Summary; ``report`` is called if there is anything to tell."""
     strings: list[Piece] = []
     peak, non_finite = 0.0, 0
     for samples in clips.samples:
         if samples.dtype.kind == "f":
             samples, clip_peak, clip_non_finite = _to_int16(samples)
             peak, non_finite = max(peak, clip_peak), non_finite + clip_non_finite
-        strings += (_wav(samples, clips.sample_rate), b"")
+        strings += (wav(samples, clips.sample_rate), b"")
     if peak > 1 or non_finite:
         report(Findings(peak if peak > 1 else None, non_finite))
     metadata = tensors.metadata("audio", _PLUGIN_CONTENT, description)
@@ -184,11 +161,7 @@ def summary(
 
 
 def _to_int16(samples: Array) -> tuple[Array, float, int]:
-    """Convert floats to 16 bits; with the greatest finite magnitude, and how many were not finite.
-
-    In float32 and rounding half away from zero, as TensorFlow does it; every step after the product
-    with a power of two is exact.
-    """
+    """Give 16-bit samples, the greatest finite magnitude, and how many were not finite."""
     pcm = np.empty(samples.shape, np.int16)
     flat, target = samples.reshape(-1), pcm.reshape(-1)
     peak, non_finite = 0.0, 0
@@ -201,6 +174,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
             block[np.isnan(block)] = 0
         peak = max(peak, float(np.abs(block, where=finite, out=np.zeros_like(block)).max()))
         np.clip(block, -1, 1, out=block)
+        # TensorFlow rounds half away from zero in float32, too; all these steps are exact.
         block *= _FULL_SCALE
         whole = np.trunc(block)
         whole += np.trunc((block - whole) * 2)
@@ -208,7 +182,8 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
     return pcm, peak, non_finite
 
 
-def _wav(samples: Array, sample_rate: int) -> Piece:
+def wav(samples: Array, sample_rate: int) -> Piece:
+    """Make a WAV file of samples [frames, channels] of one of ``STORED``."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams(

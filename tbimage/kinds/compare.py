@@ -1,10 +1,6 @@
 """Comparisons: input, output and their difference side by side.
 
-What lives here: what is checked in the caller's thread, and the way to the sheets. What does not:
-the sheets and the measures (``pixels/comparing.py``), and what all kinds of pictures share
-(pictures.py).
-
-With ``scalars`` the mean of each measure over the batch is logged too, as ``name/mae`` and
+With ``scalars=True`` the mean of each measure over the batch is logged too, as ``name/mae`` and
 ``name/psnr``.
 """
 
@@ -17,11 +13,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from tbimage.kinds.options import PictureOptions, check_look_fits, check_size
+from tbimage import checks
+from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
-from tbimage.pixels.drawing.comparing import check_comparable, check_diff, compare_values
-from tbimage.pixels.drawing.tiling import plan
+from tbimage.pixels.drawing.comparison import check_comparable, check_diff, compare_values
+from tbimage.pixels.drawing.grid import plan
 
 __all__ = ["prepare"]
 
@@ -44,54 +41,28 @@ def prepare(
     diff: object = "abs",
     scalars: bool = False,
 ) -> Prepared:
-    """Check what can be checked without touching a pixel, and copy nothing.
-
-    Args:
-        images: Two or more; each one image or a batch, all of one dtype.
-        layout: The names of the axes of each, or None.
-        options: How they will look.
-        titles: A text for each of ``images``, or None.
-        diff: "abs", "signed" or None.
-        scalars: Whether the measures are logged as scalars, too.
-
-    Returns:
-        A sheet for each sample, as views of the caller's memory.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: A shape or another value does not fit.
-
-    Example:
-        >>> import numpy as np
-        >>> batch = np.zeros((2, 4, 4, 3))
-        >>> prepare([batch, batch], None, PictureOptions()).suffixes
-        ('/image/0', '/image/1')
-    """
-    given = [array_like.as_array(image) for image in images]
+    """Check all that shapes and dtypes tell, and copy nothing."""
+    given = [array_like.as_array(image, "images") for image in images]
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
-        array_like.check_dtype(array.dtype)
         view, batched = layouts.arrange(array, layout)
         views.append(view)
         check_look_fits(without_bar, view.shape[3])
-    panels = _Panels(None, check_diff(diff), bool(scalars))
+    panels = _Panels(
+        check_captions(titles, len(views), True, "titles"),
+        check_diff(diff),
+        checks.flag("scalars", scalars),
+    )
     check_comparable([view.shape for view in views], [view.dtype for view in views], panels.diff)
-    counts = {len(view) for view in views}
-    if len(counts) > 1:
+    if len({len(view) for view in views}) > 1:
         raise ValueError(
             f"images to compare must be batches of one size, got {[len(view) for view in views]}"
         )
-    if titles is not None:
-        names = [titles] if isinstance(titles, str) else [str(title) for title in titles]
-        if len(names) != len(views):
-            raise ValueError(
-                f"titles must be one for each of the {len(views)} images, got {len(names)}"
-            )
-        panels = replace(panels, titles=tuple(names))
     if panels.scalars and views[-1].shape != views[-2].shape:
         raise ValueError(
-            "scalars=True needs images of one shape, of which a difference can be taken"
+            "scalars=True needs the last two images to have one shape, got "
+            f"{views[-2].shape[1:]} and {views[-1].shape[1:]}"
         )
     sizes = [options.look.size(*view.shape[1:3]) for view in (*views, views[-1])]
     planned = plan(sizes, len(sizes))

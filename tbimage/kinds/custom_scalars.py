@@ -1,24 +1,32 @@
-"""The layout of the Custom Scalars page: charts that put scalars of several tags together.
+"""Layouts of the Custom Scalars page: charts that show scalars of several tags.
 
-The wire form is the plugin's: a string scalar under one reserved tag, which holds a serialized
-``Layout``. TensorBoard shows the newest one of each run, so each Summary has all charts.
+The wire form is the plugin's: a string tensor under one reserved tag, which holds a serialized
+``Layout``. TensorBoard shows the newest layout of each run, so each Summary has all charts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import tensors
-from tbimage.kinds.names import check_text
 
 if TYPE_CHECKING:
     from tbimage.events import messages
 
-__all__ = ["LAYOUT_TAG", "Chart", "check_chart", "check_layout", "nbytes", "summary"]
+__all__ = [
+    "LAYOUT_TAG",
+    "Chart",
+    "check_chart",
+    "check_layout",
+    "nbytes",
+    "not_themselves",
+    "summary",
+]
 
 #: tensorboard/plugins/custom_scalar/metadata.py.
 LAYOUT_TAG = "custom_scalars__config__"
@@ -26,86 +34,50 @@ LAYOUT_TAG = "custom_scalars__config__"
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What one chart shows.
+    """One chart.
 
     Attributes:
         kind: "multiline" or "margin".
-        tags: Regular expressions of tags; or tags in threes: value, lower and upper bound.
+        tags: Of a multiline chart regular expressions of tags; of a margin chart tags in threes:
+            value, lower bound, upper bound.
     """
 
     kind: str
     tags: Sequence[str]
 
 
-# What CPython takes for a string besides its characters, and for its place in a dict or list.
+# Bytes that CPython needs for a string besides its characters, and for the reference to it.
 _STRING_BYTES = 80
 
-#: Charts by the titles of their category and of themselves, in the order of the page.
+#: Charts by category and title, in the order of the page.
 Charts = dict[tuple[str, str], Chart]
 
 
 def check_layout(layout: object) -> Charts:
-    """Check a whole layout.
-
-    Args:
-        layout: ``{category: {title: [kind, tags]}}``, as torch's ``add_custom_scalars`` takes it.
-
-    Raises:
-        TypeError: It is of another form.
-        ValueError: A kind is unknown, a regular expression is none, or a margin chart's tags do not
-            come in threes.
-
-    Example:
-        >>> check_layout({"losses": {"all": ["Multiline", ["loss/.*"]]}})
-        {('losses', 'all'): Chart(kind='multiline', tags=['loss/.*'])}
-    """
+    """Check ``{category: {title: [kind, tags]}}``, as torch's ``add_custom_scalars`` takes it."""
     charts: Charts = {}
-    for category, titles in _mapping("layout", layout).items():
-        for title, chart in _mapping(f"layout[{category!r}]", titles).items():
+    expected = "a mapping, as in {category: {title: [kind, tags]}}"
+    for category, titles in checks.mapping("layout", layout, expected).items():
+        for title, chart in checks.mapping(f"layout[{category!r}]", titles, expected).items():
             where = f"layout[{category!r}][{title!r}]"
             if not isinstance(chart, (list, tuple)) or len(chart) != 2:
                 raise TypeError(
                     f"{where} must be a kind and its tags, as in ['Multiline', ['loss/.*']], got "
-                    f"{chart!r:.80}"
+                    f"{checks.given(chart)}"
                 )
             charts |= check_chart(chart[0], chart[1], category, title, where)
     return charts
 
 
-def _mapping(argument: str, given: object) -> Mapping[Any, Any]:
-    if isinstance(given, Mapping):
-        return given
-    raise TypeError(
-        f"{argument} must be a mapping, got {given!r:.80} of type {type(given).__name__}; expected "
-        "{category: {title: [kind, tags]}}"
-    )
-
-
 def check_chart(
     kind: object, tags: object, category: object, title: object, where: str = "tags"
 ) -> Charts:
-    """Check one chart.
-
-    Args:
-        kind: "Multiline" or "Margin", in any case.
-        tags: Its tags.
-        category: The title of the section that it stands in.
-        title: Its own title.
-        where: What the tags are, for errors.
-
-    Raises:
-        TypeError: Something is of the wrong type.
-        ValueError: The kind is unknown, or the tags are not what it takes.
-
-    Example:
-        >>> check_chart("Margin", ["mean", "low", "high"], "loss", "validation")
-        {('loss', 'validation'): Chart(kind='margin', tags=['mean', 'low', 'high'])}
-    """
+    """Check one chart; ``where`` names it in errors."""
     if not isinstance(kind, str) or kind.lower() not in _FILLED:
-        raise ValueError(f"{where} must be of the kind 'Multiline' or 'Margin', got {kind!r}")
-    if isinstance(tags, (str, bytes)) or not isinstance(tags, Iterable):
-        raise TypeError(f"{where} must have a list of tags, got {tags!r:.80}")
-    checked = [check_text("a tag", tag) for tag in tags]
+        raise ValueError(
+            f"{where} must be of the kind 'Multiline' or 'Margin', got {checks.shown(kind)}"
+        )
+    checked = [checks.text("a tag", tag) for tag in checks.items(where, tags, "a list of tags")]
     if not checked:
         raise ValueError(f"{where} must have at least one tag, got none")
     if kind.lower() == "multiline":
@@ -114,9 +86,9 @@ def check_chart(
     elif len(checked) % 3:
         raise ValueError(
             f"{where} must have tags in threes (value, lower bound, upper bound), got "
-            f"{len(checked)}: {checked!r:.80}"
+            f"{len(checked)}: {checks.shown(checked)}"
         )
-    titles = check_text("category", category), check_text("title", title)
+    titles = checks.text("category", category), checks.text("title", title)
     return {titles: Chart(kind.lower(), checked)}
 
 
@@ -130,20 +102,22 @@ def _check_expression(where: str, tag: str) -> None:
         ) from None
 
 
+# What stands in an expression, and hardly in a tag.
+_OF_EXPRESSIONS = re.compile(r"[\\|^$]|\.[*+?]|\(\?")
+
+
+def not_themselves(charts: Charts) -> list[str]:
+    """Return tags that do not match as expressions: of "loss (train)" that is "loss train"."""
+    return [
+        tag
+        for chart in charts.values()
+        for tag in (chart.tags if chart.kind == "multiline" else ())
+        if not _OF_EXPRESSIONS.search(tag) and not re.match(tag, tag)
+    ]
+
+
 def summary(charts: Charts) -> list[Piece]:
-    """Make the Summary of a layout.
-
-    Args:
-        charts: All charts of the run. Other threads may add to them meanwhile.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Example:
-        >>> charts = check_chart("Multiline", ["loss"], "all", "losses")
-        >>> LAYOUT_TAG.encode() in b"".join(summary(charts))
-        True
-    """
+    """Make the Summary of all charts of a run; other threads may add charts meanwhile."""
     from tbimage.events.messages import Category, Layout
     from tbimage.events.messages import Chart as ChartMessage
 
@@ -173,15 +147,7 @@ _FILLED = {"multiline": _multiline, "margin": _margin}
 
 
 def nbytes(charts: Charts) -> int:
-    """Tell about how many bytes of memory charts take.
-
-    Args:
-        charts: What ``check_layout`` returned.
-
-    Example:
-        >>> nbytes({}) == 0
-        True
-    """
+    """Estimate the memory that charts need."""
     return sum(
         _STRING_BYTES + len(string)
         for titles, chart in charts.items()

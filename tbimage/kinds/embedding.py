@@ -1,32 +1,31 @@
-"""Embeddings: points in many dimensions, with labels and pictures, for the Projector page.
+"""Embeddings: vectors with labels and pictures, for the Projector page.
 
-The Projector reads no event files but files of its own in the run directory: a table of vectors, a
-table of labels, a sheet of pictures ("sprite"), and ``projector_config.pbtxt``, which lists them.
-What lives here: their contents. What does not: writing them (``projector.py``).
-
-The names of files and embeddings are those of torch and tensorboardX: ``00005/name/tensors.tsv``
-and ``name:00005`` at step 5.
+The Projector reads its own files in the run directory, not event files: a table of vectors, a table
+of labels, one picture with the pictures of all points (a "sprite"), and ``projector_config.pbtxt``,
+which lists them. File names and embedding names are those of torch and tensorboardX:
+``00005/name/tensors.tsv`` and ``name:00005`` at step 5.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import image as image_kind
 from tbimage.kinds import tensors
-from tbimage.kinds.names import check_text
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
 from tbimage.pixels.png import encoder
-from tbimage.pixels.values import levels
+from tbimage.pixels.values import levels, ranges
+from tbimage.pixels.values.pictures import Findings
 
 __all__ = [
     "CONFIG_NAME",
@@ -43,33 +42,33 @@ CONFIG_NAME = "projector_config.pbtxt"
 
 _TENSORS, _LABELS, _SPRITE = "tensors.tsv", "metadata.tsv", "sprite.png"
 
-# The longest side of a texture that WebGL has everywhere, which is where the page puts the sprite.
+# The page loads the sprite into a WebGL texture; every device supports this side length.
 _LONGEST_SIDE = 8192
 
-# What ends a cell or a row of a table, for whoever reads it by lines.
+# Characters that end a cell or a line; spaces replace them.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
-# The page skips rows that are blank, and every row behind one would label another point.
+# Stands for an empty label: the page skips blank rows, which would shift all later labels.
 _BLANK = "-"
 
-# What some file system forbids in a name, and the sign that stands for it.
+# What some file system forbids in a name, and "%", with which it is encoded.
 _FORBIDDEN = re.compile(r'[\x00-\x1f%/\\:*?"<>|]|^\.{1,2}$')
 
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """What one call gave, after all that shapes can tell was checked.
+    """The checked arguments of one call.
 
     Attributes:
-        vectors: [points, dimensions], a view of the caller's memory until ``snapshot``.
-        labels: A row of cells for each point, the header first where there is one; or None.
-        images: The points' pictures, or None.
-        value_range: As ``pixels.levels.check_value_range`` returns it.
+        vectors: [points, dimensions]; a view of the caller's memory until ``snapshot``.
+        labels: A row of cells for each point, after the header if there is one; or None.
+        images: A picture for each point, or None.
+        value_range: Which values of the images become black and white.
     """
 
     vectors: Array
     labels: Sequence[Sequence[str]] | None
     images: Prepared | None
-    value_range: levels.ValueRange | None
+    value_range: ranges.ValueRange | None
 
     @property
     def nbytes(self) -> int:
@@ -78,7 +77,7 @@ class Embedding:
         return self.vectors.nbytes + cells + (0 if self.images is None else self.images.nbytes)
 
     def snapshot(self) -> Embedding:
-        """Return this embedding in memory that nobody changes."""
+        """Copy vectors and images."""
         return Embedding(
             array_like.snapshot(self.vectors, self.vectors),
             self.labels,
@@ -95,29 +94,12 @@ def prepare(
     layout: str | None,
     value_range: object,
 ) -> Embedding:
-    """Check all that shapes can tell, and copy nothing but labels.
-
-    Args:
-        data: [points, dimensions].
-        labels: One for each point, or a row of them for each point; or None.
-        header: The names of the labels' columns, at least 2; or None.
-        images: [points, height, width] with or without channels; or None.
-        layout: The names of the images' axes, or None.
-        value_range: Which values of the images become black and white, or None.
-
-    Raises:
-        TypeError: One of them is of the wrong type.
-        ValueError: Their shapes do not fit, or the sprite would be too large for the page.
-
-    Example:
-        >>> prepare([[1, 2], [3, 4]], ["a", "b"], None, None, None, None).labels
-        [['a'], ['b']]
-    """
+    """Check all that shapes tell, and copy only labels."""
     vectors = numeric_array("data", data)
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise ValueError(f"data must be [points, dimensions], got shape {vectors.shape}")
     points = len(vectors)
-    chosen = levels.check_value_range(value_range)
+    chosen = ranges.check_value_range(value_range)
     return Embedding(
         vectors,
         None if labels is None else _table(labels, header, points),
@@ -129,25 +111,24 @@ def prepare(
 def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
     if callable(getattr(labels, "tolist", None)):
         labels = labels.tolist()
-    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
-        raise TypeError(f"labels must be a list, one for each point, got {labels!r:.80}")
-    rows = [_row(label) for label in labels]
+    rows = [_row(label) for label in checks.items("labels", labels, "a list, one for each point")]
     if len(rows) != points:
         raise ValueError(f"labels must be one for each point, got {len(rows)} for {points} points")
     widths = sorted({len(row) for row in rows})
     if len(widths) > 1 or widths[0] == 0:
         raise ValueError(f"labels must be rows of one length, got lengths {widths}")
-    names = [] if header is None else [_cell(check_text("a name in header", n)) for n in header]
+    given = [] if header is None else header
+    names = [_cell(checks.text("a name in header", name)) for name in given]
     if header is not None and len(names) != widths[0]:
         raise ValueError(
             f"header must name each column of labels, got {len(names)} names for {widths[0]}"
         )
     if header is None and widths[0] > 1:
         raise ValueError(
-            f"labels of {widths[0]} columns need a header, as the page takes the first row for it: "
-            "pass header=['name', …]"
+            f"labels of {widths[0]} columns need a header, since the page takes the first row as "
+            "one: pass header=['name', …]"
         )
-    # Of a single column the page would take a header for a label.
+    # With a single column the page would show the header as a label.
     return [names, *rows] if len(names) > 1 else rows
 
 
@@ -160,14 +141,14 @@ def _row(label: object) -> list[str]:
 
 def _cell(label: object) -> str:
     text = label.decode() if isinstance(label, bytes) else str(label)
-    return check_text("a label", text).translate(_SEPARATORS)
+    return checks.text("a label", text).translate(_SEPARATORS)
 
 
 def _pictures(images: object, layout: str | None, points: int) -> Prepared:
     pictures = image_kind.prepare(images, layout, None)
     if pictures.pixels is None or not pictures.batched:
         raise ValueError(
-            "images must be a batch of pixels, one image for each point; pass layout='NHW' for "
+            "images must be a batch of arrays, one image for each point; pass layout='NHW' for "
             "gray images without channels"
         )
     count, height, width = pictures.pixels.shape[:3]
@@ -182,65 +163,41 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
 
 
 def step_name(name: str) -> str:
-    """Return the tag under which an embedding's steps are counted.
-
-    Args:
-        name: The embedding's name.
-
-    Example:
-        >>> step_name("words")
-        '_projector_/words'
-    """
+    """Give the tag under which the steps of an embedding are counted."""
     return f"_projector_/{name}"
 
 
 def directory(name: str, step: int) -> str:
-    """Return where an embedding's files are, below the run directory, with slashes.
-
-    Args:
-        name: The embedding's name.
-        step: Its step.
-
-    Example:
-        >>> directory("words/small", 5)
-        '00005/words%2fsmall'
-    """
+    """Give the directory of an embedding's files, relative to the run directory."""
     encoded = _FORBIDDEN.sub(lambda match: f"%{ord(match[0][0]):02x}{match[0][1:]}", name)
     return f"{step:05d}/{encoded}"
 
 
-def files(embedding: Embedding) -> dict[str, Sequence[Piece]]:
-    r"""Make the files of an embedding.
+def files(
+    embedding: Embedding, report: Callable[[Findings], None] = lambda findings: None
+) -> dict[str, Sequence[Piece]]:
+    """Make the files of an embedding: their contents by name.
 
-    Args:
-        embedding: A snapshot.
-
-    Returns:
-        Their contents by their names, as pieces.
-
-    Raises:
-        ValueError: The images' values do not fit their type.
-
-    Example:
-        >>> files(prepare([[1.0, 0.5]], ["a"], None, None, None, None))
-        {'tensors.tsv': [b'1\t0.5\n'], 'metadata.tsv': [b'a\n']}
+    ``report`` gets what was found in the images' values, if there is anything to tell.
     """
     made: dict[str, Sequence[Piece]] = {_TENSORS: [_tensors_table(embedding.vectors)]}
     if embedding.labels is not None:
         made[_LABELS] = ["".join("\t".join(row) + "\n" for row in embedding.labels).encode()]
     if embedding.images is not None:
-        made[_SPRITE] = _sprite(embedding.images, embedding.value_range)
+        made[_SPRITE] = _sprite(embedding.images, embedding.value_range, report)
     return made
 
 
 def _tensors_table(vectors: Array) -> bytes:
-    """Write numbers with the digits that tell float32 apart, which is what the page reads."""
+    """Write numbers with 9 digits, which is exact for float32; the page reads no more."""
     line = "\t".join(["%.9g"] * vectors.shape[1]) + "\n"
     return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
 
 
-def _sprite(images: Prepared, value_range: object) -> Sequence[Piece]:
-    """Put pictures side by side, row by row, in about a square; what is left over stays black."""
+def _sprite(
+    images: Prepared, value_range: object, report: Callable[[Findings], None]
+) -> Sequence[Piece]:
+    """Put pictures side by side, row by row, in about a square; cells left over are black."""
     pixels = images.pixels
     if pixels is None:
         return []
@@ -251,7 +208,11 @@ def _sprite(images: Prepared, value_range: object) -> Sequence[Piece]:
     sheet[:count] = pixels
     sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
     whole = sheet.reshape(rows * height, columns * width, channels)
-    return encoder.encode(levels.to_levels(whole, value_range).pixels).pieces
+    made = levels.to_levels(whole, value_range)
+    findings = Findings(made.clipped, made.non_finite)
+    if findings:
+        report(findings)
+    return encoder.encode(made.pixels).pieces
 
 
 def _columns(count: int) -> int:
@@ -259,30 +220,7 @@ def _columns(count: int) -> int:
 
 
 def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
-    """Add an embedding to the list of them.
-
-    Args:
-        existing: What ``projector_config.pbtxt`` holds, or nothing.
-        name: The embedding's name.
-        step: Its step.
-        embedding: What its files were made of.
-
-    Returns:
-        What the file is to hold: an embedding of the same name and step is replaced.
-
-    Raises:
-        ValueError: The existing text is no such list.
-
-    Example:
-        >>> print(config("", "words", 5, prepare([[1, 2]], None, None, None, None, None)))
-        embeddings {
-          tensor_name: "words:00005"
-          tensor_shape: 1
-          tensor_shape: 2
-          tensor_path: "00005/words/tensors.tsv"
-        }
-        <BLANKLINE>
-    """
+    """Add an embedding to the list in ``projector_config.pbtxt``, or replace its entry."""
     from google.protobuf import text_format
 
     from tbimage.events.messages import EmbeddingInfo, ProjectorConfig
@@ -311,20 +249,10 @@ def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
 
 
 def summary(name: str) -> list[Piece]:
-    """Make the Summary that marks in the event file that an embedding was logged.
+    """Make the Summary that records in the event file that an embedding was logged.
 
-    No page shows it. It keeps automatic steps going across restarts, and lets TensorBoard know that
-    the run has something for the Projector.
-
-    Args:
-        name: The embedding's name.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Example:
-        >>> b"projector" in b"".join(summary("words"))
-        True
+    No page shows it. Automatic steps go on from it after a restart, and TensorBoard learns from it
+    that the run has something for the Projector.
     """
     metadata = tensors.metadata("projector", b"", None)
     return tensors.summary([tensors.value(step_name(name), np.empty(0, np.float32), metadata)])

@@ -1,19 +1,18 @@
-"""Figures: what matplotlib draws, as images.
+"""Figures of matplotlib, drawn as images in the caller's thread.
 
-What lives here: taking figures apart from other things, and closing them. What does not: drawing
-(``pixels/arrays.py``), which must happen in the caller's thread, and images (``image.py``).
-
-matplotlib is never imported: who hands in a figure has done so.
+matplotlib is never imported: whoever passes a figure has imported it.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.kinds.numbers import Array
 from tbimage.pixels.arrays import array_like
 
@@ -21,23 +20,7 @@ __all__ = ["check_figures", "close", "draw"]
 
 
 def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
-    """Check that something is a figure, or several.
-
-    Args:
-        figure: A matplotlib figure, or a list or tuple of figures.
-
-    Returns:
-        The figures, and whether they are a batch.
-
-    Raises:
-        TypeError: Something is no figure.
-        ValueError: The list is empty.
-
-    Example:
-        >>> check_figures(3)
-        Traceback (most recent call last):
-        TypeError: figure must be a matplotlib figure or a list of them, got 3 of type int
-    """
+    """Check one figure or a list of them; also tell whether it is a list."""
     batched = isinstance(figure, (list, tuple))
     figures: Sequence[Any] = figure if isinstance(figure, (list, tuple)) else [figure]
     if not figures:
@@ -46,41 +29,38 @@ def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
     for each in figures:
         if not isinstance(each, figure_class):
             raise TypeError(
-                f"figure must be a matplotlib figure or a list of them, got {each!r:.80} of type "
-                f"{type(each).__name__}"
+                f"figure must be a matplotlib figure or a list of them, got {checks.given(each)}"
             )
     return figures, batched
 
 
-def draw(figures: Sequence[Any], batched: bool) -> Array:
-    """Draw figures.
+def draw(figures: Sequence[Any], batched: bool, tight: bool = False) -> Array:
+    """Draw figures as [height, width, channels] uint8, or as a batch.
 
-    Args:
-        figures: What ``check_figures`` returned.
-        batched: See there.
-
-    Returns:
-        uint8 [height, width, channels], or with an axis for the batch in front, RGB where all is
-        opaque, else RGBA. It is new memory.
-
-    Raises:
-        ValueError: The figures of a batch are of different sizes.
-
-    Example:
-        >>> draw([np.zeros((2, 3, 3), np.uint8)], True).shape  # stands for a figure
-        (1, 2, 3, 3)
+    If ``tight``, a picture holds all that a figure draws, also what lies outside of the figure.
     """
-    pictures = [array_like.as_array(figure) for figure in figures]
+    pictures = [_tight(figure) if tight else array_like.as_array(figure) for figure in figures]
     sizes = dict.fromkeys(picture.shape[:2] for picture in pictures)
     if len(sizes) > 1:
         shown = ", ".join(f"{height} x {width}" for height, width in sizes)
         raise ValueError(
             f"figures of one call must be of one size, got {shown} pixels; set their figsize and "
-            "dpi, or log them one by one"
+            "dpi, pass tight=False, or log them one by one"
         )
     if any(picture.shape[2] == 4 for picture in pictures):
         pictures = [_with_alpha(picture) for picture in pictures]
     return np.stack(pictures) if batched else pictures[0]
+
+
+def _tight(figure: Any) -> Array:
+    from PIL import Image
+
+    file = io.BytesIO()
+    fast = {"compress_level": 0}
+    figure.savefig(file, format="png", dpi=figure.dpi, bbox_inches="tight", pil_kwargs=fast)
+    with Image.open(file) as image:
+        picture = np.asarray(image.convert("RGBA"))
+    return picture[..., :3] if picture[..., 3].min() == 255 else picture
 
 
 def _with_alpha(picture: Array) -> Array:
@@ -91,14 +71,7 @@ def _with_alpha(picture: Array) -> Array:
 
 
 def close(figures: Sequence[Any]) -> None:
-    """Close figures in pyplot, which keeps those that it made alive.
-
-    Args:
-        figures: What ``check_figures`` returned.
-
-    Example:
-        >>> close([])
-    """
+    """Close figures in pyplot, which otherwise keeps them in memory."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         for figure in figures:

@@ -1,12 +1,10 @@
-"""Graphs of models, as TensorBoard's Graphs page shows them.
+"""Graphs of models, for TensorBoard's Graphs page.
 
-What lives here: telling what was handed in, and asking whoever can turn it into a ``GraphDef``. No
-exporter is written here: torch has one for its models, torch and tensorboardX each one for ONNX
-files. They are called when they are installed, and an error says what to install where they are
-not.
+Installed exporters make the ``GraphDef``: torch's for its models, torch's or tensorboardX's for
+ONNX files. If none is installed, the error says what to install.
 
-The wire form is an Event with ``graph_def``, and for torch models a second one with
-``tagged_run_metadata``, without which the page knows no devices.
+The wire form is an Event with ``graph_def``. A torch model has a second Event with
+``tagged_run_metadata``, from which the page learns the devices.
 """
 
 from __future__ import annotations
@@ -20,35 +18,16 @@ from typing import Any
 
 __all__ = ["events", "export"]
 
-# The tag of a run's metadata, as torch's FileWriter.add_graph has it.
+# The tag that torch's FileWriter.add_graph gives to the RunMetadata.
 RUN_TAG = "step1"
 
 _TORCH_EXPORTER = "torch.utils.tensorboard._pytorch_graph"
-# tensorboardX's is the same code as torch's and is imported a hundred times faster.
+# Both have the same code, but tensorboardX is imported a hundred times faster.
 _ONNX_EXPORTERS = ("tensorboardX.onnx_graph", "torch.utils.tensorboard._onnx_graph")
 
 
 def export(model: object, inputs: object, strict_trace: bool) -> tuple[bytes, bytes | None]:
-    """Turn a model into a graph.
-
-    Args:
-        model: A torch module, the path of an ONNX file, or a GraphDef message or its bytes.
-        inputs: What a torch module is called with while it is traced.
-        strict_trace: ``strict`` of ``torch.jit.trace``.
-
-    Returns:
-        A serialized GraphDef, and a serialized RunMetadata where there is one.
-
-    Raises:
-        TypeError: It is none of these.
-        ImportError: What can export it is not installed; the message says what that is.
-        OSError: The file cannot be read.
-        Exception: Whatever the exporter raises.
-
-    Example:
-        >>> export(b"", None, True)
-        (b'', None)
-    """
+    """Give the serialized GraphDef of a model, and the RunMetadata of a torch model."""
     if isinstance(model, (bytes, bytearray, memoryview)):
         return bytes(model), None
     if type(model).__name__ == "GraphDef" and hasattr(model, "SerializeToString"):
@@ -97,10 +76,7 @@ def _export_onnx(path: str) -> bytes:
 
 
 def _in_silence(exporter: types.ModuleType, function: str) -> Callable[..., Any]:
-    """Give a function of the exporters' module without their debugging prints on stdout.
-
-    The module itself stays as it is: its functions are copied, with a ``print`` of their own.
-    """
+    """Copy a function so that it does not print to stdout; the module itself stays as it is."""
     names = {**vars(exporter), "print": lambda *_: None}
     for name, value in vars(exporter).items():
         if isinstance(value, types.FunctionType) and value.__module__ == exporter.__name__:
@@ -112,21 +88,7 @@ def _in_silence(exporter: types.ModuleType, function: str) -> Callable[..., Any]
 def events(
     graph: bytes, run_metadata: bytes | None, wall_time: float, run_tag: str = RUN_TAG
 ) -> Sequence[bytes]:
-    """Make the Events of a graph.
-
-    Args:
-        graph: A serialized GraphDef.
-        run_metadata: A serialized RunMetadata, or None.
-        wall_time: Seconds since the epoch.
-        run_tag: What the page calls the run that the RunMetadata is of.
-
-    Returns:
-        One or two serialized Events.
-
-    Example:
-        >>> len(events(b"", b"", 0.0))
-        2
-    """
+    """Make one Event, and a second one for RunMetadata, which the page lists as ``run_tag``."""
     from tbimage.events.messages import Event, TaggedRunMetadata
 
     made = [Event(wall_time=wall_time, graph_def=graph)]

@@ -1,7 +1,4 @@
-"""Histograms whose buckets the caller has counted.
-
-The wire form is that of ``histogram.py``.
-"""
+"""Histograms whose buckets the caller has counted, in the wire form of ``histogram.py``."""
 
 from __future__ import annotations
 
@@ -14,25 +11,7 @@ __all__ = ["prepare"]
 
 
 def prepare(counts: object, edges: object) -> npt.NDArray[np.float64]:
-    """Check counts and edges, and put them together.
-
-    Args:
-        counts: How many values each of the k buckets has: finite, 0 or more.
-        edges: Where buckets begin and, the last one, where the last one ends: k + 1 finite numbers
-            that do not fall.
-
-    Returns:
-        float64 [k, 3]: left edge, right edge, count.
-
-    Raises:
-        TypeError: One of them is not numbers.
-        ValueError: Their shapes do not fit each other, counts are negative, or edges fall.
-
-    Example:
-        >>> prepare([3, 1], [0.0, 0.5, 1.0])
-        array([[0. , 0.5, 3. ],
-               [0.5, 1. , 1. ]])
-    """
+    """Give [k, 3] of left edge, right edge and count, from k counts and k + 1 edges."""
     heights = _row("counts", counts)
     limits = _row("edges", edges)
     if len(limits) != len(heights) + 1:

@@ -1,4 +1,4 @@
-"""Meshes and point clouds: vertices, with faces and colours where there are any.
+"""Meshes and point clouds: vertices, and optionally faces and colours.
 
 The wire form is TensorBoard's: one event with a tensor for each part, under the tags
 ``name_VERTEX``, ``name_FACE`` and ``name_COLOR`` (``tensorboard/plugins/mesh/metadata.py``).
@@ -7,30 +7,31 @@ The wire form is TensorBoard's: one event with a tensor for each part, under the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-__all__ = ["Mesh", "check_config", "first_tag", "prepare", "summary"]
+__all__ = ["CONTENT_TYPES", "Mesh", "check_config", "first_tag", "prepare", "summary"]
 
-# MeshPluginData.ContentType (tensorboard/plugins/mesh/plugin_data.proto).
-_CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
+#: MeshPluginData.ContentType (tensorboard/plugins/mesh/plugin_data.proto).
+CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """The parts of one call, after all that shape and dtype can tell was checked.
+    """The checked arguments of one call.
 
     Attributes:
-        parts: [batch, points or faces, 3] each, by the last part of its tag; views of the caller's
+        parts: "VERTEX", "FACE" and "COLOR": [batch, points or faces, 3] each; views of the caller's
             memory until ``snapshot``.
     """
 
@@ -42,46 +43,20 @@ class Mesh:
         return sum(part.nbytes for part in self.parts.values())
 
     def snapshot(self) -> Mesh:
-        """Return this mesh in memory that nobody changes."""
+        """Copy all parts."""
         return Mesh({name: array_like.snapshot(part, part) for name, part in self.parts.items()})
 
 
 def first_tag(name: str) -> str:
-    """Return the tag under which a mesh's steps are counted.
-
-    Args:
-        name: The mesh's name.
-
-    Example:
-        >>> first_tag("bunny")
-        'bunny_VERTEX'
-    """
+    """Give the tag under which the steps of a mesh are counted."""
     return f"{name}_VERTEX"
 
 
 def check_config(config: object) -> str:
-    """Check the configuration of the page that shows a mesh.
-
-    Args:
-        config: Camera, lights and material, for THREE.js, as a mapping that JSON can hold; or None.
-
-    Returns:
-        JSON.
-
-    Raises:
-        TypeError: It is no mapping, or holds what JSON cannot.
-
-    Example:
-        >>> check_config({"camera": {"cls": "PerspectiveCamera", "fov": 75}})
-        '{"camera": {"cls": "PerspectiveCamera", "fov": 75}}'
-    """
+    """Give the JSON of a configuration for the page."""
     if config is None:
         return "{}"
-    if not isinstance(config, Mapping):
-        raise TypeError(
-            f"config must be a mapping for THREE.js or None, got {config!r:.80} of type "
-            f"{type(config).__name__}"
-        )
+    config = checks.mapping("config", config, "a mapping for THREE.js or None")
     try:
         return json.dumps(config, sort_keys=True)
     except (TypeError, ValueError) as error:
@@ -89,25 +64,7 @@ def check_config(config: object) -> str:
 
 
 def prepare(vertices: object, faces: object, colors: object) -> Mesh:
-    """Check all that shapes and dtypes can tell, and copy nothing.
-
-    Args:
-        vertices: [points, 3] or [batch, points, 3].
-        faces: [faces, 3] or [batch, faces, 3] of integers that number the points; or None.
-        colors: Of the shape of vertices, integers 0 to 255 or floats 0 to 1; or None.
-
-    Returns:
-        The parts, as views of the caller's memory.
-
-    Raises:
-        TypeError: One of them is not numbers, or faces are not integers.
-        ValueError: Their shapes are others, or do not fit each other.
-
-    Example:
-        >>> mesh = prepare([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]], None)
-        >>> {name: part.shape for name, part in mesh.parts.items()}
-        {'VERTEX': (1, 3, 3), 'FACE': (1, 1, 3)}
-    """
+    """Check all that shapes and dtypes tell, and copy nothing."""
     parts = {"VERTEX": _batch("vertices", vertices)}
     points = parts["VERTEX"].shape
     if faces is not None:
@@ -135,35 +92,29 @@ def _batch(argument: str, data: object) -> Array:
     return array if array.ndim == 3 else array[None]
 
 
-def summary(name: str, mesh: Mesh, config: str, description: str | None) -> list[Piece]:
+def summary(
+    name: str,
+    mesh: Mesh,
+    config: str,
+    description: str | None,
+    report: Callable[[float, float], None] | None = None,
+) -> list[Piece]:
     """Make the Summary of a mesh.
 
-    Args:
-        name: What the tags begin with.
-        mesh: A snapshot.
-        config: JSON.
-        description: Markdown, or None.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Raises:
-        ValueError: A face numbers a point that there is not, or a colour is out of its range.
-
-    Example:
-        >>> pieces = summary("a", prepare([[0, 0, 0]], None, None), "{}", None)
-        >>> b"a_VERTEX" in b"".join(pieces)
-        True
+    ``report`` gets the least and the greatest colour, if colours were clipped.
     """
     from tbimage.events.messages import MeshPluginData
 
-    components = sum(1 << _CONTENT_TYPES[part] for part in mesh.parts)
+    colors = mesh.parts.get("COLOR")
+    if report is not None and colors is not None and _are_clipped(colors):
+        report(float(np.nanmin(colors)), float(np.nanmax(colors)))
+    components = sum(1 << CONTENT_TYPES[part] for part in mesh.parts)
     values = []
     for part, data in mesh.parts.items():
         array = _CONVERTED[part](data, mesh)
         content = MeshPluginData(
             name=name,
-            content_type=_CONTENT_TYPES[part],
+            content_type=CONTENT_TYPES[part],
             json_config=config,
             shape=array.shape,
             components=components,
@@ -187,10 +138,17 @@ def _faces(data: Array, mesh: Mesh) -> npt.NDArray[np.int32]:
     return data.astype(np.int32)
 
 
+def _are_clipped(colors: Array) -> bool:
+    """Tell whether clipping changes the level of a colour; others are checked (``_colors``)."""
+    if colors.dtype.kind != "f" or not colors.size:
+        return False
+    return bool(np.any((colors * 255.5 <= -1) | (colors * 255.5 >= 256)))
+
+
 def _colors(data: Array, mesh: Mesh) -> npt.NDArray[np.uint8]:
-    """Follow the rule of images: floats from 0 to 1, integers from 0 to 255."""
+    """Convert colours by the rule for images: floats from 0 to 1, integers from 0 to 255."""
     if data.dtype.kind == "f":
-        # As tf.image.convert_image_dtype; NaN is black here, where a page has no room for a mark.
+        # As in tf.image.convert_image_dtype. NaN becomes black, since the page cannot mark it.
         return (np.nan_to_num(data, nan=0.0) * 255.5).clip(0, 255).astype(np.uint8)
     if data.dtype.kind == "b":
         return np.multiply(data, 255, dtype=np.uint8)

@@ -1,17 +1,16 @@
-"""What all kinds of pictures share: from options and copies of arrays to a Summary of images.
+"""What all kinds of pictures share: a Summary of images, from options and copies of arrays.
 
-The way of a picture: a kind's ``prepare`` checks in the caller's thread what shape and dtype can
-tell, and gives ``Prepared``: views of the caller's arrays, and how pictures are made of them. Then
-come ``snapshot`` (also in the caller's thread), and in a worker ``summary``: values to pixels,
-pixels to bytes, bytes to a Summary.
+In the caller's thread, ``prepare`` of a kind checks all that shapes and dtypes tell and gives a
+``Prepared``: views of the caller's arrays, and the functions that make pictures of them. Then
+``snapshot`` copies the arrays. A worker calls ``summary``.
 
-The wire form is ``Summary.Image``, one value for each picture, with the metadata that makes both
-loaders keep the description (docs/design.md), or with ``wire="tensor"`` the one that TF2 writes:
-one value, a tensor of strings ``[width, height, image, …]``.
+The wire form is ``Summary.Image``: one value for each picture, with the metadata by which both
+loaders keep the description (docs/design.md). ``wire="tensor"`` writes TF2's form: one value, a
+tensor of strings ``[width, height, image, …]``.
 
-A single picture's tag is its name. Pictures of a batch have the tags ``name/image/0``,
-``name/image/1``, … also when there is only one in this batch, so that a tag stays a tag when the
-last batch of an epoch is smaller.
+A single picture has its name as the tag. Pictures of a batch have the tags ``name/image/0``,
+``name/image/1``, …, even in a batch of one: the last batch of an epoch may be smaller, and its tags
+must not change.
 """
 
 from __future__ import annotations
@@ -33,29 +32,24 @@ from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
 
 if TYPE_CHECKING:  # what a plain PNG needs is imported, and no more
-    from tbimage.pixels.clips.apng import EncodedClip
+    from tbimage.pixels.clips.frames import EncodedClip
 
 __all__ = ["Made", "Part", "Prepared", "Run", "batch_suffixes", "summary"]
 
 T = TypeVar("T")
 Array = npt.NDArray[Any]
-#: Runs the parts of a job, possibly in parallel, and returns their results in order.
+#: Calls functions, perhaps in parallel, and returns their results in order.
 Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
 
-# Parts smaller than this are done before another thread has woken up (about 0.1 ms).
+# Pictures of fewer bytes are made before another thread wakes up (about 0.1 ms).
 _PARALLEL_ABOVE = 1 << 20
-# What is copied of so many bytes becomes pictures, and these become files, at once.
+# About how many bytes of arrays one job takes: their pictures are encoded together.
 _AT_ONCE_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What one part makes.
-
-    Attributes:
-        picture: Pixels, or a file.
-        numbers: What is logged as scalars beside it, by name.
-    """
+    """One picture: pixels or a file, and numbers that are logged as scalars beside it."""
 
     picture: Picture | EncodedImage | EncodedClip
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -66,12 +60,12 @@ Part = Callable[[], Made]
 
 @dataclass(slots=True)  # frozen would cost the caller 2 µs
 class Prepared:
-    """The pictures of one call, after all that shape and dtype can tell was checked.
+    """The checked arguments of one call.
 
     Attributes:
         arrays: Views of the caller's memory until ``snapshot``.
-        immutable: For each, whether nobody can change its memory.
-        parts: Gives, for snapshots of these arrays, the functions that make the pictures.
+        immutable: For each array, whether nobody can change it.
+        parts: Gives the functions that make the pictures, from snapshots of the arrays.
         suffixes: What follows the name in the tag of each picture.
         held_bytes: Bytes besides the arrays that are held until the pictures are made.
     """
@@ -89,12 +83,12 @@ class Prepared:
 
     @property
     def pixels(self) -> Array | None:
-        """The values of the images, ``(N, H, W, C)``, of kinds that have one array of them."""
+        """The values of the images, ``(N, H, W, C)``, or None where the images are files."""
         return self.arrays[0] if self.arrays else None
 
     @property
     def batched(self) -> bool:
-        """Whether they are a batch, and not one picture."""
+        """Whether these are a batch, and not a single picture."""
         return self.suffixes != ("",)
 
     @property
@@ -103,10 +97,10 @@ class Prepared:
         return self.held_bytes + sum(array.nbytes for array in self.arrays)
 
     def snapshot(self) -> Prepared:
-        """Return these pictures in memory that nobody changes: one copy, unless nobody can."""
+        """Copy the arrays, except for those that nobody can change."""
         arrays = tuple(map(_kept, self.arrays, self.immutable))
         immutable = (True,) * len(arrays)
-        # dataclasses.replace takes 10 µs longer
+        # dataclasses.replace would take 10 µs longer.
         return Prepared(arrays, immutable, self.parts, self.suffixes, self.held_bytes)
 
 
@@ -115,16 +109,7 @@ def _kept(array: Array, immutable: bool) -> Array:
 
 
 def batch_suffixes(count: int, batched: bool) -> tuple[str, ...]:
-    """Give what follows the name in the tags of pictures.
-
-    Args:
-        count: How many pictures there are.
-        batched: Whether they are a batch.
-
-    Example:
-        >>> batch_suffixes(2, True), batch_suffixes(1, False)
-        (('/image/0', '/image/1'), ('',))
-    """
+    """Give what follows the name in each picture's tag: nothing, or /image/0, /image/1, …."""
     return tuple(f"/image/{index}" for index in range(count)) if batched else ("",) * count
 
 
@@ -135,30 +120,7 @@ def summary(
     run: Run[Any],
     report: Callable[[Findings], None],
 ) -> list[Piece]:
-    r"""Make the Summary of the pictures of one call.
-
-    Args:
-        name: The summary's name.
-        prepared: A snapshot.
-        options: How pictures look and become bytes.
-        run: Runs the parts of a job, possibly in parallel.
-        report: Is told what turned out about the data, when there is something to tell.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Raises:
-        ValueError: Integers lie outside 0..255, or a picture is too large for TensorBoard.
-
-    Example:
-        >>> import numpy as np
-        >>> from tbimage.kinds.image import prepare
-        >>> pixels = prepare(np.zeros((2, 2)), None, None)
-        >>> run_all = lambda parts: [part() for part in parts]
-        >>> pieces = summary("a", pixels, PictureOptions(), run_all, print)
-        >>> b"".join(pieces)[:5]
-        b'\nb\n\x01a'
-    """
+    """Make the Summary; ``report`` is called if there is anything to tell about the data."""
     parts = prepared.parts(prepared.arrays, options, run)
     at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, prepared.nbytes))
     jobs = [
@@ -193,7 +155,7 @@ class _Encoded(NamedTuple):
 
 
 def _encoded(parts: Sequence[Part], options: PictureOptions, run: Run[Any]) -> list[_Encoded]:
-    """Make some pictures and their files; PNG files of small ones are made together."""
+    """Make pictures and their files; small PNGs are encoded together."""
     made = [part() for part in parts]
     pixels = [each.picture.pixels for each in made if isinstance(each.picture, Picture)]
     for each in pixels:
@@ -254,7 +216,7 @@ _WIRE_FORMS = {"image": _image_form, "tensor": _tensor_form}
 
 
 def _scalars(name: str, numbers: Sequence[Mapping[str, float]]) -> list[Piece]:
-    """Scalars beside the pictures: each the mean over them, with the tag ``name/key``."""
+    """Encode the mean of each number over the pictures as a scalar with the tag ``name/key``."""
     pieces: list[Piece] = []
     for key in numbers[0]:
         before, after = wire.scalar_frame(f"{name}/{key}")

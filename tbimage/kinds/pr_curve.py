@@ -2,8 +2,9 @@
 
 The wire form is TensorBoard's: a float32 tensor [6, thresholds] whose rows are true positives,
 false positives, true negatives, false negatives, precision and recall at the thresholds
-``i / (thresholds - 1)``. A prediction p is positive at threshold i when ``p * (thresholds - 1) >=
-i``; each row is one cumulative sum over buckets, as in ``tensorboard/plugins/pr_curve/summary.py``.
+``i / (thresholds - 1)``. A prediction p is positive at threshold i if
+``p * (thresholds - 1) >= i``. Each row is a cumulative sum over buckets, as in
+``tensorboard/plugins/pr_curve/summary.py``.
 """
 
 from __future__ import annotations
@@ -14,27 +15,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import tensors
-from tbimage.kinds.numbers import Array, check_count, numeric_array
+from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
 __all__ = ["Outcomes", "check_thresholds", "curve", "curve_summary", "prepare", "summary"]
 
-# Divisors are at least this, so that 0 / 0 is 0: _MINIMUM_COUNT of TensorBoard's
-# pr_curve/summary.py.
+# The least divisor, so that 0 / 0 is 0: _MINIMUM_COUNT in TensorBoard's pr_curve/summary.py.
 _LEAST_COUNT = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Labels and predictions of one call, after all that their shapes can tell was checked.
-
-    Attributes:
-        labels: [n], 0 or 1 each.
-        predictions: [n], from 0 to 1 each.
-        weights: [n], or None for 1 each.
-    """
+    """The checked arguments of one call: [n] each; without weights each outcome counts 1."""
 
     labels: Array
     predictions: Array
@@ -47,7 +42,7 @@ class Outcomes:
         return self.labels.nbytes + self.predictions.nbytes + weights
 
     def snapshot(self) -> Outcomes:
-        """Return these in memory that nobody changes."""
+        """Copy all arrays."""
         weights = None if self.weights is None else _copy(self.weights)
         return Outcomes(_copy(self.labels), _copy(self.predictions), weights)
 
@@ -57,41 +52,12 @@ def _copy(array: Array) -> Array:
 
 
 def check_thresholds(num_thresholds: object) -> int:
-    """Check how many thresholds a curve has.
-
-    Args:
-        num_thresholds: 2 or more.
-
-    Raises:
-        TypeError: It is no integer.
-        ValueError: It is less than 2.
-
-    Example:
-        >>> check_thresholds(127)
-        127
-    """
-    return check_count("num_thresholds", num_thresholds, 2)
+    """Check how many thresholds a curve has."""
+    return checks.integer("num_thresholds", num_thresholds, 2)
 
 
 def prepare(labels: object, predictions: object, weights: object = None) -> Outcomes:
-    """Check all that shapes and dtypes can tell, and copy nothing.
-
-    Args:
-        labels: True or False, or 0 or 1; any shape.
-        predictions: From 0 to 1; of the same shape.
-        weights: How much each counts; of the same shape, or one number, or None for 1.
-
-    Returns:
-        Flat views of the caller's memory where that is possible.
-
-    Raises:
-        TypeError: One of them is not numbers.
-        ValueError: Their shapes differ.
-
-    Example:
-        >>> prepare([True, False], [0.9, 0.2]).labels.tolist()
-        [True, False]
-    """
+    """Check all that shapes and dtypes tell, and copy nothing."""
     truth = numeric_array("labels", labels)
     scores = numeric_array("predictions", predictions)
     if truth.shape != scores.shape:
@@ -113,47 +79,12 @@ def prepare(labels: object, predictions: object, weights: object = None) -> Outc
 def summary(
     name: str, outcomes: Outcomes, num_thresholds: int, description: str | None
 ) -> list[Piece]:
-    """Make the Summary of a curve.
-
-    Args:
-        name: Becomes the tag.
-        outcomes: A snapshot.
-        num_thresholds: 2 or more.
-        description: Markdown, or None.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Raises:
-        ValueError: A prediction lies outside 0..1 or is NaN, or a label is neither 0 nor 1.
-
-    Example:
-        >>> pieces = summary("a", prepare([1, 0], [0.9, 0.2]), 3, None)
-        >>> len(b"".join(pieces)) > 6 * 3 * 4
-        True
-    """
+    """Make the Summary; wrong labels and predictions are found here."""
     return curve_summary(name, curve(outcomes, num_thresholds), description)
 
 
 def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
-    """Count outcomes at each threshold.
-
-    Args:
-        outcomes: Labels and predictions.
-        num_thresholds: 2 or more.
-
-    Returns:
-        float64 [6, num_thresholds]: true positives, false positives, true negatives, false
-        negatives, precision, recall.
-
-    Raises:
-        ValueError: A prediction lies outside 0..1 or is NaN, or a label is neither 0 nor 1.
-
-    Example:
-        >>> curve(prepare([1, 1, 0], [1.0, 0.4, 0.4]), 3)[:2]
-        array([[2., 1., 1.],
-               [1., 0., 0.]])
-    """
+    """Give float64 [6, thresholds], the rows of the wire form."""
     labels, predictions = outcomes.labels, outcomes.predictions
     if not ((predictions >= 0) & (predictions <= 1)).all():
         raise ValueError(
@@ -163,9 +94,9 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
     if not ((labels == 0) | (labels == 1)).all():
         raise ValueError(
             f"labels must be 0 or 1, got {labels.min():g} to {labels.max():g}; pass labels == the "
-            "class that is meant"
+            "index of the class"
         )
-    # In the predictions' own precision, as TensorBoard and torch do it.
+    # TensorBoard and torch keep the predictions' precision, too.
     scale = num_thresholds - 1
     if predictions.dtype.kind != "f":
         predictions = predictions.astype(np.float64)
@@ -191,20 +122,7 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
 
 
 def curve_summary(name: str, rows: npt.NDArray[Any], description: str | None) -> list[Piece]:
-    """Make the Summary of a curve whose outcomes are counted.
-
-    Args:
-        name: Becomes the tag.
-        rows: [6, thresholds], as ``curve`` returns them.
-        description: Markdown, or None.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Example:
-        >>> len(b"".join(curve_summary("a", np.zeros((6, 2)), None))) > 48
-        True
-    """
+    """Make the Summary of [6, thresholds]."""
     from tbimage.events.messages import PrCurvePluginData
 
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()

@@ -1,25 +1,24 @@
-"""Several runs' scalars under one name: one chart, a line for each key.
+"""Scalars of several runs under one name: one chart with a line for each key.
 
-The wire form of each value is that of ``scalar.py``, in a run of its own: TensorBoard draws the
-values of one tag in one chart, a line for each run. The runs are directories beside each other,
-below the writer's.
+Each value has the wire form of ``scalar.py`` and goes to its own run, since TensorBoard draws one
+line for each run. The runs are directories below the writer's.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from tbimage import checks
 from tbimage.kinds import scalar
-from tbimage.kinds.names import check_text
 
 __all__ = ["check_values", "pack", "run_name", "unpack"]
 
-# What some file system forbids in a name, and what would make it a path.
+# What some file system forbids in a name, and path separators.
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
-# What stands before each part of a package: how long the run's name and the Summary are.
+# The head of each part of a package: the lengths of the run's name and of the Summary.
 _LENGTHS = struct.Struct("<HI")
 
 # NAME_MAX of Linux and macOS, in bytes.
@@ -27,64 +26,23 @@ _LONGEST_NAME = 255
 
 
 def check_values(name: str, values: object) -> dict[str, float]:
-    """Check the values of one call.
-
-    Args:
-        name: The summary's name.
-        values: Numbers by key.
-
-    Returns:
-        The numbers by the name of the run that each goes to.
-
-    Raises:
-        TypeError: It is no mapping, a key is no string, or a value is no real number.
-        ValueError: A value is an array of rank 1 or more, two keys make one run, or a key makes a
-            name that is too long for a directory.
-
-    Example:
-        >>> check_values("loss", {"train": 0.5, "test": 0.75})
-        {'loss_train': 0.5, 'loss_test': 0.75}
-    """
-    if not isinstance(values, Mapping):
-        raise TypeError(
-            f"values must be a mapping of keys to numbers, got {values!r:.80} of type "
-            f"{type(values).__name__}"
-        )
+    """Give the values by the names of their runs."""
     runs: dict[str, float] = {}
-    for key, value in values.items():
+    for key, value in checks.mapping("values", values, "a mapping of keys to numbers").items():
         run = run_name(name, key)
         if run in runs:
             raise ValueError(
                 f"values must have keys that make different directories, got two that make {run!r}"
             )
-        try:
-            runs[run] = scalar.check_value(value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"values[{key!r}]: {error}") from None
+        runs[run] = scalar.check_value(value, f"values[{key!r}]")
     return runs
 
 
-# Enough for a thousand lines in each of a few charts.
+# Enough for a few charts of a thousand lines.
 @lru_cache(maxsize=8192)
 def run_name(name: str, key: object) -> str:
-    """Name the run of one key.
-
-    Args:
-        name: The summary's name.
-        key: What the value is of.
-
-    Returns:
-        The name of a directory: ``name_key``, where ``_`` stands for what file systems forbid.
-
-    Raises:
-        TypeError: The key is no string.
-        ValueError: It is not valid Unicode, or the name is longer than a directory's may be.
-
-    Example:
-        >>> run_name("loss/total", "train")
-        'loss_total_train'
-    """
-    run = _FORBIDDEN.sub("_", f"{name}_{check_text('a key of values', key)}")
+    """Give the directory name of a key's run: ``name_key``, with ``_`` for what is forbidden."""
+    run = _FORBIDDEN.sub("_", f"{name}_{checks.text('a key of values', key)}")
     size = len(run.encode())
     if size > _LONGEST_NAME:
         raise ValueError(
@@ -95,23 +53,10 @@ def run_name(name: str, key: object) -> str:
 
 
 def pack(name: str, values: Sequence[tuple[str, float]], description: str | None) -> bytes:
-    """Make the Summaries of one call, as one package that says which run each is for.
+    """Put the Summaries of one call into one package, which says which run each is for.
 
-    It takes the place of a Summary on the way to the files, so that the values of a call keep
-    together and take one step; whoever writes the files takes it apart.
-
-    Args:
-        name: Becomes the tag.
-        values: The name of each run, and its number.
-        description: Markdown, or None.
-
-    Returns:
-        The package.
-
-    Example:
-        >>> package = pack("loss", [("loss_train", 0.5), ("loss_test", 0.75)], None)
-        >>> [run for run, _ in unpack(package)]
-        ['loss_train', 'loss_test']
+    The package travels like one Summary, so that the values of a call keep together and share a
+    step. ``unpack`` takes it apart before the files are written.
     """
     parts: list[bytes] = []
     for run, number in values:
@@ -121,18 +66,7 @@ def pack(name: str, values: Sequence[tuple[str, float]], description: str | None
 
 
 def unpack(package: bytes | memoryview) -> Iterator[tuple[str, bytes]]:
-    """Take a package apart.
-
-    Args:
-        package: What ``pack`` returned.
-
-    Yields:
-        The name of a run, and the serialized Summary for it.
-
-    Example:
-        >>> list(unpack(b""))
-        []
-    """
+    """Give the runs and the serialized Summaries of a package."""
     at = 0
     while at < len(package):
         name_length, length = _LENGTHS.unpack_from(package, at)

@@ -1,31 +1,32 @@
-"""Segmentation masks: class indices or scores, by themselves or over their images.
-
-What lives here: what is checked in the caller's thread, and the way to the pictures. What does not:
-colours of masks (``pixels/masks.py``), and what all kinds of pictures share (pictures.py).
-"""
+"""Segmentation masks: class indices or scores, alone or over their images."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy.typing as npt
 
+from tbimage import checks
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
-from tbimage.pixels.arrays.axes import MASKS, SCORES, arrange_axes
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.legend import legend
-from tbimage.pixels.drawing.masks import Classes, class_indices, draw_segmentation, legend_entries
-from tbimage.pixels.drawing.palette import Names
+from tbimage.pixels.drawing.palette import Names, check_names
 from tbimage.pixels.drawing.rendering import render
+from tbimage.pixels.drawing.segmentation import (
+    Classes,
+    class_indices,
+    draw_segmentation,
+    legend_entries,
+)
 from tbimage.pixels.values.resizing import nearest
 
-__all__ = ["check_alpha", "check_classes", "prepare"]
+__all__ = ["prepare"]
 
 Array = npt.NDArray[Any]
 
@@ -38,55 +39,6 @@ class _Masks:
     legend: bool
     outlines: bool
     captions: tuple[str, ...] | None
-
-
-def check_classes(classes: Any) -> Names | None:
-    """Check the names of classes.
-
-    Args:
-        classes: A sequence of names, by index; a mapping from index to name; or None.
-
-    Returns:
-        A new list or dict of strings.
-
-    Raises:
-        TypeError: It is neither.
-
-    Example:
-        >>> check_classes(("sky", "sea")), check_classes({7: "road"})
-        (['sky', 'sea'], {7: 'road'})
-    """
-    if classes is None:
-        return None
-    if isinstance(classes, Mapping):
-        return {int(index): str(name) for index, name in classes.items()}
-    if isinstance(classes, str) or not hasattr(classes, "__iter__"):
-        raise TypeError(f"classes must be names, or a mapping of indices to names, got {classes!r}")
-    return [str(name) for name in classes]
-
-
-def check_alpha(alpha: object) -> float:
-    """Check how far colours cover an image.
-
-    Args:
-        alpha: 0 to 1.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It lies outside.
-
-    Example:
-        >>> check_alpha(0.5)
-        0.5
-    """
-    problem = f"alpha must be a number from 0 to 1, got {alpha!r}"
-    try:
-        number = float(alpha)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(problem) from None
-    if not 0 <= number <= 1:
-        raise ValueError(problem)
-    return number
 
 
 def prepare(
@@ -103,50 +55,22 @@ def prepare(
     outlines: bool = False,
     captions: Any = None,
 ) -> Prepared:
-    """Check what can be checked without touching a pixel, and copy nothing.
-
-    Args:
-        labels: Class indices of one image or a batch, or scores in floats.
-        image: The images below, or None.
-        layout: The names of the axes of ``image``, and of ``labels`` if they have as many; None:
-            the usual ones.
-        options: How the images below will look.
-        labels_layout: The names of the axes of ``labels``, where it is not that of ``image``.
-        classes: Names of the classes, or None.
-        alpha: How far colours cover the images.
-        ignore_index: The index of pixels that have no class, or None.
-        show_legend: Whether the classes of each picture are named below it.
-        outlines: Whether outlines of areas cover the images wholly.
-        captions: A text for each picture, or None.
-
-    Returns:
-        The pictures, as views of the caller's memory.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: A shape or another value does not fit.
-
-    Example:
-        >>> import numpy as np
-        >>> labels, photos = np.zeros((2, 4, 4), int), np.zeros((2, 4, 4, 3))
-        >>> prepare(labels, photos, None, PictureOptions()).suffixes
-        ('/image/0', '/image/1')
-    """
+    """Check all that shapes and dtypes tell, and copy nothing."""
     if options.look.colorbar:
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
-    mask = array_like.as_array(labels)
+    mask = array_like.as_array(labels, "labels")
     if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
         labels_layout = layout
     view, batched = _arrange_labels(mask, labels_layout)
     count, height, width = view.shape[:3]
     masks = _Masks(
-        check_classes(classes),
-        check_alpha(alpha),
-        None if ignore_index is None else operator.index(ignore_index),
-        bool(show_legend),
-        bool(outlines),
+        check_names("classes", classes),
+        checks.number("alpha", alpha, 0, 1),
+        checks.integer("ignore_index", ignore_index, -math.inf, optional=True),
+        checks.flag("legend", show_legend),
+        checks.flag("outlines", outlines),
         check_captions(captions, count, batched),
     )
     check_size(*options.look.size(height, width))
@@ -154,8 +78,7 @@ def prepare(
     immutable = array_like.is_immutable(labels, mask)
     if image is None:
         return Prepared((view,), (immutable,), parts, suffixes)
-    photo = array_like.as_array(image)
-    array_like.check_dtype(photo.dtype)
+    photo = array_like.as_array(image, "image")
     below, _ = layouts.arrange(photo, layout)
     if below.shape[:3] != view.shape[:3]:
         raise ValueError(
@@ -168,11 +91,10 @@ def prepare(
 
 
 def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
-    """Class indices as ``(N, H, W)``, scores as ``(N, H, W, K)``; and whether they are a batch."""
+    """Give indices as ``(N, H, W)`` or scores as ``(N, H, W, K)``, and whether they are a batch."""
     if labels.dtype.kind in "bui":
-        return arrange_axes(labels, layout, MASKS)
-    array_like.check_dtype(labels.dtype)
-    view, batched = arrange_axes(labels, layout, SCORES)
+        return layouts.arrange(labels, layout, layouts.MASKS)
+    view, batched = layouts.arrange(labels, layout, layouts.SCORES)
     if view.shape[3] == 1:
         raise ValueError(
             f"labels of shape {labels.shape} are floats with one score for each pixel; expected "

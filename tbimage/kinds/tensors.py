@@ -1,14 +1,12 @@
-"""Summary.Values that hold a tensor: the wire form of nearly every kind but images and scalars.
+"""Summary.Values that hold a tensor: the wire form of nearly all kinds but images and scalars.
 
-What lives here: ``TensorProto`` and ``SummaryMetadata`` as pieces, so that a mesh or a clip of
-audio is never copied into a message. What does not: what the tensor means; Event and Summary
-(``events/wire.py``).
+``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
+an audio clip are never copied into a message.
 
-Rules:
-- The output is what ``SerializeToString()`` of the same message gives, byte for byte.
-- A shape is written also for a scalar: the data server drops a tensor without one.
-- Strings stand in ``string_val``, everything else in ``tensor_content``, as TensorFlow's
-  ``SummaryFileWriter::WriteTensor`` does it.
+- The output is byte for byte what ``SerializeToString()`` of the same message gives.
+- A scalar has a shape, too: the data server drops tensors without one.
+- Strings are in ``string_val``, everything else is in ``tensor_content``, as in TensorFlow's
+  ``SummaryFileWriter::WriteTensor``.
 """
 
 from __future__ import annotations
@@ -19,9 +17,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tbimage.buffers import Piece
-from tbimage.events.wire import length_delimited, summary, varint
+from tbimage.events import wire
+from tbimage.events.wire import summary
 
-if TYPE_CHECKING:  # who logs text does not need NumPy
+if TYPE_CHECKING:  # text does not need NumPy
     from tbimage.kinds.numbers import Array
 
 __all__ = [
@@ -34,25 +33,9 @@ __all__ = [
     "value",
 ]
 
-# Field numbers of tensorflow/core/framework/{summary,tensor,tensor_shape}.proto; see proto/.
-_VALUE_TAG = 1
-_VALUE_TENSOR = b"\x42"  # 8
-_VALUE_METADATA = 9
-_METADATA_PLUGIN_DATA = 1
-_METADATA_DESCRIPTION = 3
-_METADATA_DATA_CLASS = b"\x20"  # 4
-_PLUGIN_DATA_NAME = 1
-_PLUGIN_DATA_CONTENT = 2
-_TENSOR_DTYPE = b"\x08"  # 1
-_TENSOR_SHAPE = 2
-_TENSOR_CONTENT = b"\x22"  # 4
-_TENSOR_STRING_VALUE = b"\x42"  # 8
-_SHAPE_DIM = 2
-_DIM_SIZE = b"\x08"
+_TENSOR_CONTENT = b"\x22"  # TensorProto.tensor_content, field 4
 
-_DT_STRING = 7
-
-#: NumPy's name of an element type, and its number in tensorflow/core/framework/types.proto.
+#: Element types by NumPy's names: their numbers in tensorflow/core/framework/types.proto.
 DATA_TYPES = {
     "float32": 1,
     "float64": 2,
@@ -77,125 +60,43 @@ DATA_TYPES = {
 def metadata(
     plugin_name: str, plugin_content: bytes, description: str | None, data_class: int = 0
 ) -> bytes:
-    r"""Encode a SummaryMetadata, with the key that makes it a Summary.Value's metadata.
+    """Encode a SummaryMetadata as the field of a Summary.Value.
 
-    Args:
-        plugin_name: The dashboard that shows the value: "histograms", "text", …
-        plugin_content: The plugin's own message, serialized.
-        description: Markdown shown with the summary, or None.
-        data_class: One of the ``DATA_CLASS`` constants of ``wire``. TensorBoard knows those of its
-            own plugins; what belongs to another plugin is not listed without one.
-
-    Returns:
-        The serialized field.
-
-    Example:
-        >>> metadata("text", b"", None)
-        b'J\x08\n\x06\n\x04text'
+    TensorBoard knows the data classes of its own plugins. It does not list values of other plugins
+    without a ``data_class``, one of the ``DATA_CLASS`` constants of ``wire``.
     """
-    plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
-    if plugin_content:
-        plugin += length_delimited(_PLUGIN_DATA_CONTENT, plugin_content)
-    encoded = length_delimited(_METADATA_PLUGIN_DATA, plugin)
-    if description:
-        encoded += length_delimited(_METADATA_DESCRIPTION, description.encode())
-    if data_class:
-        encoded += _METADATA_DATA_CLASS + varint(data_class)
-    return metadata_field(encoded)
+    return wire.summary_metadata(plugin_name, data_class, description, plugin_content)
 
 
 def metadata_field(serialized: bytes) -> bytes:
-    r"""Encode a serialized SummaryMetadata as the field of a Summary.Value.
-
-    Args:
-        serialized: The message.
-
-    Example:
-        >>> metadata_field(b"...")
-        b'J\x03...'
-    """
-    return length_delimited(_VALUE_METADATA, serialized)
+    """Encode a serialized SummaryMetadata as the field of a Summary.Value."""
+    return wire.length_delimited(wire.VALUE_METADATA, serialized)
 
 
 def value(tag: str, array: Array, encoded_metadata: bytes) -> list[Piece]:
-    r"""Encode a Summary.Value that holds a tensor of numbers.
-
-    Args:
-        tag: The tag.
-        array: Of one of ``DATA_TYPES``, any shape; it must not change any more.
-        encoded_metadata: What ``metadata`` returned.
-
-    Returns:
-        The serialized Summary.Value, as pieces.
-
-    Example:
-        >>> import numpy
-        >>> b"".join(value("a", numpy.float32([1, 2]), b""))
-        b'\n\x01aB\x12\x08\x01\x12\x04\x12\x02\x08\x02"\x08\x00\x00\x80?\x00\x00\x00@'
-    """
-    head = _head(DATA_TYPES[array.dtype.name], array.shape)
-    tensor: list[Piece] = [head]
+    """Encode a Summary.Value with a tensor of numbers, which must not change any more."""
+    values: list[Piece] = []
     if array.nbytes:
-        tensor = [head + _TENSOR_CONTENT + varint(array.nbytes), content(array)]
-    return _value(tag, tensor, encoded_metadata)
+        values = [_TENSOR_CONTENT + wire.varint(array.nbytes), content(array)]
+    data_type = DATA_TYPES[array.dtype.name]
+    return wire.tensor_value(tag, data_type, array.shape, values, encoded_metadata)
 
 
 def string_value(
     tag: str, shape: Sequence[int], strings: Sequence[Piece], encoded_metadata: bytes
 ) -> list[Piece]:
-    r"""Encode a Summary.Value that holds a tensor of strings.
-
-    Args:
-        tag: The tag.
-        shape: The tensor's shape.
-        strings: Its elements, row-major.
-        encoded_metadata: What ``metadata`` returned.
-
-    Returns:
-        The serialized Summary.Value, as pieces.
-
-    Example:
-        >>> b"".join(string_value("a", (), [b"x"], b""))
-        b'\n\x01aB\x07\x08\x07\x12\x00B\x01x'
-    """
+    """Encode a Summary.Value with a tensor of strings, which are in row-major order."""
     if len(strings) != math.prod(shape):
         raise ValueError(f"{len(strings)} strings do not fill the shape {tuple(shape)}")
-    tensor: list[Piece] = [_head(_DT_STRING, shape)]
-    for string in strings:
-        tensor += (_TENSOR_STRING_VALUE + varint(len(string)), string)
-    return _value(tag, tensor, encoded_metadata)
+    return wire.string_tensor_value(tag, [[each] for each in strings], encoded_metadata, shape)
 
 
 def content(array: Array) -> Piece:
-    r"""Give the bytes of an array as ``tensor_content`` has them: row-major and little-endian.
-
-    Args:
-        array: Of any dtype of fixed size; not empty.
-
-    Returns:
-        A view of the array where it lies like that already.
-
-    Example:
-        >>> import numpy
-        >>> bytes(content(numpy.array([1, 2], ">i2")))
-        b'\x01\x00\x02\x00'
-    """
+    """Give the bytes of an array, row-major and little-endian, without a copy if possible."""
     swapped = array.dtype.byteorder == ">" or (
         array.dtype.byteorder == "=" and sys.byteorder == "big"
     )
     if swapped:
         array = array.byteswap()
-    # Types of ml_dtypes have no buffer interface; as bytes they have.
+    # Types of ml_dtypes have no buffer interface, but bytes have.
     return array.ravel().view("u1").data
-
-
-def _head(data_type: int, shape: Sequence[int]) -> bytes:
-    sizes = (_DIM_SIZE + varint(size) if size else b"" for size in shape)
-    dimensions = b"".join(length_delimited(_SHAPE_DIM, size) for size in sizes)
-    return _TENSOR_DTYPE + varint(data_type) + length_delimited(_TENSOR_SHAPE, dimensions)
-
-
-def _value(tag: str, tensor: list[Piece], encoded_metadata: bytes) -> list[Piece]:
-    size = sum(map(len, tensor))
-    head = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_TENSOR + varint(size)
-    return [head, *tensor, encoded_metadata]

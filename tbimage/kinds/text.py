@@ -1,30 +1,27 @@
 """Text: Markdown strings, and arrays of them, which TensorBoard shows as tables.
 
-The wire form is TF2's: a tensor of strings of the shape that was given. TensorBoard renders rank 0
-as Markdown and ranks 1 and 2 as tables of Markdown, of higher ranks only a slice
-(``text_plugin.text_array_to_html``), which is why they are refused.
+The wire form is TF2's: a tensor of strings in the caller's shape. TensorBoard renders rank 0 as
+Markdown and ranks 1 and 2 as tables. Of higher ranks it would show only a slice
+(``text_plugin.text_array_to_html``), so they are refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.kinds import tensors
 
-__all__ = ["Text", "prepare", "summary"]
+__all__ = ["Text", "prepare", "summary", "verbatim"]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Strings in a grid.
-
-    Attributes:
-        shape: (), (rows,), (rows, columns), …
-        strings: Encoded in UTF-8, row-major.
-    """
+    """Strings in UTF-8 and row-major order, with their shape."""
 
     shape: tuple[int, ...]
     strings: Sequence[bytes]
@@ -35,29 +32,12 @@ class Text:
         return sum(map(len, self.strings)) + _OBJECT_BYTES * len(self.strings)
 
 
-# What CPython takes for a bytes object besides its bytes, and for the reference to it.
+# Bytes that CPython needs for a bytes object besides its content, and for the reference to it.
 _OBJECT_BYTES = 48
 
 
 def prepare(data: object, highest_rank: int | None = 2) -> Text:
-    """Check and encode text.
-
-    Args:
-        data: A string; a list, tuple or NumPy array of strings; or lists of lists of one length.
-            Bytes count as strings when they are UTF-8.
-        highest_rank: The greatest rank allowed, or None for any.
-
-    Returns:
-        The text, in memory of its own.
-
-    Raises:
-        TypeError: There is something else than strings in it.
-        ValueError: A string is not valid Unicode, lists are ragged, or the rank is too high.
-
-    Example:
-        >>> prepare([["a", "b"], ["c", "d"]]).shape
-        (2, 2)
-    """
+    """Check and encode text; bytes must be UTF-8. No ``highest_rank`` allows any rank."""
     plain = _plain(data)
     shape = _shape(plain)
     if highest_rank is not None and len(shape) > highest_rank:
@@ -72,12 +52,12 @@ def prepare(data: object, highest_rank: int | None = 2) -> Text:
 
 
 def _plain(data: Any) -> Any:
-    """Turn arrays, NumPy's and others', into nested lists."""
+    """Turn arrays and tensors into nested lists."""
     if isinstance(data, (str, bytes)):
         return data
     if isinstance(data, (list, tuple)):
         return [_plain(part) for part in data]
-    if callable(getattr(data, "numpy", None)):  # TensorFlow's
+    if callable(getattr(data, "numpy", None)):  # a tensor of TensorFlow
         data = data.numpy()
     if callable(getattr(data, "tolist", None)):
         return data.tolist()
@@ -98,42 +78,34 @@ def _shape(data: object) -> tuple[int, ...]:
 
 def _encoded(leaf: object) -> bytes:
     if isinstance(leaf, str):
-        try:
-            return leaf.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"data must be valid Unicode, got {leaf!r:.80} with a lone surrogate at index "
-                f"{error.start}; pass data.encode('utf-8', 'replace').decode() to replace it"
-            ) from None
+        return checks.text("data", leaf).encode()
     if isinstance(leaf, bytes):
         try:
             leaf.decode()
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"data must be valid UTF-8, got {leaf!r:.80}, which is not at index {error.start}; "
-                "decode it with its own encoding first"
+                f"data must be valid UTF-8, got {checks.shown(leaf)}, which is not at index "
+                f"{error.start}; decode it with its own encoding first"
             ) from None
         return leaf
     raise TypeError(
-        f"data must be a string or an array of strings, got {leaf!r:.80} of type "
-        f"{type(leaf).__name__}; pass str(…) of it"
+        f"data must be a string or an array of strings, got {checks.given(leaf)}; pass str(…) of it"
     )
 
 
+def verbatim(text: Text) -> Text:
+    """Make each string a code block of Markdown, which shows it as it is."""
+    return Text(text.shape, [_code_block(string) for string in text.strings])
+
+
+def _code_block(string: bytes) -> bytes:
+    # A fence of tildes that is longer than any line of tildes in the string cannot end early.
+    longest = max(map(len, re.findall(rb"~+", string)), default=0)
+    fence = b"~" * max(3, longest + 1)
+    return b"%s\n%s\n%s" % (fence, string, fence)
+
+
 def summary(name: str, text: Text, description: str | None) -> list[Piece]:
-    r"""Make the Summary of some text.
-
-    Args:
-        name: Becomes the tag.
-        text: What ``prepare`` returned.
-        description: Markdown, or None.
-
-    Returns:
-        The serialized Summary, as pieces.
-
-    Example:
-        >>> b"".join(summary("a", prepare("x"), None))
-        b'\n\x16\n\x01aB\x07\x08\x07\x12\x00B\x01xJ\x08\n\x06\n\x04text'
-    """
+    """Make the Summary."""
     metadata = tensors.metadata("text", b"", description)
     return tensors.summary([tensors.string_value(name, text.shape, text.strings, metadata)])

@@ -1,11 +1,6 @@
-"""Images cut into blocks that fit the L2 cache, and what can be said of one block at a time.
+"""Images cut into blocks that fit the L2 cache, and the range of a block's values.
 
-What lives here: the walk over an image of any strides, and the extent of a block's values. What
-does not: what the values mean (levels.py).
-
-Rules:
-- Nothing of an image's size is allocated.
-- Blocks are views of the arrays they are cut from, and follow the memory of the first.
+Nothing of an image's size is allocated: blocks are views.
 """
 
 from __future__ import annotations
@@ -28,22 +23,11 @@ Pair = tuple[NDArray[Any], NDArray[Any]]
 
 
 def blocks(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
-    """Cut two images into the same blocks, for work that treats each element on its own.
+    """Cut two images ``(H, W, C)`` into the same blocks, of any rank, for elementwise work.
 
-    Where channels do not lie side by side in the source, each is walked on its own: NumPy's inner
-    loops would otherwise be as short as the channels are few (7 times slower for uint8 as CHW).
-
-    Args:
-        source: ``(H, W, C)``, any dtype and strides.
-        target: Another of the same shape.
-
-    Returns:
-        Blocks of any rank, of at most ``BLOCK`` elements, which together are the two images.
-
-    Example:
-        >>> image = np.zeros((3, 200, 300), np.uint8).transpose(1, 2, 0)
-        >>> [block.shape for block, _ in blocks(image, image)]
-        [(200, 300), (200, 300), (200, 300)]
+    Where the channels of a pixel are not adjacent in the source, each channel is cut on its own.
+    The inner loops of NumPy would otherwise be as short as the number of channels (7 times slower
+    for uint8 as CHW).
     """
     channels = source.shape[2]
     if channels > 1 and source.strides[1:] == (source.itemsize * channels, source.itemsize):
@@ -57,20 +41,7 @@ def blocks(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
 
 
 def runs(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
-    """Cut two arrays into the same blocks along their first axes.
-
-    Args:
-        source: Any array of rank 1 or more, whose last axis stays whole if it fits into a block.
-        target: Another, whose shape agrees in the axes that are cut.
-
-    Returns:
-        Blocks of at most ``BLOCK`` elements of the source.
-
-    Example:
-        >>> image = np.zeros((1000, 1000))
-        >>> [block.shape for block, _ in runs(image, image)][-2:]
-        [(65, 1000), (25, 1000)]
-    """
+    """Cut two arrays into the same blocks along their first axes, of at most ``BLOCK`` elements."""
     if source.size <= BLOCK:
         yield source, target
         return
@@ -84,18 +55,9 @@ def runs(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
 
 
 def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
-    """Find the lowest and highest finite value of a block, and whether all are finite.
+    """Return the lowest and the highest finite value of a block, and whether all values are finite.
 
-    Args:
-        block: One element or more, of bool, any integer or any float dtype.
-
-    Returns:
-        The two values (infinity and -infinity where none is finite; int for integers), and whether
-        all are finite.
-
-    Example:
-        >>> extent(np.array([0.5, np.nan, -2.0]))
-        (-2.0, 0.5, False)
+    Without a finite value, the lowest is infinity and the highest is -infinity.
     """
     if block.dtype.kind != "f":
         return int(block.min()), int(block.max()), True
@@ -109,10 +71,10 @@ def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
 
 
 def _half_extent(block: NDArray[Any]) -> tuple[np.float16, np.float16]:
-    """Lowest and highest value of float16, of which one is not finite if any value is not.
+    """Lowest and highest value of float16; one of them is not finite if any value is not.
 
-    They are found by their bits, as NumPy compares integers 40 times faster than float16: the
-    patterns ascend with the value where the sign bit is 0, and descend with it where that is 1.
+    NumPy compares integers 40 times faster than float16. As integers, the bit patterns of positive
+    values ascend with the value, and those of negative values descend.
     """
     bits = bits_of(block)
     signed = bits.view(np.int16)
@@ -123,17 +85,6 @@ def _half_extent(block: NDArray[Any]) -> tuple[np.float16, np.float16]:
 
 
 def bits_of(block: NDArray[Any]) -> NDArray[Any]:
-    """Return values of 8 or 16 bits as unsigned integers of the same bits.
-
-    Args:
-        block: Any dtype of 1 or 2 bytes, in any byte order.
-
-    Returns:
-        uint8 or uint16 in native byte order, of the same shape; a view where the block is native.
-
-    Example:
-        >>> hex(bits_of(np.array([1.0], ">f2"))[0])
-        '0x3c00'
-    """
+    """View values of 8 or 16 bits as unsigned integers; values in foreign byte order are copied."""
     native = block.astype(block.dtype.newbyteorder("="), copy=False)
     return native.view(f"u{native.dtype.itemsize}")

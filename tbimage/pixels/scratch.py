@@ -1,12 +1,12 @@
 """Buffers that each thread keeps for its next picture.
 
-What lives here: one table of byte arrays for each thread. What does not: what is in them. A fresh
-array of 256 KiB costs its page faults anew each time, one used a moment ago is in the cache.
+A new array of 256 KiB costs its page faults each time; one that was used a moment ago is in the
+cache.
 
 Rules:
-- ``take`` gives undefined content, and the same memory for the same name: a buffer is good until
-  the thread takes that name again. So a name belongs to one function.
-- Nothing that leaves this package may be a view of a buffer.
+- ``take`` returns undefined content, and the same memory for the same name. A buffer is valid until
+  the thread takes that name again, so a name belongs to one function.
+- No view of a buffer may leave ``tbimage.pixels``.
 """
 
 from __future__ import annotations
@@ -34,21 +34,7 @@ _buffers = _Buffers()
 
 
 def take(name: str, size: int) -> Bytes:
-    """Give this thread's buffer of that name, at least as large as before, as ``size`` bytes.
-
-    Args:
-        name: What the buffer is for. Another thread's buffer of the same name is another one.
-        size: Number of bytes.
-
-    Returns:
-        ``(size,)`` uint8, aligned as NumPy aligns, contents undefined.
-
-    Example:
-        >>> take("doctest", 6).shape, take("doctest", 4).shape
-        ((6,), (4,))
-        >>> bool(np.shares_memory(take("doctest", 6), take("doctest", 4)))
-        True
-    """
+    """Return ``size`` bytes of this thread's buffer of a name, with undefined content."""
     buffer = _buffers.table.get(name)
     if buffer is None or buffer.size < size:
         buffer = np.empty(size, np.uint8)

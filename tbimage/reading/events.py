@@ -1,13 +1,11 @@
-"""Event files → events, in the order in which they were written.
+"""Read the raw events of event files, in the order in which they were written.
 
-What lives here: opening files, and what the end of one means. What does not: framing and checksums
-(tbimage/events/records.py), which files are event files (tbimage/events/names.py), and what an
-event means: nothing is sampled, migrated or dropped, as TensorBoard's loaders do.
+Nothing is sampled, converted or dropped, as TensorBoard's loaders do.
 
 Rules:
-- A file that ends within a record is no error. The writer is at work on it, or was killed.
-- Any other fault is a ``CorruptFileError``, which names the file and the byte. All that lies before
-  it has been yielded by then; what lies behind it is lost, since no length there can be trusted.
+- A file that ends within a record is no error: its writer is still writing, or was killed.
+- Any other fault is a ``CorruptFileError``, which names the file and the byte. All events before it
+  have been yielded by then. ``tbimage.read`` reads what lies behind a fault too.
 - One file is open at a time, and one chunk or record of it is in memory.
 """
 
@@ -38,8 +36,8 @@ class CorruptFileError(CorruptRecordError):
 
     Attributes:
         path: The file.
-        offset: Where in it the first record that cannot be read starts, in bytes.
-        reason: What is wrong with that record.
+        offset: Where the record that cannot be read starts, in bytes.
+        reason: What is wrong with it.
 
     Example:
         >>> str(CorruptFileError("events.out.tfevents.1", 40, "checksum of its length"))
@@ -61,18 +59,15 @@ def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
     """Yield the events of one event file.
 
     Args:
-        path: The file. It may be growing: what is appended before the last event has been taken
-            is read too. To see what came later, read again.
+        path: The file. It may be growing: what is appended while it is read is read too.
 
     Yields:
-        Every event whose record is complete, in the order of the file; the first one holds
-        ``file_version``. An incomplete record at the end is left out without a word.
+        Every event whose record is complete, in the order of the file. The first one holds
+        ``file_version``. An incomplete record at the end is left out.
 
     Raises:
-        CorruptFileError: A checksum does not match, or a record is not an Event. It is raised
-            after the events before it have been yielded.
-        OSError: The file cannot be opened or read. Like every error here, it is raised when the
-            first event is asked for.
+        CorruptFileError: A checksum does not match, or a record is not an Event.
+        OSError: The file cannot be opened or read. It is raised when the first event is asked for.
 
     Example:
         >>> from tbimage.events.messages import Event
@@ -112,13 +107,13 @@ def read_run(
     """Yield the events of all event files of one run, file by file in the order of their names.
 
     Args:
-        directory: The run: the directory that holds the files. Directories below it are other runs
-            and are not read. Files that appear while it is being read are not read either.
-        on_error: What a damaged file does. ``"raise"`` raises; ``"log"`` logs a warning and goes on
+        directory: The directory that holds the files. Directories below it are other runs, and are
+            not read. Files that appear during the reading are not read either.
+        on_error: ``"raise"`` raises where a file is damaged. ``"log"`` logs a warning and goes on
             with the next file, as both of TensorBoard's loaders do.
 
     Returns:
-        An iterator of the events, from ``file_version`` of the first file on; each file has one.
+        An iterator of the events. Each file begins with a ``file_version``.
 
     Raises:
         CorruptFileError: With ``on_error="raise"``: see ``read_events``.

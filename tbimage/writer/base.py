@@ -1,40 +1,37 @@
-"""One run directory being written to: settings, lifecycle, and the way from a call to a ticket.
-
-What lives here: what all kinds of summaries share. What does not: the kinds (``writer.py`` has a
-method for each), which step a summary gets (``steps.py``), how it gets to the file
-(``pipeline.py``).
-"""
+"""``RunWriter``: settings, lifecycle, and the way to the pipeline, for all kinds of summaries."""
 
 from __future__ import annotations
 
 import os
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.events.history import newest_steps
-from tbimage.events.segments import SegmentOptions, Segments
+from tbimage.events.segments import Segments
 from tbimage.events.storage import LocalStorage
-from tbimage.kinds import names
-from tbimage.pipeline import Pipeline, PipelineOptions
-from tbimage.pipeline.queue import IntakeOptions
-from tbimage.pipeline.stats import Stats
-from tbimage.pipeline.tickets import Ticket
+from tbimage.pipeline import Pipeline
+from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories
+from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
 from tbimage.writer.settings import Settings, check_logdir, check_timeout
-from tbimage.writer.steps import Steps, check_step
+from tbimage.writer.stats import Stats
+from tbimage.writer.steps import StepWatch, check_step
+from tbimage.writer.sub_runs import RunFiles
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["RunWriter"]
+    from tbimage.kinds.custom_scalars import Charts
+
+__all__ = ["KindWarning", "RunWriter"]
 
 
 class RunWriter:
@@ -129,19 +126,23 @@ class RunWriter:
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
         self._logdir = logdir
         self._settings = settings
-        self._notices = Notices()
-        self._keeper = Keeper(settings.keep) if settings.keep else None
-        in_sub_run = partial(directories.in_sub_run, logdir, partial(_segments, settings))
-        segments = in_sub_run() if sub_run else _segments(settings, logdir)
-        pipeline = Pipeline(segments, _pipeline_options(settings), in_sub_run)
-        pipeline.open()
+        self._real = os.path.realpath(logdir)  # here, since no call does I/O
+        make_files = partial(_make_files, settings, logdir, self._real, sub_run)
+        self._pipeline = Pipeline(make_files, settings.pipeline_options())
+        self._pipeline.open()
         if not sub_run:
-            directories.claim(logdir, segments)
-        self._pipeline = pipeline
-        # Neither of these holds the writer, so that it goes, and its file is closed, with the last
-        # reference to it and not only when the garbage collector comes.
-        self._steps = Steps(partial(_read_history, pipeline, settings.on_error))
-        weakref.finalize(self, _drop, pipeline).atexit = False
+            directories.claim(self._real, self._pipeline.files)
+        self._notices = Notices(self._pipeline.say)
+        self._keeper = Keeper(settings.keep) if settings.keep else None
+        self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline
+        self._kinds: dict[str, str] = {}  # of each name
+        self._claimed: dict[str, None] = {}  # the names of sub-runs
+        self._sources: dict[str, str] = {}  # what each of them is for
+        #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
+        self._charts: Charts = {}
+        # The finalizer does not hold the writer, so that it goes, and its file is closed, with the
+        # last reference to it and not only when the garbage collector comes.
+        weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was logged before is in the file, where a crash cannot take it.
@@ -181,9 +182,7 @@ class RunWriter:
             >>> asyncio.run(tbimage.SummaryWriter(tempfile.mkdtemp()).aflush())
             True
         """
-        import asyncio  # which took long to import, unless it is there already
-
-        return await asyncio.to_thread(self.flush, timeout)
+        return await self._pipeline.aflush(check_timeout(timeout))
 
     def close(self, timeout: float | None = None) -> bool:
         """Flush and close the file; using the writer after that raises. A second call does nothing.
@@ -205,7 +204,7 @@ class RunWriter:
         try:
             return self._pipeline.close(check_timeout(timeout))
         finally:
-            _release(self._pipeline)
+            directories.release(self._pipeline.files)
 
     def stats(self) -> Stats:
         """Return what was logged, written and lost so far, and whether writing works.
@@ -215,7 +214,7 @@ class RunWriter:
             >>> tbimage.SummaryWriter(tempfile.mkdtemp()).stats().healthy
             True
         """
-        return self._pipeline.stats()
+        return Stats(**self._pipeline.counters())
 
     @property
     def closed(self) -> bool:
@@ -225,12 +224,12 @@ class RunWriter:
     @property
     def logdir(self) -> str:
         """The run directory, absolute; in a forked or unpickled writer that of its sub-run."""
-        return self._pipeline.segments.directory
+        return self._pipeline.files.directory
 
     @property
     def path(self) -> str | None:
         """The event file that is being written; None in a forked writer that has logged nothing."""
-        return self._pipeline.segments.path
+        return self._pipeline.files.path
 
     def as_default(self, step: SupportsIndex | None = None) -> AbstractContextManager[None]:
         """Make this the default writer within a block, for this thread or asyncio task.
@@ -275,55 +274,132 @@ class RunWriter:
     def __reduce__(self) -> tuple[Callable[..., RunWriter], tuple[object, ...]]:
         return _reopen, (type(self), self._logdir, self._settings)
 
-    def _begin(self, name: str, step: SupportsIndex | None) -> tuple[str, int | None, bool]:
-        """Check name and step, and ask ``record_if`` and ``keep``, before the data is looked at."""
-        steps = self._steps
-        last = steps.last.get(name) if type(name) is str else None
-        if last is None:
-            names.check_name(name)
+    # From a method to the pipeline.
+
+    def _begin(
+        self,
+        name: str,
+        step: SupportsIndex | None,
+        kind: str | None = None,
+        *,
+        lane: int = MAIN,
+        key: str | None = None,
+        may_repeat: bool = False,
+    ) -> tuple[str, int | None, bool]:
+        """Check name and step, and ask ``record_if`` and ``keep``, before the data is looked at.
+
+        Args:
+            name: Not checked.
+            step: Not checked; None for the default step or an automatic one.
+            kind: What TensorBoard shows it as; a name has one kind. None: any.
+            lane: Where it goes: ``tickets.MAIN`` or ``tickets.SUB_RUNS``.
+            key: Under which name its steps count. None: its own.
+            may_repeat: Whether nothing is lost where a step comes again.
+
+        Returns:
+            The name, the step asked for, and whether the summary is wanted.
+        """
+        watch = self._watches[lane]
+        if type(name) is not str or name not in watch.last:
+            checks.name(name)
         number = defaults.get_step() if step is None else check_step(step)
         if not defaults.should_record(number, name):
             return name, number, False
         if self._keeper is not None and not self._keeper.wants(name):
-            self._pipeline.intake.keep_out()
+            self._pipeline.keep_out()
             return name, number, False
-        if number is None:
-            steps.prepare_automatic(name)
-        elif last is not None and number <= last:
-            steps.warn_of_repetition(name, number, last)
+        if not may_repeat:
+            key = name if key is None else key
+            watch.check(name, key, number, self._pipeline.last_step(lane, key))
+        if kind is not None and self._kinds.get(name) != kind:
+            self._check_kind(name, kind)
         return name, number, True
+
+    def _check_kind(self, name: str, kind: str) -> None:
+        """Warn once where one name is given to summaries of two kinds."""
+        if len(self._kinds) >= _MOST_NAMES or self._pipeline.closed:
+            return
+        first = self._kinds.setdefault(name, kind)
+        if first not in (kind, _MANY_KINDS):
+            self._kinds[name] = _MANY_KINDS
+            warn_caller(
+                f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
+                "one kind for each tag, its data server drops the second one. Give each kind of "
+                "summary a name of its own. This is said once for each name.",
+                KindWarning,
+            )
 
     def _log(
         self,
         name: str,
         step: int | None,
-        wall_time: float,
-        cost: int,
-        take_snapshot: Callable[[], Callable[[], list[Piece]]],
+        wall_time: float | None,
+        make: Callable[..., bytes | list[Piece]],
+        data: Any,
+        *rest: Any,
+        cost: int | None = None,
+        take: Callable[[], Any] | None = None,
+        lane: int = MAIN,
+        counts_step: bool = True,
+        in_commit: bool = False,
     ) -> bool:
-        """Log a summary that is worth a worker's while.
+        """Log a summary of some size: reserve memory for it, copy what may change, and put it.
 
         Args:
-            name: Checked.
+            name: Checked; under which steps count.
             step: Checked, or None for an automatic one.
-            wall_time: Checked.
-            cost: How many bytes the snapshot has.
-            take_snapshot: Copies what the caller may change, once there is room for it, and returns
-                the function that makes the serialized Summary.
+            wall_time: Checked; None where ``make`` makes a whole Event.
+            make: Given a snapshot of the data and the rest, makes the serialized Summary as pieces,
+                in another thread. For ``tickets.STEP`` it gets the step.
+            data: What was prepared.
+            rest: Further arguments, which do not change.
+            cost: How many bytes the snapshot has. None: ``data.nbytes``, or the length of bytes.
+            take: Makes the snapshot. None: ``data.snapshot()``; what has no such method does not
+                change.
+            lane: As in ``_begin``.
+            counts_step: Whether automatic steps of that name go on after this one.
+            in_commit: Whether it is made with the commit, as it is cheap or writes files itself.
 
         Returns:
             Whether there was room.
         """
-        intake = self._pipeline.intake
-        ticket = Ticket(name, step, wall_time, cost)
-        try:
-            if not intake.admit(ticket):
-                return False
-            ticket.make_summary = take_snapshot()
-            return intake.put(ticket, self._steps.take)
-        except BaseException:
-            intake.cancel(ticket)
-            raise
+        if cost is None:
+            cost = len(data) if isinstance(data, bytes) else data.nbytes
+        work = Work(cost, apart=not in_commit and cost > _SMALL_BYTES)
+        if not self._pipeline.admit(work):
+            return False
+        if take is None:
+            take = getattr(data, "snapshot", None)
+        work.arguments = (data if take is None else take(), *rest)
+        key = name if counts_step else None
+        self._pipeline.put((lane, key, step, wall_time, make, (), work))
+        if counts_step:
+            self._watches[lane].note(name, step)
+        return True
+
+    def _check_runs(self, sources: Mapping[str, str]) -> None:
+        """Refuse keys that make the directory that another key has."""
+        for run, source in sources.items():
+            first = self._sources.setdefault(run, source)
+            if first != source:
+                raise ValueError(
+                    f"the key {source!r} makes the directory {run!r}, which {first!r} has already: "
+                    "rename one of them"
+                )
+
+    def _claim_sub_runs(self, names: Iterable[str]) -> None:
+        """Note that the sub-runs of these names are written to, and warn where others do."""
+        for name in names:
+            if name not in self._claimed:
+                self._claimed[name] = None
+                directories.claim(os.path.join(self._real, name), self._pipeline.files)
+
+    def _log_event(
+        self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool
+    ) -> bool:
+        """Log a serialized Event, which has a step and a wall time of its own."""
+        cost = sum(map(len, pieces))
+        return self._log(name, step, None, list, pieces, cost=cost, counts_step=counts_step)
 
     def _log_light(
         self,
@@ -343,54 +419,46 @@ class RunWriter:
         Returns:
             Whether there was room.
         """
-        return self._pipeline.intake.put_light(
-            make,
-            arguments,
-            self._steps.take,
-            step,
-            time.time() if wall_time is None else names.check_wall_time(wall_time),
-            _LIGHT_COST,
-        )
+        name = arguments[0]
+        wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
+        logged = self._pipeline.put_light((MAIN, name, step, wall_time, make, arguments, None))
+        if step is not None:
+            self._watches[MAIN].note(name, step)
+        return logged
 
 
-# What a scalar is counted for altogether, in bytes; measured with tracemalloc.
-_LIGHT_COST = 640
+# Below this a picture is encoded with the commit, as scalars are: to hand a picture of 64x64 to an
+# encoder takes longer than to encode it (134 µs instead of 230).
+_SMALL_BYTES = 64 * 1024
+
+# A service that makes a name of each request must not fill memory through this.
+_MOST_NAMES = 100_000
+_MANY_KINDS = "several kinds"
+
+
+class KindWarning(UserWarning):
+    """One name is given to summaries of two kinds, of which TensorBoard shows one."""
 
 
 def _drop(pipeline: Pipeline) -> None:
     """See to the end of a writer that is garbage-collected without being closed."""
-    _release(pipeline)
-    pipeline.close_soon()
+    directories.release(pipeline.close_soon())
 
 
-def _release(pipeline: Pipeline) -> None:
-    directories.release(pipeline.segments.directory, pipeline.segments)
-
-
-def _segments(settings: Settings, directory: str) -> Segments:
-    names = SegmentOptions.__dataclass_fields__
-    options = SegmentOptions(**{name: getattr(settings, name) for name in names})
-    return Segments(LocalStorage(), directory, options)
-
-
-def _read_history(pipeline: Pipeline, on_error: str) -> dict[str, int]:
-    try:
-        return newest_steps(LocalStorage(), pipeline.segments.directory)
-    except OSError as error:
-        if on_error == "raise":
-            raise
-        pipeline.note_error(error, "automatic steps begin with 0")
-        return {}
-
-
-def _pipeline_options(settings: Settings) -> PipelineOptions:
-    names = IntakeOptions.__dataclass_fields__
-    return PipelineOptions(
-        intake=IntakeOptions(**{name: getattr(settings, name) for name in names}),
-        workers=settings.worker_count,
-        on_error=settings.on_error,
-        close_timeout=settings.close_timeout,
-    )
+def _make_files(
+    settings: Settings,
+    logdir: str,
+    real: str,
+    is_copy: bool,
+    say: Callable[..., None],
+    in_child: bool,
+) -> tuple[Segments, ...]:
+    """Make the files of a writer: its run's own, and those of its sub-runs."""
+    options = settings.segment_options()
+    main = Segments(LocalStorage(), logdir, options, say)
+    if is_copy or in_child:
+        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
+    return main, RunFiles(main.directory, options, say)
 
 
 def _reopen(kind: type[RunWriter], logdir: str, settings: Settings) -> RunWriter:

@@ -6,14 +6,12 @@ the context variable that holds the decision for a block (``context.py``).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from numbers import Integral, Real
 
-from tbimage.pipeline.lifecycle import fork_safe_lock
 from tbimage.writer import defaults
-from tbimage.writer.sampling import check_number
+from tbimage.writer.sampling import Interval, check_number
 
 __all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
 
@@ -42,25 +40,22 @@ class EverySeconds:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._lock = fork_safe_lock()
-        # By name for calls without a step, under None for all calls with one: the step that was let
-        # through and when.
-        self._last: dict[str | None, tuple[int | None, float]] = {}
+        # By name for calls without a step, under None for all calls with one.
+        self._intervals: dict[str | None, Interval] = {}
+        self._step: int | None = None  # the one that was let through
 
     def __call__(self, step: int | None, name: str) -> bool:
         """Tell whether a summary of this step is to be recorded now."""
-        key = name if step is None else None
-        now = time.monotonic()
-        with self._lock:
-            last = self._last.get(key)
-            if last is not None:
-                last_step, last_time = last
-                if step is not None and step == last_step:
-                    return True
-                if now - last_time < self.seconds:
-                    return False
-            self._last[key] = (step, now)
+        if step is not None and step == self._step:
             return True
+        key = name if step is None else None
+        interval = self._intervals.get(key) or self._intervals.setdefault(
+            key, Interval(self.seconds)
+        )
+        passes = interval.has_passed()
+        if passes and step is not None:
+            self._step = step
+        return passes
 
     def __repr__(self) -> str:
         return f"every_seconds({self.seconds})"

@@ -1,33 +1,79 @@
 """What logging takes from its surroundings: default writer, default step, record_if.
 
-What lives here: the three context variables and who may set them. What does not: functions that
-log, and the conditions themselves.
-
 Rules: each thread and each asyncio task has its own values (``contextvars``), as tf.summary has for
 each thread. A new thread starts with none; a new task starts with those of the task that made it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Generic, SupportsIndex, TypeVar
 
 from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
     from tbimage.writer import SummaryWriter
 
-__all__ = ["Condition", "default_writer", "get_step", "replaced", "set_step", "should_record"]
+__all__ = [
+    "Condition",
+    "Surrounding",
+    "default_writer",
+    "get_step",
+    "replaced",
+    "set_step",
+    "should_record",
+]
+
+T = TypeVar("T")
 
 #: Given the step of a call (None for an automatic one) and the summary's name, whether to record
 #: it.
 Condition = Callable[["int | None", str], bool]
 
-default_writer: ContextVar[SummaryWriter | None] = ContextVar("tbimage_writer", default=None)
-default_step: ContextVar[SupportsIndex | None] = ContextVar("tbimage_step", default=None)
-condition: ContextVar[Condition | None] = ContextVar("tbimage_record_if", default=None)
+
+class Surrounding(Generic[T]):
+    """A context variable of which other threads can see what a thread set last.
+
+    A TensorFlow graph runs in threads of TensorFlow's own, and logs there with the default writer
+    and the default step of the thread that made it (``compat/tf_summary/tracing.py``).
+    """
+
+    def __init__(self, name: str) -> None:
+        self._here: ContextVar[T | None] = ContextVar(name, default=None)
+        self._last: dict[threading.Thread, T] = {}
+
+    def get(self) -> T | None:
+        """Return the value of this thread or asyncio task."""
+        return self._here.get()
+
+    def set(self, value: T | None) -> None:
+        """Set the value of this thread or asyncio task."""
+        self._here.set(value)
+        thread = threading.current_thread()
+        if value is None:
+            self._last.pop(thread, None)
+            return
+        if thread not in self._last:
+            for other in list(self._last):
+                if not other.is_alive():
+                    self._last.pop(other, None)
+        self._last[thread] = value
+
+    def set_unseen(self, value: T | None) -> None:
+        """Set the value of this thread or asyncio task, and do not show it to other threads."""
+        self._here.set(value)
+
+    def of_threads(self) -> dict[threading.Thread, T]:
+        """Return what each thread set last, except None."""
+        return self._last.copy()
+
+
+default_writer: Surrounding[SummaryWriter] = Surrounding("tbimage_writer")
+default_step: Surrounding[SupportsIndex] = Surrounding("tbimage_step")
+condition: Surrounding[Condition] = Surrounding("tbimage_record_if")
 
 
 @contextmanager

@@ -1,58 +1,56 @@
-"""Which run directories this process is writing to, and where a forked or unpickled writer goes.
+"""Which run directories this process writes to, and where a forked or unpickled writer goes on.
 
-What lives here: the registry of live writers by directory. What does not: the writers.
-
-Why: TensorBoard does not support two writers in one run directory (tensorboard#1063). Its Python
-loader follows one file and loses what the other one gets; its data server mixes them and drops
-points of tags that both write.
+TensorBoard does not support two writers in one run directory (tensorboard#1063): its Python loader
+follows one file and loses what the other one gets; its data server mixes them and drops points of
+tags that both write.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import weakref
-from collections.abc import Callable
-from typing import TypeVar
 
 from tbimage.events.names import host_name
-from tbimage.pipeline.lifecycle import fork_safe_lock
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["TwoWritersWarning", "claim", "in_sub_run", "release"]
-
-T = TypeVar("T")
+__all__ = ["TwoWritersWarning", "claim", "claim_sub_run", "release"]
 
 
 class TwoWritersWarning(UserWarning):
     """Two live writers of one process write to one run directory."""
 
 
-# By the real path of a directory, whatever writes to it for as long as it lives.
-_tenants: weakref.WeakValueDictionary[str, object] = weakref.WeakValueDictionary()
-_lock = fork_safe_lock()
+# By the real path of a directory, what writes to it. Changed by single steps of CPython only: a
+# lock that another thread holds during a fork would be locked for good in the child.
+_tenants: dict[str, weakref.ref[object]] = {}
+
+
+def _reference(key: str, tenant: object) -> weakref.ref[object]:
+    return weakref.ref(tenant, lambda dead: _forget(key, dead))
+
+
+def _forget(key: str, reference: weakref.ref[object]) -> None:
+    if _tenants.get(key) is reference:
+        _tenants.pop(key, None)
 
 
 def claim(directory: str, tenant: object) -> None:
-    """Note that something writes to a directory.
+    """Note that something writes to a directory; warn where another one does.
 
     Args:
-        directory: Absolute.
+        directory: Its real path.
         tenant: Held weakly; until it is released or collected it has the directory.
 
     Warns:
         TwoWritersWarning: Another one has it.
-
-    Example:
-        >>> class Tenant: ...
-        >>> tenant = Tenant()
-        >>> claim("run", tenant)
-        >>> release("run", tenant)
     """
-    key = os.path.realpath(directory)
-    with _lock:
-        other = _tenants.get(key)
-        _tenants[key] = tenant
-    if other is not None:
+    reference = _reference(directory, tenant)
+    other = _tenants.setdefault(directory, reference)
+    if other is reference:
+        return
+    _tenants[directory] = reference
+    if other() is not None and other() is not tenant:
         warn_caller(
             f"another SummaryWriter of this process is writing to {directory!r}: TensorBoard "
             "follows one event file of a directory and may never show what the others get. Share "
@@ -61,47 +59,25 @@ def claim(directory: str, tenant: object) -> None:
         )
 
 
-def release(directory: str, tenant: object) -> None:
-    """Note that something has ended writing to a directory.
-
-    Args:
-        directory: As it was claimed.
-        tenant: See there.
-
-    Example:
-        >>> release("run", object())  # another one may have it by now
-    """
-    key = os.path.realpath(directory)
-    with _lock:
-        if _tenants.get(key) is tenant:
-            del _tenants[key]
+def release(tenant: object) -> None:
+    """Note that something has ended writing to its directories."""
+    for directory, reference in list(_tenants.items()):
+        if reference() is tenant:
+            _tenants.pop(directory, None)
 
 
-def in_sub_run(logdir: str, make_tenant: Callable[[str], T]) -> T:
-    """Choose the directory in which a forked or unpickled writer of a run continues, and claim it.
-
-    Args:
-        logdir: The run's directory.
-        make_tenant: Given ``logdir/worker-{host}-{process}``, with a number behind it where this
-            process writes to that already, makes what writes there.
+def claim_sub_run(directory: str, tenant: object) -> str:
+    """Choose the sub-run in which a forked or unpickled writer goes on, and claim it.
 
     Returns:
-        What it made.
-
-    Example:
-        >>> class Tenant:
-        ...     def __init__(self, directory):
-        ...         self.directory = directory
-        >>> one, two = in_sub_run("run", Tenant), in_sub_run("run", Tenant)
-        >>> two.directory == one.directory + "-2"
-        True
+        The name ``worker-{host}-{process}``, with a number behind it where this process writes to
+        that already.
     """
-    base = os.path.join(logdir, f"worker-{host_name()}-{os.getpid()}")
-    directory, number = base, 1
-    with _lock:
-        while os.path.realpath(directory) in _tenants:
-            number += 1
-            directory = f"{base}-{number}"
-        tenant = make_tenant(directory)
-        _tenants[os.path.realpath(directory)] = tenant
-    return tenant
+    base = f"worker-{host_name()}-{os.getpid()}"
+    for number in itertools.count(1):
+        name = base if number == 1 else f"{base}-{number}"
+        key = os.path.join(directory, name)
+        reference = _reference(key, tenant)
+        if _tenants.setdefault(key, reference) is reference:
+            break
+    return name

@@ -8,9 +8,8 @@ said. What does not: making them (``kinds/``). They go to the logger ``tbimage``
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from tbimage.pipeline.lifecycle import fork_safe_lock
 
 if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
     from tbimage.kinds.audio import Findings as AudioFindings
@@ -18,24 +17,22 @@ if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
 
 __all__ = ["Notices"]
 
-logger = logging.getLogger("tbimage")
-
 # A service that makes a tag of each request must not fill memory through this.
 _MOST_NAMES = 10_000
+# Characters that one message lists.
+_MOST_CHARACTERS = 20
 
 
 class Notices:
     """Says each thing once for each name.
 
-    Example:
-        >>> from tbimage.kinds.image import Findings
-        >>> notices = Notices()
-        >>> notices.report("photo", Findings(clipped=(-1.0, 1.0), non_finite=0))
+    Args:
+        say: Takes a line for the log: level, message and arguments.
     """
 
-    def __init__(self) -> None:
-        self._said: set[tuple[str, str]] = set()
-        self._lock = fork_safe_lock()
+    def __init__(self, say: Callable[..., None]) -> None:
+        self._say = say
+        self._said: dict[tuple[str, str], object] = {}
 
     def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
         """Log what was found about the values of some images, once for each name.
@@ -46,7 +43,8 @@ class Notices:
             fix: What to do about values that were clipped; None: which ``value_range`` to pass.
         """
         if findings.non_finite and self._is_new(name, "non-finite"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "image %r has %d pixels that are NaN or infinite: painted in nan_color. This is "
                 "said once for each name.",
                 name,
@@ -55,7 +53,8 @@ class Notices:
         if findings.clipped is not None and self._is_new(name, "clipped"):
             low, high = findings.clipped
             natural = findings.natural
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "image %r has values from %g to %g: they are taken as %g to %g, what lies "
                 "outside was clipped. %s. This is said once for each name.",
                 name,
@@ -64,10 +63,24 @@ class Notices:
                 *natural,
                 fix or _suggest(low, high, natural),
             )
+        lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
+        if lacking:
+            self._say(
+                logging.WARNING,
+                "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
+                "that has them, or name one with tbimage.set_font(path) or the environment "
+                "variable TBIMAGE_FONT. This is said once for each name.",
+                name,
+                ", ".join(f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]),
+            )
         for remark, count in findings.remarks.items():
             if self._is_new(name, remark):
-                logger.warning(
-                    "image %r has %s: %d. This is said once for each name.", name, remark, count
+                self._say(
+                    logging.WARNING,
+                    "image %r has %s: %d. This is said once for each name.",
+                    name,
+                    remark,
+                    count,
                 )
 
     def report_encoder(self) -> None:
@@ -76,7 +89,11 @@ class Notices:
 
         reason = refusal()
         if reason is not None and self._is_new("", "encoder"):
-            logger.warning("PNG files are encoded without the compiled encoder: %s", reason)
+            self._say(
+                logging.WARNING,
+                "PNG files are encoded without the compiled encoder: %s",
+                reason,
+            )
 
     def report_histogram(self, name: str, non_finite: int) -> None:
         """Log that values of a histogram are in no bucket, once for each name.
@@ -86,7 +103,8 @@ class Notices:
             non_finite: How many of them were NaN or infinite.
         """
         if self._is_new(name, "non-finite"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "histogram %r has %d values that are NaN or infinite: they are in no bucket. This "
                 "is said once for each name.",
                 name,
@@ -101,14 +119,16 @@ class Notices:
             findings: What was found.
         """
         if findings.non_finite and self._is_new(name, "non-finite"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "audio %r has %d samples that are NaN or infinite: NaN became silence. This is "
                 "said once for each name.",
                 name,
                 findings.non_finite,
             )
         if findings.peak is not None and self._is_new(name, "clipped"):
-            logger.warning(
+            self._say(
+                logging.WARNING,
                 "audio %r has samples up to %g: floats are taken as -1 to 1, what lies outside was "
                 "clipped. Divide by the peak, or pass data.astype('int16') if these are levels of "
                 "16 bits. This is said once for each name.",
@@ -116,12 +136,41 @@ class Notices:
                 findings.peak,
             )
 
+    def report_overflow(self, name: str) -> None:
+        """Log that a scalar is too large for a float32, once for each name."""
+        self.once(
+            name,
+            "overflow",
+            f"scalar {name!r} has a value beyond 3.4e38, the greatest float32: it is stored as an "
+            "infinity. Scale it, or log its logarithm.",
+        )
+
+    def report_mesh(self, name: str, low: float, high: float) -> None:
+        """Log that colours of a mesh were clipped, once for each name."""
+        self.once(
+            name,
+            "clipped",
+            f"mesh {name!r} has colors from {low:g} to {high:g}: floats are taken as 0 to 1, what "
+            "lies outside was clipped. Pass colors.astype('uint8') if these are levels from 0 to "
+            "255, or scale them.",
+        )
+
+    def once(self, name: str, topic: str, message: str) -> None:
+        """Log a warning, once for each name and topic.
+
+        Args:
+            name: The summary's name.
+            topic: What the message is about.
+            message: One or more sentences that contain the name.
+        """
+        if self._is_new(name, topic):
+            self._say(logging.WARNING, "%s This is said once for each name.", message)
+
     def _is_new(self, name: str, topic: str) -> bool:
-        with self._lock:
-            if (name, topic) in self._said or len(self._said) >= _MOST_NAMES:
-                return False
-            self._said.add((name, topic))
-            return True
+        if len(self._said) >= _MOST_NAMES:
+            return False
+        first = object()
+        return self._said.setdefault((name, topic), first) is first  # one step, for any threads
 
 
 _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}

@@ -14,19 +14,26 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tbimage.buffers import Piece
 from tbimage.kinds import embedding as kind
-from tbimage.pipeline.lifecycle import fork_safe_lock
+from tbimage.pixels.values.pictures import Findings
 
 __all__ = ["write"]
 
 # Two workers may have embeddings of one run; both read the list and write it.
-_lock = fork_safe_lock()
+# By process: a lock that another thread holds during a fork is locked for good in the child.
+_locks: dict[int, threading.Lock] = {}
 
 
-def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> list[Piece]:
+def write(
+    directory: str,
+    name: str,
+    embedding: kind.Embedding,
+    step: int,
+    report: Callable[[Findings], None] = lambda findings: None,
+) -> list[Piece]:
     """Write the files of an embedding, and list it.
 
     Args:
@@ -34,6 +41,7 @@ def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> li
         name: The embedding's name.
         step: Its step.
         embedding: A snapshot.
+        report: Gets what was found in the images' values, if there is anything to tell.
 
     Returns:
         The serialized Summary that marks it, as pieces.
@@ -46,15 +54,15 @@ def write(directory: str, name: str, step: int, embedding: kind.Embedding) -> li
         >>> import tempfile
         >>> directory = tempfile.mkdtemp()
         >>> points = kind.prepare([[1.0, 2.0]], None, None, None, None, None)
-        >>> _ = write(directory, "words", 0, points)
+        >>> _ = write(directory, "words", points, 0)
         >>> sorted(os.listdir(directory))
         ['00000', 'projector_config.pbtxt']
     """
     where = os.path.join(directory, *kind.directory(name, step).split("/"))
     os.makedirs(where, exist_ok=True)
-    _write_all(where, kind.files(embedding))
+    _write_all(where, kind.files(embedding, report))
     config = os.path.join(directory, kind.CONFIG_NAME)
-    with _lock:
+    with _locks.setdefault(os.getpid(), threading.Lock()):
         try:
             with open(config, encoding="utf-8") as file:
                 existing = file.read()

@@ -15,7 +15,7 @@ Rules:
 
 from __future__ import annotations
 
-import math
+import itertools
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -24,9 +24,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from numbers import Integral, Real
 
-from tbimage.pipeline.lifecycle import fork_safe_lock
-
-__all__ = ["Keep", "Keeper", "check_number"]
+__all__ = ["Interval", "Keep", "Keeper", "check_number"]
 
 # A service that makes a name of each request must not fill memory through this: names beyond these
 # share one count for each pattern.
@@ -104,7 +102,7 @@ def check_number(name: str, value: object, kind: type, least: int) -> None:
 
 
 class Keeper:
-    """Decides for the calls of one writer. Any thread may ask.
+    """Decides for the calls of one writer. Any thread may ask; none waits for another.
 
     Args:
         policies: By pattern (``fnmatch``, case-sensitive; ``*`` matches ``/``, too); the first that
@@ -120,29 +118,18 @@ class Keeper:
         self._makers = {pattern: _maker(policy) for pattern, policy in policies.items()}
         self._shared: dict[str, Decide] = {}
         self._decisions: dict[str, Decide] = {}
-        self._lock = fork_safe_lock()
 
     def wants(self, name: str) -> bool:
-        """Tell whether this call of a name is to be logged.
+        """Tell whether this call of a name is to be logged."""
+        decide = self._decisions.get(name)
+        return (self._first_of(name) if decide is None else decide)()
 
-        Args:
-            name: A summary's name.
-        """
-        with self._lock:
-            decide = self._decisions.get(name)
-            return self._first_of(name) if decide is None else decide()
-
-    def _first_of(self, name: str) -> bool:
+    def _first_of(self, name: str) -> Decide:
         pattern = next((each for each in self._makers if fnmatchcase(name, each)), None)
-        if pattern is None:
-            decide = _always
-        elif len(self._decisions) < _MOST_NAMES:
-            decide = self._makers[pattern]()
-        else:
-            decide = self._shared.setdefault(pattern, self._makers[pattern]())
+        decide = _always if pattern is None else self._makers[pattern]()
         if len(self._decisions) < _MOST_NAMES:
-            self._decisions[name] = decide
-        return decide()
+            return self._decisions.setdefault(name, decide)
+        return decide if pattern is None else self._shared.setdefault(pattern, decide)
 
 
 def _always() -> bool:
@@ -152,61 +139,64 @@ def _always() -> bool:
 def _maker(policy: Keep) -> Callable[[], Decide]:
     """Return what makes a count of its own for each name that a pattern covers."""
     if policy.every is not None:
-        return partial(_Every, policy.every)
+        return partial(_every, policy.every)
     if policy.min_interval is not None:
-        return partial(_MinInterval, policy.min_interval)
-    return partial(_Reservoir, _Draws(policy.reservoir or 1, random.Random()))
+        seconds = policy.min_interval
+        return lambda: Interval(seconds).has_passed
+    return partial(_reservoir, policy.reservoir or 1, random.getrandbits(64))
 
 
-class _Every:
-    def __init__(self, every: int) -> None:
-        self._every = every
-        self._calls = 0
-
-    def __call__(self) -> bool:
-        number, self._calls = self._calls, self._calls + 1
-        return number % self._every == 0
+# Counts are taken by next() of itertools.count, which is one step in CPython: threads need no lock,
+# and nothing is left half-changed by an exception or a fork.
 
 
-class _MinInterval:
+def _every(every: int) -> Decide:
+    calls = itertools.count()
+    return lambda: next(calls) % every == 0
+
+
+def _reservoir(size: int, seed: int) -> Decide:
+    """Keep call n with probability ``size / n``: the same calls of all names with this seed."""
+    calls = itertools.count()
+
+    def decide() -> bool:
+        number = next(calls)
+        return number < size or _mixed(seed + number) * (number + 1) < size << 64
+
+    return decide
+
+
+def _mixed(number: int) -> int:
+    """Return 64 bits that look random: one step of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    number = (number * 0x9E3779B97F4A7C15) & _UINT64
+    number = ((number ^ number >> 30) * 0xBF58476D1CE4E5B9) & _UINT64
+    number = ((number ^ number >> 27) * 0x94D049BB133111EB) & _UINT64
+    return number ^ number >> 31
+
+
+_UINT64 = (1 << 64) - 1
+
+
+class Interval:
+    """Passes once in so many seconds, at first at once; of several threads, one."""
+
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._last = -math.inf
+        self._number = 0  # of passes; it may lag behind
+        self._passes: dict[int, tuple[float, object]] = {}  # when, and the mark of who passed
 
-    def __call__(self) -> bool:
+    def has_passed(self) -> bool:
+        """Tell whether the seconds have passed, and if so begin the next ones."""
+        number = self._number
+        while number in self._passes:
+            number += 1
+        last = self._passes.get(number - 1)
         now = time.monotonic()
-        if now - self._last < self._seconds:
+        if last is not None and now - last[0] < self._seconds:
             return False
-        self._last = now
+        mine = now, object()
+        if self._passes.setdefault(number, mine) is not mine:
+            return False  # another thread was faster
+        self._passes.pop(number - 2, None)
+        self._number = number
         return True
-
-
-class _Draws:
-    """The calls that a reservoir keeps, drawn once and the same for all names of a pattern."""
-
-    def __init__(self, size: int, source: random.Random) -> None:
-        self._size = size
-        self._source = source
-        self._drawn = 0
-        self._kept: list[int] = []
-
-    def keeps(self, number: int, kept_before: int) -> bool:
-        """Tell whether a call is kept, given its number, from 0, and how many before it were."""
-        while self._drawn <= number:
-            if self._source.random() * (self._drawn + 1) < self._size:
-                self._kept.append(self._drawn)
-            self._drawn += 1
-        return kept_before < len(self._kept) and self._kept[kept_before] == number
-
-
-class _Reservoir:
-    def __init__(self, draws: _Draws) -> None:
-        self._draws = draws
-        self._calls = 0
-        self._kept = 0
-
-    def __call__(self) -> bool:
-        kept = self._draws.keeps(self._calls, self._kept)
-        self._calls += 1
-        self._kept += kept
-        return kept

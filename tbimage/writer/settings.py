@@ -10,9 +10,11 @@ import operator
 import os
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from tbimage.events.segments import SegmentOptions
+from tbimage.pipeline import PipelineOptions
 from tbimage.writer.sampling import Keep
 
 __all__ = ["Settings", "check_logdir", "check_timeout"]
@@ -64,6 +66,17 @@ class Settings:
         for name, optional in _SECONDS.items():
             _check_seconds(name, getattr(self, name), optional)
         object.__setattr__(self, "keep", _check_keep(self.keep))
+
+    def segment_options(self) -> SegmentOptions:
+        """Return what concerns event files."""
+        return SegmentOptions(
+            **{each.name: getattr(self, each.name) for each in fields(SegmentOptions)}
+        )
+
+    def pipeline_options(self) -> PipelineOptions:
+        """Return what concerns the pipeline."""
+        given = {each.name: getattr(self, each.name) for each in fields(PipelineOptions)}
+        return PipelineOptions(**{**given, "workers": self.worker_count})
 
     @property
     def worker_count(self) -> int:

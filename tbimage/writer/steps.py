@@ -12,11 +12,10 @@ a run that starts again at 0 erases what was there.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
 
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["StepWarning", "Steps", "check_step"]
+__all__ = ["StepWarning", "StepWatch", "check_step"]
 
 _INT64 = range(-(1 << 63), 1 << 63)
 # A service that makes a name of each request must not fill memory through this (10 MB).
@@ -79,111 +78,57 @@ def _is_boolean(step: object) -> bool:
     return isinstance(step, bool) or kind == "b" or (kind is None and str(dtype) == "torch.bool")
 
 
-class Steps:
-    """The greatest step of each name of one writer.
+class StepWatch:
+    """The last step that callers passed for each name, to warn where steps do not increase.
 
-    ``take`` is called under the lock under which summaries get their places; the rest needs none.
-
-    Args:
-        read_history: Returns the greatest step by tag of what the run directory held before; called
-            with the first automatic step.
-
-    Attributes:
-        last: The greatest step of each name; of the latest hundred thousand names at most.
-
-    Example:
-        >>> steps = Steps(lambda: {"loss": 41})
-        >>> steps.prepare_automatic("loss")
-        >>> steps.take("loss", None), steps.take("loss", None), steps.take("accuracy", None)
-        (42, 43, 0)
+    The pipeline decides automatic steps later, and in order; see ``pipeline/order.py``.
     """
 
-    def __init__(self, read_history: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self) -> None:
         self.last: dict[str, int] = {}
-        self._read_history = read_history
-        self._history: Mapping[str, int] | None = None
-        self._floor = -1  # at least the last step of every name that was forgotten
-        self._warned: set[str] = set()
+        self._warned: dict[str, None] = {}
 
-    def prepare_automatic(self, name: str) -> None:
-        """Read what an automatic step of this name needs to know, which may take a while.
+    def check(self, name: str, key: str, step: int | None, last: int | None) -> None:
+        """Warn if a step does not increase.
 
         Args:
             name: The summary's name.
+            key: Under which its steps count.
+            step: None for an automatic one.
+            last: What the pipeline has decided for the key so far.
 
         Raises:
-            OSError: An event file that is there cannot be read.
-
-        Example:
-            >>> Steps(dict).prepare_automatic("loss")
+            ValueError: There is no step above the last one.
         """
-        if self._history is None and name not in self.last:
-            self._history = self._read_history()
-
-    def take(self, name: str, step: int | None) -> int:
-        """Return the step that the next summary of this name gets, and note it.
-
-        Args:
-            name: The summary's name.
-            step: The step asked for, or None for the smallest one above all that this name had,
-                here and in the run directory before, starting with 0.
-
-        Raises:
-            ValueError: There is none above it.
-
-        Example:
-            >>> steps = Steps(dict)
-            >>> steps.take("loss", 7), steps.take("loss", None)
-            (7, 8)
-        """
-        # No call between reading and writing, so that a signal handler that logs gets another step.
-        if name in self.last:
-            last = self.last[name]
-            if step is None:
-                if last == _INT64[-1]:
-                    raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
-                step = last + 1
-            self.last[name] = step if step > last else last
-            return step
+        last = self.last.get(key, last)
+        if last is None:
+            return
         if step is None:
-            step = self._first_step(name)
-        if len(self.last) >= _MOST_NAMES:
-            self._forget_half()
-        self.last[name] = step
-        return step
+            if last == _INT64[-1]:
+                raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
+        elif step <= last:
+            self._warn_of_repetition(name, step, last)
 
-    def _first_step(self, name: str) -> int:
-        history = self._history or {}
-        return 1 + max(self._floor, history.get(name, -1), history.get(f"{name}/image/0", -1))
+    def note(self, key: str, step: int | None) -> None:
+        """Take note of the step of a summary that was logged."""
+        last = self.last.get(key)
+        if step is None:
+            if last is not None:  # the pipeline's decision, but for what other threads do meanwhile
+                self.last[key] = last + 1
+            return
+        if last is None and len(self.last) >= _MOST_NAMES:
+            self.last.clear()
+        if last is None or step > last:
+            self.last[key] = step
 
-    def _forget_half(self) -> None:
-        names = list(self.last)
-        older, newer = names[: len(names) // 2], names[len(names) // 2 :]
-        self._floor = max(self._floor, max(self.last[name] for name in older))
-        self.last = {name: self.last[name] for name in newer}
+    def go_back(self, step: int) -> None:
+        """Forget the steps from this one on, because they were purged."""
+        self.last = {name: min(last, step - 1) for name, last in self.last.copy().items()}
 
-    def warn_of_repetition(self, name: str, step: int, last: int) -> None:
-        """Warn that a step does not increase, once for each name.
-
-        Args:
-            name: The summary's name.
-            step: The step asked for.
-            last: The greatest one of this name so far.
-
-        Warns:
-            StepWarning: The first time.
-
-        Example:
-            >>> import warnings
-            >>> with warnings.catch_warnings(record=True) as caught:
-            ...     warnings.simplefilter("always")
-            ...     Steps(dict).warn_of_repetition("loss", 3, 5)
-            >>> caught[0].category.__name__
-            'StepWarning'
-        """
+    def _warn_of_repetition(self, name: str, step: int, last: int) -> None:
         if name in self._warned or len(self._warned) >= _MOST_NAMES:
             return
-        self._warned.add(name)
+        self._warned[name] = None
         what = "was logged before" if step == last else f"is below {last}, which was logged before"
         warn_caller(
             f"step {step} of {name!r} {what}: TensorBoard's default loader drops every point of a "

@@ -51,6 +51,9 @@ TINY = Sizes(
     marginal_scalars=2000,
     encoder_rounds=1,
     encoder_most_bytes=13_000,  # the thumbnails
+    reading_photos=2,
+    reading_scalars=20,
+    reading_runs=3,
 )
 ABOUT = report.About("python -m benchmarks", "a machine", "versions", "0.00", 1.0, True)
 

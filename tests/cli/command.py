@@ -1,7 +1,4 @@
-"""The command ``tbimage`` for its tests: in this process, in one of its own, and what it wrote.
-
-What lives here: running, and reading back. What does not: any expectation.
-"""
+"""Run the command ``tbimage`` in this process or in one of its own, and read what it wrote."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What the faces of torch and tensorboardX refuse: in the caller, with a reason, harming nothing.
-
-What lives here: bad arguments of ``add_…``. What does not: those of the writer's own methods
-(tests/kinds), and ``tf_summary``'s (tf_summary/test_errors.py).
-"""
+"""Bad arguments of the faces of torch and tensorboardX: an error in the caller, and no harm."""
 
 from __future__ import annotations
 
@@ -44,13 +40,13 @@ BAD: dict[str, tuple[faces.Call, type[Exception], str]] = {
         r"box_tensor must be \[boxes, 4\].* got shape \(4,\)",
     ),
     "a clip of three axes": (lambda w: w.add_video("a", IMAGE, 1), ValueError, "vid_tensor must"),
-    "text as scalar": (lambda w: w.add_scalar("a", "x", 1), TypeError, "scalar_value: .*'x'"),
-    "None as scalar": (lambda w: w.add_scalar("a", None, 1), TypeError, "scalar_value: .*None"),
+    "text as scalar": (lambda w: w.add_scalar("a", "x", 1), TypeError, "scalar_value must .*'x'"),
+    "None as scalar": (lambda w: w.add_scalar("a", None, 1), TypeError, "scalar_value must .*None"),
     "two scalars": (lambda w: w.add_scalar("a", [1, 2], 1), ValueError, r"got shape \(2,\)"),
     "text among scalars": (
         lambda w: w.add_scalars("a", {"b": 1.0, "c": "x"}, 1),
         TypeError,
-        "tag_scalar_dict: .*'x'",
+        r"tag_scalar_dict\['c'\] must .*'x'",
     ),
     "a number as text": (lambda w: w.add_text("a", 3, 1), TypeError, "got 3 of type int"),
     "text that is no Unicode": (
@@ -91,7 +87,7 @@ BAD: dict[str, tuple[faces.Call, type[Exception], str]] = {
     "a metric of text": (
         lambda w: w.add_hparams({"lr": 0.1}, {"loss": "low"}),
         TypeError,
-        "metric_dict: .*'low'",
+        r"metric_dict\['loss'\] must .*'low'",
     ),
     "a chart of a wrong kind": (
         lambda w: w.add_custom_scalars({"a": {"b": ["Pie", ["c"]]}}),
@@ -106,12 +102,12 @@ BAD: dict[str, tuple[faces.Call, type[Exception], str]] = {
     "points and labels": (
         lambda w: w.add_embedding(np.zeros((3, 2)), ["a", "b"]),
         ValueError,
-        "labels",
+        "metadata must have one label for each point, got 2 for 3 points",
     ),
     "a time that is none": (
         lambda w: w.add_text("a", "b", 1, float("nan")),
         ValueError,
-        "wall_time",
+        "walltime",
     ),
     "a step that is none": (lambda w: w.add_text("a", "b", "first"), ValueError, "first"),
 }

@@ -1,8 +1,7 @@
 """Each face beside its peer: every public name, with the peer's signature.
 
-What lives here: names, signatures and attributes, so that a new release of a peer that has more or
-others shows as a failure. What does not: what the methods do (test_torch.py, test_tensorboardx.py).
-``tf_summary``'s are in tf_summary/test_state.py.
+A new release of a peer that has more names, or others, shows as a failure. ``tf_summary``'s are in
+tf_summary/test_state.py.
 """
 
 from __future__ import annotations

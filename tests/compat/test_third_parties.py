@@ -1,11 +1,8 @@
 """Third parties that log through torch's writer, the real packages, with the face in its place.
 
-What lives here: the loggers of Lightning, accelerate and stable-baselines3, and trainings that log
-through them. They are run with torch's writer and with the face, and what TensorBoard reads is
-compared.
-
-Rule: each runs as it is, its own tests of installed packages and its own messages included; only
-the name that it takes its writer from is another.
+The loggers of Lightning, accelerate and stable-baselines3, and trainings that log through them, run
+with torch's writer and with the face. What TensorBoard reads is compared. Each package runs as it
+is; only the name that it takes its writer from is replaced.
 """
 
 from __future__ import annotations
@@ -69,7 +66,7 @@ def test_fabrics_tensorboard_logger(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ours = assert_same_runs(tmp_path)
     assert ours["run/version_0"]["a"].steps == [0, 1, 2]
     assert "run/version_0/c_x" in ours
-    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face", experiment=True)
 
 
 def test_accelerates_tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +118,7 @@ def test_the_output_format_of_stable_baselines3(
         written.close()
     ours = assert_same_runs(tmp_path)
     assert ours["."]["reward"].steps == [0, 1, 2]
-    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face", experiment=True)
 
 
 def losses(runs: faces.Runs, tag: str) -> list[Any]:

@@ -1,7 +1,4 @@
-"""torch's face beside torch: the same calls, read back by TensorBoard, compared value by value.
-
-What lives here: ``tbimage.compat.torch``. What does not: third parties (test_third_parties.py).
-"""
+"""torch's face beside torch: the same calls, read back by TensorBoard, compared value by value."""
 
 from __future__ import annotations
 
@@ -169,7 +166,7 @@ def test_hparams(tmp_path: Path) -> None:
     for kind, name in ((peer.SummaryWriter, "peer"), (face.SummaryWriter, "face")):
         with kind(tmp_path / name) as writer:
             writer.add_hparams(values, {"loss": 0.5}, domains, "trial", 3)
-    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face")
+    faces.assert_same_hparams(tmp_path / "peer", tmp_path / "face", experiment=True)
     for name in ("peer", "face"):
         metric = readers.read_runs(tmp_path / name, "python")["trial"]["loss"]
         assert [(point.step, point.value) for point in metric.points] == [(3, 0.5)]

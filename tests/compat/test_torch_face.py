@@ -1,8 +1,4 @@
-"""What torch's face does by itself: its lifecycle, and where it is better than torch on purpose.
-
-What lives here: that, without torch beside it. What does not: what torch does too (test_torch.py),
-pixels (test_torch_pixels.py).
-"""
+"""What torch's face does by itself: its lifecycle, and where it is better than torch on purpose."""
 
 from __future__ import annotations
 
@@ -142,13 +138,26 @@ def test_counts_are_conserved_and_edges_cover_the_data(
     data: Any, bins: Any, max_bins: int | None
 ) -> None:
     (value,) = face.summary.histogram("a", data, bins, max_bins).value
-    left, right, counts = np.frombuffer(value.tensor.tensor_content).reshape(-1, 3).T
-    kept = data[np.isfinite(data)].astype(np.float64)
-    assert counts.sum() == kept.size
-    assert (left <= right).all()
-    assert (left[1:] == right[:-1]).all()
+    histo, kept = value.histo, data[np.isfinite(data)].astype(np.float64)
+    assert sum(histo.bucket) == histo.num == kept.size
+    assert list(histo.bucket_limit) == sorted(histo.bucket_limit)
+    assert len(histo.bucket_limit) == len(histo.bucket)
     if kept.size:
-        assert (left[0], right[-1]) == (kept.min(), kept.max())
+        assert (histo.min, histo.max) == (kept.min(), kept.max())
+        assert histo.bucket[0] == 0  # the left edge of the next
+        assert histo.bucket[1] > 0
+        assert histo.bucket[-1] > 0
+        shown = readers_view(histo)
+        assert (shown[:, 0] <= shown[:, 1]).all()
+        assert (shown[1:, 0] == shown[:-1, 1]).all()
+        assert shown[:, 2].sum() == kept.size
+
+
+def readers_view(histo: Any) -> np.ndarray:
+    """Left edge, right edge and count of each bucket, as TensorBoard's data server has them."""
+    right = np.array([*histo.bucket_limit[:-1], histo.max])
+    left = np.array([histo.min, *right[:-1]])
+    return np.stack([left, right, np.array(histo.bucket)], axis=1)
 
 
 def test_what_was_clipped_is_said_once_with_a_fix_that_torch_has_too(

@@ -1,8 +1,4 @@
-"""The pixels of torch's face beside torch's own, and where they are better on purpose.
-
-What lives here: values to pixels, grids, boxes, clips. What does not: calls on a writer
-(test_torch.py).
-"""
+"""The pixels of torch's face beside torch's own, and where they are better on purpose."""
 
 from __future__ import annotations
 

@@ -63,15 +63,11 @@ def log(
     step: int = 0,
 ) -> bool:
     """Log pictures as a method of the writer does."""
-
-    def take_snapshot() -> Any:
-        snapshot = prepared.snapshot()
-        run = writer._pipeline.run_parts
-        report = partial(writer._notices.report, name)
-        return partial(pictures.summary, name, snapshot, chosen or options(), run, report)
-
     name, number, _ = writer._begin(name, step)
-    return writer._log(name, number, 1.0, prepared.nbytes, take_snapshot)
+    run = writer._pipeline.run_parts
+    report = partial(writer._notices.report, name)
+    make = partial(pictures.summary, name)
+    return writer._log(name, number, 1.0, make, prepared, chosen or options(), run, report)
 
 
 def noise(*shape: int, dtype: Any = np.uint8) -> Any:

@@ -98,6 +98,45 @@ def test_loaders_play_it_with_its_description(tmp_path: Path, loader: str, dtype
         np.testing.assert_array_equal(found, expected)
 
 
+def test_layout_says_what_each_axis_is(tmp_path: Path, loader: str) -> None:
+    clips = RNG.integers(0, 100, (3, 50, 2)).astype(np.int16)
+    given = {
+        "T": (clips[0, :, 0], clips[:1, :, :1]),
+        "TC": (clips[0], clips[:1]),
+        "CT": (clips[0].T, clips[:1]),
+        "nt": (clips[..., 0], clips[..., :1]),
+        "TN": (clips[..., 0].T, clips[..., :1]),
+        "NCT": (clips.transpose(0, 2, 1), clips),
+        "TCN": (clips.transpose(1, 2, 0), clips),
+    }
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for layout, (data, _) in given.items():
+            writer.audio(layout, data, 8000, 0, layout=layout)
+    run = readers.read_runs(tmp_path, loader)["."]
+    for layout, (_, expected) in given.items():
+        value = run[layout].points[0].value
+        assert isinstance(value, tuple)
+        found = np.stack([decode(wav)[1] for wav in value])
+        np.testing.assert_array_equal(found, expected, layout)
+
+
+@pytest.mark.parametrize(
+    ("data", "layout", "error", "match"),
+    [
+        (np.zeros((2, 9)), "XY", ValueError, "layout must be a permutation of .* got 'XY'"),
+        (np.zeros((2, 9)), "TT", ValueError, "layout must be a permutation of"),
+        (np.zeros((2, 9)), 3, TypeError, "layout must be a permutation of .* got 3"),
+        (np.zeros((2, 9)), "T", ValueError, r"names 1 axes, but data has shape \(2, 9\)"),
+        (np.zeros((9, 3)), "TC", ValueError, "with 1 or 2 channels"),
+    ],
+)
+def test_layouts_that_do_not_fit(
+    tmp_path: Path, data: Any, layout: Any, error: type[Exception], match: str
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer, pytest.raises(error, match=match):
+        writer.audio("a", data, 8000, 0, layout=layout)
+
+
 @given(
     data=hnp.arrays(
         st.sampled_from(list(map(np.dtype, ["u1", "i2", "i4", ">i2"]))),
@@ -170,16 +209,36 @@ def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"data": np.zeros((2, 100))}, ValueError, r"channels seem to come first.*moveaxis"),
+        (
+            {"data": np.zeros((2, 100))},
+            ValueError,
+            r"channels seem to come first: pass layout='CT'",
+        ),
         ({"data": np.zeros((5, 3))}, ValueError, r"1 or 2 channels, got shape \(5, 3\)$"),
         ({"data": np.zeros((1, 1, 1, 1))}, ValueError, r"got shape \(1, 1, 1, 1\)"),
         ({"data": 0.5}, ValueError, r"got shape \(\)"),
         ({"data": [1, 2]}, TypeError, "got dtype int64; pass data.astype"),
         ({"data": "song.wav"}, TypeError, "data must be numbers, got 'song.wav'"),
-        ({"sample_rate": 0}, ValueError, "sample_rate must be at least 1, got 0"),
-        ({"sample_rate": 44.1}, TypeError, "sample_rate must be an integer, got 44.1"),
-        ({"sample_rate": 1 << 40}, ValueError, "sample_rate must be at most"),
-        ({"max_outputs": -1}, ValueError, "max_outputs must be at least 0, got -1"),
+        (
+            {"sample_rate": 0},
+            ValueError,
+            "sample_rate must be an integer from 1 to 16777216, got 0",
+        ),
+        (
+            {"sample_rate": 44.1},
+            TypeError,
+            "sample_rate must be an integer from 1 to 16777216, got 44.1 of type float",
+        ),
+        (
+            {"sample_rate": 1 << 40},
+            ValueError,
+            "sample_rate must be an integer from 1 to 16777216, got 1099511627776",
+        ),
+        (
+            {"max_outputs": -1},
+            ValueError,
+            "max_outputs must be an integer of at least 0, or None, got -1",
+        ),
     ],
 )
 def test_bad_input_raises_in_the_caller_and_harms_nothing(

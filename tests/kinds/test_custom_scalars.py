@@ -121,7 +121,11 @@ def test_calls_from_many_threads_lose_no_chart(tmp_path: Path) -> None:
         ),
         ({"a": {"b": ["Margin", ["x", "y"]]}}, ValueError, "tags in threes .*, got 2"),
         ({"a": {"b": ["Multiline", ["loss("]]}}, ValueError, r"regular expressions, got 'loss\('"),
-        ({"a": {"b": ["Multiline", "loss"]}}, TypeError, "must have a list of tags, got 'loss'"),
+        (
+            {"a": {"b": ["Multiline", "loss"]}},
+            TypeError,
+            "must be a list of tags, got 'loss' of type str",
+        ),
         ({"a": {"b": ["Multiline", []]}}, ValueError, "at least one tag"),
         ({"a": {"b": ["Multiline", [3]]}}, TypeError, "a tag must be a string, got 3"),
         ({3: {"b": ["Multiline", ["x"]]}}, TypeError, "category must be a string, got 3"),
@@ -135,3 +139,24 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(
         with pytest.raises(error, match=match):
             writer.custom_scalars(layout)
     assert written.only_value(tmp_path).tag == kind.LAYOUT_TAG
+
+
+@pytest.mark.parametrize("tag", ["loss (train)", "a+b", "weights[0]", "x?y", "a*b"])
+def test_a_tag_that_does_not_match_itself_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tag: str
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for _ in range(2):
+            writer.custom_scalars_multiline([tag, "loss"], title="all")
+    (record,) = caplog.records
+    assert f"the tag {tag!r} of a multiline chart is a regular expression" in record.getMessage()
+
+
+def test_expressions_and_tags_that_match_are_not_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine = ["loss/.*", r"loss \(train\)", "a|b", "loss/train", "^x$", "(?:a)b", "grad.norm"]
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.custom_scalars_multiline(fine)
+        writer.custom_scalars_margin(["mean (all)", "low (all)", "high (all)"], title="m")
+    assert caplog.records == []

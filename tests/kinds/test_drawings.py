@@ -56,9 +56,14 @@ def test_an_empty_grid_is_no_picture() -> None:
     [
         (PHOTO, {}, ValueError, "are one image; expected a batch or a list"),
         ([BATCH], {}, ValueError, "which is a batch; expected single images"),
-        (BATCH, {"columns": 0}, ValueError, "columns must be at least 1"),
-        (BATCH, {"padding": -1}, ValueError, "padding must be at least 0"),
-        (BATCH, {"background": (0, 0)}, TypeError, "background is"),
+        (
+            BATCH,
+            {"columns": 0},
+            ValueError,
+            "columns must be an integer of at least 1, or None, got",
+        ),
+        (BATCH, {"padding": -1}, ValueError, "padding must be an integer of at least 0, got"),
+        (BATCH, {"background": (0, 0)}, TypeError, "background must be"),
         (BATCH, {"captions": ["a"]}, ValueError, "each of the 2 images, got 1"),
         ([np.broadcast_to(np.uint8(0), (9000, 9000))] * 4, {}, ValueError, "TensorBoard shows"),
     ],
@@ -115,7 +120,12 @@ def test_a_tag_for_each_map() -> None:
         (np.zeros((8, 8)), {}, ValueError, "rank 2; expected the axes HWC or NHWC"),
         (np.zeros((8, 8, 0)), {}, ValueError, "hold nothing"),
         (np.zeros((8, 8, 3), complex), {}, TypeError, "complex128"),
-        (np.zeros((8, 8, 3)), {"max_maps": 0}, ValueError, "max_maps must be at least 1"),
+        (
+            np.zeros((8, 8, 3)),
+            {"max_maps": 0},
+            ValueError,
+            "max_maps must be an integer of at least 1, or None, got 0",
+        ),
         (np.zeros((8, 8, 3)), {"max_maps": "all"}, TypeError, "max_maps must be an integer"),
         (np.zeros((8, 8, 3)), {"normalize": "channel"}, ValueError, "normalize must be 'map'"),
         (np.broadcast_to(0.0, (3000, 3000, 64)), {}, ValueError, "TensorBoard shows"),
@@ -157,6 +167,15 @@ def test_masks_over_images() -> None:
         entries = visual.legend_entries(MASKS[index], ["sky", "sea"], 4)
         expected = visual.caption(visual.legend(over, entries), text).pixels
         np.testing.assert_array_equal(drawn.pixels[f"x/image/{index}"], expected)
+
+
+def test_names_of_classes_by_index() -> None:
+    chosen = options()
+    names = {1: "sea", np.int64(4): "road"}
+    prepared = segmentation.prepare(MASKS[0], None, None, chosen, classes=names, show_legend=True)
+    mask = visual.segmentation(MASKS[0])
+    legend = visual.legend(mask, visual.legend_entries(MASKS[0], {1: "sea", 4: "road"}))
+    np.testing.assert_array_equal(draw(prepared, chosen).pixels["x"], legend.pixels)
 
 
 def test_scores_with_classes_first() -> None:
@@ -310,7 +329,7 @@ def test_faulty_boxes_are_told() -> None:
         (PHOTO, BOXES[0], {"colors": (1, 2, 300)}, ValueError, "colors must be"),
         (PHOTO, BOXES[0], {"format": "xyzw"}, ValueError, "format must be 'xyxy'"),
         (PHOTO, None, {"keypoints": [[1, 2, 3, 4]]}, ValueError, "keypoints must have the shape"),
-        (PHOTO, None, {"polylines": [["a"]]}, TypeError, "polylines must be arrays of real"),
+        (PHOTO, None, {"polylines": [["a"]]}, TypeError, "polylines must be an array"),
         (PHOTO, None, {"skeleton": [1]}, TypeError, "pairs of indices"),
     ],
 )

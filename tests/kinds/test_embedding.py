@@ -218,3 +218,24 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(
     with tbimage.SummaryWriter(tmp_path) as writer, pytest.raises(error, match=match):
         writer.embedding("bad", step=0, **{"data": VECTORS, **arguments})
     assert not (tmp_path / kind.CONFIG_NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (np.linspace(0, 255, 20).reshape(5, 2, 2, 1), "values from 0 to 255"),
+        (np.linspace(-2, 2, 20).reshape(5, 2, 2, 1), "values from -2 to 2"),
+        (np.full((5, 2, 2, 1), np.nan), "20 pixels that are NaN"),
+    ],
+)
+def test_images_that_are_clipped_are_reported_once_for_each_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, images: Any, found: str
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for step in range(2):
+            writer.embedding("points", VECTORS, step, images=images)
+        writer.embedding("others", VECTORS, 0, images=images, value_range="minmax")
+    (record, *rest) = [each for each in caplog.records if "'points'" in each.getMessage()]
+    assert rest == []
+    assert f"image 'points' has {found}" in record.getMessage()
+    assert not any("clipped" in each.getMessage() for each in caplog.records if each is not record)

@@ -104,3 +104,46 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(tmp_path: Path) -> Non
         with pytest.raises(ValueError, match="of one size, got 50 x 100, 100 x 100 pixels"):
             writer.figure("bad", [drawn(), drawn(figsize=(2, 2))], 0)
     assert written.only_value(tmp_path).tag == "good"
+
+
+def labelled(**options: Any) -> Any:
+    figure = drawn(**options)
+    figure.axes[0].set_ylabel("a long label that a small figure cuts off")
+    figure.axes[0].set_xlabel("seconds")
+    return figure
+
+
+@pytest.mark.parametrize("facecolor", ["white", (1, 0, 0, 0.5)])
+def test_a_tight_figure_holds_all_that_is_drawn(tmp_path: Path, facecolor: Any) -> None:
+    import io
+
+    from PIL import Image
+
+    figure = labelled(facecolor=facecolor)
+    file = io.BytesIO()
+    figure.savefig(file, bbox_inches="tight", dpi=50)
+    with Image.open(file) as image:
+        expected = np.asarray(image)
+    if facecolor == "white":
+        expected = expected[..., :3]
+    before = pixels(figure)
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.figure("tight", figure, 0, tight=True, close=False)
+        np.testing.assert_array_equal(pixels(figure), before)
+        writer.figure("plain", figure, 0)
+    tight, plain = (decode(each.image.encoded_image_string) for each in written.values(tmp_path))
+    np.testing.assert_array_equal(tight, expected)
+    assert plain.shape[:2] == (50, 100)
+    assert tight.shape[0] > 100
+    edges = [tight[0], tight[-1], tight[:, 0], tight[:, -1]]
+    assert all((edge == tight[0, 0]).all() for edge in edges)  # nothing is cut off
+
+
+def test_tight_figures_of_different_sizes_are_refused(tmp_path: Path) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        with pytest.raises(ValueError, match="pass tight=False, or log them one by one"):
+            writer.figure("plots", [drawn(), labelled()], 0, tight=True)
+        with pytest.raises(TypeError, match="tight must be"):
+            writer.figure("plot", drawn(), 0, tight="yes")  # type: ignore[arg-type]
+        writer.figure("plots", [labelled(), labelled()], 0, tight=True)
+    assert len(written.values(tmp_path)) == 2

@@ -178,8 +178,16 @@ def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
         # What is advised of images is none of histograms' business.
         ({"data": [1j]}, TypeError, "complex.* log its absolute values, angles.* parts$"),
         ({"data": [[1], [2, 3]]}, ValueError, "data is ragged.* log arrays of unequal size"),
-        ({"data": [1], "buckets": 0}, ValueError, "buckets must be at least 1, got 0"),
-        ({"data": [1], "buckets": 2.5}, TypeError, "buckets must be an integer, got 2.5"),
+        (
+            {"data": [1], "buckets": 0},
+            ValueError,
+            "buckets must be an integer of at least 1, got 0",
+        ),
+        (
+            {"data": [1], "buckets": 2.5},
+            TypeError,
+            "buckets must be an integer of at least 1, got 2.5 of type float",
+        ),
         ({"data": [1], "description": 3}, TypeError, "description"),
         ({"data": [1], "wall_time": float("nan")}, ValueError, "wall_time"),
     ],

@@ -86,7 +86,23 @@ def test_without_metrics_all_scalars_are_offered(tmp_path: Path, loader: str) ->
     assert {info.name.tag for info in found.metric_infos} == {"accuracy", "loss"}
 
 
-def test_metrics_and_domains_make_an_experiment(tmp_path: Path, loader: str) -> None:
+def test_a_sweep_that_adds_a_hyperparameter_and_a_metric_shows_both(
+    tmp_path: Path, loader: str
+) -> None:
+    trials: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "a": ({"lr": 0.1}, {"accuracy": 0.5}),
+        "b": ({"lr": 0.2, "layers": 3}, {"accuracy": 0.6, "loss": 0.1}),
+        "c": ({"depth": 5}, {}),
+    }
+    for run, (values, metrics) in trials.items():
+        with tbimage.SummaryWriter(tmp_path / run) as writer:
+            writer.hparams(values, metrics)
+    found = experiment(tmp_path, loader)
+    assert {info.name for info in found.hparam_infos} == {"lr", "layers", "depth"}
+    assert {info.name.tag for info in found.metric_infos} == {"accuracy", "loss"}
+
+
+def test_domains_make_an_experiment(tmp_path: Path, loader: str) -> None:
     domains: dict[str, Any] = {
         "optimizer": ["adam", "sgd"],
         "nesterov": [True, False],
@@ -155,7 +171,11 @@ def test_numbers_of_frameworks_and_enums_are_values() -> None:
         ({"hparams": {3: 1}}, TypeError, "a hyperparameter's name must be a string, got 3"),
         ({"hparams": {"a": "\ud800"}}, ValueError, "lone surrogate"),
         ({"metrics": 3}, TypeError, "metrics must be numbers by tag, or a list of tags"),
-        ({"metrics": {"a": "high"}}, TypeError, "value must be a real number, got 'high'"),
+        (
+            {"metrics": {"a": "high"}},
+            TypeError,
+            r"metrics\['a'\] must be a real number, got 'high'",
+        ),
         ({"metrics": "accuracy"}, TypeError, "metrics must be numbers by tag, or a list"),
         ({"domains": {"b": [1]}}, ValueError, "got 'b', which is none of 'a'"),
         ({"domains": {"a": [2, 3]}}, ValueError, r"domains\['a'\] must have the value, 1.0"),

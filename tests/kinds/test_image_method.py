@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 
 import tbimage
@@ -18,8 +19,9 @@ from tbimage.pixels.drawing.rendering import Look
 from tbimage.pixels.png.encoder import COMPRESSIONS
 from tbimage.writer.settings import Settings
 from tests import readers
+from tests.kinds import written
 from tests.kinds.drawn import noise
-from tests.pictures import decode
+from tests.pictures import decode, gradient
 
 PHOTO = noise(20, 30, 3)
 DEPTH = np.linspace(0, 9, 20 * 30).reshape(20, 30)
@@ -124,7 +126,7 @@ def test_what_was_asked_last_is_not_checked_again() -> None:
     assert recent_options(log=1).look.log == 1
     assert recent_options(value_range=[0, 1]) == check_options(value_range=(0, 1))
     for _ in range(2):
-        with pytest.raises(TypeError, match="nan_color is"):
+        with pytest.raises(TypeError, match="nan_color must be"):
             recent_options(nan_color=3)
 
 
@@ -135,3 +137,37 @@ def test_a_writer_remembers_its_settings_in_another_process(tmp_path: Path) -> N
         copy = pickle.loads(pickle.dumps(writer))
         with copy:
             assert (copy._settings.encoding, copy._settings.quality) == ("jpeg", 70)
+
+
+def turned(orientation: int, mode: str = "RGB") -> Any:
+    """An image of PIL as a camera stores it that was turned."""
+    pixels = PIL.Image.fromarray(gradient(6, 9)).convert(mode)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    pixels.save(file, "PNG", exif=exif)
+    return PIL.Image.open(file)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+@pytest.mark.parametrize("orientation", [1, 2, 3, 4, 5, 6, 7, 8, 0, 99])
+def test_images_of_pil_are_turned_upright(
+    tmp_path: Path, orientation: int, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = turned(orientation, mode)
+    upright = PIL.ImageOps.exif_transpose(image)
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for step in range(2):
+            writer.image("one", image, step)
+            layout = "NHW" if mode in ("L", "1") else None
+            writer.image("two", [image, image], step, layout=layout)
+        writer.image("stored", np.asarray(image), 0)
+    shown = {each.tag: decode(each.image.encoded_image_string) for each in written.values(tmp_path)}
+    expected = np.asarray(upright.convert("RGB"))
+    for tag in ("one", "two/image/0", "two/image/1"):
+        found = np.broadcast_to(np.atleast_3d(shown[tag]), expected.shape)
+        np.testing.assert_array_equal(found, expected)
+    assert shown["stored"].shape[:2] == (6, 9)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (2 if 2 <= orientation <= 8 else 0)
+    assert all("turned by their EXIF orientation (pass numpy.asarray" in each for each in messages)

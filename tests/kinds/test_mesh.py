@@ -123,3 +123,24 @@ def test_values_out_of_range_are_raised_by_flush(
         writer.flush()
     assert writer.close()
     assert written.values(tmp_path) == []
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 255.0), (-1.0, 1.0)])
+def test_colours_that_are_clipped_are_reported_once_for_each_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, low: float, high: float
+) -> None:
+    colors = np.linspace(low, high, 15).reshape(5, 3)
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for step in range(2):
+            writer.mesh("m", VERTICES[0], step, colors=colors)
+    (record,) = caplog.records
+    assert f"mesh 'm' has colors from {low:g} to {high:g}" in record.getMessage()
+
+
+@pytest.mark.parametrize("colors", [COLORS, COLORS / 255, COLORS > 99, np.full((2, 5, 3), 1.001)])
+def test_colours_that_are_shown_as_they_are_are_not_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, colors: Any
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.mesh("m", VERTICES, 0, colors=colors)
+    assert caplog.records == []

@@ -159,7 +159,7 @@ def test_a_picture_that_is_too_large_once_made_is_an_error_too(
     ("keywords", "message"),
     [
         ({"encoding": "webp"}, "encoding must be 'png' or 'jpeg', got 'webp'"),
-        ({"compression": "best"}, "compression must be 'fast' or 'balanced' or 'small'"),
+        ({"compression": "best"}, "compression must be 'fast', 'balanced' or 'small'"),
         ({"encoding": np.array(["png", "jpeg"])}, "encoding must be 'png' or 'jpeg', got array"),
         ({"compression": np.array([1, 2])}, "compression must be .*, got array"),
         ({"quality": 0}, "quality must be an integer from 1 to 100"),

@@ -110,7 +110,11 @@ def test_loaders_show_it_with_its_description(tmp_path: Path, loader: str) -> No
         ({"weights": [1, 2, 3]}, ValueError, r"weights must be one number or .*\(2,\).*\(3,\)"),
         ({"labels": ["cat", "dog"]}, TypeError, "labels must be numbers, got"),
         ({"predictions": None}, TypeError, "predictions is a builtins.NoneType"),
-        ({"num_thresholds": 1}, ValueError, "num_thresholds must be at least 2, got 1"),
+        (
+            {"num_thresholds": 1},
+            ValueError,
+            "num_thresholds must be an integer of at least 2, got 1",
+        ),
         ({"num_thresholds": "3"}, TypeError, "num_thresholds must be an integer"),
     ],
 )

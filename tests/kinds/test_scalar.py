@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tbimage
+from tbimage.compat import tf_summary
 from tbimage.kinds import scalar as kind
 from tests import readers
 from tests.kinds import written
@@ -83,3 +84,32 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(
             writer.scalar(**{"name": "bad", "step": 1, **arguments})
         writer.scalar("good", 1, 1)
     assert [event.step for event in written.events(tmp_path)] == [0, 1]
+
+
+@pytest.mark.parametrize("value", [1e300, -3.5e38, 10**400, np.float64(3.4028235677973366e38)])
+def test_a_value_beyond_float32_is_reported_once_for_each_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, value: Any
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for step in range(2):
+            writer.scalar("loss", value, step)
+            writer.scalars("losses", {"train": value, "test": 1.0}, step)
+            with writer.as_default(step):
+                tf_summary.scalar("face", value)
+    messages = [record.getMessage() for record in caplog.records]
+    names = ("'loss'", "'losses_train'", "'face'")
+    assert len(messages) == len(names)
+    for name, message in zip(names, messages, strict=True):
+        assert f"scalar {name} has a value beyond 3.4e38" in message
+
+
+@pytest.mark.parametrize("value", [3.4028234e38, float("inf"), float("-inf"), float("nan"), 0.0])
+def test_what_float32_holds_is_not_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, value: Any
+) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.scalar("loss", value, 0)
+        writer.scalars("losses", {"train": value}, 0)
+        with writer.as_default(0):
+            tf_summary.scalar("face", value)
+    assert caplog.records == []

@@ -68,7 +68,7 @@ def test_one_start_as_peers_write_it_discards_nothing_in_the_python_loader(tmp_p
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"status": "pause"}, ValueError, "status must be 'start' or 'stop' or 'checkpoint'"),
+        ({"status": "pause"}, ValueError, "status must be 'start', 'stop' or 'checkpoint'"),
         ({"status": 1}, ValueError, "got 1"),
         ({"step": None}, TypeError, "step must be an integer"),
         ({"step": 1.0}, TypeError, "step must be an integer"),

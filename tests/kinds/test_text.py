@@ -132,3 +132,57 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(
 
 def test_bytes_are_text_when_they_are_utf8() -> None:
     assert kind.prepare("ü".encode()) == kind.prepare("ü")
+
+
+VERBATIM = [
+    "*not* italic, <b>not bold</b> & [no](link)",
+    "# no title\n\n  two spaces,   three\n\n\n| no | table |\n|---|---|\n",
+    "~~~\nfence\n~~~\n~~~~~~~ and ``` more",
+    "\n\nlines before and behind\n\n",
+    "    indented\n1. no list\n- neither",
+    "Grüße 猫 &amp; \U0001f600",
+    "\\*escaped\\*",
+    "x",
+]
+
+
+@pytest.mark.parametrize("text", VERBATIM)
+def test_a_text_without_markdown_is_shown_as_it_is(tmp_path: Path, text: str, loader: str) -> None:
+    html = pytest.importorskip("html.parser")
+    plugin_util = pytest.importorskip("tensorboard.plugin_util")
+    with tbimage.SummaryWriter(tmp_path) as writer, writer.as_default(0):
+        writer.text("one", text, markdown=False)
+        tbimage.text("table", [[text, "b"]], markdown=False)
+
+    class Code(html.HTMLParser):  # type: ignore[name-defined]
+        """The text within <code>, as a browser has it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inside, self.text = False, ""
+            self.tags: list[str] = []
+
+        def handle_starttag(self, tag: str, attributes: Any) -> None:
+            self.tags.append(tag)
+            self.inside |= tag == "code"
+
+        def handle_endtag(self, tag: str) -> None:
+            self.inside &= tag != "code"
+
+        def handle_data(self, data: str) -> None:
+            self.text += data if self.inside else ""
+
+    found = written.tensors(tmp_path, loader)
+    for tensor in found.values():
+        shown = Code()
+        shown.feed(plugin_util.markdown_to_safe_html(tensor.values[0]))
+        assert shown.tags == ["pre", "code"]
+        assert shown.text.removesuffix("\n") == text
+    assert found["table"].shape == (1, 2)
+
+
+def test_markdown_must_be_a_flag(tmp_path: Path) -> None:
+    wrong: Any = "no"
+    writer = tbimage.SummaryWriter(tmp_path)
+    with writer, pytest.raises(TypeError, match="markdown must be"):
+        writer.text("a", "b", 0, markdown=wrong)

@@ -48,11 +48,13 @@ def test_counters_are_ready_for_a_health_endpoint(tmp_path: Path) -> None:
 def test_counters_do_not_wait_for_anybody(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     seen = []
-    with writer._pipeline._lock:
-        thread = threading.Thread(target=lambda: seen.append(writer.stats()))
-        thread.start()
-        thread.join(10)
+    going_on = threading.Event()
+    writer._log("a", 0, 1.0, lambda data: [bytes(going_on.wait(20))], b"")
+    thread = threading.Thread(target=lambda: seen.append(writer.stats()))
+    thread.start()
+    thread.join(10)
     assert len(seen) == 1
+    going_on.set()
     writer.close()
 
 

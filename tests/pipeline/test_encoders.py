@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ class Unusual(BaseException):
 def test_whatever_making_a_summary_raises_costs_that_summary(
     tmp_path: Path, raised: type[BaseException], light: bool
 ) -> None:
-    def make(name: str) -> bytes:
+    def make(name: object) -> Any:
         raise raised(name)
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
@@ -61,7 +61,7 @@ def test_whatever_making_a_summary_raises_costs_that_summary(
         if light:
             assert writer._log_light(make, ("bad",), step, None)
         else:
-            assert writer._log("bad", step, 1.0, 10, lambda: lambda: [make("bad")])
+            assert writer._log("bad", step, 1.0, make, b"bad")
         writer.image("b", NOISE, step)
     assert writer.flush() is False
     stats = writer.stats()
@@ -74,15 +74,15 @@ def test_whatever_making_a_summary_raises_costs_that_summary(
 def test_no_memory_for_a_commit_costs_what_it_had_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tbimage.pipeline import committer
+    from tbimage.pipeline import lane
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
 
-    def make_records(entries: object, on_error: object) -> None:
+    def make_batch(*arguments: object) -> None:
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(committer, "make_records", make_records)
+        patch.setattr(lane, "make_batch", make_batch)
         writer.scalar("a", 0.5, 0)
         writer.image("a", NOISE, 1)
         assert writer.flush(10) is False
@@ -101,17 +101,16 @@ def test_an_error_that_nobody_asks_for_does_not_keep_its_picture(tmp_path: Path)
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     watched = []
 
-    def take_snapshot() -> Callable[[], list[Piece]]:
+    def take() -> np.ndarray:
         picture = np.full((100, 100), 300).view(Picture)
         watched.append(weakref.ref(picture))
+        return picture
 
-        def make() -> list[Piece]:
-            held = picture  # by a frame of the traceback
-            raise ValueError(held.shape)
+    def make(picture: np.ndarray) -> list[Piece]:
+        held = picture  # by a frame of the traceback
+        raise ValueError(held.shape)
 
-        return make
-
-    writer._log("a", 0, 1.0, 10, take_snapshot)
+    writer._log("a", 0, 1.0, make, b"", take=take)
     readers.wait_until(lambda: writer.stats().last_error, "the error")
     readers.wait_until(lambda: gc.collect() + 1 and watched[0]() is None, "the memory")
     assert writer.flush() is False

@@ -93,50 +93,6 @@ os.write(1, repr(counts).encode())
         ]
 
 
-def test_a_child_starts_with_locks_that_are_free_whoever_holds_them(tmp_path: Path) -> None:
-    script = """
-from tbimage.writer import directories as runs
-once = tbimage.every_seconds(0)
-writer = tbimage.SummaryWriter(sys.argv[1], keep={"kept*": tbimage.Keep(every=1)})
-writer.scalar("parent", 0.5, 0)
-writer.image("parent", PICTURE, 0)
-assert writer.flush()
-locks = [
-    writer._pipeline._lock, writer._notices._lock, writer._keeper._lock, once._lock, runs._lock
-]
-def hold():
-    for lock in locks:
-        lock.acquire()
-    held.set()
-    over.wait()
-    for lock in reversed(locks):
-        lock.release()
-held, over = threading.Event(), threading.Event()
-holder = threading.Thread(target=hold)
-holder.start()
-held.wait()
-pid = os.fork()
-if pid == 0:
-    with tbimage.record_if(once):
-        assert writer.scalar("kept", 0.5, 0)
-        assert writer.image("red", np.full((8, 8, 3), np.nan), 0)
-    assert writer.flush(10)
-    with tbimage.SummaryWriter(sys.argv[1] + "/other") as other:
-        other.scalar("a", 0.5, 0)
-    os._exit(0)
-wait_for(pid)
-over.set()
-holder.join()
-writer.scalar("parent", 0.5, 1)
-"""
-    done = children.run(START + script, tmp_path)
-    assert "Error" not in done.stderr
-    assert logs.steps(tmp_path, "parent") == [0, 0, 1]
-    ours, other = logs.sub_runs(tmp_path)[::-1]
-    assert logs.summaries(ours) == [("kept", 0), ("red", 0)]
-    assert logs.summaries(other) == [("a", 0)]
-
-
 def test_what_is_pending_is_the_parents_alone(tmp_path: Path) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)

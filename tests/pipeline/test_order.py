@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def test_encoders_run_side_by_side_and_the_first_called_is_the_first_written(
     done = [threading.Event() for _ in range(5)]
     done[4].set()
 
-    def encode(number: int) -> list[bytes]:
+    def encode(number: int) -> Any:
         barrier.wait()
         assert done[number + 1].wait(20)
         done[number].set()
@@ -35,8 +34,7 @@ def test_encoders_run_side_by_side_and_the_first_called_is_the_first_written(
         ]
 
     for number in range(4):
-        snapshot = partial(encode, number)
-        writer._log(f"n{number}", number, 1.0, 100, partial(partial, snapshot))  # type: ignore[arg-type]
+        writer._log(f"n{number}", number, 1.0, encode, number, cost=1 << 20)
     writer.scalar("last", 0.5, 4)
     assert writer.flush(30)
     writer.close()
@@ -61,13 +59,13 @@ def test_what_nobody_can_change_is_not_copied(tmp_path: Path, writable: bool) ->
     """Seen by who holds the array while the picture waits for its encoder."""
     going_on, begun = threading.Event(), threading.Event()
 
-    def hang() -> list[Any]:
+    def hang(data: bytes) -> list[Any]:
         begun.set()
         assert going_on.wait(20)
         return []
 
     writer = tbimage.SummaryWriter(tmp_path, workers=1)
-    writer._log("first", 0, 1.0, 100, lambda: hang)
+    writer._log("first", 0, 1.0, hang, b"", cost=1 << 20)
     assert begun.wait(20)
     array = np.zeros((64, 64, 3), np.uint8)
     array.flags.writeable = writable

@@ -51,7 +51,7 @@ def test_who_waits_for_room_when_it_is_closed_hears_of_it(tmp_path: Path, faulty
     waiting = [threading.Thread(target=wait, args=(number,)) for number in range(1, 7)]
     for thread in waiting:
         thread.start()
-    readers.wait_until(lambda: len(writer._pipeline.intake._line) == 6, "all to wait", 10)
+    readers.wait_until(lambda: len(writer._pipeline.channel._line) == 6, "all to wait", 10)
     writer.close(0.05)
     for thread in waiting:
         thread.join(10)
@@ -74,7 +74,7 @@ def test_who_waits_for_room_is_let_in_in_the_order_of_coming(
         waiting.append(threading.Thread(target=writer.image, args=(f"i{number}", large, 0)))
         waiting[-1].start()
         readers.wait_until(
-            lambda: len(writer._pipeline.intake._line) == number + 1,  # noqa: B023
+            lambda: len(writer._pipeline.channel._line) == number + 1,  # noqa: B023
             "it to wait",
             10,
         )
@@ -91,12 +91,12 @@ def test_who_waits_for_room_is_let_in_in_the_order_of_coming(
 def test_a_snapshot_that_cannot_be_taken_gives_its_room_back(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
 
-    def take_snapshot() -> Any:
+    def take() -> Any:
         assert writer.stats().pending_bytes > 1000
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        writer._log("a", 0, 1.0, 1000, take_snapshot)
+        writer._log("a", 0, 1.0, list, b"", cost=1000, take=take)
     stats = writer.stats()
     assert stats.pending_bytes == stats.logged == stats.pending_items == 0
     assert writer.flush()

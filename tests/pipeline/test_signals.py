@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage import pipeline
-from tbimage.pipeline import admission, committer, errors, notifier, queue, tickets, workers
+from tbimage.events import reporting
+from tbimage.pipeline import callers, channel, lifecycle, owner, tickets
 from tbimage.writer import base, steps
 from tests import readers
 from tests.pipeline import logs
@@ -27,7 +27,7 @@ PICTURE = np.zeros((8, 8), np.uint8)
 
 @pytest.fixture(scope="module")
 def probes() -> Iterator[None]:
-    pipelines = [committer, errors, queue, pipeline, notifier, admission, tickets, workers]
+    pipelines = [callers, channel, lifecycle, owner, reporting, tickets]
     with probed([*pipelines, base, steps]):
         yield
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 
@@ -10,10 +9,16 @@ import numpy as np
 import pytest
 
 import tbimage
+from tbimage.pipeline import owner
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import Storages, error, healthy
 from tests.pipeline.resources import threads
+
+
+def refuse(*arguments: object) -> None:
+    raise RuntimeError("can't start new thread")
+
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -24,21 +29,19 @@ def test_threads_start_with_the_first_work_and_sleep_without_it(tmp_path: Path) 
     assert not threads() - others
     writer.scalar("a", 0.5, 0)
     writer.flush()
-    assert len(threads() - others) == 1
+    ours = threads() - others
+    assert len(ours) == 2  # the owner, and a worker that writes
     time.sleep(0.3)  # longer than flush_secs: all are asleep
-    condition = writer._pipeline._workers._wanted
-    woken = 0
-    wait = condition.wait
-
-    def counting(timeout: float | None = None) -> bool:
-        nonlocal woken
-        woken += 1
-        return wait(timeout)
-
-    condition.wait = counting  # type: ignore[method-assign]
+    before = {thread: switches(thread) for thread in ours}
     time.sleep(0.5)
-    assert woken == 0
+    assert {thread: switches(thread) for thread in ours} == before
     writer.close()
+
+
+def switches(thread: str) -> str:
+    """How often a thread has given the processor away, as the system counts it."""
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    return next(line for line in status.splitlines() if line.startswith("voluntary_ctxt"))
 
 
 def test_threads_end_with_close(tmp_path: Path) -> None:
@@ -56,12 +59,8 @@ def test_where_no_thread_can_be_started_callers_do_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with RLIMIT_NPROC, in a container's pids cgroup, and when the interpreter ends."""
-
-    def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start)
+        patch.setattr(owner, "start_new_thread", refuse)
         writer = tbimage.SummaryWriter(tmp_path, flush_secs=60, max_pending_bytes=3000)
         for step in range(20):
             assert writer.scalar("a", 0.5, step)
@@ -76,12 +75,9 @@ def test_where_no_thread_can_be_started_callers_do_the_work(
 def test_where_no_thread_can_be_started_a_failing_disk_holds_up_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
 ) -> None:
-    def start(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     storage = faulty(healthy)
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start)
+        patch.setattr(owner, "start_new_thread", refuse)
         writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=3000)
         storage.plan = lambda operation, size: error(28) if operation == "write" else None
         answers = [writer.scalar("a", 0.5, step) for step in range(20)]

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from tbimage.pixels.arrays.axes import MAPS, MASKS, arrange_axes
+from tbimage.pixels.arrays.layouts import CLIPS, MAPS, MASKS, arrange
 from tbimage.pixels.clips import apng, gif
-from tbimage.pixels.clips.animation import animate, arrange_clip, check_clip
+from tbimage.pixels.clips.animation import animate, check_clip
 from tbimage.pixels.clips.frames import Frames, changed_area, check_fps, render_frames
 from tbimage.pixels.drawing.rendering import CONSTANT, Look, check_look
 from tbimage.pixels.values.colormaps import table
@@ -182,6 +182,66 @@ def box_blur(clip: Array) -> Array:
     return clip.reshape(2, 16, 8, 16, 8, 3).mean(axis=(2, 4))
 
 
+def coloured(kind: str, height: int, width: int) -> Array:
+    """Pictures of many colours, whose colours a regular sample could miss."""
+    rows, columns = np.mgrid[:height, :width]
+    down, across = rows * 255 // max(1, height - 1), columns * 255 // max(1, width - 1)
+    picture = np.stack([down, across, (down + across) // 2], axis=-1)
+    if kind == "a black column":
+        picture[:, 0] = 0
+    elif kind == "mostly black":
+        picture[:, : 3 * width // 4] = 0
+    elif kind == "columns":
+        picture[:] = picture[0]
+    elif kind == "rows":
+        picture[:] = picture[:, :1]
+    else:
+        picture = np.stack([(columns + sign * rows) % 256 for sign in (-1, 1, 2)], axis=-1)
+    return picture.astype(np.uint8)
+
+
+KINDS = ["a black column", "mostly black", "columns", "rows", "diagonals"]
+# The longest is that of a report: 6.6 dB. The stride of a regular sample was 8, 8, 32, 8, 4, 512, …
+SHAPES = [
+    (16, 64, 64),
+    (1, 256, 256),
+    (16, 128, 128),
+    (4, 64, 256),
+    (2, 16, 1024),
+    (16, 512, 512),
+    (16, 63, 65),
+    (9, 181, 127),
+    (3, 7, 2000),
+    (3, 2000, 7),
+    (40, 96, 96),
+]
+
+
+def decibels(decoded: Array, clip: Array) -> float:
+    error = float(np.square(decoded.astype(np.float64) - clip).mean())
+    return 10 * math.log10(255**2 / max(error, 1e-9))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_gif_keeps_colours_in_any_shape(shape: tuple[int, int, int], kind: str) -> None:
+    """30 dB and more; 24 with the dither where colours are far apart, as in the diagonals."""
+    count, height, width = shape
+    clip = np.repeat(coloured(kind, height, width)[np.newaxis], count, axis=0)
+    decoded = frames_of(animate(clip, format="gif"), "RGB")
+    assert len(decoded) == count
+    assert decibels(decoded[0], clip[0]) > (24 if kind == "diagonals" else 30)
+
+
+@pytest.mark.parametrize("count", [16, 31, 61, 91])
+def test_a_gif_keeps_the_colours_of_two_pictures_that_take_turns(count: int) -> None:
+    dark, bright = np.zeros((64, 64, 3), np.uint8), coloured("", 64, 64)
+    dark[..., 0] = bright[..., 0] // 4
+    clip = np.stack([dark, bright] * (count // 2 + 1))[:count]
+    decoded = frames_of(animate(clip, format="gif"), "RGB")
+    assert min(decibels(decoded[number], clip[number]) for number in (0, 1)) > 24
+
+
 def test_a_gif_of_16_bits_and_of_a_colour_map() -> None:
     deep = np.arange(2 * 4 * 4, dtype=np.uint16).reshape(2, 4, 4, 1) * 2000
     decoded = frames_of(animate(deep, format="gif"), "L")
@@ -302,34 +362,36 @@ def test_what_a_gif_cannot_be() -> None:
     ],
 )
 def test_axes_of_clips(shape: Any, layout: Any, view: Any, batched: bool) -> None:
-    found, was_batched = arrange_clip(np.zeros(shape), layout)
+    found, was_batched = arrange(np.zeros(shape), layout, CLIPS)
     assert (found.shape, was_batched) == (view, batched)
 
 
 @pytest.mark.parametrize(
     ("shape", "layout", "message"),
     [
-        ((5, 3, 6, 7), None, "they look like TCHW: pass layout='TCHW'"),
-        ((2, 5, 3, 6, 7), None, "they look like NTCHW"),
+        ((5, 3, 6, 7), None, "the shape looks like TCHW: pass layout='TCHW'"),
+        ((2, 5, 3, 6, 7), None, "the shape looks like NTCHW"),
         ((2, 5, 6, 7, 9), None, r"pass up to 4 of them, as frames\[..., :3\]"),
         ((6, 7), None, "have rank 2; expected the axes THW or THWC or NTHWC"),
-        ((5, 6, 7), "HWC", "layout must be a permutation of 'THW' or"),
+        ((5, 6, 7), "HWC", "layout must be None or a permutation of 'THW', 'THWC'"),
         ((5, 6, 7), "THWC", "names 4 axes, but frames have the shape"),
-        ((5, 6, 7), "THH", "layout must be a permutation"),
+        ((5, 6, 7), "THH", "layout must be None or a permutation"),
         ((0, 6, 7), None, "hold nothing"),
     ],
 )
 def test_axes_that_do_not_fit(shape: Any, layout: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        arrange_clip(np.zeros(shape), layout)
+        arrange(np.zeros(shape), layout, CLIPS)
 
 
 def test_other_axes() -> None:
-    assert arrange_axes(np.zeros((2, 9, 4, 5)), "NCHW", MAPS)[0].shape == (2, 4, 5, 9)
-    assert arrange_axes(np.zeros((4, 5)), None, MASKS)[0].shape == (1, 4, 5)
-    assert arrange_axes(np.zeros((0, 4, 5)), None, MASKS)[0].shape == (0, 4, 5)
-    with pytest.raises(TypeError, match="layout must be None or a str"):
-        arrange_axes(np.zeros((4, 5)), 3, MASKS)
+    assert arrange(np.zeros((2, 9, 4, 5)), "NCHW", MAPS)[0].shape == (2, 4, 5, 9)
+    assert arrange(np.zeros((4, 5)), None, MASKS)[0].shape == (1, 4, 5)
+    assert arrange(np.zeros((0, 4, 5)), None, MASKS)[0].shape == (0, 4, 5)
+    with pytest.raises(
+        TypeError, match="layout must be None or a permutation of 'HW' or 'NHW', got 3 of type int"
+    ):
+        arrange(np.zeros((4, 5)), 3, MASKS)
 
 
 def test_a_batch_is_no_clip() -> None:

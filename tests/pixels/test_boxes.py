@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from tbimage.pixels.drawing import boxes as module
-from tbimage.pixels.drawing.box_forms import (
+from tbimage.pixels.drawing.box_formats import (
     BOX_FORMATS,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
 )
+from tbimage.pixels.drawing.box_labels import make_label
 from tbimage.pixels.drawing.boxes import draw_boxes
 from tbimage.pixels.drawing.palette import (
     CLASS_COLORS,
@@ -29,7 +29,6 @@ from tbimage.pixels.drawing.palette import (
     label_color,
     readable_on,
 )
-from tbimage.pixels.drawing.tags import make_tag
 from tbimage.pixels.drawing.text_rendering import line_height, text_width, write
 
 HEIGHT, WIDTH = 40, 60
@@ -79,7 +78,10 @@ def test_outlines_are_pillows_rectangles(
             draw.rectangle(corners, outline=color, width=width)
     drawn = draw_boxes(photo(), boxes, colors=colors if boxes else None, width=width)
     np.testing.assert_array_equal(drawn.pixels, np.asarray(image))
-    assert sorted(drawn.findings.remarks.values()) == sorted(n for n in (outside, negative) if n)
+    numbers = [number for box in boxes for number in box]
+    fractions = len(boxes) if any(numbers) and all(0 <= each <= 1 for each in numbers) else 0
+    counts = sorted(count for count in (outside, negative, fractions) if count)
+    assert sorted(drawn.findings.remarks.values()) == counts
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -207,24 +209,24 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def counted_tag(texts: Any, *more: Any) -> Any:
         pasted.extend(texts)
-        return make_tag(texts, *more)
+        return make_label(texts, *more)
 
     monkeypatch.setattr(module, "_outline_all", counted_outline)
-    monkeypatch.setattr(module, "make_tag", counted_tag)
+    monkeypatch.setattr(module, "make_label", counted_tag)
     boxes = np.tile([[5.0, 5.0, 20.0, 20.0]], (10**6, 1))
     scores = np.arange(10**6) / 10**6
     drawn = draw_boxes(photo(), boxes, scores=scores)
     assert outlined == [module.MOST_BOXES]
-    assert len(pasted) == module.MOST_TAGS
+    assert len(pasted) == module.MOST_LABELS
     assert set(pasted) == {"1.00"}
     assert drawn.findings.remarks == {
         f"boxes beyond the {module.MOST_BOXES} that are drawn of one picture": 990_000,
-        f"labels beyond the {module.MOST_TAGS} that are drawn of one picture": 9_000,
+        f"labels beyond the {module.MOST_LABELS} that are drawn of one picture": 9_000,
     }
     pasted.clear()
     draw_boxes(photo(), boxes[:2000], np.arange(2000) % 7)
     assert pasted[:3] == ["0", "1", "2"]
-    assert len(pasted) == module.MOST_TAGS
+    assert len(pasted) == module.MOST_LABELS
 
 
 def test_no_boxes_change_nothing() -> None:
@@ -251,7 +253,7 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
         check_labels(["a", "b", "c"], 2)
     with pytest.raises(ValueError, match=r"each of the 2 boxes, got shape \(3,\)"):
         check_scores([1, 2, 3], 2)
-    with pytest.raises(TypeError, match="got the string 'ab'"):
+    with pytest.raises(TypeError, match="one label for each box, got 'ab'"):
         check_labels("ab", 2)
     with pytest.raises(TypeError, match=r"strings or integers, got 0\.5"):
         check_labels([0.5], 1)
@@ -264,4 +266,19 @@ def test_labels_and_scores_are_as_many_as_boxes() -> None:
 @pytest.mark.parametrize("wrong", ["XYXY", "yxyx", None, 3, np.array(["xyxy", "xywh"])])
 def test_formats(wrong: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(f"'cxcywh', got {wrong!r}")):
-        check_box_format(wrong)
+        draw_boxes(np.zeros((8, 8)), [], format=wrong)
+
+
+@pytest.mark.parametrize("format", BOX_FORMATS)
+@pytest.mark.parametrize("boxes", [[[0.1, 0.2, 0.5, 1]], [[0, 0, 1, 1]], [[0, 0, 0.5, 0.5]] * 2])
+def test_boxes_that_look_like_fractions_are_counted(boxes: Any, format: str) -> None:
+    found = draw_boxes(photo(), boxes, format=format).findings.remarks
+    assert found[module._FRACTIONS] == len(boxes)
+    assert "pass normalized=True" in module._FRACTIONS
+    normalized = draw_boxes(photo(), boxes, format=format, normalized=True).findings.remarks
+    assert module._FRACTIONS not in normalized
+
+
+@pytest.mark.parametrize("boxes", [[], [[0, 0, 0, 0]], [[0.1, 0.2, 0.5, 1], [3, 4, 9, 9]]])
+def test_boxes_that_are_pixels_are_not_counted_as_fractions(boxes: Any) -> None:
+    assert module._FRACTIONS not in draw_boxes(photo(), boxes).findings.remarks

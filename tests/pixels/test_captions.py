@@ -15,7 +15,7 @@ from tbimage.pixels.drawing.captions import MOST_LINES, caption
 from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.drawing.legend import MOST_ENTRIES, legend
 from tbimage.pixels.drawing.palette import class_color
-from tbimage.pixels.drawing.text_rendering import line_height, size_for
+from tbimage.pixels.drawing.text_rendering import lacking, line_height, size_for
 from tbimage.pixels.values.colormaps import table
 from tbimage.pixels.values.pictures import Findings, Picture, ink
 
@@ -39,7 +39,7 @@ def test_a_caption_leaves_the_picture_alone(pixels: Any, text: str) -> None:
     assert (
         height < sheet.shape[0] <= height + (MOST_LINES + 1) * line_height(size_for(height, width))
     )
-    assert captioned.findings == Findings(non_finite=1)
+    assert captioned.findings == Findings(non_finite=1, lacking=lacking([text]))
     paper = ink(PAPER, pixels)
     assert (sheet[:height, :left] == paper).all()
     assert (sheet[-1] == paper).all()

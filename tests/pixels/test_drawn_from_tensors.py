@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tbimage.pixels.drawing.boxes import draw_boxes
-from tbimage.pixels.drawing.lines import draw_keypoints, draw_polylines
-from tbimage.pixels.drawing.masks import draw_segmentation
+from tbimage.pixels.drawing.keypoints import draw_keypoints, draw_polylines
+from tbimage.pixels.drawing.segmentation import draw_segmentation
 from tbimage.pixels.values.pictures import Picture
 
 PHOTO = np.zeros((20, 30, 3), np.uint8)

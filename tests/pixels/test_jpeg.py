@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from tbimage.pixels.clips.jpeg import check_channels, check_quality, encode
+from tbimage.pixels.clips.jpeg import check_channels, encode
 
 
 def smooth(channels: int) -> Any:
@@ -45,11 +45,3 @@ def test_what_jpeg_cannot_hold() -> None:
             check_channels(channels)
     with pytest.raises(ValueError, match=r"at most 65535 pixels .* 1x70000"):
         encode(np.zeros((1, 70000, 1), np.uint8))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "error"), [(0, ValueError), (101, ValueError), (0.9, TypeError), ("90", TypeError)]
-)
-def test_qualities(wrong: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match="from 1 to 100"):
-        check_quality(wrong)

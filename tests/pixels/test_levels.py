@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tbimage.pixels.arrays.array_like import check_dtype
-from tbimage.pixels.values.levels import check_nan_color, to_levels
+from tbimage.pixels.values.levels import to_levels
 from tests.pixels.images import (
     EVERY_DTYPE,
     FLOATS,
@@ -297,23 +297,16 @@ def test_threads_do_not_share_scratch() -> None:
         assert list(threads.map(always_right, range(4))) == [True] * 4
 
 
-def test_nan_colors() -> None:
-    assert check_nan_color((0, 128, 255)) == (0, 128, 255)
-    color = check_nan_color(np.array([1, 2, 3], np.uint8))
-    assert color == (1, 2, 3)
-    assert all(type(value) is int for value in color)
-
-
 @pytest.mark.parametrize("wrong", [(0, 0, 256), (-1, 0, 0)])
 def test_nan_colors_not_allowed(wrong: object) -> None:
     with pytest.raises(ValueError, match=r"nan_color.*0\.\.255"):
-        check_nan_color(wrong)
+        to_levels(np.zeros((1, 1, 1)), nan_color=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["red", (1, 2), (1, 2, 3, 4), (1.0, 0, 0), 7, None, "abc"])
 def test_nan_colors_of_no_kind(wrong: object) -> None:
     with pytest.raises(TypeError, match="nan_color"):
-        check_nan_color(wrong)
+        to_levels(np.zeros((1, 1, 1)), nan_color=wrong)
 
 
 @pytest.mark.parametrize("dtype", EVERY_DTYPE)

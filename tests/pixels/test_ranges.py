@@ -313,7 +313,7 @@ def test_value_ranges(given_range: object, expected: ValueRange | None) -> None:
     ],
 )  # fmt: skip
 def test_value_ranges_not_allowed(wrong: object) -> None:
-    with pytest.raises(ValueError, match=r"value_range.*expected.*minmax.*percentile"):
+    with pytest.raises(ValueError, match=r"^value_range must be .*minmax.*percentile.*, got "):
         check_value_range(wrong)
     with pytest.raises(ValueError, match="value_range"):
         to_levels(np.zeros((1, 1, 1)), wrong)

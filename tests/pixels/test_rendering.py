@@ -255,7 +255,7 @@ def test_every_keyword_is_checked() -> None:
         (argument,) = wrong
         with pytest.raises((TypeError, ValueError), match=argument):
             check_look(**wrong)
-    look = check_look(value_range=(1, 2), colormap="gray", colorbar=1, gamma=2, log=True)
+    look = check_look(value_range=(1, 2), colormap="gray", colorbar=True, gamma=2, log=True)
     assert look == Look(check_value_range((1, 2)), RED_COLOR, "gray", True, 2.0, 1000.0)
 
 

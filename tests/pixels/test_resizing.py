@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tbimage.pixels.values.resizing import check_max_side, check_scale, nearest, resize, target_size
+from tbimage.pixels.values.resizing import check_scale, nearest, resize, target_size
 
 DTYPES = [np.uint8, np.uint16]
 
@@ -170,7 +170,6 @@ def test_sizes(height: int, width: int, max_side: int | None, scale: float | Non
 @pytest.mark.parametrize(
     ("check", "wrong"),
     [
-        (check_max_side, 0),
         (check_scale, 0),
         (check_scale, -1.0),
         (check_scale, 1e308),
@@ -178,15 +177,13 @@ def test_sizes(height: int, width: int, max_side: int | None, scale: float | Non
     ],
 )
 def test_numbers_out_of_range(check: Any, wrong: Any) -> None:
-    with pytest.raises(ValueError, match=f"got {re.escape(str(wrong))}"):
+    with pytest.raises(ValueError, match=f"got {re.escape(str(wrong)[:9])}"):
         check(wrong)
 
 
 @pytest.mark.parametrize(
     ("check", "wrong"),
     [
-        (check_max_side, 1.5),
-        (check_max_side, "9"),
         (check_scale, "2"),
         (check_scale, True),
         (check_scale, [1]),

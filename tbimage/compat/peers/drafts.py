@@ -1,19 +1,20 @@
-"""A summary that a face has been asked for and that is not made yet.
+"""A summary that a face was asked for, before it is made.
 
-What lives here: the one form in which faces pass summaries on, whether a worker is to make them
-(``log``) or the caller gets them as a message (``message``). What does not: what they are
-(``pictures.py``, ``series.py``).
+A worker thread makes it (``log``), or the caller gets it as a message at once (``message``).
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.kinds.names import check_wall_time
+from tbimage.compat.peers.errors import PeerTypeError
 from tbimage.pixels.png.encoder import Run, run_serially
 from tbimage.writer.notices import Notices
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from tbimage.events.messages import Summary
     from tbimage.writer.base import RunWriter
 
-__all__ = ["Draft", "log", "message"]
+__all__ = ["NO_TAG", "Draft", "check_tag", "log", "message", "ready", "serialized"]
+
+#: The name under which steps of a summary without a tag are counted. Both peers take such a tag.
+NO_TAG = "(no tag)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,10 @@ class Draft:
     """A summary whose arguments are checked.
 
     Attributes:
-        name: What its steps are counted and its findings reported under.
-        nbytes: How many bytes a snapshot of its data has.
-        take: Takes the snapshot; given who hears of findings and who runs parts of a job, returns
-            the function that makes the serialized Summary, as pieces.
+        name: The name under which its steps are counted and its findings are reported.
+        nbytes: The size of a snapshot of its data.
+        take: Takes the snapshot. Its arguments are the notices of a writer, and the function that
+            runs parts of a job. It returns the function that makes the serialized Summary.
     """
 
     name: str
@@ -40,53 +44,48 @@ class Draft:
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
 
 
+def check_tag(tag: Any) -> str:
+    """Return a tag. As with both peers it may be empty, and None is the empty one."""
+    if tag is None:
+        return ""
+    try:
+        return checks.text("tag", tag)
+    except TypeError as error:
+        raise PeerTypeError(str(error)) from None
+
+
+def ready(name: str, pieces: list[Piece]) -> Draft:
+    """Draft a summary that is made already."""
+    return Draft(name or NO_TAG, sum(map(len, pieces)), lambda notices, run: lambda: pieces)
+
+
 def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | None) -> bool:
-    """Log a summary, which a worker makes.
-
-    Args:
-        writer: Where to.
-        draft: The summary.
-        step: Its step; None: an automatic one.
-        wall_time: Seconds since the epoch; None: now.
-
-    Returns:
-        Whether it will be written.
-
-    Example:
-        >>> import tbimage, tempfile
-        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
-        ...     log(writer, Draft("a", 0, lambda notices, run: lambda: []), 0, None)
-        True
-    """
+    """Log a summary that a worker makes. A step of None is an automatic one, a time of None now."""
     name, step, wanted = writer._begin(draft.name, step)
     if not wanted:
         return False
-    wall_time = time.time() if wall_time is None else check_wall_time(wall_time)
+    wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
     run = writer._pipeline.run_parts
-    return writer._log(
-        name, step, wall_time, draft.nbytes, lambda: draft.take(writer._notices, run)
-    )
+    take = partial(draft.take, writer._notices, run)
+    return writer._log(name, step, wall_time, _made, draft, take=take)
 
 
-# Of summaries that are made for a caller, and belong to no writer.
-_notices = Notices()
+def _made(make: Callable[[], list[Piece]]) -> list[Piece]:
+    return make()
+
+
+# The notices of summaries that belong to no writer.
+_notices = Notices(logging.getLogger("tbimage").log)
+
+
+def serialized(draft: Draft) -> bytes:
+    """Make a summary at once, in this thread, and return its bytes."""
+    return b"".join(draft.take(_notices, run_serially)())
 
 
 def message(draft: Draft) -> Summary:
-    """Make a summary here and now.
-
-    Args:
-        draft: The summary.
-
-    Returns:
-        The message, of ``tbimage.events.messages``.
-
-    Example:
-        >>> message(Draft("a", 0, lambda notices, run: lambda: []))
-        <BLANKLINE>
-    """
+    """Make a summary at once, as a message of ``tbimage.events.messages``."""
     from tbimage.events.messages import Summary
 
-    pieces = draft.take(_notices, run_serially)()
-    parsed: Any = Summary.FromString(b"".join(pieces))
+    parsed: Any = Summary.FromString(serialized(draft))
     return parsed  # type: ignore[no-any-return]

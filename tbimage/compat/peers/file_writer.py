@@ -1,7 +1,6 @@
 """The part of torch's and tensorboardX's writers that third parties hand ready messages to.
 
-What lives here: what their two ``FileWriter`` classes share, on a ``tbimage.SummaryWriter``. What
-does not: the methods for each kind of summary (``peer_writer.py``).
+It is what the two ``FileWriter`` classes share, on a ``tbimage.SummaryWriter``.
 """
 
 from __future__ import annotations
@@ -11,8 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from tbimage import checks
 from tbimage.compat.peers.drafts import Draft, log
-from tbimage.kinds import graph, names, raw
+from tbimage.compat.peers.numbers import check_step, check_walltime
+from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
 __all__ = ["AUTOMATIC", "BaseFileWriter", "When"]
@@ -66,29 +67,20 @@ class BaseFileWriter:
         """Return the directory that was given."""
         return self._logdir
 
-    def when(self, global_step: Any, walltime: float | None) -> When:
-        """Give the step and the time that a summary gets.
-
-        Args:
-            global_step: Anything that ``int`` takes; None: 0, or what ``use_metadata`` says.
-            walltime: Seconds since the epoch, or None.
-        """
+    def when(self, global_step: Any, walltime: Any, default: int | None = 0) -> When:
+        """Give the step and the time of a summary; ``default`` is the step where none is given."""
         if global_step is None:
             global_step = self._default_metadata.get("global_step")
         if walltime is None:
             walltime = self._default_metadata.get("walltime")
+        if walltime is not None:
+            walltime = check_walltime(walltime)
         if global_step is AUTOMATIC:
             return None, walltime
-        return (0 if global_step is None else int(global_step)), walltime
+        return (default if global_step is None else check_step(global_step)), walltime
 
     def log(self, draft: Draft, global_step: Any = None, walltime: float | None = None) -> None:
-        """Log a draft.
-
-        Args:
-            draft: The summary.
-            global_step: As in ``when``, like ``walltime``.
-            walltime: See there.
-        """
+        """Log a draft."""
         if self.native is not None:
             log(self.native, draft, *self.when(global_step, walltime))
 
@@ -123,7 +115,7 @@ class BaseFileWriter:
 
         parsed: Any = Event.FromString(raw.serialized("event", event, "Event"))
         number, walltime = self.when(step, walltime)
-        parsed.wall_time = names.check_wall_time(walltime)
+        parsed.wall_time = checks.wall_time(walltime)
         given = step is not None or self._default_metadata.get("global_step") is not None
         self.native.raw_event(parsed, number if given else None)
 
@@ -150,15 +142,9 @@ class BaseFileWriter:
     def log_graph(
         self, serialized: bytes, run_metadata: bytes | None, walltime: float | None = None
     ) -> None:
-        """Log a graph that is serialized.
-
-        Args:
-            serialized: The GraphDef.
-            run_metadata: The RunMetadata, or None.
-            walltime: Seconds since the epoch; None: now.
-        """
+        """Log a serialized GraphDef, and a serialized RunMetadata or None."""
         if self.native is not None:
-            wall_time = names.check_wall_time(walltime)
+            wall_time = checks.wall_time(walltime)
             for event in graph.events(serialized, run_metadata, wall_time, self.run_tag):
                 self.native.raw_event(event)
 

@@ -1,12 +1,7 @@
 """The methods that torch's and tensorboardX's writers share, signature for signature.
 
-What lives here: those methods, and the lifecycle. What does not: methods whose signatures differ
-(``torch/writer.py``, ``tensorboardx/writer.py``), and what the summaries are (``pictures.py``,
-``series.py``).
-
-Rules:
 - Names, order and defaults of arguments are the peers'; tests compare them with those installed.
-- A step that is not given is 0, a closed writer opens a new file, as with both peers.
+- A step that is not given is 0, and a closed writer opens a new file, as with both peers.
 """
 
 from __future__ import annotations
@@ -19,18 +14,19 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from tbimage.compat.peers import pictures, series, sounds
-from tbimage.compat.peers.drafts import Draft
+from tbimage import checks
+from tbimage.compat.peers import embeddings, histograms, meshes, pictures, series, sounds
+from tbimage.compat.peers.drafts import Draft, check_tag
+from tbimage.compat.peers.errors import PeerValueError, as_peers
 from tbimage.compat.peers.file_writer import BaseFileWriter
-from tbimage.compat.peers.pixels import to_levels
+from tbimage.compat.peers.numbers import number, numbers_by_tag
+from tbimage.compat.peers.trials import free_run
 from tbimage.kinds import graph as graph_kind
-from tbimage.kinds import names
-from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.kinds.numbers import Array
+from tbimage.pipeline.tickets import SUB_RUNS
 from tbimage.writer import SummaryWriter as Native
 from tbimage.writer.caller_warnings import warn_caller
-from tbimage.writer.methods import handover
+from tbimage.writer.methods.series import log_scalars
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,15 +35,7 @@ __all__ = ["PeerWriter", "default_logdir"]
 
 
 def default_logdir(comment: str | None) -> str:
-    """Name a new run as both peers do: ``runs/Nov23_10-42-40_host`` and the comment.
-
-    Args:
-        comment: Appended.
-
-    Example:
-        >>> default_logdir("_lr1").endswith("_lr1")
-        True
-    """
+    """Name a new run as both peers do: ``runs/Nov23_10-42-40_host`` and the comment."""
     now = datetime.now().strftime("%b%d_%H-%M-%S")
     return os.path.join("runs", f"{now}_{socket.gethostname()}{comment or ''}")
 
@@ -63,14 +51,15 @@ class PeerWriter:
     """
 
     _single: ClassVar[bool]  # see compat.pixels.to_levels
-    _mono: ClassVar[bool]  # see sounds.audio
+    _channels_first: ClassVar[bool]  # see sounds.audio
 
     def __init__(self, purge_step: int | None) -> None:
         self.purge_step = purge_step
         self.file_writer: Any = None
         self.all_writers: dict[str, Any] | None = None
+        self._trials: dict[str, dict[str, Any]] = {}
         self._get_file_writer()
-        self.default_bins: list[float] = list(series.default_bins())
+        self.default_bins: list[float] = list(histograms.default_bins())
 
     def _new_file_writer(self) -> BaseFileWriter:
         raise NotImplementedError
@@ -105,9 +94,14 @@ class PeerWriter:
 
     def _log_scalar(self, tag: Any, value: Any, global_step: Any, walltime: float | None) -> None:
         files = self._get_file_writer()
-        if files.native is not None:
+        if files.native is None:
+            return
+        value = number("scalar_value", value)
+        if type(tag) is str and tag:  # the common case, for which the writer has a short way
             step, walltime = files.when(global_step, walltime)
-            files.native.scalar(tag, series.number("scalar_value", value), step, wall_time=walltime)
+            files.native.scalar(tag, value, step, wall_time=walltime)
+        else:
+            files.log(series.scalar(tag, value), global_step, walltime)
 
     def _log_hparams(
         self, run: str | None, values: dict[str, Any], metrics: Any, domains: Any, global_step: Any
@@ -116,13 +110,22 @@ class PeerWriter:
         files = self._get_file_writer()
         if files.native is None:
             return
-        step, walltime = files.when(global_step, None)
-        metrics = {tag: series.number("metric_dict", value) for tag, value in metrics.items()}
+        # Without a step metrics go after what the run has of their tags, since the data server
+        # drops all points from a step on that comes again.
+        step, walltime = files.when(global_step, None, default=None)
+        metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
         said = {"domains": domains, "status": "success", "wall_time": walltime}
-        if run is not None and os.path.normpath(run) == ".":
+        run = free_run(run or str(time.time()), values, self._trials)
+        if run == ".":
             files.native.hparams(values, metrics, step, **said)
             return
-        directory = os.path.join(files.get_logdir(), run or str(time.time()))
+        logdir = files.get_logdir()
+        directory = os.path.join(logdir, run or str(time.time()))
+        if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
+            raise ValueError(
+                f"run_name must lead to a directory below {logdir!r}, got {run!r}: it must not "
+                "begin with '/' or leave the directory by '..'"
+            )
         with Native(directory) as trial:
             trial.hparams(values, metrics, step, **said)
 
@@ -133,21 +136,23 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log one number for each key, each in a run of its own below this one."""
+        """Log one number for each key of a dict, each in a run of its own below this one."""
         files = self._get_file_writer()
-        if files.native is None or not tag_scalar_dict:
+        if files.native is None:
             return
-        values = {
-            self._scalars_directory(main_tag, tag): series.number("tag_scalar_dict", value)
-            for tag, value in tag_scalar_dict.items()
-        }
+        values = numbers_by_tag(tag_scalar_dict)
+        if not check_tag(main_tag):
+            raise PeerValueError("main_tag must not be empty: it names the chart, and the runs")
+        values = {self._scalars_directory(main_tag, tag): values[tag] for tag in values}
+        if not values:
+            return
         step, walltime = files.when(global_step, walltime)
         name = self._clean(main_tag)
-        runs = files.native._sub_runs
         # The keys of one step often come in several calls, so that a step may repeat.
-        step, wanted = handover.begin(files.native, name, step, runs.steps, name, may_repeat=True)
+        name, step, wanted = files.native._begin(name, step, lane=SUB_RUNS, may_repeat=True)
         if wanted:
-            runs.log(name, values, step, names.check_wall_time(walltime), None)
+            walltime = checks.wall_time(walltime)
+            log_scalars(files.native, name, values, step, walltime, None)
 
     def add_histogram(
         self,
@@ -158,8 +163,12 @@ class PeerWriter:
         walltime: Any = None,
         max_bins: Any = None,
     ) -> None:
-        """Log how values are distributed."""
-        draft = series.histogram(self._clean(tag), values, bins, max_bins)
+        """Log how values of any shape are distributed.
+
+        ``bins`` is "tensorflow" (1548 bins that grow by a tenth) or what ``numpy.histogram`` takes;
+        ``max_bins`` merges neighbours until there are about as many.
+        """
+        draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
 
     def add_histogram_raw(
@@ -175,8 +184,9 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram that is counted; TensorBoard shows no sums."""
-        draft = series.histogram_raw(tag, min, max, bucket_limits, bucket_counts)
+        """Log a histogram whose buckets are counted; ``bucket_limits`` are their upper ends."""
+        totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
+        draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
 
     def add_image(
@@ -187,7 +197,11 @@ class PeerWriter:
         walltime: Any = None,
         dataformats: Any = "CHW",
     ) -> None:
-        """Log an image; of a batch, the grid."""
+        """Log an image; of a batch, the grid.
+
+        Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
+        permutation of "HW", "CHW" or "NCHW". Images of PIL and figures need none.
+        """
         draft = pictures.image(self._clean(tag), img_tensor, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
 
@@ -210,7 +224,7 @@ class PeerWriter:
         close: Any = True,
         walltime: Any = None,
     ) -> None:
-        """Draw a matplotlib figure and log it; of a list, the grid."""
+        """Draw a matplotlib figure and log it; of a list, the grid. ``close`` closes them."""
         from tbimage.kinds import figure as kind
 
         figures, batched = kind.check_figures(figure)
@@ -230,8 +244,14 @@ class PeerWriter:
         sample_rate: Any = 44100,
         walltime: Any = None,
     ) -> None:
-        """Log a clip of audio."""
-        draft = sounds.audio(tag, snd_tensor, sample_rate, self._samples, mono=self._mono)
+        """Log a clip of audio, mono or stereo, of ``sample_rate`` Hz.
+
+        [frames], [channels, frames] or [frames, channels]: floats from -1 to 1, or int16, int32 or
+        uint8 as they are.
+        """
+        draft = sounds.audio(
+            tag, snd_tensor, sample_rate, self._samples, channels_first=self._channels_first
+        )
         self._log(draft, global_step, walltime)
 
     def add_text(
@@ -254,8 +274,17 @@ class PeerWriter:
 
     def _log_graph(self, model: Any, inputs: Any = None, strict_trace: bool = True) -> None:
         files = self._get_file_writer()
-        if files.native is not None:
-            files.log_graph(*graph_kind.export(model, inputs, strict_trace))
+        if files.native is None:
+            return
+        try:
+            exported = graph_kind.export(model, inputs, strict_trace)
+        except RuntimeError as error:
+            if "strict=False" not in str(error):
+                raise
+            raise RuntimeError(
+                f"{error} (Of add_graph this is the argument use_strict_trace=False.)"
+            ) from error
+        files.log_graph(*exported)
 
     def add_embedding(
         self,
@@ -266,21 +295,16 @@ class PeerWriter:
         tag: Any = "default",
         metadata_header: Any = None,
     ) -> None:
-        """Log points for the Projector page, with labels and pictures."""
+        """Log points [points, dimensions] for the Projector page.
+
+        ``metadata`` has a label for each point, or a row of labels where there is a
+        ``metadata_header``. ``label_img`` is [points, C, H, W].
+        """
         files = self._get_file_writer()
         if files.native is None:
             return
-        if metadata is not None and not metadata_header:
-            metadata = [str(label) for label in metadata]
-        step, _ = files.when(global_step, None)
-        files.native.embedding(
-            tag,
-            mat,
-            step,
-            labels=metadata,
-            header=metadata_header or None,
-            images=None if label_img is None else _sprite_levels(label_img),
-        )
+        checked = embeddings.check(mat, metadata, label_img, metadata_header)
+        files.native.embedding(tag, step=files.when(global_step, None)[0], **checked)
 
     def add_pr_curve(
         self,
@@ -292,7 +316,7 @@ class PeerWriter:
         weights: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log precision and recall of a binary classifier."""
+        """Log precision and recall of labels, 0 or 1, and predictions from 0 to 1."""
         draft = series.pr_curve(tag, labels, predictions, num_thresholds, weights)
         self._log(draft, global_step, walltime)
 
@@ -337,7 +361,7 @@ class PeerWriter:
         """Lay out the Custom Scalars page; charts of several calls add up."""
         files = self._get_file_writer()
         if files.native is not None:
-            files.native.custom_scalars(layout)
+            as_peers(files.native.custom_scalars)(layout)
 
     def add_mesh(
         self,
@@ -349,8 +373,12 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a mesh or a point cloud."""
-        draft = series.mesh(tag, vertices, colors, faces, config_dict)
+        """Log meshes or point clouds.
+
+        ``vertices`` and ``colors`` are [batch, points, 3], ``faces`` [batch, faces, 3]. Colours are
+        from 0 to 255, or all from 0 to 1. ``config_dict`` is for THREE.js.
+        """
+        draft = meshes.mesh(tag, vertices, colors, faces, config_dict)
         self._log(draft, global_step, walltime)
 
     def flush(self) -> None:
@@ -374,15 +402,3 @@ class PeerWriter:
         exc_tb: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _sprite_levels(label_img: Any) -> Array:
-    """Scale the pictures of an embedding as both peers do, in float64: [N, H, W, C] of uint8."""
-    images = numeric_array("label_img", label_img)
-    if images.ndim != 4:
-        raise ValueError(f"label_img must be [points, C, H, W], got shape {images.shape}")
-    images = images.transpose(0, 2, 3, 1)
-    count, height, width, channels = images.shape
-    values = images.astype(np.float64) if images.dtype.kind == "f" else images
-    found = to_levels(values.reshape(count * height, width, channels), single=False)
-    return found.pixels.reshape(count, height, width, -1)

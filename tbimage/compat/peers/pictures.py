@@ -1,12 +1,9 @@
-"""Pictures of torch and tensorboardX: images, grids, boxes and moving pictures.
-
-What lives here: drafts of the summaries that are pictures. What does not: how values become levels
-(``pixels.py``).
-"""
+"""Pictures of torch and tensorboardX: images, grids, boxes and moving pictures."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from tbimage.buffers import Piece
-from tbimage.compat.peers.drafts import Draft
+from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
+from tbimage.compat.peers.errors import as_peers
 from tbimage.compat.peers.pixels import Pixels, grid, to_levels, with_colors
 from tbimage.events import wire
-from tbimage.kinds import names
 from tbimage.kinds.numbers import numeric_array
-from tbimage.pixels.arrays.array_like import as_array, snapshot
+from tbimage.pixels.arrays.array_like import snapshot
 from tbimage.pixels.arrays.encoded import read_encoded
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.png import encoder
@@ -34,73 +31,114 @@ Alter = Callable[[Pixels], Pixels]
 # The peers' methods have no value_range to pass.
 _FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
 
+# By rank, the layouts that an error may propose, likeliest first.
+_COMMON = {3: ("CHW", "HWC"), 4: ("NCHW", "NHWC")}
 
+
+@as_peers
 def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None = None) -> Draft:
     """Draft an image; of a batch, the grid.
 
     Args:
         tag: The tag.
         data: What ``SummaryWriter.image`` takes.
-        layout: The names of its axes, as ``dataformats`` has them.
+        layout: The peers' ``dataformats``. Data that says itself what its axes are (images of PIL,
+            figures) ignores it.
         single: As in ``pixels.to_levels``.
-        alter: What becomes of the levels before they are encoded.
-
-    Returns:
-        The draft.
-
-    Raises:
-        TypeError: ``data`` is nothing that has pixels.
-        ValueError: Its shape does not fit the layout, or a batch is empty.
-
-    Example:
-        >>> image("a", np.zeros((3, 8, 8)), "CHW", single=True).nbytes
-        1536
+        alter: Changes the levels before they are encoded.
     """
-    name = names.check_name(tag)
+    tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
-        return _file(name, data)
-    images, _ = arrange(as_array(data), layout)
-    if len(images) == 0:
-        raise ValueError("img_tensor is a batch of no images; expected at least one")
+        try:
+            file = read_encoded(data)
+        except ValueError as error:
+            raise ValueError(f"img_tensor: {error}") from None
+        return ready(tag, _value(tag, file.height, file.width, file.channels, [file.data]))
+    images = _arranged(data, layout)
 
     def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
-        return partial(_picture, name, snapshot(data, images), single, alter, notices, run)
+        return partial(_picture, tag, snapshot(data, images), single, alter, notices, run)
 
-    return Draft(name, images.nbytes, take)
+    return Draft(tag or NO_TAG, images.nbytes, take)
 
 
-def _file(name: str, data: Any) -> Draft:
-    """Draft a picture that comes encoded, or is a file, and stays as it is."""
-    file = read_encoded(data)
-    pieces = _value(name, file.height, file.width, file.channels, [file.data])
-    return Draft(name, len(file.data), lambda notices, run: lambda: pieces)
+def _arranged(data: Any, layout: str) -> Pixels:
+    """View data as [N, H, W, C]."""
+    if _describes_itself(data):
+        return arrange(numeric_array("img_tensor", data))[0]
+    if isinstance(data, (list, tuple)) and data and all(map(_describes_itself, data)):
+        pixels = [numeric_array("img_tensor", each) for each in data]
+        if len({each.shape for each in pixels}) > 1:
+            raise ValueError(
+                "img_tensor must be images of one size and mode, got shapes "
+                f"{', '.join(str(each.shape) for each in pixels)}; log them one by one"
+            )
+        return arrange(np.stack(pixels), "NHWC" if pixels[0].ndim == 3 else "NHW")[0]
+    array = numeric_array("img_tensor", data)
+    _check_layout(array.shape, layout)
+    return arrange(array, layout)[0]
+
+
+def _describes_itself(data: Any) -> bool:
+    """Whether data says itself what its axes are: an image of PIL or a figure of matplotlib."""
+    image_class = getattr(sys.modules.get("PIL.Image"), "Image", ())
+    figure_class = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
+    return isinstance(data, (image_class, figure_class))
+
+
+def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
+    """Check that ``dataformats`` fits a shape, in the words of the faces' users."""
+    axes = layout.upper() if isinstance(layout, str) else ""
+    if "".join(sorted(axes)) not in ("HW", "CHW", "HNW", "CHNW"):
+        raise ValueError(
+            f"dataformats is {layout!r}; expected a permutation of 'HW', 'CHW', 'NHW' or 'NCHW'"
+        )
+    fits = [each for each in _COMMON.get(len(shape), ()) if shape[each.index("C")] <= 4]
+    fits = ["HW"] if len(shape) == 2 else fits
+    fix = f"pass dataformats={fits[0]!r} if that is what it is" if fits else "pick up to 4 of them"
+    if len(axes) != len(shape):
+        raise ValueError(
+            f"dataformats {layout!r} names {len(axes)} axes, but img_tensor has shape {shape}: "
+            f"{fix}"
+        )
+    sizes = dict(zip(axes, shape, strict=True))
+    if sizes.get("N") == 0:
+        raise ValueError("img_tensor is a batch of no images; expected at least one")
+    if 0 in shape:
+        raise ValueError(f"img_tensor of shape {shape} as {axes} has no pixels")
+    if sizes.get("C", 1) > 4:
+        raise ValueError(
+            f"img_tensor of shape {shape} as {axes} has {sizes['C']} channels; expected 1 to 4: "
+            f"{fix}"
+        )
 
 
 def _picture(
-    name: str, images: Pixels, single: bool, alter: Alter | None, notices: Notices, run: encoder.Run
+    tag: str, images: Pixels, single: bool, alter: Alter | None, notices: Notices, run: encoder.Run
 ) -> list[Piece]:
-    levels = _levels(name, images[0] if len(images) == 1 else grid(images), single, notices)
+    levels = _levels(tag, images[0] if len(images) == 1 else grid(images), single, notices)
     if alter is not None:
         levels = alter(levels)
     encoded = encoder.encode(levels, run=run)
-    return _value(name, levels.shape[0], levels.shape[1], encoded.channels, encoded.pieces)
+    return _value(tag, levels.shape[0], levels.shape[1], encoded.channels, encoded.pieces)
 
 
 def _value(
-    name: str, height: int, width: int, channels: int, pieces: Sequence[Piece]
+    tag: str, height: int, width: int, channels: int, pieces: Sequence[Piece]
 ) -> list[Piece]:
     metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
-    return wire.summary([wire.image_value(name, height, width, channels, pieces, metadata)])
+    return wire.summary([wire.image_value(tag, height, width, channels, pieces, metadata)])
 
 
-def _levels(name: str, values: Pixels, single: bool, notices: Notices) -> Pixels:
+def _levels(tag: str, values: Pixels, single: bool, notices: Notices) -> Pixels:
     found = to_levels(values, single=single)
     if found.clipped is not None or found.non_finite:
         natural = (0.0, 1.0) if values.dtype.kind == "f" else (0.0, 255.0)
-        notices.report(name, Findings(found.clipped, found.non_finite, natural), _FIX)
+        notices.report(tag, Findings(found.clipped, found.non_finite, natural), _FIX)
     return found.pixels
 
 
+@as_peers
 def boxes(
     tag: str, data: Any, corners: Any, layout: str, labels: Any, rescale: float, *, single: bool
 ) -> Draft:
@@ -109,23 +147,18 @@ def boxes(
     Args:
         tag: As in ``image``, like data, layout and single.
         data: See there.
-        corners: [boxes, 4]: left, top, right and bottom of each, in pixels.
+        corners: [boxes, 4]: left, top, right and bottom of each, in pixels. Columns beyond the
+            fourth, such as scores, are ignored, as the peers do. No elements: no boxes.
         layout: See there.
         labels: A text for each box, or one text, or None. Where they are not as many as boxes,
             those are drawn that have a box, and a warning says so. (Peers drop all of them.)
         rescale: The size of the result, 1 for that of the image.
         single: See there.
-
-    Raises:
-        TypeError: Something is of the wrong type.
-        ValueError: ``corners`` is of another shape, or another value does not fit.
-
-    Example:
-        >>> boxes("a", np.zeros((3, 8, 8)), [[1, 1, 4, 4]], "CHW", None, 1, single=True).name
-        'a'
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
-    if found.ndim != 2 or found.shape[1] != 4:
+    if not found.size:
+        found = np.empty((0, 4))
+    if found.ndim != 2 or found.shape[1] < 4:
         raise ValueError(
             f"box_tensor must be [boxes, 4]: left, top, right, bottom, got shape {found.shape}"
         )
@@ -138,7 +171,8 @@ def boxes(
             f"{min(len(texts), len(found))} boxes get theirs. Pass one for each box.",
             UserWarning,
         )
-    alter = partial(_draw, corners=found, labels=[str(text) for text in texts], rescale=rescale)
+    texts = [str(text) for text in texts]
+    alter = partial(_draw, corners=found[:, :4], labels=texts, rescale=rescale)
     return image(tag, data, layout, single=single, alter=alter)
 
 
@@ -176,50 +210,57 @@ def _extent(font: Any, label: str) -> tuple[float, float]:
     return right - left, bottom - top
 
 
+@as_peers
 def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
     """Draft a batch of clips, side by side in one GIF; where they have alpha, in one APNG.
 
     Args:
         tag: The tag.
         data: Clips, of five axes.
-        fps: Frames a second.
+        fps: Frames a second. A warning says where a GIF cannot show so many.
         layout: A permutation of "NTCHW": clips, frames, channels, rows, columns.
         single: As in ``pixels.to_levels``.
-
-    Raises:
-        TypeError: ``data`` is no array.
-        ValueError: The layout is none, or the shape does not fit it.
-
-    Example:
-        >>> video("a", np.zeros((1, 2, 3, 8, 8), np.uint8), 4, "NTCHW", single=True).nbytes
-        384
     """
-    from tbimage.pixels.clips import frames, gif
-
-    name = names.check_name(tag)
-    array = as_array(data)
+    tag = check_tag(tag)
+    array = numeric_array("vid_tensor", data)
     axes = str(layout).upper()
     if sorted(axes) != sorted("NTCHW") or array.ndim != len(axes):
         raise ValueError(
             f"vid_tensor must have the five axes of a permutation of 'NTCHW', got shape "
             f"{array.shape} and {layout!r}"
         )
+    for axis, what in {"N": "clips", "T": "frames", "H": "rows", "W": "columns"}.items():
+        if array.shape[axes.index(axis)] == 0:
+            raise ValueError(f"vid_tensor has no {what}: its shape is {array.shape} as {axes}")
     clips = array.transpose([axes.index(axis) for axis in "NTHWC"])
-    if 0 in clips.shape or clips.shape[4] > 4:
-        raise ValueError(
-            f"vid_tensor must have pixels of 1 to 4 channels, got shape {array.shape} as {axes}"
-        )
-    speed = min(frames.check_fps(fps), frames.check_fps(gif.MOST_FPS))
+    if not 1 <= clips.shape[4] <= 4:
+        raise ValueError(f"vid_tensor must have 1 to 4 channels, got shape {array.shape} as {axes}")
+    speed = _speed(tag, fps, alpha=clips.shape[4] in (2, 4))
 
     def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
         taken = snapshot(data, clips)
-        return partial(_video, name, taken, speed, single, notices, run)
+        return partial(_video, tag, taken, speed, single, notices, run)
 
-    return Draft(name, clips.nbytes, take)
+    return Draft(tag or NO_TAG, clips.nbytes, take)
+
+
+def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
+    """Check the frames a second, and say so where the format shows fewer."""
+    from tbimage.pixels.clips import frames, gif
+
+    most, kind = (frames.MOST_FPS, "an APNG") if alpha else (gif.MOST_FPS, "a GIF")
+    if isinstance(fps, (int, float)) and fps > most:
+        warn_caller(
+            f"fps is {fps:g} for {tag!r}: {kind} shows at most {most:g} frames a second, so the "
+            f"clip plays slower. Leave out frames and pass fps={most:g} or less.",
+            UserWarning,
+        )
+        fps = most
+    return frames.check_fps(fps)
 
 
 def _video(
-    name: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: encoder.Run
+    tag: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: encoder.Run
 ) -> list[Piece]:
     from tbimage.pixels.clips import apng, gif
     from tbimage.pixels.clips.frames import Frames
@@ -234,11 +275,11 @@ def _video(
     sheet = sheet.reshape(rows, places // rows, length, height, width, channels)
     sheet = sheet.transpose(2, 0, 3, 1, 4, 5)
     size = rows * height, places // rows * width
-    levels = _levels(name, sheet.reshape(length * size[0], size[1], channels), single, notices)
+    levels = _levels(tag, sheet.reshape(length * size[0], size[1], channels), single, notices)
     moving = levels.reshape(length, *size, levels.shape[2])
     shown = Frames(length, lambda number: Picture(moving[number]))
     if moving.shape[3] in (2, 4):
         clip = apng.encode(shown, speed, "fast", run)
     else:
         clip = gif.encode(shown, speed, run)
-    return _value(name, *size, clip.channels, clip.pieces)
+    return _value(tag, *size, clip.channels, clip.pieces)

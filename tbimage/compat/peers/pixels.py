@@ -1,7 +1,6 @@
 """The pixel rule that torch and tensorboardX share, and their grid.
 
-What lives here: values to levels, and a batch to one picture. What does not: the rule of
-``SummaryWriter.image`` (``pixels/levels.py``), which is TensorFlow's and a level apart.
+The rule of ``SummaryWriter.image`` is TensorFlow's, up to one level apart.
 
 Rules:
 - Floats become ``trunc(clip(x * 255, 0, 255))``: in float32 as torch has it, or in their own dtype

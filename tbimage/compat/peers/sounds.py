@@ -1,8 +1,4 @@
-"""Clips of audio of torch and tensorboardX.
-
-What lives here: drafts of clips, and the peers' rules from floats to samples. What does not: the
-rule of ``SummaryWriter.audio`` (``kinds/audio.py``), which is TensorFlow's.
-"""
+"""Audio as torch and tensorboardX write it: a Summary.Audio, with the peers' samples."""
 
 from __future__ import annotations
 
@@ -13,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tbimage.buffers import Piece
-from tbimage.compat.peers.drafts import Draft
+from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag
+from tbimage.compat.peers.errors import as_peers
 from tbimage.kinds import audio as kind
-from tbimage.kinds import names
+from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.png.encoder import Run
 from tbimage.writer.notices import Notices
@@ -24,10 +21,7 @@ __all__ = ["audio", "shifted_samples", "truncated_samples"]
 
 
 def truncated_samples(values: Array) -> Array:
-    """Turn floats into samples as torch does: times 32767, without the fraction.
-
-    Args:
-        values: From -1 to 1.
+    """Turn floats from -1 to 1 into samples as torch does: times 32767, without the fraction.
 
     Example:
         >>> truncated_samples(np.array([-1.0, 0.00004, 1.0])).tolist()
@@ -40,9 +34,6 @@ def truncated_samples(values: Array) -> Array:
 def shifted_samples(values: Array) -> Array:
     """Turn floats into samples as soundfile does for tensorboardX: the upper half of 32 bits.
 
-    Args:
-        values: From -1 to 1.
-
     Example:
         >>> shifted_samples(np.array([-1.0, -0.00004, 0.00004, 1.0])).tolist()
         [-32768, -2, 1, 32767]
@@ -51,58 +42,77 @@ def shifted_samples(values: Array) -> Array:
     return (wide.astype(np.int64) >> 16).astype(np.int16)
 
 
+@as_peers
 def audio(
-    tag: str, data: Any, sample_rate: Any, to_samples: Callable[[Array], Array], *, mono: bool
+    tag: str,
+    data: Any,
+    sample_rate: Any,
+    to_samples: Callable[[Array], Array],
+    *,
+    channels_first: bool,
 ) -> Draft:
     """Draft one clip.
 
     Args:
         tag: The tag.
-        data: [frames], or [frames, channels], or [1, frames] where ``mono``. Floats from -1 to 1,
-            or integers that a WAV file holds.
+        data: [frames], [channels, frames] or [frames, channels] with 1 or 2 channels: floats from
+            -1 to 1, or integers that a WAV file holds.
         sample_rate: In Hz.
         to_samples: Turns floats from -1 to 1 into int16.
-        mono: Whether axes of one element are left out, as torch does.
-
-    Raises:
-        TypeError: ``data`` is not numbers.
-        ValueError: Its shape is another one.
-
-    Example:
-        >>> audio("a", np.zeros((1, 80)), 8000, truncated_samples, mono=True).name
-        'a'
+        channels_first: What a shape of [2, 2] means. Where it is true, axes of one element are left
+            out first, as torch does.
     """
-    name = names.check_name(tag)
-    array = numeric_array("snd_tensor", data)
-    if mono:
-        array = array.reshape([size for size in array.shape if size != 1])
-        array = array.reshape(-1) if array.ndim == 0 else array
-        if array.ndim != 1:
-            raise ValueError(f"snd_tensor must be [frames] or [1, frames], got {array.shape}")
-    rate = kind.check_sample_rate(sample_rate)
-    clips = kind.prepare(array, rate, None)
+    tag = check_tag(tag)
+    array = _frames_first(numeric_array("snd_tensor", data), channels_first)
+    if array.dtype.kind != "f" and array.dtype.name not in kind.STORED:
+        raise TypeError(
+            "snd_tensor must be floats from -1 to 1, or integers that a WAV file can hold "
+            f"({', '.join(kind.STORED)}), got dtype {array.dtype}; pass "
+            "snd_tensor.astype('int16') if its values are those of 16 bits"
+        )
+    clips = kind.prepare(array, kind.check_sample_rate(sample_rate), None)
 
     def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
-        taken = clips.snapshot()
-        return partial(_audio, name, taken, to_samples, partial(notices.report_audio, name))
+        report = partial(notices.report_audio, tag)
+        return partial(_audio, tag, clips.snapshot(), to_samples, report)
 
-    return Draft(name, clips.samples.nbytes, take)
+    return Draft(tag or NO_TAG, clips.samples.nbytes, take)
+
+
+def _frames_first(array: Array, channels_first: bool) -> Array:
+    """View a clip as [frames] or [frames, channels]."""
+    shape = array.shape
+    if channels_first:
+        array = array.reshape([size for size in shape if size != 1] or [1])
+    if array.ndim == 2:
+        first, last = (size in (1, 2) for size in array.shape)
+        if first and (channels_first or not last):
+            array = array.T
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] not in (1, 2)):
+        raise ValueError(
+            "snd_tensor must be [frames], [channels, frames] or [frames, channels] with 1 or 2 "
+            f"channels, got shape {shape}; log the clips of a batch one by one"
+        )
+    return array
 
 
 def _audio(
-    name: str,
+    tag: str,
     clips: kind.Clips,
     to_samples: Callable[[Array], Array],
     report: Callable[[kind.Findings], None],
 ) -> list[Piece]:
-    samples = clips.samples
+    (samples,) = clips.samples
     if samples.dtype.kind == "f" and samples.size:
         finite = np.isfinite(samples)
         peak = float(np.abs(samples, where=finite, out=np.zeros_like(samples)).max())
         non_finite = int(samples.size - finite.sum())
         if peak > 1 or non_finite:
             report(kind.Findings(peak if peak > 1 else None, non_finite))
-        samples = np.nan_to_num(samples, nan=0.0).clip(-1, 1)
-        samples = to_samples(samples)
-    ready = kind.Clips(samples, clips.sample_rate, True)
-    return kind.summary(name, ready, None, report)
+        samples = to_samples(np.nan_to_num(samples, nan=0.0).clip(-1, 1))
+    elif samples.dtype.kind == "f":
+        samples = samples.astype(np.int16)
+    frames, channels = samples.shape
+    wav = kind.wav(samples, clips.sample_rate)
+    value = old_style.audio_value(tag, wav, clips.sample_rate, channels, frames)
+    return old_style.summary([value])

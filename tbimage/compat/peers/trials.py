@@ -1,49 +1,49 @@
-"""The three messages that peers make of hyperparameters.
-
-What lives here: taking apart what ``kinds/hparams.py`` puts into one Summary, for third parties
-that log the three by themselves.
-"""
+"""Hyperparameters: the run of each trial, and the three messages that third parties log."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tbimage.compat.peers.series import number
+from tbimage.compat.peers.numbers import number
 from tbimage.kinds import hparams as kind
+from tbimage.writer.caller_warnings import warn_caller
 
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
 
-__all__ = ["messages"]
+__all__ = ["free_run", "messages"]
+
+
+def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
+    """Name the run of a trial, and note it: not the one asked for, where that has another trial."""
+    run = os.path.normpath(run)
+    free, count = run, 1
+    while trials.setdefault(free, values) != values:
+        count += 1
+        free = f"{'trial' if run == '.' else run}_{count}"
+    if free != run:
+        warn_caller(
+            f"add_hparams: the run {run!r} has other hyperparameters already, and TensorBoard "
+            f"shows one trial for each run. This one is in the run {free!r}.",
+            UserWarning,
+        )
+    return free
 
 
 def messages(
     values: Mapping[str, Any], metrics: Mapping[str, Any], domains: Mapping[str, Any] | None
 ) -> tuple[Summary, Summary, Summary]:
-    """Make the messages of a trial.
+    """Make experiment, session start and session end of a trial.
 
-    Args:
-        values: The hyperparameters.
-        metrics: Numbers by tag.
-        domains: The values that hyperparameters may take, or None.
-
-    Returns:
-        Experiment, session start and session end. The experiment is empty where there are neither
-        metrics nor domains, so that TensorBoard collects them from the runs.
-
-    Raises:
-        TypeError: A value is of another type.
-        ValueError: A domain does not fit.
-
-    Example:
-        >>> [len(message.value) for message in messages({"lr": 0.1}, {"loss": 1.0}, None)]
-        [1, 1, 1]
+    The experiment is empty where there are no domains, so that TensorBoard collects
+    hyperparameters and metrics from all runs.
     """
     from tbimage.events.messages import Summary
 
-    numbers = {tag: number("metric_dict", value) for tag, value in metrics.items()}
+    numbers = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
     trial = kind.prepare(values, numbers, domains, None, "success")
     made: Any = Summary.FromString(b"".join(kind.summary(trial, time.time())))
     by_tag = {value.tag: Summary(value=[value]) for value in made.value}

@@ -1,8 +1,7 @@
 """``tensorboardX``'s interface, as of tensorboardX 2.6.5.
 
-What lives here: its public names. ``from tbimage.compat.tensorboardx import SummaryWriter``
-replaces ``from tensorboardX import SummaryWriter``, ``tbimage.compat.tensorboardx.summary`` the
-module of that name.
+``from tbimage.compat.tensorboardx import SummaryWriter`` replaces ``from tensorboardX import
+SummaryWriter``. ``tbimage.compat.tensorboardx.summary`` replaces the module of that name.
 
 Example:
     >>> import numpy, tempfile

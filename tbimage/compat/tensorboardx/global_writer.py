@@ -1,25 +1,88 @@
-"""tensorboardX's GlobalSummaryWriter: one writer of a process, which counts steps by itself.
+"""tensorboardX's GlobalSummaryWriter: one run that modules and forked processes share.
 
-What lives here: the class. What does not: counting, which every writer of this package can do; so a
-restarted program goes on counting where it was, and no server process is needed for it.
+The writer counts steps by itself, so a program that was restarted goes on counting where it was.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import threading
+import time
+import weakref
 from typing import Any, ClassVar
 
+from tbimage.compat.peers import series
+from tbimage.compat.peers.drafts import Draft, serialized
 from tbimage.compat.peers.file_writer import AUTOMATIC
+from tbimage.compat.peers.numbers import check_step, check_walltime, number
+from tbimage.compat.tensorboardx.relay import Relay
 from tbimage.compat.tensorboardx.writer import SummaryWriter
-from tbimage.pipeline.lifecycle import fork_safe_lock
+from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["GlobalSummaryWriter"]
 
 logger = logging.getLogger("tbimage")
 
 
+class SharedWriter(SummaryWriter):
+    """A SummaryWriter whose forked copies log to the run of the process that made it.
+
+    What makes no summary of its own (``add_scalars``, ``add_hparams``, …) goes to a forked copy's
+    sub-run, and so does all else once the process that made the writer has ended.
+    """
+
+    _relay: Relay | None = None
+
+    def share(self) -> None:
+        """Take the summaries of processes that are forked from now on."""
+        this = weakref.ref(self)
+
+        def log(summary: bytes, step: int | None, wall_time: float) -> None:
+            writer = this()
+            if writer is None:
+                raise RuntimeError("the GlobalSummaryWriter is gone in the process that made it")
+            writer._get_file_writer().native.raw_summary(summary, step, wall_time=wall_time)
+
+        try:
+            self._relay = Relay(log)
+        except OSError as error:  # no Unix sockets here, or a TMPDIR whose path is too long
+            logger.warning("forked processes will log to runs of their own: %s", error)
+
+    def _log(self, draft: Draft, global_step: Any, walltime: float | None) -> None:
+        if self._relay is None or self._relay.is_here:
+            super()._log(draft, global_step, walltime)
+            return
+        step = None if global_step is AUTOMATIC else check_step(global_step or 0)
+        wall_time = time.time() if walltime is None else check_walltime(walltime)
+        try:
+            self._relay.send(serialized(draft), step, wall_time)
+        except (EOFError, OSError) as error:
+            self._relay = None
+            super()._log(draft, global_step, walltime)
+            native = self._get_file_writer().native
+            warn_caller(
+                f"the process that made this GlobalSummaryWriter has ended ({error!r}): process "
+                f"{os.getpid()} logs to a run of its own, {native.logdir}. Log before that process "
+                "ends, or make a writer in this one.",
+                UserWarning,
+            )
+
+    def _log_scalar(self, tag: Any, value: Any, global_step: Any, walltime: float | None) -> None:
+        if self._relay is None or self._relay.is_here:
+            super()._log_scalar(tag, value, global_step, walltime)
+        else:
+            self._log(series.scalar(tag, number("scalar_value", value)), global_step, walltime)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_relay": None}
+
+
 class GlobalSummaryWriter:
     """A writer without steps: each call of a tag has the one after the last.
+
+    Processes that are forked from the one that made the writer log to the same run, as long as that
+    process lives; one that was handed a pickled copy logs to a sub-run.
 
     Args:
         logdir: As in ``SummaryWriter``, like all up to ``log_dir``.
@@ -30,7 +93,7 @@ class GlobalSummaryWriter:
         filename_suffix: See there.
         write_to_disk: See there.
         log_dir: See there.
-        coalesce_process: Taken and not needed: each process has a run of its own.
+        coalesce_process: Taken and not needed: forked processes always log to one run.
         kwargs: Taken with a warning.
 
     Attributes:
@@ -38,7 +101,8 @@ class GlobalSummaryWriter:
     """
 
     _instance: ClassVar[GlobalSummaryWriter | None] = None
-    _lock: ClassVar[Any] = fork_safe_lock()
+    # By process: a lock that another thread holds during a fork is locked for good in the child.
+    _locks: ClassVar[dict[int, Any]] = {}
 
     def __init__(
         self,
@@ -53,7 +117,7 @@ class GlobalSummaryWriter:
         coalesce_process: Any = True,
         **kwargs: Any,
     ) -> None:
-        self.smw = SummaryWriter(
+        self.smw = SharedWriter(
             logdir,
             comment,
             purge_step,
@@ -64,6 +128,8 @@ class GlobalSummaryWriter:
             log_dir,
             **kwargs,
         )
+        if write_to_disk and hasattr(os, "fork"):
+            self.smw.share()
 
     def add_scalar(self, tag: Any, scalar_value: Any, walltime: Any = None) -> None:
         """Log one number."""
@@ -82,7 +148,7 @@ class GlobalSummaryWriter:
     @staticmethod
     def getSummaryWriter() -> GlobalSummaryWriter:  # noqa: N802  tensorboardX's name
         """Return the one of this process, which the first call makes in ``runs/``."""
-        with GlobalSummaryWriter._lock:
+        with GlobalSummaryWriter._locks.setdefault(os.getpid(), threading.RLock()):
             if GlobalSummaryWriter._instance is None:
                 GlobalSummaryWriter._instance = GlobalSummaryWriter()
                 logger.info("the global writer is in %r", GlobalSummaryWriter._instance.smw.logdir)

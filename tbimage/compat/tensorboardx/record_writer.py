@@ -1,7 +1,4 @@
-"""tensorboardX's RecordWriter: records in a file, whatever they hold.
-
-What lives here: the class. What does not: how a record is framed (``events/records.py``).
-"""
+"""tensorboardX's RecordWriter: records of any content in a file."""
 
 from __future__ import annotations
 

@@ -1,24 +1,23 @@
-"""The functions of ``tensorboardX.summary`` that third parties call.
+"""The functions of ``tensorboardX.summary`` that third parties call, and its rule for tags.
 
-What lives here: functions that make a summary and give it as a message, for
-``writer.file_writer.add_summary``, and the cleaning of tags. What does not: the summaries
-themselves (``compat/pictures.py``, ``compat/series.py``).
+Each makes a summary and gives it as a message, for ``writer.file_writer.add_summary``.
 
-Rules:
 - Names, order and defaults of arguments are tensorboardX's; tests compare them with the installed
   one.
-- Where only the pixels' rule or a tag's cleaning is not torch's, torch's function does the rest.
+- Where only the rule for pixels or for tags differs from torch's, torch's function does the rest.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tbimage.compat.peers import pictures, series, sounds, trials
+from tbimage.compat.peers import histograms, meshes, pictures, series, sounds, trials
 from tbimage.compat.peers.drafts import message
+from tbimage.compat.peers.numbers import number
 from tbimage.compat.torch.summary import (
     custom_scalars,
     histogram_raw,
@@ -54,12 +53,7 @@ _UNUSUAL = re.compile(r"[^-/\w.]")
 def clean_tag(tag: Any) -> Any:
     """Replace what tensorboardX replaces in the tags of scalars, histograms, images and videos.
 
-    Args:
-        tag: The tag.
-
-    Returns:
-        It, with ``_`` for all but letters, digits, ``-``, ``_``, ``.`` and ``/``, and without
-        ``/`` in front.
+    All but letters, digits, ``-``, ``_``, ``.`` and ``/`` becomes ``_``; ``/`` in front goes.
 
     Example:
         >>> clean_tag("/a b/c")
@@ -69,15 +63,7 @@ def clean_tag(tag: Any) -> Any:
 
 
 def check_hparams(hparam_dict: Any, metric_dict: Any) -> dict[str, Any]:
-    """Check hyperparameters, and make values of what has none.
-
-    Args:
-        hparam_dict: Hyperparameters by name. Of a function its name is taken, of what is neither
-            bool, number nor text ``str``.
-        metric_dict: Metrics by tag.
-
-    Raises:
-        TypeError: One of them is no dict.
+    """Check hyperparameters: of a function its name is taken, of what is no plain value ``str``.
 
     Example:
         >>> check_hparams({"lr": 0.1, "optimizer": int, "sizes": [3, 5]}, {})
@@ -94,7 +80,7 @@ def _plain(value: Any) -> Any:
         return value
     if callable(value):
         return getattr(value, "__name__", str(value))
-    if getattr(value, "shape", None) == ():
+    if math.prod(getattr(value, "shape", (0,))) == 1:  # a tensor of one element is a number
         return value.item()
     return str(value)
 
@@ -119,7 +105,7 @@ def scalar(
         >>> scalar("a loss", 0.5).value[0].tag
         'a_loss'
     """
-    value = series.number("scalar", scalar)
+    value = number("scalar", scalar)
     draft = series.scalar(
         clean_tag(name), value, display_name=display_name, description=summary_description
     )
@@ -133,7 +119,7 @@ def histogram(name: Any, values: Any, bins: Any, max_bins: Any = None) -> Summar
         >>> histogram("sizes", np.arange(5), "auto").value[0].tag
         'sizes'
     """
-    return message(series.histogram(clean_tag(name), values, bins, max_bins))
+    return message(histograms.histogram(clean_tag(name), values, bins, max_bins))
 
 
 def image(tag: Any, tensor: Any, rescale: Any = 1, dataformats: Any = "CHW") -> Summary:
@@ -186,7 +172,9 @@ def audio(tag: Any, tensor: Any, sample_rate: Any = 44100) -> Summary:
         >>> audio("tone", np.zeros((80, 2)), 8000).value[0].tag
         'tone'
     """
-    return message(sounds.audio(tag, tensor, sample_rate, sounds.shifted_samples, mono=False))
+    return message(
+        sounds.audio(tag, tensor, sample_rate, sounds.shifted_samples, channels_first=False)
+    )
 
 
 def mesh(tag: Any, vertices: Any, colors: Any, faces: Any, config_dict: Any = None) -> Summary:
@@ -196,4 +184,4 @@ def mesh(tag: Any, vertices: Any, colors: Any, faces: Any, config_dict: Any = No
         >>> mesh("bunny", np.zeros((1, 4, 3)), None, None).value[0].tag
         'bunny_VERTEX'
     """
-    return message(series.mesh(tag, vertices, colors, faces, config_dict))
+    return message(meshes.mesh(tag, vertices, colors, faces, config_dict))

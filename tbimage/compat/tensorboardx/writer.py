@@ -1,8 +1,4 @@
-"""tensorboardX's SummaryWriter and FileWriter.
-
-What lives here: what only they have. What does not: what torch's have, too
-(``compat/peer_writer.py``).
-"""
+"""tensorboardX's SummaryWriter and FileWriter: the methods whose signatures are its own."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tbimage.compat.peers import pictures, series, sounds
 from tbimage.compat.peers.file_writer import BaseFileWriter
+from tbimage.compat.peers.numbers import number
 from tbimage.compat.peers.peer_writer import PeerWriter, default_logdir
 from tbimage.compat.tensorboardx.summary import check_hparams, clean_tag
 from tbimage.writer.caller_warnings import warn_caller
@@ -107,7 +104,7 @@ class SummaryWriter(PeerWriter):
     """
 
     _single: ClassVar[bool] = False
-    _mono: ClassVar[bool] = False
+    _channels_first: ClassVar[bool] = False
     _samples = staticmethod(sounds.shifted_samples)
     _clean = staticmethod(clean_tag)
 
@@ -165,7 +162,7 @@ class SummaryWriter(PeerWriter):
         if not display_name and not summary_description:
             self._log_scalar(clean_tag(tag), scalar_value, global_step, walltime)
             return
-        value = series.number("scalar_value", scalar_value)
+        value = number("scalar_value", scalar_value)
         draft = series.scalar(
             clean_tag(tag),
             value,
@@ -189,8 +186,8 @@ class SummaryWriter(PeerWriter):
         shown = None if global_step is None else step
         for tag, value in tag_scalar_dict.items():
             run = os.path.join(files.get_logdir(), self._scalars_directory(main_tag, tag))
-            number = series.number("tag_scalar_dict", value)
-            self.scalar_dict.setdefault(run, []).append([walltime, shown, number])
+            point = [walltime, shown, number("tag_scalar_dict", value)]
+            self.scalar_dict.setdefault(run, []).append(point)
 
     def export_scalars_to_json(self, path: Any) -> None:
         """Write what ``add_scalars`` has logged: by run, lists of time, step and value."""
@@ -222,7 +219,10 @@ class SummaryWriter(PeerWriter):
         labels: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Log an image with red boxes, at ``rescale`` times its size."""
+        """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
+
+        ``labels`` is a text for each box, ``rescale`` the scale factor of the result.
+        """
         rescale = kwargs.pop("rescale", 1)
         if kwargs:
             warn_caller(
@@ -242,14 +242,21 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NTCHW",
     ) -> None:
-        """Log a batch of clips side by side in one GIF."""
+        """Log a batch of clips of five axes, which ``dataformats`` names, side by side in one GIF.
+
+        Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
+        """
         draft = pictures.video(clean_tag(tag), vid_tensor, fps, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
 
     def add_hparams(
         self, hparam_dict: Any, metric_dict: Any, name: Any = None, global_step: Any = None
     ) -> None:
-        """Log what a trial was made with and its metrics, in a run of its own below this one."""
+        """Log what a trial was made with and its metrics, in a run of its own below this one.
+
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element; of anything else its
+        name or its ``str`` is taken. ``name`` "." is this run.
+        """
         values = check_hparams(hparam_dict, metric_dict)
         self._log_hparams(name, values, metric_dict, None, global_step)
 

@@ -1,12 +1,12 @@
 """``tf.summary`` without TensorFlow: TF2's names, signatures, defaults and bytes.
 
-What lives here: the names. What does not: what they do (``writers.py``, ``state.py``,
-``images.py``, ``kinds.py``, ``raw.py``) and what is different on purpose (docs/migrating.md).
-
 Rules:
-- A Summary is TF2's byte for byte, but for the compression of PNGs, wherever TF2 is right.
+- A Summary is TF2's byte for byte, except the compression of PNGs, wherever TF2 is right.
 - The default writer, the default step and record_if are those of ``tbimage`` itself, so that both
   may be used in one block: ``tbimage.image("depth", depth, value_range="minmax")``.
+- Within a ``tf.function`` each call becomes an operation, which logs with each execution
+  (``tracing.py``).
+- What is different on purpose is in docs/migrating.md.
 
 Example:
     >>> import numpy
@@ -27,8 +27,8 @@ from typing import NoReturn
 from tbimage.compat.tf_summary import experimental
 from tbimage.compat.tf_summary.images import image
 from tbimage.compat.tf_summary.kinds import audio, histogram, scalar, text
-from tbimage.compat.tf_summary.raw import write
-from tbimage.compat.tf_summary.state import record_if, should_record_summaries
+from tbimage.compat.tf_summary.raw import should_record_summaries, write
+from tbimage.compat.tf_summary.state import record_if
 from tbimage.compat.tf_summary.writers import (
     SummaryWriter,
     create_file_writer,
@@ -52,14 +52,20 @@ __all__ = [
     "write",
 ]
 
-#: What records TensorFlow itself, so that without TensorFlow there is nothing to record.
-_LEFT_OUT = ("graph", "trace_export", "trace_off", "trace_on")
+_WITH_TENSORFLOW = (
+    "records TensorFlow's own graphs and profiles: use tf.summary.{name} with a writer of "
+    "tf.summary.create_file_writer, in a run directory of its own"
+)
+#: What is not here, and what to use instead.
+_LEFT_OUT = {
+    "graph": _WITH_TENSORFLOW + "; tbimage.SummaryWriter.graph shows models of torch and ONNX",
+    "trace_export": _WITH_TENSORFLOW,
+    "trace_off": _WITH_TENSORFLOW,
+    "trace_on": _WITH_TENSORFLOW + ", or tf.profiler.experimental.start for a profile",
+}
 
 
 def __getattr__(name: str) -> NoReturn:
     if name in _LEFT_OUT:
-        raise AttributeError(
-            f"{__name__} has no {name}, which records TensorFlow's own graphs; of models of torch "
-            "and ONNX tbimage.SummaryWriter.graph shows the graph"
-        )
+        raise AttributeError(f"{__name__} has no {name}, which {_LEFT_OUT[name].format(name=name)}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,26 +1,24 @@
 """``tf.summary.image``: batches of images under one tag, by TF2's rule for pixels.
 
-What lives here: the rule where it is not the writer's own, and TF2's metadata. What does not:
-floats, uint8 and encoding, which are the writer's (``kinds/image.py``, whose rule for floats is
-TF2's).
-
 The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which takes an
-integer as a fraction of its type's greatest one. It holds here too but where it loses the picture:
-int16 and wider integers that all lie in 0..255 are levels, and where it would make black of what is
-not, it raises. uint32 and uint64, which TF2 does not take, follow it.
+integer as a fraction of its type's greatest one. Where that would lose the picture, the rule is
+another: int16 and wider integers that all lie in 0..255 are levels, others that would all become
+black raise, and those that become nearly black are reported. uint32 and uint64, which TF2 does not
+take, follow the rule. Floats, bool and uint8 are left to ``kinds/image.py``, whose rule is TF2's.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tbimage.buffers import Piece
-from tbimage.compat.tf_summary.state import begin, tag_of
+from tbimage.compat.tf_summary import tracing
+from tbimage.compat.tf_summary.scopes import tag_of
+from tbimage.compat.tf_summary.state import begin
 from tbimage.events import wire
 from tbimage.kinds import image as kind
 from tbimage.kinds import names, tensors
@@ -33,8 +31,13 @@ from tbimage.writer import SummaryWriter as RunWriter
 
 __all__ = ["as_levels", "image"]
 
+_LAYOUT = "[batch, height, width, channels] (pass data[None] of a single image)"
+
 # image() has no value_range to pass.
 _FIX = "Scale them, or log them with tbimage.image, which has value_range"
+
+#: What is darker than this level, an eighth of the range, is hard to see on a screen.
+_DARK = 32
 
 #: How many bits an integer has below those that become its level.
 _LOWER_BITS = {"uint16": 8, "int16": 7, "int32": 23, "uint32": 24, "int64": 55, "uint64": 56}
@@ -42,7 +45,7 @@ _LOWER_BITS = {"uint16": 8, "int16": 7, "int32": 23, "uint32": 24, "int64": 55, 
 
 def image(
     name: Any, data: Any, step: Any = None, max_outputs: Any = 3, description: Any = None
-) -> bool:
+) -> Any:
     """Log a batch of images with the default writer.
 
     Args:
@@ -55,7 +58,8 @@ def image(
         description: Markdown that TensorBoard shows with the images.
 
     Returns:
-        True; False without a default writer, or where ``record_if`` says no.
+        True; False without a default writer, or where ``record_if`` says no. In a graph of
+        TensorFlow a bool tensor of it.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -67,6 +71,11 @@ def image(
         False
     """
     tag = tag_of(name, "image_summary")
+    tracing.check_rank(data, 4, _LAYOUT)
+    return tracing.log(_image, step, tag, data, max_outputs, description)
+
+
+def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -> bool:
     begun = begin(tag, step)
     if begun is None:
         return False
@@ -75,24 +84,38 @@ def image(
     description = names.check_description(description)
     array = array_like.as_array(data)
     if array.ndim != 4:
+        raise ValueError(f"data must be {_LAYOUT}, got shape {array.shape}")
+    if not (array.shape[1] and array.shape[2] and 1 <= array.shape[3] <= 4):
         raise ValueError(
-            f"data must be [batch, height, width, channels], got shape {array.shape}; pass "
-            "data[None] of a single image"
+            f"data must have 1 to 4 channels and at least one pixel, got shape {array.shape}; its "
+            "axes are batch, height, width and channels"
         )
     if array_like.is_immutable(data, array):
         array.flags.writeable = False  # tells prepare, which does not get the caller's object
-    levels = as_levels(array[:limit], _is_bfloat16(data))
+    array = array[:limit]
+    levels = as_levels(array, _is_bfloat16(data))
+    _report_dark(writer, tag, array, levels)
     metadata = tensors.metadata("images", b"", description)
     if not len(levels):
         size = [b"%d" % array.shape[2], b"%d" % array.shape[1]]
         value = tensors.string_value(tag, (2,), size, metadata)
-        return writer._log(tag, number, time.time(), 0, lambda: lambda: tensors.summary([value]))
+        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=0)
     images = kind.prepare(levels, "NHWC", None)
+    return writer._log(tag, number, time.time(), partial(_summary, tag), images, metadata, writer)
 
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        return partial(_summary, tag, images.snapshot(), metadata, writer)
 
-    return writer._log(tag, number, time.time(), images.nbytes, take_snapshot)
+def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> None:
+    """Report integers of which TF2's rule makes a picture that is nearly black."""
+    if array.dtype.name not in _LOWER_BITS or not array.size:
+        return
+    greatest, brightest = int(array.max()), int(levels.max())
+    if brightest < _DARK and brightest < greatest:
+        writer._notices.once(
+            tag,
+            "dark",
+            f"image {tag!r} has {array.dtype} up to {greatest}, which tf.summary divides by the "
+            f"type's range: the brightest of 255 levels is {brightest}, nearly black. {_FIX}.",
+        )
 
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:

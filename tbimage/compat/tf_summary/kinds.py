@@ -1,20 +1,16 @@
-"""``tf.summary``'s numbers, text and sound.
-
-What lives here: TF2's arguments and metadata of these. What does not: the kinds, which are made as
-the methods of ``SummaryWriter`` make them.
-"""
+"""``tf.summary``'s numbers, text and sound: TF2's arguments and metadata, tbimage's kinds."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tbimage.buffers import Piece
-from tbimage.compat.tf_summary.state import begin, tag_of
+from tbimage.compat.tf_summary import tracing
+from tbimage.compat.tf_summary.scopes import tag_of
+from tbimage.compat.tf_summary.state import begin
 from tbimage.kinds import audio as audio_kind
 from tbimage.kinds import histogram as histogram_kind
 from tbimage.kinds import names, tensors
@@ -25,10 +21,11 @@ from tbimage.kinds.numbers import Array, check_count, numeric_array
 __all__ = ["audio", "histogram", "scalar", "text"]
 
 _BUCKETS = 30
+_LAYOUT = "[clips, frames, channels]"
 _ANY = -(1 << 31)
 
 
-def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> bool:
+def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> Any:
     """Log one number with the default writer.
 
     Args:
@@ -38,7 +35,8 @@ def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> b
         description: Markdown that TensorBoard shows with the chart.
 
     Returns:
-        True; False without a default writer, or where ``record_if`` says no.
+        True; False without a default writer, or where ``record_if`` says no. In a graph of
+        TensorFlow a bool tensor of it.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -49,22 +47,29 @@ def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> b
         False
     """
     _check_rank_0(data)
-    tag = tag_of(name, "scalar_summary")
-    begun = begin(tag, step)
-    if begun is None:
-        return False
-    writer, number = begun
-    arguments = (tag, _as_float32(data), names.check_description(description))
-    return writer._log_light(_scalar_summary, arguments, number, None)
+    return tracing.log(_scalar, step, tag_of(name, "scalar_summary"), data, description)
 
 
 def _check_rank_0(data: Any) -> None:
     shape = np.shape(data) if isinstance(data, (list, tuple)) else getattr(data, "shape", ())
-    if tuple(shape):
+    if getattr(shape, "rank", 0) is not None and tuple(shape):  # a symbolic tensor's may be unknown
         raise ValueError(
             f"data must be one number, got shape {tuple(shape)}; pass its mean, or log it as a "
             "histogram"
         )
+
+
+def _scalar(step: Any, tag: str, data: Any, description: Any) -> bool:
+    _check_rank_0(data)
+    begun = begin(tag, step)
+    if begun is None:
+        return False
+    writer, number = begun
+    value = _as_float32(data)
+    if np.isinf(value) and scalar_kind.overflows(scalar_kind.check_value(data), data):
+        writer._notices.report_overflow(tag)
+    arguments = (tag, value, names.check_description(description))
+    return writer._log_light(_scalar_summary, arguments, number, None)
 
 
 def _as_float32(data: Any) -> Array:
@@ -82,7 +87,7 @@ def _scalar_summary(tag: str, value: Array, description: str | None) -> bytes:
 
 def histogram(
     name: Any, data: Any, step: Any = None, buckets: Any = None, description: Any = None
-) -> bool:
+) -> Any:
     """Log with the default writer how values are distributed.
 
     Args:
@@ -104,6 +109,10 @@ def histogram(
         False
     """
     tag = tag_of(name, "histogram_summary")
+    return tracing.log(_histogram, step, tag, data, buckets, description)
+
+
+def _histogram(step: Any, tag: str, data: Any, buckets: Any, description: Any) -> bool:
     begun = begin(tag, step)
     if begun is None:
         return False
@@ -111,18 +120,24 @@ def histogram(
     count = _BUCKETS if buckets is None else check_count("buckets", buckets, _ANY)
     description = names.check_description(description)
     values = histogram_kind.prepare(data)
+    if count < 1:
+        table = partial(histogram_kind.table_summary, tag)
+        return writer._log(tag, number, time.time(), table, np.zeros((0, 3)), description)
+    report = partial(writer._notices.report_histogram, tag)
+    return writer._log(
+        tag,
+        number,
+        time.time(),
+        partial(histogram_kind.summary, tag),
+        values,
+        count,
+        description,
+        report,
+        take=partial(histogram_kind.snapshot, data, values),
+    )
 
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        if count < 1:
-            return partial(histogram_kind.table_summary, tag, np.zeros((0, 3)), description)
-        still = histogram_kind.snapshot(data, values)
-        report = partial(writer._notices.report_histogram, tag)
-        return partial(histogram_kind.summary, tag, still, count, description, report)
 
-    return writer._log(tag, number, time.time(), values.nbytes, take_snapshot)
-
-
-def text(name: Any, data: Any, step: Any = None, description: Any = None) -> bool:
+def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any:
     """Log a text, or a table of texts, with the default writer.
 
     Args:
@@ -143,14 +158,18 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> boo
         >>> text("prompt", "Draw *a cat*.", step=0)  # there is no default writer
         False
     """
-    tag = tag_of(name, "text_summary")
+    return tracing.log(_text, step, tag_of(name, "text_summary"), data, description)
+
+
+def _text(step: Any, tag: str, data: Any, description: Any) -> bool:
     begun = begin(tag, step)
     if begun is None:
         return False
     writer, number = begun
     strings = text_kind.prepare(data, None)
-    make = partial(text_kind.summary, tag, strings, names.check_description(description))
-    return writer._log(tag, number, time.time(), strings.nbytes, lambda: make)
+    description = names.check_description(description)
+    make = partial(text_kind.summary, tag)
+    return writer._log(tag, number, time.time(), make, strings, description)
 
 
 def audio(
@@ -161,7 +180,7 @@ def audio(
     max_outputs: Any = 3,
     encoding: Any = None,
     description: Any = None,
-) -> bool:
+) -> Any:
     """Log clips of audio with the default writer, as WAV files.
 
     Args:
@@ -188,6 +207,13 @@ def audio(
     if encoding not in (None, "wav"):
         raise ValueError(f"encoding must be 'wav' or None, got {encoding!r}")
     tag = tag_of(name, "audio_summary")
+    tracing.check_rank(data, 3, _LAYOUT)
+    return tracing.log(_audio, step, tag, data, sample_rate, max_outputs, description)
+
+
+def _audio(
+    step: Any, tag: str, data: Any, sample_rate: Any, max_outputs: Any, description: Any
+) -> bool:
     begun = begin(tag, step)
     if begun is None:
         return False
@@ -195,18 +221,16 @@ def audio(
     limit = check_count("max_outputs", max_outputs, 0)
     clips = _clips(data, audio_kind.check_sample_rate(sample_rate), limit)
     description = names.check_description(description)
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(writer._notices.report_audio, tag)
-        return partial(audio_kind.summary, tag, clips.snapshot(), description, report)
-
-    return writer._log(tag, number, time.time(), clips.samples.nbytes, take_snapshot)
+    report = partial(writer._notices.report_audio, tag)
+    make = partial(audio_kind.summary, tag)
+    cost = clips.samples.nbytes
+    return writer._log(tag, number, time.time(), make, clips, description, report, cost=cost)
 
 
 def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
     samples = numeric_array("data", data)
     if samples.ndim != 3 or samples.shape[2] == 0:
-        raise ValueError(f"data must be [clips, frames, channels], got shape {samples.shape}")
+        raise ValueError(f"data must be {_LAYOUT}, got shape {samples.shape}")
     if samples.shape[2] > 2 and samples.dtype.kind == "f":
         # More channels than a browser is sure to play, which is why the writer's method refuses.
         return audio_kind.Clips(samples[:limit], sample_rate, False)

@@ -1,7 +1,4 @@
-"""``tf.summary.write`` and ``write_raw_pb``: tensors and Summaries that the caller has made.
-
-What lives here: what TF2 takes for a tensor. What does not: the wire form (``kinds/tensors.py``).
-"""
+"""``tf.summary.write`` and ``write_raw_pb``: tensors and Summaries that the caller has made."""
 
 from __future__ import annotations
 
@@ -11,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from tbimage.compat.tf_summary.state import as_step, begin, missing_step, step_of
+from tbimage.compat.tf_summary import peer, tracing
+from tbimage.compat.tf_summary.state import (
+    as_step,
+    asked,
+    begin,
+    missing_step,
+    should_record,
+    step_of,
+)
 from tbimage.kinds import names, raw, tensors
 from tbimage.kinds import tensor as kind
 from tbimage.kinds.numbers import Array, numeric_array
@@ -24,7 +29,7 @@ _INT32 = range(-(1 << 31), 1 << 31)
 _PYTHON = (bool, int, float, np.integer, list, tuple)
 
 
-def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: Any = None) -> bool:
+def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: Any = None) -> Any:
     """Log a tensor with the default writer.
 
     Args:
@@ -33,11 +38,13 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
             arguments that returns one and is called only if it is recorded. Python's ints become
             int32 where they fit and its floats float32, as in ``tf.constant``.
         step: An integer or a Variable; None: the default step.
-        metadata: A ``SummaryMetadata`` message, of whichever package, or its bytes.
+        metadata: A ``SummaryMetadata`` message, of whichever package, or its bytes, also as a
+            string tensor.
         name: Not used.
 
     Returns:
-        True; False without a default writer, or where ``record_if`` says no.
+        True; False without a default writer, or where ``record_if`` says no. In a graph of
+        TensorFlow a bool tensor of it.
 
     Raises:
         TypeError: An argument is of the wrong type, or no ``TensorProto`` can hold the data's.
@@ -48,6 +55,12 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
         >>> write("spectrum", lambda: [1.0, 2.0], step=0)  # there is no default writer
         False
     """
+    log = tracing.log_made if callable(tensor) else tracing.log
+    return log(_write, step, tag, tensor, metadata)
+
+
+def _write(step: Any, tag: Any, tensor: Any, metadata: Any) -> bool:
+    tag = peer.as_text(tag)
     begun = begin(tag, step)
     if begun is None:
         return False
@@ -58,18 +71,14 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
     if found is not None:
         value = tensors.string_value(tag, found[0], found[1], field)
         cost = sum(map(len, found[1]))
-        return writer._log(tag, number, time.time(), cost, lambda: lambda: tensors.summary([value]))
+        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=cost)
     prepared = kind.prepare(_narrowed(data))
-    return writer._log(
-        tag,
-        number,
-        time.time(),
-        prepared.nbytes,
-        lambda: partial(kind.summary, tag, prepared.snapshot(), field),
-    )
+    return writer._log(tag, number, time.time(), partial(kind.summary, tag), prepared, field)
 
 
 def _metadata_field(metadata: Any) -> bytes:
+    if peer.is_tensor(metadata):
+        metadata = metadata.numpy()
     if metadata is None or metadata == "":
         return b""
     serialized = raw.serialized("metadata", metadata, "SummaryMetadata")
@@ -121,7 +130,7 @@ def _narrowed(data: Any) -> Any:
     return array
 
 
-def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
+def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
     """Log Summaries that the caller has made with the default writer, as one.
 
     Args:
@@ -141,13 +150,40 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> bool:
         >>> write_raw_pb(b"", step=0)  # there is no default writer
         False
     """
+    return tracing.log(_write_raw_pb, step, tensor, always=True)
+
+
+def _write_raw_pb(step: Any, tensor: Any) -> bool:
     if step is not None:
-        step = as_step(step)
+        as_step(step)
     writer = defaults.default_writer.get()
     if writer is None:
         return False
-    number = step_of(step)
-    if number is None:
+    if step_of(step) is None:
         raise missing_step()
+    if not should_record(step, ""):
+        return False
     found = _strings(_as_numpy(tensor))
-    return writer.raw_summary(tensor if found is None else b"".join(found[1]), number)
+    with asked():
+        return writer.raw_summary(tensor if found is None else b"".join(found[1]), step_of(step))
+
+
+def should_record_summaries() -> Any:
+    """Tell whether summaries are recorded now.
+
+    Returns:
+        False without a default writer; else what ``record_if`` says, True where there is none. In a
+        graph of TensorFlow a bool tensor of it.
+
+    Raises:
+        TypeError: The condition gives no bool.
+
+    Example:
+        >>> should_record_summaries()  # there is no default writer
+        False
+    """
+    return tracing.ask(_should_record, None)
+
+
+def _should_record(step: None) -> bool:
+    return defaults.default_writer.get() is not None and should_record(step, "")

@@ -1,42 +1,80 @@
-"""What a call of ``tf.summary`` takes from its surroundings: writer, step, record_if, scope.
+"""What ``tf.summary`` takes from its surroundings: default writer, default step, record_if.
 
-What lives here: TF2's rules for these. What does not: where all but the scope are kept, which is
-``tbimage.writer.defaults``, for each thread and asyncio task.
+The values are those of ``tbimage.writer.defaults``, of each thread and asyncio task. Here are TF2's
+rules for them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tbimage.compat.tf_summary import peer
 from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
 from tbimage.writer.conditions import EveryNSteps, EverySeconds
 from tbimage.writer.steps import check_step
 
 __all__ = [
+    "Condition",
+    "Surroundings",
     "as_step",
+    "asked",
     "begin",
     "get_step",
     "missing_step",
+    "note_set",
     "record_if",
+    "set_in_graph",
     "set_step",
-    "should_record_summaries",
+    "should_record",
     "step_of",
-    "summary_scope",
-    "tag_of",
+    "surroundings",
+    "surroundings_of",
 ]
 
-# What the name of a scope may not hold; a tag may (tensorflow/python/ops/summary_ops_v2.py).
-_NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
 
-#: The scopes entered, each with a slash behind it.
-_scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
+class Surroundings(NamedTuple):
+    """The default writer, the default step and the condition of ``record_if``."""
+
+    writer: RunWriter | None
+    step: Any
+    condition: defaults.Condition | None
+
+
+def surroundings() -> Surroundings:
+    """Return those of this thread or asyncio task."""
+    return Surroundings(
+        defaults.default_writer.get(), defaults.default_step.get(), defaults.condition.get()
+    )
+
+
+def surroundings_of(thread: Thread) -> Surroundings | None:
+    """Return those of a thread with a default writer: this one, or the only one that there is."""
+    writers = defaults.default_writer.of_threads()
+    if thread not in writers:
+        if len(writers) != 1:
+            return None
+        (thread,) = writers
+    steps, conditions = defaults.default_step.of_threads(), defaults.condition.of_threads()
+    return Surroundings(writers[thread], steps.get(thread), conditions.get(thread))
+
+
+#: What was set while a function was traced, which holds for what is logged there: "writer", "step"
+#: and "condition". What was set before holds only until it is set anew.
+set_in_graph: ContextVar[dict[str, Any]] = ContextVar("tbimage_tf_set_in_graph", default={})  # noqa: B039
+
+
+def note_set(**values: Any) -> None:
+    """Note that some of the surroundings are set, inside a graph or outside."""
+    noted = {key: value for key, value in set_in_graph.get().items() if key not in values}
+    set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
 
 
 def as_step(step: Any) -> int:
@@ -111,17 +149,46 @@ def begin(tag: str, step: Any) -> tuple[RunWriter, int] | None:
         True
     """
     if step is not None:
-        step = as_step(step)  # also where nothing will be recorded, as TF2 does
+        as_step(step)  # also where nothing will be recorded, as TF2 does
     writer = defaults.default_writer.get()
-    if writer is None:
+    if writer is None or not should_record(step, tag):
         return None
-    number = step_of(step)
+    number = step_of(step)  # after the condition, which may have changed a Variable
     if number is None:
-        if defaults.should_record(None, tag):
-            raise missing_step()
-        return None
-    _, _, wanted = writer._begin(tag, number)
+        raise missing_step()
+    with asked():
+        _, _, wanted = writer._begin(tag, number)
     return (writer, number) if wanted else None
+
+
+@contextmanager
+def asked() -> Iterator[None]:
+    """Let everything through within a block, since the condition of ``record_if`` was asked."""
+    condition = defaults.condition.get()
+    defaults.condition.set_unseen(None)
+    try:
+        yield
+    finally:
+        defaults.condition.set_unseen(condition)
+
+
+def should_record(step: Any, tag: str) -> bool:
+    """Ask the condition of ``record_if``; True where there is none.
+
+    Args:
+        step: As in ``step_of``.
+        tag: The summary's tag.
+
+    Raises:
+        TypeError: The condition gives no bool, or as ``as_step``.
+        ValueError: As ``as_step``.
+    """
+    condition = defaults.condition.get()
+    if condition is None:
+        return True
+    if isinstance(condition, Condition):
+        return condition(None, tag)
+    return condition(step_of(step), tag)
 
 
 def missing_step() -> ValueError:
@@ -138,21 +205,15 @@ def missing_step() -> ValueError:
     )
 
 
-def should_record_summaries() -> bool:
-    """Tell whether summaries are recorded now.
+@dataclass(frozen=True)
+class Condition:
+    """What ``record_if`` was given: a bool, a tensor of one, or a function that returns one."""
 
-    Returns:
-        False without a default writer; else what ``record_if`` says, True where there is none.
+    value: Any
 
-    Raises:
-        TypeError: The condition gives no bool.
-
-    Example:
-        >>> should_record_summaries()  # there is no default writer
-        False
-    """
-    writer = defaults.default_writer.get()
-    return writer is not None and defaults.should_record(step_of(None), "")
+    def __call__(self, step: int | None, name: str) -> bool:
+        """Tell whether summaries are to be recorded now."""
+        return _truth(self.value() if callable(self.value) else self.value)
 
 
 @contextmanager
@@ -169,18 +230,19 @@ def record_if(condition: Any) -> Iterator[None]:
 
     Example:
         >>> with record_if(lambda: False):
-        ...     should_record_summaries()
+        ...     defaults.should_record(0, "loss")
         False
     """
+    check: defaults.Condition = Condition(condition)
     if isinstance(condition, (EveryNSteps, EverySeconds)):
-        check: defaults.Condition = condition
-    else:
-
-        def check(step: int | None, name: str) -> bool:
-            return _truth(condition() if callable(condition) else condition)
-
-    with defaults.replaced(condition=check):
-        yield
+        check = condition
+    before = set_in_graph.get()
+    note_set(condition=check)
+    try:
+        with defaults.replaced(condition=check):
+            yield
+    finally:
+        set_in_graph.set(before)
 
 
 def _truth(value: Any) -> bool:
@@ -221,60 +283,5 @@ def set_step(step: Any) -> None:
         5
         >>> set_step(None)
     """
+    note_set(step=step)
     defaults.default_step.set(step)
-
-
-def tag_of(name: Any, default_name: Any) -> str:
-    """Give a summary's tag: its name, behind the scopes entered.
-
-    Args:
-        name: The name.
-        default_name: What replaces it where it is None or empty.
-
-    Raises:
-        TypeError: It is no string.
-
-    Example:
-        >>> tag_of("loss", "summary"), tag_of("", "summary")
-        ('loss', 'summary')
-    """
-    name = name or default_name
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a string, got {name!r} of type {type(name).__name__}")
-    scope = _scope.get().rstrip("/")
-    return f"{scope}/{name}" if scope else name
-
-
-@contextmanager
-def summary_scope(
-    name: Any, default_name: Any = "summary", values: Any = None
-) -> Iterator[tuple[str, str]]:
-    """Enter a scope, whose name stands before the names of summaries in it.
-
-    Args:
-        name: The scope's and the summary's name. With a slash at its end the scope replaces those
-            entered, as in ``tf.name_scope``.
-        default_name: The name where that is empty, or has nothing that a scope's may have.
-        values: Not used, as in TF2 outside graphs.
-
-    Yields:
-        The tag of a summary of that name, and the scope.
-
-    Raises:
-        TypeError: The name is no string.
-
-    Example:
-        >>> with summary_scope("my layer") as (tag, scope):
-        ...     print(tag, scope, tag_of("loss", "summary"))
-        my layer mylayer/ mylayer/loss
-    """
-    tag = tag_of(name, default_name)
-    outer = _scope.get()
-    scope = _NOT_OF_SCOPES.sub("", name or default_name) or default_name or ""
-    if scope and not scope.endswith("/"):
-        scope = f"{outer}{scope}/"
-    _scope.set(scope)
-    try:
-        yield tag, scope
-    finally:
-        _scope.set(outer)

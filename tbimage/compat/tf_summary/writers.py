@@ -1,7 +1,4 @@
-"""``tf.summary``'s writers: making them, and making one the default.
-
-What lives here: TF2's lifecycle of a writer. What does not: writing, which the writer within does.
-"""
+"""``tf.summary``'s writers: making them, and making one the default."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
+from tbimage.compat.tf_summary import peer, state, tracing
 from tbimage.kinds.numbers import check_count
 from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
@@ -69,21 +67,33 @@ class SummaryWriter:
         """
         self._check_open()
 
-    def flush(self) -> None:
+    def flush(self) -> Any:
         """Wait until all that was logged before is in the file. A closed writer has nothing left.
+
+        Returns:
+            None; in a graph of TensorFlow the operation that does it.
 
         Raises:
             Exception: The first error since the last flush, such as an OSError for a full disk.
         """
+        return None if self._writer is None else tracing.call(self._flush)
+
+    def _flush(self) -> None:
         if self._writer is not None and not self._writer.closed:
             self._writer.flush()
 
-    def close(self) -> None:
+    def close(self) -> Any:
         """Flush and close the file. A second call does nothing.
+
+        Returns:
+            As ``flush``.
 
         Raises:
             Exception: As ``flush``.
         """
+        return None if self._writer is None else tracing.call(self._close)
+
+    def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
 
@@ -106,8 +116,11 @@ class _Default:
 
     def __enter__(self) -> SummaryWriter:
         self._before = defaults.default_writer.get(), defaults.default_step.get()
+        self._set_in_graph_before = state.set_in_graph.get()
+        state.note_set(writer=self._writer)
         defaults.default_writer.set(self._writer)
         if self._step is not None:
+            state.note_set(step=self._step)
             defaults.default_step.set(self._step)
         return self._face
 
@@ -121,6 +134,7 @@ class _Default:
         defaults.default_writer.set(writer)
         if self._step is not None:
             defaults.default_step.set(step)
+        state.set_in_graph.set(self._set_in_graph_before)
         try:
             self._face.flush()
         except Exception:
@@ -140,7 +154,7 @@ def create_file_writer(
     """Make a writer of a run directory.
 
     Args:
-        logdir: The directory, created if missing; also a path object.
+        logdir: The directory, created if missing; also a path object, or a string tensor.
         max_queue: Summaries are written within 0.1 seconds, and at once where this is 0.
         flush_millis: They are written within so many milliseconds, if that is less than 0.1
             seconds.
@@ -162,6 +176,13 @@ def create_file_writer(
     """
     if logdir is None:
         raise ValueError("logdir must be a directory, got None; without one: create_noop_writer()")
+    logdir, filename_suffix = peer.as_text(logdir), peer.as_text(filename_suffix)
+    for argument, value in {"logdir": logdir, "filename_suffix": filename_suffix}.items():
+        if peer.is_tensor(value):
+            raise ValueError(
+                f"{argument} must be known before a graph runs, got the symbolic tensor {value!r}; "
+                "pass a string"
+            )
     for argument, value in (
         ("experimental_trackable", experimental_trackable),
         ("experimental_mesh", experimental_mesh),
@@ -194,12 +215,15 @@ def create_noop_writer() -> SummaryWriter:
     return SummaryWriter()
 
 
-def flush(writer: Any = None, name: Any = None) -> None:
+def flush(writer: Any = None, name: Any = None) -> Any:
     """Wait until all that was logged before is in the file.
 
     Args:
         writer: Whose; None: the default writer's, if there is one.
         name: Not used.
+
+    Returns:
+        None; in a graph of TensorFlow the operation that does it.
 
     Raises:
         ValueError: It is no writer.
@@ -209,13 +233,18 @@ def flush(writer: Any = None, name: Any = None) -> None:
         >>> flush()
     """
     if writer is None:
-        default = defaults.default_writer.get()
-        if default is not None and not default.closed:
-            default.flush()
-    elif isinstance(writer, SummaryWriter):
-        writer.flush()
-    else:
+        done = tracing.ask(_flush_default, None)
+        return done if peer.is_tensor(done) else None
+    if not isinstance(writer, SummaryWriter):
         raise ValueError(
             f"writer must be a SummaryWriter or None, got {writer!r} of type "
             f"{type(writer).__name__}"
         )
+    return writer.flush()
+
+
+def _flush_default(step: None) -> bool:
+    default = defaults.default_writer.get()
+    if default is not None and not default.closed:
+        default.flush()
+    return default is not None

@@ -1,8 +1,7 @@
 """``torch.utils.tensorboard``'s interface, as of torch 2.13.
 
-What lives here: its public names. ``from tbimage.compat.torch import SummaryWriter`` replaces
-``from torch.utils.tensorboard import SummaryWriter``, ``tbimage.compat.torch.summary`` the module
-of that name.
+``from tbimage.compat.torch import SummaryWriter`` replaces ``from torch.utils.tensorboard import
+SummaryWriter``. ``tbimage.compat.torch.summary`` replaces the module of that name.
 
 Example:
     >>> import numpy, tempfile

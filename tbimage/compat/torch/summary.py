@@ -1,10 +1,7 @@
 """The functions of ``torch.utils.tensorboard.summary`` that third parties call.
 
-What lives here: functions that make a summary and give it as a message, for
-``writer.file_writer.add_summary``. What does not: the summaries themselves
-(``compat/pictures.py``, ``compat/series.py``).
+Each makes a summary and gives it as a message, for ``writer.file_writer.add_summary``.
 
-Rules:
 - Names, order and defaults of arguments are torch's; tests compare them with the installed one.
 - Messages are of ``tbimage.events.messages``; every event file writer takes their bytes.
 """
@@ -15,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tbimage.compat.peers import pictures, series, sounds, trials
+from tbimage.compat.peers import histograms, meshes, pictures, series, sounds, trials
 from tbimage.compat.peers.drafts import message
+from tbimage.compat.peers.errors import HParamTypeError
+from tbimage.compat.peers.numbers import number
 from tbimage.kinds import custom_scalars as layout_kind
 from tbimage.writer.caller_warnings import warn_caller
 
@@ -46,18 +45,7 @@ __all__ = [
 def check_hparams(
     hparam_dict: Any, metric_dict: Any, hparam_domain_discrete: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check what torch checks of hyperparameters.
-
-    Args:
-        hparam_dict: Hyperparameters by name; tensors of one element count as numbers.
-        metric_dict: Metrics by tag.
-        hparam_domain_discrete: Lists of values by name, or None.
-
-    Returns:
-        The hyperparameters, and their domains, each with the value it is of.
-
-    Raises:
-        TypeError: One of them is no dict, or a domain no list.
+    """Check what torch checks of hyperparameters; return them, and their domains with their values.
 
     Example:
         >>> check_hparams({"lr": 0.1}, {}, {"lr": [0.2]})
@@ -72,19 +60,34 @@ def check_hparams(
     for name, value in given.items():
         if not isinstance(value, dict):
             raise TypeError(f"{name} must be a dict, got {value!r:.80}")
-    values = {name: _plain(value) for name, value in hparam_dict.items()}
+    values = {name: _plain(name, value) for name, value in hparam_dict.items()}
     for name, domain in domains.items():
+        if name not in values:
+            raise TypeError(
+                f"hparam_domain_discrete must be of hyperparameters, got {name!r}, which is not in "
+                f"hparam_dict: {', '.join(map(repr, values))}"
+            )
         if not isinstance(domain, list):
             raise TypeError(f"hparam_domain_discrete[{name!r}] must be a list, got {domain!r:.80}")
     return values, {
-        name: domain if values.get(name) in domain else [*domain, values.get(name)]
+        name: domain if values[name] in domain else [*domain, values[name]]
         for name, domain in domains.items()
     }
 
 
-def _plain(value: Any) -> Any:
-    shape = getattr(value, "shape", None)
-    return series.number("hparam_dict", value) if shape not in (None, ()) else value
+def _plain(name: Any, value: Any) -> Any:
+    """Give a hyperparameter as what a message can hold; a tensor of one element is a number."""
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        value = item()
+    elif hasattr(value, "shape"):
+        value = number(f"hparam_dict[{name!r}]", value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise HParamTypeError(
+        f"hparam_dict[{name!r}] must be a bool, int, float, str or tensor of one element, got "
+        f"{value!r:.80} of type {type(value).__name__}; pass str(...) of it"
+    )
 
 
 def hparams(
@@ -102,16 +105,7 @@ def hparams(
 
 
 def warn_of_double_precision() -> None:
-    """Warn that float64 is not what is stored.
-
-    Example:
-        >>> import warnings
-        >>> with warnings.catch_warnings(record=True) as caught:
-        ...     warnings.simplefilter("always")
-        ...     warn_of_double_precision()
-        >>> len(caught)
-        1
-    """
+    """Warn that scalars are stored as float32."""
     warn_caller(
         "double_precision: scalars are stored as float32, since TensorBoard's default loader does "
         "not show float64. add_tensor keeps it.",
@@ -134,7 +128,7 @@ def scalar(
     """
     if double_precision:
         warn_of_double_precision()
-    value = series.number("tensor", tensor)
+    value = number("tensor", tensor)
     return message(series.scalar(name, value, as_tensor=bool(new_style)))
 
 
@@ -164,7 +158,8 @@ def histogram_raw(
         >>> histogram_raw("sizes", 0, 2, 7, 9, 15, [1, 2], [3, 4]).value[0].tag
         'sizes'
     """
-    return message(series.histogram_raw(name, min, max, bucket_limits, bucket_counts))
+    totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
+    return message(histograms.histogram_raw(name, totals, bucket_limits, bucket_counts))
 
 
 def histogram(name: Any, values: Any, bins: Any, max_bins: Any = None) -> Summary:
@@ -174,7 +169,7 @@ def histogram(name: Any, values: Any, bins: Any, max_bins: Any = None) -> Summar
         >>> histogram("sizes", np.arange(5), "auto").value[0].tag
         'sizes'
     """
-    return message(series.histogram(name, values, bins, max_bins))
+    return message(histograms.histogram(name, values, bins, max_bins))
 
 
 def image(tag: Any, tensor: Any, rescale: Any = 1, dataformats: Any = "NCHW") -> Summary:
@@ -226,7 +221,9 @@ def audio(tag: Any, tensor: Any, sample_rate: Any = 44100) -> Summary:
         >>> audio("tone", np.zeros(80), 8000).value[0].tag
         'tone'
     """
-    return message(sounds.audio(tag, tensor, sample_rate, sounds.truncated_samples, mono=True))
+    return message(
+        sounds.audio(tag, tensor, sample_rate, sounds.truncated_samples, channels_first=True)
+    )
 
 
 def custom_scalars(layout: Any) -> Summary:
@@ -297,4 +294,5 @@ def mesh(
         >>> mesh("bunny", np.zeros((1, 4, 3)), None, None, None).value[0].tag
         'bunny_VERTEX'
     """
-    return message(series.mesh(tag, vertices, colors, faces, config_dict))
+    draft = meshes.mesh(tag, vertices, colors, faces, config_dict, display_name, description)
+    return message(draft)

@@ -1,8 +1,4 @@
-"""torch's SummaryWriter and FileWriter.
-
-What lives here: what only they have. What does not: what tensorboardX's have, too
-(``compat/peer_writer.py``).
-"""
+"""torch's SummaryWriter and FileWriter: the methods whose signatures are its own."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ from typing import Any, ClassVar
 
 from tbimage.compat.peers import pictures, series, sounds
 from tbimage.compat.peers.file_writer import BaseFileWriter
+from tbimage.compat.peers.numbers import number
 from tbimage.compat.peers.peer_writer import PeerWriter, default_logdir
 from tbimage.compat.torch.summary import check_hparams, warn_of_double_precision
 
@@ -54,7 +51,7 @@ class SummaryWriter(PeerWriter):
     """
 
     _single: ClassVar[bool] = True
-    _mono: ClassVar[bool] = True
+    _channels_first: ClassVar[bool] = True
     _samples = staticmethod(sounds.truncated_samples)
 
     def __init__(
@@ -98,13 +95,13 @@ class SummaryWriter(PeerWriter):
         if not new_style:
             self._log_scalar(tag, scalar_value, global_step, walltime)
             return
-        value = series.number("scalar_value", scalar_value)
+        value = number("scalar_value", scalar_value)
         self._log(series.scalar(tag, value, as_tensor=True), global_step, walltime)
 
     def add_tensor(
         self, tag: Any, tensor: Any, global_step: Any = None, walltime: Any = None
     ) -> None:
-        """Log a tensor as it is, of its own type."""
+        """Log a tensor of any shape as it is, of its own type."""
         self._log(series.tensor(tag, tensor), global_step, walltime)
 
     def add_image_with_boxes(
@@ -118,7 +115,10 @@ class SummaryWriter(PeerWriter):
         dataformats: Any = "CHW",
         labels: Any = None,
     ) -> None:
-        """Log an image with red boxes."""
+        """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
+
+        ``rescale`` is the scale factor of the result, ``labels`` a text for each box.
+        """
         draft = pictures.boxes(
             tag, img_tensor, box_tensor, dataformats, labels, rescale, single=self._single
         )
@@ -132,7 +132,10 @@ class SummaryWriter(PeerWriter):
         fps: Any = 4,
         walltime: Any = None,
     ) -> None:
-        """Log a batch of clips, [clips, frames, C, H, W], side by side in one GIF."""
+        """Log a batch of clips, [clips, frames, C, H, W], side by side in one GIF.
+
+        Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
+        """
         draft = pictures.video(tag, vid_tensor, fps, "NTCHW", single=self._single)
         self._log(draft, global_step, walltime)
 
@@ -144,7 +147,12 @@ class SummaryWriter(PeerWriter):
         run_name: Any = None,
         global_step: Any = None,
     ) -> None:
-        """Log what a trial was made with and its metrics, in a run of its own below this one."""
+        """Log what a trial was made with and its metrics, in a run of its own below this one.
+
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element; None leaves a name
+        out. With ``hparam_domain_discrete``, lists of the values that hyperparameters may take, the
+        page shows only the columns that this call names. ``run_name`` "." is this run.
+        """
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)
 

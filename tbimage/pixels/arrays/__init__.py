@@ -1,1 +1,1 @@
-"""Any array-like object to a NumPy array in a known axis order, and the snapshot of it."""
+"""Objects to NumPy arrays with named axes, and snapshots of them."""

@@ -1,16 +1,12 @@
-"""Anything that holds numbers in a grid to a NumPy array, and whether that array may be kept.
-
-What lives here: arrays of every framework, figures of matplotlib, nested lists. What does not: what
-images of PIL hold (pil_images.py), what the axes mean (layouts.py), what the values mean
-(levels.py), and pictures that arrive encoded (encoded.py).
+"""Anything that holds numbers in a grid to a NumPy array, and whether its memory may be kept.
 
 Rules:
-- No framework is imported. An object's own methods are used, and its class is looked up among the
-  modules that are loaded already: who hands in an object has imported what made it.
-- Nothing is copied that NumPy can view.
-- Values are never changed. Types that NumPy lacks are widened to the next one that holds all their
-  values (bfloat16 to float32), and what has no such type is refused. Long double, in which nothing
-  here can reckon, becomes float64, of which what lies beyond becomes infinite: a visible fault.
+- No framework is imported. The methods of the object are used, and its class is looked up among the
+  modules that are loaded: whoever passes an object has imported its module.
+- What NumPy can view is not copied.
+- Values are not changed. A type that NumPy lacks is widened to the next one that holds all its
+  values (bfloat16 to float32), or refused. Long double becomes float64; values beyond the range of
+  float64 become infinite, which is reported like any infinity.
 """
 
 from __future__ import annotations
@@ -23,10 +19,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.arrays import pil_images
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.pil_images import from_pil
 
-__all__ = ["as_array", "as_numbers", "check_dtype", "is_immutable", "snapshot"]
+__all__ = [
+    "as_array",
+    "as_numbers",
+    "check_dtype",
+    "is_immutable",
+    "real_numbers",
+    "snapshot",
+    "upright",
+]
 
 Array = NDArray[Any]
 
@@ -36,108 +41,85 @@ _FIX = (
 )
 
 
-# What to do with data of a kind (dtype.kind) that has no levels.
+# The fix for data of a kind (dtype.kind) that has no levels.
 _FIXES = {
     "c": "log its absolute values, angles, real or imaginary parts",
     "O": "convert it to one array of numbers, for instance with np.stack",
-    "M": "convert it to numbers, for instance with data.astype('int64')",
-    "m": "convert it to numbers, for instance with data.astype('int64')",
+    "M": "convert it to numbers, for instance with {}.astype('int64')",
+    "m": "convert it to numbers, for instance with {}.astype('int64')",
 }
 
 
-def check_dtype(dtype: np.dtype[Any]) -> None:
-    """Check that values of a dtype can become levels, else raise a TypeError.
-
-    Example:
-        >>> check_dtype(np.dtype("float16"))
-    """
+def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
+    """Raise a TypeError where values of a dtype cannot become levels."""
     if dtype.kind in "biuf":
         return
-    fix = _FIXES.get(dtype.kind, "convert it to an array of numbers")
-    raise TypeError(f"data has dtype {dtype}; expected bool, integers or floats: {fix}")
+    fix = _FIXES.get(dtype.kind, "convert it to an array of numbers").format(argument)
+    raise TypeError(f"{argument} has dtype {dtype}; expected bool, integers or floats: {fix}")
 
 
-def as_array(data: object) -> Array:
-    """Give the numbers of an object as a NumPy array, without copying where that is possible.
+def as_array(data: object, argument: str = "data") -> Array:
+    """Return the numbers of an object as bools, integers or floats, as a view where possible.
 
-    Args:
-        data: A NumPy array (any strides and byte order), nested lists or tuples of numbers or of
-            arrays of one shape, anything with ``__array__``, the buffer protocol or DLPack, tensors
-            of torch and the like that need grad or live on an accelerator, arrays of CuPy and the
-            like (``get()``), PIL images of any mode, or a matplotlib figure, which is drawn.
+    Taken are: arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
+    one shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch that need
+    grad or are on an accelerator, arrays of CuPy (``get()``), images of PIL in any mode, and
+    figures of matplotlib. Images of PIL become HW (modes 1, L, I, F, I;16) or HWC: palettes and
+    colour spaces that PNG lacks become RGB, images with transparency LA or RGBA. Figures are drawn,
+    as RGB, or as RGBA where a pixel is not opaque.
 
-    Returns:
-        An array of bools, integers or floats. PIL images become HW (modes 1, L, I, F, I;16) or HWC;
-        palettes and the colour spaces that PNG lacks become RGB, and what has transparency LA or
-        RGBA. Figures become RGB, or RGBA where not every pixel is opaque.
-
-    Raises:
-        TypeError: It is none of these, or its numbers are complex, objects, strings or dates.
-        ValueError: Lists are ragged, or an array has masked elements.
-
-    Example:
-        >>> as_array([[0, 128], [255, 0]]).shape
-        (2, 2)
+    Raises a TypeError for other objects and for complex numbers, objects, strings and dates, and a
+    ValueError for ragged lists and for masked elements. Errors name ``argument``.
     """
-    array = _converted(data)
+    array = _converted(data, argument)
     dtype = array.dtype
     if dtype.kind in "biuf" and dtype.char != _LONG_DOUBLE:
-        return array  # most that is logged
-    held = _held_type(dtype)
-    if held is not None:
+        return array  # the usual case
+    wider = _wider_type(dtype)
+    if wider is not None:
         with np.errstate(over="ignore"):
-            array = array.astype(held)
-    check_dtype(array.dtype)
+            array = array.astype(wider)
+    check_dtype(array.dtype, argument)
     return array
 
 
-def as_numbers(data: object) -> Array:
-    """Give numbers that mean the same in every dtype, such as coordinates, as a NumPy array.
+def as_numbers(data: object, argument: str = "data") -> Array:
+    """Return numbers that mean the same in every dtype, such as coordinates, as an array.
 
-    Args:
-        data: As :func:`as_array` takes it; the arrays in a list may have different dtypes.
-
-    Raises:
-        TypeError: As :func:`as_array`.
-        ValueError: As :func:`as_array`.
-
-    Example:
-        >>> as_numbers([np.array([1, 2]), np.array([0.5, 3], np.float32)]).tolist()
-        [[1.0, 2.0], [0.5, 3.0]]
+    Other than in :func:`as_array`, the arrays in a list may have different dtypes.
     """
     if isinstance(data, (list, tuple)) and not isinstance(_leaf(data), _NUMBERS):
-        return np.asarray([as_numbers(part) for part in data])
-    return as_array(data)
+        return np.asarray([as_numbers(part, argument) for part in data])
+    return as_array(data, argument)
+
+
+def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
+    """Return real numbers, such as coordinates, as a new array; errors name the argument."""
+    try:
+        return np.array(as_numbers(values, argument), np.float64)
+    except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns about ragged lists
+        raise TypeError(
+            f"{argument} must be an array of real numbers, or equally long lists of them, got "
+            f"{type(values).__name__} ({error})"
+        ) from None
 
 
 def is_immutable(data: object, array: Array) -> bool:
-    """Tell whether an array's memory will never change, so that it can be kept without a copy.
+    """Whether the memory of an array never changes, so that the array can be kept without a copy.
 
-    Args:
-        data: What the array was made of.
-        array: What :func:`as_array` made of it, or a view of that.
-
-    Returns:
-        True where ``as_array`` has made the memory itself (of lists, PIL images, figures, bfloat16
-        and what lived on an accelerator), and for memory of JAX arrays, of bytes, and of arrays
-        that are read-only and own it. The last is a convention: who sets
-        ``array.flags.writeable = False`` says that nobody will write, although older views can.
-
-    Example:
-        >>> array = np.zeros((2, 2))
-        >>> is_immutable(array, array)
-        False
-        >>> array.flags.writeable = False
-        >>> is_immutable(array, array)
-        True
+    ``array`` is what :func:`as_array` made of ``data``, or a view of that. True where ``as_array``
+    has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on an
+    accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory and
+    are read-only. The last is a convention: setting ``array.flags.writeable = False`` promises that
+    nobody writes, although older views can.
     """
     if data is array and array.flags.writeable:
-        return False  # most that is logged, decided in 0.1 µs instead of 2
+        return False  # the usual case, decided in 0.1 µs instead of 2
     if isinstance(data, (list, tuple)) or _lives_elsewhere(data):
         return True
     if any(_is_a(data, class_) for class_ in _DRAWN) or _is_a(data, _JAX_ARRAY):
         return True
-    if _held_type(getattr(data, "dtype", None)) is not None:
+    if _wider_type(getattr(data, "dtype", None)) is not None:
         return True
     owner: object = array
     while isinstance(owner, (np.ndarray, memoryview)):
@@ -151,42 +133,41 @@ def is_immutable(data: object, array: Array) -> bool:
 
 
 def snapshot(data: object, array: Array) -> Array:
-    """Give an array whose memory will never change.
+    """Return an array whose memory never changes: the array itself if it is immutable, else a copy.
 
-    Args:
-        data: What the array was made of.
-        array: What :func:`as_array` made of it, or a view of that.
-
-    Returns:
-        The array itself if it is immutable, else a copy in the same order of memory, so that even a
-        CHW view is copied at the speed of memory; workers sort it out.
-
-    Example:
-        >>> array = np.zeros((2, 2))
-        >>> copy = snapshot(array, array)
-        >>> array[0, 0] = 1
-        >>> float(copy[0, 0])
-        0.0
+    The copy has the order in memory of the array, so that even a CHW view is copied at full speed.
     """
     return array if is_immutable(data, array) else copy_of(array)
 
 
-def _converted(data: object) -> Array:
+def upright(data: object) -> tuple[object, int]:
+    """Turn images of PIL, also in a list, by their EXIF orientation, and count those turned."""
+    if isinstance(data, np.ndarray):
+        return data, 0
+    images = data if isinstance(data, (list, tuple)) else [data]
+    turned = [pil_images.upright(each) if _is_a(each, _PIL_IMAGE) else each for each in images]
+    count = sum(new is not old for new, old in zip(turned, images, strict=True))
+    if not count:
+        return data, 0
+    return turned if images is data else turned[0], count
+
+
+def _converted(data: object, argument: str) -> Array:
     if type(data) is np.ndarray:
         return data
     for class_, convert in _SPECIAL.items():
         if _is_a(data, class_):
             return convert(data)
     if isinstance(data, np.ndarray):
-        return np.asarray(data)
+        return _without_mask(data, argument)
     if isinstance(data, (list, tuple)):
-        return _from_sequence(data)
+        return _from_sequence(data, argument)
     if isinstance(data, (str, bytes, os.PathLike)):
         raise TypeError(
-            f"data is or holds {_named(data)}, but paths and encoded pictures are no numbers: log "
-            "them on their own, or open them with PIL first"
+            f"{argument} is or holds {_named(data)}, but paths and encoded pictures are no "
+            "numbers: log them on their own, or open them with PIL first"
         )
-    return _from_protocol(data)
+    return _from_protocol(data, argument)
 
 
 def _named(data: object) -> str:
@@ -202,20 +183,10 @@ def _is_a(data: object, class_: tuple[str, str]) -> bool:
     return isinstance(found, type) and isinstance(data, found)
 
 
-def _from_masked(data: Any) -> Array:
-    masked = int(np.ma.getmaskarray(data).sum())
-    if masked:
-        raise ValueError(
-            f"data is a masked array, and {masked} of its {data.size} elements are masked; "
-            "expected none: say what they should look like with data.filled(value)"
-        )
-    return np.asarray(data.data)
-
-
 def _from_figure(figure: Any) -> Array:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # A canvas takes its figure over: what belongs to the caller's window is given back.
+    # A new canvas replaces the figure's own, which the caller's window needs back.
     canvas, stale = figure.canvas, figure.stale
     try:
         agg: Any = FigureCanvasAgg(figure)
@@ -233,20 +204,31 @@ _FIGURE = ("matplotlib.figure", "Figure")
 _JAX_ARRAY = ("jax", "Array")
 
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Array]] = {
-    ("numpy.ma", "MaskedArray"): _from_masked,
     _PIL_IMAGE: from_pil,
     _FIGURE: _from_figure,
 }
 
-# Whose arrays are always new memory.
+# Objects whose arrays are always new memory.
 _DRAWN = (_PIL_IMAGE, _FIGURE)
 
 
 # --- lists ----------------------------------------------------------------------------------------
 
 
-# What the first leaf of lists of numbers is; that of empty lists is a list.
+# Types of the first element of nested lists of numbers. In empty lists it is a list.
 _NUMBERS = (list, tuple, bool, int, float, complex, np.generic)
+
+
+def _without_mask(data: Any, argument: str) -> Array:
+    if _is_a(data, ("numpy.ma", "MaskedArray")):
+        masked = int(np.ma.getmaskarray(data).sum())
+        if masked:
+            raise ValueError(
+                f"{argument} is a masked array, and {masked} of its {data.size} elements are "
+                "masked; expected none: say what they should look like with "
+                f"{argument}.filled(value)"
+            )
+    return np.asarray(data)
 
 
 def _leaf(data: Any) -> object:
@@ -255,48 +237,48 @@ def _leaf(data: Any) -> object:
     return data
 
 
-def _from_sequence(data: Sequence[Any]) -> Array:
+def _from_sequence(data: Sequence[Any], argument: str) -> Array:
     if isinstance(_leaf(data), _NUMBERS):
-        return _from_numbers(data)
-    arrays = [as_array(part) for part in data]
+        return _from_numbers(data, argument)
+    arrays = [as_array(part, argument) for part in data]
     shapes = dict.fromkeys(array.shape for array in arrays)
     if len(shapes) > 1:
-        raise _ragged(shapes)
+        raise _ragged(shapes, argument)
     dtypes = dict.fromkeys(array.dtype for array in arrays)
     if len(dtypes) > 1 and any(dtype.kind != "f" for dtype in dtypes):
         raise TypeError(
-            f"data is a list of arrays of dtypes {', '.join(map(str, dtypes))}, whose values mean "
-            "different levels; expected one dtype: convert them to one"
+            f"{argument} is a list of arrays of dtypes {', '.join(map(str, dtypes))}, whose values "
+            "mean different levels; expected one dtype: convert them to one"
         )
     return np.stack(arrays)
 
 
-def _from_numbers(data: Sequence[Any]) -> Array:
+def _from_numbers(data: Sequence[Any], argument: str) -> Array:
     """An array of nested lists of numbers."""
     try:
         array = np.array(data)
     except (ValueError, Warning):  # NumPy 1.23 warns, and warnings may be errors
         array = np.array(None)
     if array.dtype.kind == "O":
-        _shape(data)  # says more of ragged lists than NumPy does
+        _shape(data, argument)  # its error says more about ragged lists than NumPy's
     return array
 
 
-def _shape(data: object) -> tuple[int, ...]:
-    """The shape of nested lists; ValueError where it depends on the path."""
+def _shape(data: object, argument: str) -> tuple[int, ...]:
+    """The shape of nested lists; ValueError where the lists are ragged."""
     if not isinstance(data, (list, tuple)):
         return np.shape(data) if isinstance(data, np.ndarray) else ()
-    shapes = dict.fromkeys(_shape(part) for part in data)
+    shapes = dict.fromkeys(_shape(part, argument) for part in data)
     if len(shapes) > 1:
-        raise _ragged(shapes)
+        raise _ragged(shapes, argument)
     return (len(data), *next(iter(shapes), ()))
 
 
-def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
+def _ragged(shapes: dict[tuple[int, ...], None], argument: str) -> ValueError:
     shown = ", ".join(map(str, list(shapes)[:5])) + (", …" if len(shapes) > 5 else "")
     return ValueError(
-        f"data is ragged: a list in it holds shapes {shown}; expected equal shapes: log arrays of "
-        "unequal size one by one"
+        f"{argument} is ragged: a list in it holds shapes {shown}; expected equal shapes: log "
+        "arrays of unequal size one by one"
     )
 
 
@@ -304,8 +286,8 @@ def _ragged(shapes: dict[tuple[int, ...], None]) -> ValueError:
 
 _LONG_DOUBLE = "g"  # dtype.char
 
-# Types that NumPy lacks, by how their names begin, and the narrowest that hold all their values.
-_HELD_TYPES: dict[str, np.dtype[Any]] = {
+# Types that NumPy lacks, by the start of their names, and the narrowest type with all values.
+_WIDER_TYPES: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(np.float32),
     "float8_": np.dtype(np.float32),
     "float6_": np.dtype(np.float32),
@@ -317,29 +299,29 @@ _HELD_TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def _held_type(dtype: Any) -> np.dtype[Any] | None:
-    """The type that values of another are converted to, for the dtypes of any framework."""
+def _wider_type(dtype: Any) -> np.dtype[Any] | None:
+    """The type to which values of a dtype of any framework are widened, or None."""
     if dtype is None:
         return None
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
         return np.dtype(np.float64) if dtype.char == _LONG_DOUBLE else None
     name = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
-    for start, held in _HELD_TYPES.items():
+    for start, wider in _WIDER_TYPES.items():
         if name.startswith(start):
-            return held
+            return wider
     return None
 
 
 def _lives_elsewhere(data: object) -> bool:
-    """Whether a tensor of torch and the like is on an accelerator, so that an array is new."""
+    """Whether a tensor of torch or the like is on an accelerator, so that its array is a copy."""
     return getattr(getattr(data, "device", None), "type", "cpu") != "cpu"
 
 
-# What objects raise that cannot give an array, each in its own way.
+# Exceptions of objects that cannot give an array.
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 
-def _from_protocol(data: object) -> Array:
+def _from_protocol(data: object, argument: str) -> Array:
     reasons = []
     try:
         host = _on_the_host(data)
@@ -355,19 +337,19 @@ def _from_protocol(data: object) -> Array:
             if isinstance(array, np.ndarray):
                 return np.asarray(array)
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    raise TypeError(f"data is {_named(data)}, which gives no array{because}: {_FIX}")
+    raise TypeError(f"{argument} is {_named(data)}, which gives no array{because}: {_FIX}")
 
 
 def _on_the_host(data: Any) -> Any:
-    """A tensor of torch and the like, apart from autograd and on the CPU; else the object."""
+    """A tensor of torch or the like, detached and on the CPU; other objects unchanged."""
     if not callable(getattr(data, "detach", None)):
         return data
     data = data.detach()
-    # torch's views keep conjugation and negation as flags, which NumPy has not.
+    # torch's views keep conjugation and negation as flags, which NumPy lacks.
     for method in ("cpu", "resolve_conj", "resolve_neg"):
         if callable(getattr(data, method, None)):
             data = getattr(data, method)()
-    if _held_type(getattr(data, "dtype", None)) and callable(getattr(data, "float", None)):
+    if _wider_type(getattr(data, "dtype", None)) and callable(getattr(data, "float", None)):
         data = data.float()
     return data
 
@@ -386,7 +368,7 @@ def _from_buffer(data: Any) -> Array | None:
         return None
 
 
-# In this order: CuPy refuses __array__ and DLPack to the CPU, and wants to be asked with get().
+# The order matters: CuPy refuses __array__ and DLPack to the CPU; its get() copies.
 _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("__array__", np.asarray),
     ("__array_interface__", np.asarray),
@@ -394,5 +376,5 @@ _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("numpy", lambda data: data.numpy()),
     ("get", lambda data: data.get()),
     ("__float__", np.asarray),
-    ("__class__", _from_buffer),  # of which nothing tells before Python 3.12
+    ("__class__", _from_buffer),  # before Python 3.12 no attribute tells it
 )

@@ -1,15 +1,13 @@
-"""Pictures that arrive encoded and are stored as they are: only their header is read.
-
-What lives here: the formats that TensorBoard serves, and what their headers say. What does not:
-arrays (arrays.py), and decoding, which nothing here does.
+"""Encoded pictures that are stored as they are; only the header is read.
 
 Rules:
-- What TensorBoard would not show is refused. It serves what Pillow identifies as PNG, JPEG, GIF or
-  BMP, and all else, WebP and TIFF among it, as application/octet-stream, which browsers do not draw
-  (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
-- The header is read by Pillow, as there, but by the class of one format and not by ``Image.open``,
-  whose check for decompression bombs warns, or raises, by a limit that belongs to the application.
-- Bytes are kept as they are. A mutable buffer is copied, since its owner may reuse it.
+- A picture that TensorBoard would not show is refused. TensorBoard shows what Pillow identifies as
+  PNG, JPEG, GIF or BMP, and serves everything else as application/octet-stream, which browsers do
+  not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
+- Pillow reads the header, as in TensorBoard, but by the class of one format and not by
+  ``Image.open``. The check of ``Image.open`` for decompression bombs warns or raises by a limit
+  that belongs to the application.
+- Bytes are kept as they are. A mutable buffer is copied, as its owner may reuse it.
 """
 
 from __future__ import annotations
@@ -23,8 +21,8 @@ from typing import Any
 
 __all__ = ["MOST_PIXELS", "EncodedImage", "read_encoded", "read_header"]
 
-#: Above it Pillow raises DecompressionBombError in TensorBoard: twice ``Image.MAX_IMAGE_PIXELS``,
-#: which is a quarter of a GiB at 3 bytes a pixel.
+#: With more pixels Pillow raises DecompressionBombError in TensorBoard. This is twice
+#: ``Image.MAX_IMAGE_PIXELS``, which is a quarter of a GiB at 3 bytes per pixel.
 MOST_PIXELS = 2 * (1024**3 // 4 // 3)
 
 
@@ -33,11 +31,11 @@ class EncodedImage:
     """A picture in a format that TensorBoard serves.
 
     Attributes:
-        data: The bytes, as they were given.
+        data: The bytes of the file.
         format: ``"PNG"``, ``"JPEG"``, ``"GIF"`` or ``"BMP"``.
         width: In pixels.
         height: In pixels.
-        channels: What a decoder gives: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        channels: Of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
     """
 
     data: bytes
@@ -50,29 +48,7 @@ class EncodedImage:
 def read_encoded(
     data: bytes | bytearray | memoryview | str | os.PathLike[str],
 ) -> EncodedImage:
-    """Take an encoded picture from memory or from a file.
-
-    Args:
-        data: The bytes of a PNG, JPEG, GIF or BMP file, or the path of one, which is read whole.
-
-    Returns:
-        The picture.
-
-    Raises:
-        TypeError: It is neither bytes nor a path.
-        ValueError: See :func:`read_header`.
-        OSError: The file cannot be read.
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> bmp = b"BM" + bytes([30, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0])
-        >>> bmp += bytes([1, 0, 24, 0, 0, 0, 255, 0])  # one red pixel
-        >>> with tempfile.TemporaryDirectory() as directory:
-        ...     path = pathlib.Path(directory, "red.bmp")
-        ...     _ = path.write_bytes(bmp)
-        ...     read_encoded(path).format
-        'BMP'
-    """
+    """Take an encoded picture as bytes, or read the whole file of a path."""
     if isinstance(data, (bytes, bytearray, memoryview)):
         return read_header(bytes(data))
     if not isinstance(data, (str, os.PathLike)):
@@ -90,23 +66,10 @@ def read_encoded(
 
 
 def read_header(data: bytes) -> EncodedImage:
-    """Read the header of an encoded picture; nothing is decoded.
+    """Read the header of an encoded picture; an animation is described by its first frame.
 
-    Args:
-        data: The bytes of a PNG, JPEG, GIF or BMP file.
-
-    Returns:
-        The picture with what its header says. Animations are described by their first frame.
-
-    Raises:
-        ValueError: The bytes are no picture, their header is damaged, or the picture is of a format
-            or of a size that TensorBoard does not show.
-
-    Example:
-        >>> gif = b"GIF89a" + bytes([2, 0, 1, 0, 0, 0, 0, 44, 0, 0, 0, 0, 2, 0, 1, 0, 0, 2, 0, 59])
-        >>> picture = read_header(gif)
-        >>> picture.format, picture.width, picture.height, picture.channels
-        ('GIF', 2, 1, 3)
+    Raises a ValueError if the bytes are no picture, the header is damaged, or TensorBoard does not
+    show pictures of the format or of the size.
     """
     name = _name_of(data)
     if name is None or name not in _OPENERS:
@@ -118,6 +81,8 @@ def read_header(data: bytes) -> EncodedImage:
     module, opener = _OPENERS[name]
     try:
         image = getattr(import_module(module), opener)(io.BytesIO(data))
+        if not image.tile:  # as with a JPEG without its scan, which Pillow 13 takes
+            raise ValueError("it ends before its pixels")
     except Exception as error:  # Pillow raises whatever a damaged header leads to
         raise ValueError(f"data holds a {name} picture with a damaged header: {error}") from error
     if image.format != name:
@@ -135,7 +100,7 @@ def read_header(data: bytes) -> EncodedImage:
     return EncodedImage(data, name, width, height, _channels(image, data))
 
 
-# What files begin with; a dot stands for any byte.
+# The first bytes of files; a dot stands for any byte.
 _SIGNATURES = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
@@ -156,7 +121,8 @@ def _name_of(data: bytes) -> str | None:
     return None
 
 
-# What Pillow's Image.open would call. It tells a JPEG from an MPO, several JPEGs in one file.
+# The functions that Pillow's Image.open would call. That of JPEG also recognises MPO files, which
+# hold several JPEGs.
 _OPENERS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "JPEG": ("PIL.JpegImagePlugin", "jpeg_factory"),
@@ -164,11 +130,12 @@ _OPENERS = {
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
 
-# Modes of which decoders do not give 3 channels, as they do of palettes, CMYK and YCbCr.
+# Modes that decoders give other than 3 channels for; palettes, CMYK and YCbCr become RGB.
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-# What a PNG's header (IHDR) says of gray and alpha, and where; of 16 bits Pillow makes RGBA.
+# The place and the value of "gray and alpha" in a PNG's header (IHDR). Pillow gives RGBA for 16
+# bits.
 _COLOR_TYPE = slice(25, 26)
 _GRAY_AND_ALPHA = b"\4"
 

@@ -1,8 +1,6 @@
-"""Images of PIL to arrays.
+"""Images of PIL to arrays, with transparency that PIL keeps outside of the pixels.
 
-What lives here: what each of PIL's modes becomes, and transparency that is not in the pixels but
-beside them. What does not: telling that an object is such an image (arrays.py). PIL itself is not
-imported: who hands in an image has.
+PIL is not imported here: whoever passes an image has imported it.
 """
 
 from __future__ import annotations
@@ -12,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["from_pil"]
+__all__ = ["from_pil", "upright"]
 
-# What images become whose mode PNG lacks, and images of which one colour or index is transparent.
+_ORIENTATION = 0x0112  # the EXIF tag; 1 is upright (Exif 2.32, 4.6.4)
+
+# The modes that images are converted to where PNG lacks their mode, and where a colour or an index
+# of theirs is transparent.
 _MODES = {
     "P": "RGB",
     "PA": "RGBA",
@@ -31,23 +32,17 @@ _TRANSPARENT_MODES = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 _OPAQUE = np.uint16(65535)
 
 
+def upright(image: Any) -> Any:
+    """Return a ``PIL.Image.Image`` as its EXIF orientation wants it shown; the same if upright."""
+    if not hasattr(image, "getexif") or image.getexif().get(_ORIENTATION, 1) not in range(2, 9):
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
+
+
 def from_pil(image: Any) -> NDArray[Any]:
-    """Give the pixels of an image of PIL.
-
-    Args:
-        image: A ``PIL.Image.Image`` of any mode.
-
-    Returns:
-        HW or HWC, in new memory.
-
-    Raises:
-        OSError: The image is of a file that is truncated, or that cannot be read.
-
-    Example:
-        >>> from PIL import Image
-        >>> from_pil(Image.new("CMYK", (3, 2))).shape
-        (2, 3, 3)
-    """
+    """Return the pixels of a ``PIL.Image.Image`` of any mode as HW or HWC, in new memory."""
     transparent = image.info.get("transparency")
     if image.mode.startswith("I;16") and isinstance(transparent, int):  # Pillow's LA has 8 bits
         gray = np.asarray(image)

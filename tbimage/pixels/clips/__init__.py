@@ -1,1 +1,1 @@
-"""Several frames to one GIF or APNG, and JPEG."""
+"""Animations as APNG and GIF, and JPEG."""

@@ -1,8 +1,4 @@
-"""Clips: the axes of frames, and the two kinds of files that move in TensorBoard.
-
-What lives here: names of axes with time among them, and the choice of the file. What does not: the
-files (apng.py, gif.py), frames (frames.py).
-"""
+"""Clips to APNG or GIF files."""
 
 from __future__ import annotations
 
@@ -12,98 +8,30 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
-from tbimage.pixels.arrays.axes import CLIPS, arrange_axes
+from tbimage.pixels.arrays.layouts import CLIPS, arrange
 from tbimage.pixels.clips import apng, gif
-from tbimage.pixels.clips.frames import check_fps, render_frames
+from tbimage.pixels.clips.frames import EncodedClip, check_fps, render_frames
 from tbimage.pixels.drawing.rendering import Look, check_fit, check_look
 from tbimage.pixels.png import encoder
 
-__all__ = ["FORMATS", "animate", "arrange_clip", "check_clip", "encode_clip"]
+__all__ = ["FORMATS", "animate", "check_clip", "encode_clip"]
 
 Array = NDArray[Any]
 
 FORMATS = ("apng", "gif")
 
-# By rank, the layouts that an error may propose.
-_COMMON = {4: ("THWC", "TCHW"), 5: ("NTHWC", "NTCHW")}
-
-_MOST_CHANNELS = 4
-
-
-def arrange_clip(array: Array, layout: str | None = None) -> tuple[Array, bool]:
-    """View an array as a batch of clips.
-
-    Args:
-        array: One clip or a batch of them, rank 3 to 5, any dtype and strides.
-        layout: What each axis is: a permutation of the letters of ``"THW"``, ``"THWC"``, ``"NTHW"``
-            or ``"NTHWC"`` (N clips, T frames, H rows, W columns, C channels), in any case. Default:
-            ``"THW"``, ``"THWC"`` and ``"NTHWC"`` for the ranks 3, 4 and 5.
-
-    Returns:
-        A view ``(N, T, H, W, C)`` with 1 to 4 channels, and whether there was an axis of clips.
-
-    Raises:
-        TypeError: ``layout`` is neither None nor a str.
-        ValueError: ``layout`` is not allowed or does not fit, there is no such rank or number of
-            channels, or a clip has no frames or no pixels.
-
-    Example:
-        >>> import numpy as np
-        >>> arrange_clip(np.zeros((2, 7, 3, 8, 8)), "NTCHW")[0].shape
-        (2, 7, 8, 8, 3)
-    """
-    view, batched = arrange_axes(array, layout, CLIPS)
-    channels = view.shape[-1]
-    if channels > _MOST_CHANNELS:
-        raise ValueError(
-            f"frames of shape {array.shape} would have {channels} channels; expected 1 to "
-            f"{_MOST_CHANNELS}: {_advice(array.shape, channels)}"
-        )
-    return view, batched
-
-
-def _advice(shape: tuple[int, ...], channels: int) -> str:
-    for layout in _COMMON.get(len(shape), ()):
-        looks_right = 1 <= shape[layout.index("C")] <= _MOST_CHANNELS
-        if looks_right and shape[layout.index("C")] != channels:
-            return f"they look like {layout}: pass layout={layout!r}"
-    return "pass up to 4 of them, as frames[..., :3]"
-
 
 def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[str, Fraction]:
-    """Check that frames can become a file of a kind.
-
-    Args:
-        format: "apng" or "gif".
-        fps: Frames a second; see ``check_fps``.
-        look: As ``check_look`` returns it.
-        channels: 1 to 4.
-
-    Returns:
-        Format and frames a second.
-
-    Raises:
-        TypeError: ``fps`` is no number.
-        ValueError: The format is unknown, too slow for ``fps`` or without alpha, or the look does
-            not fit.
-
-    Example:
-        >>> check_clip("gif", 12.5, Look(), 3)
-        ('gif', Fraction(25, 2))
-    """
-    if not isinstance(format, str) or format not in FORMATS:
-        raise ValueError(f"format must be {' or '.join(map(repr, FORMATS))}, got {format!r}")
+    """Check that frames with this number of channels can become a file of a format."""
+    chosen = checks.choice("format", format, FORMATS)
     check_fit(replace(look, colorbar=False), channels)
     speed = check_fps(fps)
-    if format == "gif":
+    if chosen == "gif":
         gif.check_speed(speed)
-        if channels in (2, 4):
-            raise ValueError(
-                f"format='gif' has no partial transparency, and frames have {channels} channels: "
-                "pass format='apng', or frames[..., :-1]"
-            )
-    return format, speed
+        gif.check_alpha(channels)
+    return chosen, speed
 
 
 def encode_clip(
@@ -113,25 +41,8 @@ def encode_clip(
     fps: Fraction,
     compression: str = "fast",
     run: encoder.Run = encoder.run_serially,
-) -> apng.EncodedClip:
-    """Make the file of one clip.
-
-    Args:
-        values: ``(T, H, W, C)``, as ``arrange_clip`` gives it.
-        look: As ``check_look`` returns it; ``check_clip`` has passed.
-        format: "apng" or "gif".
-        fps: As ``check_fps`` returns it.
-        compression: As ``encoder.encode`` takes it.
-        run: Does parts, perhaps several at once.
-
-    Raises:
-        ValueError: Integers lie outside 0..255 without a value range, or a GIF would be too large.
-
-    Example:
-        >>> import numpy as np
-        >>> encode_clip(np.zeros((3, 8, 8, 1)), Look(), "apng", Fraction(5)).width
-        8
-    """
+) -> EncodedClip:
+    """Encode one clip of values ``(T, H, W, C)``; the arguments are checked."""
     frames = render_frames(values, look)
     if format == "gif":
         return gif.encode(frames, fps, run)
@@ -146,18 +57,18 @@ def animate(
     layout: str | None = None,
     **look: Any,
 ) -> bytes:
-    """Make a file that moves, of one clip.
+    """Make an animation of one clip.
 
     Args:
         frames: ``(T, H, W)`` or ``(T, H, W, C)`` with 1 to 4 channels, of any dtype; or as
             ``layout`` says.
-        fps: Frames a second, 0.001 to 60; a GIF has at most 50.
+        fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
         format: "apng" keeps every level and all colours, "gif" up to 256 colours.
         layout: The order of the axes where it is another: "TCHW", …
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:
-        The file, which begins anew when it ends. TensorBoard shows both kinds moving.
+        The file, which loops. TensorBoard shows both formats moving.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -168,7 +79,7 @@ def animate(
         >>> animate(np.zeros((4, 16, 16, 3), np.uint8), fps=2)[1:4]
         b'PNG'
     """
-    clips, batched = arrange_clip(as_array(frames), layout)
+    clips, batched = arrange(as_array(frames, "frames"), layout, CLIPS)
     if batched:
         raise ValueError(f"frames are a batch of {len(clips)} clips: pass them one by one")
     chosen = check_look(**look)

@@ -1,37 +1,47 @@
-"""The frames of a clip, made when they are asked for.
-
-What lives here: one look for all frames, the speed of a clip, and what changes from one frame to
-the next. What does not: how frames become a file (apng.py, gif.py), values to pictures
-(rendering.py).
+"""The frames of a clip, made when they are asked for, and their encoding as changed areas.
 
 Rules:
-- A range that is found in the data is found in the whole clip: a range for each frame would
-  flicker.
-- All frames have one form: where a pixel of any frame is not finite and painted in colour, all are
-  in colour.
-- Frames are made one by one and not kept, so that a clip of any length takes the memory of a few.
+- A range that is found in the data is found in the whole clip. One range per frame would flicker.
+- All frames have the same channels. Where a pixel of any frame is not finite and ``nan_color`` is
+  a colour, all frames are in colour.
+- Frames are made one at a time and not kept, so the memory does not grow with the clip's length.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
+from tbimage.buffers import Piece
 from tbimage.pixels.drawing.rendering import CONSTANT, Look, fixed_limits, joint_limits, render
-from tbimage.pixels.values.pictures import Picture, with_channels
+from tbimage.pixels.png import encoder
+from tbimage.pixels.values.pictures import Findings, Picture, merge, with_channels
 from tbimage.pixels.values.ranges import Limits
 
-__all__ = ["Frames", "changed_area", "check_fps", "render_frames"]
+__all__ = [
+    "EncodedClip",
+    "Frames",
+    "changed_area",
+    "check_fps",
+    "encode_changes",
+    "render_frames",
+]
 
 Pixels = NDArray[Any]
+Encoded = TypeVar("Encoded")
 
 #: Blink shows frames of 10 ms and less for 100 ms (ImageDecoder's durations), and screens show 60.
 MOST_FPS = 60.0
+
+#: Frames that one call encodes. Each call makes one frame more, the last of the call before.
+FRAMES_OF_A_CALL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,60 +49,41 @@ class Frames:
     """A clip.
 
     Attributes:
-        count: How many frames it has, 1 or more.
-        frame: Makes the one of a number, from 0; any thread may call it. All have one shape and
-            dtype.
+        count: The number of frames, 1 or more.
+        frame: Makes the frame of a number, from 0. Any thread may call it. All frames have the
+            same shape and dtype.
     """
 
     count: int
     frame: Callable[[int], Picture]
 
 
-def check_fps(fps: object) -> Fraction:
-    """Check how many frames a second shows.
+@dataclass(frozen=True, slots=True)
+class EncodedClip:
+    """A file of several frames.
 
-    Args:
-        fps: 0.001 to 60; browsers slow down what is faster.
-
-    Returns:
-        The number, with a denominator of at most 1000.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It lies outside.
-
-    Example:
-        >>> check_fps(29.97)
-        Fraction(2997, 100)
+    Attributes:
+        pieces: The parts of the file, in order.
+        height: In pixels.
+        width: In pixels.
+        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        findings: What was found while the frames were made.
     """
-    problem = f"fps must be a number from 0.001 to {MOST_FPS:g}, got {fps!r}"
-    try:
-        number = float(fps)  # type: ignore[arg-type]
-        if isinstance(fps, (bool, str)):
-            raise TypeError
-    except (TypeError, ValueError):
-        raise TypeError(problem) from None
-    if not 0.001 <= number <= MOST_FPS:
-        raise ValueError(problem)
-    return Fraction(number).limit_denominator(1000)
+
+    pieces: list[Piece]
+    height: int
+    width: int
+    channels: int
+    findings: Findings
+
+
+def check_fps(fps: object) -> Fraction:
+    """Check frames per second, and return them with a denominator of at most 1000."""
+    return Fraction(checks.number("fps", fps, 0.001, MOST_FPS)).limit_denominator(1000)
 
 
 def render_frames(values: Pixels, look: Look) -> Frames:
-    """Make a clip of values.
-
-    Args:
-        values: ``(T, H, W, C)`` with 1 to 4 channels, of bool, any integer or any float dtype, one
-            frame or more. It is kept, and only read.
-        look: As ``check_look`` returns it, and ``check_fit`` has passed.
-
-    Returns:
-        The clip.
-
-    Example:
-        >>> frames = render_frames(np.zeros((5, 8, 8, 1)), Look(scale=2))
-        >>> frames.count, frames.frame(4).pixels.shape
-        (5, (16, 16, 1))
-    """
+    """Make a clip of values ``(T, H, W, C)``, which must not change while the clip is used."""
     limits = None if look.value_range is None else _limits(values, look)
     constant = limits is not None and limits[0] == limits[1]
     gray = values.shape[3] <= 2 and look.colormap is None and len(set(look.nan_color)) > 1
@@ -115,19 +106,7 @@ def _limits(values: Pixels, look: Look) -> Limits | None:
 
 
 def changed_area(before: Pixels, after: Pixels) -> tuple[slice, slice]:
-    """Find the smallest rectangle that holds all pixels that differ.
-
-    Args:
-        before: ``(H, W)`` or ``(H, W, C)``.
-        after: Of the same shape.
-
-    Returns:
-        Rows and columns; one pixel where nothing differs, since a frame cannot be empty.
-
-    Example:
-        >>> changed_area(np.zeros((8, 8)), np.eye(8))
-        (slice(0, 8, None), slice(0, 8, None))
-    """
+    """Find the smallest rectangle with all pixels that differ; one pixel where none does."""
     width = before.shape[1]
     differs = (before != after).reshape(len(before), -1)
     rows = np.flatnonzero(differs.any(axis=1))
@@ -135,3 +114,42 @@ def changed_area(before: Pixels, after: Pixels) -> tuple[slice, slice]:
         return slice(0, 1), slice(0, 1)
     columns = np.flatnonzero(differs.any(axis=0)) // (differs.shape[1] // width)
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def encode_changes(
+    frames: Frames,
+    prepare: Callable[[Pixels], Pixels],
+    encode: Callable[[Pixels, int, int], Encoded],
+    run: encoder.Run,
+) -> tuple[list[Encoded], Findings]:
+    """Encode the area of each frame that differs from the frame before, the first one whole.
+
+    ``prepare`` turns a frame's pixels into what is compared. ``encode`` gets a changed area of
+    that, its top row and its left column. ``run`` calls the encoders of 8 frames each, in parallel
+    where it can.
+    """
+    starts = range(0, frames.count, FRAMES_OF_A_CALL)
+    parts = [functools.partial(_encode_some, frames, prepare, encode, start) for start in starts]
+    encoded = [frame for some in run(parts) for frame in some]
+    return [each for each, _ in encoded], merge(found for _, found in encoded)
+
+
+def _encode_some(
+    frames: Frames,
+    prepare: Callable[[Pixels], Pixels],
+    encode: Callable[[Pixels, int, int], Encoded],
+    start: int,
+) -> list[tuple[Encoded, Findings]]:
+    before = prepare(frames.frame(start - 1).pixels) if start else None
+    encoded = []
+    for number in range(start, min(start + FRAMES_OF_A_CALL, frames.count)):
+        picture = frames.frame(number)
+        pixels = prepare(picture.pixels)
+        if before is None:
+            area, top, left = pixels, 0, 0
+        else:
+            rows, columns = changed_area(before, pixels)
+            area, top, left = pixels[rows, columns], rows.start, columns.start
+        encoded.append((encode(area, top, left), picture.findings))
+        before = pixels
+    return encoded

@@ -1,14 +1,14 @@
-"""A clip to the bytes of an animated GIF file, of at most 256 colours.
+"""A clip to the bytes of an animated GIF file, with at most 256 colours.
 
-What lives here: the choice of colours, and the blocks that make a GIF move (GIF89a,
-https://www.w3.org/Graphics/GIF/spec-gif89a.txt). What does not: the LZW code, which is Pillow's,
-clips without loss (apng.py), and where frames come from (frames.py).
+The blocks are those of GIF89a (https://www.w3.org/Graphics/GIF/spec-gif89a.txt); Pillow makes the
+LZW code.
 
-Strategy: one palette for the whole clip, so that nothing flickers and each frame can be encoded by
-itself, as far as the area that changed. Gray clips keep all their levels, and so do those of up to
-256 colours (drawings, colour maps). For others Pillow's median cut finds the palette in a sample of
-all frames; each colour becomes the nearest of the palette by way of a table of 15 bits, after a
-pattern (Bayer's) was added that hides the steps and stands still while the clip moves.
+Rules:
+- One palette for the whole clip, so that nothing flickers and each changed area is encoded alone.
+- Gray clips keep all their levels. Clips of up to 256 colours (drawings, colour maps) keep them.
+- For other clips Pillow's median cut finds the palette in a sample of all frames. Each pixel gets
+  the nearest colour of the palette from a table of 15 bits, after an ordered dither (Bayer's) was
+  added. The dither hides the steps between colours, and stands still while the clip moves.
 """
 
 from __future__ import annotations
@@ -25,24 +25,27 @@ from numpy.typing import NDArray
 
 from tbimage.buffers import Piece
 from tbimage.pixels.blocks import BLOCK
-from tbimage.pixels.clips.apng import EncodedClip
-from tbimage.pixels.clips.frames import Frames, changed_area
+from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
-from tbimage.pixels.values.pictures import Findings, merge
+from tbimage.pixels.values.pictures import eight_bits
 
-__all__ = ["MOST_FPS", "check_speed", "encode"]
+__all__ = ["MOST_FPS", "check_alpha", "check_speed", "encode"]
 
-Indices = NDArray[np.uint8]
+Bytes = NDArray[np.uint8]
 
-#: Delays are hundredths of a second, and browsers take less than two for ten.
+#: Delays are hundredths of a second, and browsers show delays of less than two as ten.
 MOST_FPS = 50
 
-#: Frames that are encoded one after the other; the one before them is made once more.
-RUN_OF_FRAMES = 8
+# GIF89a, section 18: sizes are two-byte integers.
+_MOST_SIDE = 65535
 
-# Of which a palette is made: Pillow's median cut takes up to 8 ms for so many pixels. With twelve
-# times as many the colours are no nearer.
-_SAMPLED_PIXELS = 1 << 13
+# The sample for the palette. Pillow's median cut takes up to 8 ms for it, and the colours are no
+# nearer with twelve times as many pixels.
+_SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
+
+# The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
+# evenly. Every n-th pixel would be in one column where n is a multiple of the width.
+_R2 = (0.7548776662466927, 0.5698402909980532)
 
 # Bayer's ordered dither, 8 by 8, as 0..63.
 _PATTERN = np.zeros((1, 1), np.int16)
@@ -58,17 +61,7 @@ _DISPOSE_NONE = 1 << 2
 
 
 def check_speed(fps: Fraction) -> None:
-    """Check that a GIF can be as fast.
-
-    Args:
-        fps: Frames a second, as ``check_fps`` returns it.
-
-    Raises:
-        ValueError: Browsers would show it slower.
-
-    Example:
-        >>> check_speed(Fraction(25))
-    """
+    """Raise a ValueError where browsers would show a GIF slower than ``fps``."""
     if fps > MOST_FPS:
         raise ValueError(
             f"format='gif' shows at most {MOST_FPS} frames a second, got fps={float(fps):g}: pass "
@@ -76,88 +69,59 @@ def check_speed(fps: Fraction) -> None:
         )
 
 
-def encode(frames: Frames, fps: Fraction, run: encoder.Run = encoder.run_serially) -> EncodedClip:
-    """Encode a clip that begins anew when it ends.
-
-    Args:
-        frames: The clip, gray or RGB; of 16 bits the high byte is taken.
-        fps: Frames a second, as ``check_fps`` returns it. Each delay is rounded to hundredths of a
-            second, so that their sum is right.
-        run: Does runs of 8 frames, perhaps several at once.
-
-    Returns:
-        The file.
-
-    Raises:
-        ValueError: Frames have alpha, or a side of more than 65,535 pixels.
-
-    Example:
-        >>> from tbimage.pixels.values.pictures import Picture
-        >>> clip = Frames(3, lambda number: Picture(np.full((4, 4, 1), number, np.uint8)))
-        >>> b"".join(encode(clip, Fraction(4)).pieces)[:6]
-        b'GIF89a'
-    """
-    first = _eight_bits(frames.frame(0).pixels)
-    height, width, channels = first.shape
+def check_alpha(channels: int) -> None:
+    """Raise a ValueError for frames with alpha."""
     if channels in (2, 4):
-        raise ValueError("format='gif' has no partial transparency: pass format='apng'")
-    if max(height, width) >= 1 << 16:
         raise ValueError(
-            f"format='gif' holds at most 65535 pixels in each direction, got {height}x{width}: "
-            "pass format='apng' or max_side=65535"
+            f"format='gif' has no partial transparency, and frames have {channels} channels: "
+            "pass format='apng', or frames[..., :-1]"
+        )
+
+
+def encode(frames: Frames, fps: Fraction, run: encoder.Run = encoder.run_serially) -> EncodedClip:
+    """Encode a clip, gray or RGB, that loops; of 16 bits the high byte is taken.
+
+    Each delay is rounded to hundredths of a second, so that the sum of the delays is right.
+    """
+    first = eight_bits(frames.frame(0).pixels)
+    height, width, channels = first.shape
+    check_alpha(channels)
+    if max(height, width) > _MOST_SIDE:
+        raise ValueError(
+            f"format='gif' holds at most {_MOST_SIDE} pixels in each direction, got "
+            f"{height}x{width}: pass format='apng' or max_side={_MOST_SIDE}"
         )
     palette, index = _choose_colors(frames, first)
-    starts = range(0, frames.count, RUN_OF_FRAMES)
-    parts = [functools.partial(_encode_run, frames, index, start) for start in starts]
-    encoded = [frame for some in run(parts) for frame in some]
+    encoded, findings = encode_changes(
+        frames, lambda pixels: index(eight_bits(pixels)), _image_block, run
+    )
     pieces: list[Piece] = [
         # a palette of 256 colours of 8 bits; background 0; square pixels
         b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + palette.tobytes(),
         b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", _FOREVER) + b"\x00",
     ]
-    for number, (image, _) in enumerate(encoded):
+    for number, image in enumerate(encoded):
         delay = round(100 * (number + 1) / fps) - round(100 * number / fps)
         pieces.append(
             b"\x21\xf9\x04" + struct.pack("<BHBB", _DISPOSE_NONE, min(delay, 0xFFFF), 0, 0)
         )
         pieces.append(image)
     pieces.append(_TRAILER)
-    findings = merge(found for _, found in encoded)
-    return EncodedClip(pieces, height, width, 3 if channels == 3 else 1, findings)
+    return EncodedClip(pieces, height, width, channels, findings)
 
 
-def _encode_run(
-    frames: Frames, index: Callable[[NDArray[Any]], Indices], start: int
-) -> list[tuple[bytes, Findings]]:
-    before = index(_eight_bits(frames.frame(start - 1).pixels)) if start else None
-    encoded = []
-    for number in range(start, min(start + RUN_OF_FRAMES, frames.count)):
-        picture = frames.frame(number)
-        indices = index(_eight_bits(picture.pixels))
-        rows, columns = slice(0, indices.shape[0]), slice(0, indices.shape[1])
-        if before is not None:
-            rows, columns = changed_area(before, indices)
-        encoded.append((_image_block(indices, rows, columns), picture.findings))
-        before = indices
-    return encoded
-
-
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
-
-
-def _image_block(indices: Indices, rows: slice, columns: slice) -> bytes:
-    """An image descriptor and LZW data for an area of a frame."""
+def _image_block(area: Bytes, top: int, left: int) -> bytes:
+    """An image descriptor and LZW data for an area of palette indices."""
     from PIL import Image
 
-    area = np.ascontiguousarray(indices[rows, columns])
+    area = np.ascontiguousarray(area)
     height, width = area.shape
     image = Image.frombuffer("P", (width, height), area, "raw", "P", 0, 1)
     image.putpalette(bytes(768))
     file = io.BytesIO()
     image.save(file, "GIF", interlace=False, optimize=False)
     data = file.getvalue()
-    descriptor = struct.pack("<BHHHHB", 0x2C, columns.start, rows.start, width, height, 0)
+    descriptor = struct.pack("<BHHHHB", 0x2C, left, top, width, height, 0)
     return descriptor + data[_lzw_start(data) : -1]
 
 
@@ -176,9 +140,7 @@ def _lzw_start(data: bytes) -> int:
 # --- colours --------------------------------------------------------------------------------------
 
 
-def _choose_colors(
-    frames: Frames, first: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], Callable[[NDArray[Any]], Indices]]:
+def _choose_colors(frames: Frames, first: Bytes) -> tuple[Bytes, Callable[[Bytes], Bytes]]:
     """A palette, ``(256, 3)``, and the function from pixels to its indices."""
     if first.shape[2] == 1:
         return np.arange(256, dtype=np.uint8).repeat(3), lambda pixels: pixels[..., 0]
@@ -187,16 +149,30 @@ def _choose_colors(
         exact = _few_colors(frames.frame(number).pixels for number in range(frames.count))
     if exact is not None:
         return exact[0], functools.partial(_exact_indices, exact[1])
-    every = max(1, -(-first.shape[0] * first.shape[1] * min(frames.count, 16) // _SAMPLED_PIXELS))
-    numbers = np.linspace(0, frames.count - 1, min(frames.count, 16)).round().astype(int).tolist()
-    sample = np.concatenate(
-        [_eight_bits(frames.frame(number).pixels).reshape(-1, 3)[::every] for number in numbers]
-    )
-    palette = _median_cut(sample)
+    palette = _median_cut(_sample(frames, *first.shape[:2]))
     return palette, functools.partial(_nearest_indices, _nearest_table(palette))
 
 
-def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
+def _sample(frames: Frames, height: int, width: int) -> Bytes:
+    """Pixels of up to 16 frames, ``(N, 3)``, about ``_SAMPLED_PIXELS`` of them."""
+    if frames.count <= _SAMPLED_FRAMES:
+        numbers = list(range(frames.count))
+    else:  # pairs of neighbours, as two pictures may alternate
+        starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
+        numbers = np.union1d(starts, starts + 1).tolist()
+    each = -(-_SAMPLED_PIXELS // len(numbers))
+    sample = []
+    for place, number in enumerate(numbers):
+        pixels = eight_bits(frames.frame(number).pixels)
+        if each < height * width:
+            points = np.arange(each)[:, np.newaxis] * len(numbers) + place
+            rows, columns = (points * _R2 % 1 * (height, width)).astype(np.intp).T
+            pixels = pixels[rows, columns]
+        sample.append(pixels.reshape(-1, 3))
+    return np.concatenate(sample)
+
+
+def _packed(pixels: Bytes) -> NDArray[np.uint32]:
     """Colours as numbers of 24 bits."""
     packed = pixels[..., 0].astype(np.uint32)
     for channel in (1, 2):
@@ -205,14 +181,12 @@ def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
     return packed
 
 
-def _few_colors(
-    pictures: Iterable[NDArray[Any]],
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+def _few_colors(pictures: Iterable[NDArray[Any]]) -> tuple[Bytes, Bytes] | None:
     """A palette of all colours, and the index of each of 24 bits; None if there are too many."""
     seen = np.zeros(1 << 24, bool)
     colors = np.empty(0, np.intp)
     for picture in pictures:
-        seen[_packed(_eight_bits(picture))] = True
+        seen[_packed(eight_bits(picture))] = True
         colors = np.flatnonzero(seen)
         if len(colors) > 256:
             return None
@@ -224,11 +198,11 @@ def _few_colors(
     return palette, table
 
 
-def _exact_indices(table: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> Indices:
+def _exact_indices(table: Bytes, pixels: Bytes) -> Bytes:
     return table.take(_packed(pixels))
 
 
-def _median_cut(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _median_cut(sample: Bytes) -> Bytes:
     from PIL import Image
 
     flat = np.ascontiguousarray(sample)
@@ -240,23 +214,23 @@ def _median_cut(sample: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return palette
 
 
-def _nearest_table(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _nearest_table(palette: Bytes) -> Bytes:
     """The nearest colour of a palette for each colour of 15 bits, red in the highest."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)
     squares, doubled = (chosen**2).sum(axis=1), 2 * chosen.T
     nearest = np.empty(len(colors), np.uint8)
-    for start in range(0, len(colors), 256):  # distances of 256 colours stay in the cache
+    for start in range(0, len(colors), 256):  # the distances of 256 colours fit the cache
         some = slice(start, start + 256)
         nearest[some] = (squares - colors[some] @ doubled).argmin(axis=1)
     return nearest
 
 
-def _nearest_indices(table: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> Indices:
+def _nearest_indices(table: Bytes, pixels: Bytes) -> Bytes:
     height, width = pixels.shape[:2]
     indices = np.empty((height, width), np.uint8)
-    step = 8 * max(1, BLOCK // (8 * width))  # whole patterns, while they are in the cache
+    step = 8 * max(1, BLOCK // (8 * width))  # whole patterns that fit the cache
     pattern = np.tile(_DITHER, (step // 8, -(-width // 8)))[:, :width]
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))

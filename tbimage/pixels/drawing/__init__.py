@@ -1,1 +1,1 @@
-"""Text, boxes, masks, lines and grids drawn onto levels."""
+"""Text, boxes, masks, lines and grids, drawn onto pictures."""

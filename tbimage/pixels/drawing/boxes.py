@@ -1,16 +1,12 @@
 """Boxes with labels, drawn onto a picture.
 
-What lives here: which boxes are drawn, their outlines, and what their tags say. What does not: how
-tags look and where they stand (tags.py), the forms in which boxes come (box_forms.py), points and
-lines (lines.py).
-
 Rules:
-- A box covers the pixels from ``round(x1)`` to ``round(x2) - 1``, one at least, likewise in y; its
-  outline lies within it. That is Pillow's ``ImageDraw.rectangle`` of these pixels.
-- What reaches out of the picture is clipped to it, so that its outline is seen along the edge.
-- Nothing is lost silently: boxes that cannot be drawn are counted.
-- Any number of boxes takes bounded time: a picture shows ``MOST_BOXES`` of them, those with the
-  highest scores, and ``MOST_TAGS`` tags. More could not be told apart.
+- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, at least one, and the rows in
+  the same way. Its outline is inside of it, as with Pillow's ``ImageDraw.rectangle``.
+- A box is clipped to the picture, so its outline is visible along the picture's edge.
+- Boxes that cannot be drawn are counted.
+- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` of them, those
+  with the highest scores, and ``MOST_LABELS`` labels. More could not be distinguished.
 """
 
 from __future__ import annotations
@@ -21,36 +17,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tbimage.pixels.drawing.box_forms import (
+from tbimage import checks
+from tbimage.pixels.drawing.box_formats import (
+    BOX_FORMATS,
     box_colors,
     box_corners,
-    check_box_format,
     check_boxes,
     check_labels,
     check_scores,
 )
-from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, class_name
-from tbimage.pixels.drawing.tags import make_tag, paste_tags
-from tbimage.pixels.drawing.text_rendering import size_for
+from tbimage.pixels.drawing.box_labels import make_label, paste_labels
+from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, check_names, class_name
+from tbimage.pixels.drawing.text_rendering import lacking, size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
 __all__ = ["draw_boxes"]
 
 Coordinates = NDArray[np.float64]
 
-#: Drawn at most: they take about 0.1 s.
+#: The most boxes that are drawn; they take about 0.1 s.
 MOST_BOXES = 10_000
-MOST_TAGS = 1_000
+MOST_LABELS = 1_000
 
-# What fits into a tag; larger letters and longer labels would cover the picture.
+# Larger letters and longer labels would cover the picture.
 _GREATEST_LETTERS = 32
-_TAG_LETTERS = 64
+_LABEL_LETTERS = 64
 
 _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
+_FRACTIONS = "boxes within 0..1, taken as pixels (pass normalized=True if they are fractions)"
 _NEGATIVE = "boxes of negative width or height, drawn with exchanged corners (is format= right?)"
 _TOO_MANY = f"boxes beyond the {MOST_BOXES} that are drawn of one picture"
-_TOO_MANY_TAGS = f"labels beyond the {MOST_TAGS} that are drawn of one picture"
+_TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that are drawn of one picture"
 
 
 def draw_boxes(
@@ -73,17 +71,20 @@ def draw_boxes(
         boxes: ``(M, 4)`` numbers, in pixels from the top left corner of the picture.
         labels: A string or a class index for each box, or None.
         scores: A number for each box, or None; boxes of higher scores are drawn over others.
-        colors: One (red, green, blue) in 0..255 for all boxes or one for each; default: by label.
+        colors: One (red, green, blue) in 0..255 for all boxes or one per box; default: by label.
         classes: Names of the class indices: a sequence, or a mapping from index to name.
-        format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
+        format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre,
+            width, height).
         normalized: Whether coordinates are fractions of the picture's width and height.
         width: Of the outlines in pixels; default: by the picture's size, 2 or more.
         size: Of the labels' letters in pixels; default: by the picture's size, 12 to 32.
 
     Returns:
-        The picture, 8 bits deep and in colour. Boxes with NaN and those outside are left out, those
-        of negative extent drawn with exchanged corners; of more than 10,000 boxes those with the
-        highest scores are drawn, else the first. Each is counted in the findings.
+        The picture, 8 bits deep and in colour. The findings count boxes with NaN and boxes outside,
+        which are not drawn, and boxes of negative extent, whose corners are exchanged. At most
+        10,000 boxes are drawn, those with the highest scores or else the first; the findings count
+        the others. Boxes whose coordinates are all in 0..1 are counted, too, if they are not
+        ``normalized``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -100,24 +101,33 @@ def draw_boxes(
     pixels = picture.pixels
     height, across = pixels.shape[:2]
     array = check_boxes(boxes)
+    classes = check_names("classes", classes)
+    format = checks.choice("format", format, BOX_FORMATS)
     count = len(array)
     names = check_labels(labels, count)
     numbers = check_scores(scores, count)
     paints = box_colors(colors, names, count)
-    corners = box_corners(array, check_box_format(format), normalized, height, across)
+    normalized = checks.flag("normalized", normalized)
+    corners = box_corners(array, format, normalized, height, across)
     order, spans, remarks = _drawable_boxes(corners, numbers, height, across)
-    stroke = max(2, max(height, across) // 240) if width is None else width
+    if not normalized and np.all((array >= 0) & (array <= 1)) and np.any(array):
+        remarks[_FRACTIONS] = count
+    stroke = checks.integer("width", width, 1, optional=True) or max(2, max(height, across) // 240)
+    letters = checks.integer("size", size, 1, optional=True)
+    letters = letters or min(size_for(height, across), _GREATEST_LETTERS)
     _outline_all(pixels, spans, paints[order], stroke)
     if names is not None or numbers is not None:
-        letters = min(size_for(height, across), _GREATEST_LETTERS) if size is None else size
-        most = slice(-MOST_TAGS, None) if numbers is not None else slice(MOST_TAGS)
-        tags = []
+        most = slice(-MOST_LABELS, None) if numbers is not None else slice(MOST_LABELS)
+        drawn = []
+        said: set[str] = set()
         for index in order[most].tolist():
             red, green, blue = paints[index].tolist()
-            texts = _tag_texts(names, numbers, classes, index)
-            tags.append(make_tag(texts, letters, (red, green, blue)))
-        paste_tags(pixels, tags, spans[most].tolist())
-        remarks[_TOO_MANY_TAGS] = max(0, len(order) - MOST_TAGS)
+            texts = _label_texts(names, numbers, classes, index)
+            said.update(texts)
+            drawn.append(make_label(texts, letters, (red, green, blue)))
+        paste_labels(pixels, drawn, spans[most].tolist())
+        picture = picture.but(pixels, lacking=lacking(said))
+        remarks[_TOO_MANY_LABELS] = max(0, len(order) - MOST_LABELS)
     if colors is None and names is not None:
         remarks[CYCLED] = sum(isinstance(n, int) and n >= len(CLASS_COLORS) for n in set(names))
     return picture.but(pixels, remarks)
@@ -128,9 +138,8 @@ def _drawable_boxes(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
     """Choose the boxes that are drawn.
 
-    Returns:
-        Their indices in the order of drawing; the columns and rows that they cover, as left, top,
-        right and bottom, the latter two excluded; and what was found.
+    Returned are their indices in the order of drawing; the pixels that they cover, as left, top,
+    right and bottom, the latter two excluded; and what was found.
     """
     finite = np.all(np.isfinite(corners), axis=1)
     with np.errstate(invalid="ignore"):
@@ -161,8 +170,8 @@ def _outline_all(
 ) -> None:
     """Draw the outlines of boxes, one over the other.
 
-    Rows are written as bytes: with pixels as items, NumPy's inner loop has the length of a pixel,
-    and a box takes three times as long.
+    Rows are written as bytes. With pixels as items, NumPy's inner loop would be as short as a
+    pixel, and a box would take three times as long.
     """
     height, across, channels = pixels.shape
     rows = pixels.reshape(height, across * channels)
@@ -179,17 +188,17 @@ def _outline_all(
         rows[top:bottom, end - step : end] = line[:step]
 
 
-def _tag_texts(
+def _label_texts(
     labels: Sequence[str | int] | None,
     scores: Coordinates | None,
     classes: Names | None,
     index: int,
 ) -> tuple[str, ...]:
-    """What stands in the tag of a box, in parts."""
+    """The texts in the label of a box."""
     parts = []
     if labels is not None:
         label = labels[index]
         parts.append(label if isinstance(label, str) else class_name(label, classes))
     if scores is not None:
         parts.append(f"{' ' if parts else ''}{scores[index]:.2f}")
-    return tuple(part[:_TAG_LETTERS] for part in parts)
+    return tuple(part[:_LABEL_LETTERS] for part in parts)

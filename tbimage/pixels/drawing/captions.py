@@ -1,59 +1,59 @@
-"""A strip of text below a picture.
-
-What lives here: the strip, and how much room it takes. What does not: letters (lettering.py), and
-titles within a grid (tiling.py).
-"""
+"""A strip of text below a picture."""
 
 from __future__ import annotations
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, framed
-from tbimage.pixels.drawing.text_rendering import line_height, size_for, text_width, wrap, write
+from tbimage.pixels.drawing.text_rendering import (
+    check_text,
+    lacking,
+    line_height,
+    size_for,
+    text_width,
+    wrap,
+    write,
+)
 from tbimage.pixels.values.pictures import Picture, as_picture
 
 __all__ = ["caption"]
 
-#: Lines of a caption, at most; what does not fit ends with "…".
+#: The most lines of a caption; longer text ends with "…".
 MOST_LINES = 8
 
-# A picture of 28 pixels would have its caption broken into single letters: its sheet is widened up
-# to this many times the letters' size.
+# The caption of a picture of 28 pixels would be broken into single letters. So the sheet is widened
+# up to this many times the letters' size.
 _LETTERS_ACROSS = 14
 
 
 def caption(
     image: object, text: str, size: int | None = None, margin: int | None = None
 ) -> Picture:
-    """Put a strip with text below a picture, which itself is not touched.
+    """Put a strip with text below a picture, which itself is not changed.
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        text: Any; broken into up to 8 lines. What Pillow's font lacks is shown as a box.
-        size: Of the letters in pixels; default: what can be read in one of TensorBoard's cards, 12
-            or more.
+        text: Any text; it is broken into up to 8 lines. Characters that the font lacks are boxes.
+        size: Of the letters in pixels; default: legible in a card of TensorBoard, 12 or more.
         margin: Pixels around the text; default: a third of ``size``.
 
     Returns:
-        The picture, of the same channels and depth, higher by the strip; a picture that is narrower
-        than a few words stands in the middle of a wider sheet.
+        The picture, of the same channels and depth, with a strip below. A picture that is narrower
+        than a few words is centred on a wider sheet.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels, or ``text`` no string.
-        ValueError: The shape of ``image`` is not that of one image.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> caption([[0, 1], [2, 3]], "tiny").pixels.shape[0] > 2
         True
     """
-    if not isinstance(text, str):
-        raise TypeError(
-            f"text must be a string, got {text!r} of type {type(text).__name__}; pass str(text), "
-            "or decode bytes"
-        )
+    text = check_text("text", text)
     picture = as_picture(image)
     pixels = picture.pixels
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
-    margin = size // 3 if margin is None else margin
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
+    margin = size // 3 if margin is None else checks.integer("margin", margin, 0)
     across = max(width, min(text_width(text, size) + 2 * margin, _LETTERS_ACROSS * size))
     lines = wrap(text, size, across - 2 * margin, MOST_LINES)
     step = line_height(size)
@@ -61,4 +61,4 @@ def caption(
     sheet = framed(pixels, step * len(lines) + 2 * margin, left, across - width - left)
     for number, line in enumerate(lines):
         write(sheet, line, margin, height + margin + number * step, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking([text]))

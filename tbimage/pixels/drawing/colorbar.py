@@ -1,15 +1,13 @@
-"""A bar beside a picture: which colour is which value.
-
-What lives here: the bar and its numbers. What does not: colours (colormaps.py), and which values
-are the ends (ranges.py, rendering.py).
-"""
+"""A bar beside a picture: which colour is which value."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, framed
 from tbimage.pixels.drawing.text_rendering import (
     line_height,
@@ -34,18 +32,19 @@ def colorbar(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        values: Two numbers or more, which stand beside the bar at equal distances, the first at the
-            bottom. Those that have no room are left out, the first and the last never.
-        colormap: The map's name; None: from black to white.
+        values: Two numbers or more, shown beside the bar at equal distances, the first at the
+            bottom. Where there is not room for all, some between the first and the last are
+            omitted.
+        colormap: The name of the map; None: from black to white.
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture, wider by the bar, and higher where the numbers need it; in colour if the map or
-        the picture is.
+        The picture with the bar, higher where the numbers need it; in colour if the map or the
+        picture is.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels.
-        ValueError: The shape of ``image`` is not that of one image, or there is no such map.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> barred = colorbar(np.zeros((64, 64)), [0, 0.5, 1], "viridis")
@@ -53,9 +52,15 @@ def colorbar(
         (64, True)
     """
     picture = as_picture(image)
+    values = [
+        checks.number("values", value, -math.inf)
+        for value in checks.items("values", values, "two numbers or more")
+    ]
+    if len(values) < 2:
+        raise ValueError(f"values must be two numbers or more, got {len(values)}")
     pixels = with_channels(picture.pixels, 3) if colormap is not None else picture.pixels
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
     step, gap = line_height(size), size // 2
     ladder = np.linspace(255, 0, max(height, 2 * step)).round().astype(np.uint8)
     if colormap is None:
@@ -80,7 +85,7 @@ def colorbar(
 
 
 def _with_room(count: int, height: int, step: int) -> Sequence[int]:
-    """Which of some numbers fit beside a bar: all, or every n-th so that the last is among them."""
+    """The numbers that have room beside a bar: all or every n-th, the first and the last always."""
     for every in range(1, count):
         if (count - 1) % every == 0 and (count - 1) // every * step <= height - step:
             return range(0, count, every)

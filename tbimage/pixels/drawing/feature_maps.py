@@ -1,14 +1,12 @@
-"""Activations of any number of channels to one sheet of labelled maps.
-
-What lives here: the range of each map, the sheet, the mark of dead maps. What does not: places on a
-sheet in general (tiling.py), colours (colormaps.py).
+"""Activations of any number of channels to one sheet of numbered maps.
 
 Rules:
-- A map is enlarged by repeating its pixels until its longer side has about ``LEAST_SIDE`` pixels:
-  8 × 8 values can be seen as 8 × 8 squares.
-- Below each map stands its number. A map whose values are all equal says nothing: it is crossed
-  out, and mid-gray where it is shown by its own range. Values that are not finite are painted.
-- What the sheet does not show of the maps, a line below it tells.
+- A map is enlarged by repeating pixels until its longer side has about ``LEAST_SIDE`` pixels, so
+  that 8 × 8 values are visible as 8 × 8 squares.
+- The number of each map is below it. A map whose values are all equal is crossed out; with a range
+  of its own it is mid-gray. Values that are not finite are painted.
+- A line of text below the sheet tells the common range, how many maps are constant, and how many of
+  all maps are shown.
 """
 
 from __future__ import annotations
@@ -20,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, blank
 from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.grid import Plan, enlarge, plan
 from tbimage.pixels.drawing.text_rendering import (
     LEAST_SIZE,
     line_height,
@@ -30,9 +30,8 @@ from tbimage.pixels.drawing.text_rendering import (
     text_width,
     write,
 )
-from tbimage.pixels.drawing.tiling import Plan, check_columns, enlarge, plan
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
-from tbimage.pixels.values.levels import check_nan_color, to_levels
+from tbimage.pixels.values.levels import to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import Limits, check_value_range
 
@@ -47,87 +46,40 @@ __all__ = [
 
 Array = NDArray[Any]
 
-#: Pixels of a map's longer side that an enlarged map has, about.
+#: The longer side of an enlarged map in pixels, about.
 LEAST_SIDE = 64
 
 _PADDING = 4
-# Of the numbers below large maps.
+# The greatest size of the numbers below maps.
 _GREATEST_SIZE = 48
 _FLOAT32_RANGE = 1e38
 _BLACK: Color = (0, 0, 0)
 _WHITE: Color = (255, 255, 255)
 
+_NORMALIZE = "'map', 'image', 'batch', 'unit', 'signed', 'byte' or (low, high) with low < high"
+
 CONSTANT = "feature maps whose values are all equal, crossed out"
 
 
 def check_normalize(normalize: object) -> str | Limits:
-    """Check which values of feature maps become black and white.
-
-    Args:
-        normalize: "map" (the lowest and highest of each map), "image" (of all maps of an image),
-            "batch" (of all images), or ``(low, high)``, "unit", "signed" or "byte".
-
-    Returns:
-        One of the first three names, or the two values.
-
-    Raises:
-        TypeError: It is none of these.
-        ValueError: It is one of these, but with a name or numbers that are not allowed.
-
-    Example:
-        >>> check_normalize("map"), check_normalize((0, 6))
-        ('map', (0.0, 6.0))
-    """
+    """Check which values become black and white: "map", "image", "batch", or two limits."""
     if isinstance(normalize, str) and normalize in ("map", "image", "batch"):
         return normalize
-    try:
-        chosen = check_value_range(normalize)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"normalize must be 'map', 'image', 'batch' or (low, high), got {normalize!r}"
-        ) from None
+    chosen = check_value_range(normalize, "normalize", _NORMALIZE)
     if chosen is None or chosen.kind != "fixed":
-        raise ValueError(
-            f"normalize must be 'map', 'image', 'batch' or (low, high), got {normalize!r}"
-        )
+        raise ValueError(f"normalize must be {_NORMALIZE}, got {checks.shown(normalize)}")
     return chosen.low, chosen.high
 
 
 def joint_limits(maps: Array) -> Limits:
-    """Find the lowest and highest finite value of some maps.
-
-    Args:
-        maps: Any shape, of bool, any integer or any float dtype.
-
-    Returns:
-        The values; (0, 1) if none is finite.
-
-    Example:
-        >>> joint_limits(np.array([[1.0, np.nan], [np.inf, 3.0]]))
-        (1.0, 3.0)
-    """
+    """Return the lowest and highest finite value of some maps; (0, 1) if none is finite."""
     lows, highs = _extents(maps.reshape(1, -1) if maps.ndim < 2 else maps)
     low, high = float(lows.min()), float(highs.max())
     return (low, high) if low <= high else (0.0, 1.0)
 
 
 def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:
-    """Find how much maps are enlarged, and where they stand, from their size alone.
-
-    Args:
-        height: Of a map, in values.
-        width: Likewise.
-        count: Of maps, 1 or more.
-        columns: How many stand in a row; None: as many as make the sheet a little wider than high.
-
-    Returns:
-        The factor, the size of the numbers, and the places of map and number together.
-
-    Example:
-        >>> factor, size, planned = sheet_plan(8, 8, 16, 4)
-        >>> factor, size, planned.width
-        (8, 16, 276)
-    """
+    """Return the factor of enlargement, the size of the numbers, and the cells of the maps."""
     longer = max(height, width)
     factor = max(1, round(LEAST_SIDE / longer))
     size = min(max(LEAST_SIZE, min(height, width) * factor // 4), _GREATEST_SIZE)
@@ -149,13 +101,13 @@ def draw_feature_maps(
 
     Args:
         maps: ``(H, W, K)`` of any number K of channels, of bool, any integer or any float dtype.
-        max_maps: How many are shown, from the first; None: all.
-        normalize: Which values become black and white: "map", "image" (or "batch", which is the
-            same here), or ``(low, high)``. With a diverging colour map ranges found in the data are
-            made symmetric around zero.
+        max_maps: The number of maps shown, from the first; None: all.
+        normalize: Which values become black and white: "map" for the lowest and highest value of
+            each map, "image" (or "batch", which is the same here) for those of all maps, or ``(low,
+            high)``. With a diverging colour map, ranges found in the data become symmetric around
+            zero.
         colormap: The name of a colour map; None: gray.
-        columns: How many maps stand in a row; default: as many as make the sheet a little wider
-            than high.
+        columns: The number of columns; default: so that the sheet is a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
 
     Returns:
@@ -171,16 +123,17 @@ def draw_feature_maps(
         >>> sheet.pixels.shape[1]
         276
     """
-    array = as_array(maps)
+    array = as_array(maps, "maps")
     if array.ndim != 3 or not array.size:
         raise ValueError(
             f"maps must have the shape (height, width, channels) and hold values, got {array.shape}"
         )
     check_colormap(colormap)
-    color = check_nan_color(nan_color)
+    color = checks.color("nan_color", nan_color)
     limits = check_normalize(normalize)
-    count = array.shape[2]
-    return draw_sheet(array[..., :max_maps], count, limits, colormap, check_columns(columns), color)
+    most = checks.integer("max_maps", max_maps, 1, optional=True)
+    across = checks.integer("columns", columns, 1, optional=True)
+    return draw_sheet(array[..., :most], array.shape[2], limits, colormap, across, color)
 
 
 def draw_sheet(
@@ -191,20 +144,7 @@ def draw_sheet(
     columns: int | None,
     nan_color: Color,
 ) -> Picture:
-    """Do what :func:`draw_feature_maps` does, with arguments that are checked.
-
-    Args:
-        maps: ``(H, W, K)``, those that are shown.
-        total: How many there were.
-        limits: "map", "image" or "batch", or the values that become black and white.
-        colormap: The name of a colour map; None: gray.
-        columns: How many maps stand in a row, or None.
-        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
-
-    Example:
-        >>> draw_sheet(np.eye(8)[..., np.newaxis], 9, "map", None, 1, (255, 0, 0)).pixels.shape[2]
-        1
-    """
+    """Do the same for maps ``(H, W, K)`` out of ``total``, with checked arguments."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
         limits = joint_limits(planes)
@@ -230,21 +170,7 @@ def draw_sheet(
 def draw_map(
     values: Array, limits: Limits | None, colormap: str | None, nan_color: Color
 ) -> Picture:
-    """Draw one map by itself.
-
-    Args:
-        values: ``(H, W)``, of bool, any integer or any float dtype.
-        limits: The values that become black and white; None: its lowest and highest.
-        colormap: The name of a colour map; None: gray.
-        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
-
-    Returns:
-        The map, enlarged, and crossed out where all values are equal.
-
-    Example:
-        >>> draw_map(np.eye(8), None, "viridis", (255, 0, 0)).pixels.shape
-        (64, 64, 3)
-    """
+    """Draw one map ``(H, W)`` alone; without limits, by its lowest and highest value."""
     pixels, dead, found = _drawn(values[np.newaxis], limits or "map", colormap, nan_color)
     factor, _, _ = sheet_plan(values.shape[0], values.shape[1], 1, 1)
     enlarged = enlarge(pixels[0], factor)
@@ -258,7 +184,7 @@ def _drawn(
     planes: Array, limits: str | Limits, colormap: str | None, nan_color: Color
 ) -> tuple[Array, NDArray[np.bool_], Findings]:
     """Colours of maps, ``(K, H, W, C)``; which of them are constant; and what was found."""
-    planes = np.ascontiguousarray(planes)  # else each step would walk over all channels
+    planes = np.ascontiguousarray(planes)  # else each step would read all channels
     count, height, width = planes.shape
     lows, highs = _extents(planes)
     dead = lows == highs
@@ -285,7 +211,7 @@ def _drawn(
 
 
 def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and highest finite value along the first axis; inf and -inf where none is."""
+    """The lowest and highest finite value along the first axis, infinite where there is none."""
     axes = tuple(range(1, planes.ndim))
     if planes.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
@@ -320,7 +246,7 @@ def _unit(
 
 
 def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: int) -> Array:
-    """Put a map into its cell, above its number, and return the part of the sheet."""
+    """Put a map into its cell, above its number, and return that part of the sheet."""
     top, left, height, width = cell
     column = left + (width - pixels.shape[1] * factor) // 2
     target = sheet[top : top + height - line_height(size), column:][:, : pixels.shape[1] * factor]
@@ -337,12 +263,12 @@ def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
 
 
 def _cross_out(pixels: Array) -> None:
-    """Draw both diagonals, so that they are seen on what the map shows."""
+    """Draw both diagonals, in black or white, whichever is more visible."""
     height, width = pixels.shape[:2]
     steps = np.arange(max(height, width))
     rows, columns = steps * height // len(steps), steps * width // len(steps)
     paint = ink(_BLACK if pixels[..., : min(3, pixels.shape[2])].mean() > 127 else _WHITE, pixels)
-    for shift in range(max(1, len(steps) // 32)):  # thin lines vanish in TensorBoard's small cards
+    for shift in range(max(1, len(steps) // 32)):  # thin lines vanish in TensorBoard's cards
         shifted = np.minimum(columns + shift, width - 1)
         pixels[rows, shifted] = paint
         pixels[rows, width - 1 - shifted] = paint

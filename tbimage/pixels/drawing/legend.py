@@ -1,28 +1,32 @@
-"""A key below a picture: which colour is which class.
-
-What lives here: the strip of swatches and names. What does not: which classes a picture has
-(masks.py), their colours (palette.py).
-"""
+"""A legend below a picture: which colour is which class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tbimage import checks
 from tbimage.pixels.drawing.canvas import LETTERS, QUIET, framed
-from tbimage.pixels.drawing.text_rendering import line_height, size_for, text_width, write
+from tbimage.pixels.drawing.text_rendering import (
+    check_text,
+    lacking,
+    line_height,
+    size_for,
+    text_width,
+    write,
+)
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
 __all__ = ["legend"]
 
-#: Entries of a legend, at most; of more it says how many there are.
+#: The most entries of a legend. It shows how many are omitted.
 MOST_ENTRIES = 64
 
-# Letters of a name, at most.
+# The most letters of a name.
 _MOST_LETTERS = 40
 
 
 def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None = None) -> Picture:
-    """Put a strip below a picture that says what its colours mean.
+    """Put a legend of colours below a picture.
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
@@ -30,25 +34,26 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture in colour, higher by the strip, and wider where a name needs it; without
-        entries, the picture.
+        The picture in colour, with a strip below, and wider where a name needs it; the unchanged
+        picture if there are no entries.
 
     Raises:
-        TypeError: ``image`` is nothing that has pixels.
-        ValueError: The shape of ``image`` is not that of one image.
+        TypeError: An argument is of the wrong type.
+        ValueError: A shape or another value does not fit.
 
     Example:
         >>> legend([[0, 1], [2, 3]], [("sky", (0, 0, 255))]).pixels.shape[2]
         3
     """
     picture = as_picture(image)
+    entries = checks.items("entries", entries, "pairs of a name and a colour")
     if not entries:
         return picture
     pixels = with_channels(picture.pixels, 3)
     height, width = pixels.shape[:2]
-    size = size_for(height, width) if size is None else size
+    size = checks.integer("size", size, 1, optional=True) or size_for(height, width)
     margin, step = size // 3 + 1, line_height(size)
-    shown = [(name[:_MOST_LETTERS], color) for name, color in entries[:MOST_ENTRIES]]
+    shown = [_check_entry(entry) for entry in entries[:MOST_ENTRIES]]
     if len(entries) > len(shown):
         shown.append((f"and {len(entries) - len(shown)} more", QUIET))
     advances = [size + margin + text_width(name, size) + margin for name, _ in shown]
@@ -62,11 +67,18 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         edge = top + (step - size) // 2
         sheet[edge : edge + size, start : start + size] = ink(color, sheet)
         write(sheet, name, start + size + margin // 2, top, size, LETTERS)
-    return picture.but(sheet)
+    return picture.but(sheet, lacking=lacking(name for name, _ in shown))
+
+
+def _check_entry(entry: object) -> tuple[str, Color]:
+    parts = checks.items("entries", entry, "pairs of a name and a colour")
+    if len(parts) != 2:
+        raise TypeError(f"entries must be pairs of a name and a colour, got {checks.given(entry)}")
+    return check_text("entries", parts[0])[:_MOST_LETTERS], checks.color("entries", parts[1])
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Row and left edge of each entry, one after the other, in lines of a width."""
+    """Row and left edge of each entry, in rows of a width."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

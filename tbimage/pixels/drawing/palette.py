@@ -1,17 +1,15 @@
-"""Colours of classes: one for each index, the same wherever that index appears.
+"""Colours of classes: each index has one, and each name.
 
-What lives here: the colours, and which letters can be read on them. What does not: what is painted
-with them (masks.py, drawing.py).
-
-The table was found by search: nine colours chosen by eye, then for each next one, among 30,000
-colours of sRGB that are neither dark nor pale nor gray, the one farthest from all before it; then
-the closest pair was moved apart until that gained nothing. By CIEDE2000 the first 12 are at least
-20 apart, all 64 at least 14, and none is nearer than 12 to black, white, or the red of NaN. (1 is
-just noticeable.) A test holds these figures.
+The table was found by search. Nine colours were chosen by eye. Each next one is, among 30,000
+colours of sRGB that are neither dark nor pale nor gray, the farthest from all before it. Then the
+closest pair was moved apart until that gained nothing. By CIEDE2000 the first 12 are at least 20
+apart and all 64 at least 14, and none is nearer than 12 to black, white, or the red of NaN. (1 is
+just noticeable.) A test checks these figures.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,11 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
+
 __all__ = [
     "CLASS_COLORS",
     "CYCLED",
     "Names",
     "check_colors",
+    "check_names",
     "class_color",
     "class_name",
     "label_color",
@@ -44,60 +45,44 @@ Names = Sequence[str] | Mapping[int, str]
 #: ``(64, 3)`` uint8: red, green and blue of the classes 0 to 63; read-only.
 CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).reshape(-1, 3)
 
-#: The remark on classes whose colour another class has too.
-CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours begin anew"
+#: The finding about classes that have the colour of another class.
+CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours repeat"
 
-# Of the first so many colours none is dark, pale or brown but one.
+# The number of colours that names get. Only one of them is dark, pale or brown.
 _BRIGHT = 24
 
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
 
 
 def class_color(index: int) -> Color:
-    """Give the colour of a class.
+    """Return the colour of a class.
 
     Args:
-        index: 0 or more; beyond the last colour they begin anew.
+        index: 0 or more. The 64 colours repeat.
 
     Raises:
-        TypeError: It is no integer.
+        TypeError: ``index`` is no integer.
 
     Example:
         >>> class_color(0), class_color(64)
         ((31, 119, 220), (31, 119, 220))
     """
-    if not hasattr(index, "__index__"):
-        raise TypeError(
-            f"index must be an integer, got {index!r} of type {type(index).__name__}; the colour "
-            "of a name is label_color(name)"
-        )
+    index = checks.integer("index", index, -math.inf)
     red, green, blue = CLASS_COLORS[index % len(CLASS_COLORS)].tolist()
     return red, green, blue
 
 
 def check_colors(colors: Any, count: int) -> list[Color]:
-    """Check the colours of some things.
-
-    Args:
-        colors: One (red, green, blue) in 0..255 for all of them, or one for each.
-        count: How many things there are.
-
-    Returns:
-        One for each.
-
-    Raises:
-        TypeError: They are no integers.
-        ValueError: There are more or fewer, or they lie outside 0..255.
-
-    Example:
-        >>> check_colors((255, 0, 0), 2)
-        [(255, 0, 0), (255, 0, 0)]
-    """
-    array = np.asarray(colors)
+    """Check one colour for all of ``count`` things, or one for each; return one for each."""
     problem = (
-        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got {colors!r}"
+        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got "
+        f"{checks.given(colors)}"
     )
-    if array.dtype.kind not in "iu":
+    try:
+        array = np.asarray(colors)
+    except (ValueError, Warning):  # ragged; NumPy 1.23 warns
+        raise TypeError(problem) from None
+    if array.dtype.kind not in "iu" or array.ndim == 0:
         raise TypeError(problem)
     if array.shape not in ((3,), (count, 3)):
         raise ValueError(problem)
@@ -107,29 +92,31 @@ def check_colors(colors: Any, count: int) -> list[Color]:
     return [(red, green, blue) for red, green, blue in each]
 
 
+def check_names(argument: str, names: Any) -> Names | None:
+    """Check the names of classes: a sequence, or a mapping from index to name."""
+    expected = "names, or a mapping from indices to names"
+    if names is None:
+        return None
+    if not isinstance(names, Mapping):
+        return [str(name) for name in checks.items(argument, names, expected)]
+    try:
+        return {int(index): str(name) for index, name in names.items()}
+    except (TypeError, ValueError):
+        raise TypeError(f"{argument} must be {expected}, got {checks.given(names)}") from None
+
+
 def class_name(index: int, names: Names | None) -> str:
-    """Give the name of a class.
-
-    Args:
-        index: Its index.
-        names: Of the classes, by index, or None.
-
-    Returns:
-        The name; the index, if it has none.
-
-    Example:
-        >>> class_name(1, ["sky", "sea"]), class_name(7, ["sky", "sea"])
-        ('sea', '7')
-    """
+    """Return the name of a class, or its index if it has none."""
     if isinstance(names, Mapping):
         return str(names.get(index, index))
     return str(names[index]) if names is not None and 0 <= index < len(names) else str(index)
 
 
 def label_color(label: str) -> Color:
-    """Give the colour of a name, which depends on nothing else: not on order, run or process.
+    """Return the colour of a name, which depends on nothing else: not on order, run or process.
 
-    It is one of the first 24, which are brighter than the others. Two names may share one.
+    It is one of the first 24 colours, which are brighter than the others. Two names may have the
+    same.
 
     Args:
         label: Any text.
@@ -142,17 +129,9 @@ def label_color(label: str) -> Color:
 
 
 def readable_on(color: Color) -> Color:
-    """Give the colour of letters that can be read on another: nearly black, or white.
+    """Return nearly black or white, whichever is more legible on a colour.
 
-    The one with the greater contrast by WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)
-    has 4.2:1 or more on any colour.
-
-    Args:
-        color: Red, green and blue of the background in 0..255.
-
-    Example:
-        >>> readable_on((255, 215, 0)), readable_on((0, 0, 128))
-        ((24, 24, 27), (255, 255, 255))
+    The contrast by WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio) is 4.2:1 or more.
     """
     dark, light, ground = map(_luminance, (_DARK, _LIGHT, color))
     return _DARK if (ground + 0.05) / (dark + 0.05) > (light + 0.05) / (ground + 0.05) else _LIGHT

@@ -1,15 +1,12 @@
-"""The values of one image to a picture: range, tone curve, size, colours, bar, in this order.
-
-What lives here: how the steps follow each other, and what was found on the way. What does not: the
-steps (ranges.py, tone.py, levels.py, resizing.py, colormaps.py, colorbar.py).
+"""The values of one image to a picture: range, tone curve, size, colours, colour bar.
 
 Rules:
-- Levels are resized before they get colours: the mean of two values has the colour of that value,
-  and not the mean of two colours.
-- A pixel that is NaN or infinite is painted last, also where a smaller picture has one pixel for
-  many: one of them is enough. A fault must not fade.
-- The natural range of floats is (0, 1); under a diverging colour map (-1, 1), as zero belongs into
-  its middle. Ranges that are found in the data (``"minmax"``, percentiles) are made symmetric then.
+- The steps have this order. Levels are resized before they get colours: the mean of two values has
+  the colour of that value, and not the mean of two colours.
+- Pixels that are NaN or infinite are painted last. A pixel of a smaller picture is painted if it
+  contains one of them, so that a fault does not fade.
+- The natural range of floats is (0, 1). With a diverging colour map it is (-1, 1), and ranges that
+  are found in the data ("minmax", percentiles) become symmetric, so that zero is in the middle.
 """
 
 from __future__ import annotations
@@ -21,14 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
-from tbimage.pixels.values.levels import Levels, check_nan_color, to_levels
+from tbimage.pixels.values.levels import Levels, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_range, find_limits
-from tbimage.pixels.values.resizing import check_max_side, check_scale, nearest, resize, target_size
+from tbimage.pixels.values.resizing import check_scale, nearest, resize, target_size
 from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
 __all__ = [
@@ -44,19 +42,19 @@ __all__ = [
 
 Array = NDArray[Any]
 
-#: The remark on images in which ``"minmax"`` or percentiles find nothing to stretch.
+#: The finding about images in which ``"minmax"`` or percentiles find one value only.
 CONSTANT = "images whose range of values is empty, shown as mid-gray"
 
-# Painted over where it stands for a pixel that is not finite; as a gray, it leaves gray gray.
+# Of pixels that are not finite, until they are painted. A gray leaves gray images gray.
 _BLACK: Color = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How values are to look; made by :func:`check_look`, which names each.
+    """How values look; made by :func:`check_look`.
 
     Attributes:
-        value_range: Which values become black and white; None: the dtype tells.
+        value_range: Which values become black and white; None: the natural range of the dtype.
         nan_color: Red, green and blue of pixels that are NaN or infinite.
         colormap: The colour map of one-channel data, or None.
         colorbar: Whether a bar tells which colour is which value.
@@ -77,7 +75,7 @@ class Look:
 
     @property
     def is_plain(self) -> bool:
-        """Whether values look as their dtype says."""
+        """Whether values are shown by the natural range of their dtype, without change."""
         tone, size = (self.gamma, self.log), (self.max_side, self.scale)
         colors = self.value_range, self.colormap, self.colorbar
         return (*colors, *tone, *size) == (None, None, False, None, None, None, None)
@@ -88,7 +86,7 @@ class Look:
         return self.gamma is not None or self.log is not None
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what an image of that size becomes, without its bar."""
+        """Height and width of the picture of an image, without its bar."""
         return target_size(height, width, self.max_side, self.scale)
 
 
@@ -103,63 +101,21 @@ def check_look(
     max_side: object = None,
     scale: object = None,
 ) -> Look:
-    """Check how values are to look.
-
-    Args:
-        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
-            (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
-            None: the dtype tells; floats outside [0, 1] are clipped.
-        nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
-        colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
-            "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
-        colorbar: Whether a bar beside the picture tells which colour is which value.
-        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
-        log: Show values within the range by their logarithm; True is 1000, three decades.
-        max_side: Make the picture smaller, so that its longer side has at most so many pixels.
-        scale: Make both sides so many times as long; pixels are repeated, or averaged.
-
-    Raises:
-        TypeError: One is of the wrong type.
-        ValueError: One has none of the allowed values.
-
-    Example:
-        >>> check_look(value_range="signed", colormap="coolwarm").value_range.low
-        -1.0
-    """
+    """Check how values look; ``tbimage.visual.image`` describes the arguments."""
     return Look(
         check_value_range(value_range),
-        check_nan_color(nan_color),
+        checks.color("nan_color", nan_color),
         check_colormap(colormap),
-        _check_colorbar(colorbar),
+        checks.flag("colorbar", colorbar, "its colours are those of colormap="),
         check_gamma(gamma),
         check_log(log),
-        check_max_side(max_side),
+        checks.integer("max_side", max_side, 1, optional=True),
         check_scale(scale),
     )
 
 
-def _check_colorbar(colorbar: object) -> bool:
-    if not isinstance(colorbar, (bool, int, np.bool_)):
-        raise TypeError(
-            f"colorbar must be True or False, got {colorbar!r} of type {type(colorbar).__name__}; "
-            "its colours are those of colormap="
-        )
-    return bool(colorbar)
-
-
 def check_fit(look: Look, channels: int) -> None:
-    """Check that images of so many channels can have a look.
-
-    Args:
-        look: As ``check_look`` returns it.
-        channels: 1 to 4.
-
-    Raises:
-        ValueError: A colour map or a bar is wanted for data that has colours.
-
-    Example:
-        >>> check_fit(Look(colormap="viridis"), 2)
-    """
+    """Raise a ValueError where a colour map or a bar is asked for an image with colours."""
     for argument, wanted in (("colormap", look.colormap), ("colorbar", look.colorbar)):
         if wanted and channels > 2:
             raise ValueError(
@@ -169,18 +125,9 @@ def check_fit(look: Look, channels: int) -> None:
 
 
 def fixed_limits(colors: Array, look: Look) -> Limits | None:
-    """Find the values that become the lowest and the highest level.
+    """Return the values that become black and white in an image without alpha.
 
-    Args:
-        colors: ``(H, W, C)``, any dtype, without alpha.
-        look: As ``check_look`` returns it.
-
-    Returns:
-        The values, low <= high; None where integers are levels already.
-
-    Example:
-        >>> fixed_limits(np.array([[[-1.0], [3.0]]]), check_look(value_range="minmax"))
-        (-1.0, 3.0)
+    They are None where integers are levels already.
     """
     diverging = is_diverging(look.colormap)
     if look.value_range is not None:
@@ -196,20 +143,7 @@ def fixed_limits(colors: Array, look: Look) -> Limits | None:
 
 
 def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
-    """Find the values that become the lowest and the highest level of several images.
-
-    Args:
-        images: Each as ``fixed_limits`` takes it, one or more of one dtype.
-        look: As ``check_look`` returns it.
-
-    Returns:
-        The lowest and the highest of what ``fixed_limits`` finds in each; None where integers are
-        levels already.
-
-    Example:
-        >>> joint_limits([np.array([[[1]]]), np.array([[[5]]])], check_look(value_range="minmax"))
-        (1, 5)
-    """
+    """Return the lowest and the highest of the limits of several images of one dtype, or None."""
     found = [fixed_limits(image, look) for image in images]
     known = [limits for limits in found if limits is not None]
     if not known:
@@ -218,27 +152,11 @@ def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
 
 
 def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
-    """Make a picture of the values of one image.
+    """Make a picture of the values of one image ``(H, W, C)``, which is only read.
 
-    Args:
-        image: ``(H, W, C)`` with 1 to 4 channels and at least one pixel, of bool, any integer or
-            any float dtype, any strides. It is only read.
-        look: As ``check_look`` returns it, and ``check_fit`` has passed.
-        limits: The values that become the lowest and the highest level, where they were found
-            already; default: ``fixed_limits`` of the image.
-
-    Returns:
-        The picture: uint8, or uint16 for uint16 without range, curve and colours; in colour with a
-        map, or where a pixel is not finite.
-
-    Raises:
-        ValueError: Integers lie outside 0..255 without a value range.
-
-    Example:
-        >>> depth = np.linspace(0, 40, 64).reshape(8, 8, 1)
-        >>> look = check_look(value_range="minmax", colormap="viridis", scale=8)
-        >>> render(depth, look).pixels.shape
-        (64, 64, 3)
+    ``limits`` are the values that become black and white, where they are known. The picture is
+    uint8, or uint16 for uint16 without range, curve and colours. It is in colour with a map, or
+    where a pixel is not finite.
     """
     natural = limits is None and look.value_range is None
     if natural and look.is_plain:
@@ -267,7 +185,7 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
 
 
 def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> Levels:
-    """Levels of one image, in which pixels that are not finite are black."""
+    """Levels of one image; pixels that are not finite are black."""
     if not look.curved:
         chosen = None if limits is None else ValueRange("fixed", *limits)
         return to_levels(image, chosen, _BLACK)
@@ -283,7 +201,7 @@ def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> L
 
 
 def _painted(pixels: Array, image: Array, color: Color) -> Array:
-    """Paint the pixels of which a value is not finite."""
+    """Paint the pixels with a value that is not finite."""
     if pixels.shape[2] < 3 and len(set(color)) > 1:
         pixels = with_channels(pixels, 3)
     elif not pixels.flags.writeable:
@@ -291,7 +209,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
     height, width = pixels.shape[:2]
     faulty: Array = np.logical_not(np.isfinite(image).all(axis=2))
     faulty = nearest(faulty, (max(height, image.shape[0]), max(width, image.shape[1])))
-    rows, columns = (  # in which pixel of the picture the centre of each fault lies
+    rows, columns = (  # the pixels of the picture with the centres of faults
         (2 * places + 1) * new // (2 * old)
         for places, old, new in zip(np.nonzero(faulty), faulty.shape, pixels.shape[:2], strict=True)
     )
@@ -300,7 +218,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
 
 
 def _clipped(colors: Array, limits: Limits) -> Limits | None:
-    """The extent of floats, if it exceeds the natural range so far that a level changes."""
+    """The lowest and highest value of floats, if clipping them changes a level."""
     if colors.dtype.kind != "f":
         return None
     low, high = find_limits(colors, ValueRange("minmax"))
@@ -309,7 +227,7 @@ def _clipped(colors: Array, limits: Limits) -> Limits | None:
 
 
 def _is_constant(look: Look, given: Limits | None, known: Limits | None) -> bool:
-    """Whether a range that was to be found in the image is empty."""
+    """Whether a range that is found in the image is empty."""
     found = given is None and look.value_range is not None and look.value_range.kind != "fixed"
     return found and known is not None and known[0] == known[1]
 
@@ -321,11 +239,22 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
         layout: The order of the axes where it is another: "CHW", …
-        look: ``value_range``, ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``,
-            ``max_side``, ``scale``, as :func:`check_look` has them.
+        look: The keywords below.
+        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
+            (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the
+            image) or ``("percentile", p, q)`` with 0 <= p < q <= 100. None: the natural range of
+            the dtype; floats outside [0, 1] are clipped.
+        nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite; default: red.
+        colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
+            "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
+        colorbar: Whether a bar beside the picture tells which colour is which value.
+        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
+        log: Show values within the range by their logarithm; True is 1000, three decades.
+        max_side: The most pixels of the longer side. Larger pictures are made smaller.
+        scale: A factor for both sides. Pixels are repeated, or averaged.
 
     Returns:
-        The picture, and what was found while it was made.
+        The picture, and what was found in the data.
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.

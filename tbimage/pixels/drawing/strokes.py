@@ -1,14 +1,12 @@
-"""Lines and dots with smooth edges, at any fraction of a pixel.
+"""Antialiased lines and dots at fractional positions.
 
-What lives here: one primitive, the stroke: all pixels near a chain of points. What does not: what
-is drawn with it (drawing.py), and straight boxes, which need no smooth edges.
+A stroke is all pixels near a chain of points. A pixel is covered by ``clip(radius + 1/2 - d, 0,
+1)``, where ``d`` is the distance of its centre from the chain. The pixel in column x and row y has
+its centre at (x + 1/2, y + 1/2).
 
-A pixel is covered by ``clip(radius + 1/2 - d, 0, 1)``, where ``d`` is the distance of its centre
-from the chain. Pixel (column x, row y) has its centre at (x + 1/2, y + 1/2).
-
-Strategy: segments are cut into pieces of at most ``PIECE`` pixels, so that each piece concerns a
-small square of pixels, and those of many pieces are computed in one go. Where squares overlap, the
-greater coverage counts, which makes the result that of the whole chain.
+Segments are cut into pieces of at most ``PIECE`` pixels. Each piece concerns a small square of
+pixels, and the squares of many pieces are computed at once. Where squares overlap, the greatest
+coverage counts, so the result is that of the whole chain.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ __all__ = ["stroke"]
 
 Points = NDArray[np.float64]
 
-#: Pixels of a piece, at most: its square has about as many pixels near the line as far from it.
+#: The greatest length of a piece in pixels. About half of the pixels of its square are near it.
 PIECE = 8.0
 # Pixels that are computed at once: 2 MiB of each temporary.
 _AT_ONCE = 1 << 18
@@ -36,25 +34,12 @@ _AT_ONCE = 1 << 18
 def stroke(
     pixels: NDArray[Any], segments: Points, radius: float, color: Color, most_pieces: int = 1 << 20
 ) -> tuple[int, int]:
-    """Paint all pixels near some segments; what lies outside of the picture is cut off.
+    """Paint the pixels near some segments, clipped to the picture ``(H, W, C)``.
 
-    Args:
-        pixels: ``(H, W, C)``, uint8 or uint16, C-contiguous, written.
-        segments: ``(M, 2, 2)`` float64, finite: (x, y) of both ends of each, in pixels from the
-            picture's top left corner. Ends that are equal make a dot.
-        radius: Half of the stroke's width, in pixels, more than 0.
-        color: Red, green and blue in 0..255.
-        most_pieces: Segments are left out from the end once they would be cut into more than this.
-
-    Returns:
-        How many segments were left out, and how many pieces more there could have been.
-
-    Example:
-        >>> pixels = np.zeros((5, 5, 1), np.uint8)
-        >>> stroke(pixels, np.array([[[0.0, 2.5], [5.0, 2.5]]]), 0.5, (255, 255, 255), 9)
-        (0, 8)
-        >>> pixels[:, 2, 0].tolist()
-        [0, 0, 255, 0, 0]
+    ``segments`` are ``(M, 2, 2)``, finite: (x, y) of both ends of each segment, in pixels from the
+    top left corner. Two equal ends make a dot. ``radius`` is half of the stroke's width in pixels,
+    more than 0. Once the segments would be cut into more than ``most_pieces``, the rest is omitted.
+    Returned are the number of omitted segments, and how many more pieces would have been allowed.
     """
     height, width = pixels.shape[:2]
     near = _clipped(segments, width, height, radius + 1)
@@ -73,7 +58,7 @@ def stroke(
 
 
 def _clipped(segments: Points, width: int, height: int, margin: float) -> Points:
-    """The parts of segments within the picture and a margin (Liang and Barsky, 1984)."""
+    """Clip segments to the picture and a margin (Liang and Barsky, 1984)."""
     start, direction = segments[:, 0], segments[:, 1] - segments[:, 0]
     enter, leave = np.zeros(len(segments)), np.ones(len(segments))
     inside = np.ones(len(segments), bool)
@@ -82,7 +67,7 @@ def _clipped(segments: Points, width: int, height: int, margin: float) -> Points
         still = step == 0
         inside &= ~still | ((origin >= -margin) & (origin <= size + margin))
         safe = np.where(still, 1.0, step)
-        with np.errstate(over="ignore"):  # an infinity is as far outside as its side says
+        with np.errstate(over="ignore"):  # infinities compare correctly
             first, second = (-margin - origin) / safe, (size + margin - origin) / safe
         enter = np.where(still, enter, np.maximum(enter, np.minimum(first, second)))
         leave = np.where(still, leave, np.minimum(leave, np.maximum(first, second)))
@@ -93,7 +78,7 @@ def _clipped(segments: Points, width: int, height: int, margin: float) -> Points
 
 
 def _cut(segments: Points, most_pieces: int) -> tuple[Points, Points, int]:
-    """Cut segments into pieces; return the pieces' starts and ends, and how many were cut."""
+    """Cut segments into pieces; return their starts and ends, and the number of segments cut."""
     lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
     counts = np.maximum(np.ceil(lengths / PIECE), 1).astype(np.int64)
     kept = int(np.searchsorted(counts.cumsum(), most_pieces, side="right"))
@@ -115,10 +100,10 @@ def _chunks(starts: Points, ends: Points, side: int) -> Iterator[tuple[Points, P
 def _covered(
     starts: Points, ends: Points, side: int, radius: float, shape: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Which pixels some pieces cover, as flat indices, and how far, in 1..255."""
+    """The flat indices of the pixels that some pieces cover, and their coverage in 1..255."""
     height, width = shape
     corner = np.floor(np.minimum(starts, ends) - radius - 0.5)
-    # Centres of pixels as seen from the piece's start: small numbers, for which float32 will do.
+    # Centres of pixels relative to the piece's start: small numbers, so float32 is exact enough.
     offsets = np.arange(side) + 0.5
     x, y = ((corner - starts)[:, :, np.newaxis] + offsets).astype(np.float32).transpose(1, 0, 2)
     x, y = x[:, np.newaxis, :], y[:, :, np.newaxis]  # (pieces, 1, side) and (pieces, side, 1)
@@ -143,10 +128,10 @@ def _covered(
 def _greatest(
     where: NDArray[np.int64], coverage: NDArray[np.uint8], size: int
 ) -> NDArray[np.uint8]:
-    """For each index the greatest coverage that it has anywhere, of ``size`` indices."""
+    """For each index its greatest coverage; indices are less than ``size``."""
     sheet = np.zeros(size, np.uint8)
     rest, higher = where, coverage
-    while len(rest):  # where an index comes twice, the last coverage is what was written
+    while len(rest):  # where an index is repeated, the last value is written
         sheet[rest] = higher
         lost = sheet[rest] < higher
         rest, higher = rest[lost], higher[lost]

@@ -1,34 +1,34 @@
-"""Text to pixels, with the font that ships inside Pillow.
+"""Text to pixels.
 
-What lives here: the size of letters, breaking text into lines, and writing a line onto a picture.
-What does not: where text goes (captions.py, drawing.py, legend.py, colorbar.py).
-
-Strategy: a line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines
-are kept, since class names, channel numbers and scores come again with each picture.
+A line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines are cached,
+since class names, channel numbers and scores come again with each picture.
 
 Rules:
-- Any string can be written. What the font lacks is shown as a box: the font's own where FreeType
-  draws (Pillow 10.1 and newer: Aileron, of which Pillow has 113 characters), one drawn here where
-  it is Pillow's older bitmap font (Latin-1). Control characters are spaces, and dashes are hyphens.
-- No text takes long: lines are cut at ``MOST_LETTERS``.
+- Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
+  characters become spaces, and dashes hyphens.
+- The time is bounded for any text: lines are cut at ``MOST_LETTERS``.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
+from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
 
 __all__ = [
     "LEAST_SIZE",
     "blend",
+    "check_text",
     "coverage",
+    "lacking",
     "line_height",
     "number_text",
     "size_for",
@@ -39,99 +39,55 @@ __all__ = [
 
 Coverage = NDArray[np.uint8]
 
-#: Letters of this size can just be read.
+#: The smallest legible letters.
 LEAST_SIZE = 12
 _GREATEST_SIZE = 96
-# TensorBoard fits a picture into a card of 350 pixels until it is clicked, by leaving out pixels:
-# letters of a 28th of the picture's width have 12 pixels there, and can be read.
+# TensorBoard shows a picture in a card of 350 pixels, by omitting pixels. Letters of a 28th of the
+# picture's width have 12 pixels there.
 _LETTERS_ACROSS = 28
 
-#: Of one text no more is looked at; it fills a strip of 4000 pixels eight times.
+#: The most letters of a text. They fill a strip of 4000 pixels eight times.
 MOST_LETTERS = 4000
 
-# Control characters (Unicode's category Cc) and odd spaces, and what looks the same as an ASCII
-# character that the font has: dashes, the minus sign, the multiplication sign.
+# Control characters (Unicode's category Cc), odd spaces, and characters that look like an ASCII
+# character: dashes, the minus sign, the multiplication sign.
 _REPLACED = dict.fromkeys([*range(0x20), *range(0x7F, 0xA1), *range(0x2000, 0x200B), 0x202F], " ")
 _REPLACED |= dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | {0xD7: "x"}
 
-# Of Pillow's bitmap font.
-_BITMAP_HEIGHT = 11
+
+def check_text(argument: str, text: object) -> str:
+    """Check text that is drawn: any string, also one that is no valid Unicode."""
+    if isinstance(text, str):
+        return text
+    raise TypeError(
+        f"{argument} must be a string, got {checks.given(text)}; pass str(text), or decode bytes"
+    )
 
 
 def size_for(height: int, width: int) -> int:
-    """Give the size of letters that can be read when TensorBoard shows a picture in a card.
-
-    Args:
-        height: Of the picture, in pixels.
-        width: Likewise.
-
-    Returns:
-        A font size in pixels.
-
-    Example:
-        >>> size_for(28, 28), size_for(1080, 1920)
-        (12, 68)
-    """
+    """Return a letter size that is legible when TensorBoard shows the picture in a card."""
     return min(max(LEAST_SIZE, max(height, width) // _LETTERS_ACROSS), _GREATEST_SIZE)
 
 
 def line_height(size: int) -> int:
-    """Give the height of a line of text.
-
-    Args:
-        size: Of the letters, in pixels.
-
-    Example:
-        >>> line_height(16) >= 16
-        True
-    """
+    """Return the height of a line of text."""
     return size + size // 4 + 1
 
 
 def text_width(text: str, size: int) -> int:
-    """Give the width of a line of text.
-
-    Args:
-        text: Any; of more than ``MOST_LETTERS`` the first.
-        size: Of the letters, in pixels.
-
-    Example:
-        >>> text_width("hello", 16) < text_width("hello, world", 16)
-        True
-    """
+    """Return the width of a line of text."""
     return _advance(_plain(text), size) + 2 * _margin(size)
 
 
 def number_text(value: float) -> str:
-    """Give a number with three digits that count, or all before the point.
-
-    Args:
-        value: Any.
-
-    Example:
-        >>> number_text(0.123456), number_text(65535), number_text(1.5e-7)
-        ('0.123', '65535', '1.5e-07')
-    """
+    """Return a number with three significant digits, or with all digits before the point."""
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
-    r"""Break text into lines that fit, at spaces where there are some.
+    """Break text into lines that fit into a width in pixels, at spaces where possible.
 
-    Args:
-        text: Any; line breaks in it are kept.
-        size: Of the letters, in pixels.
-        width: That a line may have, in pixels; a line has one letter at least.
-        most_lines: How many lines there may be; if that is not enough, the last ends with "…".
-
-    Returns:
-        One line or more.
-
-    Example:
-        >>> wrap("two\nlines", 16, 400, 9)
-        ['two', 'lines']
-        >>> wrap("a caption of five words", 16, 80, 1)[0][-1]
-        '…'
+    Line breaks are kept. If there are more than ``most_lines``, the last one ends with "…".
     """
     width -= 2 * _margin(size)
     lines = itertools.chain.from_iterable(
@@ -150,26 +106,7 @@ def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
 def write(
     pixels: NDArray[Any], text: str, left: int, top: int, size: int, color: Color
 ) -> tuple[int, int]:
-    """Write a line onto a picture; what lies outside is cut off.
-
-    Args:
-        pixels: ``(H, W, C)``, uint8 or uint16, written.
-        text: Any; of more than ``MOST_LETTERS`` the first.
-        left: Column of the line's left edge.
-        top: Row of its top.
-        size: Of the letters, in pixels.
-        color: Of the letters: red, green and blue in 0..255.
-
-    Returns:
-        Width and height of the line.
-
-    Example:
-        >>> pixels = np.zeros((24, 64, 1), np.uint8)
-        >>> write(pixels, "hello", 0, 0, 16, (255, 255, 255)) > (20, 16)
-        True
-        >>> int(pixels.max())
-        255
-    """
+    """Write a line onto a picture, clipped to it; return width and height of the line."""
     covered = coverage(text, size)
     height, width = covered.shape
     rows = slice(max(top, 0), max(top + height, 0))
@@ -183,22 +120,10 @@ def write(
 
 
 def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
-    """Paint as far as something covers: ``(old * (255 - covered) + paint * covered) / 255``.
-
-    Args:
-        target: ``(…, C)``, uint8 or uint16, written.
-        covered: ``(…)``, uint8: 0 leaves a pixel, 255 replaces it.
-        paint: ``(C,)``, of the target's dtype.
-
-    Example:
-        >>> target = np.array([[0], [100], [200]], np.uint8)
-        >>> blend(target, np.array([0, 51, 255], np.uint8), np.array([255], np.uint8))
-        >>> target.ravel().tolist()
-        [0, 131, 255]
-    """
+    """Blend ``paint`` into pixels: ``(old * (255 - covered) + paint * covered) / 255``."""
     if target.dtype == np.uint8:
         part, most, shift = covered.astype(np.uint16), np.uint16(255), np.uint16(8)
-        for channel in range(target.shape[-1]):  # by channel: inner loops are as long as lines then
+        for channel in range(target.shape[-1]):  # so that inner loops are as long as rows
             mixed = target[..., channel] * (most - part) + part * paint[channel].astype(np.uint16)
             mixed += 128
             target[..., channel] = (mixed + (mixed >> shift)) >> shift  # to the nearest / 255
@@ -211,17 +136,17 @@ def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
 
 
 def _margin(size: int) -> int:
-    """Room at both ends of a line, for letters that lean out."""
+    """Space at both ends of a line, for letters that lean out."""
     return max(1, size // 12)
 
 
 def _plain(text: str) -> str:
-    """One line, not too long, of what the font is likely to have."""
+    """One line, not too long, of characters that the font is likely to have."""
     return text[:MOST_LETTERS].translate(_REPLACED)
 
 
 def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
-    """Break one paragraph, at spaces where there are some."""
+    """Break one paragraph into lines, at spaces where possible."""
     if _advance(paragraph, size) <= width:
         yield paragraph
         return
@@ -242,7 +167,7 @@ def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
 
 
 def _fitting_letters(word: str, size: int, width: int) -> int:
-    """How many letters of a word fit; one at least."""
+    """The number of letters of a word that fit, at least one."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2
@@ -250,84 +175,60 @@ def _fitting_letters(word: str, size: int, width: int) -> int:
     return low
 
 
-@lru_cache(maxsize=64)
-def _font(size: int) -> tuple[Any, int]:
-    """A font, and how much its drawings must be enlarged: 0 for a font that has every size."""
-    from PIL import ImageFont
+def lacking(texts: Iterable[str]) -> frozenset[str]:
+    """Return the characters of some texts that no font has, which are shown as boxes."""
+    return frozenset().union(*(fonts.current().lacking(_plain(text)) for text in texts))
 
-    try:
-        return ImageFont.load_default(size), 0
-    except (TypeError, ImportError):  # older than Pillow 10.1, or built without FreeType
-        return ImageFont.load_default(), max(1, round(size / _BITMAP_HEIGHT))
+
+@lru_cache(maxsize=64)
+def _sized(font: fonts.Font, size: int) -> fonts.Font:
+    return font.font_variant(size=size)
+
+
+def _advance(line: str, size: int) -> int:
+    return _kept_advance(line, size, fonts.current())
 
 
 @lru_cache(maxsize=256)  # a line is measured when it is broken, placed and drawn
-def _advance(line: str, size: int) -> int:
-    font, enlarged = _font(size)
-    if not enlarged:
-        return int(np.ceil(font.getlength(line)))
-    return enlarged * sum(int(mask.shape[1]) for mask in _bitmaps(line, font))
+def _kept_advance(line: str, size: int, used: fonts.Fonts) -> int:
+    runs = used.runs(line)
+    return sum(int(np.ceil(_sized(font, size).getlength(run))) for font, run in runs)
 
 
-# A line of 20 letters of the size 32 is 14 KB, and a picture's labels and scores are 100 or so.
+# A line of 20 letters of the size 32 has 14 KB. A picture has about 100 labels and scores.
 _KEPT_LINES, _KEPT_LETTERS, _KEPT_SIZE = 512, 40, 32
 
 
 def coverage(text: str, size: int) -> Coverage:
-    """Draw a line of text.
-
-    Args:
-        text: Any; of more than ``MOST_LETTERS`` the first.
-        size: Of the letters, in pixels.
-
-    Returns:
-        ``(line_height, text_width)`` uint8, 0 to 255: how far letters cover each pixel. Read only.
-
-    Example:
-        >>> int(coverage("hello", 16).max())
-        255
-    """
+    """Draw a line of text as coverage, ``(line_height, text_width)`` uint8, read-only."""
     line = _plain(text)
     kept = len(line) <= _KEPT_LETTERS and size <= _KEPT_SIZE
-    return _kept_coverage(line, size) if kept else _drawn(line, size)
+    used = fonts.current()
+    return _kept_coverage(line, size, used) if kept else _drawn(line, size, used)
 
 
 @lru_cache(maxsize=_KEPT_LINES)
-def _kept_coverage(line: str, size: int) -> Coverage:
-    return _drawn(line, size)
+def _kept_coverage(line: str, size: int, used: fonts.Fonts) -> Coverage:
+    return _drawn(line, size, used)
 
 
-def _drawn(line: str, size: int) -> Coverage:
-    """A line as coverage, ``(line_height, text_width)``."""
+@lru_cache(maxsize=128)
+def _baseline(size: int) -> int:
+    from PIL import ImageFont
+
+    default: fonts.Font = ImageFont.load_default(size)
+    return int(default.getmetrics()[0])
+
+
+def _drawn(line: str, size: int, used: fonts.Fonts) -> Coverage:
     from PIL import Image, ImageDraw
 
-    font, enlarged = _font(size)
-    height, width = line_height(size), _advance(line, size) + 2 * _margin(size)
-    if not enlarged:
-        image = Image.new("L", (width, height))
-        ImageDraw.Draw(image).text((_margin(size), 0), line, 255, font)
-        return np.asarray(image)
-    coverage = np.zeros((height, width), np.uint8)
     left = _margin(size)
-    for mask in _bitmaps(line, font):
-        letters = mask.repeat(enlarged, axis=0).repeat(enlarged, axis=1)[:height]
-        coverage[: letters.shape[0], left : left + letters.shape[1]] = letters
-        left += letters.shape[1]
-    return coverage
-
-
-def _bitmaps(line: str, font: Any) -> Iterator[Coverage]:
-    """The letters of a line in Pillow's bitmap font, and boxes for what is not Latin-1."""
-    for is_latin, letters in itertools.groupby(line, lambda letter: ord(letter) < 256):
-        text = "".join(letters)
-        if is_latin:
-            mask = font.getmask(text, "L")
-            width, height = mask.size
-            yield np.array(
-                [mask.getpixel((x, y)) for y in range(height) for x in range(width)], np.uint8
-            ).reshape(height, width)
-        else:
-            box = np.zeros((_BITMAP_HEIGHT, 6), np.uint8)
-            box[1:9, :5] = 255
-            box[2:8, 1:4] = 0
-            yield np.tile(box, len(text))
+    image = Image.new("L", (_advance(line, size) + 2 * left, line_height(size)))
+    draw = ImageDraw.Draw(image)
+    for font, run in used.runs(line):
+        sized = _sized(font, size)
+        # Fonts differ in the space above their letters. The baseline is that of Pillow's font.
+        draw.text((left, _baseline(size)), run, 255, sized, anchor="ls")
+        left += int(np.ceil(sized.getlength(run)))
+    return np.asarray(image)

@@ -2,10 +2,10 @@
 
 What lives here: the settings of deflate that suit filtered pictures, igzip (package ``isal``) where
 it is installed, CRC-32 and Adler-32. What does not: which setting suits which picture
-(strategy.py), and chunks (png.py).
+(strategy.py), and chunks (encoder.py).
 
 Rules:
-- Everything is raw deflate (RFC 1951): the strips of a picture are compressed apart, and png.py
+- Everything is raw deflate (RFC 1951): the strips of a picture are compressed apart, and encoder.py
   writes the header and the trailer of the zlib stream that they form.
 """
 

@@ -2,7 +2,7 @@
 
 What lives here: cutting a picture into strips, and filter, deflate and checksums of one strip, or
 of many small pictures at once. What does not: chunks and the zlib stream around the strips
-(png.py).
+(encoder.py).
 
 Rules:
 - Strips know nothing of each other, so several workers may share one picture. A strip that is not

@@ -1,12 +1,9 @@
 """The colours of colour maps, as compact text.
 
-What lives here: one string for each map, and how to read it. What does not: what is done with the
-colours (colormaps.py).
-
 Each table has the 256 colours that matplotlib gives for ``numpy.linspace(0, 1, 256)`` with
 ``bytes=True``; a test compares every byte. A string is the differences of the reds, then of the
 greens, then of the blues, modulo 256, deflated and in base 85. A reversed map is here only where
-matplotlib's differs from its map read backwards, by rounding.
+matplotlib's differs by rounding from its map read backwards.
 
 Origins: viridis, plasma, inferno and magma by N. J. Smith, S. van der Walt and E. Firing (CC0);
 cividis by J. R. Nuñez, C. R. Anderton and R. S. Renslow; turbo by A. Mikhailov, Google
@@ -29,18 +26,7 @@ __all__ = ["TABLES", "decode"]
 
 @functools.cache
 def decode(name: str) -> NDArray[np.uint8]:
-    """Read the table of one map.
-
-    Args:
-        name: A key of ``TABLES``.
-
-    Returns:
-        ``(256, 3)`` uint8, red, green and blue of each level; read-only.
-
-    Example:
-        >>> decode("viridis")[[0, 255]].tolist()
-        [[68, 1, 84], [253, 231, 36]]
-    """
+    """Return the table of one map, ``(256, 3)`` uint8 red, green and blue; read-only."""
     packed = zlib.decompress(base64.b85decode(TABLES[name]))
     differences = np.frombuffer(packed, np.uint8).reshape(3, 256)
     table = np.ascontiguousarray(differences.cumsum(axis=1, dtype=np.uint8).T)

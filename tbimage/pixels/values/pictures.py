@@ -1,11 +1,8 @@
-"""A picture that is ready to be encoded, and what was found while it was made.
+"""Pictures that are ready to be encoded, with what was found in their data.
 
-What lives here: the two types that every function which draws takes and gives, and the change of a
-picture's channels and depth. What does not: from values to pictures (rendering.py).
-
-Strategy: a function that draws takes a ``Picture`` or anything array-like, and gives a ``Picture``,
-so that drawings chain: ``caption(draw_boxes(render(photo), boxes), "step 7")``. What each of them
-found out is carried along, for the one who knows whom to tell.
+A function that draws takes a ``Picture`` or anything array-like and returns a ``Picture``, so that
+calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function passes on the
+findings of its input, so that the last caller can report all of them.
 """
 
 from __future__ import annotations
@@ -26,6 +23,7 @@ __all__ = [
     "Picture",
     "as_picture",
     "drawable",
+    "eight_bits",
     "ink",
     "merge",
     "with_channels",
@@ -34,41 +32,43 @@ __all__ = [
 Pixels = NDArray[Any]
 Color = tuple[int, int, int]
 
-# Luma of ITU-R BT.601, as Pillow's conversion from RGB to L has it.
+# Luma of ITU-R BT.601, as in Pillow's conversion from RGB to L.
 _LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What turned out about the data of some pictures, for a message to the user.
+    """What was found in the data of some pictures, for a message to the user.
 
     Attributes:
-        clipped: The least and the greatest finite value where floats without ``value_range`` lay
+        clipped: The lowest and highest finite value, where floats without ``value_range`` lay
             outside ``natural``, else None.
-        non_finite: How many pixels were NaN or infinite.
-        natural: The range that floats without ``value_range`` were expected in.
-        remarks: What else was found, and how often: a phrase that a colon and the number follow.
+        non_finite: The number of pixels that are NaN or infinite.
+        natural: The range that was expected of floats without ``value_range``.
+        remarks: Other findings: phrases, and how often each was found.
+        lacking: Characters of texts that no font has. They are drawn as boxes.
     """
 
     clipped: tuple[float, float] | None = None
     non_finite: int = 0
     natural: tuple[float, float] = (0.0, 1.0)
     remarks: Mapping[str, int] = field(default_factory=dict)
+    lacking: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.clipped or self.non_finite or self.remarks)
+        return bool(self.clipped or self.non_finite or self.remarks or self.lacking)
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Levels that are ready to be encoded.
 
-    Whatever takes arrays takes it: ``numpy.asarray(picture)`` gives ``picture.pixels``.
+    ``numpy.asarray(picture)`` gives ``picture.pixels``, so whatever takes arrays takes a picture.
 
     Attributes:
         pixels: ``(H, W, C)``, uint8 or uint16, with 1 to 4 channels: gray, gray and alpha, RGB,
             RGBA.
-        findings: What was found while it was made.
+        findings: What was found in the data.
     """
 
     pixels: Pixels
@@ -78,30 +78,20 @@ class Picture:
         array = self.pixels if dtype is None else self.pixels.astype(dtype, copy=False)
         return array.copy() if copy else array
 
-    def but(self, pixels: Pixels, remarks: Mapping[str, int] | None = None) -> Picture:
-        """Return other pixels with these findings, and with some remarks more.
-
-        Args:
-            pixels: As in the class.
-            remarks: Phrases and their counts; those with a count of 0 are left out.
-        """
+    def but(
+        self,
+        pixels: Pixels,
+        remarks: Mapping[str, int] | None = None,
+        lacking: frozenset[str] = frozenset(),
+    ) -> Picture:
+        """Return a picture of ``pixels`` with these findings, ``remarks`` and ``lacking``."""
         counted = {phrase: count for phrase, count in (remarks or {}).items() if count}
-        if not counted:
-            return Picture(pixels, self.findings)
-        return Picture(pixels, merge([self.findings, Findings(remarks=counted)]))
+        found = Findings(remarks=counted, lacking=lacking)
+        return Picture(pixels, merge([self.findings, found]) if found else self.findings)
 
 
 def merge(findings: Iterable[Findings]) -> Findings:
-    """Put findings together: counts add up, extremes widen.
-
-    Args:
-        findings: Of any number of pictures.
-
-    Example:
-        >>> merge([Findings((0.0, 2.0)), Findings((-1.0, 1.0), 3, remarks={"boxes skipped": 2})])
-        Findings(clipped=(-1.0, 2.0), non_finite=3, natural=(0.0, 1.0), remarks={'boxes skipped':
-        2})
-    """
+    """Merge findings: counts are added, ranges united."""
     merged = Findings()
     remarks: dict[str, int] = {}
     for each in findings:
@@ -112,32 +102,21 @@ def merge(findings: Iterable[Findings]) -> Findings:
             low, high = merged.clipped or each.clipped
             clipped = min(low, each.clipped[0]), max(high, each.clipped[1])
             merged = replace(merged, clipped=clipped, natural=each.natural)
+        if each.lacking:
+            merged = replace(merged, lacking=merged.lacking | each.lacking)
         for phrase, count in each.remarks.items():
             remarks[phrase] = remarks.get(phrase, 0) + count
     return replace(merged, remarks=remarks) if remarks else merged
 
 
 def as_picture(image: object) -> Picture:
-    """Take a picture, or make one of anything array-like by the natural range of its dtype.
+    """Return a picture, or make one of an array, ``(H, W)`` or ``(H, W, C)``, by its dtype's range.
 
-    Args:
-        image: A Picture; or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: uint8
-            and uint16 are taken as they are, floats as 0 to 1, bools as black and white.
-
-    Returns:
-        The picture; pixels are viewed where they can be, so do not write to them.
-
-    Raises:
-        TypeError: It is nothing that has pixels.
-        ValueError: Its shape is not that of one image, or its integers lie outside 0..255.
-
-    Example:
-        >>> as_picture([[0.0, 1.0]]).pixels.ravel().tolist()
-        [0, 255]
+    Pixels are views where possible, so they must not be written to.
     """
     if isinstance(image, Picture):
         return image
-    array = as_array(image)
+    array = as_array(image, "image")
     if array.ndim > 3:
         raise ValueError(
             f"image has shape {array.shape}; expected (height, width) or (height, width, "
@@ -149,27 +128,12 @@ def as_picture(image: object) -> Picture:
 
 
 def drawable(image: object, channels: int = 3) -> Picture:
-    """Take a picture and give a copy of it that may be painted: 8 bits deep, with enough channels.
+    """Copy a picture or an array for painting: 8 bits deep, with 3 channels for colours.
 
-    Args:
-        image: As in :func:`as_picture`. 16 bits become 8 by their high byte.
-        channels: 3 for colours, of gray pictures too; 1 to leave gray pictures gray. Alpha stays.
-
-    Returns:
-        A picture whose pixels nobody else has.
-
-    Raises:
-        TypeError: As :func:`as_picture`.
-        ValueError: As :func:`as_picture`.
-
-    Example:
-        >>> drawable(np.zeros((4, 4), np.uint16)).pixels.shape
-        (4, 4, 3)
+    With ``channels=1`` gray pictures stay gray. Alpha is kept.
     """
     picture = as_picture(image)
-    pixels = picture.pixels
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+    pixels = eight_bits(picture.pixels)
     count = pixels.shape[2]
     wanted = max(count, channels + (count in (2, 4)))
     if wanted != count:
@@ -179,19 +143,16 @@ def drawable(image: object, channels: int = 3) -> Picture:
     return picture.but(pixels)
 
 
+def eight_bits(pixels: Pixels) -> NDArray[np.uint8]:
+    """Take the high byte of 16 bits; 8 bits stay the same array."""
+    return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
+
+
 def with_channels(pixels: Pixels, channels: int) -> Pixels:
-    """Give a picture more channels: gray becomes red, green and blue, new alpha is opaque.
+    """Add channels: gray becomes red, green and blue, new alpha is opaque.
 
-    Args:
-        pixels: ``(H, W, C)``, uint8 or uint16.
-        channels: C or more; 3 of gray with alpha is taken as 4.
-
-    Returns:
-        The same array if nothing changes, else a new one.
-
-    Example:
-        >>> with_channels(np.full((1, 1, 1), 7, np.uint8), 4).tolist()
-        [[[7, 7, 7, 255]]]
+    Gray with alpha becomes RGBA where 3 channels are asked for. The same array is returned if
+    nothing changes.
     """
     count = pixels.shape[2]
     if count == 2 and channels > 2:
@@ -208,19 +169,7 @@ def with_channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def ink(color: Color, pixels: Pixels) -> Pixels:
-    """Give an opaque colour as one pixel of a picture.
-
-    Args:
-        color: Red, green and blue in 0..255; gray pictures get its luma.
-        pixels: The picture, ``(H, W, C)``, uint8 or uint16.
-
-    Returns:
-        ``(C,)`` of the picture's dtype.
-
-    Example:
-        >>> ink((255, 0, 0), np.zeros((1, 1, 2), np.uint16)).tolist()
-        [19532, 65535]
-    """
+    """Return an opaque colour as one pixel ``(C,)`` of a picture; gray pictures get its luma."""
     channels = pixels.shape[2]
     gray = round(sum(map(float.__mul__, _LUMA, map(float, color))))
     values = [*(color if channels > 2 else (gray,)), *([255] if channels in (2, 4) else [])]

@@ -1,8 +1,4 @@
-"""Which values become black and white: the ranges a caller may name, and their limits in an image.
-
-What lives here: the one form of a value range, its check, and the search for the limits of ranges
-that depend on the image. What does not: what values between those limits become (levels.py).
-"""
+"""Value ranges: which values become black and white."""
 
 from __future__ import annotations
 
@@ -13,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage import checks
 from tbimage.pixels.blocks import blocks, extent
 
-__all__ = ["UNIT", "Limits", "ValueRange", "check_value_range", "find_limits"]
+__all__ = ["UNIT", "Limits", "ValueRange", "check_value_range", "find_limits", "float32_holds"]
 
 #: The values that become level 0 and level 255.
 Limits = tuple[float, float]
@@ -25,7 +22,7 @@ UNIT: Limits = (0.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
-    """Which values become black and white; made by :func:`check_value_range`, which names them.
+    """Which values become black and white; made by :func:`check_value_range`.
 
     Attributes:
         kind: ``"fixed"``, ``"minmax"`` or ``"percentile"``.
@@ -46,83 +43,55 @@ _NAMED_RANGES = {
 }
 
 
-def check_value_range(value_range: object) -> ValueRange | None:
-    """Check a value range and bring it into one form.
+_EXPECTED = (
+    "None, (low, high) with low < high, 'unit' for (0, 1), 'signed' for (-1, 1), 'byte' for "
+    "(0, 255), 'minmax', or ('percentile', p, q) with 0 <= p < q <= 100"
+)
 
-    Args:
-        value_range: None for the natural range of the data's dtype; ``(low, high)``, finite numbers
-            with low < high; ``"unit"`` for (0, 1), ``"signed"`` for (-1, 1), ``"byte"`` for
-            (0, 255); ``"minmax"`` for the lowest and highest finite value of each image;
-            ``("percentile", p, q)`` with 0 <= p < q <= 100 for the p-th and q-th percentile of each
-            image's finite values; or what this function returned.
 
-    Returns:
-        The range, or None for the natural one.
-
-    Raises:
-        TypeError: It is none of these.
-        ValueError: It is one of these, but with a name or numbers that are not allowed.
-
-    Example:
-        >>> check_value_range("signed")
-        ValueRange(kind='fixed', low=-1.0, high=1.0)
-        >>> check_value_range(("percentile", 1, 99))
-        ValueRange(kind='percentile', low=1.0, high=99.0)
-    """
+def check_value_range(
+    value_range: object, argument: str = "value_range", expected: str = _EXPECTED
+) -> ValueRange | None:
+    """Check a value range as the ``value_range`` of ``tbimage.visual.image`` describes it."""
     if value_range is None or isinstance(value_range, ValueRange):
         return value_range
-    problem = (
-        f"value_range is {value_range!r}; expected None, (low, high) with low < high, 'unit' for "
-        "(0, 1), 'signed' for (-1, 1), 'byte' for (0, 255), 'minmax', or ('percentile', p, q) with "
-        "0 <= p < q <= 100"
-    )
+    try:
+        return _parsed(value_range)
+    except (TypeError, ValueError) as error:
+        problem = f"{argument} must be {expected}, got {checks.given(value_range)}"
+        raise type(error)(problem) from None
+
+
+def _parsed(value_range: object) -> ValueRange:
     kind: Literal["fixed", "percentile"] = "fixed"
     first: Any
     second: Any
     match value_range:
         case str():
             if value_range not in _NAMED_RANGES:
-                raise ValueError(problem)
+                raise ValueError
             return _NAMED_RANGES[value_range]
-        case (str() as name, first, second):
-            if name != "percentile":
-                raise ValueError(problem)
+        case ("percentile", first, second):
             kind = "percentile"
+        case (str(), _, _):
+            raise ValueError
         case (first, second):
             pass
         case np.ndarray(shape=(2,)):
             first, second = value_range
         case _:
-            raise TypeError(problem)
-    if isinstance(first, (str, bytes)) or isinstance(second, (str, bytes)):
-        raise TypeError(problem)  # float("1") would be 1.0
-    try:
-        low, high = float(first), float(second)
-    except TypeError:
-        raise TypeError(problem) from None
-    except OverflowError:  # an int of more than 308 digits
-        raise ValueError(problem) from None
+            raise TypeError
+    low, high = (checks.number("value_range", each, -math.inf) for each in (first, second))
     lowest, highest = (0.0, 100.0) if kind == "percentile" else (-math.inf, math.inf)
-    # `not`, so that NaN, which compares false, does not pass
-    if not (lowest <= low < high <= highest) or math.isinf(low) or math.isinf(high):
-        raise ValueError(problem)
+    if not lowest <= low < high <= highest or math.isinf(low) or math.isinf(high):
+        raise ValueError
     return ValueRange(kind, low, high)
 
 
 def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
-    """Find the two values that a range means for one image.
+    """Return the two values that a range means for one image without alpha, the lower one first.
 
-    Args:
-        colors: ``(H, W, C)``, the image without its alpha channel.
-        chosen: The range.
-
-    Returns:
-        The limits, low <= high. Where they depend on the image and none of its values is finite,
-        they are ``UNIT``.
-
-    Example:
-        >>> find_limits(np.array([[[3], [5], [4]]]), ValueRange("minmax"))
-        (3, 5)
+    They are ``UNIT`` where they depend on the image and none of its values is finite.
     """
     if chosen.kind == "fixed":
         return chosen.low, chosen.high
@@ -135,16 +104,23 @@ def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
     return (low, high) if low <= high else UNIT
 
 
+def float32_holds(limits: Limits) -> bool:
+    """Whether float32 can hold the difference of two limits, and tell them apart."""
+    with np.errstate(over="ignore"):
+        low, high = np.float32(limits[0]), np.float32(limits[1])
+        return bool(np.isfinite(high - low) and (low < high or limits[0] == limits[1]))
+
+
 def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
     """Percentiles of the finite values, interpolated linearly as NumPy's default does.
 
-    The one place in the pixel path that copies an image, since order statistics reorder it.
+    This is the one place that copies an image, since order statistics reorder it.
     """
     values = colors[np.isfinite(colors)]
     if not values.size:
         return UNIT
     if values.dtype == np.float16:
-        values = values.astype(np.float32)  # several times faster to sort
+        values = values.astype(np.float32)  # several times as fast to sort
     positions = [percentage / 100 * (values.size - 1) for percentage in (low, high)]
     values.partition(sorted({bound(at) for at in positions for bound in (math.floor, math.ceil)}))
     first, second = (_interpolated(values, position) for position in positions)
@@ -152,7 +128,7 @@ def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
 
 
 def _interpolated(values: NDArray[Any], position: float) -> float:
-    """The value at a fractional index, whose two neighbours are in their places."""
+    """The value at a fractional index, whose two neighbours are sorted."""
     below, above = float(values[math.floor(position)]), float(values[math.ceil(position)])
-    # This form never falls as the position grows, which a weighted sum of both may do by rounding.
+    # This form never falls as the position grows; a weighted sum of both may fall by rounding.
     return min(below + (above - below) * (position - math.floor(position)), above)

@@ -1,27 +1,25 @@
 """Pictures in other sizes.
 
-What lives here: which size is wanted, and the change to it. What does not: enlarging by whole
-factors (tiling.enlarge).
-
 Rules:
-- Smaller is antialiased by Pillow. A whole fraction of the size is the average of blocks. Any other
-  is made by a Hamming filter, after blocks of as many pixels were averaged as leave the picture
-  half as large again as it will be (``reducing_gap=1.5``): 1.1 GB/s of what is read, with a root
-  mean square difference of 2 levels from the filter alone, which takes twice as long. No weight is
-  negative, so that no edge overshoots.
-- Larger repeats pixels: nothing is shown that is not in the data.
-- Colours of transparent pixels do not bleed: alpha is multiplied in first.
+- Pillow makes pictures smaller. Where both sides are divided by whole numbers, each pixel is the
+  mean of a block. Otherwise blocks are averaged first, down to 1.5 times the final size
+  (``reducing_gap=1.5``), and a Hamming filter does the rest. This reads 1.1 GB/s, twice as fast as
+  the filter alone, and differs from it by 2 levels (root mean square). The filter has no negative
+  weights, so it makes no halos at edges.
+- To make a picture larger, pixels are repeated: it shows only what is in the data.
+- Colours are multiplied by alpha first, so that colours of transparent pixels do not bleed.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_max_side", "check_scale", "nearest", "resize", "target_size"]
+from tbimage import checks
+
+__all__ = ["check_scale", "nearest", "resize", "target_size"]
 
 Pixels = NDArray[Any]
 Size = tuple[int, int]
@@ -29,114 +27,33 @@ Size = tuple[int, int]
 # Pillow's modes for 1 to 4 channels of 8 bits.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
-# It makes of a single pixel more of them than TensorBoard shows (encoded.MOST_PIXELS).
+# With it a single pixel becomes more pixels than TensorBoard shows (encoded.MOST_PIXELS).
 _LARGEST_SCALE = 1e9
 
 
-def check_max_side(max_side: object) -> int | None:
-    """Check how long the longer side may be.
-
-    Args:
-        max_side: 1 or more, in pixels; None: as long as it is.
-
-    Raises:
-        TypeError: It is no integer.
-        ValueError: It is less than 1.
-
-    Example:
-        >>> check_max_side(512)
-        512
-    """
-    if max_side is None:
-        return None
-    try:
-        side = int(max_side.__index__())  # type: ignore[attr-defined]
-    except AttributeError:
-        raise TypeError(
-            f"max_side must be an integer or None, got {max_side!r} of type "
-            f"{type(max_side).__name__}"
-        ) from None
-    if side < 1:
-        raise ValueError(f"max_side must be at least 1 pixel, got {side}")
-    return side
-
-
 def check_scale(scale: object) -> float | None:
-    """Check a factor for both sides.
-
-    Args:
-        scale: More than 0: 0.5 for half of each side, 4 for each pixel four times in each
-            direction; None for 1.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is not more than 0 and at most 1e9.
-
-    Example:
-        >>> check_scale(0.5)
-        0.5
-    """
-    if scale is None:
-        return None
-    try:
-        factor = float(scale)  # type: ignore[arg-type]
-        if isinstance(scale, (bool, str)):
-            raise TypeError
-    except OverflowError:  # an int of more than 308 digits
-        factor = math.inf
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"scale must be a number or None, got {scale!r} of type {type(scale).__name__}"
-        ) from None
-    if not 0 < factor <= _LARGEST_SCALE:
-        raise ValueError(
-            f"scale must be more than 0 (0.5 halves both sides) and at most {_LARGEST_SCALE:g}, "
-            f"got {scale!r}"
-        )
-    return factor
+    """Check a scale factor: more than 0 and at most 1e9, or None."""
+    return checks.positive("scale", scale, _LARGEST_SCALE, "0.5 halves both sides")
 
 
 def target_size(
     height: int, width: int, max_side: int | None = None, scale: float | None = None
 ) -> Size:
-    """Find the size that a picture will have.
+    """Return the height and width, 1 or more each, of a scaled picture.
 
-    Args:
-        height: Of the picture, in pixels.
-        width: Likewise.
-        max_side: The most pixels of the longer side, after ``scale``; never enlarges.
-        scale: A factor for both sides.
-
-    Returns:
-        Height and width, 1 or more each, in nearly the same proportion.
-
-    Example:
-        >>> target_size(1080, 1920, max_side=512)
-        (288, 512)
-        >>> target_size(28, 28, scale=4)
-        (112, 112)
+    The longer side is at most ``max_side``, which is applied after ``scale`` and never enlarges.
     """
     factor = 1.0 if scale is None else scale
     longer = max(height, width)
-    if max_side is not None and max_side < longer * factor:  # else too large for a float, perhaps
+    if max_side is not None and max_side < longer * factor:  # else it may overflow
         factor = max_side / longer
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def resize(pixels: Pixels, size: Size) -> Pixels:
-    """Change the size of a picture.
+    """Change the size ``(height, width)`` of a picture ``(H, W, C)`` of uint8 or uint16.
 
-    Args:
-        pixels: ``(H, W, C)``, uint8 or uint16, 1 to 4 channels.
-        size: Height and width, 1 or more each.
-
-    Returns:
-        ``(height, width, C)`` of the same dtype; the same array if nothing changes.
-
-    Example:
-        >>> chessboard = np.indices((64, 64)).sum(0)[..., None].astype(np.uint8) % 2 * 254
-        >>> np.unique(resize(chessboard, (32, 32))).tolist()
-        [127]
+    The same array is returned if nothing changes.
     """
     height, width = size
     if pixels.shape[0] < height or pixels.shape[1] < width:
@@ -162,19 +79,10 @@ def resize(pixels: Pixels, size: Size) -> Pixels:
 
 
 def nearest(pixels: Pixels, size: Size) -> Pixels:
-    """Change the size of a picture, or of class indices, by repeating or leaving out pixels.
+    """Change the size of a picture, or of class indices, by repeating or omitting pixels.
 
-    Args:
-        pixels: ``(H, W)`` or ``(H, W, C)``, any dtype.
-        size: Height and width, 1 or more each.
-
-    Returns:
-        ``(height, width)`` or ``(height, width, C)``: each pixel is the one that its centre falls
-        into; the same array if nothing changes.
-
-    Example:
-        >>> nearest(np.array([[1, 2, 3]]), (1, 6)).tolist()
-        [[1, 1, 2, 2, 3, 3]]
+    Each new pixel is the one that its centre falls into. The same array is returned if nothing
+    changes.
     """
     for axis, wanted in enumerate(size):
         count = pixels.shape[axis]
@@ -195,7 +103,7 @@ def _reduced(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _reduced_deep(channel: Pixels, size: Size) -> Pixels:
-    """One channel as float32, which Pillow computes with more than 8 bits."""
+    """One channel as float32, which Pillow resizes with more than 8 bits."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))

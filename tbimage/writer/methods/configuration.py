@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
+from tbimage.pipeline.tickets import STEP
 from tbimage.writer import defaults
-from tbimage.writer.methods import handover
+from tbimage.writer.methods import series
+from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
-    from tbimage.writer import SummaryWriter
+    from tbimage.writer.base import RunWriter
 
 __all__ = [
     "custom_scalars",
@@ -27,7 +29,7 @@ __all__ = [
 
 
 def hparams(
-    self: SummaryWriter,
+    self: RunWriter,
     hparams: Mapping[str, Any],
     metrics: Mapping[str, Any] | Iterable[str] | None = None,
     step: SupportsIndex | None = None,
@@ -41,10 +43,12 @@ def hparams(
 
     Args:
         hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
-        metrics: By which scalars the run is judged: their tags, or numbers by tag, which are logged
-            as scalars. None or empty: TensorBoard takes all scalars.
+        metrics: By which scalars the run is judged: numbers by tag, which are logged as scalars, or
+            tags alone. None, or numbers: TensorBoard takes all scalars of the runs.
         step: That of the metrics' scalars, as in ``image``.
         domains: The values that hyperparameters may take, by name; the page offers them as filters.
+            With domains, or tags alone as metrics, the page shows what this call names, and not
+            what other runs add.
         group: The name of runs that are repetitions of each other.
         status: "success", "failure" or "running". None: "success" where metrics have values.
         wall_time: Seconds since the epoch, also when the run began; None: now.
@@ -70,19 +74,20 @@ def hparams(
     from tbimage.kinds import hparams as kind
 
     trial = kind.prepare(hparams, metrics, domains, group, status)
-    wall_time = names.check_wall_time(wall_time)
+    step = None if step is None else check_step(step)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
-    make = partial(kind.summary, trial, wall_time)
-    logged = self._log(kind.SESSION_TAG, 0, wall_time, kind.nbytes(trial), lambda: make)
+    cost = kind.nbytes(trial)
+    logged = self._log(kind.SESSION_TAG, 0, wall_time, kind.summary, trial, wall_time, cost=cost)
     for tag, number in trial.metrics.items():
         if number is not None:
-            logged = self.scalar(tag, number, step, wall_time=wall_time) and logged
+            logged = series.scalar(self, tag, number, step, wall_time=wall_time) and logged
     return logged
 
 
 def custom_scalars(
-    self: SummaryWriter,
+    self: RunWriter,
     layout: Mapping[str, Mapping[str, Sequence[Any]]],
     *,
     wall_time: float | None = None,
@@ -115,19 +120,25 @@ def custom_scalars(
     from tbimage.kinds import custom_scalars as kind
 
     charts = kind.check_layout(layout)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
+    for tag in kind.not_themselves(charts):
+        self._notices.once(
+            tag,
+            "expression",
+            f"custom scalars: the tag {tag!r} of a multiline chart is a regular expression that "
+            "does not match itself, so the chart will not show that tag. Pass re.escape(tag).",
+        )
     self._charts.update(charts)
-    self._steps.prepare_automatic(kind.LAYOUT_TAG)
     # Made by a worker, of all charts that are there by then: however calls from several threads
     # overlap, the last summary has what all of them gave.
-    make = partial(kind.summary, self._charts)
-    return self._log(kind.LAYOUT_TAG, None, wall_time, kind.nbytes(charts), lambda: make)
+    cost = kind.nbytes(charts)
+    return self._log(kind.LAYOUT_TAG, None, wall_time, kind.summary, self._charts, cost=cost)
 
 
 def custom_scalars_multiline(
-    self: SummaryWriter,
+    self: RunWriter,
     tags: Iterable[str],
     *,
     category: str = "default",
@@ -160,7 +171,7 @@ def custom_scalars_multiline(
 
 
 def custom_scalars_margin(
-    self: SummaryWriter,
+    self: RunWriter,
     tags: Iterable[str],
     *,
     category: str = "default",
@@ -193,7 +204,7 @@ def custom_scalars_margin(
 
 
 def embedding(
-    self: SummaryWriter,
+    self: RunWriter,
     name: str,
     data: Any,
     step: SupportsIndex | None = None,
@@ -240,23 +251,21 @@ def embedding(
     from tbimage.kinds import embedding as kind
     from tbimage.writer import projector
 
-    key = kind.step_name(names.check_name(name))
-    number, wanted = handover.begin(self, name, step, self._steps, key, may_repeat=True)
+    key = kind.step_name(checks.name(name))
+    name, number, wanted = self._begin(name, step, key=key, may_repeat=True)
     if not wanted:
         return False
     points = kind.prepare(data, labels, header, images, layout, value_range)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     directory = self.logdir
 
-    def take_snapshot() -> handover.MakeWithStep:
-        snapshot = points.snapshot()
-        return lambda step: projector.write(directory, name, step, snapshot)
-
-    return handover.log_with_step(self, key, number, wall_time, points.nbytes, take_snapshot)
+    make = partial(projector.write, directory, name)
+    report = partial(self._notices.report, name)
+    return self._log(key, number, wall_time, make, points, STEP, report, in_commit=True)
 
 
 def graph(
-    self: SummaryWriter,
+    self: RunWriter,
     model: Any,
     inputs: Any = None,
     *,
@@ -293,9 +302,10 @@ def graph(
     """
     from tbimage.kinds import graph as kind
 
-    wall_time = names.check_wall_time(wall_time)
-    if not defaults.should_record(0, "graph"):
+    wall_time = checks.wall_time(wall_time)
+    if not self._begin("graph", 0, may_repeat=True)[2]:
         return False
+    strict_trace = checks.flag("strict_trace", strict_trace)
     events = kind.events(*kind.export(model, inputs, strict_trace), wall_time)
-    logged = [handover.log_event(self, "graph", 0, [event]) for event in events]
+    logged = [self._log_event("graph", 0, [event], counts_step=False) for event in events]
     return all(logged)

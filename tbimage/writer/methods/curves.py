@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -57,21 +57,17 @@ def pr_curve(
         ...     writer.pr_curve("cats", [True, False, True], [0.9, 0.4, 0.3], step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "a PR curve")
     if not wanted:
         return False
     from tbimage.kinds import pr_curve as kind
 
     num_thresholds = kind.check_thresholds(num_thresholds)
     outcomes = kind.prepare(labels, predictions, weights)
-    description = names.check_description(description)
-    return self._log(
-        name,
-        step,
-        names.check_wall_time(wall_time),
-        outcomes.nbytes,
-        lambda: partial(kind.summary, name, outcomes.snapshot(), num_thresholds, description),
-    )
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
+    make = partial(kind.summary, name)
+    return self._log(name, step, wall_time, make, outcomes, num_thresholds, description)
 
 
 def pr_curve_raw(
@@ -118,7 +114,7 @@ def pr_curve_raw(
         ...     writer.pr_curve_raw("cats", *rows, step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "a PR curve")
     if not wanted:
         return False
     from tbimage.kinds import pr_curve
@@ -134,6 +130,8 @@ def pr_curve_raw(
             "recall": recall,
         }
     )
-    description = names.check_description(description)
-    make = partial(pr_curve.curve_summary, name, rows, description)
-    return self._log(name, step, names.check_wall_time(wall_time), rows.nbytes, lambda: make)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
+    return self._log(
+        name, step, wall_time, partial(pr_curve.curve_summary, name), rows, description
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def feature_maps(
         ...     writer.feature_maps("conv5", activations, step=0, layout="NCHW", colormap="magma")
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import feature_maps as kind
@@ -87,7 +87,7 @@ def feature_maps(
     options = picture_options(
         self, description, encoding, quality, compression, colormap=colormap, nan_color=nan_color
     )
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(
         x,
         layout,
@@ -149,13 +149,13 @@ def grid(
         ...     writer.grid("crops", crops, step=0, captions=["wide", "high"])
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import grid as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     sheet = kind.prepare(
         images,
         layout,
@@ -215,13 +215,13 @@ def compare(
         ...     writer.compare("autoencoder", photos, photos**2, step=0, titles=["in", "out"])
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import compare as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(images, layout, checked, titles=titles, diff=diff, scalars=scalars)
     return log_pictures(self, name, step, wall_time, sheets, checked)
 
@@ -275,14 +275,14 @@ def animation(
         ...     writer.animation("samples", clip, step=0, fps=4, colormap="viridis")
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import animation as kind
     from tbimage.kinds.image import check_max_outputs
 
     options = picture_options(self, description, None, None, compression, **look)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     most = check_max_outputs(max_outputs)
     clips = kind.prepare(frames, layout, options, fps=fps, format=format, max_outputs=most)
     return log_pictures(self, name, step, wall_time, clips, options)

@@ -5,13 +5,11 @@ What lives here: methods of ``SummaryWriter``, see the package. What does not: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.buffers import Piece
-from tbimage.kinds import names
-from tbimage.writer.methods import handover
+from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -26,6 +24,7 @@ def audio(
     sample_rate: SupportsIndex,
     step: SupportsIndex | None = None,
     *,
+    layout: str | None = None,
     max_outputs: int | None = None,
     description: str | None = None,
     wall_time: float | None = None,
@@ -39,6 +38,9 @@ def audio(
             are.
         sample_rate: Frames a second, in Hz.
         step: As in ``image``.
+        layout: What each axis is: a permutation of the letters of "T", "TC", "NT" or "NTC", for
+            clips (N), frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None:
+            "T", "TC" or "NTC", for one, two or three axes.
         max_outputs: The most clips of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the clips.
         wall_time: Seconds since the epoch; None: now.
@@ -59,23 +61,20 @@ def audio(
         ...     writer.audio("tone", tone, 8000, step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "audio")
     if not wanted:
         return False
     from tbimage.kinds import audio as kind
-    from tbimage.kinds.numbers import check_count
 
-    if max_outputs is not None:
-        max_outputs = check_count("max_outputs", max_outputs, 0)
-    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    max_outputs = checks.integer("max_outputs", max_outputs, 0, optional=True)
+    clips = kind.prepare(data, kind.check_sample_rate(sample_rate), max_outputs, layout)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
 
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(self._notices.report_audio, name)
-        return partial(kind.summary, name, clips.snapshot(), description, report)
-
-    return self._log(name, step, wall_time, clips.samples.nbytes, take_snapshot)
+    report = partial(self._notices.report_audio, name)
+    make = partial(kind.summary, name)
+    cost = clips.samples.nbytes
+    return self._log(name, step, wall_time, make, clips, description, report, cost=cost)
 
 
 def text(
@@ -84,6 +83,7 @@ def text(
     data: str | Sequence[Any] | Any,
     step: SupportsIndex | None = None,
     *,
+    markdown: bool = True,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -93,6 +93,8 @@ def text(
         name: The tag.
         data: Markdown; or a list or array of it of rank 1 or 2, which TensorBoard shows as a table.
         step: As in ``image``.
+        markdown: Whether TensorBoard renders the text as Markdown. Default True, as in tf.summary.
+            False: it is stored as a code block, and shown as it is; only tabs become spaces.
         description: Markdown that TensorBoard shows with the text.
         wall_time: Seconds since the epoch; None: now.
 
@@ -113,15 +115,17 @@ def text(
         True
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "a text")
     if not wanted:
         return False
     from tbimage.kinds import text as kind
 
     strings = kind.prepare(data)
-    make = partial(kind.summary, name, strings, names.check_description(description))
-    wall_time = names.check_wall_time(wall_time)
-    return self._log(name, step, wall_time, strings.nbytes, lambda: make)
+    if not checks.flag("markdown", markdown):
+        strings = kind.verbatim(strings)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
+    return self._log(name, step, wall_time, partial(kind.summary, name), strings, description)
 
 
 def mesh(
@@ -168,18 +172,14 @@ def mesh(
     """
     from tbimage.kinds import mesh as kind
 
-    key = kind.first_tag(names.check_name(name))
-    number, wanted = handover.begin(self, name, step, self._steps, key)
+    key = kind.first_tag(checks.name(name))
+    name, number, wanted = self._begin(name, step, "a mesh", key=key)
     if not wanted:
         return False
     parts = kind.prepare(vertices, faces, colors)
     json = kind.check_config(config)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
-    return self._log(
-        key,
-        number,
-        wall_time,
-        parts.nbytes,
-        lambda: partial(kind.summary, name, parts.snapshot(), json, description),
-    )
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
+    make = partial(kind.summary, name)
+    report = partial(self._notices.report_mesh, name)
+    return self._log(key, number, wall_time, make, parts, json, description, report)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ def segmentation(
         ...     writer.segmentation("mask", bright, 0, image=photo, classes=names, legend=True)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import segmentation as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         labels,
         image,
@@ -171,13 +171,13 @@ def boxes(
         ...     writer.boxes("found", photo, [[8, 24, 40, 60]], 0, labels=["cat"], scores=[0.93])
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import boxes as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         images,
         boxes,

@@ -6,16 +6,15 @@ pictures share. What does not: the kinds, and what is drawn of data that is no i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.buffers import Piece
-from tbimage.kinds import names
+from tbimage import checks
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from tbimage.buffers import Piece
     from tbimage.kinds.options import LookKeywords, PictureOptions
     from tbimage.kinds.pictures import Prepared
     from tbimage.writer.base import RunWriter
@@ -57,7 +56,8 @@ def image(
             with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
             figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
             is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
-            0..255, floats from 0 to 1.
+            0..255, floats from 0 to 1. A PIL image is turned by its EXIF orientation; pass
+            ``numpy.asarray(image)`` for the pixels as they are stored.
         step: An integer that grows with each call; None for the default step
             (``tbimage.set_step``), else for the one after the last of this name, also across
             restarts.
@@ -99,7 +99,7 @@ def image(
         ...     writer.image("inputs", batch, step=0, layout="NCHW", max_outputs=2)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "an image")
     if not wanted:
         return False
     from tbimage.kinds import image as kind
@@ -119,7 +119,7 @@ def image(
         max_side=max_side,
         scale=scale,
     )
-    wall_time = names.check_wall_time(wall_time)
+    wall_time = checks.wall_time(wall_time)
     images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs), options, captions)
     return log_pictures(self, name, step, wall_time, images, options)
 
@@ -157,7 +157,7 @@ def picture_options(
     settings = self._settings
     return recent_options(
         wire=settings.wire,
-        description=names.check_description(description),
+        description=checks.description(description),
         encoding=settings.encoding if encoding is None else encoding,
         quality=settings.quality if quality is None else quality,
         compression=settings.compression if compression is None else compression,
@@ -195,22 +195,21 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
+    from tbimage.fonts import use_installed
+
     if pictures.count == 0:
         return True
-
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(self._notices.report, name)
-        snapshot = pictures.snapshot()
-        arguments = (name, snapshot, options, self._pipeline.run_parts, report)
-        return partial(_make, self._notices, arguments)
-
-    return self._log(name, step, wall_time, pictures.nbytes, take_snapshot)
+    use_installed()
+    report = partial(self._notices.report, name)
+    run_parts = self._pipeline.run_parts
+    make = partial(_make, self._notices, name)
+    return self._log(name, step, wall_time, make, pictures, options, run_parts, report)
 
 
-def _make(notices: Notices, arguments: tuple[Any, ...]) -> list[Piece]:
+def _make(notices: Notices, name: str, *arguments: Any) -> list[Piece]:
     from tbimage.kinds import pictures as kind
 
-    pieces = kind.summary(*arguments)
+    pieces = kind.summary(name, *arguments)
     notices.report_encoder()
     return pieces
 
@@ -222,6 +221,7 @@ def figure(
     step: SupportsIndex | None = None,
     *,
     close: bool = True,
+    tight: bool = False,
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
@@ -235,6 +235,9 @@ def figure(
         step: As in ``image``.
         close: Whether pyplot is to close them, which else keeps them in memory; also where
             ``record_if`` says no.
+        tight: Whether the picture is as large as what is drawn, and a little more
+            (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
+            size is that of the figure, so that it does not change with the labels.
         description: Markdown that TensorBoard shows with the images.
         wall_time: Seconds since the epoch; None: now.
 
@@ -258,13 +261,14 @@ def figure(
     from tbimage.kinds import figure as kind
 
     figures, batched = kind.check_figures(figure)
+    close = checks.flag("close", close)
     try:
-        name, step, wanted = self._begin(name, step)
+        name, step, wanted = self._begin(name, step, "an image")
         if not wanted:
             return False
         options = picture_options(self, description)
-        wall_time = names.check_wall_time(wall_time)
-        pixels = kind.draw(figures, batched)
+        wall_time = checks.wall_time(wall_time)
+        pixels = kind.draw(figures, batched, checks.flag("tight", tight))
     finally:
         if close:
             kind.close(figures)

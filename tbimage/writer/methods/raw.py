@@ -8,9 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage.kinds import names
-from tbimage.writer import defaults
-from tbimage.writer.methods import handover
+from tbimage import checks
 from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
@@ -59,9 +57,7 @@ def raw_summary(
     name, step, wanted = self._begin(tags[0] if tags and tags[0] else _NAMELESS, step)
     if not wanted:
         return False
-    return self._log(
-        name, step, names.check_wall_time(wall_time), len(data), lambda: lambda: [data]
-    )
+    return self._log(name, step, checks.wall_time(wall_time), kind.pieces, data)
 
 
 def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) -> bool:
@@ -93,11 +89,9 @@ def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) ->
 
     prepared = kind.prepare_event(event, time.time(), None if step is None else check_step(step))
     name = prepared.tags[0] if prepared.tags and prepared.tags[0] else _NAMELESS
-    if not defaults.should_record(prepared.step, name):
+    if not self._begin(name, prepared.step, may_repeat=True)[2]:
         return False
-    return handover.log_event(
-        self, name, prepared.step, prepared.pieces, counts_step=name != _NAMELESS
-    )
+    return self._log_event(name, prepared.step, prepared.pieces, counts_step=name != _NAMELESS)
 
 
 def session_log(
@@ -141,11 +135,11 @@ def session_log(
     pieces = kind.event(
         kind.check_status(status),
         number,
-        names.check_wall_time(wall_time),
+        checks.wall_time(wall_time),
         checkpoint_path,
         message,
     )
-    return handover.log_event(self, "session_log", number, pieces)
+    return self._log_event("session_log", number, pieces, counts_step=False)
 
 
 def purge(self: RunWriter, step: SupportsIndex) -> bool:
@@ -176,7 +170,7 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
     """
     number = check_step(step)
     logged = session_log(self, "start", number) & session_log(self, "start", number)
-    newest = self._steps.last
-    for name in [name for name, last in newest.copy().items() if last >= number]:
-        newest[name] = number - 1
+    for watch in self._watches:
+        watch.go_back(number)
+    self._pipeline.go_back(number)
     return logged

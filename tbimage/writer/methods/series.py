@@ -5,17 +5,18 @@ What lives here: methods of ``SummaryWriter``, see the package. What does not: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from tbimage.buffers import Piece
-from tbimage.kinds import names
+from tbimage import checks
 from tbimage.kinds import scalar as scalar_kind
-from tbimage.writer.methods import handover
+from tbimage.pipeline.tickets import SUB_RUNS
+
+# What a pending value is counted for, in bytes: its number and its run's name.
+_VALUE_BYTES = 160
 
 if TYPE_CHECKING:
-    from tbimage.writer import SummaryWriter
     from tbimage.writer.base import RunWriter
 
 __all__ = ["histogram", "histogram_raw", "scalar", "scalars", "tensor"]
@@ -55,16 +56,18 @@ def scalar(
         ...     writer.scalar("loss", 0.25, step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "a scalar")
     if not wanted:
         return False
     number = scalar_kind.check_value(value)
-    description = names.check_description(description)
+    if scalar_kind.overflows(number, value):
+        self._notices.report_overflow(name)
+    description = checks.description(description)
     return self._log_light(scalar_kind.summary, (name, number, description), step, wall_time)
 
 
 def scalars(
-    self: SummaryWriter,
+    self: RunWriter,
     name: str,
     values: Mapping[str, SupportsFloat],
     step: SupportsIndex | None = None,
@@ -104,15 +107,51 @@ def scalars(
     """
     from tbimage.kinds import scalars as kind
 
-    number, wanted = handover.begin(self, name, step, self._sub_runs.steps, name)
+    # Each key has a run of its own, in which its steps count: see log_scalars.
+    name, number, wanted = self._begin(name, step, lane=SUB_RUNS, may_repeat=True)
     if not wanted:
         return False
     numbers = kind.check_values(name, values)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    for run, given in zip(numbers, values.values(), strict=True):
+        if scalar_kind.overflows(numbers[run], given):
+            self._notices.report_overflow(run)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
     if not numbers:
         return True
-    return self._sub_runs.log(name, numbers, number, wall_time, description)
+    self._check_runs({kind.run_name(name, key): f"{name}: {key}" for key in values})
+    return log_scalars(self, name, numbers, number, wall_time, description)
+
+
+def log_scalars(
+    self: RunWriter,
+    name: str,
+    numbers: Mapping[str, float],
+    step: int | None,
+    wall_time: float,
+    description: str | None,
+) -> bool:
+    """Log checked numbers by the names of the runs that they go to."""
+    from tbimage.kinds import scalars as kind
+
+    self._claim_sub_runs(numbers)
+    watch = self._watches[SUB_RUNS]
+    for run in numbers:
+        watch.check(name, run, step, None)
+    logged = self._log(
+        name,
+        step,
+        wall_time,
+        partial(kind.pack, name),
+        tuple(numbers.items()),
+        description,
+        cost=_VALUE_BYTES * len(numbers),
+        lane=SUB_RUNS,
+        in_commit=True,
+    )
+    for run in numbers:
+        watch.note(run, step)
+    return logged
 
 
 def histogram(
@@ -152,23 +191,20 @@ def histogram(
         ...     writer.histogram("weights", weights, step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "a histogram")
     if not wanted:
         return False
     from tbimage.kinds import histogram as kind
-    from tbimage.kinds.numbers import check_count
 
-    buckets = check_count("buckets", buckets, 1)
+    buckets = checks.integer("buckets", buckets, 1)
     values = kind.prepare(data)
-    description = names.check_description(description)
-    wall_time = names.check_wall_time(wall_time)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
 
-    def take_snapshot() -> Callable[[], list[Piece]]:
-        report = partial(self._notices.report_histogram, name)
-        snapshot = kind.snapshot(data, values)
-        return partial(kind.summary, name, snapshot, buckets, description, report)
-
-    return self._log(name, step, wall_time, values.nbytes, take_snapshot)
+    report = partial(self._notices.report_histogram, name)
+    make = partial(kind.summary, name)
+    take = partial(kind.snapshot, data, values)
+    return self._log(name, step, wall_time, make, values, buckets, description, report, take=take)
 
 
 def histogram_raw(
@@ -205,16 +241,18 @@ def histogram_raw(
         ...     writer.histogram_raw("sizes", *numpy.histogram([1, 2, 4], bins=3), step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, "a histogram")
     if not wanted:
         return False
     from tbimage.kinds import histogram
     from tbimage.kinds import histogram_raw as kind
 
     table = kind.prepare(counts, edges)
-    description = names.check_description(description)
-    make = partial(histogram.table_summary, name, table, description)
-    return self._log(name, step, names.check_wall_time(wall_time), table.nbytes, lambda: make)
+    description = checks.description(description)
+    wall_time = checks.wall_time(wall_time)
+    return self._log(
+        name, step, wall_time, partial(histogram.table_summary, name), table, description
+    )
 
 
 def tensor(
@@ -259,11 +297,6 @@ def tensor(
     from tbimage.kinds import tensor as kind
 
     prepared = kind.prepare(data)
-    field = kind.prepare_metadata(metadata, names.check_description(description))
-    return self._log(
-        name,
-        step,
-        names.check_wall_time(wall_time),
-        prepared.nbytes,
-        lambda: partial(kind.summary, name, prepared.snapshot(), field),
-    )
+    field = kind.prepare_metadata(metadata, checks.description(description))
+    wall_time = checks.wall_time(wall_time)
+    return self._log(name, step, wall_time, partial(kind.summary, name), prepared, field)

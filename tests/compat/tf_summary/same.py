@@ -1,10 +1,6 @@
 """What the tests of ``tf_summary`` share: calls through it and its peer, and what they wrote.
 
-What lives here: functions over records, and calls. What does not: expectations.
-
-Rules:
-- A record is compared byte for byte behind its wall time; of images what a PNG decodes to stands
-  for the PNG.
+A record is compared byte for byte behind its wall time. PNGs are compared by their decoded pixels.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from tbimage.events.messages import Event
 from tests import readers
 from tests.compat.tf_summary.same import (
     CALLS,
+    METADATA,
     PIXELS,
     RNG_VALUES,
     SAMPLES,
@@ -38,7 +39,8 @@ def test_all_names_are_there(tf: Any) -> None:
     assert public(tf.summary.experimental) == set(experimental.__all__)
     assert public(ours.SummaryWriter) == public(tf.summary.SummaryWriter)
     for name in LEFT_OUT:
-        with pytest.raises(AttributeError, match=f"no {name}, which records TensorFlow"):
+        sentence = f"no {name}, which records TensorFlow.*: use tf.summary.{name} with a writer of "
+        with pytest.raises(AttributeError, match=sentence):
             getattr(ours, name)
     with pytest.raises(AttributeError, match="no attribute 'imagee'"):
         ours.imagee  # noqa: B018
@@ -86,6 +88,9 @@ def test_tensors_of_tensorflow_are_taken(tf: Any, tmp_path: Path) -> None:
         lambda s: s.write("e", tf.constant([1.5, 2.0], tf.bfloat16), step),
         lambda s: s.write("f", tf.constant([b"\xff", b""]), step),
         lambda s: s.write("g", lambda: tf.constant(3), step),
+        lambda s: s.write("h", 1.0, step, metadata=tf.constant(METADATA.SerializeToString())),
+        lambda s: s.write("i", 1.0, step, metadata=tf.constant(b"")),
+        lambda s: s.write(tf.constant("ß"), 1.0, step),
         lambda s: s.experimental.write_raw_pb(tf.constant([SUMMARY, b""]), step),
     )
     assert our == their

@@ -91,6 +91,48 @@ def test_integers_that_would_be_black_raise(tmp_path: Path, values: list[int]) -
         assert ours.image("a", every("int32", [0, 255]), 1)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "values", "brightest"),
+    [
+        ("int16", [0, 1000], 7),
+        ("int16", [-5, 4095], 31),
+        ("uint16", [0, 255], 0),
+        ("uint16", [0, 4095], 15),
+        ("int32", [0, 2**24], 2),
+        ("int64", [0, 2**57], 4),
+        ("uint32", [256, 2**25], 2),
+    ],
+)
+def test_integers_that_become_nearly_black_are_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, dtype: str, values: list[int], brightest: int
+) -> None:
+    data = every(dtype, values)
+    logged(ours, tmp_path, lambda s: s.image("a", data, 1), lambda s: s.image("a", data, 2))
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert f"'a' has {dtype} up to {values[1]}" in message
+    assert f"the brightest of 255 levels is {brightest}, nearly black" in message
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("int16", [0, 255]),
+        ("int16", [-9, -5]),
+        ("int16", [0, 4096]),
+        ("uint16", [0, 0]),
+        ("uint16", [0, 8192]),
+        ("uint8", [0, 5]),
+        ("int8", [0, 5]),
+    ],
+)
+def test_what_is_dark_in_itself_is_not_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, dtype: str, values: list[int]
+) -> None:
+    logged(ours, tmp_path, lambda s: s.image("a", every(dtype, values), 1))
+    assert caplog.records == []
+
+
 def test_bools_are_black_and_white(tmp_path: Path) -> None:
     data = np.array([[[[True], [False]]]])
     np.testing.assert_array_equal(shown(tmp_path, data), [[255, 0]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,23 @@ import tbimage
 from tbimage.compat.tf_summary import experimental
 from tbimage.events.messages import Event
 from tests.compat.tf_summary.same import CALLS, SUMMARY, Call, both, error_of, logged, ours
+
+
+def test_other_threads_see_what_living_threads_set_last() -> None:
+    seen = tbimage.writer.defaults.Surrounding[int]("seen")
+    unseen = tbimage.writer.defaults.Surrounding[int]("unseen")
+    threads = [threading.Thread(target=seen.set, args=[number]) for number in (11, 12)]
+    for thread in threads:
+        thread.start()
+        thread.join()
+    assert seen.of_threads().get(threads[1]) == 12
+    seen.set(3)
+    assert seen.of_threads() == {threading.current_thread(): 3}  # the others have ended
+    seen.set(None)
+    assert seen.of_threads() == {}
+    unseen.set_unseen(4)
+    assert (unseen.get(), unseen.of_threads()) == (4, {})
+
 
 STEPS: list[Any] = [
     7,
@@ -156,6 +174,41 @@ def test_variables_and_conditions_of_tbimage_are_taken(tf: Any, tmp_path: Path) 
             assert [ours.scalar("b", 1.0, step) for step in range(9, 12)] == [False, True, False]
 
 
+def test_the_step_is_read_after_the_condition(tf: Any, tmp_path: Path) -> None:
+    def counting(summary: Any) -> bool:
+        step = tf.Variable(0, dtype=tf.int64)
+        with summary.record_if(lambda: step.assign_add(1) > 1):
+            assert not summary.scalar("a", 1.0, step)
+            assert summary.scalar("b", 1.0, step)
+            assert summary.write("c", 1.0, step)
+            assert summary.experimental.write_raw_pb(SUMMARY, step)
+            summary.experimental.set_step(step)
+            done = summary.scalar("d", 1.0)
+            summary.experimental.set_step(None)
+        return bool(done)
+
+    our, their = both(tf, tmp_path, counting)
+    assert our == their
+    assert [Event.FromString(record).step for record in our] == [2, 3, 4, 5]
+
+
+def test_scopes_of_tensorflow_count(tf: Any, tmp_path: Path) -> None:
+    def scoped(summary: Any) -> bool:
+        with tf.name_scope("a"):
+            summary.scalar("x", 1.0, 1)
+            summary.write("verbatim", 1.0, 1)
+            with summary.experimental.summary_scope("b c") as (tag, scope):
+                assert (tag, scope) == ("a/b c", "a/bc/")
+                with tf.name_scope("d"):
+                    summary.text("y z", "t", 1)
+            with tf.name_scope("/"):
+                summary.scalar("root", 1.0, 1)
+        return bool(summary.scalar("x", 1.0, 2))
+
+    our, their = both(tf, tmp_path, scoped)
+    assert our == their
+
+
 SCOPES: list[tuple[Any, ...]] = [
     ("a",),
     ("my layer",),
@@ -172,8 +225,14 @@ SCOPES: list[tuple[Any, ...]] = [
 ]
 
 
+@pytest.mark.parametrize("imported", [True, False])
 @pytest.mark.filterwarnings("ignore::tbimage.StepWarning")
-def test_scopes_are_those_of_tensorflow(tf: Any, tmp_path: Path) -> None:
+def test_scopes_are_those_of_tensorflow(
+    tf: Any, tmp_path: Path, imported: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not imported:  # the face's own scopes, for programs without TensorFlow
+        monkeypatch.setattr("tbimage.compat.tf_summary.peer.imported", lambda: None)
+
     def enter(summary: Any, found: list[Any], scopes: list[tuple[Any, ...]]) -> None:
         if not scopes:
             return

@@ -151,10 +151,7 @@ def test_an_error_in_a_block_is_not_hidden_by_what_its_end_finds(tmp_path: Path)
     def failing_flush() -> Any:
         within = writer._writer
         assert within is not None
-        ticket = tbimage.pipeline.tickets.Ticket("a", 1, 0.0, 0)
-        assert within._pipeline.intake.admit(ticket)
-        ticket.make_summary = lambda: [1 / 0]  # type: ignore[list-item]
-        within._pipeline.intake.put(ticket, within._steps.take)
+        within._log("a", 1, 0.0, lambda data: [1 / 0], b"")
         yield
 
     with pytest.raises(KeyError), writer.as_default(), failing_flush():
@@ -165,7 +162,7 @@ def test_an_error_in_a_block_is_not_hidden_by_what_its_end_finds(tmp_path: Path)
     writer.close()
 
 
-def test_arguments_of_create_file_writer(tmp_path: Path) -> None:
+def test_arguments_of_create_file_writer(tf: Any, tmp_path: Path) -> None:
     plain = ours.create_file_writer(tmp_path / "path object", max_queue=0, flush_millis=5, name="a")
     suffixed = ours.create_file_writer(bytes(tmp_path / "bytes"), 10, 120_000, ".mine")
     (one,), (other,) = map(readers.event_files, (tmp_path / "path object", tmp_path / "bytes"))
@@ -174,6 +171,12 @@ def test_arguments_of_create_file_writer(tmp_path: Path) -> None:
     for writer in (plain, suffixed):
         assert str(tmp_path) in repr(writer)
         writer.close()
+    place, suffix = tf.constant(str(tmp_path / "tensor")), tf.constant(".tensor")
+    ours.create_file_writer(place, tf.constant(10), tf.constant(5), suffix).close()
+    (path,) = readers.event_files(tmp_path / "tensor")
+    assert path.suffix == ".tensor"
+    with pytest.raises(ValueError, match="logdir must be known before a graph runs"):
+        tf.function(ours.create_file_writer)(place)
     with pytest.warns(UserWarning, match="experimental_trackable has no effect"):
         ours.create_file_writer(tmp_path / "a", experimental_trackable=True).close()
     with pytest.warns(UserWarning, match="experimental_mesh has no effect"):

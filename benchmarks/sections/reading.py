@@ -1,0 +1,236 @@
+"""Reading logs back: tags, scalars, one picture, checksums, many runs; against other readers.
+
+All readers get the same files: one of photographs and scalars, and many runs of ten scalars and a
+picture. Photographs are noise, which no reader here decodes. Each reader runs in a process of its
+own, in turn with the others.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contestants import OWN, TBIMAGE, block
+from benchmarks.process import peak_rss
+from benchmarks.results import Metrics, Results, Task
+from benchmarks.sizes import Sizes
+from benchmarks.tables import mebibytes, significant, table, times
+from tbimage.events import wire
+from tbimage.events.records import frame, small_record
+
+__all__ = ["measure", "report", "tasks"]
+
+_ACCUMULATOR, _PARSER = "EventAccumulator", "tbparse"
+_WITH_TENSORFLOW = "EventAccumulator with TensorFlow"
+_NEEDS = {
+    _WITH_TENSORFLOW: ("tensorboard", "tensorflow"),
+    _ACCUMULATOR: ("tensorboard",),
+    _PARSER: ("tbparse", "tensorflow"),
+}
+# As many bytes as a PNG of 375×375 noise has.
+_PHOTO_BYTES = 422_000
+_TAGS = 10
+_FOLLOWED = 10
+
+_INDEX, _SCALARS, _PICTURE = "index of all tags", "all scalars as arrays", "one picture by its step"
+_CHECKSUMS, _RUNS, _FOLLOW = "scan with all checksums", "index of many runs", "follow"
+#: Seconds to reach, and bytes of memory, for a full run.
+_LIMITS = {
+    _INDEX: 0.5,
+    _SCALARS: 1.0,
+    _PICTURE: 2e-3,
+    _CHECKSUMS: 1.5,
+    _RUNS: 1.5,
+    _FOLLOW: 0.3,
+}
+_MOST_RSS = 60e6
+
+
+def tasks(sizes: Sizes, contestants: Sequence[str]) -> Iterator[Task]:
+    arguments = {
+        "photos": sizes.reading_photos,
+        "scalars": sizes.reading_scalars,
+        "runs": sizes.reading_runs,
+    }
+    yield Task("reading", TBIMAGE, list(_LIMITS), arguments)
+    if any(name not in OWN for name in contestants):
+        for name, needed in _NEEDS.items():
+            if all(map(importlib.util.find_spec, needed)):
+                yield Task("reading", name, [_SCALARS], arguments)
+
+
+def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
+    logs = directory / "logs"
+    _write_file(logs, int(task.arguments["photos"]), int(task.arguments["scalars"]))
+    if task.contestant == TBIMAGE:
+        return _measure_own(directory, logs, int(task.arguments["runs"]))
+    if task.contestant == _ACCUMULATOR:
+        block(["tensorflow"])
+    else:
+        import_module("tensorflow")  # TensorBoard reads records with it where it is installed
+    prepare = _prepare_parser if task.contestant == _PARSER else _prepare_accumulator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = prepare()
+        secs, count = _timed(lambda: read(logs))
+    if count != int(task.arguments["scalars"]):
+        raise RuntimeError(f"{task.contestant} gave {count} scalars")
+    return {_SCALARS: {"wall": [secs], "rss": [peak_rss()]}}
+
+
+def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    before = time.perf_counter()
+    result = call()
+    return time.perf_counter() - before, result
+
+
+def _write_file(logs: Path, photos: int, scalars: int) -> None:
+    logs.mkdir()
+    noise = np.random.default_rng(0).bytes(_PHOTO_BYTES)
+    with open(logs / "events.out.tfevents.1700000000.host", "wb") as file:
+        file.write(small_record(wire.file_version_event(1.7e9, "tbimage")))
+        for step in range(photos):
+            file.writelines(frame(_photo(step, noise)))
+        frames = [wire.scalar_frame(f"train/metric_{tag}") for tag in range(_TAGS)]
+        for number in range(scalars):
+            step, tag = divmod(number, _TAGS)
+            before, after = frames[tag]
+            value = before + wire.float32(number / 7) + after
+            file.write(small_record(wire.small_event(1.7e9 + step, step, value)))
+
+
+def _photo(step: int, encoded: bytes) -> list[Any]:
+    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
+    value = wire.image_value("photo", 375, 375, 3, [encoded], metadata)
+    return wire.event(1.7e9 + step, step, wire.summary([value]))
+
+
+def _write_runs(logs: Path, runs: int) -> None:
+    """Ten scalars and one picture in each."""
+    for number in range(runs):
+        directory = logs / f"run_{number:04d}"
+        directory.mkdir(parents=True)
+        records = [small_record(wire.file_version_event(1.7e9, "tbimage"))]
+        for tag in range(_TAGS):
+            before, after = wire.scalar_frame(f"train/metric_{tag}")
+            value = before + wire.float32(number) + after
+            records.append(small_record(wire.small_event(1.7e9, 1, value)))
+        records.append(small_record(b"".join(_photo(1, bytes(8000)))))
+        (directory / "events.out.tfevents.1700000000.host").write_bytes(b"".join(records))
+
+
+def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics]:
+    import tbimage
+    from tbimage.reading import logs as _imported  # noqa: F401  its import is no part of reading
+
+    def index() -> int:
+        return sum(len(run.tags) for run in tbimage.read(logs).values())
+
+    def scalars() -> int:
+        run = tbimage.read(logs)["."]
+        return sum(len(run.scalars(tag)) for tag, about in run.tags.items() if tag != "photo")
+
+    secs = {_INDEX: [_timed(index)[0]]}
+    rss = peak_rss()
+    secs[_SCALARS] = [_timed(scalars)[0]]
+    pictures = tbimage.read(logs)["."].images("photo")
+    secs[_PICTURE] = [
+        _timed(lambda step=step: pictures.at(step).encoded)[0]  # type: ignore[misc]
+        for step in pictures.steps.tolist()[::7]
+    ]
+    secs[_CHECKSUMS] = [_timed(lambda: tbimage.read(logs, verify=True))[0]]
+    secs[_FOLLOW] = _delays(logs)
+    _write_runs(directory / "runs", runs)
+    many = directory / "runs"
+    secs[_RUNS] = [_timed(lambda: [run.tags for run in tbimage.read(many).values()])[0]]
+    figures: dict[str, dict[str, list[float]]] = {
+        case: {"wall": each} for case, each in secs.items()
+    }
+    figures[_INDEX]["rss"] = [rss]
+    return figures
+
+
+def _delays(logs: Path) -> list[float]:
+    """How long after an event was appended ``follow`` yields it."""
+    import tbimage
+
+    followed = tbimage.read(logs)
+    before, after = wire.scalar_frame("followed")
+    written: list[float] = []
+
+    def append() -> None:
+        with open(logs / "events.out.tfevents.1700000000.host", "ab", buffering=0) as file:
+            for step in range(_FOLLOWED):
+                time.sleep(0.137)
+                value = before + wire.float32(step) + after
+                record = small_record(wire.small_event(1.7e9, step, value))
+                written.append(time.perf_counter())
+                file.write(record)
+
+    thread = threading.Thread(target=append)
+    thread.start()
+    delays = []
+    for logged in followed.follow():
+        delays.append(time.perf_counter() - written[logged.step])
+        if logged.step == _FOLLOWED - 1:
+            break
+    thread.join()
+    return delays
+
+
+def _prepare_accumulator() -> Callable[[Path], int]:
+    from tensorboard.backend.event_processing import event_accumulator
+
+    def read(logs: Path) -> int:
+        accumulator = event_accumulator.EventAccumulator(
+            str(logs), size_guidance={event_accumulator.SCALARS: 0}
+        )
+        accumulator.Reload()
+        return sum(len(accumulator.Scalars(tag)) for tag in accumulator.Tags()["scalars"])
+
+    return read
+
+
+def _prepare_parser() -> Callable[[Path], int]:
+    import tbparse
+
+    return lambda logs: len(tbparse.SummaryReader(str(logs), event_types={"scalars"}).scalars)
+
+
+def report(results: Results) -> str:
+    lines = []
+    for case, limit in _LIMITS.items():
+        wall = results.median("reading", TBIMAGE, case, "wall")
+        rss = results.median("reading", TBIMAGE, case, "rss")
+        unit = (1e3, "ms") if limit < 0.1 else (1.0, "s")
+        shown = "–" if wall is None else f"{significant(wall * unit[0])} {unit[1]}"
+        reached = "" if wall is None else "✓" if wall <= limit else "✗"
+        if rss is not None:
+            shown += f", {mebibytes(rss)} MiB"
+            reached = "✓" if reached == "✓" and rss <= _MOST_RSS else "✗"
+        lines.append([case, shown, f"≤ {limit * unit[0]:g} {unit[1]}", reached])
+    lines[0][2] += f", {_MOST_RSS / 1e6:g} MB"
+    own = results.median("reading", TBIMAGE, _SCALARS, "wall")
+    readers = []
+    for name in results.contestants("reading"):
+        wall = results.median("reading", name, _SCALARS, "wall")
+        rss = results.median("reading", name, _SCALARS, "rss")
+        rss = results.median("reading", name, _INDEX, "rss") if rss is None else rss
+        ratio = None if wall is None or not own else wall / own
+        readers.append([name, significant(wall), times(ratio), mebibytes(rss)])
+    head = ["what", TBIMAGE, "to reach in a full run", ""]
+    peers = ["all scalars of the file, by", "s", f"against {TBIMAGE}", "peak RSS, MiB"]
+    return (
+        "One file of 211 MB, with 500 pictures and 100 000 scalars of ten tags, and 1000 runs of "
+        "ten scalars and a picture; a quick run has a tenth. Imports are not "
+        "counted.\n\n"
+        f"{table(head, lines)}\n\n{table(peers, readers)}"
+    )

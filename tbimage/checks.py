@@ -1,0 +1,275 @@
+"""Argument checks that all rooms share. Each returns a plain Python value, or raises in the caller.
+
+One rule holds for every number and every flag:
+
+- A NumPy scalar, and an array or tensor of rank 0, count as the Python value that ``item()`` gives.
+  An array with axes is refused, even with one element; the error says to pass its ``item()``.
+- An integer is an int or has ``__index__``. A real number is a float, or has ``__float__`` or
+  ``__index__``. A float is no integer, even 3.0. NaN is never allowed. A flag is True or False.
+- A bool is no number, a number is no flag, and text is neither.
+
+Every error has one form: ``<argument> must be <what was expected>, got <value>; <how to fix it>``.
+A wrong type is a TypeError, and its text gives the type. Other wrong values are ValueErrors.
+NumPy is not imported: a program that logs only scalars does not load it.
+"""
+
+from __future__ import annotations
+
+import math
+import reprlib
+import threading
+import time
+from collections.abc import Collection, Iterable, Mapping
+from operator import index
+from typing import Any, TypeVar, overload
+
+__all__ = [
+    "choice",
+    "color",
+    "description",
+    "flag",
+    "given",
+    "integer",
+    "items",
+    "mapping",
+    "name",
+    "number",
+    "plain_value",
+    "positive",
+    "seconds",
+    "shown",
+    "text",
+    "wall_time",
+]
+
+T = TypeVar("T", bound="str | None")
+
+_INF = math.inf
+
+_SHORT = reprlib.Repr()  # the repr of a large argument would hide the rest of the message
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+# In each pair of overloads, the second is for an argument that may be None.
+@overload
+def integer(argument: str, value: object, least: float, most: float = ...) -> int: ...
+@overload
+def integer(
+    argument: str, value: object, least: float, most: float = ..., *, optional: bool
+) -> int | None: ...
+def integer(
+    argument: str, value: object, least: float, most: float = _INF, *, optional: bool = False
+) -> int | None:
+    """Check an integer from ``least`` to ``most``."""
+    if value is None and optional:
+        return None
+    plain = _integer(value)
+    if plain is not None and least <= plain <= most:
+        return plain
+    raise _error(argument, _within("an integer", least, most, optional), value, plain, int)
+
+
+@overload
+def number(argument: str, value: object, least: float, most: float = ...) -> float: ...
+@overload
+def number(
+    argument: str, value: object, least: float, most: float = ..., *, optional: bool
+) -> float | None: ...
+def number(
+    argument: str, value: object, least: float, most: float = _INF, *, optional: bool = False
+) -> float | None:
+    """Check a real number from ``least`` to ``most``."""
+    if value is None and optional:
+        return None
+    plain = _real(value)
+    if plain is not None and least <= plain <= most:
+        return plain
+    raise _error(argument, _within("a number", least, most, optional), value, plain, float)
+
+
+def positive(argument: str, value: object, most: float, fix: str = "") -> float | None:
+    """Check a real number more than 0 and at most ``most``, or None; ``fix`` gives an example."""
+    plain = _real(value)
+    if value is None or (plain is not None and 0 < plain <= most):
+        return plain
+    expected = f"a number more than 0 and at most {most:g}, or None"
+    raise _error(argument, expected, value, plain, float, fix)
+
+
+@overload
+def seconds(argument: str, value: object) -> float: ...
+@overload
+def seconds(argument: str, value: object, *, optional: bool) -> float | None: ...
+def seconds(argument: str, value: object, *, optional: bool = False) -> float | None:
+    """Check how long to wait: 0 or more, and no more than the system can wait (292 years)."""
+    if value is None and optional:
+        return None
+    plain = _real(value)
+    if plain is not None and 0 <= plain <= threading.TIMEOUT_MAX:
+        return plain
+    fix = "pass None to wait as long as it takes" if optional and plain and plain > 0 else ""
+    raise _error(argument, "seconds, 0 or more" + ", or None" * optional, value, plain, float, fix)
+
+
+def flag(argument: str, value: object, fix: str = "") -> bool:
+    """Check a flag; ``fix`` says what else the caller may mean."""
+    plain = plain_value(value)
+    if isinstance(plain, bool):
+        return plain
+    raise _error(argument, "True or False", value, None, bool, fix)
+
+
+def choice(argument: str, value: object, allowed: Collection[T]) -> T:
+    """Check that a value is one of those allowed: texts, and perhaps None."""
+    for each in allowed:
+        if value is each or (isinstance(value, str) and value == each):
+            return each
+    from difflib import get_close_matches  # only errors need it
+
+    near = get_close_matches(value if isinstance(value, str) else "", map(str, allowed), 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    *names, last = map(repr, allowed)
+    expected = f"{', '.join(names)} or {last}"
+    raise ValueError(f"{argument} must be {expected}, got {shown(value)}{hint}")
+
+
+def color(argument: str, value: Any) -> tuple[int, int, int]:
+    """Check a colour: three integers from 0 to 255, in a list, a tuple or an array."""
+    expected = "(red, green, blue), integers in 0..255"
+    try:
+        red, green, blue = (integer(argument, part, -_INF) for part in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{argument} must be {expected}, got {given(value)}") from None
+    if min(red, green, blue) >= 0 and max(red, green, blue) <= 255:
+        return red, green, blue
+    raise ValueError(f"{argument} must be {expected}, got {shown(value)}")
+
+
+def text(argument: str, value: object, expected: str = "a string") -> str:
+    """Check text that is stored as it is: a string without lone surrogates."""
+    if not isinstance(value, str):
+        fix = "; decode it" if isinstance(value, bytes) else ""
+        raise TypeError(f"{argument} must be {expected}, got {given(value)}{fix}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{argument} must be valid Unicode, got {shown(value)} with a lone surrogate at index "
+            f"{error.start}; pass {argument}.encode('utf-8', 'replace').decode() to replace it"
+        ) from None
+    return value
+
+
+def items(argument: str, value: object, expected: str) -> list[Any]:
+    """Give the items of an iterable that is not text."""
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return list(value)
+    raise TypeError(f"{argument} must be {expected}, got {given(value)}")
+
+
+def mapping(argument: str, value: object, expected: str = "a mapping") -> Mapping[Any, Any]:
+    """Check a mapping."""
+    if isinstance(value, Mapping):
+        return value
+    raise TypeError(f"{argument} must be {expected}, got {given(value)}")
+
+
+def name(value: object) -> str:
+    """Check the name of a summary."""
+    checked = text("name", value)
+    if not checked:
+        raise ValueError("name must not be empty: TensorBoard shows a summary under its name")
+    return checked
+
+
+def description(value: object) -> str | None:
+    """Check a description: Markdown that TensorBoard shows beside a summary, or None."""
+    return None if value is None else text("description", value, "a string of Markdown or None")
+
+
+def wall_time(value: object) -> float:
+    """Check the time of a summary, in seconds since the epoch; None is now."""
+    if value is None:
+        return time.time()
+    plain = _real(value)
+    if plain is not None and math.isfinite(plain):  # the data server reads no further than a NaN
+        return plain
+    expected, fix = "finite", "pass None for the current time"
+    if plain is None:
+        expected, fix = "seconds since the epoch", "of a datetime pass its timestamp()"
+    raise _error("wall_time", expected, value, plain, float, fix)
+
+
+def given(value: object) -> str:
+    """Describe a value of a wrong type: ``'3' of type str``."""
+    return f"{shown(value)} of type {type(value).__name__}"
+
+
+def shown(value: object) -> str:
+    """Give the repr of a value in one line, shortened where it is long."""
+    try:
+        return " ".join(_SHORT.repr(value).split())
+    except ValueError:  # Python refuses to print more than 4,300 digits
+        return "a number too long to print"
+
+
+def _axes(value: Any) -> tuple[int, ...]:
+    """Give the shape of an array or tensor; () for everything else."""
+    try:
+        return tuple(value.shape)
+    except (AttributeError, TypeError, ValueError):  # it has none, or does not know it yet
+        return ()
+
+
+def plain_value(value: Any) -> Any:
+    """Give the Python value of a scalar; None for an array with axes or without a value."""
+    if isinstance(value, (int, float)) or not hasattr(value, "shape"):
+        return value
+    if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
+        return None  # the item of a datetime64[ns] is an int, but no number
+    try:
+        # A tensor of TensorFlow has no item(), but its NumPy scalar has.
+        return (value if hasattr(value, "item") else value.numpy()).item()
+    except Exception:  # a traced tensor has no value; each library raises an error of its own
+        return None
+
+
+def _integer(value: object) -> int | None:
+    plain = plain_value(value)
+    try:
+        return None if isinstance(plain, bool) else index(plain)
+    except TypeError:
+        return None
+
+
+def _real(value: object) -> float | None:
+    if type(value) is float:
+        return value
+    plain = plain_value(value)
+    # float() takes text, too.
+    number = hasattr(type(plain), "__float__") or hasattr(type(plain), "__index__")
+    if isinstance(plain, bool) or not number:
+        return None
+    try:
+        return float(plain)
+    except OverflowError:  # an int of more than 308 digits
+        return _INF if plain > 0 else -_INF
+
+
+def _within(noun: str, least: float, most: float, optional: bool) -> str:
+    if least > -_INF:
+        noun += f" of at least {least}" if most == _INF else f" from {least} to {most}"
+    return noun + ", or None" * optional
+
+
+def _error(
+    argument: str, expected: str, value: object, plain: object, wanted: type, fix: str = ""
+) -> Exception:
+    """Make a ValueError; if ``plain`` is None, ``value`` is no ``wanted``: make a TypeError."""
+    if plain is not None:
+        return ValueError(f"{argument} must be {expected}, got {shown(value)}{fix and '; ' + fix}")
+    if set(_axes(value)) == {1}:
+        fix = f"pass {argument}.item()" if hasattr(value, "item") else "pass its only element"
+    elif not fix and isinstance(value, (int, float) if wanted is bool else (int, float, str)):
+        fix = f"pass {wanted.__name__}({argument}) if that is what you mean"
+    return TypeError(f"{argument} must be {expected}, got {given(value)}{fix and '; ' + fix}")

@@ -1,0 +1,54 @@
+"""``tbimage export``: scalars to CSV, JSON Lines or Parquet; pictures and sounds to files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tbimage.cli.output import add_choice, chooser, open_logs, print_json, printable, tell_damage
+from tbimage.cli.progress import progress
+
+__all__ = ["add_to", "run"]
+
+_DESCRIPTION = """\
+Write all scalars to one table (run, tag, step, wall_time, value), texts, histograms and
+hyperparameters to JSON Lines, and pictures, sounds and tensors to files whose names sort by step.
+Nothing is written outside of the directory, whatever the tags are.
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("export", help="write logs to files", description=_DESCRIPTION)
+    parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
+    parser.add_argument("--out", metavar="DIR", required=True, help="missing, or empty")
+    parser.add_argument(
+        "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="default: csv"
+    )
+    add_choice(parser)
+    parser.add_argument("--raw", action="store_true", help="also what a restart has replaced")
+    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export; return 1 where something could not be read."""
+    from tbimage.reading.export import export
+
+    logs = open_logs(arguments.logdir)
+    code = tell_damage(logs.damage)
+    done = export(
+        logs,
+        arguments.out,
+        format=arguments.format,
+        choose=chooser(arguments),
+        raw=arguments.raw,
+        progress=lambda runs: progress(runs, "runs"),
+    )
+    for problem in done.problems:
+        print(f"tbimage: {printable(problem)}", file=sys.stderr)
+    if arguments.json:
+        print_json({"files": done.files, "rows": done.rows, "problems": done.problems})
+    else:
+        print(f"{done.files} files, {done.rows} rows written to {printable(arguments.out)}")
+    return 1 if done.problems else code

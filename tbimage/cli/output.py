@@ -1,0 +1,114 @@
+"""What the commands that read logs share: which values are wanted, and how they are printed."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tbimage.cli.progress import progress
+
+if TYPE_CHECKING:
+    from tbimage.reading.damage import Damage
+    from tbimage.reading.logs import Logs
+
+__all__ = [
+    "add_choice",
+    "chooser",
+    "columns",
+    "matches",
+    "open_logs",
+    "print_json",
+    "printable",
+    "short",
+    "tell_damage",
+]
+
+
+def printable(text: object) -> str:
+    r"""Escape what a terminal would act on, as control characters in a tag: ``\x1b``."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text)
+    )
+
+
+def short(text: str, length: int = 100) -> str:
+    """Cut a text to one line of this length."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def columns(rows: Sequence[Sequence[object]], numbers: Iterable[int] = ()) -> list[str]:
+    """Align the cells of rows; the columns of these numbers go to the right."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = set(numbers)
+    return [
+        "  ".join(
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def print_json(value: Any) -> None:
+    """Print one line of JSON. NaN and infinities, which JSON lacks, become strings."""
+    print(json.dumps(_finite(value)))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not -float("inf") < value < float("inf"):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return value
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add --run and --tag."""
+    parser.add_argument(
+        "--run", dest="runs", metavar="GLOB", default="*", help="only runs that match"
+    )
+    parser.add_argument(
+        "--tag", dest="tags", metavar="GLOB", default="*", help="only tags that match"
+    )
+
+
+def chooser(arguments: argparse.Namespace) -> Callable[[str, str], bool]:
+    """Return a function that tells whether a run and a tag are wanted, by --run and --tag."""
+    return lambda run, tag: matches(run, arguments.runs) and matches(tag, arguments.tags)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Tell whether a name equals a pattern, or matches it as file names do in a shell."""
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
+
+
+def open_logs(path: str) -> Logs:
+    """Read logs; none at all is an error."""
+    from tbimage.reading.logs import read
+
+    logs = read(path, progress=lambda files: progress(files, "files"))
+    if not logs.runs:
+        for damage in logs.damage:
+            print(f"tbimage: {printable(damage)}", file=sys.stderr)
+        raise ValueError(f"{path}: there are no event files in it")
+    return logs
+
+
+def tell_damage(damage: Iterable[Damage]) -> int:
+    """Name on stderr what could not be read; return the exit code.
+
+    A record that is incomplete at the end of a file is no finding: its writer may be at work.
+    """
+    code = 0
+    for each in damage:
+        print(f"tbimage: {printable(each)}", file=sys.stderr)
+        code = code if each.kind == "torn" else 1
+    return code

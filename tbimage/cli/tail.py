@@ -1,0 +1,70 @@
+"""``tbimage tail``: the values that were logged last, and with -f those to come."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from tbimage.cli.items import as_json, as_text, local_time
+from tbimage.cli.output import add_choice, chooser, print_json, printable
+from tbimage.cli.progress import progress
+
+if TYPE_CHECKING:
+    from tbimage.reading.logs import Logged
+
+__all__ = ["add_to", "run"]
+
+_DESCRIPTION = """\
+Print the values that were logged last: wall time, run, tag, step, value. With -f, go on and print
+what is appended, of new runs too, until Ctrl-C.
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "tail", help="print the newest values, and follow", description=_DESCRIPTION
+    )
+    parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
+    parser.add_argument("-n", dest="count", type=int, default=10, metavar="N", help="how many")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
+    add_choice(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each value")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the last values, and those to come."""
+    from tbimage.reading.logs import read
+
+    # It may have no run yet.
+    logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
+    wanted = chooser(arguments)
+    found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]
+    for logged in found[len(found) - min(max(arguments.count, 0), len(found)) :]:
+        _print(logged, arguments.json)
+    sys.stdout.flush()
+    if not arguments.follow:
+        return 0
+    for logged in logs.follow():
+        if wanted(logged.run, logged.tag):
+            _print(logged, arguments.json)
+            sys.stdout.flush()
+    return 0
+
+
+def _print(logged: Logged, as_object: bool) -> None:
+    try:
+        value = logged.value
+        if as_object:
+            about = {"run": logged.run, "tag": logged.tag, "kind": logged.kind}
+            when = {"step": logged.step, "wall_time": logged.wall_time}
+            print_json({**about, **when, **as_json(logged.kind, value)})
+            return
+        text = as_text(logged.kind, value)
+    except ValueError as error:  # damaged, or not to be decoded
+        print(f"tbimage: {printable(error)}", file=sys.stderr)
+        return
+    cells = local_time(logged.wall_time), logged.run, logged.tag, logged.step, text
+    print("\t".join(map(printable, cells)))

@@ -1,0 +1,49 @@
+"""Errors that are those of tbimage and those of the peers at once.
+
+tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
+types with NotImplementedError, so code that moves to a face may catch these.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+__all__ = ["HParamTypeError", "PeerTypeError", "PeerValueError", "as_peers"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class PeerValueError(ValueError, AssertionError):
+    """A value that does not fit: a ValueError, and an AssertionError as with the peers."""
+
+
+class PeerTypeError(TypeError, NotImplementedError):
+    """A wrong type: a TypeError, and a NotImplementedError as with the peers."""
+
+
+class HParamTypeError(TypeError, ValueError):
+    """A hyperparameter of another type: a TypeError, and a ValueError as with torch."""
+
+
+_CLASSES: dict[type[Exception], type[Exception]] = {
+    ValueError: PeerValueError,
+    TypeError: PeerTypeError,
+}
+
+
+def as_peers(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function raise the classes of this module in place of ValueError and TypeError."""
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (ValueError, TypeError) as error:
+            if type(error) not in _CLASSES:
+                raise
+            raise _CLASSES[type(error)](*error.args) from None
+
+    return checked

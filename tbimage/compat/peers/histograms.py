@@ -1,0 +1,119 @@
+"""Histograms as torch and tensorboardX write them: a HistogramProto with the peers' buckets.
+
+As with the peers the first bucket is empty and ends where the values begin, since a HistogramProto
+says only where buckets end. Programs such as tbparse rely on it. Unlike the peers' it does not end
+before the least value, which the data server shows as a bucket that ends before it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from tbimage.buffers import Piece
+from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
+from tbimage.compat.peers.errors import as_peers
+from tbimage.compat.peers.numbers import number
+from tbimage.kinds import histogram as kind
+from tbimage.kinds import old_style
+from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.pixels.png.encoder import Run
+from tbimage.writer.notices import Notices
+
+__all__ = ["default_bins", "histogram", "histogram_raw"]
+
+
+@lru_cache(maxsize=1)
+def default_bins() -> tuple[float, ...]:
+    """Return the 1549 edges that both peers take for ``bins="tensorflow"``.
+
+    They are TensorFlow's old ones: from 1e-12 up to 1e20 each a tenth greater than the last, the
+    same negative, and 0 (``core/lib/histogram/histogram.cc``).
+    """
+    edges, edge = [], 1e-12
+    while edge < 1e20:
+        edges.append(edge)
+        edge *= 1.1
+    return (*(-edge for edge in reversed(edges)), 0, *edges)
+
+
+@as_peers
+def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
+    """Draft a histogram of values; NaN and infinities are left out and reported."""
+    tag = check_tag(tag)
+    values = numeric_array("values", data)
+    if isinstance(bins, str) and bins == "tensorflow":
+        bins = default_bins()
+    else:
+        np.histogram_bin_edges([0.0, 1.0], bins)  # raises here what a worker would
+    if max_bins is not None and not max_bins > 0:
+        raise ValueError(f"max_bins must be above 0, or None for all bins, got {max_bins!r}")
+
+    def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
+        return partial(_histogram, tag, kind.snapshot(data, values), bins, max_bins, notices)
+
+    return Draft(tag or NO_TAG, values.nbytes, take)
+
+
+def _histogram(
+    tag: str, values: Array, bins: Any, max_bins: int | None, notices: Notices
+) -> list[Piece]:
+    numbers = values.reshape(-1).astype(np.float64)
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        notices.report_histogram(tag, int(numbers.size - finite.sum()))
+        numbers = numbers[finite]
+    if not numbers.size:
+        none = np.empty(0)
+        return _summary(tag, none, none, 0.0, 0.0, num=0, sum=0, sum_squares=0)
+    low, high = float(numbers.min()), float(numbers.max())
+    with np.errstate(over="ignore"):
+        totals = {"sum": numbers.sum(), "sum_squares": numbers.dot(numbers)}
+    counts, edges = _counted(numbers, bins, low, high)
+    if max_bins is not None and len(counts) > max_bins:
+        firsts = np.arange(0, len(counts), len(counts) // max_bins)
+        counts = np.add.reduceat(counts, firsts)
+        edges = np.append(edges[firsts], edges[-1])
+    filled = np.flatnonzero(counts)
+    first, last = (filled[0], filled[-1]) if filled.size else (0, -1)
+    heights = np.append(0, counts[first : last + 1])
+    limits = edges[first : last + 2]
+    return _summary(tag, limits, heights, low, high, num=numbers.size, **totals)
+
+
+def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
+    """Count as ``numpy.histogram`` does; one bucket where float64 cannot divide the range so."""
+    if bins is default_bins():
+        numbers = numbers.clip(bins[0], bins[-1])
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            counts, edges = np.histogram(numbers, bins)
+    except (FloatingPointError, MemoryError, ValueError):
+        return np.array([numbers.size]), np.array([low, high])
+    return counts, edges
+
+
+def _summary(
+    tag: str, limits: Array, counts: Array, low: float, high: float, **totals: Any
+) -> list[Piece]:
+    value = old_style.histogram_value(tag, limits, counts, low, high, **totals)
+    return old_style.summary([value])
+
+
+@as_peers
+def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) -> Draft:
+    """Draft a histogram whose buckets are counted; ``totals`` are the peers' other arguments."""
+    tag = check_tag(tag)
+    ends = np.array(numeric_array("bucket_limits", limits), np.float64)
+    heights = np.array(numeric_array("bucket_counts", counts), np.float64)
+    if ends.ndim != 1 or ends.shape != heights.shape:
+        raise ValueError(
+            "bucket_limits and bucket_counts must be of one length, got shapes "
+            f"{ends.shape} and {heights.shape}"
+        )
+    numbers = {name: number(name, value) for name, value in totals.items()}
+    low, high = numbers.pop("min"), numbers.pop("max")
+    return ready(tag, _summary(tag, ends, heights, low, high, **numbers))

@@ -1,0 +1,130 @@
+"""Meshes as torch and tensorboardX write them: all parts as float32, which TensorBoard casts.
+
+Its page casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``),
+so any number type will do. The cast to uint8 wraps, so two things are done before: colours that
+all lie in 0 to 1 are scaled to 0 to 255, and colours outside 0 to 255 are clipped and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tbimage.buffers import Piece
+from tbimage.compat.peers.drafts import Draft, check_tag
+from tbimage.compat.peers.errors import as_peers
+from tbimage.events.wire import DATA_CLASS_TENSOR
+from tbimage.kinds import mesh as kind
+from tbimage.kinds import old_style
+from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.pixels.png.encoder import Run
+from tbimage.writer.caller_warnings import warn_caller
+from tbimage.writer.notices import Notices
+
+__all__ = ["mesh"]
+
+
+@as_peers
+def mesh(
+    tag: str,
+    vertices: Any,
+    colors: Any,
+    faces: Any,
+    config: Any,
+    display_name: str | None = None,
+    description: str | None = None,
+) -> Draft:
+    """Draft a mesh.
+
+    Args:
+        tag: What the tags begin with.
+        vertices: [batch, points, 3].
+        colors: Likewise, numbers from 0 to 255 or from 0 to 1; or None.
+        faces: [batch, faces, 3] of whole numbers of any type; or None.
+        config: For THREE.js, or None.
+        display_name: What TensorBoard shows in place of the tag.
+        description: Markdown.
+    """
+    tag = check_tag(tag)
+    parts = kind.prepare(
+        vertices,
+        None if faces is None else _whole(numeric_array("faces", faces)),
+        None if colors is None else _levels(tag, numeric_array("colors", colors)),
+    )
+    numbers, points = parts.parts.get("FACE", np.empty(0)), parts.parts["VERTEX"].shape[1]
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < points):
+        raise ValueError(
+            f"faces must number points from 0 to {points - 1}, got {numbers.min()} to "
+            f"{numbers.max()}"
+        )
+    if config is not None and not isinstance(config, Mapping):
+        raise TypeError(
+            f"config_dict must be a dict for THREE.js or None, got {config!r:.80} of type "
+            f"{type(config).__name__}"
+        )
+    json = kind.check_config(config)
+
+    def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
+        return partial(_summary, tag, parts.snapshot(), json, display_name, description)
+
+    return Draft(kind.first_tag(tag), parts.nbytes, take)
+
+
+def _whole(faces: Array) -> Array:
+    """Give faces as integers; floats must be whole."""
+    if faces.dtype.kind != "f":
+        return faces
+    whole = np.trunc(faces)
+    if not np.array_equal(whole, faces):
+        raise ValueError("faces must be whole numbers, which number the vertices, got fractions")
+    return whole.astype(np.int32)
+
+
+def _levels(tag: str, colors: Array) -> Array:
+    """Give colours as uint8, cast as TensorBoard's page does where that does not wrap."""
+    if not colors.size or colors.dtype == np.uint8:
+        return colors
+    finite = np.nan_to_num(colors, nan=0.0, posinf=255, neginf=0)
+    low, high = finite.min(), finite.max()
+    if colors.dtype.kind == "b" or (colors.dtype.kind == "f" and low >= 0 and high <= 1):
+        return (finite * 255.5).clip(0, 255).astype(np.uint8)
+    if low < 0 or high > 255:
+        warn_caller(
+            f"colors of mesh {tag!r} are from {low:g} to {high:g}: colours are numbers from 0 to "
+            "255, or from 0 to 1, and what lies outside was clipped. Scale them.",
+            UserWarning,
+        )
+    return finite.clip(0, 255).astype(np.uint8)
+
+
+def _summary(
+    tag: str, mesh: kind.Mesh, config: str, display_name: str | None, description: str | None
+) -> list[Piece]:
+    from tbimage.events.messages import MeshPluginData, SummaryMetadata
+    from tbimage.kinds import tensors
+
+    components = sum(1 << kind.CONTENT_TYPES[part] for part in mesh.parts)
+    values = []
+    for part, data in mesh.parts.items():
+        content = MeshPluginData(
+            name=tag,
+            content_type=kind.CONTENT_TYPES[part],
+            json_config=config,
+            shape=data.shape,
+            components=components,
+        ).SerializeToString()
+        metadata = SummaryMetadata(
+            plugin_data=SummaryMetadata.PluginData(plugin_name="mesh", content=content),
+            display_name=display_name or "",
+            summary_description=description or "",
+            data_class=DATA_CLASS_TENSOR,
+        ).SerializeToString()
+        with np.errstate(over="ignore"):
+            numbers = data.astype(np.float32)
+        values.append(
+            old_style.tensor_value(f"{tag}_{part}", numbers, tensors.metadata_field(metadata))
+        )
+    return old_style.summary(values)

@@ -1,0 +1,78 @@
+"""Numbers as arguments of the faces: scalars, metrics, steps and times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tbimage.compat.peers.errors import PeerTypeError, PeerValueError
+from tbimage.kinds.numbers import numeric_array
+from tbimage.kinds.scalar import check_value
+
+__all__ = ["check_step", "check_walltime", "number", "numbers_by_tag"]
+
+
+def number(argument: str, value: Any) -> float:
+    """Give the one number of an argument: a number, or an array or tensor of one element."""
+    shape = getattr(value, "shape", ())
+    try:
+        if not isinstance(value, (list, tuple)) and shape == ():
+            return check_value(value)
+        array = numeric_array(argument, value)
+    except TypeError:
+        raise PeerTypeError(
+            f"{argument} must be a real number, or an array or tensor of one, got {value!r:.80} "
+            f"of type {type(value).__name__}"
+        ) from None
+    if array.size != 1:
+        raise PeerValueError(
+            f"{argument} must be one number, got shape {array.shape}; pass its mean(), or log it "
+            "with add_histogram"
+        )
+    return float(array.reshape(()))
+
+
+def check_step(step: Any) -> int:
+    """Give a step as an int, as ``int`` makes it of whatever the peers take."""
+    try:
+        return int(step)
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"global_step must be an integer, the number of the training step, got {step!r:.80} "
+            f"of type {type(step).__name__}; pass int(...) of it"
+        ) from None
+
+
+def check_walltime(walltime: Any) -> float:
+    """Give a time as seconds since the epoch."""
+    try:
+        seconds = math.nan if isinstance(walltime, (str, bytes)) else float(walltime)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if math.isfinite(seconds):
+        return seconds
+    kind = ValueError if isinstance(walltime, (int, float)) else TypeError
+    raise kind(
+        f"walltime must be finite seconds since the epoch, or None for now, got {walltime!r:.80} "
+        f"of type {type(walltime).__name__}; of a datetime pass its timestamp()"
+    )
+
+
+def numbers_by_tag(tag_scalar_dict: Any) -> dict[str, float]:
+    """Check the values of ``add_scalars``."""
+    if not isinstance(tag_scalar_dict, Mapping):
+        raise PeerTypeError(
+            f"tag_scalar_dict must be a dict of numbers by tag, got {tag_scalar_dict!r:.80} of "
+            f"type {type(tag_scalar_dict).__name__}"
+        )
+    for key in tag_scalar_dict:
+        if not isinstance(key, str):
+            raise PeerTypeError(
+                f"tag_scalar_dict must have strings as keys, got {key!r} of type "
+                f"{type(key).__name__}; pass {str(key)!r}, which names the line in the chart"
+            )
+    return {
+        key: number(f"tag_scalar_dict[{key!r}]", value) for key, value in tag_scalar_dict.items()
+    }

@@ -1,0 +1,163 @@
+"""One run for several processes: forked children hand their summaries to the process they are from.
+
+That process listens on a Unix socket, with one thread for each child that logs. A child makes its
+summary, sends it, and waits until the other process has taken it. When the call returns, the
+summary is as safe as one of the other process. Steps are counted in one place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import struct
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+__all__ = ["Relay"]
+
+logger = logging.getLogger("tbimage")
+
+#: Logs the bytes of a Summary at a step (None: an automatic one) and a time.
+Log = Callable[[bytes, "int | None", float], None]
+
+# Whether there is a step, the step and the time, in front of the Summary.
+_HEAD = struct.Struct("<?qd")
+
+# A child looks again whether the other process lives after so many seconds without an answer. Only
+# a child that was forked without Python's hooks, and holds the sockets open, needs that.
+_PATIENCE_SECONDS = 1.0
+
+
+class Relay:
+    """Takes the summaries of forked children in the process that made it."""
+
+    def __init__(self, log: Log) -> None:
+        self._owner = os.getpid()
+        self._links: dict[int, _Link] = {}  # by process, as a fork copies this dict
+        directory = tempfile.mkdtemp(prefix="tbimage-")
+        self._path = os.path.join(directory, "relay")
+        self._sockets: list[socket.socket | Connection] = []
+        listener = socket.socket(socket.AF_UNIX)
+        self._sockets.append(listener)
+        weakref.finalize(self, _close, self._owner, directory, self._sockets)
+        listener.bind(self._path)
+        listener.listen(128)
+        arguments = listener, self._sockets, log
+        threading.Thread(target=_accept, args=arguments, name="tbimage-relay", daemon=True).start()
+        _relays.add(self)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process made the relay."""
+        return os.getpid() == self._owner
+
+    def send(self, summary: bytes, step: int | None, wall_time: float) -> None:
+        """Hand a summary over; a ConnectionError or EOFError says that nobody is there to take it.
+
+        A RuntimeError says why the other process could not log it.
+        """
+        pid = os.getpid()
+        link = self._links.get(pid)
+        if link is None:  # setdefault is one step: threads of a process share a link
+            link = self._links.setdefault(pid, _Link(self._path, self._owner))
+        link.send(_HEAD.pack(step is not None, step or 0, wall_time) + summary)
+
+    def close_inherited(self) -> None:
+        """Close a forked child's copies of the sockets, so that it hears when the other ends."""
+        for each in self._sockets:
+            each.close()
+
+
+class _Link:
+    """A child's connection."""
+
+    def __init__(self, path: str, owner: int) -> None:
+        self._path, self._owner = path, owner
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+
+    def send(self, message: bytes) -> None:
+        with self._lock:
+            connection = self._connection or self._connect()
+            self._connection = None  # until it has answered: an interrupt must not leave an answer
+            try:
+                connection.send_bytes(message)
+                while not connection.poll(_PATIENCE_SECONDS):
+                    os.kill(self._owner, 0)  # a ProcessLookupError, when it is gone
+                answer = connection.recv_bytes()
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        if answer:
+            raise RuntimeError(answer.decode())
+
+    def _connect(self) -> Connection:
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.connect(self._path)
+        except OSError as error:
+            client.close()
+            raise ConnectionError(str(error)) from None
+        return Connection(client.detach())
+
+
+def _accept(listener: socket.socket, sockets: list[socket.socket | Connection], log: Log) -> None:
+    while True:
+        try:
+            connection = Connection(listener.accept()[0].detach())
+        except OSError:
+            return  # closed
+        sockets.append(connection)
+        threading.Thread(
+            target=_serve, args=(connection, sockets, log), name="tbimage-relay", daemon=True
+        ).start()
+
+
+def _serve(connection: Connection, sockets: list[socket.socket | Connection], log: Log) -> None:
+    """Log what comes, and answer with nothing, or with what went wrong."""
+    try:
+        while True:
+            message = connection.recv_bytes()
+            has_step, step, wall_time = _HEAD.unpack_from(message)
+            try:
+                log(message[_HEAD.size :], step if has_step else None, wall_time)
+            except Exception as error:
+                connection.send_bytes(f"{type(error).__name__}: {error}".encode())
+            else:
+                connection.send_bytes(b"")
+    except (EOFError, OSError):
+        pass  # the child has ended
+    finally:
+        sockets.remove(connection)
+        connection.close()
+
+
+def _close(owner: int, directory: str, sockets: list[socket.socket | Connection]) -> None:
+    if os.getpid() != owner:
+        return  # a forked child that ends
+    listener = sockets[0]
+    if isinstance(listener, socket.socket):
+        try:
+            listener.shutdown(socket.SHUT_RDWR)  # ends accept()
+        except OSError:
+            pass  # macOS, where close() does
+        listener.close()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+_relays: weakref.WeakSet[Relay] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for relay in list(_relays):
+        relay.close_inherited()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

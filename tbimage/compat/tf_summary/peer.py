@@ -1,0 +1,56 @@
+"""TensorFlow, where the program has imported it: ``sys.modules`` is asked, nothing is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+__all__ = ["as_input", "as_text", "building_graph", "imported", "is_tensor", "name_scope"]
+
+
+def imported() -> Any | None:
+    """Return the module ``tensorflow``, or None where nobody has imported it."""
+    tf = sys.modules.get("tensorflow")
+    return tf if hasattr(tf, "executing_eagerly") else None  # without it, it is being imported
+
+
+def building_graph() -> Any | None:
+    """Return the module ``tensorflow`` while a function is traced or a graph is built."""
+    tf = imported()
+    return None if tf is None or tf.executing_eagerly() else tf
+
+
+def name_scope() -> str:
+    """Return the names of TensorFlow's scopes here, joined by slashes."""
+    tf = imported()
+    return "" if tf is None else str(tf.get_current_name_scope())
+
+
+def is_tensor(value: Any) -> bool:
+    """Tell whether something is a tensor or a Variable of TensorFlow, or a Keras variable."""
+    tf = imported()
+    return tf is not None and (tf.is_tensor(value) or hasattr(type(value), "__tf_tensor__"))
+
+
+def as_input(value: Any) -> Any:
+    """Turn what holds tensors into one tensor, and leave everything else as it is."""
+    tf = imported()
+    if tf is None or isinstance(value, (tf.Tensor, tf.Variable)) or not _needs_converting(value):
+        return value
+    return tf.convert_to_tensor(value)
+
+
+def _needs_converting(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(is_tensor(each) or _needs_converting(each) for each in value)
+    return hasattr(type(value), "__tf_tensor__")  # a Keras variable
+
+
+def as_text(value: Any) -> Any:
+    """Turn a tensor of one string into the string, and leave everything else as it is."""
+    numpy = getattr(value, "numpy", None)
+    if not callable(numpy):
+        return value
+    value = numpy()
+    return os.fsdecode(value) if isinstance(value, bytes) else value

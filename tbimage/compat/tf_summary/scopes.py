@@ -1,0 +1,85 @@
+"""``tf.summary``'s rules for tags: scopes, and names behind them.
+
+Where TensorFlow is imported, scopes are its own, so that ``tf.name_scope`` counts, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from tbimage.compat.tf_summary import peer
+
+__all__ = ["summary_scope", "tag_of"]
+
+# What the name of a scope may not hold; a tag may (tensorflow/python/ops/summary_ops_v2.py).
+_NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
+
+#: The scopes entered without TensorFlow, each with a slash behind it.
+_scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
+
+
+def tag_of(name: Any, default_name: Any) -> str:
+    """Give a summary's tag: its name, behind the scopes entered.
+
+    Args:
+        name: The name.
+        default_name: What replaces it where it is None or empty.
+
+    Raises:
+        TypeError: It is no string.
+
+    Example:
+        >>> tag_of("loss", "summary"), tag_of("", "summary")
+        ('loss', 'summary')
+    """
+    name = name or default_name
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, got {name!r} of type {type(name).__name__}")
+    scope = "/".join(filter(None, (_scope.get().rstrip("/"), peer.name_scope())))
+    return f"{scope}/{name}" if scope else name
+
+
+@contextmanager
+def summary_scope(
+    name: Any, default_name: Any = "summary", values: Any = None
+) -> Iterator[tuple[str, str]]:
+    """Enter a scope, whose name stands before the names of summaries in it.
+
+    Args:
+        name: The scope's and the summary's name. With a slash at its end the scope replaces those
+            entered, as in ``tf.name_scope``.
+        default_name: The name where that is empty, or has nothing that a scope's may have.
+        values: Not used.
+
+    Yields:
+        The tag of a summary of that name, and the scope.
+
+    Raises:
+        TypeError: The name is no string.
+
+    Example:
+        >>> with summary_scope("my layer") as (tag, scope):
+        ...     print(tag, scope, tag_of("loss", "summary"))
+        my layer mylayer/ mylayer/loss
+    """
+    tag = tag_of(name, default_name)
+    inner = _NOT_OF_SCOPES.sub("", name or default_name) or default_name or ""
+    tf = peer.imported()
+    with _entered(inner) if tf is None else tf.name_scope(inner) as scope:
+        yield tag, scope
+
+
+@contextmanager
+def _entered(scope: str) -> Iterator[str]:
+    outer = _scope.get()
+    if scope and not scope.endswith("/"):
+        scope = f"{outer}{scope}/"
+    _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.set(outer)

@@ -1,0 +1,71 @@
+"""The steps of one order of summaries: which are automatic, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["Steps"]
+
+_LAST_STEP = (1 << 63) - 1  # steps are int64
+# A service that makes a name of each request must not fill memory through this (10 MB).
+_MOST_NAMES = 100_000
+
+
+class Steps:
+    """The greatest step of each name; only the owner calls it.
+
+    Example:
+        >>> steps = Steps()
+        >>> steps.history = {"loss": 41}
+        >>> steps.draw("loss", None), steps.draw("loss", None), steps.draw("accuracy", None)
+        (42, 43, 0)
+    """
+
+    def __init__(self) -> None:
+        self.last: dict[str, int] = {}
+        self.history: Mapping[str, int] | None = None  # of what the directory held before
+        self._floor = -1  # at least the last step of every name that was forgotten
+
+    def copy(self) -> Steps:
+        """Return one that goes on from here, for a forked child."""
+        other = Steps()
+        other.last, other.history, other._floor = self.last.copy(), self.history, self._floor
+        return other
+
+    def needs_history(self, name: str) -> bool:
+        """Tell whether an automatic step of this name depends on what the directory held before."""
+        return self.history is None and name not in self.last
+
+    def draw(self, name: str, step: int | None) -> int:
+        """Decide a step, and note it; ValueError where there is no greater one."""
+        last = self.last.get(name)
+        if last is not None:
+            if step is None:
+                if last >= _LAST_STEP:
+                    raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
+                step = last + 1
+            self.last[name] = max(step, last)
+            return step
+        if step is None:
+            step = self._first_step(name)
+        if len(self.last) >= _MOST_NAMES:
+            self._forget_half()
+        self.last[name] = step
+        return step
+
+    def _first_step(self, name: str) -> int:
+        history = self.history or {}
+        last = max(self._floor, history.get(name, -1), history.get(f"{name}/image/0", -1))
+        if last >= _LAST_STEP:
+            raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
+        return last + 1
+
+    def _forget_half(self) -> None:
+        names = list(self.last)
+        older, newer = names[: len(names) // 2], names[len(names) // 2 :]
+        self._floor = max(self._floor, max(self.last[name] for name in older))
+        self.last = {name: self.last[name] for name in newer}
+
+    def go_back(self, step: int) -> None:
+        """Let automatic steps go on with this one, because what follows it was purged."""
+        self.last = {name: min(last, step - 1) for name, last in self.last.items()}

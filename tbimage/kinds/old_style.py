@@ -1,0 +1,132 @@
+"""Old-style values, the forms in which torch and tensorboardX write histograms, audio and tensors.
+
+TensorBoard's own word for them is "old-style" (``tensorboard/data_compat.py``). Both loaders show
+them, and programs read them: ``EventAccumulator.Histograms`` and ``.Audio``, and tbparse, know no
+other form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tbimage.buffers import Piece
+from tbimage.events import wire
+from tbimage.events.wire import DATA_CLASS_BLOB_SEQUENCE, float32, length_delimited, summary, varint
+from tbimage.kinds import tensors
+
+__all__ = ["audio_value", "histogram_value", "summary", "tensor_value"]
+
+Floats = npt.NDArray[np.float64]
+
+# Field numbers of tensorflow/core/framework/{summary,tensor}.proto; see proto/.
+_VALUE_TAG = 1
+_VALUE_AUDIO = b"\x32"  # 6
+_AUDIO_SAMPLE_RATE = b"\x0d"  # 1, float
+_AUDIO_CHANNELS = b"\x10"  # 2
+_AUDIO_FRAMES = b"\x18"  # 3
+_AUDIO_ENCODED = b"\x22"  # 4
+_AUDIO_CONTENT_TYPE = 5
+
+# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio, and
+# then the browser does not play it, unless the metadata has this and a data class.
+_WAV = b"\x10\x0b"
+
+
+def histogram_value(
+    tag: str, limits: Floats, counts: Floats, low: float, high: float, **totals: float
+) -> list[Piece]:
+    """Encode a Summary.Value that holds a HistogramProto.
+
+    Empty buckets at both ends keep their places, but their edges become ``low`` and ``high`` where
+    they lie beyond. Otherwise the data server shows buckets that end before they begin.
+
+    Args:
+        tag: The tag.
+        limits: Where each bucket ends.
+        counts: How many values each bucket has.
+        low: The least value.
+        high: The greatest value.
+        totals: ``num``, ``sum`` and ``sum_squares`` of the values.
+    """
+    from tbimage.events.messages import HistogramProto, Summary
+
+    filled = np.flatnonzero(counts)
+    if filled.size:
+        first, last = filled[0], filled[-1]
+        limits = limits.copy()
+        limits[:first] = limits[:first].clip(low, None)
+        if last < len(limits) - 1:
+            limits[last:] = limits[last:].clip(None, high)
+    made: dict[str, Any] = {"bucket_limit": limits.tolist(), "bucket": counts.tolist(), **totals}
+    histo = HistogramProto(min=low, max=high, **made)
+    return [Summary.Value(tag=tag, histo=histo).SerializeToString()]
+
+
+def audio_value(
+    tag: str, wav: Piece, sample_rate: float, channels: int, frames: int
+) -> list[Piece]:
+    """Encode a Summary.Value that holds a Summary.Audio, as pieces."""
+    head = (
+        _AUDIO_SAMPLE_RATE
+        + float32(sample_rate)
+        + _AUDIO_CHANNELS
+        + varint(channels)
+        + _AUDIO_FRAMES
+        + varint(frames)
+        + _AUDIO_ENCODED
+        + varint(len(wav))
+    )
+    tail = length_delimited(_AUDIO_CONTENT_TYPE, b"audio/wav")
+    metadata = tensors.metadata("audio", _WAV, None, DATA_CLASS_BLOB_SEQUENCE)
+    size = len(head) + len(wav) + len(tail)
+    start = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_AUDIO + varint(size)
+    return [start + head, wav, tail + metadata]
+
+
+# By NumPy's name of an element type: the key of the packed field of TensorProto whose bytes are
+# those of ``tensor_content`` (tensorflow/core/framework/tensor.proto).
+_SAME_BYTES = {
+    "float32": b"\x2a",  # float_val, 5
+    "float64": b"\x32",  # double_val, 6
+    "complex64": b"\x4a",  # scomplex_val, 9
+    "bool": b"\x5a",  # bool_val, 11
+    "complex128": b"\x62",  # dcomplex_val, 12
+}
+
+# The same for integers, which protobuf stores as varints; of halves it takes the 16 bits.
+_VARINTS = {
+    "int8": "int_val",
+    "int16": "int_val",
+    "int32": "int_val",
+    "uint8": "int_val",
+    "uint16": "int_val",
+    "int64": "int64_val",
+    "uint32": "uint32_val",
+    "uint64": "uint64_val",
+    "float16": "half_val",
+    "bfloat16": "half_val",
+}
+
+
+def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> list[Piece]:
+    """Encode a Summary.Value that holds a tensor with its elements in the field of their type.
+
+    Types that have no such field (float8) keep their bytes in ``tensor_content``.
+    """
+    name = array.dtype.name
+    elements: list[Piece]
+    if not array.size or name not in _SAME_BYTES | _VARINTS:
+        return tensors.value(tag, array, encoded_metadata)
+    if name in _SAME_BYTES:
+        elements = [_SAME_BYTES[name] + varint(array.nbytes), tensors.content(array)]
+    else:
+        from tbimage.events.messages import TensorProto
+
+        flat = array.astype(array.dtype.newbyteorder("="), order="C").reshape(-1)
+        numbers = flat.view(np.uint16) if _VARINTS[name] == "half_val" else flat
+        elements = [TensorProto(**{_VARINTS[name]: numbers.tolist()}).SerializeToString()]
+    data_type = tensors.DATA_TYPES[name]
+    return wire.tensor_value(tag, data_type, array.shape, elements, encoded_metadata)

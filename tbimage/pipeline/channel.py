@@ -1,0 +1,410 @@
+"""The state of one writer in one process, which only the owner changes."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import queue
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from tbimage.events.reporting import Errors
+from tbimage.events.segments import Segments
+from tbimage.events.steps import Steps
+from tbimage.pipeline.lane import Lane
+from tbimage.pipeline.owner import Owner
+from tbimage.pipeline.tickets import (
+    LIGHT_BYTES,
+    RECORD_BYTES,
+    Ticket,
+    Work,
+    cost_of,
+    make_record,
+    purge_mark,
+)
+
+# How many tickets are taken in before commits begin.
+_MOST_AT_ONCE = 8192
+# Counters are read again so often, each time after so many seconds, while the owner changes them.
+_MOST_LOOKS, _LOOK_SECS = 20, 0.0005
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
+
+    max_pending_bytes: int = 256 << 20
+    on_full: str = "block"
+    block_timeout: float | None = None
+    flush_secs: float = 0.1
+    workers: int = 1
+    on_error: str = "raise"
+    close_timeout: float = 30.0
+
+
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(eq=False)
+class Request:
+    """What a caller asks for: "flush", "last flush", "close", "give up", or "room" for its work.
+
+    ``answered`` is the state; the gate only wakes the caller. A request that is lost on its way was
+    not ``seen``, and is sent again by the caller.
+    """
+
+    what: str
+    work: Work | None = None
+    seen: bool = False
+    answered: bool = False
+    result: bool = False
+    gate: threading.Lock = field(default_factory=_locked)
+    #: How many tickets must have been taken in; from then on, of each lane: how many must be done,
+    #: and how many had failed and were given up.
+    mark: int = 0
+    targets: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def answer(self, result: bool) -> None:
+        """Give the caller its answer."""
+        self.result, self.answered = result, True
+        with contextlib.suppress(RuntimeError):
+            self.gate.release()
+
+
+class Channel:
+    """What one writer has pending in one process.
+
+    Callers put tickets into ``inbox``, register reservations, and read; the owner does all else.
+    """
+
+    def __init__(
+        self, owner: Owner, lanes: Sequence[tuple[Segments, Steps]], options: PipelineOptions
+    ) -> None:
+        self.pid = os.getpid()
+        self.owner = owner
+        self.options = options
+        self.encoders = options.workers
+        self.errors = Errors(owner.log.say, lambda: self.lanes[0].files.directory)
+        self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
+        self.inbox: queue.SimpleQueue[Ticket] = queue.SimpleQueue()
+        # The work of callers that have not put it yet, by id. It counts for as long as it exists.
+        self.reserved: dict[int, weakref.ref[Work]] = {}
+        self.closed = False  # callers may put nothing more
+        self.awake = False  # the owner looks into the inbox without being woken
+        self.known = False  # the owner has seen this channel
+        self.finished = False
+        self.has_line = False  # callers wait for room
+        self.woken_at = 0.0  # when a caller last woke the owner for an empty channel
+        self.pending_bytes = 0  # of what was taken in
+        self.written = 0
+        self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
+        self.encode_secs = 0.0
+        self.progress_at = time.monotonic()
+        self._version = 0  # odd while the owner is at it
+        self._received = 0  # tickets that were taken out of the inbox
+        self._held: Ticket | None = None  # waits until a worker has read the history of its lane
+        self._reading: dict[Lane, None] = {}
+        self._encoding: list[Ticket] = []
+        self._line: collections.deque[weakref.ref[Request]] = collections.deque()
+        self._flushes: list[Request] = []
+        self._closes: list[Request] = []
+        self._closing = False
+        # When tickets were taken in, and how many each lane had by then.
+        self._marks: collections.deque[tuple[float, list[int]]] = collections.deque()
+
+    # What callers may read.
+
+    def bytes_pending(self) -> int:
+        """Return how many bytes are pending."""
+        total = self.pending_bytes + self.inbox.qsize() * LIGHT_BYTES
+        for key, reference in list(self.reserved.items()):
+            work = reference()
+            if work is None:
+                self.reserved.pop(key, None)
+            else:
+                total += work.cost - (LIGHT_BYTES if work.is_put else 0)
+        return total
+
+    def has_room(self, cost: int) -> bool:
+        """Tell whether so many bytes more may be pending; a larger summary passes alone."""
+        pending = self.bytes_pending()
+        return not pending or pending + cost <= self.options.max_pending_bytes
+
+    def is_quiet(self) -> bool:
+        """Tell whether nothing is pending; where this cannot be told at once, False."""
+        # In this order: the owner is awake before it takes a ticket out of the inbox.
+        return self.inbox.empty() and not self.awake
+
+    def counts(self) -> tuple[int, int, dict[str, int]]:
+        """Return how many summaries are pending, written and dropped, of one moment if possible."""
+        for _ in range(_MOST_LOOKS):
+            version = self._version
+            items = self.inbox.qsize() + (self._held is not None)
+            items += sum(lane.taken - lane.done for lane in self.lanes)
+            counts = items, self.written, self.dropped.copy()
+            if version == self._version and version % 2 == 0:
+                break
+            time.sleep(_LOOK_SECS)  # the owner is just moving them from one to another
+        return counts
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the last write failed with."""
+        return next((lane.error for lane in self.lanes if lane.error is not None), None)
+
+    def oldest_at(self) -> float:
+        """Return since when the oldest pending summary is on its way, on the monotonic clock."""
+        marks = self._marks
+        return marks[0][0] if marks else self.woken_at
+
+    def seal_unused(self) -> None:
+        """Close the files of a channel that the owner has never seen; no caller is left."""
+        for lane in self.lanes:
+            try:
+                lane.files.seal()
+            except OSError as error:
+                self.errors.note(error, "closing the file failed")
+        self.finished = True
+
+    # The owner.
+
+    def receive(self, request: Request) -> None:
+        """Take a caller's request."""
+        if request.seen:
+            return
+        if self.finished:
+            request.answer(request.what != "room")
+        elif request.what == "room":
+            # Held weakly: who stops waiting, for whatever reason, leaves the line.
+            self._line.append(weakref.ref(request))
+            self.has_line = True
+        elif request.what in ("flush", "last flush"):
+            request.mark = self._received + self.inbox.qsize()
+            self._flushes.append(request)
+        else:
+            self._closing = True
+            self._closes.append(request)
+            if request.what == "give up":
+                self._give_up()
+                request.answer(False)
+        request.seen = True
+
+    def _give_up(self) -> None:
+        """Forget what no commit has in hand, and count it."""
+        tickets = [] if self._held is None else [self._held]
+        self._held = None
+        while not self.inbox.empty():
+            tickets.append(self.inbox.get_nowait())
+        for ticket in tickets:
+            self.reserved.pop(id(ticket[6]), None)
+        count = len(tickets)
+        for lane in self.lanes:
+            given_up, released = lane.give_up()
+            count += given_up
+            self.pending_bytes -= released
+        self.dropped["closed"] += count
+        self.errors.note_unwritten(count)
+
+    def turn(self) -> None:
+        """Take in what callers put, begin what can begin, and answer who waits."""
+        self._version += 1
+        try:
+            self.known = self.awake = True
+            while self._has_more():
+                pass
+        finally:
+            self._version += 1
+
+    def _has_more(self) -> bool:
+        if self.finished:
+            self._give_up()  # what came too late
+            self.awake = False
+            return False
+        self._note_encoded()
+        for lane in self.lanes:
+            self._settle(lane)
+        self._take_in()
+        self._begin_commits()
+        self._serve_line()
+        if self._answer():
+            return True
+        if self._held is not None:
+            return False
+        if not self.inbox.empty():
+            return True
+        if not all(lane.is_idle for lane in self.lanes):
+            return False
+        if self._encoding or self._line or self._flushes or self._closes:
+            return False
+        self._marks.clear()
+        self.awake = False  # from here on a caller wakes the owner
+        if self.inbox.empty():
+            return False
+        self.awake = True
+        return True
+
+    def _take_in(self) -> None:
+        """Decide the steps of what callers put, in order, and have pictures encoded."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._take(held)
+        received = self._received
+        with contextlib.suppress(queue.Empty):
+            for _ in range(_MOST_AT_ONCE):
+                if self._held is not None:
+                    break
+                self._take(self.inbox.get_nowait())
+                self._received += 1
+        if held is not None or received != self._received:
+            self._marks.append((time.monotonic(), [lane.taken for lane in self.lanes]))
+
+    def _take(self, ticket: Ticket) -> None:
+        index, name, step, _, make, _, work = ticket
+        lane = self.lanes[index]
+        if make is purge_mark:
+            lane.steps.go_back(step or 0)
+            return
+        if step is None and name is not None and lane.steps.needs_history(name):
+            self._held = ticket
+            if lane not in self._reading:
+                self._reading[lane] = None
+                self.owner.files.give(self._read_history, lane)
+            return
+        try:
+            if name is not None:
+                drawn = lane.steps.draw(name, step)
+                if step is None:
+                    ticket = (index, name, drawn, *ticket[3:])
+            if not lane.pending:
+                lane.due = time.monotonic() + self.options.flush_secs
+            taken, pending_bytes = lane.taken + 1, self.pending_bytes + cost_of(ticket)
+            lane.pending.append(ticket)
+        except BaseException as error:  # there is no greater step, or no memory
+            self.dropped["error"] += 1
+            self.errors.lose(error, f"{name!r} was not written")
+            return
+        lane.taken, self.pending_bytes = taken, pending_bytes
+        if work is not None:
+            self.reserved.pop(id(work), None)
+            if work.apart:
+                self._encoding.append(ticket)
+                self.owner.encoders.give(self._encode, ticket, work, count=self.encoders)
+
+    def _settle(self, lane: Lane) -> None:
+        commit = lane.settle()
+        if commit is None:
+            return
+        self.written += commit.written
+        self.dropped["error"] += commit.lost
+        self.pending_bytes -= commit.released
+        self.encode_secs += commit.secs
+        if commit.error is None:
+            self._note_progress()
+        elif self._closing:
+            self._give_up()  # who closes waits for one attempt, and not for the disk
+
+    def _note_encoded(self) -> None:
+        encoding = self._encoding
+        self._encoding = [each for each in encoding if each[6] is not None and not each[6].ready]
+        if len(encoding) != len(self._encoding):
+            for ticket in encoding:
+                work = ticket[6]
+                if work is not None and work.ready:
+                    cost = RECORD_BYTES + sum(map(len, work.record))
+                    self.pending_bytes += cost - work.cost
+                    work.cost = cost
+                    self.encode_secs += work.secs
+            self._note_progress()
+
+    def _note_progress(self) -> None:
+        self.progress_at = time.monotonic()
+        done, marks = [lane.done for lane in self.lanes], self._marks
+        while marks and all(map(int.__ge__, done, marks[0][1])):
+            marks.popleft()
+
+    def _begin_commits(self) -> None:
+        seal = self._closing and self._held is None and self.inbox.empty()
+        waiting = bool(self._flushes) or self._closing or self.owner.ending
+        hurry = waiting or self.bytes_pending() > self.options.max_pending_bytes // 2
+        last = any(flush.what == "last flush" for flush in self._flushes)
+        for lane in self.lanes:
+            commit = lane.begin(hurry=hurry, sync=waiting, last=last, seal=seal)
+            if commit is not None:
+                self.owner.files.give(lane.work, commit, partial(self.owner.send, self))
+
+    def _serve_line(self) -> None:
+        """Admit callers that wait for room, in the order in which they came."""
+        hopeless = self._closing or self.error is not None
+        while self._line:
+            request = self._line[0]()
+            work = None if request is None else request.work
+            if request is None or work is None:
+                pass
+            elif hopeless:
+                request.answer(False)
+            elif self.has_room(work.cost):
+                self.reserved[id(work)] = weakref.ref(work)
+                request.answer(True)
+            else:
+                break
+            self._line.popleft()
+        self.has_line = bool(self._line)
+
+    def _answer(self) -> bool:
+        """Answer who waits; return whether the channel is finished."""
+        for flush in self._flushes[:]:
+            if not flush.targets and self._held is None and self._received >= flush.mark:
+                flush.targets = [(each.taken, each.failures, each.given_up) for each in self.lanes]
+            result = self._result(flush)
+            if result is not None:
+                self._flushes.remove(flush)
+                flush.answer(result)
+        self.finished = all(lane.sealed for lane in self.lanes)
+        if self.finished:
+            for close in self._closes:
+                close.answer(not any(lane.given_up for lane in self.lanes))
+            self._closes.clear()
+        return self.finished
+
+    def _result(self, flush: Request) -> bool | None:
+        """Return what to answer: False after a failure, None: nothing yet."""
+        done = bool(flush.targets)
+        for lane, (target, failures, given_up) in zip(self.lanes, flush.targets, strict=False):
+            if lane.given_up != given_up:
+                return False
+            if lane.durable(flush.what == "last flush") < target:
+                if lane.failures != failures:
+                    return False
+                done = False
+        return True if done else None
+
+    # Workers.
+
+    def _encode(self, ticket: Ticket, work: Work) -> None:
+        started = time.perf_counter()
+        try:
+            made = make_record(ticket)
+            work.record = [made] if isinstance(made, bytes) else made
+        except BaseException as error:  # whatever it is: the tickets behind this one must not wait
+            self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
+        work.arguments = ()  # the snapshot
+        work.secs = time.perf_counter() - started
+        work.ready = True
+        self.owner.send(self)
+
+    def _read_history(self, lane: Lane) -> None:
+        try:
+            lane.steps.history = lane.files.history()
+        except Exception as error:
+            note = self.errors.lose if self.options.on_error == "raise" else self.errors.note
+            note(error, "automatic steps begin with 0")
+            lane.steps.history = {}
+        self.owner.send(self)

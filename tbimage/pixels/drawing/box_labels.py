@@ -1,0 +1,109 @@
+"""The labels of boxes: texts on a ground of the box's colour.
+
+Rules:
+- A label is on top of its box. Where it does not fit there, or another label is there, it is inside
+  of the box at the top, below the box, or inside at the bottom. Where all these places are taken,
+  it covers the other label.
+- Labels that are drawn later choose first, as they cover others: those of the highest scores.
+- A label never exceeds the picture, unless it is larger than the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage.pixels.drawing import fonts
+from tbimage.pixels.drawing.palette import readable_on
+from tbimage.pixels.drawing.text_rendering import blend, coverage
+from tbimage.pixels.values.pictures import Color
+
+__all__ = ["label_places", "make_label", "paste_labels"]
+
+Label = Sequence[NDArray[np.uint8]]
+Place = tuple[int, int, int]  # row, first column, column behind the last
+
+# Longer texts are not cached. These are labels of a word or two, and scores.
+_KEPT_LETTERS = 16
+
+
+def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
+    """Draw a label of several texts, as parts ``(height, width, 3)`` of one height.
+
+    Each text is cached on its own, since a class or a score comes again sooner than both together.
+    """
+    return [
+        _kept(text, size, color, fonts.current())
+        if len(text) <= _KEPT_LETTERS
+        else _drawn(text, size, color)
+        for text in texts
+    ]
+
+
+# A score has 7 KB at the greatest size, and there are 101 scores per colour.
+@lru_cache(maxsize=1024)
+def _kept(text: str, size: int, color: Color, used: fonts.Fonts) -> NDArray[np.uint8]:
+    return _drawn(text, size, color)
+
+
+def _drawn(text: str, size: int, color: Color) -> NDArray[np.uint8]:
+    covered = coverage(text, size)
+    label = np.empty((*covered.shape, 3), np.uint8)
+    label[...] = color
+    blend(label, covered, np.array(readable_on(color), np.uint8))
+    return label
+
+
+def label_places(
+    tall: int, widths: Sequence[int], spans: Sequence[Sequence[int]], height: int, width: int
+) -> list[tuple[int, int]]:
+    """Return row and column of the top left corner of each label.
+
+    ``tall`` is the height of all labels, ``widths`` are in the order of drawing, and ``spans`` are
+    left, top, right and bottom of each box, the latter two excluded.
+    """
+    taken: dict[int, list[Place]] = {}  # by row // tall: labels that overlap differ by 1 at most
+    places = []
+    for wide, (left, top, _, bottom) in zip(reversed(widths), reversed(spans), strict=True):
+        column = max(0, min(left, width - wide))
+        wanted = top - tall, top, bottom, bottom - tall
+        rows = [row for row in wanted if 0 <= row <= height - tall] or [0]
+        free = (row for row in rows if not _is_taken(taken, tall, (row, column, column + wide)))
+        row = next(free, rows[0])
+        taken.setdefault(row // tall, []).append((row, column, column + wide))
+        places.append((row, column))
+    return places[::-1]
+
+
+def _is_taken(taken: Mapping[int, Sequence[Place]], tall: int, place: Place) -> bool:
+    row, left, right = place
+    for band in range(row // tall - 1, row // tall + 2):
+        for other_row, other_left, other_right in taken.get(band, ()):
+            if abs(row - other_row) < tall and left < other_right and other_left < right:
+                return True
+    return False
+
+
+def paste_labels(
+    pixels: NDArray[Any], labels: Sequence[Label], spans: Sequence[Sequence[int]]
+) -> None:
+    """Draw labels onto a picture of 3 or 4 channels, the last one on top of others.
+
+    The letters of all labels have one size.
+    """
+    if not labels:
+        return
+    tall, has_alpha = labels[0][0].shape[0], pixels.shape[2] == 4
+    widths = [sum(part.shape[1] for part in label) for label in labels]
+    places = label_places(tall, widths, spans, *pixels.shape[:2])
+    for label, (row, column) in zip(labels, places, strict=True):
+        for part in label:
+            target = pixels[row : row + tall, column : column + part.shape[1]]
+            target[..., :3] = part[: target.shape[0], : target.shape[1]]
+            if has_alpha:
+                target[..., 3] = 255
+            column += part.shape[1]

@@ -1,0 +1,204 @@
+"""Images side by side, and how much the last two differ.
+
+Rules:
+- The last two images are compared: input and output, or output and target.
+- All images are shown by one range, so that equal values look the same. A range that is found in
+  the data covers all images.
+- A difference is the mean over colours of ``abs(a - b)``, or of ``a - b`` where it is signed; alpha
+  is ignored. It is shown from 0 to its maximum, or symmetrically around 0, so that small errors are
+  visible. The title gives the maximum.
+- MAE and MSE are means over the colours of all pixels that are finite in both images. PSNR is ``10
+  * log10(peak ** 2 / MSE)`` in dB. The peak is the length of the shown range: 1 for floats, 255 for
+  uint8.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tbimage import checks
+from tbimage.pixels.arrays.array_like import as_array
+from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.blocks import BLOCK
+from tbimage.pixels.drawing.captions import caption
+from tbimage.pixels.drawing.grid import check_titles, grid
+from tbimage.pixels.drawing.rendering import (
+    CONSTANT,
+    Look,
+    check_fit,
+    check_look,
+    joint_limits,
+    render,
+)
+from tbimage.pixels.drawing.text_rendering import number_text, size_for
+from tbimage.pixels.values.pictures import Picture
+
+__all__ = [
+    "DIFFERENCES",
+    "Comparison",
+    "check_comparable",
+    "check_diff",
+    "compare_values",
+    "draw_comparison",
+]
+
+Array = NDArray[Any]
+
+#: The ways to show a difference, and the colour map of each.
+DIFFERENCES = {"abs": "magma", "signed": "coolwarm"}
+
+_TITLES = ("input", "output", "target")
+_PADDING = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Images side by side, and how much the last two differ.
+
+    Attributes:
+        picture: All images and the difference in one picture.
+        mae: The mean absolute error, in the units of the data; NaN where nothing can be compared.
+        psnr: The peak signal-to-noise ratio in dB; infinite where there is no difference.
+    """
+
+    picture: Picture
+    mae: float
+    psnr: float
+
+
+def check_diff(diff: object) -> str | None:
+    """Check how a difference is shown: "abs", "signed", or None for not at all."""
+    return checks.choice("diff", diff, (*DIFFERENCES, None))
+
+
+def draw_comparison(
+    images: Sequence[Any],
+    *,
+    titles: Sequence[str] | None = None,
+    diff: str | None = "abs",
+    **look: Any,
+) -> Comparison:
+    """Put images side by side, with the difference of the last two.
+
+    Args:
+        images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of one dtype;
+            the last two of one shape, unless ``diff`` is None.
+        titles: One per image; default: "input", "output", "target".
+        diff: "abs" for the absolute difference, "signed", or None for no difference.
+        look: ``value_range``, ``colormap`` and the other keywords of ``image``.
+
+    Returns:
+        The picture with MAE and PSNR in its caption, and both as numbers.
+
+    Raises:
+        TypeError: An argument is of the wrong type, or dtypes differ.
+        ValueError: Shapes do not fit, or an argument has none of the allowed values.
+
+    Example:
+        >>> photo = np.full((8, 8, 3), 100, np.uint8)
+        >>> draw_comparison([photo, photo + 10]).mae
+        10.0
+    """
+    given = checks.items("images", images, "a list of images")
+    views = [arrange(as_array(image, "images"))[0][0] for image in given]
+    chosen = check_look(**look)
+    for view in views:
+        check_fit(replace(chosen, colorbar=False), view.shape[2])
+    return compare_values(views, chosen, titles, check_diff(diff))
+
+
+def compare_values(
+    images: Sequence[Array], look: Look, titles: Sequence[str] | None, diff: str | None
+) -> Comparison:
+    """Do the same for views ``(H, W, C)``; the look and ``diff`` are checked, the rest is not."""
+    check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
+    if titles is None:
+        titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
+    names = check_titles(titles, len(images))
+    colors = [image[..., : image.shape[2] - (image.shape[2] in (2, 4))] for image in images]
+    limits = None if look.value_range is None else joint_limits(colors, look)
+    bare = replace(look, colorbar=False)
+    last = look if images[-1].shape[2] <= 2 else bare
+    pictures = [render(image, bare, limits) for image in images[:-1]]
+    last_picture = render(images[-1], last, limits)
+    constant = limits is not None and limits[0] == limits[1]
+    pictures.append(last_picture.but(last_picture.pixels, {CONSTANT: int(constant)}))
+    if images[-1].shape != images[-2].shape:
+        return Comparison(_sheet(pictures, names), math.nan, math.nan)
+    difference, mae, mse = _difference(images[-2], images[-1], diff == "signed")
+    low, high = joint_limits(colors, look) or (0.0, 255.0)
+    psnr = _psnr(mse, high - low)
+    if diff is not None:
+        most = float(np.nanmax(np.abs(difference), initial=0.0))
+        low = -most if diff == "signed" else 0.0
+        seen = replace(bare, value_range=None, colormap=DIFFERENCES[diff], colorbar=look.colorbar)
+        seen = replace(seen, gamma=None, log=None)
+        pictures.append(render(difference[..., np.newaxis], seen, (low, most or 1.0)))
+        ends = f"{number_text(low)} to {number_text(most)}"
+        names.append(f"difference, {ends}" if most else "no difference")
+    text = "identical" if mse == 0 else f"MAE {mae:.4g} · PSNR {psnr:.2f} dB"
+    return Comparison(_sheet(pictures, names, text), mae, psnr)
+
+
+def _sheet(pictures: Sequence[Picture], titles: Sequence[str], text: str = "") -> Picture:
+    """Pictures in a row, with titles and a line of text in one letter size."""
+    width = sum(picture.pixels.shape[1] for picture in pictures)
+    size = size_for(pictures[0].pixels.shape[0], width)
+    row = grid(pictures, columns=len(pictures), padding=_PADDING, titles=titles, size=size)
+    return caption(row, text, size, _PADDING) if text else row
+
+
+def _psnr(mse: float, peak: float) -> float:
+    if mse == 0:
+        return math.inf
+    return 10 * math.log10(peak**2 / mse) if peak > 0 else math.nan
+
+
+def check_comparable(
+    shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype[Any]], diff: str | None
+) -> None:
+    """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
+
+    The shape does not matter where ``diff`` is None.
+    """
+    if len(shapes) < 2:
+        raise ValueError(f"compare needs two images or more, got {len(shapes)}")
+    if len({dtype.newbyteorder("=") for dtype in dtypes}) > 1:
+        raise TypeError(
+            f"images to compare must have one dtype, got {', '.join(map(str, dtypes))}: their "
+            "values mean different levels; convert them to one"
+        )
+    if diff is not None and shapes[-1] != shapes[-2]:
+        raise ValueError(
+            f"the images that are compared have the shapes {shapes[-2]} and {shapes[-1]}; expected "
+            "one shape: resize one of them, or pass diff=None"
+        )
+
+
+def _difference(first: Array, second: Array, signed: bool) -> tuple[Array, float, float]:
+    """The difference of two images as ``(H, W)`` float32, mean absolute and mean squared error."""
+    channels = first.shape[2] - (first.shape[2] in (2, 4))
+    first, second = first[..., :channels], second[..., :channels]
+    difference = np.empty(first.shape[:2], np.float32)
+    absolute, squared, count = 0.0, 0.0, 0
+    step = max(1, BLOCK // (first.shape[1] * channels))
+    with np.errstate(all="ignore"):  # differences that are not finite become NaN and are painted
+        for top in range(0, len(first), step):
+            rows = slice(top, top + step)
+            delta = first[rows].astype(np.float64) - second[rows]
+            size = np.abs(delta)
+            finite = np.isfinite(size)
+            absolute += float(size.sum(where=finite))
+            squared += float(np.square(delta).sum(where=finite))
+            count += int(np.count_nonzero(finite))
+            mean: Array = (delta if signed else size).mean(axis=-1)
+            difference[rows] = np.where(np.isfinite(mean), mean, np.nan)
+    if not count:
+        return difference, math.nan, math.nan
+    return difference, absolute / count, squared / count

@@ -1,0 +1,124 @@
+"""Which font draws a line: the one that the user chose, Pillow's default, or an installed one.
+
+Pillow's default font (Aileron) has 113 characters. A line is drawn in the first font that has all
+of its characters. If there is none, each character is drawn in the first font that has it, and
+those that no font has become boxes.
+
+This module reads no files. ``tbimage.fonts`` gives it the functions that load the chosen
+font and search the installed ones.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+__all__ = ["DEFAULT", "Font", "Fonts", "current", "has", "use"]
+
+#: A ``PIL.ImageFont.FreeTypeFont``. It gives itself in other sizes (``font_variant``).
+Font = Any
+
+# Any size will do to see whether a font has a character. Fonts that lack it hold bitmaps.
+_SIZE = 20
+# No font has this character: a noncharacter (The Unicode Standard, chapter 23.7).
+_NO_CHARACTER = "\U0010ffff"
+# Categories of characters that have no shape of their own: marks, spaces, controls, joiners.
+_SHAPELESS = ("Mn", "Me", "Zs", "Zl", "Zp", "Cc", "Cf")
+
+
+class Fonts:
+    """The fonts of this process, in order of preference.
+
+    ``load_chosen`` returns the font that comes before Pillow's, or None. ``search`` returns an
+    installed font that has a character, or None.
+    """
+
+    def __init__(
+        self, load_chosen: Callable[[], Font | None], search: Callable[[str], Font | None]
+    ) -> None:
+        self._load_chosen = load_chosen
+        self._search = search
+        self._fonts: list[Font] = []
+        self._numbers: dict[str, int | None] = {}  # by character: the first font that has it
+
+    def runs(self, line: str) -> list[tuple[Font, str]]:
+        """Split a line into runs of one font each."""
+        fonts = self._known()
+        if line.isascii():
+            return [(fonts[0], line)]
+        needed = {letter for letter in set(line) if self._number(letter) is not None}
+        for font in fonts:
+            if all(has(font, letter) for letter in needed):
+                return [(font, line)]
+        return [
+            (fonts[number or 0], "".join(run)) for number, run in groupby(line, key=self._number)
+        ]
+
+    def lacking(self, text: str) -> frozenset[str]:
+        """Return the characters of a text that no font has."""
+        if text.isascii():
+            return frozenset()
+        return frozenset(letter for letter in set(text) if self._number(letter) is None)
+
+    def _number(self, letter: str) -> int | None:
+        """The number of the first font that has a character."""
+        if letter not in self._numbers:
+            self._numbers[letter] = self._find(letter)
+        return self._numbers[letter]
+
+    def _find(self, letter: str) -> int | None:
+        fonts = self._known()
+        for number, font in enumerate(fonts):
+            if has(font, letter):
+                return number
+        found = self._search(letter)
+        if found is None or not has(found, letter):
+            return None
+        fonts.append(found)
+        return len(fonts) - 1
+
+    def _known(self) -> list[Font]:
+        if not self._fonts:
+            from PIL import ImageFont
+
+            chosen = self._load_chosen()
+            default = ImageFont.load_default(_SIZE)
+            self._fonts = [default] if chosen is None else [chosen, default]
+        return self._fonts
+
+
+@lru_cache(maxsize=4096)
+def has(font: Font, letter: str) -> bool:
+    """Tell whether a font has a character: whether it draws another shape than for none."""
+    if unicodedata.category(letter) in _SHAPELESS:
+        return True
+    try:
+        sized = font.font_variant(size=_SIZE)
+        return bool(_shape(sized, letter) != _shape(sized, _NO_CHARACTER))
+    except (OSError, UnicodeEncodeError):  # a font of bitmaps; half of a surrogate pair
+        return False
+
+
+def _shape(font: Font, letter: str) -> tuple[Any, bytes]:
+    mask = font.getmask(letter, "L")
+    return mask.size, bytes(mask)
+
+
+#: Pillow's default font alone.
+DEFAULT = Fonts(lambda: None, lambda letter: None)
+
+_fonts = DEFAULT
+
+
+def current() -> Fonts:
+    """Return the fonts in use. They are a key for caches of what was drawn."""
+    return _fonts
+
+
+def use(fonts: Fonts) -> None:
+    """Use other fonts from now on."""
+    global _fonts
+    _fonts = fonts

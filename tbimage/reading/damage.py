@@ -1,0 +1,47 @@
+"""What is reported of a place in an event file that cannot be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["REASONS", "Damage"]
+
+#: What each kind of damage means.
+REASONS = {
+    "header": "the checksum of a record's length does not hold",
+    "payload": "the checksum of a record's payload does not hold",
+    "message": "a record's payload is not an Event",
+    "torn": "a record is incomplete: its writer is still writing, or was stopped",
+    "unreadable": "it cannot be opened or read",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Damage:
+    """A part of a file that was skipped.
+
+    Attributes:
+        path: The file, or for ``"unreadable"`` a directory.
+        offset: Where the part starts, in bytes.
+        length: How many bytes it has.
+        kind: ``"header"``, ``"payload"``, ``"message"``, ``"torn"`` or ``"unreadable"``.
+        detail: The system's reason where the kind is ``"unreadable"``, else empty.
+
+    Example:
+        >>> print(Damage("events.out.tfevents.1", 40, 133, "payload"))
+        events.out.tfevents.1: 133 bytes at byte 40 skipped: the checksum of a record's payload
+        does not hold
+    """
+
+    path: str
+    offset: int
+    length: int
+    kind: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "unreadable":
+            return f"{self.path}: {REASONS[self.kind]}: {self.detail}"
+        return (
+            f"{self.path}: {self.length} bytes at byte {self.offset} skipped: {REASONS[self.kind]}"
+        )

@@ -1,0 +1,86 @@
+"""Walk over the fields of a protobuf message without reading what they hold.
+
+The messages here may have payloads of many megabytes, of which only a tag and a step are wanted,
+so a message is given as a function that reads some bytes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+__all__ = ["MalformedError", "Read", "bytes_reader", "fields", "signed", "varint", "varint_at"]
+
+#: ``read(start, stop)`` gives these bytes of a message, or fewer at its end.
+Read = Callable[[int, int], bytes]
+
+VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
+_FIXED = {FIXED64: 8, FIXED32: 4}
+# A key and a length are two varints of at most 10 bytes.
+_LONGEST_HEAD = 20
+
+
+class MalformedError(ValueError):
+    """These bytes are not a protobuf message."""
+
+
+def bytes_reader(data: bytes | memoryview) -> Read:
+    """Return a function that reads from bytes in memory."""
+    return lambda start, stop: bytes(data[start:stop])
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """Decode the varint at ``at``; return it, unsigned, and where it ends."""
+    value = shift = 0
+    try:
+        while (byte := data[at]) > 0x7F:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            at += 1
+            if shift > 63:
+                raise MalformedError("a varint has more than ten bytes")
+    except IndexError:
+        raise MalformedError("a varint goes on behind the end") from None
+    return (value | byte << shift) & 0xFFFFFFFFFFFFFFFF, at + 1
+
+
+def signed(value: int) -> int:
+    """Convert a varint to the int64 that it stands for."""
+    return value - (1 << 64) if value >> 63 else value
+
+
+def varint_at(read: Read, start: int, stop: int) -> int:
+    """Read the varint that a field holds."""
+    return varint(read(start, stop), 0)[0]
+
+
+def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each field's number, wire type, and where its content starts and stops.
+
+    Args:
+        read: Reads the message.
+        at: Where the message starts.
+        end: Where it ends.
+
+    Raises:
+        MalformedError: It is no message. The fields before the fault have been yielded.
+    """
+    while at < end:
+        head = read(at, min(at + _LONGEST_HEAD, end))
+        key, used = varint(head, 0)
+        number, kind = key >> 3, key & 7
+        if kind == DELIMITED:
+            size, used = varint(head, used)
+            start = at + used
+            stop = start + size
+        elif kind == VARINT:
+            start = at + used
+            stop = at + varint(head, used)[1]
+        elif kind in _FIXED:
+            start = at + used
+            stop = start + _FIXED[kind]
+        else:
+            raise MalformedError(f"unknown wire type {kind}")
+        if stop > end or not number:
+            raise MalformedError("a field goes on behind the end")
+        yield number, kind, start, stop
+        at = stop

@@ -1,0 +1,347 @@
+"""What one event file holds: the numbers of its scalars, and where everything else lies.
+
+Scalars are taken in while the file is scanned; of all other values the index has the place of the
+record, the step and the wall time. So the index of a file of pictures is small, and no picture is
+read before somebody asks for it.
+
+How it is fast: all records of one scalar are equal but for wall time, step and the four bytes of
+the number. A record is parsed in full once for each tag. After that, its bytes without these three
+are the key of a table that leads to the arrays of the tag.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tbimage.events.records import HEADER_BYTES, OVERHEAD_BYTES
+from tbimage.reading.damage import Damage
+from tbimage.reading.fields import (
+    MalformedError,
+    Read,
+    bytes_reader,
+    fields,
+    signed,
+    varint,
+    varint_at,
+)
+from tbimage.reading.scan import BLOCK_BYTES, RecordScanner, read_at
+from tbimage.reading.tensors import count_samples, float_position, number_in
+
+__all__ = [
+    "AUDIO",
+    "GRAPH",
+    "GRAPH_TAG",
+    "HISTOGRAM",
+    "IMAGE",
+    "NOTHING",
+    "TENSOR",
+    "Entries",
+    "FileIndex",
+    "Metadata",
+    "Numbers",
+    "parse_event",
+]
+
+# Event's fields, and Summary.Value's, as in proto/tbimage/{event,summary}.proto.
+_WALL_TIME, _STEP, _GRAPH_DEF, _SUMMARY = 1, 2, 4, 5
+_TAG, _SIMPLE_VALUE, _METADATA = 1, 2, 9
+#: The field of Summary.Value that holds a value; 0 where only metadata was logged.
+NOTHING, IMAGE, HISTOGRAM, AUDIO, TENSOR = 0, 4, 5, 6, 8
+_FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
+#: A whole Event that holds a graph; TensorBoard's name of its tag.
+GRAPH, GRAPH_TAG = 100, "__run_graph__"
+
+# As many templates as tags, unless somebody writes a new tag for each value.
+_MOST_TEMPLATES = 100_000
+
+_FLOAT = struct.Struct("<f")
+_DOUBLE = struct.Struct("<d")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the first value of a tag tells of it."""
+
+    plugin: str = ""
+    content: bytes = b""
+    display_name: str = ""
+    description: str = ""
+    data_class: int = 0
+
+
+@dataclass
+class Numbers:
+    """The scalars of one tag in one file."""
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    wall_times: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+
+@dataclass
+class Entries:
+    """Where the other values of one tag lie in one file; a column for each thing known of them."""
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    wall_times: array[float] = field(default_factory=lambda: array("d"))
+    offsets: array[int] = field(default_factory=lambda: array("q"))
+    ordinals: array[int] = field(default_factory=lambda: array("l"))  # which value of the Summary
+    forms: array[int] = field(default_factory=lambda: array("B"))
+    samples: array[int] = field(default_factory=lambda: array("l"))  # pictures or sounds in it
+
+
+@dataclass
+class _Value:
+    """Where the parts of a Summary.Value lie in its record's payload."""
+
+    tag: str = ""
+    metadata: Metadata | None = None
+    form: int = NOTHING
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass
+class _Event:
+    wall_time: float = 0.0
+    step: int = 0
+    graph: bool = False
+    summary: tuple[int, int] | None = None
+    values: list[_Value] = field(default_factory=list)
+
+
+class FileIndex:
+    """The index of one event file, which may grow.
+
+    Attributes:
+        path: The file.
+        numbers: The scalars, by tag.
+        entries: Where all other values are, by tag.
+        metadata: The first metadata of each tag, shared by all files of a run.
+        records: How many records have been read.
+    """
+
+    def __init__(self, path: str, metadata: dict[str, Metadata], verify: bool = False) -> None:
+        self.path = path
+        self.metadata = metadata
+        self._verify = verify
+        self._identity = (-1, -1)
+        self._size = -1
+        self._clear()
+
+    def _clear(self) -> None:
+        self.numbers: dict[str, Numbers] = {}
+        self.entries: dict[str, Entries] = {}
+        self.records = 0
+        self._unreadable: list[Damage] = []
+        self._scanner = RecordScanner(self.path, self._verify)
+        self._templates: dict[bytes, tuple[Callable[..., None], ...]] = {}
+        self._positions: dict[int, list[int]] = {}
+
+    @property
+    def damage(self) -> list[Damage]:
+        """What could not be read, by now."""
+        tail = [self._scanner.tail] if self._scanner.tail else []
+        return [*sorted(self._scanner.damage), *tail, *self._unreadable]
+
+    def refresh(self) -> bool:
+        """Take in what was appended; return whether there was anything new."""
+        self._unreadable = []
+        try:
+            status = os.stat(self.path)
+            if (status.st_dev, status.st_ino, status.st_size) == (*self._identity, self._size):
+                return False
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._unreadable = [Damage(self.path, 0, 0, "unreadable", reason)]
+            return False
+        try:
+            status = os.fstat(descriptor)
+            identity = (status.st_dev, status.st_ino)
+            if identity != self._identity or status.st_size < self._scanner.offset:
+                self._clear()  # another file, or one that was written anew
+            self._identity, self._size = identity, status.st_size
+            self._take_in(descriptor)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._unreadable = [Damage(self.path, 0, 0, "unreadable", reason)]
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _take_in(self, descriptor: int) -> None:
+        positions, templates = self._positions, self._templates
+        float_at, double_at = _FLOAT.unpack_from, _DOUBLE.unpack_from
+        for offset, length, payload in self._scanner.records(descriptor):
+            self.records += 1
+            # Wall time, step (left out where it is 0), Summary: as every writer orders them.
+            if payload is not None and length > 16 and payload[0] == 9 and payload[9] in (16, 42):
+                step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
+                if step > 0x7F:
+                    step, at = _step_of(payload)
+                for position in positions.get(length - at, ()):
+                    number = at + position
+                    columns = templates.get(payload[at:number] + payload[number + 4 :])
+                    if columns is not None:
+                        add_step, add_wall_time, add_value = columns
+                        add_step(step)
+                        add_wall_time(double_at(payload, 1)[0])
+                        add_value(float_at(payload, number)[0])
+                        break
+                else:
+                    self._take_in_event(bytes_reader(payload), length, offset, at)
+            elif payload is not None:
+                self._take_in_event(bytes_reader(payload), length, offset, 0)
+            else:
+                self._take_in_event(_file_reader(descriptor, offset), length, offset, 0)
+
+    def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> None:
+        """Parse a record in full. Its Summary starts at ``at``, if that is not 0."""
+        try:
+            event = parse_event(read, length)
+            numbers = [self._number_or_samples(read, value) for value in event.values]
+        except MalformedError:
+            whole = length + OVERHEAD_BYTES
+            self._scanner.damage.append(Damage(self.path, offset, whole, "message"))
+            return
+        for ordinal, (value, (number, samples)) in enumerate(
+            zip(event.values, numbers, strict=True)
+        ):
+            if number is not None:
+                self._add_number(value.tag, event, number)
+            else:
+                self._add_entry(value.tag, event, offset, ordinal, value.form, samples)
+        if event.graph:
+            self._add_entry(GRAPH_TAG, event, offset, 0, GRAPH, 1)
+        if at and len(event.values) == 1 and length < BLOCK_BYTES:
+            self._remember(read, event.values[0], length, at)
+
+    def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
+        """Return the number of a scalar, or None, and how many pictures or sounds a value is."""
+        known = self.metadata.get(value.tag)
+        if value.metadata is not None and (known is None or known == Metadata()):
+            known = self.metadata[value.tag] = value.metadata
+        plugin = known.plugin if known is not None else ""
+        if value.form == _SIMPLE_VALUE:
+            return _FLOAT.unpack(read(value.start, value.stop))[0], 1
+        if value.form == TENSOR and plugin == "scalars":
+            return number_in(read, value.start, value.stop), 1
+        if value.form == TENSOR and plugin in ("images", "audio"):
+            return None, count_samples(read, value.start, value.stop, plugin)
+        return None, 1
+
+    def _add_number(self, tag: str, event: _Event, number: float) -> None:
+        numbers = self.numbers.get(tag)
+        if numbers is None:
+            numbers = self.numbers[tag] = Numbers()
+        numbers.steps.append(event.step)
+        numbers.wall_times.append(event.wall_time)
+        numbers.values.append(number)
+
+    def _add_entry(
+        self, tag: str, event: _Event, offset: int, ordinal: int, form: int, samples: int
+    ) -> None:
+        entries = self.entries.get(tag)
+        if entries is None:
+            entries = self.entries[tag] = Entries()
+        entries.steps.append(event.step)
+        entries.wall_times.append(event.wall_time)
+        entries.offsets.append(offset)
+        entries.ordinals.append(ordinal)
+        entries.forms.append(form)
+        entries.samples.append(samples)
+
+    def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
+        """Note where the number of such a record is, so that the next one is not parsed."""
+        if value.form == _SIMPLE_VALUE:
+            position: int | None = value.start
+        elif value.form == TENSOR and value.tag in self.numbers:
+            position = float_position(read, value.start, value.stop)
+        else:
+            return
+        if position is None or len(self._templates) >= _MOST_TEMPLATES:
+            return
+        numbers = self.numbers[value.tag]
+        columns = numbers.steps.append, numbers.wall_times.append, numbers.values.append
+        self._templates[read(at, position) + read(position + 4, length)] = columns
+        positions = self._positions.setdefault(length - at, [])
+        if position - at not in positions:
+            positions.append(position - at)
+
+
+def _file_reader(descriptor: int, offset: int) -> Read:
+    """Return a function that reads from a record's payload; it remembers the last 4 KiB."""
+    start_of_payload, known, window = offset + HEADER_BYTES, 0, b""
+
+    def read(start: int, stop: int) -> bytes:
+        nonlocal known, window
+        if start < known or stop > known + len(window):
+            window = read_at(descriptor, max(stop - start, 4096), start_of_payload + start)
+            known = start
+        return window[start - known : stop - known]
+
+    return read
+
+
+def _step_of(payload: bytes) -> tuple[int, int]:
+    try:
+        step, at = varint(payload, 10)
+    except MalformedError:
+        return 0, len(payload)  # matches no template, and is reported when it is parsed
+    return signed(step), at
+
+
+def parse_event(read: Read, length: int) -> _Event:
+    """Find wall time, step and the values of a serialized Event."""
+    event = _Event()
+    summaries = []
+    for number, kind, start, stop in fields(read, 0, length):
+        if number == _WALL_TIME and kind == 1:
+            event.wall_time = _DOUBLE.unpack(read(start, stop))[0]
+        elif number == _STEP and kind == 0:
+            event.step = signed(varint_at(read, start, stop))
+        elif number == _SUMMARY and kind == 2:
+            summaries.append((start, stop))
+        elif number == _GRAPH_DEF and kind == 2:
+            event.graph = True
+    for start, stop in summaries:
+        for number, kind, begin, end in fields(read, start, stop):
+            if number == 1 and kind == 2:
+                event.values.append(_parse_value(read, begin, end))
+    return event
+
+
+def _parse_value(read: Read, start: int, stop: int) -> _Value:
+    value = _Value()
+    for number, kind, begin, end in fields(read, start, stop):
+        if number == _TAG and kind == 2:
+            value.tag = read(begin, end).decode("utf-8", "replace")
+        elif number == _METADATA and kind == 2:
+            value.metadata = _parse_metadata(read, begin, end)
+        elif number in _FORMS and kind == (5 if number == _SIMPLE_VALUE else 2):
+            value.form, value.start, value.stop = number, begin, end
+    return value
+
+
+def _parse_metadata(read: Read, start: int, stop: int) -> Metadata:
+    texts = {1: b"", 2: b"", 3: b""}
+    plugin = content = b""
+    data_class = 0
+    for number, kind, begin, end in fields(read, start, stop):
+        if number in (2, 3) and kind == 2:
+            texts[number] = read(begin, end)
+        elif number == 4 and kind == 0:
+            data_class = varint_at(read, begin, end)
+        elif number == 1 and kind == 2:
+            for inner, inner_kind, first, last in fields(read, begin, end):
+                if inner == 1 and inner_kind == 2:
+                    plugin = read(first, last)
+                elif inner == 2 and inner_kind == 2:
+                    content = read(first, last)
+    decoded = [each.decode("utf-8", "replace") for each in (plugin, texts[2], texts[3])]
+    return Metadata(decoded[0], content, decoded[1], decoded[2], data_class)

@@ -1,0 +1,229 @@
+"""Histograms, texts, sounds and tensors in event files, in all forms that writers give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tbimage.reading.index import AUDIO, HISTOGRAM
+from tbimage.reading.places import Place
+from tbimage.reading.tensors import to_array
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Audio",
+    "HParams",
+    "Histogram",
+    "Tensor",
+    "Text",
+    "audio",
+    "histogram",
+    "tensor",
+    "text",
+]
+
+_MOST_REPEATED = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """A histogram at one step.
+
+    Attributes:
+        step: Its step.
+        wall_time: When it was logged, in seconds since 1970.
+        buckets: float64 ``[k, 3]``: left edge, right edge and count of each bucket, as TensorBoard
+            shows them. Of TF1's form the empty buckets at both ends are left out, and the minimum
+            and the maximum take the place of the outermost edges
+            (``data_compat._migrate_histogram_value``).
+        limits: float64 ``[n]``, the right edge of each bucket as it was logged.
+        counts: float64 ``[n]``, as logged.
+        min, max, num, sum, sum_squares: As logged in TF1's form; of tensors the first three are
+            told by the buckets, and the others are NaN.
+    """
+
+    step: int
+    wall_time: float
+    buckets: NDArray[np.float64]
+    limits: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    min: float
+    max: float
+    num: float
+    sum: float
+    sum_squares: float
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text at one step.
+
+    Attributes:
+        step: Its step.
+        wall_time: When it was logged, in seconds since 1970.
+        text: Markdown. Of an array of strings, one line for each row.
+        strings: Array of ``str`` in the logged shape; TensorBoard shows rank 1 and 2 as a table.
+    """
+
+    step: int
+    wall_time: float
+    text: str
+    strings: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A sound at one step.
+
+    Attributes:
+        step: Its step.
+        wall_time: When it was logged, in seconds since 1970.
+        sample: Which sound of its step it is.
+        encoded: The bytes of a WAV or other file.
+        content_type: ``"audio/wav"`` or another; empty where it is not told.
+        label: Text that TensorFlow's form may have beside each sound; else empty.
+        sample_rate: In Hz; 0 where only the encoded sound tells it.
+    """
+
+    step: int
+    wall_time: float
+    sample: int
+    encoded: bytes
+    content_type: str
+    label: str
+    sample_rate: float
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor at one step.
+
+    Attributes:
+        step: Its step.
+        wall_time: When it was logged, in seconds since 1970.
+        value: An array of its shape; strings are ``bytes`` objects. It may be read-only.
+    """
+
+    step: int
+    wall_time: float
+    value: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class HParams:
+    """The hyperparameters of a run.
+
+    Attributes:
+        values: Numbers, truth values and strings by name.
+        metrics: The tags of the metrics that the experiment names.
+        group: The name of the group of runs it belongs to, or empty.
+        status: ``"success"``, ``"failure"``, ``"running"`` or ``"unknown"``.
+    """
+
+    values: Mapping[str, float | bool | str]
+    metrics: tuple[str, ...]
+    group: str
+    status: str
+
+
+def _array(place: Place) -> NDArray[Any]:
+    try:
+        return to_array(bytes(place.load()))
+    except OverflowError as error:
+        raise place.broken(str(error)) from None
+    except ValueError as error:
+        if getattr(error, "offset", None) is not None:  # CorruptFileError names the place
+            raise
+        raise place.broken(str(error)) from None
+
+
+def _small_array(place: Place) -> NDArray[Any]:
+    """Read an array that will be copied: refuse one number that stands for a billion."""
+    array = _array(place)
+    if array.size > _MOST_REPEATED and 0 in array.strides:
+        raise place.broken(f"it repeats one element {array.size} times")
+    return array
+
+
+def _message(place: Place, kind: Any) -> Any:
+    from google.protobuf.message import DecodeError
+
+    try:
+        return kind.FromString(bytes(place.load()))
+    except DecodeError as error:
+        raise place.broken(str(error)) from None
+
+
+def tensor(step: int, wall_time: float, sample: int, place: Place) -> Tensor:
+    """Read a tensor."""
+    return Tensor(step, wall_time, _array(place))
+
+
+def text(step: int, wall_time: float, sample: int, place: Place) -> Text:
+    """Read a text."""
+    import numpy as np
+
+    array = _small_array(place)
+    strings = np.empty(array.shape, object)
+    for index, each in np.ndenumerate(array):
+        strings[index] = each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+    rows = [np.ravel(row) for row in strings] if strings.ndim else [strings.reshape(1)]
+    return Text(step, wall_time, "\n".join(" | ".join(row) for row in rows), strings)
+
+
+def audio(step: int, wall_time: float, sample: int, place: Place) -> Audio:
+    """Read a sound."""
+    if place.form == AUDIO:
+        from tbimage.events.messages import Summary
+
+        message = _message(place, Summary.Audio)
+        encoded, rate = message.encoded_audio_string, message.sample_rate
+        return Audio(step, wall_time, sample, encoded, message.content_type, "", rate)
+    array = _small_array(place)
+    rows = array if array.ndim else array.reshape(1)
+    row = rows[sample : sample + 1].reshape(-1)
+    if not len(row) or not isinstance(row[0], bytes):
+        raise place.broken(f"it has no sound {sample}")
+    label = row[1].decode("utf-8", "replace") if len(row) > 1 else ""
+    content_type = "audio/wav" if row[0].startswith(b"RIFF") else ""
+    return Audio(step, wall_time, sample, row[0], content_type, label, 0.0)
+
+
+def histogram(step: int, wall_time: float, sample: int, place: Place) -> Histogram:
+    """Read a histogram."""
+    if place.form == HISTOGRAM:
+        return _old_histogram(step, wall_time, place)
+    import numpy as np
+
+    array = _small_array(place)
+    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
+        raise place.broken(f"a histogram has the shape [k, 3], and this {list(array.shape)}")
+    buckets = array.astype(np.float64)
+    lowest, highest = (buckets[0, 0], buckets[-1, 1]) if len(buckets) else (np.nan, np.nan)
+    edges = buckets[:, 1], buckets[:, 2]
+    about = float(lowest), float(highest), float(buckets[:, 2].sum()), np.nan, np.nan
+    return Histogram(step, wall_time, buckets, *edges, *about)
+
+
+def _old_histogram(step: int, wall_time: float, place: Place) -> Histogram:
+    import numpy as np
+
+    from tbimage.events.messages import HistogramProto
+
+    message = _message(place, HistogramProto)
+    limits, counts = np.array(message.bucket_limit, float), np.array(message.bucket, float)
+    size = min(len(limits), len(counts))
+    limits, counts = limits[:size], counts[:size]
+    filled = np.flatnonzero(counts > 0)
+    buckets = np.zeros((0, 3))
+    if len(filled):
+        first, last = filled[0], filled[-1]
+        inner = limits[first:last]
+        lefts, rights = np.append(message.min, inner), np.append(inner, message.max)
+        buckets = np.stack([lefts, rights, counts[first : last + 1]], axis=1)
+    about = message.min, message.max, message.num, message.sum, message.sum_squares
+    return Histogram(step, wall_time, buckets, limits, counts, *about)

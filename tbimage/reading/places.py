@@ -1,0 +1,75 @@
+"""Read one value again, by the place that the index has of it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+
+from tbimage.events.checksum import crc32c
+from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, mask
+from tbimage.reading.events import CorruptFileError
+from tbimage.reading.fields import MalformedError, bytes_reader
+from tbimage.reading.index import GRAPH, parse_event
+from tbimage.reading.scan import LARGEST_PAYLOAD, read_at
+
+__all__ = ["Place", "read_payload"]
+
+_HEADER = struct.Struct("<QI")
+_CHECKSUM = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value lies.
+
+    Attributes:
+        path: The file.
+        offset: Where the value's record starts, in bytes.
+        ordinal: Which value of the record it is.
+        form: The field of ``Summary.Value`` that holds it.
+    """
+
+    path: str
+    offset: int
+    ordinal: int
+    form: int
+
+    def load(self) -> memoryview:
+        """Read the record, compare its checksums, and return the content of the value's field."""
+        payload = read_payload(self.path, self.offset)
+        try:
+            if self.form == GRAPH:
+                return payload
+            values = parse_event(bytes_reader(payload), len(payload)).values
+        except MalformedError:
+            values = []
+        if self.ordinal >= len(values) or values[self.ordinal].form != self.form:
+            raise CorruptFileError(self.path, self.offset, "it is not the record that was indexed")
+        value = values[self.ordinal]
+        return payload[value.start : value.stop]
+
+    def broken(self, problem: str) -> ValueError:
+        """Make the error for a value that is whole and still cannot be decoded."""
+        return ValueError(f"{self.path}: the record at byte {self.offset}: {problem}")
+
+
+def read_payload(path: str, offset: int) -> memoryview:
+    """Read the payload of the record at an offset, and compare both checksums."""
+    with open(path, "rb", buffering=0) as file:
+        header = read_at(file.fileno(), HEADER_BYTES, offset)
+        if len(header) < HEADER_BYTES or mask(crc32c(header[:8])) != _HEADER.unpack(header)[1]:
+            raise CorruptFileError(path, offset, "checksum of its length")
+        length = _HEADER.unpack(header)[0]
+        rest = os.fstat(file.fileno()).st_size - offset - HEADER_BYTES - FOOTER_BYTES
+        if length > min(rest, LARGEST_PAYLOAD):  # before memory is taken for it
+            raise CorruptFileError(path, offset, "the file ends within it")
+        file.seek(offset + HEADER_BYTES)
+        record = memoryview(bytearray(length + FOOTER_BYTES))
+        filled = 0
+        while filled < len(record) and (got := file.readinto(record[filled:])):
+            filled += got
+    payload = record[:length].toreadonly()
+    if filled < len(record) or mask(crc32c(payload)) != _CHECKSUM.unpack(record[length:])[0]:
+        raise CorruptFileError(path, offset, "checksum of its payload")
+    return payload

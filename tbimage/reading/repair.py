@@ -1,0 +1,119 @@
+"""Copy the whole records of a damaged event file to a new one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from tbimage.events.records import OVERHEAD_BYTES, frame
+from tbimage.events.wire import file_version_event
+from tbimage.reading.damage import Damage
+from tbimage.reading.places import read_payload
+from tbimage.reading.scan import RecordScanner
+
+__all__ = ["Repair", "new_file", "repair", "whole_records"]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What ``repair`` did.
+
+    Attributes:
+        kept: How many records were copied.
+        kept_bytes: How many bytes they have.
+        lost: What was left out.
+    """
+
+    kept: int
+    kept_bytes: int
+    lost: tuple[Damage, ...]
+
+
+def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repair:
+    """Copy all records that are whole to a new file, which both loaders of TensorBoard read.
+
+    Args:
+        path: The damaged file, which is not changed.
+        output: The new file; it must not exist. TensorBoard reads it if its name contains
+            ``tfevents``. A file whose first event was lost gets a new one.
+
+    Returns:
+        What was copied and what was left out.
+
+    Raises:
+        FileExistsError: There is something at ``output``.
+        ValueError: There is no whole record in the file.
+        OSError: A file cannot be read or written.
+
+    Example:
+        >>> import tbimage
+        >>> with tbimage.SummaryWriter("runs") as writer:
+        ...     _ = writer.scalar("loss", 0.5, step=1)
+        >>> (file,) = tbimage.read("runs")["."].files
+        >>> with open(file, "ab") as damaged:
+        ...     _ = damaged.write(b"damage")
+        >>> done = repair(file, "repaired.tfevents")
+        >>> done.kept, [damage.length for damage in done.lost]
+        (2, [6])
+    """
+    source = os.fspath(path)
+    lost: list[Damage] = []
+    kept = kept_bytes = 0
+    descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        with new_file(os.fspath(output)) as file:
+            for _, payload in whole_records(source, descriptor, lost):
+                if not kept and not _is_version(payload):
+                    file.writelines(frame([file_version_event(0.0, "tbimage")]))
+                file.writelines(frame([payload]))
+                kept += 1
+                kept_bytes += len(payload) + OVERHEAD_BYTES
+            if not kept:
+                raise ValueError(f"{source}: there is no whole record in it")
+    finally:
+        os.close(descriptor)
+    return Repair(kept, kept_bytes, tuple(sorted(lost)))
+
+
+def whole_records(
+    path: str, descriptor: int, lost: list[Damage]
+) -> Iterator[tuple[int, bytes | memoryview]]:
+    """Yield offset and payload of each record that is an Event; note in ``lost`` what is not."""
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import Event
+
+    scanner = RecordScanner(path, verify=True)
+    for offset, length, small in scanner.records(descriptor):
+        payload = read_payload(path, offset) if small is None else small
+        try:
+            # A loader of TensorBoard dies of a payload that is no Event.
+            Event.FromString(bytes(payload))
+        except DecodeError:
+            lost.append(Damage(path, offset, length + OVERHEAD_BYTES, "message"))
+        else:
+            yield offset, payload
+    lost += scanner.damage
+    if scanner.tail is not None:
+        lost.append(scanner.tail)
+
+
+def _is_version(payload: bytes | memoryview) -> bool:
+    from tbimage.events.messages import Event
+
+    return bool(Event.FromString(bytes(payload)).file_version)
+
+
+@contextmanager
+def new_file(path: str) -> Iterator[BinaryIO]:
+    """Open a file that must not exist, and remove it again where writing fails."""
+    with open(path, "xb") as file:
+        try:
+            yield file
+            file.flush()
+        except BaseException:
+            os.unlink(path)
+            raise

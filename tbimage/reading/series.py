@@ -1,0 +1,95 @@
+"""What a run returns for a tag: arrays for scalars, and lazy sequences for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, overload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Scalars", "Series"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Scalars:
+    """The numbers of one tag.
+
+    Attributes:
+        steps: int64 ``[n]``.
+        values: float64 ``[n]``. Most writers store float32, which is widened.
+        wall_times: float64 ``[n]``, in seconds since 1970.
+    """
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+    wall_times: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+class Series(Sequence[T]):
+    """The items of one tag in the order of logging. Each is read when it is asked for.
+
+    Attributes:
+        steps: int64 ``[n]``, the step of each item.
+        wall_times: float64 ``[n]``, when each was logged, in seconds since 1970.
+
+    Example:
+        >>> import numpy
+        >>> series = Series(numpy.array([0, 5]), numpy.array([1.0, 2.0]), ["a", "b"].__getitem__)
+        >>> len(series), series[-1], series.at(5)
+        (2, 'b', 'b')
+    """
+
+    def __init__(
+        self,
+        steps: NDArray[np.int64],
+        wall_times: NDArray[np.float64],
+        make: Callable[[int], T],
+    ) -> None:
+        self.steps = steps
+        self.wall_times = wall_times
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Series[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Series[T]:
+        numbers = range(len(self))[index]
+        if isinstance(numbers, int):
+            return self._make(numbers)
+        make, chosen = self._make, numbers
+        return Series(self.steps[index], self.wall_times[index], lambda at: make(chosen[at]))
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self._make, range(len(self)))
+
+    def at(self, step: int, sample: int = 0) -> T:
+        """Return the item of a step.
+
+        Args:
+            step: The step.
+            sample: Which item, where the step has several, as a batch of pictures.
+
+        Raises:
+            KeyError: There is none.
+        """
+        found = (self.steps == step).nonzero()[0]
+        if not 0 <= sample < len(found):
+            raise KeyError(f"step {step} has {len(found)} items, and sample is {sample}")
+        return self[int(found[sample])]
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "<no items>"
+        return f"<{len(self)} items, steps {self.steps[0]} to {self.steps[-1]}>"

@@ -1,0 +1,179 @@
+"""TensorProto → NumPy arrays, and what can be told of a tensor without reading it."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, Any
+
+from tbimage.reading.fields import MalformedError, Read, bytes_reader, fields, varint_at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tbimage.events.messages import TensorProto
+
+__all__ = ["count_samples", "float_position", "number_in", "strings_of", "to_array"]
+
+# TensorProto's fields; see proto/tbimage/tensor.proto.
+_DTYPE, _SHAPE, _CONTENT, _FLOAT_VALUES, _STRINGS = 1, 2, 4, 5, 8
+_DT_FLOAT, _DT_STRING = 1, 7
+
+# DataType → NumPy's name, and the repeated field that may hold the elements instead of
+# tensor_content (tensorflow/core/framework/types.proto, tensor.proto).
+_TYPES: dict[int, tuple[str, str]] = {
+    1: ("<f4", "float_val"),
+    2: ("<f8", "double_val"),
+    3: ("<i4", "int_val"),
+    4: ("u1", "int_val"),
+    5: ("<i2", "int_val"),
+    6: ("i1", "int_val"),
+    8: ("<c8", "scomplex_val"),
+    9: ("<i8", "int64_val"),
+    10: ("?", "bool_val"),
+    14: ("bfloat16", "half_val"),
+    17: ("<u2", "int_val"),
+    18: ("<c16", "dcomplex_val"),
+    19: ("<f2", "half_val"),
+    22: ("<u4", "uint32_val"),
+    23: ("<u8", "uint64_val"),
+}
+# A list of fewer elements than the shape has repeats its last one. More than these are refused, so
+# that a record of 30 bytes does not take all memory; one element for all takes none.
+_MOST_REPEATED = 1 << 24
+_LARGEST_NUMBER = 4096  # bytes of a tensor that is one number, with room for odd encodings
+
+
+def float_position(read: Read, start: int, stop: int) -> int | None:
+    """Return where the four bytes of a float32 scalar lie in a TensorProto, or None."""
+    dtype, found = 0, []
+    for number, kind, begin, end in fields(read, start, stop):
+        if number == _DTYPE and kind == 0:
+            dtype = varint_at(read, begin, end)
+        elif number in (_CONTENT, _FLOAT_VALUES):
+            found.append((begin, end))
+    if dtype != _DT_FLOAT or len(found) != 1 or found[0][1] - found[0][0] != 4:
+        return None
+    return found[0][0]
+
+
+def number_in(read: Read, start: int, stop: int) -> float | None:
+    """Return the number that a serialized TensorProto is, or None where it is not one number."""
+    position = float_position(read, start, stop)
+    if position is not None:
+        value: float = struct.unpack("<f", read(position, position + 4))[0]
+        return value
+    if stop - start > _LARGEST_NUMBER:
+        return None
+    try:
+        array = to_array(_parse(read(start, stop)))
+    except ValueError:
+        return None
+    if array.size != 1 or array.dtype.kind not in "fiub":
+        return None
+    return float(array.reshape(())[()])
+
+
+def count_samples(read: Read, start: int, stop: int, plugin: str) -> int:
+    """Count the pictures or sounds of a step: strings behind width and height, or rows."""
+    count, rows = 0, None
+    for number, kind, begin, end in fields(read, start, stop):
+        if number == _STRINGS and kind == 2:
+            count += 1
+        elif number == _SHAPE and kind == 2:
+            for inner, inner_kind, first, last in fields(read, begin, end):
+                if inner == 2 and inner_kind == 2 and rows is None:
+                    rows = _dimension(read, first, last)
+    if plugin == "images":
+        return max(count - 2, 0)
+    return count if rows is None else min(rows, count)
+
+
+def _dimension(read: Read, start: int, stop: int) -> int:
+    for number, kind, begin, end in fields(read, start, stop):
+        if number == 1 and kind == 0:
+            return varint_at(read, begin, end)
+    return 0
+
+
+def strings_of(tensor: bytes | memoryview) -> list[tuple[int, int]]:
+    """Return where the strings of a serialized TensorProto start and stop."""
+    found = fields(bytes_reader(tensor), 0, len(tensor))
+    return [(start, stop) for number, kind, start, stop in found if (number, kind) == (_STRINGS, 2)]
+
+
+def _parse(data: bytes) -> TensorProto:
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import TensorProto
+
+    try:
+        return TensorProto.FromString(data)
+    except DecodeError as error:
+        raise MalformedError(f"not a TensorProto: {error}") from None
+
+
+def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
+    """Convert a tensor to an array of its shape and type.
+
+    Args:
+        tensor: The message, or its bytes. A list that is shorter than the shape repeats its last
+            element, as in TensorFlow.
+
+    Returns:
+        Strings as an array of ``bytes`` objects; bfloat16, which NumPy lacks, as float32. It may
+        be read-only.
+
+    Raises:
+        ValueError: The type is unknown, or the number of elements does not fit the shape.
+    """
+    import numpy as np
+
+    if isinstance(tensor, bytes):
+        tensor = _parse(tensor)
+    shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"a tensor has the shape {shape}")
+    if tensor.dtype == _DT_STRING:
+        strings = np.empty(len(tensor.string_val), object)
+        strings[:] = tensor.string_val
+        return _shaped(strings, shape)
+    if tensor.dtype not in _TYPES:
+        raise ValueError(f"a tensor has the type {tensor.dtype}, which has no NumPy equivalent")
+    name, field = _TYPES[tensor.dtype]
+    bits = "<u2" if field == "half_val" else name
+    if tensor.tensor_content:
+        if len(tensor.tensor_content) % np.dtype(bits).itemsize:
+            raise ValueError(f"a tensor of {name} has {len(tensor.tensor_content)} bytes")
+        elements = np.frombuffer(tensor.tensor_content, bits)
+    else:
+        elements = _elements(getattr(tensor, field), bits)
+    if name == "bfloat16":
+        elements = (elements.astype("<u4") << 16).view("<f4")
+    elif field == "half_val":
+        elements = elements.view("<f2")
+    return _shaped(elements, shape)
+
+
+def _elements(values: Any, dtype: str) -> NDArray[Any]:
+    import numpy as np
+
+    if dtype.startswith("<c"):  # real, imaginary, real, …
+        parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
+        return parts[: len(parts) // 2 * 2].view(dtype)
+    # Through 64 bits: int_val holds the unsigned types as well, and wraps where they do.
+    return np.array(values, None if len(values) else dtype).astype(dtype)
+
+
+def _shaped(elements: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    import numpy as np
+
+    wanted = math.prod(shape)
+    if len(elements) == wanted:
+        return elements.reshape(shape)
+    if len(elements) == 1 and wanted < np.iinfo(np.intp).max:
+        return np.broadcast_to(elements.reshape((1,) * len(shape)), shape)
+    if not 0 < len(elements) < wanted or wanted > _MOST_REPEATED:
+        raise ValueError(f"a tensor of shape {shape} has {len(elements)} elements")
+    rest = np.full(wanted - len(elements), elements[-1], elements.dtype)
+    return np.concatenate([elements, rest]).reshape(shape)
