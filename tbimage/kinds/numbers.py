@@ -9,12 +9,9 @@ import numpy.typing as npt
 from tbimage import checks
 from tbimage.pixels.arrays import array_like
 
-__all__ = ["Array", "check_count", "numeric_array"]
+__all__ = ["Array", "first_leaf", "numeric_array"]
 
 Array = npt.NDArray[Any]
-
-#: For modules that do not import ``tbimage.checks`` themselves yet.
-check_count = checks.integer
 
 
 def numeric_array(argument: str, data: object) -> Array:

@@ -90,9 +90,7 @@ class Notices:
         reason = refusal()
         if reason is not None and self._is_new("", "encoder"):
             self._say(
-                logging.WARNING,
-                "PNG files are encoded without the compiled encoder: %s",
-                reason,
+                logging.WARNING, "PNG files are encoded without the compiled encoder: %s", reason
             )
 
     def report_histogram(self, name: str, non_finite: int) -> None:

@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.tf_summary import tracing
 from tbimage.compat.tf_summary.scopes import tag_of
 from tbimage.compat.tf_summary.state import begin
 from tbimage.events import wire
 from tbimage.kinds import image as kind
-from tbimage.kinds import names, tensors
-from tbimage.kinds.numbers import Array, check_count
+from tbimage.kinds import tensors
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions
 from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
@@ -80,8 +81,8 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
     if begun is None:
         return False
     writer, number = begun
-    limit = check_count("max_outputs", max_outputs, 0)
-    description = names.check_description(description)
+    limit = checks.integer("max_outputs", max_outputs, 0)
+    description = checks.description(description)
     array = array_like.as_array(data)
     if array.ndim != 4:
         raise ValueError(f"data must be {_LAYOUT}, got shape {array.shape}")

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.compat.tf_summary import tracing
 from tbimage.compat.tf_summary.scopes import tag_of
 from tbimage.compat.tf_summary.state import begin
 from tbimage.kinds import audio as audio_kind
 from tbimage.kinds import histogram as histogram_kind
-from tbimage.kinds import names, tensors
 from tbimage.kinds import scalar as scalar_kind
+from tbimage.kinds import tensors
 from tbimage.kinds import text as text_kind
-from tbimage.kinds.numbers import Array, check_count, numeric_array
+from tbimage.kinds.numbers import Array, numeric_array
 
 __all__ = ["audio", "histogram", "scalar", "text"]
 
@@ -68,7 +69,7 @@ def _scalar(step: Any, tag: str, data: Any, description: Any) -> bool:
     value = _as_float32(data)
     if np.isinf(value) and scalar_kind.overflows(scalar_kind.check_value(data), data):
         writer._notices.report_overflow(tag)
-    arguments = (tag, value, names.check_description(description))
+    arguments = (tag, value, checks.description(description))
     return writer._log_light(_scalar_summary, arguments, number, None)
 
 
@@ -117,8 +118,8 @@ def _histogram(step: Any, tag: str, data: Any, buckets: Any, description: Any) -
     if begun is None:
         return False
     writer, number = begun
-    count = _BUCKETS if buckets is None else check_count("buckets", buckets, _ANY)
-    description = names.check_description(description)
+    count = _BUCKETS if buckets is None else checks.integer("buckets", buckets, _ANY)
+    description = checks.description(description)
     values = histogram_kind.prepare(data)
     if count < 1:
         table = partial(histogram_kind.table_summary, tag)
@@ -167,7 +168,7 @@ def _text(step: Any, tag: str, data: Any, description: Any) -> bool:
         return False
     writer, number = begun
     strings = text_kind.prepare(data, None)
-    description = names.check_description(description)
+    description = checks.description(description)
     make = partial(text_kind.summary, tag)
     return writer._log(tag, number, time.time(), make, strings, description)
 
@@ -218,9 +219,9 @@ def _audio(
     if begun is None:
         return False
     writer, number = begun
-    limit = check_count("max_outputs", max_outputs, 0)
+    limit = checks.integer("max_outputs", max_outputs, 0)
     clips = _clips(data, audio_kind.check_sample_rate(sample_rate), limit)
-    description = names.check_description(description)
+    description = checks.description(description)
     report = partial(writer._notices.report_audio, tag)
     make = partial(audio_kind.summary, tag)
     cost = clips.samples.nbytes

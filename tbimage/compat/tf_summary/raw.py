@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tbimage import checks
 from tbimage.compat.tf_summary import peer, tracing
 from tbimage.compat.tf_summary.state import (
     as_step,
@@ -17,9 +18,9 @@ from tbimage.compat.tf_summary.state import (
     should_record,
     step_of,
 )
-from tbimage.kinds import names, raw, tensors
+from tbimage.kinds import raw, tensors
 from tbimage.kinds import tensor as kind
-from tbimage.kinds.numbers import Array, numeric_array
+from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.writer import defaults
 
 __all__ = ["write", "write_raw_pb"]
@@ -92,15 +93,9 @@ def _as_numpy(data: Any) -> Any:
     return list(data) if isinstance(data, range) else data
 
 
-def _first_leaf(data: Any) -> Any:
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return data
-
-
 def _strings(data: Any) -> tuple[tuple[int, ...], list[bytes]] | None:
     """Give the shape and the elements of a tensor of strings; None of anything else."""
-    leaf = _first_leaf(data)
+    leaf = first_leaf(data)
     if not (
         isinstance(leaf, (str, bytes))
         or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "SUO")
@@ -113,12 +108,12 @@ def _strings(data: Any) -> tuple[tuple[int, ...], list[bytes]] | None:
 def _as_bytes(element: Any) -> bytes:
     if isinstance(element, bytes):
         return element
-    return names.check_text("an element of tensor", element).encode()
+    return checks.text("an element of tensor", element).encode()
 
 
 def _narrowed(data: Any) -> Any:
     """Give Python's numbers the types that TensorFlow gives them."""
-    leaf = _first_leaf(data)
+    leaf = first_leaf(data)
     if isinstance(leaf, np.floating) or not isinstance(leaf, _PYTHON):
         return data
     array: Array = numeric_array("tensor", data)

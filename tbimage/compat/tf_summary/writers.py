@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
+from tbimage import checks
 from tbimage.compat.tf_summary import peer, state, tracing
-from tbimage.kinds.numbers import check_count
 from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
 from tbimage.writer.caller_warnings import warn_caller
@@ -191,8 +191,10 @@ def create_file_writer(
             warn_caller(f"{argument} has no effect without TensorFlow", UserWarning)
     flush_secs = _FLUSH_SECS
     if flush_millis is not None:
-        flush_secs = min(max(check_count("flush_millis", flush_millis, _ANY), 0) / 1000, flush_secs)
-    if max_queue is not None and check_count("max_queue", max_queue, _ANY) <= 0:
+        flush_secs = min(
+            max(checks.integer("flush_millis", flush_millis, _ANY), 0) / 1000, flush_secs
+        )
+    if max_queue is not None and checks.integer("max_queue", max_queue, _ANY) <= 0:
         flush_secs = 0.0
     writer = SummaryWriter()
     writer._writer = RunWriter(

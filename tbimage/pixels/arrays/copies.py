@@ -59,8 +59,9 @@ def _take_back(memory: _Memory) -> None:
     if size not in _idle and len(_idle) >= MOST_SIZES:
         _idle.clear()  # sizes that nobody asks for any more; or too many for all of this
     same = _idle.setdefault(size, [])
-    if not same or same[-1].base is memory.base:
-        same.append(memory)
+    with suppress(IndexError):  # another thread has just taken the last one
+        if not same or same[-1].base is memory.base:
+            same.append(memory)
 
 
 def _lend(size: int) -> _Lent:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
+from tbimage.buffers import Piece
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
