@@ -1,7 +1,7 @@
 """When to record: ``record_if`` and the conditions it takes.
 
-What lives here: deciding, before any pixel is touched, whether a summary is logged. What does not:
-the context variable that holds the decision for a block (``context.py``).
+A condition decides whether a summary is logged before any pixel is touched. ``defaults.py`` keeps
+the decision for a block.
 """
 
 from __future__ import annotations

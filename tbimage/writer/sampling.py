@@ -1,9 +1,6 @@
 """Which calls of an endless stream are logged: ``keep=`` of ``SummaryWriter``.
 
-What lives here: the policies, and their decisions for each name. What does not: conditions that a
-program sets around a block (``conditions.py``).
-
-Why: TensorBoard shows 10 steps of an image tag (``data_ingester.py``, ``run.rs``), whatever a file
+Why: TensorBoard shows 10 steps of an image tag (``run.rs`` of its data server), whatever a file
 holds. A service that logs each request pays for pictures that nobody will see.
 
 Rules:
