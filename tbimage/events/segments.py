@@ -114,7 +114,7 @@ class Segments:
         self.bytes_written = 0
 
     def open(self) -> None:
-        """Begin the first segment now, so that the run and its errors show before the first record."""
+        """Begin the first segment now, so that the run and its errors show at once."""
         self._begin_segment()
         self._write(Batch())
 
