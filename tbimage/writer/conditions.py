@@ -1,8 +1,4 @@
-"""When to record: ``record_if`` and the conditions it takes.
-
-A condition decides whether a summary is logged before any pixel is touched. ``defaults.py`` keeps
-the decision for a block.
-"""
+"""When to record: ``record_if`` and the conditions it takes, asked before any pixel is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of ``SummaryWriter``: one frozen dataclass, checked once."""
+"""The settings of a writer, checked once."""
 
 from __future__ import annotations
 
