@@ -5,7 +5,8 @@ shorter, the process dies of SIGBUS.
 
 Rules:
 - A record that fits in a block is read and its checksum compared. The checksum of a
-  larger record is compared only if ``verify`` is true, or if no other record follows it.
+  larger record is compared only if ``verify`` is true, or if neither a record nor the end of
+  the file follows it.
 - At a fault, the scan goes on at the next place where a whole record with both checksums is found.
   The length of the damaged record is not trusted. Suppose a writer is stopped within a record,
   and another writer appends to the file. Then this length covers good records of the second writer.
@@ -36,8 +37,8 @@ BLOCK_BYTES = 1 << 16
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
 # protobuf's own limit of a message, which no writer exceeds.
 LARGEST_PAYLOAD = (1 << 31) - 1
-# Payloads of up to this length are often equally long. A header that was checked once is looked up
-# by its bytes after that, which is 4 times as fast as checking it.
+# Many small records have the same length, and so the same header. A header that was checked once
+# is recognised by its bytes, which is 4 times as fast as checking it again.
 _LONGEST_REMEMBERED = 4096
 
 _HEADER = struct.Struct("<QI")

@@ -28,8 +28,8 @@ class Axes:
         order: All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C
             channels or classes.
         layouts: The layouts that are allowed, up to permutation.
-        defaults: By rank, the layout of an array for which the caller names none.
-        likely: By rank, the layouts that an error may propose, most likely first; only for data
+        defaults: For each rank, the layout of an array when the caller gives none.
+        likely: For each rank, the layouts that an error may propose, most likely first; only for data
             whose channels are colours.
     """
 
