@@ -9,9 +9,10 @@ Rules:
 - What was set while the function was traced (``with writer.as_default(step)`` in its body) holds in
   all executions.
 - If the function does not set them, the default writer, the default step and the condition are
-  looked up with each execution. The execution runs in a thread of TensorFlow, so they are taken from the thread that
-  traced the function. If that thread has no default writer, they are taken from the only thread
-  that has one. If no thread has one, or several have, the values at tracing are used.
+  looked up with each execution. The execution runs in a thread of TensorFlow, so they are taken
+  from the thread that traced the function. If that thread has no default writer, they are taken
+  from the only thread that has one. If no thread has one, or several have, the values at tracing
+  are used.
 - Where no default writer is known at tracing, nothing is added, as in TF2: a model that is exported
   must not hold Python code.
 """

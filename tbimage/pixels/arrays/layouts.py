@@ -29,8 +29,8 @@ class Axes:
             channels or classes.
         layouts: The layouts that are allowed, up to permutation.
         defaults: For each rank, the layout of an array when the caller gives none.
-        likely: For each rank, the layouts that an error may propose, most likely first; only for data
-            whose channels are colours.
+        likely: For each rank, the layouts that an error may propose, most likely first. Only data
+            whose channels are colours has them.
     """
 
     argument: str
