@@ -189,16 +189,9 @@ def dead_pointers(path: Path, text: str) -> list[str]:
     return sorted(dead)
 
 
-#: Folders whose texts are being rewritten now.
-IN_WORK = tuple(f"tbimage/{each}" for each in ["compat", "kinds", "pipeline", "pixels", "writer"])
-
-
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_pointers_lead_to_files(path: Path) -> None:
-    dead = dead_pointers(path, prose(path))
-    if dead and relative(path).startswith(IN_WORK):
-        pytest.xfail(f"still to be mended: {dead}")
-    assert dead == []
+    assert dead_pointers(path, prose(path)) == []
 
 
 def test_a_dead_pointer_is_noticed() -> None:

@@ -246,21 +246,21 @@ class Run:
         return _merged([(number, self._series(name, "image", raw)) for number, name in parts])
 
     def histograms(self, tag: str, *, raw: bool = False) -> Series[items.Histogram]:
-        """Return the histograms of a tag; arguments and errors as for ``scalars``."""
+        """Return the histograms of a tag; ``raw`` and errors as for ``scalars``."""
         return self._series(tag, "histogram", raw)
 
     def texts(self, tag: str, *, raw: bool = False) -> Series[items.Text]:
-        """Return the texts of a tag; arguments and errors as for ``scalars``."""
+        """Return the texts of a tag; ``raw`` and errors as for ``scalars``."""
         return self._series(tag, "text", raw)
 
     def audio(self, tag: str, *, raw: bool = False) -> Series[items.Audio]:
-        """Return the sounds of a tag; arguments and errors as for ``scalars``."""
+        """Return the sounds of a tag; ``raw`` and errors as for ``scalars``."""
         return self._series(tag, "audio", raw)
 
     def tensors(self, tag: str, *, raw: bool = False) -> Series[items.Tensor]:
         """Return the tensors of a tag, of any kind that is stored as tensors.
 
-        Arguments and errors are those of ``scalars``.
+        ``raw`` and errors are as for ``scalars``.
         """
         return self._series(tag, "tensor", raw)
 

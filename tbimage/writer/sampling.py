@@ -1,10 +1,7 @@
 """Which calls of an endless stream are logged: ``keep=`` of ``SummaryWriter``.
 
-What lives here: the policies, and their decisions for each name. What does not: conditions that a
-program sets around a block (``conditions.py``).
-
-Why: TensorBoard shows 10 steps of an image tag (``data_ingester.py``, ``run.rs``), whatever a file
-holds. A service that logs each request pays for pictures that nobody will see.
+TensorBoard's loaders keep 10 steps of an image tag, however many a file has. A service that logs
+each request pays for pictures that nobody will see.
 
 Rules:
 - The decision is made from the name alone, before the data is looked at or copied.

@@ -1,7 +1,7 @@
 """What a writer was told: the settings of ``SummaryWriter``, checked once.
 
 What lives here: one frozen dataclass, its defaults with their reasons, and its checks. What does
-not: what the settings do (``pipeline.py``, ``events/segments.py``).
+not: what the settings do (``pipeline/callers.py``, ``events/segments.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which step a summary gets.
 
 What lives here: the last step of each name, automatic steps, and the warning for a step that does
-not increase. What does not: the default step (``context.py``), events that are on disk
+not increase. What does not: the default step (``defaults.py``), events that are on disk
 (``events/history.py``).
 
 Why it matters: the data server, TensorBoard's default loader, drops every stored point of a tag
@@ -81,7 +81,7 @@ def _is_boolean(step: object) -> bool:
 class StepWatch:
     """The last step that callers passed for each name, to warn where steps do not increase.
 
-    The pipeline decides automatic steps later, and in order; see ``pipeline/order.py``.
+    The pipeline decides automatic steps later, and in order; see ``events/steps.py``.
     """
 
     def __init__(self) -> None:

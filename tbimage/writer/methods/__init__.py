@@ -1,9 +1,6 @@
-"""The methods of ``SummaryWriter`` that log something, in families.
+"""The methods of ``SummaryWriter`` that log something, one file for each family.
 
-What lives here: for each kind of summary one function whose first argument is the writer:
-arguments, their documentation, and the calls that check, copy and hand over. ``writer.py`` makes
-them methods. What does not: what a summary is (``kinds/``), what all kinds share
-(``run_writer.py``).
+Each is a function whose first argument is the writer; ``writer/__init__.py`` makes them methods.
 
 Rules:
 - The order is always: name, step and ``record_if``; then what can be told from the arguments, so
