@@ -98,8 +98,8 @@ def compiled(source: Path) -> tuple[Path, str]:
         source: kernel.c.
 
     Returns:
-        The library, named ``kernel-`` and the CRC-32 of its bytes, which tbimage/pixels/png/kernel.py compares; and
-        the platform's tag for a wheel.
+        The library, named ``kernel-`` and the CRC-32 of its bytes, which
+        tbimage/pixels/png/kernel.py compares; and the platform's tag for a wheel.
 
     Raises:
         OSError: There is no compiler, or it is not wanted.

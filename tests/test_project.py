@@ -103,11 +103,7 @@ def test_a_module_has_its_place_in_the_plan(path: Path) -> None:
     assert is_planned(relative(path)), "docs/design.md, The house: name it, or move it"
 
 
-#: What others are adding now.
-COMING = {"tbimage/integrations/"}
-
-
-@pytest.mark.parametrize("path", sorted(PLANNED - COMING))
+@pytest.mark.parametrize("path", sorted(PLANNED))
 def test_what_the_plan_names_exists(path: str) -> None:
     assert (ROOT / path).is_dir() if path.endswith("/") else (ROOT / path).is_file()
 
@@ -211,8 +207,6 @@ IMPORT_THEIR_PACKAGE = {
     "tbimage/cli/demo.py",
     "tbimage/cli/log.py",
     "tbimage/writer/defaults.py",
-    "tbimage/writer/methods/configuration.py",
-    "tbimage/writer/methods/series.py",
 }
 
 
