@@ -99,7 +99,8 @@ def compiled(source: Path) -> tuple[Path, str]:
 
     Returns:
         The library, named ``kernel-`` and the CRC-32 of its bytes, which
-        tbimage/pixels/png/kernel.py compares; and the platform's tag for a wheel.
+        tbimage/pixels/png/libraries.py compares; and
+        the platform's tag for a wheel.
 
     Raises:
         OSError: There is no compiler, or it is not wanted.

@@ -186,7 +186,7 @@ def audio(
         step: The step; None: the default step (``set_step``), or the next one of this name.
         max_outputs: How many clips of a batch are logged at most; None: all. (tf.summary: 3.)
         description: Markdown that TensorBoard shows beside the clips, or None.
-        keywords: ``wall_time``.
+        keywords: ``layout``, ``wall_time``.
 
     Returns:
         Whether it will be written, as ``SummaryWriter.audio``; False without a default writer.

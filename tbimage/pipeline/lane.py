@@ -60,7 +60,7 @@ class Lane:
         self.sealed = False
         self._errors = errors
         self._batch = Batch()  # what could not be written yet
-        self._costs: collections.deque[int] = collections.deque()  # of the records in it, in bytes
+        self._costs: list[int] = []  # of the records in it, in bytes
         self._retry_at = 0.0
         self._retry_secs = _FIRST_RETRY
 
@@ -167,7 +167,7 @@ class Lane:
             self._errors.lose(error, f"{len(tickets)} summaries were not written")
             batch = Batch((), [0] * len(tickets))
         self._batch = concatenate([self._batch, batch]) if self._costs else batch
-        self._costs.extend(costs)
+        self._costs += costs
 
     def _write(self, commit: Commit) -> None:
         while self._costs:
@@ -181,7 +181,8 @@ class Lane:
                 self._errors.note_recovery()
                 self.error = None
             self._batch = self._batch.without_first(done)
-            commit.released += sum(self._costs.popleft() for _ in range(done))
+            commit.released += sum(self._costs[:done])
+            del self._costs[:done]
             commit.written += done - lost
             commit.lost += lost
 
@@ -213,14 +214,13 @@ def make_batch(tickets: list[Ticket], commit: Commit, errors: Errors) -> Batch:
         if work is not None and work.apart:
             record = work.record
         else:
-            started = 0.0 if work is None else time.perf_counter()
             try:
                 made = make_record(ticket)
             except BaseException as error:  # those behind it go on
                 errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
                 made = b""
             if work is not None:
-                commit.secs += time.perf_counter() - started
+                commit.secs += work.secs
             if isinstance(made, bytes):
                 small.append(made)
                 sizes.append(len(made))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,7 +68,9 @@ def make_record(ticket: Ticket) -> bytes | list[Piece]:
     _, _, step, wall_time, make, arguments, work = ticket
     if work is None:
         return small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
+    started = time.perf_counter()
     made = make(*(step if each is STEP else each for each in work.arguments))
+    work.secs = time.perf_counter() - started
     pieces = [made] if isinstance(made, bytes) else made
     if wall_time is None or step is None:
         return frame(pieces)

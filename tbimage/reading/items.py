@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,14 @@ __all__ = [
     "Text",
     "audio",
     "histogram",
+    "hparams",
     "tensor",
     "text",
 ]
 
 _MOST_REPEATED = 1 << 20
+# hparams' enum Status, by number; see proto/tbimage/hparams.proto.
+_STATUSES = ("unknown", "success", "failure", "running")
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,3 +230,28 @@ def _old_histogram(step: int, wall_time: float, place: Place) -> Histogram:
         buckets = np.stack([lefts, rights, counts[first : last + 1]], axis=1)
     about = message.min, message.max, message.num, message.sum, message.sum_squares
     return Histogram(step, wall_time, buckets, limits, counts, *about)
+
+
+def hparams(contents: Iterable[bytes]) -> HParams:
+    """Read the contents of the metadata of the plugin ``hparams``."""
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import HParamsPluginData
+
+    values: dict[str, float | bool | str] = {}
+    metrics: list[str] = []
+    group, status = "", "unknown"
+    for content in contents:
+        try:
+            data = HParamsPluginData.FromString(content)
+        except DecodeError:
+            continue  # of a plugin that goes by the same name
+        metrics += [info.name.tag for info in data.experiment.metric_infos]
+        group = data.session_start_info.group_name or group
+        for name, value in data.session_start_info.hparams.items():
+            which = value.WhichOneof("kind")
+            if which in ("number_value", "string_value", "bool_value"):
+                values[name] = getattr(value, which)
+        if data.HasField("session_end_info"):
+            status = dict(enumerate(_STATUSES)).get(data.session_end_info.status, "unknown")
+    return HParams(values, tuple(metrics), group, status)

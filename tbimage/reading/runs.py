@@ -74,7 +74,6 @@ MAKERS: Mapping[str, _Maker[Any]] = {
     "audio": items.audio,
     "tensor": items.tensor,
 }
-_STATUSES = ("unknown", "success", "failure", "running")
 
 
 def kind_of(form: int, plugin: str) -> str:
@@ -246,28 +245,45 @@ class Run:
         return _merged([(number, self._series(name, "image", raw)) for number, name in parts])
 
     def histograms(self, tag: str, *, raw: bool = False) -> Series[items.Histogram]:
-        """Return the histograms of a tag; ``raw`` and errors as for ``scalars``."""
+        """Return the histograms of a tag.
+
+        Args:
+            tag: The tag.
+            raw: As for ``scalars``, like the errors.
+        """
         return self._series(tag, "histogram", raw)
 
     def texts(self, tag: str, *, raw: bool = False) -> Series[items.Text]:
-        """Return the texts of a tag; ``raw`` and errors as for ``scalars``."""
+        """Return the texts of a tag.
+
+        Args:
+            tag: The tag.
+            raw: As for ``scalars``, like the errors.
+        """
         return self._series(tag, "text", raw)
 
     def audio(self, tag: str, *, raw: bool = False) -> Series[items.Audio]:
-        """Return the sounds of a tag; ``raw`` and errors as for ``scalars``."""
+        """Return the sounds of a tag.
+
+        Args:
+            tag: The tag.
+            raw: As for ``scalars``, like the errors.
+        """
         return self._series(tag, "audio", raw)
 
     def tensors(self, tag: str, *, raw: bool = False) -> Series[items.Tensor]:
         """Return the tensors of a tag, of any kind that is stored as tensors.
 
-        ``raw`` and errors are as for ``scalars``.
+        Args:
+            tag: The tag.
+            raw: As for ``scalars``, like the errors.
         """
         return self._series(tag, "tensor", raw)
 
     def hparams(self) -> items.HParams | None:
         """Return the hyperparameters of the run, or None where none were logged."""
         contents = [each.content for each in self._metadata.values() if each.plugin == "hparams"]
-        return _hparams(contents) if contents else None
+        return items.hparams(contents) if contents else None
 
     def graph(self) -> bytes | None:
         """Return the serialized ``GraphDef`` that was logged last, or None."""
@@ -366,27 +382,3 @@ def _merged(parts: list[tuple[int, Series[Image]]]) -> Series[Image]:
         return Image(image.step, image.wall_time, image.sample + int(numbers[source]), image.place)
 
     return Series(steps[order], wall_times[order], make)
-
-
-def _hparams(contents: Iterable[bytes]) -> items.HParams:
-    from google.protobuf.message import DecodeError
-
-    from tbimage.events.messages import HParamsPluginData
-
-    values: dict[str, float | bool | str] = {}
-    metrics: list[str] = []
-    group, status = "", "unknown"
-    for content in contents:
-        try:
-            data = HParamsPluginData.FromString(content)
-        except DecodeError:
-            continue  # of a plugin that goes by the same name
-        metrics += [info.name.tag for info in data.experiment.metric_infos]
-        group = data.session_start_info.group_name or group
-        for name, value in data.session_start_info.hparams.items():
-            which = value.WhichOneof("kind")
-            if which in ("number_value", "string_value", "bool_value"):
-                values[name] = getattr(value, which)
-        if data.HasField("session_end_info"):
-            status = dict(enumerate(_STATUSES)).get(data.session_end_info.status, "unknown")
-    return items.HParams(values, tuple(metrics), group, status)

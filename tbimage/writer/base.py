@@ -299,8 +299,11 @@ class RunWriter:
         Returns:
             The name, the step asked for, and whether the summary is wanted.
         """
+        if key is None:
+            key = name
         watch = self._watches[lane]
-        if type(name) is not str or name not in watch.last:
+        last = watch.last.get(key) if type(name) is str else None
+        if last is None:
             checks.name(name)
         number = defaults.get_step() if step is None else check_step(step)
         if not defaults.should_record(number, name):
@@ -308,8 +311,7 @@ class RunWriter:
         if self._keeper is not None and not self._keeper.wants(name):
             self._pipeline.keep_out()
             return name, number, False
-        if not may_repeat:
-            key = name if key is None else key
+        if not may_repeat and (last is None or number is None or number <= last):
             watch.check(name, key, number, self._pipeline.last_step(lane, key))
         if kind is not None and self._kinds.get(name) != kind:
             self._check_kind(name, kind)
@@ -422,7 +424,10 @@ class RunWriter:
         name = arguments[0]
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
         logged = self._pipeline.put_light((MAIN, name, step, wall_time, make, arguments, None))
-        if step is not None:
+        last = self._watches[MAIN].last
+        if step is not None and step > last.get(name, step):
+            last[name] = step
+        else:
             self._watches[MAIN].note(name, step)
         return logged
 

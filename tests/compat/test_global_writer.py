@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,13 @@ from tests.compat import faces
 from tests.pipeline import children
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A directory of a short name: the path of a Unix socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="t") as directory:
+        yield Path(directory)
 
 
 @pytest.mark.parametrize("loader", faces.LOADERS)
@@ -128,11 +137,14 @@ def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: 
     assert all(run.startswith("worker-") for run in values)
 
 
-def test_a_child_of_a_process_that_nobody_waits_for_is_not_held_up(tmp_path: Path) -> None:
+def test_a_child_of_a_process_that_nobody_waits_for_is_not_held_up(
+    tmp_path: Path, temporary: Path
+) -> None:
     """A process that has ended keeps its number until somebody waits for it."""
     children.run(
         """
-        import os, select, sys, warnings
+        import os, select, sys, tempfile, warnings
+        tempfile.tempdir = sys.argv[2]
         from tbimage.compat.tensorboardx import GlobalSummaryWriter
 
         warnings.simplefilter("ignore")
@@ -154,6 +166,7 @@ def test_a_child_of_a_process_that_nobody_waits_for_is_not_held_up(tmp_path: Pat
         os.waitpid(middle, 0)
         """,
         tmp_path,
+        temporary,
     )
     runs = readers.read_runs(tmp_path, "python")
     assert [len(tags) for run, tags in runs.items() if run.startswith("worker-")] == [1]
@@ -205,13 +218,14 @@ def test_an_interrupted_call_does_not_disturb_the_next(tmp_path: Path) -> None:
             interrupted = 0
             end = time.monotonic() + 1.5
             while time.monotonic() < end:
-                signal.setitimer(signal.ITIMER_REAL, 0.0003)
                 try:
-                    writer.add_scalar("a", 1.0)
-                except KeyboardInterrupt:
+                    try:
+                        signal.setitimer(signal.ITIMER_REAL, 0.0003)
+                        writer.add_scalar("a", 1.0)
+                    finally:
+                        signal.setitimer(signal.ITIMER_REAL, 0)
+                except KeyboardInterrupt:  # one at most, as the timer goes off once
                     interrupted += 1
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
             assert interrupted
             writer.add_scalar("b", 1.0)
             os._exit(0)
@@ -225,9 +239,7 @@ def test_an_interrupted_call_does_not_disturb_the_next(tmp_path: Path) -> None:
     assert run["a"].steps == sorted(set(run["a"].steps))
 
 
-def test_nothing_is_left_in_the_temporary_directory(tmp_path: Path) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
+def test_nothing_is_left_in_the_temporary_directory(tmp_path: Path, temporary: Path) -> None:
     children.run(
         """
         import os, sys, tempfile

@@ -210,6 +210,19 @@ def test_hyperparameters_are_those_that_were_logged(tmp_path: Path) -> None:
     trial = tbimage.read(tmp_path)["."].hparams()
     assert trial is not None
     assert trial.values == {"lr": 0.5, "name": "x", "fast": True}
+    assert trial.status == "success"
+
+
+@readers.without_warnings
+def test_hyperparameters_of_torch(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(tmp_path)) as writer:
+        writer.add_hparams({"lr": 0.5, "name": "x"}, {"accuracy": 0.75}, run_name="trial")
+    trial = tbimage.read(tmp_path)["trial"].hparams()
+    assert trial is not None
+    assert trial.values == {"lr": 0.5, "name": "x"}
     assert (trial.metrics, trial.status) == (("accuracy",), "success")
 
 

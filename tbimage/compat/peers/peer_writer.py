@@ -20,7 +20,7 @@ from tbimage.compat.peers.drafts import Draft, check_tag
 from tbimage.compat.peers.errors import PeerValueError, as_peers
 from tbimage.compat.peers.file_writer import BaseFileWriter
 from tbimage.compat.peers.numbers import number, numbers_by_tag
-from tbimage.compat.peers.trials import free_run
+from tbimage.compat.peers.trials import directory_of, free_run
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds.numbers import Array
 from tbimage.pipeline.tickets import SUB_RUNS
@@ -119,14 +119,7 @@ class PeerWriter:
         if run == ".":
             files.native.hparams(values, metrics, step, **said)
             return
-        logdir = files.get_logdir()
-        directory = os.path.join(logdir, run or str(time.time()))
-        if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
-            raise ValueError(
-                f"run_name must lead to a directory below {logdir!r}, got {run!r}: it must not "
-                "begin with '/' or leave the directory by '..'"
-            )
-        with Native(directory) as trial:
+        with Native(directory_of(run, files.get_logdir())) as trial:
             trial.hparams(values, metrics, step, **said)
 
     def add_scalars(

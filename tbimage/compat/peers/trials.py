@@ -14,7 +14,7 @@ from tbimage.writer.caller_warnings import warn_caller
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
 
-__all__ = ["free_run", "messages"]
+__all__ = ["directory_of", "free_run", "messages"]
 
 
 def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
@@ -31,6 +31,17 @@ def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]
             UserWarning,
         )
     return free
+
+
+def directory_of(run: str, logdir: str) -> str:
+    """Give the directory of a trial's run, which lies below the writer's."""
+    directory = os.path.join(logdir, run)
+    if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
+        raise ValueError(
+            f"run_name must lead to a directory below {logdir!r}, got {run!r}: it must not begin "
+            "with '/' or leave the directory by '..'"
+        )
+    return directory
 
 
 def messages(

@@ -15,6 +15,7 @@ from tbimage.buffers import Piece
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from tbimage.buffers import Piece
     from tbimage.kinds.options import LookKeywords, PictureOptions
     from tbimage.kinds.pictures import Prepared
     from tbimage.writer.base import RunWriter
@@ -195,11 +196,8 @@ def log_pictures(
         ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
         True
     """
-    from tbimage.fonts import use_installed
-
     if pictures.count == 0:
         return True
-    use_installed()
     report = partial(self._notices.report, name)
     run_parts = self._pipeline.run_parts
     make = partial(_make, self._notices, name)
@@ -207,8 +205,10 @@ def log_pictures(
 
 
 def _make(notices: Notices, name: str, *arguments: Any) -> list[Piece]:
+    from tbimage.fonts import use_installed
     from tbimage.kinds import pictures as kind
 
+    use_installed()
     pieces = kind.summary(name, *arguments)
     notices.report_encoder()
     return pieces
