@@ -1,8 +1,4 @@
-"""When to record: ``record_if`` and the conditions it takes.
-
-What lives here: deciding, before any pixel is touched, whether a summary is logged. What does not:
-the context variable that holds the decision for a block (``defaults.py``).
-"""
+"""When to record: ``record_if`` and the conditions it takes, asked before any pixel is touched."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which calls of an endless stream are logged: ``keep=`` of ``SummaryWriter``.
 
-TensorBoard's loaders keep 10 steps of an image tag, however many a file has. A service that logs
-each request pays for pictures that nobody will see.
+TensorBoard shows 10 steps of an image tag, whatever a file holds (its ``data_ingester`` and
+``run.rs``). A service that logs each request pays for pictures that nobody will see.
 
 Rules:
 - The decision is made from the name alone, before the data is looked at or copied.

@@ -1,8 +1,4 @@
-"""What a writer was told: the settings of ``SummaryWriter``, checked once.
-
-What lives here: one frozen dataclass, its defaults with their reasons, and its checks. What does
-not: what the settings do (``pipeline/callers.py``, ``events/segments.py``).
-"""
+"""The settings of a writer, checked once."""
 
 from __future__ import annotations
 

@@ -1,12 +1,9 @@
-"""Which step a summary gets.
+"""What callers pass for each name: its steps, and its kind; with a warning for misuse.
 
-What lives here: the last step of each name, automatic steps, and the warning for a step that does
-not increase. What does not: the default step (``defaults.py``), events that are on disk
-(``events/history.py``).
-
-Why it matters: the data server, TensorBoard's default loader, drops every stored point of a tag
-whose step is not smaller than a new one's (``reservoir.rs``). Five images at step 0 are one image;
-a run that starts again at 0 erases what was there.
+A step must increase: the data server, TensorBoard's default loader, drops every stored point of a
+tag whose step is not smaller than a new one's (``reservoir.rs``). Five images at step 0 are one
+image; a run that starts again at 0 erases what was there. The owner of the pipeline decides
+automatic steps later, and in order; see ``events/steps.py``.
 """
 
 from __future__ import annotations
@@ -79,10 +76,7 @@ def _is_boolean(step: object) -> bool:
 
 
 class StepWatch:
-    """The last step that callers passed for each name, to warn where steps do not increase.
-
-    The pipeline decides automatic steps later, and in order; see ``events/steps.py``.
-    """
+    """The last step that callers passed for each name, to warn where steps do not increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}

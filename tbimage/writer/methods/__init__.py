@@ -1,6 +1,8 @@
-"""The methods of ``SummaryWriter`` that log something, one file for each family.
+"""The methods of ``SummaryWriter`` that log something, in families.
 
-Each is a function whose first argument is the writer; ``writer/__init__.py`` makes them methods.
+For each kind of summary there is one function whose first argument is the writer. It checks the
+arguments, copies what may change, and hands over. ``writer/__init__.py`` makes these functions
+methods. ``writer/base.py`` has what they share, and ``kinds/`` makes the summaries.
 
 Rules:
 - The order is always: name, step and ``record_if``; then what can be told from the arguments, so
