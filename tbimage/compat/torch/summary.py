@@ -38,7 +38,6 @@ __all__ = [
     "tensor_proto",
     "text",
     "video",
-    "warn_of_double_precision",
 ]
 
 
