@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 from tbimage.events.segments import PASSING_ERRORS, Segments
 from tbimage.events.steps import Steps
-from tbimage.pipeline.channel import Channel, PipelineOptions, Request
+from tbimage.pipeline.channel import Channel
 from tbimage.pipeline.owner import current_owner
+from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.pipeline.tickets import LIGHT_BYTES, Ticket, Work, purge_mark
 from tbimage.pixels.fork_join import ForkJoin
 
