@@ -149,12 +149,12 @@ class Pipeline:
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
-        channel.reserved[id(work)] = weakref.ref(work)
+        channel.reserve(work)
         pending = channel.bytes_pending()
         fits = pending <= self._options.max_pending_bytes or pending == work.cost
         if fits and not channel.has_line:
             return True
-        channel.reserved.pop(id(work), None)
+        channel.release(id(work))
         if self._options.on_full == "block" and channel.error is None:
             room = Request("room", work)
             self._ask(channel, room, self._options.block_timeout)
@@ -168,8 +168,9 @@ class Pipeline:
     def put(self, ticket: Ticket) -> None:
         """Put a summary that was admitted."""
         channel = self._channel
-        if ticket[6] is not None:
-            ticket[6].is_put = True
+        work = ticket[6]
+        if work is not None:  # what is in the inbox counts there, too
+            channel.reserved[id(work)] = work.cost - LIGHT_BYTES
         channel.inbox.put(ticket)
         self._wake(channel)
 

@@ -51,8 +51,9 @@ class Channel:
         self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
-        # The work of callers that have not put it yet, by id. It counts for as long as it exists.
-        self.reserved: dict[int, weakref.ref[Work]] = {}
+        # The bytes of work that the owner has not taken in, by id. They count while it exists.
+        self.reserved: dict[int, int] = {}
+        self._references: dict[int, weakref.ref[Work]] = {}
         self.closed = False  # callers may put nothing more
         self.awake = False  # the owner looks into the inbox without being woken
         self.known = False  # the owner has seen this channel
@@ -80,14 +81,19 @@ class Channel:
 
     def bytes_pending(self) -> int:
         """Return how many bytes are pending."""
-        total = self.pending_bytes + self.inbox.qsize() * LIGHT_BYTES
-        for key, reference in list(self.reserved.items()):
-            work = reference()
-            if work is None:
-                self.reserved.pop(key, None)
-            else:
-                total += work.cost - (LIGHT_BYTES if work.is_put else 0)
-        return total
+        light = self.inbox.qsize() * LIGHT_BYTES
+        return self.pending_bytes + light + sum(self.reserved.values())
+
+    def reserve(self, work: Work) -> None:
+        """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
+        key = id(work)
+        self._references[key] = weakref.ref(work, partial(self.release, key))
+        self.reserved[key] = work.cost
+
+    def release(self, key: int, _: object = None) -> None:
+        """Count a work no more."""
+        self.reserved.pop(key, None)
+        self._references.pop(key, None)
 
     def has_room(self, cost: int) -> bool:
         """Tell whether so many bytes more may be pending; a larger summary passes alone."""
@@ -160,7 +166,7 @@ class Channel:
         while not self.inbox.empty():
             tickets.append(self.inbox.get_nowait())
         for ticket in tickets:
-            self.reserved.pop(id(ticket[6]), None)
+            self.release(id(ticket[6]))
         count = len(tickets)
         for lane in self.lanes:
             given_up, released = lane.give_up()
@@ -261,7 +267,7 @@ class Channel:
             return
         lane.taken, self.pending_bytes = taken, pending_bytes
         if work is not None:
-            self.reserved.pop(id(work), None)
+            self.release(id(work))
             if work.apart:
                 self._encoding.append(ticket)
                 self.owner.encoders.give(self._encode, ticket, work, count=self.encoders)
@@ -319,7 +325,7 @@ class Channel:
             elif hopeless:
                 request.answer(False)
             elif self.has_room(work.cost):
-                self.reserved[id(work)] = weakref.ref(work)
+                self.reserve(work)
                 request.answer(True)
             else:
                 break
