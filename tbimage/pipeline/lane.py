@@ -220,10 +220,11 @@ def make_batch(tickets: list[Ticket], commit: Commit, errors: Errors) -> Batch:
                 made = work.record
             else:
                 made = make_record(ticket)
-                commit.secs += work.secs
         except BaseException as error:  # those behind it go on
             errors.lose(error, f"{name!r} at step {step} was not written")
             made = b""
+        if work is not None and not work.apart:
+            commit.secs += work.secs
         if isinstance(made, bytes):
             small.append(made)
             sizes.append(len(made))

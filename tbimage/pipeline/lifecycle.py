@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
-import logging
 import os
 import sys
 import time
@@ -19,44 +18,58 @@ import time
 from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
 
-# What is imported with its first use.
+# Ctrl-C so many times, at the wrong instants, is an end.
+_MOST_INTERRUPTS = 10
+# Packages that are imported at their first use.
 _IMPORTED = frozenset({"tbimage", "numpy", "PIL", "google", "crc32c", "isal"})
 
 
 def drain() -> None:
-    """Write what is pending, for ``close_timeout`` seconds at most, and say what is not written."""
+    """Write what is pending, for ``close_timeout`` seconds at most, and log what is not written.
+
+    Ctrl-C ends the waiting, and nothing else.
+    """
+    waits = True
+    for _ in range(_MOST_INTERRUPTS):
+        try:
+            _end(waits)
+            return
+        except KeyboardInterrupt:
+            waits = False
+
+
+def _end(waits: bool) -> None:
     owner, started = current_owner(), time.monotonic()
     pipelines = [each for each in (reference() for reference in list(live.values())) if each]
-    try:
+    left = pipelines
+    if waits:
         begun = [(pipeline, pipeline.begin_last_flush()) for pipeline in pipelines]
         for pipeline, asked in begun:  # they drain side by side
             if asked is not None:
                 pipeline.wait_for(*asked, started + pipeline.close_timeout)
-                if asked[1].result:
-                    pipelines.remove(pipeline)
-    except KeyboardInterrupt:
-        owner.log.say(logging.ERROR, "interrupted while the process ended")
-    owner.ending = True  # no thread of ours logs from here on: the interpreter may stop it at that
-    for reference in list(live.values()):
-        ending = reference()
-        if ending is not None:
-            ending.note_end(True)
+        left = [pipeline for pipeline, asked in begun if asked is not None and not asked[1].result]
+    owner.stop_logging()  # the interpreter may stop a thread while it logs
     for pipeline in pipelines:
+        pipeline.note_end(True)
+    for pipeline in left:
         channel = pipeline.channel
         if not channel.finished:
             channel.errors.note_unwritten(channel.counts()[0])
     owner.log.write()
 
 
-def _drain_with_multiprocessing(_: object = None) -> None:
+def _drain_with_multiprocessing(is_registered: object = None) -> None:
     """Let a child of ``multiprocessing`` drain, after the finalizers of the program."""
     process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        from multiprocessing import util
+    if process is None:
+        return
+    from multiprocessing import util
 
-        util.Finalize(None, drain, exitpriority=-1)
-        # A child that unpickles a writer forgets its finalizers after that, and then calls this.
+    if is_registered is None:
+        # A child forgets its finalizers as it begins, then calls this.
         util.register_after_fork(drain, _drain_with_multiprocessing)
+    if process.parent_process() is not None:
+        util.Finalize(None, drain, exitpriority=-1)
 
 
 def _let_imports_end() -> None:

@@ -158,6 +158,11 @@ class Owner:
         for _ in range(100):
             self._round(0.0)
 
+    def stop_logging(self) -> None:
+        """Let no worker log from here on, once the one that does has ended; callers log."""
+        self.ending = True
+        self._log_role.acquire(timeout=1.0)
+
     def is_worker(self) -> bool:
         """Tell whether the calling thread is a worker, which must not wait for itself."""
         thread = get_ident()

@@ -68,8 +68,10 @@ def make_record(ticket: Ticket) -> bytes | list[Piece]:
     if work is None:
         return small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
     started = time.perf_counter()
-    made = make(*(step if each is STEP else each for each in work.arguments))
-    work.secs = time.perf_counter() - started
+    try:
+        made = make(*(step if each is STEP else each for each in work.arguments))
+    finally:
+        work.secs = time.perf_counter() - started
     pieces = [made] if isinstance(made, bytes) else made
     if wall_time is None or step is None:
         return frame(pieces)

@@ -59,7 +59,8 @@ def read_encoded(
         )
     path = os.fspath(data)  # open() prefers __index__, and would close that descriptor
     status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):  # a FIFO waits for ever, /dev/zero has no end
+    # A FIFO waits for ever, /dev/zero has no end. That it is a directory, open() tells.
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ValueError(f"data must be the path of a regular file, got {path!r}")
     if most_bytes is not None and status.st_size > most_bytes:
         raise ValueError(
