@@ -140,6 +140,8 @@ class RunWriter:
         self._sources: dict[str, str] = {}  # what each of them is for
         #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
         self._charts: Charts = {}
+        #: The hyperparameters of each run directory: a forked writer has one of its own.
+        self._trials: dict[str, Mapping[str, object]] = {}
         # The finalizer does not hold the writer, so that it goes, and its file is closed, with the
         # last reference to it and not only when the garbage collector comes.
         weakref.finalize(self, _drop, self._pipeline).atexit = False

@@ -139,6 +139,26 @@ def test_tags_of_metrics_need_no_values(tmp_path: Path) -> None:
     assert len(written.values(tmp_path)) == 4
 
 
+@pytest.mark.parametrize("other", [{"lr": 0.01}, {"lr": True}, {"lr": 1, "layers": 3}, {}])
+def test_two_trials_in_one_run_are_refused(tmp_path: Path, loader: str, other: Any) -> None:
+    with tbimage.SummaryWriter(tmp_path / "a") as writer:
+        writer.hparams({"lr": 1}, {"acc": 0.5}, 0)
+        with pytest.raises(ValueError, match="Give each trial a writer of its own"):
+            writer.hparams(other, {"acc": 0.9}, 1)
+    start = parts(tmp_path / "a")[kind.SESSION_TAG].session_start_info
+    assert {name: value.number_value for name, value in start.hparams.items()} == {"lr": 1}
+    (point,) = readers.read_runs(tmp_path, loader)["a"]["acc"].points
+    assert point.value == 0.5
+
+
+def test_the_same_trial_may_be_logged_again(tmp_path: Path) -> None:
+    values = {"lr": float("nan"), **VALUES}
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        assert writer.hparams(values, {"acc": 0.5}, 0)
+        assert writer.hparams(dict(reversed(values.items())), {"acc": 0.6}, 1, status="failure")
+    assert parts(tmp_path)[kind.SESSION_END_TAG].session_end_info.status == 2
+
+
 def test_none_leaves_a_name_out() -> None:
     assert kind.prepare({"lr": None, "a": 1}, None, None, None, None).values == {"a": 1.0}
 

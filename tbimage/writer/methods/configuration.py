@@ -39,7 +39,10 @@ def hparams(
     status: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log what this run was made with, for the HParams page: one call for each run.
+    """Log what this run was made with, for the HParams page.
+
+    TensorBoard shows one trial for each run, so each trial needs a writer of its own. A later call
+    with the same values may add metrics and the status.
 
     Args:
         hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
@@ -59,8 +62,8 @@ def hparams(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: A domain is of no hyperparameter or lacks its value, or another value does not
-            fit.
+        ValueError: An earlier call had other hyperparameters, a domain is of no hyperparameter or
+            lacks its value, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
@@ -78,6 +81,13 @@ def hparams(
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
+    first = self._trials.setdefault(self.logdir, trial.values)
+    if repr(sorted(first.items())) != repr(sorted(trial.values.items())):  # 1 == True, nan != nan
+        raise ValueError(
+            f"hparams must be the same in all calls of a writer, got {checks.shown(trial.values)} "
+            f"after {checks.shown(first)}: TensorBoard shows one trial for each run. Give each "
+            f'trial a writer of its own, as SummaryWriter(os.path.join(logdir, "trial_2"))'
+        )
     cost = kind.nbytes(trial)
     logged = self._log(kind.SESSION_TAG, 0, wall_time, kind.summary, trial, wall_time, cost=cost)
     for tag, number in trial.metrics.items():
