@@ -13,25 +13,22 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.events.segments import Segments
-from tbimage.events.storage import LocalStorage
 from tbimage.pipeline import Pipeline
 from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories
-from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
 from tbimage.writer.settings import Settings, check_logdir, check_timeout
 from tbimage.writer.stats import Stats
-from tbimage.writer.steps import StepWatch, check_step
-from tbimage.writer.sub_runs import RunFiles
+from tbimage.writer.steps import KindWatch, StepWatch, check_step
+from tbimage.writer.sub_runs import make_files
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from tbimage.kinds.custom_scalars import Charts
 
-__all__ = ["KindWarning", "RunWriter"]
+__all__ = ["RunWriter"]
 
 
 class RunWriter:
@@ -127,15 +124,15 @@ class RunWriter:
         self._logdir = logdir
         self._settings = settings
         self._real = os.path.realpath(logdir)  # here, since no call does I/O
-        make_files = partial(_make_files, settings, logdir, self._real, sub_run)
-        self._pipeline = Pipeline(make_files, settings.pipeline_options())
+        files = partial(make_files, settings.segment_options(), logdir, self._real, sub_run)
+        self._pipeline = Pipeline(files, settings.pipeline_options())
         self._pipeline.open()
         if not sub_run:
             directories.claim(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline
-        self._kinds: dict[str, str] = {}  # of each name
+        self._kinds = KindWatch()
         self._claimed: dict[str, None] = {}  # the names of sub-runs
         self._sources: dict[str, str] = {}  # what each of them is for
         #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
@@ -290,16 +287,8 @@ class RunWriter:
     ) -> tuple[str, int | None, bool]:
         """Check name and step, and ask ``record_if`` and ``keep``, before the data is looked at.
 
-        Args:
-            name: Not checked.
-            step: Not checked; None for the default step or an automatic one.
-            kind: What TensorBoard shows it as; a name has one kind. None: any.
-            lane: Where it goes: ``tickets.MAIN`` or ``tickets.SUB_RUNS``.
-            key: Under which name its steps count. None: its own.
-            may_repeat: Whether nothing is lost where a step comes again.
-
-        Returns:
-            The name, the step asked for, and whether the summary is wanted.
+        Steps count under ``key``, by default the name. ``may_repeat``: nothing is lost where a step
+        comes again. Returns the name, the step, and whether the summary is wanted.
         """
         if key is None:
             key = name
@@ -315,23 +304,9 @@ class RunWriter:
             return name, number, False
         if not may_repeat and (last is None or number is None or number <= last):
             watch.check(name, key, number, self._pipeline.last_step(lane, key))
-        if kind is not None and self._kinds.get(name) != kind:
-            self._check_kind(name, kind)
+        if kind is not None and self._kinds.kinds.get(name) != kind:
+            self._kinds.check(name, kind)
         return name, number, True
-
-    def _check_kind(self, name: str, kind: str) -> None:
-        """Warn once where one name is given to summaries of two kinds."""
-        if len(self._kinds) >= _MOST_NAMES or self._pipeline.closed:
-            return
-        first = self._kinds.setdefault(name, kind)
-        if first not in (kind, _MANY_KINDS):
-            self._kinds[name] = _MANY_KINDS
-            warn_caller(
-                f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
-                "one kind for each tag, its data server drops the second one. Give each kind of "
-                "summary a name of its own. This is said once for each name.",
-                KindWarning,
-            )
 
     def _log(
         self,
@@ -349,23 +324,9 @@ class RunWriter:
     ) -> bool:
         """Log a summary of some size: reserve memory for it, copy what may change, and put it.
 
-        Args:
-            name: Checked; under which steps count.
-            step: Checked, or None for an automatic one.
-            wall_time: Checked; None where ``make`` makes a whole Event.
-            make: Given a snapshot of the data and the rest, makes the serialized Summary as pieces,
-                in another thread. For ``tickets.STEP`` it gets the step.
-            data: What was prepared.
-            rest: Further arguments, which do not change.
-            cost: How many bytes the snapshot has. None: ``data.nbytes``, or the length of bytes.
-            take: Makes the snapshot. None: ``data.snapshot()``; what has no such method does not
-                change.
-            lane: As in ``_begin``.
-            counts_step: Whether automatic steps of that name go on after this one.
-            in_commit: Whether it is made with the commit, as it is cheap or writes files itself.
-
-        Returns:
-            Whether there was room.
+        A worker calls ``make`` with what ``take`` or ``data.snapshot`` gives, and the rest; where
+        ``wall_time`` is None, this makes a whole Event. Name, step and time are checked. ``cost``
+        is the size of the snapshot in bytes. ``in_commit``: it is cheap, or writes files itself.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -414,14 +375,7 @@ class RunWriter:
     ) -> bool:
         """Log a summary that costs less to make than to hand to another thread.
 
-        Args:
-            make: Makes the serialized Summary.
-            arguments: Its arguments, of which the first is the name; all immutable and checked.
-            step: Checked, or None for an automatic one.
-            wall_time: Not checked; None for now.
-
-        Returns:
-            Whether there was room.
+        The arguments of ``make``, first the name, are immutable. All is checked but the wall time.
         """
         name = arguments[0]
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
@@ -438,34 +392,10 @@ class RunWriter:
 # encoder takes longer than to encode it (134 µs instead of 230).
 _SMALL_BYTES = 64 * 1024
 
-# A service that makes a name of each request must not fill memory through this.
-_MOST_NAMES = 100_000
-_MANY_KINDS = "several kinds"
-
-
-class KindWarning(UserWarning):
-    """One name is given to summaries of two kinds, of which TensorBoard shows one."""
-
 
 def _drop(pipeline: Pipeline) -> None:
     """See to the end of a writer that is garbage-collected without being closed."""
     directories.release(pipeline.close_soon())
-
-
-def _make_files(
-    settings: Settings,
-    logdir: str,
-    real: str,
-    is_copy: bool,
-    say: Callable[..., None],
-    in_child: bool,
-) -> tuple[Segments, ...]:
-    """Make the files of a writer: its run's own, and those of its sub-runs."""
-    options = settings.segment_options()
-    main = Segments(LocalStorage(), logdir, options, say)
-    if is_copy or in_child:
-        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
-    return main, RunFiles(main.directory, options, say)
 
 
 def _reopen(kind: type[RunWriter], logdir: str, settings: Settings) -> RunWriter:

@@ -1,12 +1,9 @@
-"""Which step a summary gets.
+"""What callers pass for each name: its steps, and its kind; with a warning for misuse.
 
-What lives here: the last step of each name, automatic steps, and the warning for a step that does
-not increase. What does not: the default step (``context.py``), events that are on disk
-(``events/history.py``).
-
-Why it matters: the data server, TensorBoard's default loader, drops every stored point of a tag
-whose step is not smaller than a new one's (``reservoir.rs``). Five images at step 0 are one image;
-a run that starts again at 0 erases what was there.
+A step must increase: the data server, TensorBoard's default loader, drops every stored point of a
+tag whose step is not smaller than a new one's (``reservoir.rs``). Five images at step 0 are one
+image; a run that starts again at 0 erases what was there. The owner of the pipeline decides
+automatic steps later, and in order; see ``events/steps.py``.
 """
 
 from __future__ import annotations
@@ -15,11 +12,16 @@ import operator
 
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["StepWarning", "StepWatch", "check_step"]
+__all__ = ["KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
 
 _INT64 = range(-(1 << 63), 1 << 63)
 # A service that makes a name of each request must not fill memory through this (10 MB).
 _MOST_NAMES = 100_000
+_MANY_KINDS = "several kinds"
+
+
+class KindWarning(UserWarning):
+    """One name is given to summaries of two kinds, of which TensorBoard shows one."""
 
 
 class StepWarning(UserWarning):
@@ -79,10 +81,7 @@ def _is_boolean(step: object) -> bool:
 
 
 class StepWatch:
-    """The last step that callers passed for each name, to warn where steps do not increase.
-
-    The pipeline decides automatic steps later, and in order; see ``pipeline/order.py``.
-    """
+    """The last step that callers passed for each name, to warn where steps do not increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
@@ -136,3 +135,24 @@ class StepWatch:
             "each kind of summary a name of its own. This is said once for each name.",
             StepWarning,
         )
+
+
+class KindWatch:
+    """The kind of summary that callers gave each name first, to warn of a second one."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, str] = {}
+
+    def check(self, name: str, kind: str) -> None:
+        """Warn once where one name is given to summaries of two kinds."""
+        if len(self.kinds) >= _MOST_NAMES and name not in self.kinds:
+            return
+        first = self.kinds.setdefault(name, kind)
+        if first not in (kind, _MANY_KINDS):
+            self.kinds[name] = _MANY_KINDS
+            warn_caller(
+                f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
+                "one kind for each tag, its data server drops the second one. Give each kind of "
+                "summary a name of its own. This is said once for each name.",
+                KindWarning,
+            )

@@ -1,4 +1,4 @@
-"""The event files of the runs below a writer's own, which ``scalars`` writes to.
+"""The event files of a writer: its run's own, and those of runs below, for ``scalars``.
 
 The values of one call travel as one record, a *package* in place of a Summary, so that they have
 one step and one place in the order of calls, whatever interrupts a caller.
@@ -23,8 +23,9 @@ from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
+from tbimage.writer import directories
 
-__all__ = ["MOST_DESCRIPTORS", "RunFiles"]
+__all__ = ["MOST_DESCRIPTORS", "RunFiles", "make_files"]
 
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
@@ -172,3 +173,18 @@ def _after_varint(data: memoryview, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     return at + 1
+
+
+def make_files(
+    options: SegmentOptions,
+    logdir: str,
+    real: str,
+    is_copy: bool,
+    say: Callable[..., None],
+    in_child: bool,
+) -> tuple[Segments, RunFiles]:
+    """Make the files of a writer; those of a copy or a forked child are in a sub-run."""
+    main = Segments(LocalStorage(), logdir, options, say)
+    if is_copy or in_child:
+        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
+    return main, RunFiles(main.directory, options, say)
