@@ -98,7 +98,8 @@ def compiled(source: Path) -> tuple[Path, str]:
         source: kernel.c.
 
     Returns:
-        The library, named ``kernel-`` and the CRC-32 of its bytes, which kernel.py compares; and
+        The library, named ``kernel-`` and the CRC-32 of its bytes, which
+        tbimage/pixels/png/libraries.py compares; and
         the platform's tag for a wheel.
 
     Raises:

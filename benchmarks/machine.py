@@ -54,7 +54,7 @@ def zlib() -> str:
     if "zlib_ng" in features.features and features.check("zlib_ng"):
         number += f" by zlib-ng {features.version('zlib_ng')}"
     mapped = _line("/proc/self/maps", r"/([^/\n]*libz[^/\n]*\.so[^/\n]*)$")
-    return f"Pillow runs on zlib {number}" + (f" ({mapped})" if mapped else " (built in)")
+    return f"Pillow names its zlib {number}; its process maps {mapped or 'no libz'}"
 
 
 def load_average() -> str:

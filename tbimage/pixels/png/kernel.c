@@ -34,8 +34,8 @@ enum {
     MOST_TOKENS = 16384,
     LEAST_MATCH = 4, LONGEST_MATCH = 258, /* bytes that are hashed; 3.2.5 */
     LAZY_BELOW = 32,    /* a shorter match is given up for a longer one at the next byte */
-    DEPTH = 4,          /* places of a hash that are tried: 8 make drawings 2 % smaller and take 1.2 times as long */
-    GOOD = 64, HASH_BITS = 15, /* a match of GOOD bytes ends the search */
+    DEPTH = 4, DEEPER = 12, DRAWING = 154, /* places of a hash that are tried; below 0.6 bits a byte, matches are all */
+    GOOD = 128, HASH_BITS = 15, /* a match of GOOD bytes ends the search */
     MOST_BITS = 14,     /* of a code: four codes and seven bits left over fit 64 bits */
     LITERALS = 288, DISTANCES = 32, END = 256, /* 3.2.5, 3.2.6 */
     SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, repetition counts (SMOOTH_BITS in strategy.py) */
@@ -62,7 +62,7 @@ typedef struct {
     uint32_t heads[1 << HASH_BITS], before[HISTORY]; /* last place of each hash; for each place, the one before */
     uint32_t counts[5][256], literal_counts[LITERALS], distance_counts[DISTANCES];
     uint32_t literal_codes[LITERALS], distance_codes[DISTANCES]; /* code << 8 | its bits */
-    size_t token_count, literal_count, pending; /* pending: literals after the last token */
+    size_t token_count, literal_count, pending, depth; /* pending: literals after the last token */
     uint32_t base, hash_bits;                /* the place that buffer[0] has in the strip; bits of hashes in use */
 } Scratch;
 typedef struct { uint8_t *out, *end; uint64_t bits; unsigned count; } Writer;
@@ -72,7 +72,6 @@ HOT uint32_t load32(const uint8_t *p) { uint32_t x; memcpy(&x, p, 4); return x; 
 HOT int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 HOT int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 HOT unsigned log2_floor(uint32_t x) { return 31u - (unsigned)__builtin_clz(x); }
-
 /* --- checksums --------------------------------------------------------------------------------------------------- */
 static void make_crc_tables(void) {
     for (uint32_t i = 0, crc = 0; i < 256; crc_tables[0][i] = crc, crc = ++i)
@@ -257,7 +256,7 @@ HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t ste
         size_t length = same_bytes(b + p, b + p - d, room);
         if (length > best) best = length, *distance = d;
     }
-    for (int i = 0; i < DEPTH && best < GOOD; i++) {
+    for (size_t i = 0; i < s->depth && best < GOOD; i++) {
         if (back <= nearest || back > HISTORY || back > p) break; /* those before it were written over */
         if (load32(b + p - back) == bytes && b[p + best] == b[p + best - back]) {
             size_t length = same_bytes(b + p, b + p - back, room);
@@ -544,6 +543,7 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     uint32_t adler = 1;
     int64_t bits, size = INT64_MAX, status;
     int kind = best_filter(job, s, &bits), matches = 0;
+    s->depth = bits < DRAWING ? DEEPER : DEPTH;
     if (bits < SMOOTH) {
         const int kinds[4] = {kind, kind, REPEAT, UP}; /* the first with runs, the others with matches */
         for (int i = 0; i < 4; i++) {

@@ -15,6 +15,7 @@ from tbimage.buffers import Piece
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from tbimage.buffers import Piece
     from tbimage.kinds.options import LookKeywords, PictureOptions
     from tbimage.kinds.pictures import Prepared
     from tbimage.writer.base import RunWriter
