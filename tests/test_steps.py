@@ -214,7 +214,7 @@ def test_the_kinds_of_no_more_names_are_kept(monkeypatch: pytest.MonkeyPatch) ->
     watch = KindWatch()
     for number in range(10):
         watch.check(f"n{number}", "a scalar")
-    assert len(watch.kinds) == 3
+    assert len(watch.of) == 3
     with pytest.warns(tbimage.KindWarning):
         watch.check("n2", "a text")
 

@@ -35,7 +35,7 @@ _MOST_AT_ONCE = 8192
 _MOST_LOOKS, _LOOK_SECS = 20, 0.0005
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PipelineOptions:
     """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -18,10 +18,10 @@ from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
-from tbimage.writer.settings import Settings, check_logdir, check_timeout
+from tbimage.writer.settings import Settings, check_logdir
 from tbimage.writer.stats import Stats
 from tbimage.writer.steps import KindWatch, StepWatch, check_step
-from tbimage.writer.sub_runs import make_files
+from tbimage.writer.sub_runs import SubRuns, make_files
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -116,16 +116,18 @@ class RunWriter:
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
                 disk is no reason: it is logged, and tried again.
         """
-        given = {**locals(), "keep": {} if keep is None else keep}
-        settings = Settings(**{name: given[name] for name in Settings.__dataclass_fields__})
+        given = locals()
+        left = {name for name in ("workers", "keep") if given[name] is None}
+        names = Settings.__dataclass_fields__.keys() - left
+        settings = Settings(**{name: given[name] for name in names})
         self._start(check_logdir(logdir), settings, sub_run=False)
 
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
         self._logdir = logdir
         self._settings = settings
         self._real = os.path.realpath(logdir)  # here, since no call does I/O
-        files = partial(make_files, settings.segment_options(), logdir, self._real, sub_run)
-        self._pipeline = Pipeline(files, settings.pipeline_options())
+        files = partial(make_files, settings, logdir, self._real, sub_run)
+        self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
         if not sub_run:
             directories.claim(self._real, self._pipeline.files)
@@ -133,8 +135,7 @@ class RunWriter:
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline
         self._kinds = KindWatch()
-        self._claimed: dict[str, None] = {}  # the names of sub-runs
-        self._sources: dict[str, str] = {}  # what each of them is for
+        self._sub_runs = SubRuns(self._real)
         #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
         self._charts: Charts = {}
         #: The hyperparameters of each run directory: a forked writer has one of its own.
@@ -162,7 +163,7 @@ class RunWriter:
             >>> tbimage.SummaryWriter(tempfile.mkdtemp()).flush()
             True
         """
-        return self._pipeline.flush(check_timeout(timeout))
+        return self._pipeline.flush(checks.seconds("timeout", timeout, optional=True))
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Wait as ``flush`` does, without holding up the asyncio event loop.
@@ -181,7 +182,7 @@ class RunWriter:
             >>> asyncio.run(tbimage.SummaryWriter(tempfile.mkdtemp()).aflush())
             True
         """
-        return await self._pipeline.aflush(check_timeout(timeout))
+        return await self._pipeline.aflush(checks.seconds("timeout", timeout, optional=True))
 
     def close(self, timeout: float | None = None) -> bool:
         """Flush and close the file; using the writer after that raises. A second call does nothing.
@@ -201,7 +202,7 @@ class RunWriter:
             True
         """
         try:
-            return self._pipeline.close(check_timeout(timeout))
+            return self._pipeline.close(checks.seconds("timeout", timeout, optional=True))
         finally:
             directories.release(self._pipeline.files)
 
@@ -304,7 +305,7 @@ class RunWriter:
             return name, number, False
         if not may_repeat and (last is None or number is None or number <= last):
             watch.check(name, key, number, self._pipeline.last_step(lane, key))
-        if kind is not None and self._kinds.kinds.get(name) != kind:
+        if kind is not None and self._kinds.of.get(name) != kind and not self._pipeline.closed:
             self._kinds.check(name, kind)
         return name, number, True
 
@@ -341,23 +342,6 @@ class RunWriter:
         if counts_step:
             self._watches[lane].note(name, step)
         return True
-
-    def _check_runs(self, sources: Mapping[str, str]) -> None:
-        """Refuse keys that make the directory that another key has."""
-        for run, source in sources.items():
-            first = self._sources.setdefault(run, source)
-            if first != source:
-                raise ValueError(
-                    f"the key {source!r} makes the directory {run!r}, which {first!r} has already: "
-                    "rename one of them"
-                )
-
-    def _claim_sub_runs(self, names: Iterable[str]) -> None:
-        """Note that the sub-runs of these names are written to, and warn where others do."""
-        for name in names:
-            if name not in self._claimed:
-                self._claimed[name] = None
-                directories.claim(os.path.join(self._real, name), self._pipeline.files)
 
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool

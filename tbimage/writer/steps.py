@@ -8,8 +8,9 @@ automatic steps later, and in order; see ``events/steps.py``.
 
 from __future__ import annotations
 
-import operator
+import math
 
+from tbimage import checks
 from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
@@ -29,55 +30,11 @@ class StepWarning(UserWarning):
 
 
 def check_step(step: object) -> int:
-    """Turn anything that stands for an integer into a step.
-
-    Args:
-        step: Anything with ``__index__`` (int, NumPy integers), or a 0-d array or tensor of
-            integers.
-
-    Returns:
-        An int64.
-
-    Raises:
-        TypeError: It is no integer; bool is none either.
-        ValueError: It does not fit an int64.
-
-    Example:
-        >>> import numpy
-        >>> check_step(numpy.int32(3)), check_step(numpy.array(4))
-        (3, 4)
-    """
-    number = step if type(step) is int else _as_integer(step)
+    """Check a step; an integer as in ``checks.integer`` that fits an int64."""
+    number = step if type(step) is int else checks.integer("step", step, -math.inf)
     if number not in _INT64:
-        raise ValueError(f"step must fit a signed 64-bit integer, got {step!r}")
+        raise ValueError(f"step must fit a signed 64-bit integer, got {checks.shown(step)}")
     return number
-
-
-def _as_integer(step: object) -> int:
-    if not _is_boolean(step):
-        try:
-            return operator.index(step)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-        # tf.Variable and jax arrays of rank 0; a float such as 3.0 is an accident and not a step.
-        numpy_method = getattr(step, "numpy", None)
-        item_method = getattr(numpy_method() if callable(numpy_method) else step, "item", None)
-        item = (
-            item_method() if callable(item_method) and getattr(step, "shape", None) == () else None
-        )
-        if type(item) is int:
-            return item
-    raise TypeError(
-        f"step must be an integer (int, a NumPy integer or a 0-d integer array), got {step!r} "
-        f"of type {type(step).__name__}; pass int(step) if that is what you mean"
-    )
-
-
-def _is_boolean(step: object) -> bool:
-    # torch, and older releases of NumPy, let their booleans stand for integers.
-    dtype = getattr(step, "dtype", None)
-    kind = getattr(dtype, "kind", None)  # torch's types have none
-    return isinstance(step, bool) or kind == "b" or (kind is None and str(dtype) == "torch.bool")
 
 
 class StepWatch:
@@ -141,15 +98,15 @@ class KindWatch:
     """The kind of summary that callers gave each name first, to warn of a second one."""
 
     def __init__(self) -> None:
-        self.kinds: dict[str, str] = {}
+        self.of: dict[str, str] = {}
 
     def check(self, name: str, kind: str) -> None:
         """Warn once where one name is given to summaries of two kinds."""
-        if len(self.kinds) >= _MOST_NAMES and name not in self.kinds:
+        if len(self.of) >= _MOST_NAMES and name not in self.of:
             return
-        first = self.kinds.setdefault(name, kind)
+        first = self.of.setdefault(name, kind)
         if first not in (kind, _MANY_KINDS):
-            self.kinds[name] = _MANY_KINDS
+            self.of[name] = _MANY_KINDS
             warn_caller(
                 f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
                 "one kind for each tag, its data server drops the second one. Give each kind of "

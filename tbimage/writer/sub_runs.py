@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
@@ -25,7 +25,7 @@ from tbimage.events.wire import varint
 from tbimage.kinds import scalars
 from tbimage.writer import directories
 
-__all__ = ["MOST_DESCRIPTORS", "RunFiles", "make_files"]
+__all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
 
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
@@ -155,6 +155,32 @@ class RunFiles(Segments):
                 failure = failure or error
         if failure is not None:
             raise failure
+
+
+class SubRuns:
+    """The names of the sub-runs that a writer writes to."""
+
+    def __init__(self, real: str) -> None:
+        self._real = real  # the path of the run directory without links
+        self._claimed: dict[str, None] = {}
+        self._sources: dict[str, str] = {}  # what each of them is for
+
+    def check(self, sources: Mapping[str, str]) -> None:
+        """Refuse keys that make the directory that another key has."""
+        for run, source in sources.items():
+            first = self._sources.setdefault(run, source)
+            if first != source:
+                raise ValueError(
+                    f"the key {source!r} makes the directory {run!r}, which {first!r} has already: "
+                    "rename one of them"
+                )
+
+    def claim(self, names: Iterable[str], files: Segments) -> None:
+        """Note that these sub-runs are written to, and warn where another writer does."""
+        for name in names:
+            if name not in self._claimed:
+                self._claimed[name] = None
+                directories.claim(os.path.join(self._real, name), files)
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:

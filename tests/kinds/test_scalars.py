@@ -304,7 +304,8 @@ def test_a_writer_that_is_collected_writes_what_is_pending(tmp_path: Path) -> No
     writer = tbimage.SummaryWriter(tmp_path, flush_secs=60)
     writer.scalars("loss", {"a": 1}, 0)
     del writer
-    readers.wait_until(lambda: written.events(tmp_path / "loss_a"), "the value")
+    run = tmp_path / "loss_a"
+    readers.wait_until(lambda: run.exists() and written.events(run), "the value")
 
 
 @pytest.mark.parametrize("fsync", ["flush", "close"])
