@@ -291,7 +291,7 @@ def tensor(
         ...     writer.tensor("spectrum", [1 + 2j, 3 - 1j], step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, None if metadata is not None else "a tensor")
     if not wanted:
         return False
     from tbimage.kinds import tensor as kind
