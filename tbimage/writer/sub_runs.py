@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
@@ -30,6 +31,10 @@ __all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
 MOST_DESCRIPTORS = 32
+
+
+# An Event's session_log (7) with the status (1) START.
+_SESSION_START = b"\x3a\x02\x08\x01"
 
 
 class RunFiles(Segments):
@@ -101,7 +106,8 @@ class RunFiles(Segments):
         for size in rest.sizes:
             if size:
                 for run, record in _unpacked(memoryview(records)[at : at + size]):
-                    new.setdefault(run, []).append(record)
+                    for each in [run] if run else {*new, *self._waiting, *self._known()}:
+                        new.setdefault(each, []).append(record)
             at += size
         waiting = dict(self._waiting)
         for run, parts in new.items():
@@ -110,6 +116,16 @@ class RunFiles(Segments):
             waiting[run] = Batch([*old.pieces, b"".join(parts)], sizes)
         count = len(batch.sizes)
         self._waiting, self._accepted = waiting, count  # nothing can come in between
+
+    def _known(self) -> Iterable[str]:
+        """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
+        yield from self._runs
+        for path, _, _ in islice(os.walk(self.directory), 1, None):
+            run = os.path.relpath(path, self.directory)
+            with contextlib.suppress(OSError):  # what cannot be read is no run, for TensorBoard
+                tags = newest_steps(LocalStorage(), path)
+                if tags and all(scalars.belongs(run, tag) for tag in tags):
+                    yield run
 
     def _write_run(self, run: str) -> None:
         segments = self._runs.get(run)
@@ -192,7 +208,10 @@ def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
         end = _after_varint(event, end + 1)
     head = bytes(event[: end + 1])
     for run, summary in scalars.unpack(event[_after_varint(event, end + 1) :]):
-        yield run, small_record(head + varint(len(summary)) + summary)
+        if run:
+            yield run, small_record(head + varint(len(summary)) + summary)
+        else:
+            yield run, small_record(head[:-1] + _SESSION_START) * 2
 
 
 def _after_varint(data: memoryview, at: int) -> int:
