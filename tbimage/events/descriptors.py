@@ -142,6 +142,9 @@ class _SharingFile:
         self._size = status.st_size
         return status.st_size
 
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._descriptor(), size)
+
     def sync(self) -> None:
         os.fsync(self._descriptor())  # of all that any descriptor wrote to the file
 

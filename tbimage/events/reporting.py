@@ -2,8 +2,8 @@
 
 Rules:
 - No thread of the pipeline waits for a log handler, since a handler may wait for the pipeline: its
-  lines go into a queue. A caller that waits in ``flush`` or ``close`` logs them before it returns;
-  else a job of its own does.
+  lines go into a queue, and a job of its own logs them. A caller of ``flush`` or ``close`` waits
+  for that, half a second at most.
 - Whatever a handler raises is treated as ``logging`` treats it, and costs no summary.
 - An error that is kept is kept without its traceback, whose frames hold what they worked on: a
   picture that could not be encoded must not stay for as long as nobody flushes. At level DEBUG the
@@ -25,7 +25,7 @@ logger = logging.getLogger("tbimage")
 # A stream of ever new messages must fill neither memory nor the log.
 _MOST_CAUSES, _MOST_LINES = 64, 10_000
 # For how long a flush waits for lines that another thread is logging, and how often it looks.
-_PATIENCE_SECS, _LOOK_SECS = 0.5, 0.01
+_PATIENCE_SECS, _LOOK_SECS = 0.5, 0.001
 
 
 class Log:
@@ -67,15 +67,11 @@ class Log:
             self._writers.pop(thread, None)
 
     def wait(self) -> None:
-        """Log what waits, and wait a moment for what other threads are logging."""
-        self.write()
+        """Wait a moment until what waits is logged; a handler that hangs holds up nobody."""
         end = time.monotonic() + _PATIENCE_SECS
-        while self._writers and threading.get_ident() not in self._writers:
-            # A thread that was interrupted in ``write`` may stay in the table for good.
-            if not any(end - since < 2 * _PATIENCE_SECS for since in list(self._writers.values())):
-                return
-            if time.monotonic() >= end:
-                return
+        while (self._writers or not self._lines.empty()) and time.monotonic() < end:
+            if threading.get_ident() in self._writers:
+                return  # a handler of the log flushes
             time.sleep(_LOOK_SECS)
 
 
@@ -96,6 +92,7 @@ class Errors:
         except Exception:  # of a class of the caller's
             message = "(its message cannot be had)"
         self.latest = f"{type(error).__name__}: {message}"
+        _forget_tracebacks(error)
         # The message of an OSError may name ever new files.
         cause = type(error), error.errno if isinstance(error, OSError) else message
         first = object()
@@ -108,7 +105,6 @@ class Errors:
         if logger.isEnabledFor(logging.DEBUG):
             lines = "".join(traceback.format_exception(error))
             self._say(logging.DEBUG, "%s: %s\n%s", self._where(), consequence, lines)
-        _forget_tracebacks(error)
         if self._unreported is None:
             self._unreported = error
         self.note(error, consequence)

@@ -311,6 +311,8 @@ class Segments:
             if torn:
                 whole = self._account(batch, preamble, torn)
                 with contextlib.suppress(OSError):
+                    if self._file is not None:
+                        self._file.cut(self._size - self._begun)
                     self.seal()
                 return whole or self.append(batch)
         return self._account(batch, preamble, written)
@@ -319,7 +321,8 @@ class Segments:
         """Return how many bytes lie before a torn record in the middle of what was written.
 
         A write that lands in part and reports EINTR is repeated as a whole, by Python itself
-        (PEP 475). What lies behind the part is lost for readers, and follows in another segment.
+        (PEP 475). What lies behind the last whole record is cut off, since readers can make
+        nothing of it, and follows in another segment.
         """
         try:
             size = self._file.size() if self._file is not None else self._size + written

@@ -29,7 +29,8 @@ class Steps:
     def copy(self) -> Steps:
         """Return one that goes on from here, for a forked child."""
         other = Steps()
-        other.last, other.history, other._floor = self.last.copy(), self.history, self._floor
+        other.last, other._floor = self.last.copy(), self._floor
+        other.history = self.history or {}  # its own directory is new
         return other
 
     def needs_history(self, name: str) -> bool:

@@ -39,6 +39,9 @@ class AppendFile(Protocol):
     def size(self) -> int:
         """Return how many bytes it has now; ESTALE where the descriptor belongs to another file."""
 
+    def cut(self, size: int) -> None:
+        """Cut off what lies behind so many bytes."""
+
     def in_place(self) -> bool:
         """Tell whether the path still leads to the file: not once it was deleted or replaced.
 
@@ -114,6 +117,9 @@ class _LocalFile:
             self._descriptor = None  # the program closed it, and opened another file of its own
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
         return status.st_size
+
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._open_descriptor(), size)
 
     def in_place(self) -> bool:
         try:
@@ -239,6 +245,9 @@ class _MemoryFile:
 
     def size(self) -> int:
         return len(self._content)
+
+    def cut(self, size: int) -> None:
+        del self._content[size:]
 
     def in_place(self) -> bool:
         return self._files.get(self._path) is self._content

@@ -40,12 +40,13 @@ def prepare(
     max_outputs: int | None,
     options: PictureOptions = _PLAIN,
     captions: Any = None,
+    most_bytes: int | None = None,
 ) -> Prepared:
     """Check all that shapes, dtypes and headers of files tell, and copy nothing."""
     if _is_encoded(data):
-        return _prepare_files([data], False, options, captions)
+        return _prepare_files([data], False, options, captions, most_bytes)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
-        return _prepare_files(data[:max_outputs], True, options, captions)
+        return _prepare_files(data[:max_outputs], True, options, captions, most_bytes)
     data, turned = array_like.upright(data)
     array = array_like.as_array(data)
     pixels, batched = layouts.arrange(array, layout)
@@ -70,7 +71,11 @@ def _is_encoded(data: object) -> bool:
 
 
 def _prepare_files(
-    data: Sequence[Any], batched: bool, options: PictureOptions, captions: Any
+    data: Sequence[Any],
+    batched: bool,
+    options: PictureOptions,
+    captions: Any,
+    most_bytes: int | None,
 ) -> Prepared:
     """Read files, which are stored as they are: options for pixels are errors."""
     look = options.look
@@ -79,7 +84,7 @@ def _prepare_files(
             "data is an encoded picture, which is stored as it is: captions, colormap, colorbar, "
             "gamma, log, max_side and scale need pixels, as PIL.Image.open(file) has them"
         )
-    files = [encoded.read_encoded(file) for file in data]
+    files = [encoded.read_encoded(file, most_bytes) for file in data]
     return Prepared(
         (),
         (),

@@ -6,7 +6,7 @@ has happened, and after it the summary is the owner's. No caller does I/O, and n
 
 from __future__ import annotations
 
-import asyncio
+import copy
 import os
 import sys
 import time
@@ -75,6 +75,10 @@ class Pipeline:
             if not parent.closed:
                 files = self._make_files(owner.log.say, True)
             steps = [lane.steps.copy() for lane in parent.lanes]
+            while not parent.inbox.empty():  # what the parent's owner has yet to take in
+                index, name, step, *_ = parent.inbox.get_nowait()
+                if name is not None:
+                    steps[index].draw(name, step)
             channel = Channel(owner, list(zip(files, steps, strict=True)), self._options)
             channel.closed = channel.finished = parent.closed
             channel = self._channels.setdefault(pid, channel)
@@ -217,6 +221,8 @@ class Pipeline:
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Wait as ``flush`` does, in an asyncio event loop, without a thread."""
+        import asyncio  # 40 ms, unless it is there already
+
         channel = self.channel
         deadline = None if timeout is None else time.monotonic() + timeout
         flush = Request("flush")
@@ -257,8 +263,8 @@ class Pipeline:
     def _outcome(self, channel: Channel, done: bool) -> bool:
         channel.owner.log.wait()  # what happened is logged before anybody who waited goes on
         error = channel.errors.take()
-        if error is None and not done:
-            error = channel.error
+        if error is None and channel.error is not None and not done:
+            error = copy.copy(channel.error)  # what is raised holds the frames of the caller
         if error is not None and self._options.on_error == "raise":
             raise error
         return done and error is None

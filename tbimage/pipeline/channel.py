@@ -93,7 +93,8 @@ class Channel:
         self.owner = owner
         self.options = options
         self.encoders = options.workers
-        self.errors = Errors(owner.log.say, lambda: self.lanes[0].files.directory)
+        main = lanes[0][0]  # not self, which would make a circle of references
+        self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: queue.SimpleQueue[Ticket] = queue.SimpleQueue()
         # The work of callers that have not put it yet, by id. It counts for as long as it exists.

@@ -17,7 +17,7 @@ import sys
 import time
 
 from tbimage.pipeline.callers import live
-from tbimage.pipeline.owner import current_owner
+from tbimage.pipeline.owner import at_first_use, current_owner
 
 # What is imported with its first use.
 _IMPORTED = frozenset({"tbimage", "numpy", "PIL", "google", "crc32c", "isal"})
@@ -41,14 +41,18 @@ def drain() -> None:
         channel = pipeline.channel
         if not channel.finished:
             channel.errors.note_unwritten(channel.counts()[0])
-    owner.log.wait()
+    owner.log.write()
 
 
-def _drain_with_multiprocessing(*_: object) -> None:
+def _drain_with_multiprocessing(_: object = None) -> None:
     """Let a child of ``multiprocessing`` drain, after the finalizers of the program."""
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
-        sys.modules["multiprocessing.util"].Finalize(None, drain, exitpriority=-1)
+        from multiprocessing import util
+
+        util.Finalize(None, drain, exitpriority=-1)
+        # A child that unpickles a writer forgets its finalizers after that, and then calls this.
+        util.register_after_fork(drain, _drain_with_multiprocessing)
 
 
 def _let_imports_end() -> None:
@@ -66,3 +70,4 @@ def _let_imports_end() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_let_imports_end)
 atexit.register(drain)
+at_first_use.append(_drain_with_multiprocessing)

@@ -20,8 +20,11 @@ from typing import Any, Protocol
 
 from tbimage.events.reporting import Errors, Log
 
-#: The most threads of one process, unless a writer asks for more encoders.
+#: The most threads of one process. There is always room for an encoder and for a file worker.
 MOST_THREADS = 8
+_MOST_WORKERS = MOST_THREADS - 1
+# The threads stay for so many seconds after the last writer, as another one may come.
+_LINGER_SECS = 0.5
 # While something is pending the owner looks after so many seconds: a message is a wake-up and holds
 # no state, and one that is lost costs no more than this.
 _TICK_SECS = 0.05
@@ -52,7 +55,8 @@ class Workers:
         self._jobs = queue.SimpleQueue()
         self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()  # an entry for each job done
         self._under_way = 0  # jobs that were given, less those whose end was seen
-        self._count = 0
+        self.count = 0
+        self.others: Workers | None = None  # that share the most threads of a process with these
 
     def give(self, function: Callable[..., None], *arguments: Any, count: int = 1) -> None:
         """Have a job done; here, where no thread can be had. Only the owner calls it."""
@@ -60,12 +64,14 @@ class Workers:
             while True:
                 self._ended.get_nowait()
                 self._under_way -= 1
+        others = 0 if self.others is None else self.others.count
+        most = min(self._under_way + count, self.limit, _MOST_WORKERS - others)
         try:
-            while self._count < min(self._under_way + count, self.limit):
+            while self.count < most:
                 start_new_thread(self._work, ())
-                self._count += 1
+                self.count += 1
         except RuntimeError:
-            if not self._count:
+            if not self.count:
                 function(*arguments)
                 return
         self._jobs.put((function, arguments))
@@ -73,14 +79,14 @@ class Workers:
 
     def ask_for_help(self, function: Callable[[], None], count: int) -> None:
         """Let workers that have nothing to do help the worker that calls this."""
-        for _ in range(min(count, self._count)):
+        for _ in range(min(count, self.count)):
             self._jobs.put((function, ()))
 
     def dismiss(self) -> None:
         """Let the threads end when they have done their jobs."""
-        for _ in range(self._count):
+        for _ in range(self.count):
             self._jobs.put(None)
-        self._count = self._under_way = 0
+        self.count = self._under_way = 0
         self._jobs, self._ended = queue.SimpleQueue(), queue.SimpleQueue()
 
     def _work(self) -> None:
@@ -104,7 +110,8 @@ class Owner:
         self.log = Log()
         errors = Errors(self.log.say, lambda: "tbimage")
         self.encoders = Workers(1, errors)
-        self.files = Workers(MOST_THREADS - 2, errors)
+        self.files = Workers(_MOST_WORKERS - 1, errors)
+        self.files.others, self.encoders.others = self.encoders, self.files
         self.messages: queue.SimpleQueue[tuple[Member, Any]] = queue.SimpleQueue()
         # The process ends: every caller waits for its own summary. Then Python has ended the main
         # thread already, as also where this package is imported by an exit handler.
@@ -155,11 +162,18 @@ class Owner:
         self._running = True
         while True:
             try:
-                self._round(max(self._next_tick - time.monotonic(), 0.0) if self._active else None)
+                idle = not self._round(self._patience())
             except BaseException as error:  # no memory, or an exception that somebody sent here
+                idle = False
                 self._errors.note(error, "an error in the pipeline itself")
-            if not self._members and self._has_left():
+            if idle and not self._members and self._has_left():
                 return
+
+    def _patience(self) -> float | None:
+        """Return for how many seconds the owner waits for a message."""
+        if self._active:
+            return max(self._next_tick - time.monotonic(), 0.0)
+        return None if self._members else _LINGER_SECS
 
     def _has_left(self) -> bool:
         """End the threads after the last writer, unless a message comes meanwhile."""
@@ -177,8 +191,7 @@ class Owner:
         """Take the messages that are there, wait for the first one, and give turns."""
         turns: dict[Member, None] = {}
         with contextlib.suppress(queue.Empty):
-            wait = bool(self._members) and secs != 0
-            message = self.messages.get(wait, secs) if wait else self.messages.get_nowait()
+            message = self.messages.get(secs != 0, secs)
             while True:
                 member, request = message
                 turns[member] = None
@@ -197,7 +210,7 @@ class Owner:
 
     def _give_turn(self, member: Member) -> None:
         self._members[member] = None
-        self.encoders.limit = max(self.encoders.limit, member.encoders)
+        self.encoders.limit = min(max(self.encoders.limit, member.encoders), _MOST_WORKERS - 1)
         try:
             member.turn()
         except BaseException as error:
@@ -218,9 +231,16 @@ class Owner:
 
 
 _owners: dict[int, Owner] = {}
+#: Called when a process gets its owner.
+at_first_use: list[Callable[[], None]] = []
 
 
 def current_owner() -> Owner:
     """Return the owner of this process, which has no thread until it is needed."""
     pid = os.getpid()
-    return _owners.get(pid) or _owners.setdefault(pid, Owner())
+    owner = _owners.get(pid)
+    if owner is None:
+        owner = _owners.setdefault(pid, Owner())
+        for hook in at_first_use:
+            hook()
+    return owner

@@ -84,7 +84,7 @@ def test_no_memory_for_a_commit_costs_what_it_had_taken(
     with monkeypatch.context() as patch:
         patch.setattr(lane, "make_batch", make_batch)
         writer.scalar("a", 0.5, 0)
-        writer.image("a", NOISE, 1)
+        writer.image("b", NOISE, 1)
         assert writer.flush(10) is False
     writer.scalar("a", 0.5, 2)
     assert writer.flush(10)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -46,9 +47,9 @@ class EncodedImage:
 
 
 def read_encoded(
-    data: bytes | bytearray | memoryview | str | os.PathLike[str],
+    data: bytes | bytearray | memoryview | str | os.PathLike[str], most_bytes: int | None = None
 ) -> EncodedImage:
-    """Take an encoded picture as bytes, or read the whole file of a path."""
+    """Take an encoded picture as bytes, or read the whole file of a path: regular files only."""
     if isinstance(data, (bytes, bytearray, memoryview)):
         return read_header(bytes(data))
     if not isinstance(data, (str, os.PathLike)):
@@ -57,8 +58,16 @@ def read_encoded(
             "or its path"
         )
     path = os.fspath(data)  # open() prefers __index__, and would close that descriptor
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # a FIFO waits for ever, /dev/zero has no end
+        raise ValueError(f"data must be the path of a regular file, got {path!r}")
+    if most_bytes is not None and status.st_size > most_bytes:
+        raise ValueError(
+            f"data must be a file of at most max_pending_bytes={most_bytes} bytes, got {path!r} "
+            f"with {status.st_size}: pass a larger max_pending_bytes to the writer"
+        )
     with open(path, "rb") as file:
-        content = file.read()
+        content = file.read(status.st_size)
     try:
         return read_header(content)
     except ValueError as error:

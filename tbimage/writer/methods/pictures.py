@@ -6,6 +6,7 @@ pictures share. What does not: the kinds, and what is drawn of data that is no i
 
 from __future__ import annotations
 
+import functools
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -121,7 +122,9 @@ def image(
         scale=scale,
     )
     wall_time = checks.wall_time(wall_time)
-    images = kind.prepare(data, layout, kind.check_max_outputs(max_outputs), options, captions)
+    most = kind.check_max_outputs(max_outputs)
+    bound = self._settings.max_pending_bytes
+    images = kind.prepare(data, layout, most, options, captions, most_bytes=bound)
     return log_pictures(self, name, step, wall_time, images, options)
 
 
@@ -198,17 +201,31 @@ def log_pictures(
     """
     if pictures.count == 0:
         return True
+    _import_all()
     report = partial(self._notices.report, name)
     run_parts = self._pipeline.run_parts
     make = partial(_make, self._notices, name)
     return self._log(name, step, wall_time, make, pictures, options, run_parts, report)
 
 
+@functools.cache
+def _import_all() -> None:
+    """Import what makes a picture in the call: workers import nothing.
+
+    A child that is forked while another thread imports hangs where it imports the same.
+    """
+    from tbimage import fonts
+    from tbimage.kinds import pictures
+    from tbimage.pixels.png import libraries
+
+    fonts.use_installed()
+    libraries.kernel()
+    pictures.__name__  # noqa: B018
+
+
 def _make(notices: Notices, name: str, *arguments: Any) -> list[Piece]:
-    from tbimage.fonts import use_installed
     from tbimage.kinds import pictures as kind
 
-    use_installed()
     pieces = kind.summary(name, *arguments)
     notices.report_encoder()
     return pieces
