@@ -13,9 +13,11 @@ import math
 from tbimage import checks
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
+__all__ = ["FIRST_STEP", "KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
 
-_INT64 = range(-(1 << 63), 1 << 63)
+#: The least int64.
+FIRST_STEP = -(1 << 63)
+_INT64 = range(FIRST_STEP, 1 << 63)
 # A service that makes a name of each request must not fill memory through this (10 MB).
 _MOST_NAMES = 100_000
 _MANY_KINDS = "several kinds"
@@ -69,7 +71,11 @@ class StepWatch:
         """Take note of the step of a summary that was logged."""
         last = self.last.get(key)
         if step is None:
-            if last is not None:  # the pipeline's decision, but for what other threads do meanwhile
+            if last == FIRST_STEP:  # stands for a metric; from now on the pipeline's steps count
+                self.last.pop(key, None)
+            elif (
+                last is not None
+            ):  # the pipeline's decision, but for what other threads do meanwhile
                 self.last[key] = last + 1
             return
         if last is None and len(self.last) >= _MOST_NAMES:

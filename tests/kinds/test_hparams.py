@@ -159,6 +159,34 @@ def test_the_same_trial_may_be_logged_again(tmp_path: Path) -> None:
     assert parts(tmp_path)[kind.SESSION_END_TAG].session_end_info.status == 2
 
 
+@pytest.mark.parametrize("automatic", [False, True])
+def test_a_metric_that_is_a_scalar_of_the_run_too(
+    tmp_path: Path, loader: str, automatic: bool
+) -> None:
+    """No warning, which would be an error here, and nothing of the scalar is lost."""
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.hparams({"lr": 0.1}, {"acc": 0.0, "loss": 1})
+        for step in range(5):
+            writer.scalar("acc", step / 8, None if automatic else step)
+        writer.flush()
+        with writer.as_default(step=4), tbimage.record_if(tbimage.every_n_steps(4)):
+            writer.hparams({"lr": 0.1}, {"acc": 0.75})  # the default step is that of a scalar
+        if not automatic:
+            # The data server drops the first metric, at step 0, for the scalar at that step.
+            first = [] if loader == "data_server" else [0]
+            steps = readers.read_runs(tmp_path, loader)["."]["acc"].steps
+            assert steps == [*first, 0, 1, 2, 3, 4, 5]
+        for step in range(5, 8):
+            writer.scalar("acc", step / 8, None if automatic else step)
+        with pytest.raises(tbimage.StepWarning):
+            writer.scalar("acc", 0.5, 4)
+    points = readers.read_runs(tmp_path, loader)["."]["acc"].points
+    if not automatic:
+        assert {point.step: point.value for point in points} == {n: n / 8 for n in range(8)}
+    else:
+        assert [point.step for point in points] == [*range(10)]
+
+
 def test_none_leaves_a_name_out() -> None:
     assert kind.prepare({"lr": None, "a": 1}, None, None, None, None).values == {"a": 1.0}
 
