@@ -57,6 +57,7 @@ class RunWriter:
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
         keep: Mapping[str, Keep] | None = None,
+        font: Any = None,
     ) -> None:
         """Open a run directory for writing.
 
@@ -109,6 +110,8 @@ class RunWriter:
                 SIGKILL.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+            font: The font of texts in pictures, for the whole process: a file's path or a Pillow
+                font, as ``tbimage.set_font`` takes it. Default None: what is in use stays.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -123,6 +126,10 @@ class RunWriter:
         self._start(check_logdir(logdir), settings, sub_run=False)
 
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
+        if settings.font is not None:
+            from tbimage.fonts import set_font
+
+            set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
         self._real = os.path.realpath(logdir)  # here, since no call does I/O

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tbimage import checks
 from tbimage.events.segments import SegmentOptions
@@ -69,6 +70,7 @@ class Settings(SegmentOptions, PipelineOptions):
     compression: str = "fast"
     workers: int = field(default_factory=_usual_workers)
     keep: Mapping[str, Keep] = field(default_factory=dict)
+    font: Any = None
 
     def __post_init__(self) -> None:
         _check_suffix(self.filename_suffix)

@@ -37,6 +37,9 @@ def _probed(probes: None) -> None:
     pass
 
 
+# Numbers and pictures share a name here, so that their order shows.
+pytestmark = pytest.mark.filterwarnings("ignore::tbimage.KindWarning")
+
 #: What the program is doing when the signal comes.
 CALLS: dict[str, Callable[[tbimage.SummaryWriter, int], object]] = {
     "scalar": lambda writer, step: writer.scalar("a", 0.5, step),
