@@ -11,6 +11,8 @@ import pytest
 
 import tbimage
 from tbimage.events.segments import YOUNG_SECS
+from tbimage.pipeline import STUCK_SECS
+from tbimage.pipeline.owner import MOST_THREADS
 from tbimage.pixels.arrays import copies
 from tbimage.writer.settings import Settings
 from tbimage.writer.stats import Stats
@@ -59,6 +61,8 @@ def test_the_page_has_the_figures_of_the_code() -> None:
     kept = copies.MOST_SIZES * copies.MAPPING_BYTES
     assert f"is kept and used again, {kept >> 20} MiB at most" in RELIABILITY
     assert f"for up to `flush_secs` ({Settings().flush_secs} s)" in RELIABILITY
+    assert f"nothing was encoded or written for {STUCK_SECS:.0f} seconds" in RELIABILITY
+    assert f"one of the {MOST_THREADS - 2} threads that write files" in RELIABILITY
     assert YOUNG_SECS == 30 * 60
     assert "no file that grew within half an hour" in RELIABILITY
 

@@ -1,4 +1,4 @@
-"""The greatest step of each tag in a run directory, after which automatic steps go on.
+"""Find the greatest step of each tag in a run directory. Automatic steps continue after it.
 
 - Only the first bytes of each record are read, so a gigabyte of images takes milliseconds: about
   2 µs for each record.
@@ -22,7 +22,7 @@ _HEADER = struct.Struct("<QI")
 # Bytes read of each record: enough for wall time, step and tags.
 _LOOKED_AT = 1024
 
-# No reader takes a record that is larger, and no file can seek by any length.
+# No reader accepts a larger record. A larger length may also be out of range for seek().
 _LARGEST = 1 << 40
 
 # Field numbers with their wire types, as in wire.py.
@@ -51,7 +51,7 @@ def _scan(file: BinaryIO, newest: dict[str, int]) -> None:
         if length > _LARGEST:
             return
         start = file.read(min(length, _LOOKED_AT))
-        with contextlib.suppress(IndexError):  # the bytes read end within a number
+        with contextlib.suppress(IndexError):  # the last number is incomplete
             _note_event(start, newest)
         file.seek(length - len(start) + FOOTER_BYTES, 1)
 

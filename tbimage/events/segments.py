@@ -1,21 +1,16 @@
 """The event files of one run: when one ends, what follows a failed write, which old ones go.
 
-What lives here: the sequence of files (segments) that one writer leaves in one directory. What does
-not: system calls (``storage.py``), names (``names.py``), when to try again and what to do with
-records that cannot be written (the pipeline).
-
-Rules, each forced by how TensorBoard's loaders read (docs/design.md has the measurements):
-- At every instant a segment is a prefix of its final content: append only, and never a new record
-  behind a torn one. After a failed write either exactly the missing bytes follow, or the segment is
-  sealed and the whole record opens the next one.
-- Segment N is closed before N + 1 exists, and is never touched again: the Python loader leaves N
-  for good once N + 1 is there.
-- A segment that has yet to complete its first record is not sealed for an error that a new one
-  would meet, too: each attempt would leave one more file.
-- Each segment starts with ``file_version`` and stands alone. SessionLog.START is never written:
-  with one in each segment the Python loader keeps the last segment only.
-- Only sealed segments are deleted, never the newest two, never young ones: a reader may still be on
-  its way to them.
+Each rule follows from how TensorBoard's loaders read (see the table in docs/design.md):
+- A segment is only appended to. Nothing follows a record that is incomplete: after a failed write
+  either its missing bytes follow, or the segment is sealed and the whole record goes to a new one.
+- Segment N is closed before N + 1 exists, and is not written again: the Python loader leaves N for
+  good when N + 1 is there.
+- A segment without a complete record is not sealed for an error that a new one would meet, too:
+  each attempt would leave one more file.
+- Each segment starts with ``file_version`` and can be read alone. SessionLog.START is never
+  written: with one in each segment the Python loader keeps the last segment only.
+- Only sealed segments are deleted, never the newest two and never young ones: a reader may not have
+  read them yet.
 """
 
 from __future__ import annotations
@@ -87,18 +82,7 @@ class SegmentOptions:
 
 
 class Segments:
-    """Appends records to the event files of one directory.
-
-    Not thread-safe: the pipeline has one committer at a time.
-
-    Example:
-        >>> from tbimage.events.storage import MemoryStorage
-        >>> storage = MemoryStorage()
-        >>> segments = Segments(storage, "run", SegmentOptions())
-        >>> segments.append(Batch([small_record(b"payload")], [23]))
-        1
-        >>> segments.seal()
-    """
+    """Appends records to the event files of one directory, for one thread at a time."""
 
     def __init__(
         self,
@@ -130,11 +114,7 @@ class Segments:
         self.bytes_written = 0
 
     def open(self) -> None:
-        """Begin the first segment now, so that the run and its errors show before the first record.
-
-        Raises:
-            OSError: The directory or the file cannot be made.
-        """
+        """Begin the first segment now, so that the run and its errors show at once."""
         self._begin_segment()
         self._write(Batch())
 
@@ -214,11 +194,7 @@ class Segments:
             self.forget()
 
     def sync_at_end(self) -> None:
-        """Make what was written durable, unless ``fsync`` is "never": nothing more will follow.
-
-        Raises:
-            OSError: It could not be made durable.
-        """
+        """Make what was written durable, unless ``fsync`` is "never": nothing more will follow."""
         if self._file is not None and self._options.fsync != "never":
             self._make_durable(self._file)
 

@@ -1,8 +1,8 @@
 """Tensors of any element type, for plugins of the caller's own and for reading back.
 
 No dashboard shows them unless the metadata names a plugin that does. The wire form is a
-``TensorProto`` with metadata that says DATA_CLASS_TENSOR: a loader does not list values of a plugin
-that it does not know without a data class.
+``TensorProto`` with metadata that says DATA_CLASS_TENSOR. Loaders need this data class: without
+it, they do not list values of a plugin that they do not know.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def prepare(data: object) -> Tensor:
 
 
 def _as_it_is(data: Any) -> Array | None:
-    """Give arrays and complex numbers without conversion; None for everything else."""
+    """Return arrays and complex numbers as an array, without conversion; None for other data."""
     if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, np.ma.MaskedArray):
         return np.asarray(data)
     if isinstance(first_leaf(data), (complex, np.complexfloating)):

@@ -47,10 +47,10 @@ class Pipeline:
         self.close_timeout = options.close_timeout
         self._make_files = make_files
         self._options = options
-        self._easy_bytes = options.max_pending_bytes // 2
         self._kept_out: dict[int, int] = {}  # by thread, see _add_one
         self._refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
         owner = current_owner()
+        self.note_end(owner.ending)
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
         self._channels = {self._channel.pid: self._channel}
@@ -83,8 +83,13 @@ class Pipeline:
             channel.closed = channel.finished = parent.closed
             channel = self._channels.setdefault(pid, channel)
             self._kept_out, self._refused = {}, {"full": {}, "disk": {}}
+            self.note_end(owner.ending)
         self._channel = channel
         return channel
+
+    def note_end(self, ending: bool) -> None:
+        """Let light summaries take the short way, unless the process ends: see ``_wake``."""
+        self._easy_bytes = -1 if ending else self._options.max_pending_bytes // 2
 
     def open(self) -> None:
         """Begin the first file now, so that the run and its errors show before the first record.

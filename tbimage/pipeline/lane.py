@@ -148,6 +148,8 @@ class Lane:
         try:
             self._add(commit)
             self._write(commit)
+            if commit.written and self.error is not None:
+                self._errors.note_recovery()
             self._end(commit)
         except BaseException as error:  # an OSError, or a defect
             commit.error = error
@@ -177,9 +179,6 @@ class Lane:
             except UnwritableError as error:  # alone: what follows it is written
                 self._errors.lose(error, "a summary was not written")
                 done = lost = 1
-            if done > lost and self.error is not None:
-                self._errors.note_recovery()
-                self.error = None
             self._batch = self._batch.without_first(done)
             commit.released += sum(self._costs[:done])
             del self._costs[:done]

@@ -37,6 +37,10 @@ def drain() -> None:
     except KeyboardInterrupt:
         owner.log.say(logging.ERROR, "interrupted while the process ended")
     owner.ending = True  # no thread of ours logs from here on: the interpreter may stop it at that
+    for reference in list(live.values()):
+        ending = reference()
+        if ending is not None:
+            ending.note_end(True)
     for pipeline in pipelines:
         channel = pipeline.channel
         if not channel.finished:
@@ -61,10 +65,13 @@ def _let_imports_end() -> None:
     A child would inherit that module's lock, locked for good, and hang where it imports the same.
     To import a module that is there waits, if another thread is at it, and does nothing else.
     """
-    for name in list(sys.modules) if live else []:
-        if name.partition(".")[0] in _IMPORTED:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
+    seen: set[str] = set()
+    while live and (new := set(sys.modules) - seen):  # another thread may import one after another
+        seen |= new
+        for name in new:
+            if name.partition(".")[0] in _IMPORTED:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
 
 
 if hasattr(os, "register_at_fork"):

@@ -25,6 +25,8 @@ MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
 # The threads stay for so many seconds after the last writer, as another one may come.
 _LINGER_SECS = 0.5
+# A thread that was started is the owner after so many seconds, or another one is started.
+_START_SECS = 0.1
 # While something is pending the owner looks after so many seconds: a message is a wake-up and holds
 # no state, and one that is lost costs no more than this.
 _TICK_SECS = 0.05
@@ -119,6 +121,7 @@ class Owner:
         self._errors = errors
         self._role = threading.Lock()  # held by the thread that is the owner
         self._running = False
+        self._started_at = -1.0  # when a thread was last started to become the owner
         self._members: dict[Member, None] = {}
         self._active: dict[Member, None] = {}
         self._next_tick = 0.0
@@ -131,11 +134,14 @@ class Owner:
 
     def see_to_it(self) -> None:
         """Start the owner where it does not run; where no thread can be had, do its work here."""
-        if self._running:
+        now = time.monotonic()
+        if self._running or now - self._started_at < _START_SECS:
             return
+        self._started_at = now
         try:
             start_new_thread(self._own, ())
         except RuntimeError:
+            self._started_at = -1.0
             if self._role.acquire(blocking=False):
                 try:
                     while self._round(0.0):

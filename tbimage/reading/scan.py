@@ -4,12 +4,13 @@ The file is read in blocks with ``pread`` and not mapped into memory: where a ma
 shorter, the process dies of SIGBUS.
 
 Rules:
-- A record that fits in a block is read and its checksum compared. Of a larger one only the header
-  is read, unless ``verify`` asks for more.
+- A record that fits in a block is read and its checksum compared. The checksum of a
+  larger record is compared only if ``verify`` is true, or if neither a record nor the end of
+  the file follows it.
 - At a fault, the scan goes on at the next place where a whole record with both checksums is found.
-  It is not enough to trust the length of the damaged record: a writer that was stopped within a
-  record, and another one that appended to the file, leave a length that reaches over good records.
-- No memory is taken for a length before that many bytes have been seen in the file.
+  The length of the damaged record is not trusted. Suppose a writer is stopped within a record,
+  and another writer appends to the file. Then this length covers good records of the second writer.
+- No memory is allocated for a payload before the file is known to have that many bytes.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "RecordScanner", "read_at"]
 # A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
-# The next record is near, as a rule; blocks become larger where it is not.
+# The next record is usually near. If it is not found, the blocks that are searched become larger.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
 # protobuf's own limit of a message, which no writer exceeds.
 LARGEST_PAYLOAD = (1 << 31) - 1
-# Headers of lengths that come again are recognised by their bytes: 4 times as fast as checking.
+# Many small records have the same length, and so the same header. A header that was checked once
+# is recognised by its bytes, which is 4 times as fast as checking it again.
 _LONGEST_REMEMBERED = 4096
 
 _HEADER = struct.Struct("<QI")
@@ -67,7 +69,7 @@ class RecordScanner:
         self.damage: list[Damage] = []
         self.tail: Damage | None = None
         self._verify = verify
-        self._searched = 0  # no record starts before this, and behind ``offset``
+        self._searched = 0  # no record starts between ``offset`` and this place
         self._lengths: dict[bytes, int] = {}
         self._descriptor = -1
         self._size = 0
@@ -121,7 +123,7 @@ class RecordScanner:
                 return
             payload = block[at + HEADER_BYTES : stop]
             crc = crc32c(payload)
-            # mask(), written out: a call for each scalar is a tenth of the time.
+            # mask() is inlined here: calling it for each scalar takes a tenth of the time.
             if ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF != checksum_at(block, stop)[0]:
                 self._skip_payload(base + at, length)
                 return
@@ -142,14 +144,14 @@ class RecordScanner:
         return length
 
     def _length_at(self, offset: int) -> int | None:
-        """Return the length of the record at an offset; of an incomplete header, the largest."""
+        """Return the length of the record at an offset; the largest if its header is incomplete."""
         header = read_at(self._descriptor, HEADER_BYTES, offset)
         if len(header) < HEADER_BYTES:
             return LARGEST_PAYLOAD
         return self._parse_header(header)
 
     def _is_sound(self, offset: int, length: int) -> bool:
-        """Whether a large record may be believed: by what follows it, or by its own checksum."""
+        """Check a large record by the header that follows it, or by its own checksum."""
         end = offset + length + OVERHEAD_BYTES
         if not self._verify and (end == self._size or self._length_at(end) is not None):
             return True
@@ -167,7 +169,7 @@ class RecordScanner:
         return len(footer) == FOOTER_BYTES and _CHECKSUM.unpack(footer)[0] == mask(crc)
 
     def _skip_payload(self, offset: int, length: int) -> None:
-        """Go on behind a record of a wrong payload, if another record follows there."""
+        """Continue after a record with a damaged payload, if another record follows it."""
         end = offset + length + OVERHEAD_BYTES
         if end == self._size or self._length_at(end) is not None:
             self.damage.append(Damage(self.path, offset, end - offset, "payload"))
@@ -176,7 +178,7 @@ class RecordScanner:
             self._resynchronise("payload", HEADER_BYTES)
 
     def _resynchronise(self, kind: str, skip: int) -> bool:
-        """Go on at the next whole record; where there is none, tell what the tail is."""
+        """Continue at the next whole record. If there is none, describe the tail."""
         start = self.offset
         found = self._find_record(max(start + skip, self._searched))
         if found is None:
@@ -208,7 +210,7 @@ class RecordScanner:
 
 
 def _plausible_lengths(block: bytes) -> NDArray[np.intp]:
-    """Where a block has four bytes that are not zero altogether, and then four that are."""
+    """Return the places where four bytes, not all zero, are followed by four zero bytes."""
     import numpy as np
 
     zero = np.frombuffer(block, np.uint8) == 0

@@ -8,9 +8,11 @@ Rules:
 - Tensors and Variables are inputs of the operation: its place in the graph decides what it reads.
 - What was set while the function was traced (``with writer.as_default(step)`` in its body) holds in
   all executions.
-- The rest is looked up with each execution. It runs in a thread of TensorFlow, so the default
-  writer, the default step and the condition are those of the thread that traced the function; of
-  the only thread that has a default writer; or those at tracing.
+- If the function does not set them, the default writer, the default step and the condition are
+  looked up with each execution. The execution runs in a thread of TensorFlow, so they are taken
+  from the thread that traced the function. If that thread has no default writer, they are taken
+  from the only thread that has one. If no thread has one, or several have, the values at tracing
+  are used.
 - Where no default writer is known at tracing, nothing is added, as in TF2: a model that is exported
   must not hold Python code.
 """
@@ -36,7 +38,7 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
     """Log a summary now, or with each execution of the graph that is being built.
 
     Args:
-        record: Logs it with the default writer; takes the step and the arguments.
+        record: The function that logs with the default writer. It takes the step and the arguments.
         step: Its step; None: the default step.
         arguments: Whatever ``record`` takes; tensors in them may be symbolic.
         always: Whether a step is needed even where nothing is recorded.
@@ -57,10 +59,10 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
 def log_made(
     record: Function, step: Any, tag: Any, make: Callable[[], Any], *arguments: Any
 ) -> Any:
-    """Log what a function makes, which is called only if it is recorded.
+    """Log the data that ``make`` returns. ``make`` is called only if the summary is recorded.
 
-    In a graph the function is called at tracing, so that the graph makes the data, in those
-    executions that record it.
+    In a graph, ``make`` is called at tracing and adds operations to the graph. These operations run
+    only in the executions that record the summary.
     """
     tf = peer.building_graph()
     if tf is None:
@@ -84,7 +86,7 @@ def ask(function: Function, step: Any, *arguments: Any) -> Any:
 
 
 def check_rank(data: Any, rank: int, layout: str) -> None:
-    """Find at tracing that data has another rank, where it will be logged."""
+    """Raise at tracing if data that will be logged has a wrong rank."""
     tf = peer.building_graph()
     shape = getattr(data, "shape", None)
     if tf is None or shape is None or tf.TensorShape(shape).rank in (rank, None):
@@ -126,7 +128,7 @@ def _check_step(tf: Any, step: Any, always: bool) -> None:
 
 
 def _check_graph(tf: Any) -> None:
-    """Raise where TensorFlow cannot call Python: what is logged would be lost without a word."""
+    """Raise if TensorFlow cannot call Python from this graph. Summaries would be lost silently."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise ValueError(
             "tbimage.compat.tf_summary cannot log within a graph of TensorFlow 1: log what "
@@ -151,7 +153,7 @@ def _is_first(tf: Any) -> bool:
 
 
 def _surroundings(tf: Any) -> Surroundings | None:
-    """Return what a summary takes from its surroundings, or None without a default writer."""
+    """Return the default writer, step and condition, or None if there is no default writer."""
     here = state.surroundings()
     if here.writer is not None:
         return here
@@ -214,7 +216,8 @@ def _add_made(
 
     def add() -> Any:
         made = peer.as_input(make())
-        data = made if tf.is_tensor(made) else make  # what Python makes is made with each execution
+        # If the data is no tensor, make is called again with each execution.
+        data = made if tf.is_tensor(made) else make
         return _add(tf, record_anyway, step, (tag, data, *arguments))
 
     wanted = _add(tf, should_record, step, (tag,))

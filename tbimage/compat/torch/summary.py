@@ -38,7 +38,6 @@ __all__ = [
     "tensor_proto",
     "text",
     "video",
-    "warn_of_double_precision",
 ]
 
 
@@ -105,7 +104,16 @@ def hparams(
 
 
 def warn_of_double_precision() -> None:
-    """Warn that scalars are stored as float32."""
+    """Warn that scalars are stored as float32.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     warn_of_double_precision()
+        >>> str(caught[0].message).partition(":")[0]
+        'double_precision'
+    """
     warn_caller(
         "double_precision: scalars are stored as float32, since TensorBoard's default loader does "
         "not show float64. add_tensor keeps it.",

@@ -1,4 +1,4 @@
-"""Names of axes to a view whose axes are in one order.
+"""Transpose arrays of any layout to a view with a fixed order of axes.
 
 No layout is inferred: without one, each rank has one meaning, and other shapes are an error. The
 error says what the shape looks like.
@@ -28,9 +28,9 @@ class Axes:
         order: All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C
             channels or classes.
         layouts: The layouts that are allowed, up to permutation.
-        defaults: By rank, the layout that is meant without one.
-        likely: By rank, the layouts that an error may propose, most likely first; only for data
-            whose channels are colours.
+        defaults: For each rank, the layout of an array when the caller gives none.
+        likely: For each rank, the layouts that an error may propose, most likely first. Only data
+            whose channels are colours has them.
     """
 
     argument: str
@@ -62,7 +62,8 @@ MASKS = Axes("labels", "NHW", ("HW", "NHW"), {2: "HW", 3: "NHW"})
 #: Scores of classes.
 SCORES = Axes("labels", "NHWC", ("HWC", "NHWC"), {3: "HWC", 4: "NHWC"})
 
-# For images without a layout, the index that gives NHWC: five times as fast as a transposition.
+# Images without a layout are indexed with these to get the order NHWC. This is five times as fast
+# as a transposition.
 _DEFAULT_VIEWS: dict[int, tuple[Any, ...]] = {
     2: (np.newaxis, ..., np.newaxis),
     3: (np.newaxis,),
@@ -75,7 +76,8 @@ def arrange(
 ) -> tuple[NDArray[Any], bool]:
     """View an array with all axes of ``axes.order``, and tell whether the array had an axis N.
 
-    Missing axes get the length 1. N may be 0. ``layout`` has one letter for each axis, in any case.
+    Missing axes get the length 1. N may be 0. ``layout`` has one letter for each axis, in upper or
+    lower case.
     """
     names = _names(array, layout, axes)
     if layout is None and axes is IMAGES:
@@ -87,8 +89,8 @@ def arrange(
                 view = np.expand_dims(view, place)
     if 0 in view.shape[1:]:
         raise ValueError(
-            f"{axes.argument} of shape {array.shape} as {names} hold nothing; expected 1 or more "
-            "along each axis but N"
+            f"{axes.argument} of shape {array.shape} as {names} hold nothing; expected a length "
+            "of 1 or more along each axis except N"
         )
     channels = view.shape[-1]
     if axes.likely and channels > _MOST_CHANNELS:
@@ -129,8 +131,8 @@ def _advice(shape: tuple[int, ...], axes: Axes) -> str:
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"
     if axes is IMAGES and len(shape) == 3:
-        # Many maps of one size. The axis of maps is the first or the last: the one that differs
-        # from two equal ones, or else the shortest.
+        # Many maps of one size. Their axis is the first or the last. If two axes are equal, it is
+        # the axis that differs from them. Otherwise it is the shortest axis.
         first, middle, last = shape
         last_differs = first == middle != last
         maps_last = last_differs or (middle != last and last < min(first, middle))

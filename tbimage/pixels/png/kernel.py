@@ -1,4 +1,4 @@
-"""The compiled encoder, called: rows of a picture to a raw deflate stream and its checksums."""
+"""Call the compiled encoder. It turns rows into a raw deflate stream and its checksums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tbimage.pixels.scratch import Bytes
 
 __all__ = ["Job", "Stream", "encode_rows"]
 
-#: A larger buffer for the output is not kept: only rows of megabytes need one.
+#: A larger buffer for the output is not kept. It is needed only if one call encodes megabytes.
 KEPT_BYTES = 2 << 20
 
 
@@ -66,7 +66,7 @@ _memory = _Memory()
 
 
 def _memory_of(rows: Rows, start: int, stop: int) -> tuple[Pixels, int]:
-    """Some rows as PNG stores them, and how many bytes there are from one to the next."""
+    """Return some rows as PNG stores them, and the distance between two rows in bytes."""
     pixels = rows.pixels
     item = pixels.itemsize
     if pixels.strides[1:] == (rows.step, item) and (item == 1 or pixels.dtype == ">u2"):
@@ -82,8 +82,8 @@ def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool =
         start: First row.
         stop: One past the last row. The stream ends with the last row of the picture.
         crc: CRC-32 of what comes before the stream in the same chunk.
-        baseline: Use only instructions that every processor of this kind has: the same bytes, more
-            slowly.
+        baseline: Use only the instructions that every processor of this architecture has. The
+            output is the same, but the encoder is slower.
 
     Raises:
         RuntimeError: There is no compiled encoder, or it failed.

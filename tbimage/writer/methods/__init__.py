@@ -1,9 +1,8 @@
 """The methods of ``SummaryWriter`` that log something, in families.
 
-What lives here: for each kind of summary one function whose first argument is the writer:
-arguments, their documentation, and the calls that check, copy and hand over. ``writer.py`` makes
-them methods. What does not: what a summary is (``kinds/``), what all kinds share
-(``run_writer.py``).
+For each kind of summary there is one function whose first argument is the writer. It checks the
+arguments, copies what may change, and hands over. ``writer/__init__.py`` makes these functions
+methods. ``writer/base.py`` has what they share, and ``kinds/`` makes the summaries.
 
 Rules:
 - The order is always: name, step and ``record_if``; then what can be told from the arguments, so
