@@ -1,7 +1,4 @@
-"""What stands beside the series: hyperparameters, layouts, embeddings, graphs.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for what stands beside the series: hyperparameters, layouts, embeddings, graphs."""
 
 from __future__ import annotations
 

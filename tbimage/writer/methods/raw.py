@@ -1,7 +1,4 @@
-"""What the caller has made, and marks between the summaries.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for messages that the caller has made, and for marks between the summaries."""
 
 from __future__ import annotations
 
