@@ -13,11 +13,11 @@ Rules:
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 import time
 import traceback
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import get_ident
 from typing import Any
 
 logger = logging.getLogger("tbimage")
@@ -32,7 +32,7 @@ class Log:
     """The lines of one process that wait to be logged."""
 
     def __init__(self) -> None:
-        self._lines: queue.SimpleQueue[tuple[int, str, tuple[Any, ...]]] = queue.SimpleQueue()
+        self._lines: SimpleQueue[tuple[int, str, tuple[Any, ...]]] = SimpleQueue()
         self._writers: dict[int, float] = {}  # the threads that are in ``write``, and since when
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
@@ -47,7 +47,7 @@ class Log:
 
     def write(self) -> None:
         """Log what waits, in the calling thread; nothing where a handler of the log calls this."""
-        thread, now = threading.get_ident(), time.monotonic()
+        thread, now = get_ident(), time.monotonic()
         if now - self._writers.get(thread, 0.0) < _PATIENCE_SECS:
             return
         self._writers[thread] = now
@@ -61,7 +61,7 @@ class Log:
                 except BaseException:
                     if logging.raiseExceptions:
                         traceback.print_exc()
-        except queue.Empty:
+        except Empty:
             pass
         finally:
             self._writers.pop(thread, None)
@@ -70,7 +70,7 @@ class Log:
         """Wait a moment until what waits is logged; a handler that hangs holds up nobody."""
         end = time.monotonic() + _PATIENCE_SECS
         while (self._writers or not self._lines.empty()) and time.monotonic() < end:
-            if threading.get_ident() in self._writers:
+            if get_ident() in self._writers:
                 return  # a handler of the log flushes
             time.sleep(_LOOK_SECS)
 

@@ -38,4 +38,4 @@ with its first call; what was pending stays with the parent.
 from tbimage.pipeline import lifecycle as lifecycle
 from tbimage.pipeline.callers import STUCK_SECS as STUCK_SECS
 from tbimage.pipeline.callers import Pipeline as Pipeline
-from tbimage.pipeline.channel import PipelineOptions as PipelineOptions
+from tbimage.pipeline.requests import PipelineOptions as PipelineOptions

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 from tbimage.events.segments import PASSING_ERRORS, Segments
 from tbimage.events.steps import Steps
-from tbimage.pipeline.channel import Channel, PipelineOptions, Request
+from tbimage.pipeline.channel import Channel
 from tbimage.pipeline.owner import current_owner
+from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.pipeline.tickets import LIGHT_BYTES, Ticket, Work, purge_mark
 from tbimage.pixels.fork_join import ForkJoin
 
@@ -148,12 +149,12 @@ class Pipeline:
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
-        channel.reserved[id(work)] = weakref.ref(work)
+        channel.reserve(work)
         pending = channel.bytes_pending()
         fits = pending <= self._options.max_pending_bytes or pending == work.cost
         if fits and not channel.has_line:
             return True
-        channel.reserved.pop(id(work), None)
+        channel.release(id(work))
         if self._options.on_full == "block" and channel.error is None:
             room = Request("room", work)
             self._ask(channel, room, self._options.block_timeout)
@@ -167,8 +168,9 @@ class Pipeline:
     def put(self, ticket: Ticket) -> None:
         """Put a summary that was admitted."""
         channel = self._channel
-        if ticket[6] is not None:
-            ticket[6].is_put = True
+        work = ticket[6]
+        if work is not None:  # what is in the inbox counts there, too
+            channel.reserved[id(work)] = work.cost - LIGHT_BYTES
         channel.inbox.put(ticket)
         self._wake(channel)
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
-import queue
-import threading
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from queue import Empty, SimpleQueue
 
 from tbimage.events.reporting import Errors
 from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
 from tbimage.pipeline.lane import Lane
 from tbimage.pipeline.owner import Owner
+from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.pipeline.tickets import (
     LIGHT_BYTES,
     MAIN,
@@ -33,51 +32,6 @@ from tbimage.pipeline.tickets import (
 _MOST_AT_ONCE = 8192
 # Counters are read again so often, each time after so many seconds, while the owner changes them.
 _MOST_LOOKS, _LOOK_SECS = 20, 0.0005
-
-
-@dataclass(frozen=True)
-class PipelineOptions:
-    """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
-
-    max_pending_bytes: int = 256 << 20
-    on_full: str = "block"
-    block_timeout: float | None = None
-    flush_secs: float = 0.1
-    workers: int = 1
-    on_error: str = "raise"
-    close_timeout: float = 30.0
-
-
-def _locked() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
-@dataclass(eq=False)
-class Request:
-    """What a caller asks for: "flush", "last flush", "close", "give up", or "room" for its work.
-
-    ``answered`` is the state; the gate only wakes the caller. A request that is lost on its way was
-    not ``seen``, and is sent again by the caller.
-    """
-
-    what: str
-    work: Work | None = None
-    seen: bool = False
-    answered: bool = False
-    result: bool = False
-    gate: threading.Lock = field(default_factory=_locked)
-    #: How many tickets must have been taken in; from then on, of each lane: how many must be done,
-    #: and how many had failed and were given up.
-    mark: int = 0
-    targets: list[tuple[int, int, int]] = field(default_factory=list)
-
-    def answer(self, result: bool) -> None:
-        """Give the caller its answer."""
-        self.result, self.answered = result, True
-        with contextlib.suppress(RuntimeError):
-            self.gate.release()
 
 
 class Channel:
@@ -96,9 +50,10 @@ class Channel:
         main = lanes[0][0]  # not self, which would make a circle of references
         self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
-        self.inbox: queue.SimpleQueue[Ticket] = queue.SimpleQueue()
-        # The work of callers that have not put it yet, by id. It counts for as long as it exists.
-        self.reserved: dict[int, weakref.ref[Work]] = {}
+        self.inbox: SimpleQueue[Ticket] = SimpleQueue()
+        # The bytes of work that the owner has not taken in, by id. They count while it exists.
+        self.reserved: dict[int, int] = {}
+        self._references: dict[int, weakref.ref[Work]] = {}
         self.closed = False  # callers may put nothing more
         self.awake = False  # the owner looks into the inbox without being woken
         self.known = False  # the owner has seen this channel
@@ -126,14 +81,19 @@ class Channel:
 
     def bytes_pending(self) -> int:
         """Return how many bytes are pending."""
-        total = self.pending_bytes + self.inbox.qsize() * LIGHT_BYTES
-        for key, reference in list(self.reserved.items()):
-            work = reference()
-            if work is None:
-                self.reserved.pop(key, None)
-            else:
-                total += work.cost - (LIGHT_BYTES if work.is_put else 0)
-        return total
+        light = self.inbox.qsize() * LIGHT_BYTES
+        return self.pending_bytes + light + sum(self.reserved.values())
+
+    def reserve(self, work: Work) -> None:
+        """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
+        key = id(work)
+        self._references[key] = weakref.ref(work, partial(self.release, key))
+        self.reserved[key] = work.cost
+
+    def release(self, key: int, _: object = None) -> None:
+        """Count a work no more."""
+        self.reserved.pop(key, None)
+        self._references.pop(key, None)
 
     def has_room(self, cost: int) -> bool:
         """Tell whether so many bytes more may be pending; a larger summary passes alone."""
@@ -206,7 +166,7 @@ class Channel:
         while not self.inbox.empty():
             tickets.append(self.inbox.get_nowait())
         for ticket in tickets:
-            self.reserved.pop(id(ticket[6]), None)
+            self.release(id(ticket[6]))
         count = len(tickets)
         for lane in self.lanes:
             given_up, released = lane.give_up()
@@ -260,7 +220,7 @@ class Channel:
             self._take(held)
         received, get, lane = self._received, self.inbox.get_nowait, self.lanes[MAIN]
         last, pending = lane.steps.last, lane.pending
-        with contextlib.suppress(queue.Empty):
+        with contextlib.suppress(Empty):
             for _ in range(_MOST_AT_ONCE):
                 if self._held is not None:
                     break
@@ -307,7 +267,7 @@ class Channel:
             return
         lane.taken, self.pending_bytes = taken, pending_bytes
         if work is not None:
-            self.reserved.pop(id(work), None)
+            self.release(id(work))
             if work.apart:
                 self._encoding.append(ticket)
                 self.owner.encoders.give(self._encode, ticket, work, count=self.encoders)
@@ -365,7 +325,7 @@ class Channel:
             elif hopeless:
                 request.answer(False)
             elif self.has_room(work.cost):
-                self.reserved[id(work)] = weakref.ref(work)
+                self.reserve(work)
                 request.answer(True)
             else:
                 break

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from tbimage.buffers import Piece
 from tbimage.events.batches import Batch, concatenate
+from tbimage.events.records import small_record
 from tbimage.events.reporting import Errors
 from tbimage.events.segments import Segments, UnwritableError
 from tbimage.events.steps import Steps
+from tbimage.events.wire import small_event
 from tbimage.pipeline.tickets import LIGHT_BYTES, Ticket, cost_of, make_record
 
 # What one commit takes: enough to amortise a system call and the way to a worker and back, little
@@ -162,7 +164,7 @@ class Lane:
     def _add(self, commit: Commit) -> None:
         """Make the records of a commit's tickets, and put them behind what the last one left."""
         tickets, commit.tickets = commit.tickets, []
-        costs = list(map(cost_of, tickets))
+        costs = [LIGHT_BYTES if each[6] is None else each[6].cost for each in tickets]
         try:
             batch = make_batch(tickets, commit, self._errors)
         except BaseException as error:  # no memory to join them, say
@@ -205,27 +207,28 @@ class Lane:
 
 def make_batch(tickets: list[Ticket], commit: Commit, errors: Errors) -> Batch:
     """Give the records of some tickets, with an empty one for each that could not be made."""
+    made: bytes | Sequence[Piece]
     pieces: list[Piece] = []
     sizes: list[int] = []
     small: list[bytes] = []  # records that follow each other and become one piece
     for ticket in tickets:
-        work = ticket[6]
-        if work is not None and work.apart:
-            record = work.record
-        else:
-            try:
+        _, name, step, wall_time, make, arguments, work = ticket
+        try:
+            if work is None:  # not by make_record: scalars are many
+                made = small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
+            elif work.apart:
+                made = work.record
+            else:
                 made = make_record(ticket)
-            except BaseException as error:  # those behind it go on
-                errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
-                made = b""
-            if work is not None:
                 commit.secs += work.secs
-            if isinstance(made, bytes):
-                small.append(made)
-                sizes.append(len(made))
-                continue
-            record = made
-        pieces += (b"".join(small), *record)
-        small = []
-        sizes.append(sum(map(len, record)))
+        except BaseException as error:  # those behind it go on
+            errors.lose(error, f"{name!r} at step {step} was not written")
+            made = b""
+        if isinstance(made, bytes):
+            small.append(made)
+            sizes.append(len(made))
+        else:
+            pieces += (b"".join(small), *made)
+            small = []
+            sizes.append(sum(map(len, made)))
     return Batch([*pieces, b"".join(small)], sizes)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
-import threading
 import time
-from _thread import (
-    start_new_thread,  # one step, where threading.Thread takes a lock of Python's own
-)
+
+# One step, where Thread takes a lock of Python's own. All of these are bound here, so that
+# a program that replaces them later (gevent) gets either its own threads and queues or Python's.
+from _thread import start_new_thread
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Lock, get_ident, main_thread
 from typing import Any, Protocol
 
 from tbimage.events.reporting import Errors, Log
@@ -53,16 +54,16 @@ class Workers:
         self.limit = limit
         self.idents: dict[int, None] = {}
         self._errors = errors
-        self._jobs: queue.SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None]
-        self._jobs = queue.SimpleQueue()
-        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()  # an entry for each job done
+        self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None]
+        self._jobs = SimpleQueue()
+        self._ended: SimpleQueue[None] = SimpleQueue()  # an entry for each job done
         self._under_way = 0  # jobs that were given, less those whose end was seen
         self.count = 0
         self.others: Workers | None = None  # that share the most threads of a process with these
 
     def give(self, function: Callable[..., None], *arguments: Any, count: int = 1) -> None:
         """Have a job done; here, where no thread can be had. Only the owner calls it."""
-        with contextlib.suppress(queue.Empty):
+        with contextlib.suppress(Empty):
             while True:
                 self._ended.get_nowait()
                 self._under_way -= 1
@@ -89,10 +90,10 @@ class Workers:
         for _ in range(self.count):
             self._jobs.put(None)
         self.count = self._under_way = 0
-        self._jobs, self._ended = queue.SimpleQueue(), queue.SimpleQueue()
+        self._jobs, self._ended = SimpleQueue(), SimpleQueue()
 
     def _work(self) -> None:
-        jobs, ended, thread = self._jobs, self._ended, threading.get_ident()
+        jobs, ended, thread = self._jobs, self._ended, get_ident()
         self.idents[thread] = None
         while (job := jobs.get()) is not None:
             function, arguments = job
@@ -114,18 +115,18 @@ class Owner:
         self.encoders = Workers(1, errors)
         self.files = Workers(_MOST_WORKERS - 1, errors)
         self.files.others, self.encoders.others = self.encoders, self.files
-        self.messages: queue.SimpleQueue[tuple[Member, Any]] = queue.SimpleQueue()
+        self.messages: SimpleQueue[tuple[Member, Any]] = SimpleQueue()
         # The process ends: every caller waits for its own summary. Then Python has ended the main
         # thread already, as also where this package is imported by an exit handler.
-        self.ending = not threading.main_thread().is_alive()
+        self.ending = not main_thread().is_alive()
         self._errors = errors
-        self._role = threading.Lock()  # held by the thread that is the owner
+        self._role = Lock()  # held by the thread that is the owner
         self._running = False
         self._started_at = -1.0  # when a thread was last started to become the owner
         self._members: dict[Member, None] = {}
         self._active: dict[Member, None] = {}
         self._next_tick = 0.0
-        self._log_role = threading.Lock()  # held by the worker that logs
+        self._log_role = Lock()  # held by the worker that logs
 
     def send(self, member: Member, request: Any = None) -> None:
         """Send a message; without a request it is a wake-up only."""
@@ -159,7 +160,7 @@ class Owner:
 
     def is_worker(self) -> bool:
         """Tell whether the calling thread is a worker, which must not wait for itself."""
-        thread = threading.get_ident()
+        thread = get_ident()
         return thread in self.files.idents or thread in self.encoders.idents
 
     def _own(self) -> None:
@@ -196,7 +197,7 @@ class Owner:
     def _round(self, secs: float | None) -> bool:
         """Take the messages that are there, wait for the first one, and give turns."""
         turns: dict[Member, None] = {}
-        with contextlib.suppress(queue.Empty):
+        with contextlib.suppress(Empty):
             message = self.messages.get(secs != 0, secs)
             while True:
                 member, request = message

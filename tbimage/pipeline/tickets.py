@@ -25,13 +25,12 @@ class Work:
     Its bytes count as pending for as long as it exists, or until its record is in the file.
     """
 
-    __slots__ = ("__weakref__", "apart", "arguments", "cost", "is_put", "ready", "record", "secs")
+    __slots__ = ("__weakref__", "apart", "arguments", "cost", "ready", "record", "secs")
 
     def __init__(self, snapshot_bytes: int, *, apart: bool) -> None:
         self.cost = WORK_BYTES + snapshot_bytes
         self.apart = apart  # an encoder makes the record; else the commit does
         self.ready = not apart
-        self.is_put = False  # into an inbox, whose length counts, too
         self.arguments: tuple[Any, ...] = ()
         self.record: Sequence[Piece] = ()
         self.secs = 0.0  # that encoding took

@@ -1,0 +1,54 @@
+"""What callers ask of the owner, and under which options."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from threading import Lock
+
+from tbimage.pipeline.tickets import Work
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
+
+    max_pending_bytes: int = 256 << 20
+    on_full: str = "block"
+    block_timeout: float | None = None
+    flush_secs: float = 0.1
+    workers: int = 1
+    on_error: str = "raise"
+    close_timeout: float = 30.0
+
+
+def _locked() -> Lock:
+    lock = Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(eq=False)
+class Request:
+    """What a caller asks for: "flush", "last flush", "close", "give up", or "room" for its work.
+
+    ``answered`` is the state; the gate only wakes the caller. A request that is lost on its way was
+    not ``seen``, and is sent again by the caller.
+    """
+
+    what: str
+    work: Work | None = None
+    seen: bool = False
+    answered: bool = False
+    result: bool = False
+    gate: Lock = field(default_factory=_locked)
+    #: How many tickets must have been taken in; from then on, of each lane: how many must be done,
+    #: and how many had failed and were given up.
+    mark: int = 0
+    targets: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def answer(self, result: bool) -> None:
+        """Give the caller its answer."""
+        self.result, self.answered = result, True
+        with contextlib.suppress(RuntimeError):
+            self.gate.release()
