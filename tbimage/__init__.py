@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 # Each public name and the module that has it.
 _HOMES = {
     "Keep": "writer.sampling",
+    "KindWarning": "writer.steps",
     "SummaryWriter": "writer",
     "Stats": "writer.stats",
     "StepWarning": "writer.steps",
@@ -42,6 +43,7 @@ _HOMES = {
 
 __all__ = [
     "Keep",
+    "KindWarning",
     "Stats",
     "StepWarning",
     "SummaryWriter",
@@ -86,7 +88,7 @@ if TYPE_CHECKING:
     from tbimage.writer.directories import TwoWritersWarning
     from tbimage.writer.sampling import Keep
     from tbimage.writer.stats import Stats
-    from tbimage.writer.steps import StepWarning
+    from tbimage.writer.steps import KindWarning, StepWarning
 
 
 def __getattr__(name: str) -> object:

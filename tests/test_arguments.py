@@ -166,18 +166,8 @@ def arguments() -> Iterator[Argument]:
 ALL = list(arguments())
 
 
-#: Not converted yet: settings, sampling and conditions of the writer.
-PENDING = {
-    "SummaryWriter",
-    "SummaryWriter.flush",
-    "tbimage.Keep",
-    "tbimage.every_n_steps",
-    "tbimage.every_seconds",
-}
-
-
 def of(names: Any) -> Any:
-    chosen = [each for each in ALL if each.name in names and each.function not in PENDING]
+    chosen = [each for each in ALL if each.name in names]
     return pytest.mark.parametrize(
         "argument", chosen, ids=[f"{each.function}-{each.name}" for each in chosen]
     )

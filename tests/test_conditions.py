@@ -15,15 +15,20 @@ from tbimage import every_n_steps, every_seconds
 @pytest.mark.parametrize(
     ("make", "value", "error", "words"),
     [
-        (every_n_steps, "x", TypeError, "n must be an integer, got 'x' of type str"),
-        (every_n_steps, None, TypeError, "n must be an integer, got None"),
-        (every_n_steps, 1.5, TypeError, "n must be an integer, got 1.5"),
-        (every_n_steps, True, TypeError, "n must be an integer, got True"),
-        (every_n_steps, 0, ValueError, "n must be at least 1, got 0"),
-        (every_seconds, None, TypeError, "seconds must be a number, got None of type NoneType"),
-        (every_seconds, True, TypeError, "seconds must be a number, got True"),
-        (every_seconds, -1, ValueError, "seconds must be at least 0, got -1"),
-        (every_seconds, math.nan, ValueError, "seconds must be at least 0, got nan"),
+        (every_n_steps, "x", TypeError, "n must be an integer of at least 1, got 'x' of type str"),
+        (every_n_steps, None, TypeError, "n must be an integer of at least 1, got None"),
+        (every_n_steps, 1.5, TypeError, "n must be an integer of at least 1, got 1.5"),
+        (every_n_steps, True, TypeError, "n must be an integer of at least 1, got True"),
+        (every_n_steps, 0, ValueError, "n must be an integer of at least 1, got 0"),
+        (
+            every_seconds,
+            None,
+            TypeError,
+            "seconds must be a number of at least 0, got None of type NoneType",
+        ),
+        (every_seconds, True, TypeError, "seconds must be a number of at least 0, got True"),
+        (every_seconds, -1, ValueError, "seconds must be a number of at least 0, got -1"),
+        (every_seconds, math.nan, ValueError, "seconds must be a number of at least 0, got nan"),
     ],
 )
 def test_a_condition_that_makes_no_sense(

@@ -129,14 +129,26 @@ def test_threads_share_one_count() -> None:
     [
         ({}, TypeError, "exactly one of every, min_interval and reservoir, got none"),
         ({"every": 2, "reservoir": 3}, TypeError, "got every and reservoir"),
-        ({"every": 0}, ValueError, "every must be at least 1, got 0"),
-        ({"every": 2.0}, TypeError, "every must be an integer, got 2.0"),
-        ({"every": True}, TypeError, "every must be an integer, got True"),
-        ({"reservoir": -1}, ValueError, "reservoir must be at least 1, got -1"),
-        ({"reservoir": "3"}, TypeError, "reservoir must be an integer, got '3'"),
-        ({"min_interval": -0.5}, ValueError, "min_interval must be at least 0, got -0.5"),
-        ({"min_interval": math.nan}, ValueError, "min_interval must be at least 0, got nan"),
-        ({"min_interval": "1s"}, TypeError, "min_interval must be a number, got '1s'"),
+        ({"every": 0}, ValueError, "every must be an integer of at least 1, got 0"),
+        ({"every": 2.0}, TypeError, "every must be an integer of at least 1, got 2.0"),
+        ({"every": True}, TypeError, "every must be an integer of at least 1, got True"),
+        ({"reservoir": -1}, ValueError, "reservoir must be an integer of at least 1, got -1"),
+        ({"reservoir": "3"}, TypeError, "reservoir must be an integer of at least 1, got '3'"),
+        (
+            {"min_interval": -0.5},
+            ValueError,
+            "min_interval must be a number of at least 0, got -0.5",
+        ),
+        (
+            {"min_interval": math.nan},
+            ValueError,
+            "min_interval must be a number of at least 0, got nan",
+        ),
+        (
+            {"min_interval": "1s"},
+            TypeError,
+            "min_interval must be a number of at least 0, got '1s'",
+        ),
     ],
 )
 def test_a_policy_that_makes_no_sense(

@@ -23,7 +23,7 @@ def test_every_setting_has_an_argument_and_is_documented_with_its_default() -> N
     for field in dataclasses.fields(Settings):
         parameter = parameters[field.name]
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        if field.name != "keep":
+        if field.default is not dataclasses.MISSING:
             assert parameter.default == field.default, field.name
         _, _, text = documentation.partition(f"\n    {field.name}: ")
         assert text, field.name
@@ -43,7 +43,7 @@ def test_every_setting_has_an_argument_and_is_documented_with_its_default() -> N
         ("workers", True, "workers must be an integer"),
         ("flush_secs", math.nan, "flush_secs must be seconds, 0 or more, got nan"),
         ("flush_secs", None, "flush_secs must be seconds, 0 or more, got None"),
-        ("fsync", True, "fsync must be 'never' or 'flush' or 'close', got True"),
+        ("fsync", True, "fsync must be 'never', 'flush' or 'close', got True"),
         ("on_error", None, "on_error must be 'raise' or 'log', got None"),
         ("max_file_bytes", "1MB", "max_file_bytes must be an integer of at least 1, or None"),
         ("max_file_secs", -0.1, "max_file_secs must be seconds, 0 or more, or None"),
@@ -87,8 +87,8 @@ def test_as_many_workers_as_processors_and_four_at_most(monkeypatch: pytest.Monk
         monkeypatch.setattr(
             os, "sched_getaffinity", lambda pid, n=processors: range(n), raising=False
         )
-        assert Settings().worker_count == expected
-    assert Settings(workers=16).worker_count == 16
+        assert Settings().workers == expected
+    assert Settings(workers=16).workers == 16
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert Settings().worker_count == 1
+    assert Settings().workers == 1

@@ -16,7 +16,7 @@ import tbimage
 from tbimage.events import steps as drawn_steps
 from tbimage.events.steps import Steps
 from tbimage.writer import steps
-from tbimage.writer.steps import StepWatch, check_step
+from tbimage.writer.steps import KindWatch, StepWatch, check_step
 from tests.pipeline import logs
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -191,6 +191,32 @@ def test_no_more_names_are_warned_of_than_are_remembered(monkeypatch: pytest.Mon
         for number in range(10):
             watch.check(f"n{number}", f"n{number}", 1, 1)
     assert len(caught) == 3
+
+
+# Two kinds under one name.
+
+
+@pytest.mark.parametrize("second", [7, None])
+def test_a_second_kind_under_a_name_warns_once(tmp_path: Path, second: int | None) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.scalar("weights", 0.5, 3)
+        with pytest.warns(tbimage.KindWarning, match="'weights' was logged as a scalar and is log"):
+            writer.histogram("weights", [1, 2], second)
+        writer.histogram("weights", [1, 2])
+        writer.text("weights", "no third warning")
+        writer.scalar("weights", 0.5)
+        writer.scalar("bias", 0.5, 3)
+    assert len(logs.summaries(tmp_path)) == 6
+
+
+def test_the_kinds_of_no_more_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "_MOST_NAMES", 3)
+    watch = KindWatch()
+    for number in range(10):
+        watch.check(f"n{number}", "a scalar")
+    assert len(watch.of) == 3
+    with pytest.warns(tbimage.KindWarning):
+        watch.check("n2", "a text")
 
 
 # Across restarts.

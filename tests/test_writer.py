@@ -398,7 +398,7 @@ def test_every_n_steps_takes_the_step_of_the_call_or_the_default_one(tmp_path: P
 def test_every_n_steps_without_a_step_says_what_to_do(writer: tbimage.SummaryWriter) -> None:
     with tbimage.record_if(tbimage.every_n_steps(3)), pytest.raises(ValueError, match="set_step"):
         writer.scalar("loss", 1)
-    with pytest.raises(ValueError, match="n must be at least 1"):
+    with pytest.raises(ValueError, match="n must be an integer of at least 1"):
         tbimage.every_n_steps(0)
 
 

@@ -56,7 +56,7 @@ class UnwritableError(OSError):
     """The first record can never be written: leave it out, and go on with the next."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SegmentOptions:
     """How a directory's segments are cut, kept and made durable.
 

@@ -14,12 +14,16 @@ from functools import lru_cache
 from tbimage import checks
 from tbimage.kinds import scalar
 
-__all__ = ["check_values", "pack", "run_name", "unpack"]
+__all__ = ["PURGE", "belongs", "check_values", "pack", "run_name", "unpack"]
 
 # What some file system forbids in a name, and path separators.
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+_OTHER = re.compile(r"\W")
 # The head of each part of a package: the lengths of the run's name and of the Summary.
 _LENGTHS = struct.Struct("<HI")
+
+#: A package for all runs, that tells them to purge.
+PURGE = _LENGTHS.pack(0, 0)
 
 # NAME_MAX of Linux and macOS, in bytes.
 _LONGEST_NAME = 255
@@ -50,6 +54,14 @@ def run_name(name: str, key: object) -> str:
             f"expected at most {_LONGEST_NAME}: shorten one of them"
         )
     return run
+
+
+def belongs(directory: str, tag: str) -> bool:
+    """Tell whether a directory has the name of a key's run: ``name_key``, or ``name/key``.
+
+    Spaces and the like may be "_" in the tag, in the directory or in both.
+    """
+    return _OTHER.sub("_", directory).startswith(_OTHER.sub("_", f"{tag}_"))
 
 
 def pack(name: str, values: Sequence[tuple[str, float]], description: str | None) -> bytes:

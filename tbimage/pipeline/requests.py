@@ -9,7 +9,7 @@ from threading import Lock
 from tbimage.pipeline.tickets import Work
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PipelineOptions:
     """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -13,25 +13,22 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.events.segments import Segments
-from tbimage.events.storage import LocalStorage
 from tbimage.pipeline import Pipeline
 from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories
-from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
-from tbimage.writer.settings import Settings, check_logdir, check_timeout
+from tbimage.writer.settings import Settings, check_logdir
 from tbimage.writer.stats import Stats
-from tbimage.writer.steps import StepWatch, check_step
-from tbimage.writer.sub_runs import RunFiles
+from tbimage.writer.steps import KindWatch, StepWatch, check_step
+from tbimage.writer.sub_runs import SubRuns, make_files
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from tbimage.kinds.custom_scalars import Charts
 
-__all__ = ["KindWarning", "RunWriter"]
+__all__ = ["RunWriter"]
 
 
 class RunWriter:
@@ -60,6 +57,7 @@ class RunWriter:
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
         keep: Mapping[str, Keep] | None = None,
+        font: Any = None,
     ) -> None:
         """Open a run directory for writing.
 
@@ -112,6 +110,8 @@ class RunWriter:
                 SIGKILL.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+            font: The font of texts in pictures, for the whole process: a file's path or a Pillow
+                font, as ``tbimage.set_font`` takes it. Default None: what is in use stays.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -119,27 +119,34 @@ class RunWriter:
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
                 disk is no reason: it is logged, and tried again.
         """
-        given = {**locals(), "keep": {} if keep is None else keep}
-        settings = Settings(**{name: given[name] for name in Settings.__dataclass_fields__})
+        given = locals()
+        left = {name for name in ("workers", "keep") if given[name] is None}
+        names = Settings.__dataclass_fields__.keys() - left
+        settings = Settings(**{name: given[name] for name in names})
         self._start(check_logdir(logdir), settings, sub_run=False)
 
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
+        if settings.font is not None:
+            from tbimage.fonts import set_font
+
+            set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
         self._real = os.path.realpath(logdir)  # here, since no call does I/O
-        make_files = partial(_make_files, settings, logdir, self._real, sub_run)
-        self._pipeline = Pipeline(make_files, settings.pipeline_options())
+        files = partial(make_files, settings, logdir, self._real, sub_run)
+        self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
         if not sub_run:
             directories.claim(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline
-        self._kinds: dict[str, str] = {}  # of each name
-        self._claimed: dict[str, None] = {}  # the names of sub-runs
-        self._sources: dict[str, str] = {}  # what each of them is for
+        self._kinds = KindWatch()
+        self._sub_runs = SubRuns(self._real)
         #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
         self._charts: Charts = {}
+        #: The hyperparameters of each run directory: a forked writer has one of its own.
+        self._trials: dict[str, Mapping[str, object]] = {}
         # The finalizer does not hold the writer, so that it goes, and its file is closed, with the
         # last reference to it and not only when the garbage collector comes.
         weakref.finalize(self, _drop, self._pipeline).atexit = False
@@ -163,7 +170,7 @@ class RunWriter:
             >>> tbimage.SummaryWriter(tempfile.mkdtemp()).flush()
             True
         """
-        return self._pipeline.flush(check_timeout(timeout))
+        return self._pipeline.flush(checks.seconds("timeout", timeout, optional=True))
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Wait as ``flush`` does, without holding up the asyncio event loop.
@@ -182,7 +189,7 @@ class RunWriter:
             >>> asyncio.run(tbimage.SummaryWriter(tempfile.mkdtemp()).aflush())
             True
         """
-        return await self._pipeline.aflush(check_timeout(timeout))
+        return await self._pipeline.aflush(checks.seconds("timeout", timeout, optional=True))
 
     def close(self, timeout: float | None = None) -> bool:
         """Flush and close the file; using the writer after that raises. A second call does nothing.
@@ -202,7 +209,7 @@ class RunWriter:
             True
         """
         try:
-            return self._pipeline.close(check_timeout(timeout))
+            return self._pipeline.close(checks.seconds("timeout", timeout, optional=True))
         finally:
             directories.release(self._pipeline.files)
 
@@ -288,16 +295,8 @@ class RunWriter:
     ) -> tuple[str, int | None, bool]:
         """Check name and step, and ask ``record_if`` and ``keep``, before the data is looked at.
 
-        Args:
-            name: Not checked.
-            step: Not checked; None for the default step or an automatic one.
-            kind: What TensorBoard shows it as; a name has one kind. None: any.
-            lane: Where it goes: ``tickets.MAIN`` or ``tickets.SUB_RUNS``.
-            key: Under which name its steps count. None: its own.
-            may_repeat: Whether nothing is lost where a step comes again.
-
-        Returns:
-            The name, the step asked for, and whether the summary is wanted.
+        Steps count under ``key``, by default the name. ``may_repeat``: nothing is lost where a step
+        comes again. Returns the name, the step, and whether the summary is wanted.
         """
         if key is None:
             key = name
@@ -313,23 +312,9 @@ class RunWriter:
             return name, number, False
         if not may_repeat and (last is None or number is None or number <= last):
             watch.check(name, key, number, self._pipeline.last_step(lane, key))
-        if kind is not None and self._kinds.get(name) != kind:
-            self._check_kind(name, kind)
+        if kind is not None and self._kinds.of.get(name) != kind and not self._pipeline.closed:
+            self._kinds.check(name, kind)
         return name, number, True
-
-    def _check_kind(self, name: str, kind: str) -> None:
-        """Warn once where one name is given to summaries of two kinds."""
-        if len(self._kinds) >= _MOST_NAMES or self._pipeline.closed:
-            return
-        first = self._kinds.setdefault(name, kind)
-        if first not in (kind, _MANY_KINDS):
-            self._kinds[name] = _MANY_KINDS
-            warn_caller(
-                f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
-                "one kind for each tag, its data server drops the second one. Give each kind of "
-                "summary a name of its own. This is said once for each name.",
-                KindWarning,
-            )
 
     def _log(
         self,
@@ -347,23 +332,9 @@ class RunWriter:
     ) -> bool:
         """Log a summary of some size: reserve memory for it, copy what may change, and put it.
 
-        Args:
-            name: Checked; under which steps count.
-            step: Checked, or None for an automatic one.
-            wall_time: Checked; None where ``make`` makes a whole Event.
-            make: Given a snapshot of the data and the rest, makes the serialized Summary as pieces,
-                in another thread. For ``tickets.STEP`` it gets the step.
-            data: What was prepared.
-            rest: Further arguments, which do not change.
-            cost: How many bytes the snapshot has. None: ``data.nbytes``, or the length of bytes.
-            take: Makes the snapshot. None: ``data.snapshot()``; what has no such method does not
-                change.
-            lane: As in ``_begin``.
-            counts_step: Whether automatic steps of that name go on after this one.
-            in_commit: Whether it is made with the commit, as it is cheap or writes files itself.
-
-        Returns:
-            Whether there was room.
+        A worker calls ``make`` with what ``take`` or ``data.snapshot`` gives, and the rest; where
+        ``wall_time`` is None, this makes a whole Event. Name, step and time are checked. ``cost``
+        is the size of the snapshot in bytes. ``in_commit``: it is cheap, or writes files itself.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -378,23 +349,6 @@ class RunWriter:
         if counts_step:
             self._watches[lane].note(name, step)
         return True
-
-    def _check_runs(self, sources: Mapping[str, str]) -> None:
-        """Refuse keys that make the directory that another key has."""
-        for run, source in sources.items():
-            first = self._sources.setdefault(run, source)
-            if first != source:
-                raise ValueError(
-                    f"the key {source!r} makes the directory {run!r}, which {first!r} has already: "
-                    "rename one of them"
-                )
-
-    def _claim_sub_runs(self, names: Iterable[str]) -> None:
-        """Note that the sub-runs of these names are written to, and warn where others do."""
-        for name in names:
-            if name not in self._claimed:
-                self._claimed[name] = None
-                directories.claim(os.path.join(self._real, name), self._pipeline.files)
 
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool
@@ -412,14 +366,7 @@ class RunWriter:
     ) -> bool:
         """Log a summary that costs less to make than to hand to another thread.
 
-        Args:
-            make: Makes the serialized Summary.
-            arguments: Its arguments, of which the first is the name; all immutable and checked.
-            step: Checked, or None for an automatic one.
-            wall_time: Not checked; None for now.
-
-        Returns:
-            Whether there was room.
+        The arguments of ``make``, first the name, are immutable. All is checked but the wall time.
         """
         name = arguments[0]
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
@@ -436,34 +383,10 @@ class RunWriter:
 # encoder takes longer than to encode it (134 µs instead of 230).
 _SMALL_BYTES = 64 * 1024
 
-# A service that makes a name of each request must not fill memory through this.
-_MOST_NAMES = 100_000
-_MANY_KINDS = "several kinds"
-
-
-class KindWarning(UserWarning):
-    """One name is given to summaries of two kinds, of which TensorBoard shows one."""
-
 
 def _drop(pipeline: Pipeline) -> None:
     """See to the end of a writer that is garbage-collected without being closed."""
     directories.release(pipeline.close_soon())
-
-
-def _make_files(
-    settings: Settings,
-    logdir: str,
-    real: str,
-    is_copy: bool,
-    say: Callable[..., None],
-    in_child: bool,
-) -> tuple[Segments, ...]:
-    """Make the files of a writer: its run's own, and those of its sub-runs."""
-    options = settings.segment_options()
-    main = Segments(LocalStorage(), logdir, options, say)
-    if is_copy or in_child:
-        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
-    return main, RunFiles(main.directory, options, say)
 
 
 def _reopen(kind: type[RunWriter], logdir: str, settings: Settings) -> RunWriter:

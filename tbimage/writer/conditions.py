@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from numbers import Integral, Real
 
+from tbimage import checks
 from tbimage.writer import defaults
-from tbimage.writer.sampling import Interval, check_number
+from tbimage.writer.sampling import Interval
 
 __all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
 
@@ -72,8 +72,7 @@ def every_n_steps(n: int) -> EveryNSteps:
         >>> condition(200, "loss"), condition(201, "loss")
         (True, False)
     """
-    check_number("n", n, Integral, 1)
-    return EveryNSteps(n)
+    return EveryNSteps(checks.integer("n", n, 1))
 
 
 def every_seconds(seconds: float) -> EverySeconds:
@@ -94,8 +93,7 @@ def every_seconds(seconds: float) -> EverySeconds:
         >>> condition(7, "input"), condition(7, "output"), condition(8, "input")
         (True, True, False)
     """
-    check_number("seconds", seconds, Real, 0)
-    return EverySeconds(seconds)
+    return EverySeconds(checks.number("seconds", seconds, 0))
 
 
 def record_if(
@@ -123,10 +121,10 @@ def record_if(
         return defaults.replaced(condition=condition)
     if callable(condition):
         return defaults.replaced(condition=lambda step, name: bool(condition()))
-    if isinstance(condition, bool) or getattr(condition, "shape", None) == ():
-        value = bool(condition)
+    value = checks.plain_value(condition)
+    if isinstance(value, bool):
         return defaults.replaced(condition=lambda step, name: value)
     raise TypeError(
         "condition must be a bool, every_n_steps(n), every_seconds(s) or a function without "
-        f"arguments, got {condition!r} of type {type(condition).__name__}"
+        f"arguments, got {checks.given(condition)}"
     )

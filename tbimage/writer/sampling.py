@@ -19,9 +19,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import partial
-from numbers import Integral, Real
 
-__all__ = ["Interval", "Keep", "Keeper", "check_number"]
+from tbimage import checks
+
+__all__ = ["Interval", "Keep", "Keeper"]
 
 # A service that makes a name of each request must not fill memory through this: names beyond these
 # share one count for each pattern.
@@ -66,36 +67,11 @@ class Keep:
                 "Keep takes exactly one of every, min_interval and reservoir, got "
                 + (" and ".join(given) or "none")
             )
-        if self.min_interval is not None:
-            check_number("min_interval", self.min_interval, Real, 0)
-        else:
-            check_number(given[0], getattr(self, given[0]), Integral, 1)
-
-
-def check_number(name: str, value: object, kind: type, least: int) -> None:
-    """Check how often, or after how long, something is to happen.
-
-    Args:
-        name: The argument's name, for errors.
-        value: What was given.
-        kind: ``numbers.Integral`` or ``numbers.Real``, to which NumPy's numbers belong, too.
-        least: The smallest value that makes sense.
-
-    Raises:
-        TypeError: It is no such number; bool is none either.
-        ValueError: It is less, or NaN.
-
-    Example:
-        >>> check_number("every", 100, Integral, 1)
-        >>> check_number("every", 1.5, Integral, 1)
-        Traceback (most recent call last):
-        TypeError: every must be an integer, got 1.5 of type float
-    """
-    if isinstance(value, bool) or not isinstance(value, kind):
-        expected = "an integer" if kind is Integral else "a number"
-        raise TypeError(f"{name} must be {expected}, got {value!r} of type {type(value).__name__}")
-    if not value >= least:  # type: ignore[operator]  # NaN is not, either
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        (name,) = given
+        value = getattr(self, name)
+        seconds = name == "min_interval"
+        plain = checks.number(name, value, 0) if seconds else checks.integer(name, value, 1)
+        object.__setattr__(self, name, plain)
 
 
 class Keeper:

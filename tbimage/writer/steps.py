@@ -8,15 +8,23 @@ automatic steps later, and in order; see ``events/steps.py``.
 
 from __future__ import annotations
 
-import operator
+import math
 
+from tbimage import checks
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["StepWarning", "StepWatch", "check_step"]
+__all__ = ["FIRST_STEP", "KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
 
-_INT64 = range(-(1 << 63), 1 << 63)
+#: The least int64.
+FIRST_STEP = -(1 << 63)
+_INT64 = range(FIRST_STEP, 1 << 63)
 # A service that makes a name of each request must not fill memory through this (10 MB).
 _MOST_NAMES = 100_000
+_MANY_KINDS = "several kinds"
+
+
+class KindWarning(UserWarning):
+    """One name is given to summaries of two kinds, of which TensorBoard shows one."""
 
 
 class StepWarning(UserWarning):
@@ -24,55 +32,11 @@ class StepWarning(UserWarning):
 
 
 def check_step(step: object) -> int:
-    """Turn anything that stands for an integer into a step.
-
-    Args:
-        step: Anything with ``__index__`` (int, NumPy integers), or a 0-d array or tensor of
-            integers.
-
-    Returns:
-        An int64.
-
-    Raises:
-        TypeError: It is no integer; bool is none either.
-        ValueError: It does not fit an int64.
-
-    Example:
-        >>> import numpy
-        >>> check_step(numpy.int32(3)), check_step(numpy.array(4))
-        (3, 4)
-    """
-    number = step if type(step) is int else _as_integer(step)
+    """Check a step; an integer as in ``checks.integer`` that fits an int64."""
+    number = step if type(step) is int else checks.integer("step", step, -math.inf)
     if number not in _INT64:
-        raise ValueError(f"step must fit a signed 64-bit integer, got {step!r}")
+        raise ValueError(f"step must fit a signed 64-bit integer, got {checks.shown(step)}")
     return number
-
-
-def _as_integer(step: object) -> int:
-    if not _is_boolean(step):
-        try:
-            return operator.index(step)  # type: ignore[arg-type]
-        except TypeError:
-            pass
-        # tf.Variable and jax arrays of rank 0; a float such as 3.0 is an accident and not a step.
-        numpy_method = getattr(step, "numpy", None)
-        item_method = getattr(numpy_method() if callable(numpy_method) else step, "item", None)
-        item = (
-            item_method() if callable(item_method) and getattr(step, "shape", None) == () else None
-        )
-        if type(item) is int:
-            return item
-    raise TypeError(
-        f"step must be an integer (int, a NumPy integer or a 0-d integer array), got {step!r} "
-        f"of type {type(step).__name__}; pass int(step) if that is what you mean"
-    )
-
-
-def _is_boolean(step: object) -> bool:
-    # torch, and older releases of NumPy, let their booleans stand for integers.
-    dtype = getattr(step, "dtype", None)
-    kind = getattr(dtype, "kind", None)  # torch's types have none
-    return isinstance(step, bool) or kind == "b" or (kind is None and str(dtype) == "torch.bool")
 
 
 class StepWatch:
@@ -107,7 +71,11 @@ class StepWatch:
         """Take note of the step of a summary that was logged."""
         last = self.last.get(key)
         if step is None:
-            if last is not None:  # the pipeline's decision, but for what other threads do meanwhile
+            if last == FIRST_STEP:  # stands for a metric; from now on the pipeline's steps count
+                self.last.pop(key, None)
+            elif (
+                last is not None
+            ):  # the pipeline's decision, but for what other threads do meanwhile
                 self.last[key] = last + 1
             return
         if last is None and len(self.last) >= _MOST_NAMES:
@@ -130,3 +98,24 @@ class StepWatch:
             "each kind of summary a name of its own. This is said once for each name.",
             StepWarning,
         )
+
+
+class KindWatch:
+    """The kind of summary that callers gave each name first, to warn of a second one."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, str] = {}
+
+    def check(self, name: str, kind: str) -> None:
+        """Warn once where one name is given to summaries of two kinds."""
+        if len(self.of) >= _MOST_NAMES and name not in self.of:
+            return
+        first = self.of.setdefault(name, kind)
+        if first not in (kind, _MANY_KINDS):
+            self.of[name] = _MANY_KINDS
+            warn_caller(
+                f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
+                "one kind for each tag, its data server drops the second one. Give each kind of "
+                "summary a name of its own. This is said once for each name.",
+                KindWarning,
+            )

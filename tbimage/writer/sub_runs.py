@@ -1,4 +1,4 @@
-"""The event files of the runs below a writer's own, which ``scalars`` writes to.
+"""The event files of a writer: its run's own, and those of runs below, for ``scalars``.
 
 The values of one call travel as one record, a *package* in place of a Summary, so that they have
 one step and one place in the order of calls, whatever interrupts a caller.
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
@@ -23,12 +24,17 @@ from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
+from tbimage.writer import directories
 
-__all__ = ["MOST_DESCRIPTORS", "RunFiles"]
+__all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
 
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
 MOST_DESCRIPTORS = 32
+
+
+# An Event's session_log (7) with the status (1) START.
+_SESSION_START = b"\x3a\x02\x08\x01"
 
 
 class RunFiles(Segments):
@@ -100,7 +106,8 @@ class RunFiles(Segments):
         for size in rest.sizes:
             if size:
                 for run, record in _unpacked(memoryview(records)[at : at + size]):
-                    new.setdefault(run, []).append(record)
+                    for each in [run] if run else {*new, *self._waiting, *self._known()}:
+                        new.setdefault(each, []).append(record)
             at += size
         waiting = dict(self._waiting)
         for run, parts in new.items():
@@ -109,6 +116,16 @@ class RunFiles(Segments):
             waiting[run] = Batch([*old.pieces, b"".join(parts)], sizes)
         count = len(batch.sizes)
         self._waiting, self._accepted = waiting, count  # nothing can come in between
+
+    def _known(self) -> Iterable[str]:
+        """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
+        yield from self._runs
+        for path, _, _ in islice(os.walk(self.directory), 1, None):
+            run = os.path.relpath(path, self.directory)
+            with contextlib.suppress(OSError):  # what cannot be read is no run, for TensorBoard
+                tags = newest_steps(LocalStorage(), path)
+                if tags and all(scalars.belongs(run, tag) for tag in tags):
+                    yield run
 
     def _write_run(self, run: str) -> None:
         segments = self._runs.get(run)
@@ -156,6 +173,32 @@ class RunFiles(Segments):
             raise failure
 
 
+class SubRuns:
+    """The names of the sub-runs that a writer writes to."""
+
+    def __init__(self, real: str) -> None:
+        self._real = real  # the path of the run directory without links
+        self._claimed: dict[str, None] = {}
+        self._sources: dict[str, str] = {}  # what each of them is for
+
+    def check(self, sources: Mapping[str, str]) -> None:
+        """Refuse keys that make the directory that another key has."""
+        for run, source in sources.items():
+            first = self._sources.setdefault(run, source)
+            if first != source:
+                raise ValueError(
+                    f"the key {source!r} makes the directory {run!r}, which {first!r} has already: "
+                    "rename one of them"
+                )
+
+    def claim(self, names: Iterable[str], files: Segments) -> None:
+        """Note that these sub-runs are written to, and warn where another writer does."""
+        for name in names:
+            if name not in self._claimed:
+                self._claimed[name] = None
+                directories.claim(os.path.join(self._real, name), files)
+
+
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
     """Give the record of each value of a package, and the run that it is for."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
@@ -165,10 +208,28 @@ def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
         end = _after_varint(event, end + 1)
     head = bytes(event[: end + 1])
     for run, summary in scalars.unpack(event[_after_varint(event, end + 1) :]):
-        yield run, small_record(head + varint(len(summary)) + summary)
+        if run:
+            yield run, small_record(head + varint(len(summary)) + summary)
+        else:
+            yield run, small_record(head[:-1] + _SESSION_START) * 2
 
 
 def _after_varint(data: memoryview, at: int) -> int:
     while data[at] & 0x80:
         at += 1
     return at + 1
+
+
+def make_files(
+    options: SegmentOptions,
+    logdir: str,
+    real: str,
+    is_copy: bool,
+    say: Callable[..., None],
+    in_child: bool,
+) -> tuple[Segments, RunFiles]:
+    """Make the files of a writer; those of a copy or a forked child are in a sub-run."""
+    main = Segments(LocalStorage(), logdir, options, say)
+    if is_copy or in_child:
+        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
+    return main, RunFiles(main.directory, options, say)

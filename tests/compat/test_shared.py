@@ -263,3 +263,23 @@ def test_the_global_writer_counts_as_its_peer_does(
 class Managers:
     def dict(self) -> dict[str, int]:
         return {}
+
+
+@pytest.mark.parametrize("loader", faces.LOADERS)
+@pytest.mark.parametrize("main_tag", ["m", "my/m", "my m"])
+def test_purge_step_reaches_the_runs_of_add_scalars(
+    name: str, main_tag: str, loader: str, tmp_path: Path
+) -> None:
+    face, _ = FACES[name]
+    with face.SummaryWriter(str(tmp_path)) as writer:
+        for step in range(6):
+            writer.add_scalars(main_tag, {"a": step, "b": step}, step)
+    with face.SummaryWriter(str(tmp_path), purge_step=3) as writer:
+        writer.add_scalars(main_tag, {"a": 10}, 3)
+    found = {
+        run[-1]: series.steps
+        for run, tags in readers.read_runs(tmp_path, loader).items()
+        for series in tags.values()
+    }
+    kept = [*range(6)] if loader == "data_server" else [0, 1, 2]
+    assert found == {"a": [0, 1, 2, 3], "b": kept}

@@ -139,6 +139,54 @@ def test_tags_of_metrics_need_no_values(tmp_path: Path) -> None:
     assert len(written.values(tmp_path)) == 4
 
 
+@pytest.mark.parametrize("other", [{"lr": 0.01}, {"lr": True}, {"lr": 1, "layers": 3}, {}])
+def test_two_trials_in_one_run_are_refused(tmp_path: Path, loader: str, other: Any) -> None:
+    with tbimage.SummaryWriter(tmp_path / "a") as writer:
+        writer.hparams({"lr": 1}, {"acc": 0.5}, 0)
+        with pytest.raises(ValueError, match="Give each trial a writer of its own"):
+            writer.hparams(other, {"acc": 0.9}, 1)
+    start = parts(tmp_path / "a")[kind.SESSION_TAG].session_start_info
+    assert {name: value.number_value for name, value in start.hparams.items()} == {"lr": 1}
+    (point,) = readers.read_runs(tmp_path, loader)["a"]["acc"].points
+    assert point.value == 0.5
+
+
+def test_the_same_trial_may_be_logged_again(tmp_path: Path) -> None:
+    values = {"lr": float("nan"), **VALUES}
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        assert writer.hparams(values, {"acc": 0.5}, 0)
+        assert writer.hparams(dict(reversed(values.items())), {"acc": 0.6}, 1, status="failure")
+    assert parts(tmp_path)[kind.SESSION_END_TAG].session_end_info.status == 2
+
+
+@pytest.mark.parametrize("automatic", [False, True])
+def test_a_metric_that_is_a_scalar_of_the_run_too(
+    tmp_path: Path, loader: str, automatic: bool
+) -> None:
+    """No warning, which would be an error here, and nothing of the scalar is lost."""
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.hparams({"lr": 0.1}, {"acc": 0.0, "loss": 1})
+        for step in range(5):
+            writer.scalar("acc", step / 8, None if automatic else step)
+        writer.flush()
+        with writer.as_default(step=4), tbimage.record_if(tbimage.every_n_steps(4)):
+            writer.hparams({"lr": 0.1}, {"acc": 0.75})  # the default step is that of a scalar
+        if not automatic:
+            # The data server drops the first metric, at step 0, for the scalar at that step.
+            first = [] if loader == "data_server" else [0]
+            steps = readers.read_runs(tmp_path, loader)["."]["acc"].steps
+            assert steps == [*first, 0, 1, 2, 3, 4, 5]
+        for step in range(5, 8):
+            writer.scalar("acc", step / 8, None if automatic else step)
+        with pytest.raises(tbimage.StepWarning):
+            writer.scalar("acc", 0.5, 4)
+    points = readers.read_runs(tmp_path, loader)["."]["acc"].points
+    if not automatic:
+        assert {point.step: point.value for point in points} == {n: n / 8 for n in range(8)}
+    else:
+        assert [point.step for point in points] == [*range(10)]
+
+
 def test_none_leaves_a_name_out() -> None:
     assert kind.prepare({"lr": None, "a": 1}, None, None, None, None).values == {"a": 1.0}
 

@@ -102,10 +102,10 @@ def test_a_writer_of_jpegs_makes_pngs_of_what_jpeg_cannot_hold(tmp_path: Path) -
     ("settings", "error", "message"),
     [
         ({"encoding": "webp"}, ValueError, "encoding must be 'png' or 'jpeg', got 'webp'"),
-        ({"quality": 0}, ValueError, "quality must be an integer of at least 1, got 0"),
-        ({"quality": 101}, ValueError, "quality must be an integer of at most 100, got 101"),
+        ({"quality": 0}, ValueError, "quality must be an integer from 1 to 100, got 0"),
+        ({"quality": 101}, ValueError, "quality must be an integer from 1 to 100, got 101"),
         ({"quality": 90.0}, TypeError, "quality must be an integer"),
-        ({"compression": "best"}, ValueError, "compression must be 'fast' or 'balanced' or 'small"),
+        ({"compression": "best"}, ValueError, "compression must be 'fast', 'balanced' or 'small"),
     ],
 )
 def test_settings_are_checked(tmp_path: Path, settings: Any, error: Any, message: str) -> None:

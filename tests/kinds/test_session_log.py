@@ -57,6 +57,50 @@ def test_steps_begin_anew_with_a_purge(tmp_path: Path, loader: str) -> None:
     assert [(p.step, p.value) for p in points] == [(0, 0), (1, 1), (2, 2), (3, 10), (4, 11)]
 
 
+def all_steps(directory: Path, loader: str) -> dict[str, list[int]]:
+    return {
+        f"{run} {tag}": series.steps
+        for run, tags in readers.read_runs(directory, loader).items()
+        for tag, series in tags.items()
+    }
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_purge_reaches_the_runs_of_scalars(tmp_path: Path, loader: str, restarted: bool) -> None:
+    for other, tag in (("other", "m"), ("m_of/another", "n")):  # runs of other writers
+        with tbimage.SummaryWriter(tmp_path / other) as writer:
+            for step in range(6):
+                writer.scalar(tag, step, step)
+    writer = tbimage.SummaryWriter(tmp_path)
+    for step in range(6):
+        writer.scalars("m", {"a": step, "b": -step, "c/d": step}, step)
+    if restarted:
+        writer.close()
+        writer = tbimage.SummaryWriter(tmp_path)
+    assert writer.purge(3)
+    writer.scalars("m", {"a": 10}, 3)  # a StepWarning would be an error
+    writer.scalars("m", {"a": 11})
+    writer.close()
+    all_six = [*range(6)]
+    # Of tags that are not written again, only the Python loader discards anything.
+    kept = all_six if loader == "data_server" else [0, 1, 2]
+    assert all_steps(tmp_path, loader) == {
+        "m_a m": [0, 1, 2, 3, 4],
+        "m_b m": kept,
+        "m_c_d m": kept,
+        "other m": all_six,
+        "m_of/another n": all_six,
+    }
+
+
+def test_purge_makes_no_run(tmp_path: Path) -> None:
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        assert writer.purge(0)
+        (tmp_path / "empty").mkdir()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["empty"]
+    assert not [*(tmp_path / "empty").iterdir()]
+
+
 def test_one_start_as_peers_write_it_discards_nothing_in_the_python_loader(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     write_until(tmp_path, 6)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tbimage.writer import base
+from tbimage.writer import sub_runs
 from tests.pipeline.faulty import FaultyStorage, Plan, Storages
 
 
@@ -19,7 +19,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Storages:
 
     def install(plan: Plan) -> FaultyStorage:
         storage = FaultyStorage(plan)
-        monkeypatch.setattr(base, "LocalStorage", lambda: storage)
+        monkeypatch.setattr(sub_runs, "LocalStorage", lambda: storage)
         return storage
 
     return install

@@ -246,7 +246,7 @@ atexit.register(lambda: os.write(1, b"%d" % (time.monotonic() - ending)))  # the
 """
 
 HUNG = """
-from tbimage.writer import base
+from tbimage.writer import sub_runs
 from tests.pipeline.faulty import FaultyStorage
 
 def plan(operation, size):
@@ -254,7 +254,7 @@ def plan(operation, size):
         hang_here.wait()
 hang = False
 hang_here = threading.Event()
-base.LocalStorage = lambda: FaultyStorage(plan)
+sub_runs.LocalStorage = lambda: FaultyStorage(plan)
 writer = tbimage.SummaryWriter(sys.argv[1] + "/hung", close_timeout=0.5, on_full="drop")
 log(0, 10)
 writer.flush()

@@ -15,7 +15,7 @@ import pytest
 import tbimage
 from tbimage.events import reporting
 from tbimage.pipeline import callers, channel, lifecycle, owner, tickets
-from tbimage.writer import base, steps
+from tbimage.writer import base, steps, sub_runs
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import FaultyStorage
@@ -28,7 +28,7 @@ PICTURE = np.zeros((8, 8), np.uint8)
 @pytest.fixture(scope="module")
 def probes() -> Iterator[None]:
     pipelines = [callers, channel, lifecycle, owner, reporting, tickets]
-    with probed([*pipelines, base, steps]):
+    with probed([*pipelines, base, steps, sub_runs]):
         yield
 
 
@@ -36,6 +36,9 @@ def probes() -> Iterator[None]:
 def _probed(probes: None) -> None:
     pass
 
+
+# Numbers and pictures share a name here, so that their order shows.
+pytestmark = pytest.mark.filterwarnings("ignore::tbimage.KindWarning")
 
 #: What the program is doing when the signal comes.
 CALLS: dict[str, Callable[[tbimage.SummaryWriter, int], object]] = {
@@ -173,7 +176,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         if operation == "write":
             assert opened.wait(20)
 
-    monkeypatch.setattr(base, "LocalStorage", lambda: FaultyStorage(plan))
+    monkeypatch.setattr(sub_runs, "LocalStorage", lambda: FaultyStorage(plan))
     return opened
 
 

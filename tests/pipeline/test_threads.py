@@ -15,7 +15,7 @@ import pytest
 
 import tbimage
 from tbimage.events import segments
-from tbimage.writer import base
+from tbimage.writer import sub_runs
 from tests import readers
 from tests.pipeline import logs
 
@@ -252,7 +252,7 @@ def test_a_flush_that_is_awaited_does_not_hold_up_the_loop(
 
     going_on = threading.Event()
     storage = FaultyStorage(healthy)
-    monkeypatch.setattr(base, "LocalStorage", lambda: storage)
+    monkeypatch.setattr(sub_runs, "LocalStorage", lambda: storage)
 
     def hang(operation: str, size: int) -> None:
         assert going_on.wait(20)

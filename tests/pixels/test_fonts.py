@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,27 @@ def test_a_font_can_be_set(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(installed.VARIABLE, raising=False)
     tbimage.set_font()
     np.testing.assert_array_equal(drawn("hello"), before)
+
+
+@needs_dejavu
+@pytest.mark.parametrize("kind", [str, Path, lambda path: ImageFont.truetype(path, 10)])
+def test_a_writer_sets_a_font_also_where_it_is_unpickled(tmp_path: Path, kind: Any) -> None:
+    before = drawn("hello").copy()
+    with tbimage.SummaryWriter(tmp_path, font=kind(os.fspath(DEJAVU))) as writer:
+        assert drawn("hello").shape != before.shape
+        pickled = pickle.dumps(writer)
+        tbimage.set_font()
+    with tbimage.SummaryWriter(tmp_path / "none"):
+        np.testing.assert_array_equal(drawn("hello"), before)
+    with pickle.loads(pickled):
+        assert drawn("hello").shape != before.shape
+
+
+@pytest.mark.parametrize("font", [3, "missing.ttf"])
+def test_a_writer_refuses_what_is_no_font(tmp_path: Path, font: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="font must be the path of a"):
+        tbimage.SummaryWriter(tmp_path / "run", font=font)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_is_no_font_is_refused(tmp_path: Path) -> None:

@@ -37,11 +37,13 @@ class Draft:
         nbytes: The size of a snapshot of its data.
         take: Takes the snapshot. Its arguments are the notices of a writer, and the function that
             runs parts of a job. It returns the function that makes the serialized Summary.
+        kind: As what TensorBoard shows it, as "a scalar": a name has one kind. None: any.
     """
 
     name: str
     nbytes: int
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
+    kind: str | None = None
 
 
 def check_tag(tag: Any) -> str:
@@ -54,14 +56,14 @@ def check_tag(tag: Any) -> str:
         raise PeerTypeError(str(error)) from None
 
 
-def ready(name: str, pieces: list[Piece]) -> Draft:
+def ready(name: str, pieces: list[Piece], kind: str | None = None) -> Draft:
     """Draft a summary that is made already."""
-    return Draft(name or NO_TAG, sum(map(len, pieces)), lambda notices, run: lambda: pieces)
+    return Draft(name or NO_TAG, sum(map(len, pieces)), lambda notices, run: lambda: pieces, kind)
 
 
 def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | None) -> bool:
     """Log a summary that a worker makes. A step of None is an automatic one, a time of None now."""
-    name, step, wanted = writer._begin(draft.name, step)
+    name, step, wanted = writer._begin(draft.name, step, draft.kind)
     if not wanted:
         return False
     wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)

@@ -55,7 +55,7 @@ def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
     def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         return partial(_histogram, tag, kind.snapshot(data, values), bins, max_bins, notices)
 
-    return Draft(tag or NO_TAG, values.nbytes, take)
+    return Draft(tag or NO_TAG, values.nbytes, take, "a histogram")
 
 
 def _histogram(
@@ -116,4 +116,4 @@ def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) ->
         )
     numbers = {name: number(name, value) for name, value in totals.items()}
     low, high = numbers.pop("min"), numbers.pop("max")
-    return ready(tag, _summary(tag, ends, heights, low, high, **numbers))
+    return ready(tag, _summary(tag, ends, heights, low, high, **numbers), "a histogram")

@@ -70,7 +70,7 @@ def mesh(
     def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         return partial(_summary, tag, parts.snapshot(), json, display_name, description)
 
-    return Draft(kind.first_tag(tag), parts.nbytes, take)
+    return Draft(kind.first_tag(tag), parts.nbytes, take, "a mesh")
 
 
 def _whole(faces: Array) -> Array:

@@ -53,13 +53,15 @@ def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None
             file = read_encoded(data)
         except ValueError as error:
             raise ValueError(f"img_tensor: {error}") from None
-        return ready(tag, _value(tag, file.height, file.width, file.channels, [file.data]))
+        return ready(
+            tag, _value(tag, file.height, file.width, file.channels, [file.data]), "an image"
+        )
     images = _arranged(data, layout)
 
     def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
         return partial(_picture, tag, snapshot(data, images), single, alter, notices, run)
 
-    return Draft(tag or NO_TAG, images.nbytes, take)
+    return Draft(tag or NO_TAG, images.nbytes, take, "an image")
 
 
 def _arranged(data: Any, layout: str) -> Pixels:
@@ -241,7 +243,7 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
         taken = snapshot(data, clips)
         return partial(_video, tag, taken, speed, single, notices, run)
 
-    return Draft(tag or NO_TAG, clips.nbytes, take)
+    return Draft(tag or NO_TAG, clips.nbytes, take, "an image")
 
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:

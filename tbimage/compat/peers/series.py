@@ -54,7 +54,7 @@ def scalar(
         pieces = [_described(tag, value, display_name, description)]
     else:
         pieces = [scalar_kind.summary(tag, value, description or None)]
-    return ready(tag, pieces)
+    return ready(tag, pieces, "a scalar")
 
 
 def _described(tag: str, value: float, display_name: str, description: str) -> bytes:
@@ -80,7 +80,7 @@ def tensor(tag: str, data: Any) -> Draft:
     def take(notices: Notices, run: Run) -> Make:
         return partial(_tensor, tag, prepared.snapshot(), metadata)
 
-    return Draft(tag or NO_TAG, prepared.nbytes, take)
+    return Draft(tag or NO_TAG, prepared.nbytes, take, "a tensor")
 
 
 def _tensor(tag: str, taken: tensor_kind.Tensor, metadata: bytes) -> list[Piece]:
@@ -99,7 +99,7 @@ def text(tag: str, data: Any) -> Draft:
         strings = text_kind.Text((), [checks.text("text_string", data).encode()])
     if strings.shape == ():
         strings = text_kind.Text((1,), strings.strings)
-    return ready(tag, text_kind.summary(tag, strings, None))
+    return ready(tag, text_kind.summary(tag, strings, None), "a text")
 
 
 @as_peers
@@ -114,7 +114,7 @@ def pr_curve(tag: str, labels: Any, predictions: Any, num_thresholds: int, weigh
         taken = outcomes.snapshot()
         return lambda: _curve(tag, curve_kind.curve(taken, thresholds))
 
-    return Draft(tag or NO_TAG, outcomes.nbytes, take)
+    return Draft(tag or NO_TAG, outcomes.nbytes, take, "a PR curve")
 
 
 def _check_predictions(predictions: Array) -> None:
@@ -157,7 +157,7 @@ def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
     if len(shapes) > 1 or {len(shape) for shape in shapes} != {1}:
         shown = ", ".join(f"{name} {row.shape}" for name, row in found.items())
         raise ValueError(f"each row must have one number for each threshold, got shapes: {shown}")
-    return ready(tag, _curve(tag, np.stack(list(found.values()))))
+    return ready(tag, _curve(tag, np.stack(list(found.values()))), "a PR curve")
 
 
 def layout(charts: layout_kind.Charts) -> Draft:

@@ -76,7 +76,7 @@ def audio(
         report = partial(notices.report_audio, tag)
         return partial(_audio, tag, clips.snapshot(), to_samples, report)
 
-    return Draft(tag or NO_TAG, clips.samples.nbytes, take)
+    return Draft(tag or NO_TAG, clips.samples.nbytes, take, "audio")
 
 
 def _frames_first(array: Array, channels_first: bool) -> Array:

@@ -53,6 +53,8 @@ class SharedWriter(SummaryWriter):
         if self._relay is None or self._relay.is_here:
             super()._log(draft, global_step, walltime)
             return
+        if draft.kind is not None:
+            self._get_file_writer().native._kinds.check(draft.name, draft.kind)
         step = None if global_step is AUTOMATIC else check_step(global_step or 0)
         wall_time = time.time() if walltime is None else check_walltime(walltime)
         try:

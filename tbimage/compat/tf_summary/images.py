@@ -77,7 +77,7 @@ def image(
 
 
 def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -> bool:
-    begun = begin(tag, step)
+    begun = begin(tag, step, "an image")
     if begun is None:
         return False
     writer, number = begun

@@ -62,7 +62,7 @@ def _check_rank_0(data: Any) -> None:
 
 def _scalar(step: Any, tag: str, data: Any, description: Any) -> bool:
     _check_rank_0(data)
-    begun = begin(tag, step)
+    begun = begin(tag, step, "a scalar")
     if begun is None:
         return False
     writer, number = begun
@@ -114,7 +114,7 @@ def histogram(
 
 
 def _histogram(step: Any, tag: str, data: Any, buckets: Any, description: Any) -> bool:
-    begun = begin(tag, step)
+    begun = begin(tag, step, "a histogram")
     if begun is None:
         return False
     writer, number = begun
@@ -163,7 +163,7 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any
 
 
 def _text(step: Any, tag: str, data: Any, description: Any) -> bool:
-    begun = begin(tag, step)
+    begun = begin(tag, step, "a text")
     if begun is None:
         return False
     writer, number = begun
@@ -215,7 +215,7 @@ def audio(
 def _audio(
     step: Any, tag: str, data: Any, sample_rate: Any, max_outputs: Any, description: Any
 ) -> bool:
-    begun = begin(tag, step)
+    begun = begin(tag, step, "audio")
     if begun is None:
         return False
     writer, number = begun

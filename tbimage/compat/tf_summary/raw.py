@@ -62,7 +62,7 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
 
 def _write(step: Any, tag: Any, tensor: Any, metadata: Any) -> bool:
     tag = peer.as_text(tag)
-    begun = begin(tag, step)
+    begun = begin(tag, step, None if metadata is not None else "a tensor")
     if begun is None:
         return False
     writer, number = begun

@@ -130,12 +130,13 @@ def step_of(step: Any) -> int | None:
     return None if step is None else as_step(step)
 
 
-def begin(tag: str, step: Any) -> tuple[RunWriter, int] | None:
+def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int] | None:
     """Decide whether a summary is to be recorded, before its data is looked at.
 
     Args:
         tag: Its tag.
         step: As in ``step_of``.
+        kind: As what TensorBoard shows it, as "a scalar": a tag has one kind. None: any.
 
     Returns:
         The writer and the step; None without a default writer, or where ``record_if`` says no.
@@ -157,7 +158,7 @@ def begin(tag: str, step: Any) -> tuple[RunWriter, int] | None:
     if number is None:
         raise missing_step()
     with asked():
-        _, _, wanted = writer._begin(tag, number)
+        _, _, wanted = writer._begin(tag, number, kind)
     return (writer, number) if wanted else None
 
 

@@ -1,7 +1,4 @@
-"""What stands beside the series: hyperparameters, layouts, embeddings, graphs.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for what stands beside the series: hyperparameters, layouts, embeddings, graphs."""
 
 from __future__ import annotations
 
@@ -10,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
-from tbimage.pipeline.tickets import STEP
+from tbimage.kinds import scalar as scalar_kind
+from tbimage.pipeline.tickets import MAIN, STEP
 from tbimage.writer import defaults
 from tbimage.writer.methods import series
-from tbimage.writer.steps import check_step
+from tbimage.writer.steps import FIRST_STEP, check_step
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
@@ -39,13 +37,17 @@ def hparams(
     status: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log what this run was made with, for the HParams page: one call for each run.
+    """Log what this run was made with, for the HParams page.
+
+    TensorBoard shows one trial for each run, so each trial needs a writer of its own. A later call
+    with the same values may add metrics and the status.
 
     Args:
         hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
         metrics: By which scalars the run is judged: numbers by tag, which are logged as scalars, or
             tags alone. None, or numbers: TensorBoard takes all scalars of the runs.
-        step: That of the metrics' scalars, as in ``image``.
+        step: That of the metrics' scalars. None: the one after the last that the run has of each
+            tag. It does not count as a step of the tag: scalars may follow at any step.
         domains: The values that hyperparameters may take, by name; the page offers them as filters.
             With domains, or tags alone as metrics, the page shows what this call names, and not
             what other runs add.
@@ -59,8 +61,8 @@ def hparams(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: A domain is of no hyperparameter or lacks its value, or another value does not
-            fit.
+        ValueError: An earlier call had other hyperparameters, a domain is of no hyperparameter or
+            lacks its value, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
@@ -78,11 +80,31 @@ def hparams(
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
+    first = self._trials.setdefault(self.logdir, trial.values)
+    if repr(sorted(first.items())) != repr(sorted(trial.values.items())):  # 1 == True, nan != nan
+        raise ValueError(
+            f"hparams must be the same in all calls of a writer, got {checks.shown(trial.values)} "
+            f"after {checks.shown(first)}: TensorBoard shows one trial for each run. Give each "
+            f'trial a writer of its own, as SummaryWriter(os.path.join(logdir, "trial_2"))'
+        )
     cost = kind.nbytes(trial)
     logged = self._log(kind.SESSION_TAG, 0, wall_time, kind.summary, trial, wall_time, cost=cost)
     for tag, number in trial.metrics.items():
         if number is not None:
-            logged = series.scalar(self, tag, number, step, wall_time=wall_time) and logged
+            if step is None:
+                logged = _log_metric(self, tag, number, wall_time) and logged
+            else:
+                logged = series.scalar(self, tag, number, step, wall_time=wall_time) and logged
+    return logged
+
+
+def _log_metric(self: RunWriter, tag: str, number: float, wall_time: float) -> bool:
+    """Log the result of a trial at an automatic step, with which later ones are not compared."""
+    self._kinds.check(checks.name(tag), "a scalar")
+    steps = self._watches[MAIN].last
+    last = steps.get(tag, self._pipeline.last_step(MAIN, tag))
+    logged = self._log_light(scalar_kind.summary, (tag, number, None), None, wall_time)
+    steps[tag] = FIRST_STEP if last is None else last
     return logged
 
 

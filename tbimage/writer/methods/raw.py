@@ -1,7 +1,4 @@
-"""What the caller has made, and marks between the summaries.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for messages that the caller has made, and for marks between the summaries."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
+from tbimage.pipeline.tickets import SUB_RUNS
 from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:
@@ -148,8 +146,8 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
     TensorBoard's data server discards the points of a tag once the tag is written again at a
     smaller or equal step, and ignores this call; its Python loader does so for all tags with this
     call. (Peers write one "start", which the Python loader ignores, too, when it is the first.)
-    The runs of ``scalars`` keep their points. Automatic steps of names that this writer has logged
-    go on with this step.
+    So it does in the runs of ``scalars`` below the run directory. Automatic steps of names that
+    this writer has logged go on with this step.
 
     Args:
         step: The first one to be discarded: that of the next summary.
@@ -168,8 +166,21 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
         ...     writer.purge(500)
         True
     """
+    from tbimage.kinds import scalars
+
     number = check_step(step)
     logged = session_log(self, "start", number) & session_log(self, "start", number)
+    # Which runs there are, a worker finds out: no call looks into a directory.
+    logged &= self._log(
+        "purge",
+        number,
+        time.time(),
+        bytes,
+        scalars.PURGE,
+        lane=SUB_RUNS,
+        counts_step=False,
+        in_commit=True,
+    )
     for watch in self._watches:
         watch.go_back(number)
     self._pipeline.go_back(number)

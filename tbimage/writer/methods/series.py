@@ -119,7 +119,7 @@ def scalars(
     wall_time = checks.wall_time(wall_time)
     if not numbers:
         return True
-    self._check_runs({kind.run_name(name, key): f"{name}: {key}" for key in values})
+    self._sub_runs.check({kind.run_name(name, key): f"{name}: {key}" for key in values})
     return log_scalars(self, name, numbers, number, wall_time, description)
 
 
@@ -134,7 +134,7 @@ def log_scalars(
     """Log checked numbers by the names of the runs that they go to."""
     from tbimage.kinds import scalars as kind
 
-    self._claim_sub_runs(numbers)
+    self._sub_runs.claim(numbers, self._pipeline.files)
     watch = self._watches[SUB_RUNS]
     for run in numbers:
         watch.check(name, run, step, None)
@@ -291,7 +291,7 @@ def tensor(
         ...     writer.tensor("spectrum", [1 + 2j, 3 - 1j], step=0)
         True
     """
-    name, step, wanted = self._begin(name, step)
+    name, step, wanted = self._begin(name, step, None if metadata is not None else "a tensor")
     if not wanted:
         return False
     from tbimage.kinds import tensor as kind
