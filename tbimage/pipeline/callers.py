@@ -20,7 +20,7 @@ from tbimage.events.steps import Steps
 from tbimage.pipeline.channel import Channel
 from tbimage.pipeline.owner import current_owner
 from tbimage.pipeline.requests import PipelineOptions, Request
-from tbimage.pipeline.tickets import LIGHT_BYTES, Ticket, Work, purge_mark
+from tbimage.pipeline.tickets import LIGHT_BYTES, WORK_BYTES, Ticket, Work, purge_mark
 from tbimage.pixels.fork_join import ForkJoin
 
 T = TypeVar("T")
@@ -34,6 +34,8 @@ STUCK_SECS = 10.0
 # A caller that waits looks again after so many seconds; an aflush, which has no gate, after the
 # second figure, doubled each time up to the third.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
+# With so much room left, even a thousand threads do not exceed the bound at once.
+_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES
 # How long a close that gives up waits for the owner to count what is lost.
 _GIVE_UP_SECS = 1.0
 
@@ -50,6 +52,8 @@ class Pipeline:
         self._options = options
         self._kept_out: dict[int, int] = {}  # by thread, see _add_one
         self._refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
+        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread, until it is put
+        self._abandoned = False
         owner = current_owner()
         self.note_end(owner.ending)
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
@@ -124,17 +128,17 @@ class Pipeline:
             return self._put_carefully(channel, ticket)
         inbox.put(ticket)
         if not channel.awake:
-            self._wake(channel)
+            self._wake(channel, ticket)
         return True
 
     def _put_carefully(self, channel: Channel, ticket: Ticket) -> bool:
         """Put a light summary where memory may be short."""
-        if not channel.has_line and channel.has_room(LIGHT_BYTES):
+        if not channel.has_line and channel.has_room(_MANY_LIGHT_BYTES):
             channel.inbox.put(ticket)
             if not channel.awake or channel.pending_bytes > self._easy_bytes:
-                self._wake(channel)
+                self._wake(channel, ticket)
             return True
-        work = Work(0, apart=False)
+        work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)
         if not self.admit(work):
             return False
         lane, name, step, wall_time, make, work.arguments, _ = ticket
@@ -149,13 +153,18 @@ class Pipeline:
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
-        channel.reserve(work)
-        pending = channel.bytes_pending()
-        fits = pending <= self._options.max_pending_bytes or pending == work.cost
-        if fits and not channel.has_line:
+        # In a signal handler that interrupted an admission of this thread nobody can wait.
+        in_hand = self._in_hand.get(get_ident())
+        nested = in_hand is not None and in_hand() is not None
+        self._in_hand[get_ident()] = weakref.ref(work)
+        channel.trying[id(work)] = work.cost
+        fits = channel.has_room(0) and not channel.has_line
+        if fits:
+            channel.reserve(work)
+        channel.trying.pop(id(work), None)
+        if fits:
             return True
-        channel.release(id(work))
-        if self._options.on_full == "block" and channel.error is None:
+        if self._options.on_full == "block" and channel.error is None and not nested:
             room = Request("room", work)
             self._ask(channel, room, self._options.block_timeout)
             if room.result:
@@ -172,14 +181,18 @@ class Pipeline:
         if work is not None:  # what is in the inbox counts there, too
             channel.reserved[id(work)] = work.cost - LIGHT_BYTES
         channel.inbox.put(ticket)
-        self._wake(channel)
+        self._in_hand.pop(get_ident(), None)
+        self._wake(channel, ticket)
 
-    def _wake(self, channel: Channel) -> None:
+    def _wake(self, channel: Channel, ticket: Ticket) -> None:
         if channel.inbox.qsize() <= 1:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
-        if channel.owner.ending:
+        if channel.closed or channel.owner.ending:  # by another thread, or a handler, in this call
             self._ask(channel, Request("flush"), self.close_timeout)
+        if id(ticket) in channel.late:
+            channel.late.pop(id(ticket), None)
+            raise self._closed_error()
 
     def go_back(self, step: int) -> None:
         """Let automatic steps of all names go on with this one at most."""
@@ -249,7 +262,9 @@ class Pipeline:
         if not channel.finished:
             self._ask(channel, close, self.close_timeout if timeout is None else timeout)
             if not close.answered:
-                self._ask(channel, Request("give up"), _GIVE_UP_SECS)
+                give_up = Request("give up")
+                self._ask(channel, give_up, _GIVE_UP_SECS)
+                channel.errors.note_unwritten(give_up.mark)
         return self._outcome(channel, close.result if close.answered else channel.finished)
 
     def close_soon(self) -> Segments:
@@ -336,6 +351,15 @@ class Pipeline:
         }
 
     # The end of the process.
+
+    def abandon(self) -> None:
+        """Close for good, and log how many summaries are not written."""
+        channel = self._channel
+        if channel.pid == os.getpid() and not (channel.finished or self._abandoned):
+            channel.closed = self._abandoned = True
+            give_up = Request("give up")
+            self._ask(channel, give_up, _GIVE_UP_SECS)
+            channel.errors.note_unwritten(give_up.mark + channel.counts()[0])
 
     def begin_last_flush(self) -> tuple[Channel, Request] | None:
         """Ask for what is pending to be written; None where there can be nothing."""

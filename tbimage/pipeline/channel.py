@@ -54,9 +54,12 @@ class Channel:
         # The bytes of work that the owner has not taken in, by id. They count while it exists.
         self.reserved: dict[int, int] = {}
         self._references: dict[int, weakref.ref[Work]] = {}
+        self.trying: dict[int, int] = {}  # the bytes of callers that look whether there is room
+        self.late: dict[int, None] = {}  # tickets that came after the end, by id: calls that raise
         self.closed = False  # callers may put nothing more
         self.awake = False  # the owner looks into the inbox without being woken
-        self.known = False  # the owner has seen this channel
+        self.active = False  # the owner looks at this channel from time to time
+        self.known = False  # the owner has seen it
         self.finished = False
         self.has_line = False  # callers wait for room
         self.woken_at = 0.0  # when a caller last woke the owner for an empty channel
@@ -97,8 +100,10 @@ class Channel:
 
     def has_room(self, cost: int) -> bool:
         """Tell whether so many bytes more may be pending; a larger summary passes alone."""
+        trying = list(self.trying.values())
         pending = self.bytes_pending()
-        return not pending or pending + cost <= self.options.max_pending_bytes
+        total = pending + sum(trying) + cost
+        return total <= self.options.max_pending_bytes or not (pending or trying[1:])
 
     def is_quiet(self) -> bool:
         """Tell whether nothing is pending; where this cannot be told at once, False."""
@@ -143,6 +148,7 @@ class Channel:
         if request.seen:
             return
         if self.finished:
+            self._refuse_late()
             request.answer(request.what != "room")
         elif request.what == "room":
             # Held weakly: who stops waiting, for whatever reason, leaves the line.
@@ -155,11 +161,18 @@ class Channel:
             self._closing = True
             self._closes.append(request)
             if request.what == "give up":
-                self._give_up()
+                request.mark = self._give_up()
                 request.answer(False)
         request.seen = True
 
-    def _give_up(self) -> None:
+    def _refuse_late(self) -> None:
+        """Let calls raise that put a ticket after the end."""
+        while not self.inbox.empty():
+            ticket = self.inbox.get_nowait()
+            self.late[id(ticket)] = None
+            self.release(id(ticket[6]))
+
+    def _give_up(self) -> int:
         """Forget what no commit has in hand, and count it."""
         tickets = [] if self._held is None else [self._held]
         self._held = None
@@ -173,13 +186,15 @@ class Channel:
             count += given_up
             self.pending_bytes -= released
         self.dropped["closed"] += count
-        self.errors.note_unwritten(count)
+        return count
 
     def turn(self) -> None:
         """Take in what callers put, begin what can begin, and answer who waits."""
         self._version += 1
         try:
-            self.known = self.awake = True
+            self.known = self.active = True
+            # Callers of a channel that is being closed wake the owner, and look what became of it.
+            self.awake = not (self.closed or self.owner.ending)
             while self._has_more():
                 pass
         finally:
@@ -187,8 +202,8 @@ class Channel:
 
     def _has_more(self) -> bool:
         if self.finished:
-            self._give_up()  # what came too late
-            self.awake = False
+            self._refuse_late()
+            self.awake = self.active = False
             return False
         self._note_encoded()
         for lane in self.lanes:
@@ -209,8 +224,9 @@ class Channel:
         self._marks.clear()
         self.awake = False  # from here on a caller wakes the owner
         if self.inbox.empty():
+            self.active = False
             return False
-        self.awake = True
+        self.awake = not self.closed
         return True
 
     def _take_in(self) -> None:
@@ -283,7 +299,8 @@ class Channel:
         if commit.error is None:
             self._note_progress()
         elif self._closing:
-            self._give_up()  # who closes waits for one attempt, and not for the disk
+            # Who closes waits for one attempt, and not for the disk.
+            self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:
         encoding = self._encoding

@@ -20,6 +20,8 @@ from tbimage.pipeline.owner import at_first_use, current_owner
 
 # Ctrl-C so many times, at the wrong instants, is an end.
 _MOST_INTERRUPTS = 10
+# What is being encoded ends within so many seconds, unless it is very large.
+_IDLE_SECS = 2.0
 # Packages that are imported at their first use.
 _IMPORTED = frozenset({"tbimage", "numpy", "PIL", "google", "crc32c", "isal"})
 
@@ -51,10 +53,11 @@ def _end(waits: bool) -> None:
     owner.stop_logging()  # the interpreter may stop a thread while it logs
     for pipeline in pipelines:
         pipeline.note_end(True)
+    if left:
+        owner.encoders.discard()
     for pipeline in left:
-        channel = pipeline.channel
-        if not channel.finished:
-            channel.errors.note_unwritten(channel.counts()[0])
+        pipeline.abandon()
+    owner.wait_until_idle(_IDLE_SECS if left else 0.0)
     owner.log.write()
 
 

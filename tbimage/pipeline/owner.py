@@ -36,7 +36,7 @@ _TICK_SECS = 0.05
 class Member(Protocol):
     """What the owner calls of one writer's state (``channel.Channel``); nobody else does."""
 
-    awake: bool
+    active: bool
     finished: bool
     encoders: int  # how many of its pictures may be encoded at once
 
@@ -44,7 +44,7 @@ class Member(Protocol):
         """Take a caller's request."""
 
     def turn(self) -> None:
-        """Do what can be done now. Not ``awake`` after it: only a message can change anything."""
+        """Do what can be done now. Not ``active`` after it: only a message changes anything."""
 
 
 class Workers:
@@ -53,6 +53,7 @@ class Workers:
     def __init__(self, limit: int, errors: Errors) -> None:
         self.limit = limit
         self.idents: dict[int, None] = {}
+        self.busy: dict[int, None] = {}  # the threads that do a job
         self._errors = errors
         self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None]
         self._jobs = SimpleQueue()
@@ -85,6 +86,12 @@ class Workers:
         for _ in range(min(count, self.count)):
             self._jobs.put((function, ()))
 
+    def discard(self) -> None:
+        """Forget the jobs that nobody has begun."""
+        with contextlib.suppress(Empty):
+            while True:
+                self._jobs.get_nowait()
+
     def dismiss(self) -> None:
         """Let the threads end when they have done their jobs."""
         for _ in range(self.count):
@@ -97,10 +104,12 @@ class Workers:
         self.idents[thread] = None
         while (job := jobs.get()) is not None:
             function, arguments = job
+            self.busy[thread] = None
             try:
                 function(*arguments)
             except BaseException as error:
                 self._errors.note(error, "an error in the pipeline itself")
+            self.busy.pop(thread, None)
             ended.put(None)
             del job, function, arguments  # they may hold a snapshot
         self.idents.pop(thread, None)
@@ -162,6 +171,12 @@ class Owner:
         """Let no worker log from here on, once the one that does has ended; callers log."""
         self.ending = True
         self._log_role.acquire(timeout=1.0)
+
+    def wait_until_idle(self, secs: float) -> None:
+        """Wait until no worker does a job: Python aborts if it stops a thread within C++."""
+        end = time.monotonic() + secs
+        while (self.encoders.busy or self.files.busy) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def is_worker(self) -> bool:
         """Tell whether the calling thread is a worker, which must not wait for itself."""
@@ -227,7 +242,7 @@ class Owner:
             member.turn()
         except BaseException as error:
             self._errors.note(error, "an error in the pipeline itself")
-        if member.awake:
+        if member.active:
             self._active[member] = None
         else:
             self._active.pop(member, None)
