@@ -16,7 +16,7 @@ from tbimage.events.names import is_event_file
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, masked_crc32c
 from tbimage.events.storage import Storage
 
-__all__ = ["newest_steps"]
+__all__ = ["newest_steps", "tags_of"]
 
 _HEADER = struct.Struct("<QI")
 # Bytes read of each record: enough for wall time, step and tags.
@@ -54,6 +54,14 @@ def _scan(file: BinaryIO, newest: dict[str, int]) -> None:
         with contextlib.suppress(IndexError):  # the last number is incomplete
             _note_event(start, newest)
         file.seek(length - len(start) + FOOTER_BYTES, 1)
+
+
+def tags_of(record: bytes) -> dict[str, int]:
+    """Return the step by tag of the values at the start of a framed record."""
+    found: dict[str, int] = {}
+    with contextlib.suppress(IndexError):
+        _note_event(record[HEADER_BYTES : HEADER_BYTES + _LOOKED_AT], found)
+    return found
 
 
 def _note_event(data: bytes, newest: dict[str, int]) -> None:

@@ -326,7 +326,7 @@ class Pipeline:
     def counters(self) -> dict[str, Any]:
         """Return the fields of ``Stats`` at this moment, without waiting for anybody."""
         channel = self.channel
-        items, written, dropped = channel.counts()
+        items, pending_bytes, written, dropped, failing = channel.counts()
         for cause, counts in self._refused.items():
             dropped[cause] += sum(list(counts.values()))
         if items and not channel.awake:
@@ -340,14 +340,14 @@ class Pipeline:
             "dropped": dropped,
             "kept_out": sum(list(self._kept_out.values())),
             "pending_items": items,
-            "pending_bytes": channel.bytes_pending(),
+            "pending_bytes": pending_bytes,
             "oldest_pending_secs": age,
             "bytes_written": sum(each.bytes_written for each in files),
             "segments": sum(each.count for each in files),
             "displaced_files": sum(each.displaced for each in files),
             "encode_secs": channel.encode_secs,
             "last_error": channel.errors.latest,
-            "healthy": channel.error is None and min(age, now - channel.progress_at) < STUCK_SECS,
+            "healthy": not failing and min(age, now - channel.progress_at) < STUCK_SECS,
         }
 
     # The end of the process.

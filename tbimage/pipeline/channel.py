@@ -31,7 +31,7 @@ from tbimage.pipeline.tickets import (
 # How many tickets are taken in before commits begin.
 _MOST_AT_ONCE = 8192
 # Counters are read again so often, each time after so many seconds, while the owner changes them.
-_MOST_LOOKS, _LOOK_SECS = 20, 0.0005
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005
 
 
 class Channel:
@@ -110,13 +110,14 @@ class Channel:
         # In this order: the owner is awake before it takes a ticket out of the inbox.
         return self.inbox.empty() and not self.awake
 
-    def counts(self) -> tuple[int, int, dict[str, int]]:
-        """Return how many summaries are pending, written and dropped, of one moment if possible."""
+    def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
+        """Return items and bytes pending, written, dropped, failing: of one moment if possible."""
         for _ in range(_MOST_LOOKS):
             version = self._version
             items = self.inbox.qsize() + (self._held is not None)
             items += sum(lane.taken - lane.done for lane in self.lanes)
-            counts = items, self.written, self.dropped.copy()
+            failing = self.error is not None
+            counts = items, self.bytes_pending(), self.written, self.dropped.copy(), failing
             if version == self._version and version % 2 == 0:
                 break
             time.sleep(_LOOK_SECS)  # the owner is just moving them from one to another

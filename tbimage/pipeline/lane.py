@@ -14,6 +14,7 @@ from itertools import islice
 
 from tbimage.buffers import Piece
 from tbimage.events.batches import Batch, concatenate
+from tbimage.events.history import tags_of
 from tbimage.events.records import small_record
 from tbimage.events.reporting import Errors
 from tbimage.events.segments import Segments, UnwritableError
@@ -179,7 +180,9 @@ class Lane:
                 done = self.files.append(self._batch)
                 lost = self._batch.sizes[:done].count(0)
             except UnwritableError as error:  # alone: what follows it is written
-                self._errors.lose(error, "a summary was not written")
+                record = b"".join(self._batch.first(1).pieces)
+                what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
+                self._errors.lose(error, f"{what or 'a summary'} was not written")
                 done = lost = 1
             self._batch = self._batch.without_first(done)
             commit.released += sum(self._costs[:done])

@@ -147,11 +147,10 @@ class Owner:
         now = time.monotonic()
         if self._running or now - self._started_at < _START_SECS:
             return
-        self._started_at = now
         try:
             start_new_thread(self._own, ())
+            self._started_at = now
         except RuntimeError:
-            self._started_at = -1.0
             if self._role.acquire(blocking=False):
                 try:
                     while self._round(0.0):

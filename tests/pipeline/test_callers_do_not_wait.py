@@ -126,7 +126,7 @@ def test_the_first_automatic_step_does_not_wait_for_old_files(tmp_path: Path) ->
     assert logs.steps(logdir, "old") == list(range(1003))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_first_automatic_step_does_not_wait_for_many_old_events(tmp_path: Path) -> None:
     """300,000 of them. The caller is back before anybody has opened their file."""
     script = f"""{WATCH}

@@ -79,7 +79,7 @@ def test_ctrl_c_while_other_threads_still_run(tmp_path: Path, signals: int) -> N
     interrupted(tmp_path, 0.05, signals, writers=1, more=more)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("signals", [1, 2, 5])
 def test_ctrl_c_at_many_times(tmp_path: Path, signals: int) -> None:

@@ -44,7 +44,7 @@ CALLS: dict[str, Callable[[tbimage.SummaryWriter, str, int], object]] = {
     "stats": lambda writer, tag, step: writer.stats(),
 }
 
-WORK = pytest.param(False, id="some places"), pytest.param(True, id="all", marks=pytest.mark.slow)
+WORK = pytest.param(False, id="some places"), pytest.param(True, id="all", marks=pytest.mark.soak)
 
 
 def places_of(every: bool, call: Callable[[], object]) -> int:

@@ -85,13 +85,13 @@ def test_each_third_write_is_a_lie(tmp_path: Path, lies: dict[str, object]) -> N
     load(tmp_path, lies)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("lies", cases(every=1, times=1) + cases(every=1, times=4))
 def test_the_first_writes_are_lies(tmp_path: Path, lies: dict[str, object]) -> None:
     load(tmp_path, lies)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("lies", cases(every=2))
 def test_each_second_write_is_a_lie_and_files_are_small(
     tmp_path: Path, lies: dict[str, object]
@@ -99,7 +99,7 @@ def test_each_second_write_is_a_lie_and_files_are_small(
     load(tmp_path, lies, max_file_bytes=4000)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("lies", cases(every=2))
 def test_each_second_write_is_a_lie_and_files_are_durable(
     tmp_path: Path, lies: dict[str, object]

@@ -208,7 +208,7 @@ def test_what_is_confirmed_later_is_readable(
 @pytest.mark.parametrize("load", ["scalars", "pictures"])
 def test_a_directory_in_place_of_the_file_is_survived(tmp_path: Path, load: str) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
-    writer.scalar("a", 0.5, 0)
+    writer.scalar("first", 0.5, 0)
     assert writer.flush(10)
     assert writer.path is not None
     path = Path(writer.path)

@@ -65,7 +65,7 @@ report(writer)
     assert stats["written"] == 7
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("logged", ["scalar", "picture"])
 def test_a_write_that_hangs_is_not_healthy(tmp_path: Path, logged: str) -> None:
     call = {"scalar": "writer.scalar('a', 0.5, 1)", "picture": "writer.image('a', PICTURE, 1)"}
@@ -84,7 +84,7 @@ let_go(writer)
     assert everything(tmp_path / "run") == {"a": [0, 1]}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_sub_runs_that_hang_are_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -100,7 +100,7 @@ let_go(writer)
     assert everything(tmp_path / "run") == {"a": [0, 1]}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_directories_that_hang_are_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -116,7 +116,7 @@ let_go(writer)
     assert everything(tmp_path / "run") == {"a": [0, 0]}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_one_writer_that_hangs_does_not_hide_that_another_is_stuck(tmp_path: Path) -> None:
     """Writers share threads. Whoever does not move says so; whoever does says that."""
     script = f"""{STUCK}
@@ -149,7 +149,7 @@ print(json.dumps(step))
     assert everything(tmp_path / "run" / "other") == {"a": list(range(steps + 1))}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_handler_that_never_returns_does_not_hide_it(tmp_path: Path) -> None:
     """Either what is behind it moves, or healthy is False in the end."""
     script = """
@@ -171,7 +171,7 @@ os._exit(0)
     children.run(LISTEN + script, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_queue_that_is_full_and_moves_is_healthy(tmp_path: Path) -> None:
     """For longer than the bound; what counts is progress, not how long the queue is."""
     from tbimage.pipeline import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]

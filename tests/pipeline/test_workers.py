@@ -52,7 +52,7 @@ def test_threads_end_with_close(tmp_path: Path) -> None:
     writer.flush()
     assert threads() - others
     writer.close()
-    readers.wait_until(lambda: not threads() - others, "threads to end", 10)
+    readers.wait_until(lambda: not threads() - others, "threads to end", 20)
 
 
 def test_where_no_thread_can_be_started_callers_do_the_work(
