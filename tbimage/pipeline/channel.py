@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -130,8 +130,7 @@ class Channel:
 
     def oldest_at(self) -> float:
         """Return since when the oldest pending summary is on its way, on the monotonic clock."""
-        marks = self._marks
-        return marks[0][0] if marks else self.woken_at
+        return self._marks[0][0] if self._marks else self.woken_at
 
     def seal_unused(self) -> None:
         """Close the files of a channel that the owner has never seen; no caller is left."""
@@ -194,7 +193,7 @@ class Channel:
         self._version += 1
         try:
             self.known = self.active = True
-            # Callers of a channel that is being closed wake the owner, and look what became of it.
+            # Callers of a channel that is being closed look what became of their ticket.
             self.awake = not (self.closed or self.owner.ending)
             while self._has_more():
                 pass
@@ -338,15 +337,12 @@ class Channel:
         while self._line:
             request = self._line[0]()
             work = None if request is None else request.work
-            if request is None or work is None:
-                pass
-            elif hopeless:
-                request.answer(False)
-            elif self.has_room(work.cost):
-                self.reserve(work)
-                request.answer(True)
-            else:
-                break
+            if request is not None and work is not None:
+                if not (hopeless or self.has_room(work.cost)):
+                    break
+                if not hopeless:
+                    self.reserve(work)
+                request.answer(not hopeless)
             self._line.popleft()
         self.has_line = bool(self._line)
 
@@ -395,10 +391,11 @@ class Channel:
         self.owner.send(self)
 
     def _read_history(self, lane: Lane) -> None:
+        history: Mapping[str, int] = {}
         try:
-            lane.steps.history = lane.files.history()
+            history = lane.files.history()
         except Exception as error:
             note = self.errors.lose if self.options.on_error == "raise" else self.errors.note
             note(error, "automatic steps begin with 0")
-            lane.steps.history = {}
+        lane.steps.history = history
         self.owner.send(self)

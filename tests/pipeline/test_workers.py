@@ -59,6 +59,7 @@ def test_where_no_thread_can_be_started_callers_do_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with RLIMIT_NPROC, in a container's pids cgroup, and when the interpreter ends."""
+    threads()  # waits until the threads of other tests have ended
     with monkeypatch.context() as patch:
         patch.setattr(owner, "start_new_thread", refuse)
         writer = tbimage.SummaryWriter(tmp_path, flush_secs=60, max_pending_bytes=3000)
@@ -76,6 +77,7 @@ def test_where_no_thread_can_be_started_a_failing_disk_holds_up_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
 ) -> None:
     storage = faulty(healthy)
+    threads()  # waits until the threads of other tests have ended
     with monkeypatch.context() as patch:
         patch.setattr(owner, "start_new_thread", refuse)
         writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=3000)
