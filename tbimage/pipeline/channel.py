@@ -323,8 +323,12 @@ class Channel:
 
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
-        waiting = bool(self._flushes) or self._closing or self.owner.ending
-        hurry = waiting or self.bytes_pending() > self.options.max_pending_bytes // 2
+        waiting = bool(self._flushes) or self._closing
+        hurry = (
+            waiting
+            or self.owner.ending
+            or self.bytes_pending() > self.options.max_pending_bytes // 2
+        )
         last = any(flush.what == "last flush" for flush in self._flushes)
         for lane in self.lanes:
             commit = lane.begin(hurry=hurry, sync=waiting, last=last, seal=seal)
@@ -336,8 +340,7 @@ class Channel:
         hopeless = self._closing or self.error is not None
         while self._line:
             request = self._line[0]()
-            work = None if request is None else request.work
-            if request is not None and work is not None:
+            if request is not None and (work := request.work) is not None:
                 if not (hopeless or self.has_room(work.cost)):
                     break
                 if not hopeless:

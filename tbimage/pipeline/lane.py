@@ -82,7 +82,7 @@ class Lane:
             return None
         now = time.monotonic()
         tickets = [] if self._costs else self._ready(hurry or now >= self.due)
-        if self._costs and not hurry and now < self._retry_at:
+        if self._costs and not sync and now < self._retry_at:  # only who waits hurries a retry
             return None
         seal = seal and len(tickets) == len(self.pending)
         sync = sync and (last or self.files.syncs_on_flush)
