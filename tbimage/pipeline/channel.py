@@ -30,7 +30,7 @@ from tbimage.pipeline.tickets import (
 
 # How many tickets are taken in before commits begin.
 _MOST_AT_ONCE = 8192
-# Counters are read again so often, each time after so many seconds, while the owner changes them.
+# Counters are read so often, after so many seconds each time, while the owner changes them.
 _MOST_LOOKS, _LOOK_SECS = 200, 0.0005
 
 
@@ -106,7 +106,7 @@ class Channel:
         return total <= self.options.max_pending_bytes or not (pending or trying[1:])
 
     def is_quiet(self) -> bool:
-        """Tell whether nothing is pending; where this cannot be told at once, False."""
+        """Tell whether nothing is pending, if that is sure."""
         # In this order: the owner is awake before it takes a ticket out of the inbox.
         return self.inbox.empty() and not self.awake
 
@@ -135,10 +135,8 @@ class Channel:
     def seal_unused(self) -> None:
         """Close the files of a channel that the owner has never seen; no caller is left."""
         for lane in self.lanes:
-            try:
+            with contextlib.suppress(OSError):
                 lane.files.seal()
-            except OSError as error:
-                self.errors.note(error, "closing the file failed")
         self.finished = True
 
     # The owner.
@@ -324,11 +322,8 @@ class Channel:
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
         waiting = bool(self._flushes) or self._closing
-        hurry = (
-            waiting
-            or self.owner.ending
-            or self.bytes_pending() > self.options.max_pending_bytes // 2
-        )
+        is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
+        hurry = waiting or is_short or self.owner.ending
         last = any(flush.what == "last flush" for flush in self._flushes)
         for lane in self.lanes:
             commit = lane.begin(hurry=hurry, sync=waiting, last=last, seal=seal)
