@@ -157,13 +157,12 @@ class Pipeline:
         in_hand = self._in_hand.get(get_ident())
         nested = in_hand is not None and in_hand() is not None
         self._in_hand[get_ident()] = weakref.ref(work)
-        channel.trying[id(work)] = work.cost
-        fits = channel.has_room(0) and not channel.has_line
-        if fits:
-            channel.reserve(work)
-        channel.trying.pop(id(work), None)
-        if fits:
+        channel.reserve(work, channel.trying)
+        if channel.has_room(0) and not channel.has_line:
+            channel.reserved[id(work)] = work.cost
+            channel.trying.pop(id(work), None)
             return True
+        channel.release(id(work))
         if self._options.on_full == "block" and channel.error is None and not nested:
             room = Request("room", work)
             self._ask(channel, room, self._options.block_timeout)

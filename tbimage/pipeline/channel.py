@@ -87,15 +87,16 @@ class Channel:
         light = self.inbox.qsize() * LIGHT_BYTES
         return self.pending_bytes + light + sum(self.reserved.values())
 
-    def reserve(self, work: Work) -> None:
+    def reserve(self, work: Work, where: dict[int, int]) -> None:
         """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
         key = id(work)
         self._references[key] = weakref.ref(work, partial(self.release, key))
-        self.reserved[key] = work.cost
+        where[key] = work.cost
 
     def release(self, key: int, _: object = None) -> None:
         """Count a work no more."""
         self.reserved.pop(key, None)
+        self.trying.pop(key, None)
         self._references.pop(key, None)
 
     def has_room(self, cost: int) -> bool:
@@ -339,7 +340,7 @@ class Channel:
                 if not (hopeless or self.has_room(work.cost)):
                     break
                 if not hopeless:
-                    self.reserve(work)
+                    self.reserve(work, self.reserved)
                 request.answer(not hopeless)
             self._line.popleft()
         self.has_line = bool(self._line)
