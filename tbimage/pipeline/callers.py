@@ -123,7 +123,8 @@ class Pipeline:
         if channel.closed:
             raise self._closed_error()
         inbox = channel.inbox
-        pending = channel.pending_bytes + inbox.qsize() * LIGHT_BYTES
+        # In this order: what the owner takes in meanwhile counts twice, and not never.
+        pending = inbox.qsize() * LIGHT_BYTES + channel.pending_bytes
         if pending > self._easy_bytes or channel.reserved or channel.has_line:
             return self._put_carefully(channel, ticket)
         inbox.put(ticket)
@@ -139,11 +140,18 @@ class Pipeline:
                 self._wake(channel, ticket)
             return True
         work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)
-        if not self.admit(work):
-            return False
-        lane, name, step, wall_time, make, work.arguments, _ = ticket
-        self.put((lane, name, step, wall_time, make, (), work))
+        try:
+            if not self.admit(work):
+                return False
+            lane, name, step, wall_time, make, work.arguments, _ = ticket
+            self.put((lane, name, step, wall_time, make, (), work))
+        finally:
+            self.let_go()
         return True
+
+    def let_go(self) -> None:
+        """Note that this thread has nothing in hand that was admitted and is not put."""
+        self._in_hand.pop(get_ident(), None)
 
     def admit(self, work: Work) -> bool:
         """Reserve memory before a snapshot is made, and wait for it as the options say.
@@ -176,11 +184,7 @@ class Pipeline:
     def put(self, ticket: Ticket) -> None:
         """Put a summary that was admitted."""
         channel = self._channel
-        work = ticket[6]
-        if work is not None:  # what is in the inbox counts there, too
-            channel.reserved[id(work)] = work.cost - LIGHT_BYTES
         channel.inbox.put(ticket)
-        self._in_hand.pop(get_ident(), None)
         self._wake(channel, ticket)
 
     def _wake(self, channel: Channel, ticket: Ticket) -> None:

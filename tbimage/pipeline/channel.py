@@ -28,17 +28,13 @@ from tbimage.pipeline.tickets import (
     purge_mark,
 )
 
-# How many tickets are taken in before commits begin.
-_MOST_AT_ONCE = 8192
+_MOST_AT_ONCE = 8192  # tickets that are taken in before commits begin
 # Counters are read so often, after so many seconds each time, while the owner changes them.
 _MOST_LOOKS, _LOOK_SECS = 200, 0.0005
 
 
 class Channel:
-    """What one writer has pending in one process.
-
-    Callers put tickets into ``inbox``, register reservations, and read; the owner does all else.
-    """
+    """What one writer has pending in one process; callers use ``inbox``, ``reserve``, and read."""
 
     def __init__(
         self, owner: Owner, lanes: Sequence[tuple[Segments, Steps]], options: PipelineOptions
@@ -77,15 +73,16 @@ class Channel:
         self._flushes: list[Request] = []
         self._closes: list[Request] = []
         self._closing = False
-        # When tickets were taken in, and how many each lane had by then.
+        # When tickets were taken in, and how many each lane had by then:
         self._marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # What callers may read.
 
     def bytes_pending(self) -> int:
         """Return how many bytes are pending."""
-        light = self.inbox.qsize() * LIGHT_BYTES
-        return self.pending_bytes + light + sum(self.reserved.values())
+        # In this order: what the owner takes in meanwhile counts twice, and not never.
+        waiting = sum(self.reserved.values()) + self.inbox.qsize() * LIGHT_BYTES
+        return waiting + self.pending_bytes
 
     def reserve(self, work: Work, where: dict[int, int]) -> None:
         """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
@@ -94,7 +91,7 @@ class Channel:
         where[key] = work.cost
 
     def release(self, key: int, _: object = None) -> None:
-        """Count a work no more."""
+        """Do not count a work any more."""
         self.reserved.pop(key, None)
         self.trying.pop(key, None)
         self._references.pop(key, None)
@@ -113,12 +110,13 @@ class Channel:
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
         """Return items and bytes pending, written, dropped, failing: of one moment if possible."""
+        lowest = self.bytes_pending()  # what moves meanwhile counts twice
         for _ in range(_MOST_LOOKS):
-            version = self._version
+            version, lowest = self._version, min(lowest, self.bytes_pending())
             items = self.inbox.qsize() + (self._held is not None)
             items += sum(lane.taken - lane.done for lane in self.lanes)
             failing = self.error is not None
-            counts = items, self.bytes_pending(), self.written, self.dropped.copy(), failing
+            counts = items, lowest, self.written, self.dropped.copy(), failing
             if version == self._version and version % 2 == 0:
                 break
             time.sleep(_LOOK_SECS)  # the owner is just moving them from one to another
@@ -130,7 +128,7 @@ class Channel:
         return next((lane.error for lane in self.lanes if lane.error is not None), None)
 
     def oldest_at(self) -> float:
-        """Return since when the oldest pending summary is on its way, on the monotonic clock."""
+        """Return since when the oldest pending summary is on its way."""
         return self._marks[0][0] if self._marks else self.woken_at
 
     def seal_unused(self) -> None:
@@ -141,7 +139,6 @@ class Channel:
         self.finished = True
 
     # The owner.
-
     def receive(self, request: Request) -> None:
         """Take a caller's request."""
         if request.seen:
@@ -212,7 +209,7 @@ class Channel:
         self._serve_line()
         if self._answer():
             return True
-        if self._held is not None:
+        if self._held is not None or any(lane.is_ending for lane in self.lanes):
             return False
         if not self.inbox.empty():
             return True
@@ -230,6 +227,8 @@ class Channel:
 
     def _take_in(self) -> None:
         """Decide the steps of what callers put, in order, and have pictures encoded."""
+        if any(lane.is_ending for lane in self.lanes):
+            return
         held, self._held = self._held, None
         if held is not None:
             self._take(held)
@@ -322,6 +321,7 @@ class Channel:
 
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
+        seal = seal or any(lane.is_ending for lane in self.lanes)
         waiting = bool(self._flushes) or self._closing
         is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
         hurry = waiting or is_short or self.owner.ending

@@ -72,6 +72,11 @@ class Lane:
         """Whether nothing is pending or being written."""
         return not self.pending and not self._costs and self.commit is None
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the file is closed, or about to be."""
+        return self.sealed or (self.commit is not None and self.commit.seal)
+
     def durable(self, last: bool) -> int:
         """Return how many summaries are as durable as a flush, the last one or not, makes them."""
         return self.synced if last or self.files.syncs_on_flush else self.done

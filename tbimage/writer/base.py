@@ -339,13 +339,16 @@ class RunWriter:
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
         work = Work(cost, apart=not in_commit and cost > _SMALL_BYTES)
-        if not self._pipeline.admit(work):
-            return False
-        if take is None:
-            take = getattr(data, "snapshot", None)
-        work.arguments = (data if take is None else take(), *rest)
-        key = name if counts_step else None
-        self._pipeline.put((lane, key, step, wall_time, make, (), work))
+        try:
+            if not self._pipeline.admit(work):
+                return False
+            if take is None:
+                take = getattr(data, "snapshot", None)
+            work.arguments = (data if take is None else take(), *rest)
+            key = name if counts_step else None
+            self._pipeline.put((lane, key, step, wall_time, make, (), work))
+        finally:
+            self._pipeline.let_go()
         if counts_step:
             self._watches[lane].note(name, step)
         return True
