@@ -76,10 +76,8 @@ class Channel:
         # When tickets were taken in, and how many each lane had by then:
         self._marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
-    # What callers may read.
-
     def bytes_pending(self) -> int:
-        """Return how many bytes are pending."""
+        """Return how many bytes may be pending: what is put after an admission counts twice."""
         # In this order: what the owner takes in meanwhile counts twice, and not never.
         waiting = sum(self.reserved.values()) + self.inbox.qsize() * LIGHT_BYTES
         return waiting + self.pending_bytes
@@ -112,7 +110,9 @@ class Channel:
         """Return items and bytes pending, written, dropped, failing: of one moment if possible."""
         lowest = self.bytes_pending()  # what moves meanwhile counts twice
         for _ in range(_MOST_LOOKS):
-            version, lowest = self._version, min(lowest, self.bytes_pending())
+            version, total = self._version, self.bytes_pending()
+            twice = min(len(self.reserved), self.inbox.qsize()) * LIGHT_BYTES
+            lowest = max(min(lowest, total - twice), 0)
             items = self.inbox.qsize() + (self._held is not None)
             items += sum(lane.taken - lane.done for lane in self.lanes)
             failing = self.error is not None
@@ -199,6 +199,8 @@ class Channel:
     def _has_more(self) -> bool:
         if self.finished:
             self._refuse_late()
+            while self._flushes:  # of calls that raced with the close
+                self._flushes.pop().answer(not any(lane.given_up for lane in self.lanes))
             self.awake = self.active = False
             return False
         self._note_encoded()
@@ -376,8 +378,6 @@ class Channel:
                     return False
                 done = False
         return True if done else None
-
-    # Workers.
 
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
