@@ -184,6 +184,7 @@ class Pipeline:
     def put(self, ticket: Ticket) -> None:
         """Put a summary that was admitted."""
         channel = self._channel
+        self.let_go()  # before: a call that is interrupted behind the put has nothing in hand
         channel.inbox.put(ticket)
         self._wake(channel, ticket)
 
