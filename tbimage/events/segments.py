@@ -102,6 +102,8 @@ class Segments:
         self._directory_synced = False  # since the current segment is there
         self._missing: bytes | memoryview = b""  # of the current segment's first record
         self._begun = 0  # how many bytes of the next record are in the current segment already
+        #: How many seconds lie between the beginnings of two commits, unless somebody waits.
+        self.commit_secs = 0.0
         #: Where the segments are.
         self.directory = directory
         #: The path of the newest segment, None before the first.
@@ -137,6 +139,10 @@ class Segments:
         if self._file is None:
             self._begin_segment()
         return self._write(batch.first(self._fitting(batch)))
+
+    def may_pass(self, error: OSError) -> bool:
+        """Tell whether a writer can start in spite of an error: what it logs waits until then."""
+        return error.errno in PASSING_ERRORS
 
     def history(self) -> dict[str, int]:
         """Return the greatest step by tag of what the directory holds."""

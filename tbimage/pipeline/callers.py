@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any, TypeVar
 
-from tbimage.events.segments import PASSING_ERRORS, Segments
+from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
 from tbimage.pipeline.channel import Channel
 from tbimage.pipeline.owner import current_owner
@@ -107,7 +107,7 @@ class Pipeline:
         try:
             lane.files.open()
         except OSError as error:
-            if self._options.on_error == "raise" or error.errno not in PASSING_ERRORS:
+            if self._options.on_error == "raise" or not lane.files.may_pass(error):
                 raise
             lane.error = error
             self._channel.errors.note(error, "writing failed")
@@ -351,7 +351,9 @@ class Pipeline:
             "displaced_files": sum(each.displaced for each in files),
             "encode_secs": channel.encode_secs,
             "last_error": channel.errors.latest,
-            "healthy": not failing and min(age, now - channel.progress_at) < STUCK_SECS,
+            "healthy": not failing
+            and min(age, now - channel.progress_at)
+            < STUCK_SECS + max(each.commit_secs for each in files),
         }
 
     # The end of the process.

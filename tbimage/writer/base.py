@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events.storage import urls
 from tbimage.pipeline import Pipeline
 from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories
@@ -56,13 +57,15 @@ class RunWriter:
         keep_bytes: int | None = None,
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
+        upload_secs: float = 5.0,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
     ) -> None:
         """Open a run directory for writing.
 
         Args:
-            logdir: The run directory, created if missing.
+            logdir: The run directory, created if missing: a local path, or a URL such as
+                ``s3://bucket/runs/a``; see docs/object-stores.md.
             filename_suffix: Appended to the event files' names. Default: nothing; only who reads
                 the files by name needs one.
             wire: "image" or "tensor"; see the class.
@@ -95,7 +98,7 @@ class RunWriter:
                 raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
                 them. Default "raise": a program that can stop should hear of it.
             max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
-                None: TensorBoard reads files of any size.
+                None: TensorBoard reads files of any size. In an object store, 64 MiB.
             max_file_secs: A new event file is begun when the current one is so many seconds old.
                 Default None.
             keep_files: The oldest files are deleted when there are more than so many, at least 2.
@@ -108,6 +111,9 @@ class RunWriter:
             close_timeout: For how many seconds ``close`` and the end of the process wait for what
                 is pending. Default 30: as long as an orchestrator waits between SIGTERM and
                 SIGKILL.
+            upload_secs: To an object store, what is new is uploaded after so many seconds, and at
+                ``flush`` and ``close``. Default 5: TensorBoard looks so often, too. Local
+                directories do not use it.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
@@ -116,8 +122,9 @@ class RunWriter:
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has none of the allowed values.
+            ImportError: ``logdir`` is a URL, and the package for it is not installed.
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
-                disk is no reason: it is logged, and tried again.
+                disk, or an error of an object store, is no reason: it is logged, and tried again.
         """
         given = locals()
         left = {name for name in ("workers", "keep") if given[name] is None}
@@ -132,7 +139,8 @@ class RunWriter:
             set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
-        self._real = os.path.realpath(logdir)  # here, since no call does I/O
+        # Here, since no call does I/O.
+        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()

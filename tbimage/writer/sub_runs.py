@@ -14,17 +14,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from functools import partial
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
 from tbimage.events.history import newest_steps
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, small_record
 from tbimage.events.segments import SegmentOptions, Segments
-from tbimage.events.storage import LocalStorage
+from tbimage.events.storage import LocalStorage, Storage, urls
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
 from tbimage.writer import directories
+from tbimage.writer.settings import Settings
 
 __all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
 
@@ -41,22 +42,26 @@ class RunFiles(Segments):
     """The event files of many runs, written to as if they were those of one.
 
     Args:
+        storage: Where the runs are.
         directory: The one that the runs' directories are in.
         options: Of each run's files.
         say: Takes a line for the log.
+        begin: Makes the files of one run, of its directory.
     """
 
     def __init__(
         self,
+        storage: Storage,
         directory: str,
         options: SegmentOptions,
         say: Callable[..., None],
+        begin: Callable[[str], Segments],
     ) -> None:
-        self._runs_storage = SharingStorage(MOST_DESCRIPTORS)
+        self._begin = begin
         self._runs: dict[str, Segments] = {}
         self._waiting: dict[str, Batch] = {}  # what could not be written, by run
         self._accepted = 0  # so many records at the head of the next batch are in _waiting already
-        super().__init__(self._runs_storage, directory, options, say)
+        super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
         """Do nothing: a run begins with its first value."""
@@ -64,11 +69,11 @@ class RunFiles(Segments):
     def history(self) -> dict[str, int]:
         """Return the greatest step by tag in all runs below: a call has one step for all."""
         newest: dict[str, int] = {}
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.directory) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    for tag, step in newest_steps(LocalStorage(), entry.path).items():
-                        newest[tag] = max(step, newest.get(tag, step))
+        for run in self._storage.directories(self.directory):
+            if "/" not in run and os.sep not in run:
+                directory = self._storage.join(self.directory, run)
+                for tag, step in newest_steps(self._storage, directory).items():
+                    newest[tag] = max(step, newest.get(tag, step))
         return newest
 
     def append(self, batch: Batch) -> int:
@@ -120,18 +125,16 @@ class RunFiles(Segments):
     def _known(self) -> Iterable[str]:
         """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
         yield from self._runs
-        for path, _, _ in islice(os.walk(self.directory), 1, None):
-            run = os.path.relpath(path, self.directory)
+        for run in self._storage.directories(self.directory):
             with contextlib.suppress(OSError):  # what cannot be read is no run, for TensorBoard
-                tags = newest_steps(LocalStorage(), path)
+                tags = newest_steps(self._storage, self._storage.join(self.directory, run))
                 if tags and all(scalars.belongs(run, tag) for tag in tags):
                     yield run
 
     def _write_run(self, run: str) -> None:
         segments = self._runs.get(run)
         if segments is None:
-            directory = os.path.join(self.directory, run)
-            segments = Segments(self._runs_storage, directory, self._options, self._say)
+            segments = self._begin(self._storage.join(self.directory, run))
             self._runs[run] = segments
         while (waiting := self._waiting[run]).sizes:
             written = segments.bytes_written, segments.count, segments.displaced
@@ -196,7 +199,7 @@ class SubRuns:
         for name in names:
             if name not in self._claimed:
                 self._claimed[name] = None
-                directories.claim(os.path.join(self._real, name), files)
+                directories.claim(urls.join(self._real, name), files)
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
@@ -221,7 +224,7 @@ def _after_varint(data: memoryview, at: int) -> int:
 
 
 def make_files(
-    options: SegmentOptions,
+    settings: Settings,
     logdir: str,
     real: str,
     is_copy: bool,
@@ -229,7 +232,33 @@ def make_files(
     in_child: bool,
 ) -> tuple[Segments, RunFiles]:
     """Make the files of a writer; those of a copy or a forked child are in a sub-run."""
-    main = Segments(LocalStorage(), logdir, options, say)
+    of_run, of_runs, storage = _makers(settings, logdir, say)
+    main = of_run(logdir)
     if is_copy or in_child:
-        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
-    return main, RunFiles(main.directory, options, say)
+        main.directory = urls.join(logdir, directories.claim_sub_run(real, main))
+    return main, RunFiles(storage, main.directory, settings, say, of_runs)
+
+
+_Maker = Callable[[str], Segments]
+
+
+def _makers(
+    settings: Settings, logdir: str, say: Callable[..., None]
+) -> tuple[_Maker, _Maker, Storage]:
+    """Return what makes the files of a run and of a sub-run, and where they are."""
+    if urls.is_url(logdir):
+        from tbimage.events.object_segments import ObjectSegments
+        from tbimage.events.storage.objects import objects_of
+
+        objects = objects_of(logdir)
+
+        def make(directory: str) -> Segments:
+            return ObjectSegments(objects, directory, settings, say, settings.upload_secs)
+
+        return make, make, objects
+    sharing = SharingStorage(MOST_DESCRIPTORS)
+    return (
+        lambda directory: Segments(LocalStorage(), directory, settings, say),
+        lambda directory: Segments(sharing, directory, settings, say),
+        LocalStorage(),
+    )

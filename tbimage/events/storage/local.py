@@ -20,6 +20,7 @@ import posixpath
 import shutil
 import stat
 from collections.abc import Sequence
+from itertools import islice
 from typing import BinaryIO, Protocol
 
 from tbimage.buffers import Piece
@@ -64,8 +65,8 @@ class Storage(Protocol):
     def names(self, directory: str) -> list[str]:
         """List the names in a directory; none where it does not exist."""
 
-    def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError where there is one."""
+    def directories(self, directory: str) -> list[str]:
+        """List all directories below a directory, relative to it."""
 
     def open_to_read(self, path: str) -> BinaryIO:
         """Open a file to read it from its start; FileNotFoundError where there is no such file."""
@@ -186,6 +187,10 @@ class LocalStorage:
         except FileNotFoundError:
             return []
 
+    def directories(self, directory: str) -> list[str]:
+        below = (path for path, _, _ in islice(os.walk(directory), 1, None))
+        return [os.path.relpath(path, directory) for path in below]
+
     def create(self, path: str) -> AppendFile:
         return _LocalFile(path)
 
@@ -283,6 +288,10 @@ class MemoryStorage:
         return [
             name for folder, name in map(posixpath.split, list(self.files)) if folder == directory
         ]
+
+    def directories(self, directory: str) -> list[str]:
+        folders = {posixpath.dirname(path) for path in self.files}
+        return sorted(posixpath.relpath(each, directory) for each in folders - {directory})
 
     def create(self, path: str) -> AppendFile:
         if path in self.files:

@@ -1,0 +1,137 @@
+"""Object stores that run here: moto for S3, gcp-storage-emulator, Azurite; with faults, and counted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+__all__ = ["Azurite", "CountingS3", "azurite", "counting_s3", "google_emulator"]
+
+#: What a fault makes of a request: an answer instead of the store's, or None for the store's.
+Fault = Callable[[WSGIEnvironment], "str | None"]
+
+
+class CountingS3:
+    """moto behind a counter of requests and bytes that can be told to fail.
+
+    Attributes:
+        requests: How many there were, by method and what they are for.
+        bytes_up: The bytes of all bodies.
+        fault: Is asked before each request that changes something. It may sleep. It returns None,
+            a status such as "503 Slow Down", "lost answer" or "drop".
+    """
+
+    def __init__(self) -> None:
+        import moto.server
+
+        self._app = moto.server.DomainDispatcherApplication(moto.server.create_backend_app)
+        self.requests: Counter[str] = Counter()
+        self.bytes_up = 0
+        self.fault: Fault = lambda environment: None
+        self.url = ""
+        self._lock = threading.Lock()
+
+    def __call__(self, environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        method, query = environment["REQUEST_METHOD"], environment.get("QUERY_STRING", "")
+        size = int(environment.get("CONTENT_LENGTH") or 0)
+        what = method + (" " + query.partition("=")[0].partition("&")[0] if query else "")
+        with self._lock:
+            self.requests[what] += 1
+            self.bytes_up += size
+        fault = self.fault(environment) if not environment["PATH_INFO"].startswith("/moto") else None
+        if fault is not None and fault != "lost answer":
+            environment["wsgi.input"].read(size)
+            status, _, code = fault.partition(":")
+            body = f"<Error><Code>{code or 'SlowDown'}</Code><Message>injected</Message></Error>"
+            start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+            return [body.encode()]
+        if fault == "lost answer":  # the request takes effect, and the client does not hear of it
+            b"".join(self._app(environment, lambda *_: lambda data: None))
+            start("500 Internal Server Error", [("Content-Length", "0")])
+            return [b""]
+        return self._app(environment, start)
+
+    def reset_counts(self) -> None:
+        self.requests, self.bytes_up = Counter(), 0
+
+
+@contextlib.contextmanager
+def counting_s3(bucket: str = "bucket") -> Iterator[CountingS3]:
+    """Run a store with one bucket, and set the environment so that all clients find it."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"  # connections stay open
+
+        def log(self, *arguments: Any) -> None:
+            pass
+
+    store = CountingS3()
+    server = make_server("127.0.0.1", 0, store, threaded=True, request_handler=Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    store.url = f"http://127.0.0.1:{server.server_port}"
+    with _environment(
+        AWS_ENDPOINT_URL=store.url,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION="us-east-1",
+        S3_ENDPOINT=store.url,
+        AWS_EC2_METADATA_DISABLED="true",
+    ):
+        client_of(store).create_bucket(Bucket=bucket)
+        store.reset_counts()
+        try:
+            yield store
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def client_of(store: CountingS3) -> Any:
+    """A boto3 client of the store."""
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=store.url,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    _forget_filesystems()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+        _forget_filesystems()
+
+
+def _forget_filesystems() -> None:
+    """Let the next writer make filesystems for the stores that run now."""
+    from tbimage.events.storage import filesystems
+
+    filesystems._filesystems.clear()
