@@ -153,10 +153,23 @@ class as_os_error:  # noqa: N801  # it is used as a function
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, OSError):
+        if isinstance(error, OSError):
+            if error.errno is None:  # packages raise PermissionError("Access Denied")
+                number = next((_ERRNOS[each] for each in _ERRNOS if isinstance(error, each)), 0)
+                error.errno, error.strerror = number or errno.EIO, str(error)
+                error.filename = self._path
+        elif isinstance(error, Exception):
             name = type(error).__name__
             number = errno.EACCES if "Credentials" in name else errno.EIO
             raise OSError(number, f"{name}: {error}", self._path) from error
+
+
+_ERRNOS: dict[type[OSError], int] = {
+    FileExistsError: errno.EEXIST,
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    TimeoutError: errno.ETIMEDOUT,
+}
 
 
 def objects_of(url: str) -> Objects:
