@@ -41,6 +41,7 @@ class CountingS3:
         self.bytes_up = 0
         self.fault: Fault = lambda environment: None
         self.url = ""
+        self.close = False  # each connection after one answer
         self._lock = threading.Lock()
 
     def __call__(self, environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
@@ -61,6 +62,12 @@ class CountingS3:
             b"".join(self._app(environment, lambda *_: lambda data: None))
             start("500 Internal Server Error", [("Content-Length", "0")])
             return [b""]
+        if self.close:
+
+            def start_and_close(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+                return start(status, [*headers, ("Connection", "close")], *rest)
+
+            return self._app(environment, start_and_close)
         return self._app(environment, start)
 
     def reset_counts(self) -> None:
@@ -135,3 +142,87 @@ def _forget_filesystems() -> None:
     from tbimage.events.storage import filesystems
 
     filesystems._filesystems.clear()
+
+
+@contextlib.contextmanager
+def google_emulator(bucket: str = "bucket") -> Iterator[str]:
+    """Run a store of Google's kind with one bucket, and set the environment."""
+    from gcp_storage_emulator.server import create_server
+
+    port = _free_port()
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket=bucket)
+    server.start()
+    try:
+        with _environment(
+            STORAGE_EMULATOR_HOST=f"http://127.0.0.1:{port}",
+            GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT="false",
+            FSSPEC_GS='{"token": "anon"}',
+            FSSPEC_GCS='{"token": "anon"}',
+        ):
+            yield bucket
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def azurite(directory: Path, container: str = "bucket") -> Iterator[str]:
+    """Run a store of Azure's kind with one container, and set the environment."""
+    import asyncio
+
+    program = _azurite_program()
+    port = _free_port()
+    process = subprocess.Popen(
+        [program, "--silent", "--skipApiVersionCheck", "--blobPort", str(port)]
+        + ["--location", os.fspath(directory), "--inMemoryPersistence"][2:],
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    account, key = "devstoreaccount1", (
+        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    )  # https://learn.microsoft.com/azure/storage/common/storage-use-azurite
+    connection = (
+        f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
+        f"BlobEndpoint=http://127.0.0.1:{port}/{account};"
+    )
+    try:
+        _wait_for(port)
+        from azure.storage.blob.aio import BlobServiceClient
+
+        async def create() -> None:
+            async with BlobServiceClient.from_connection_string(connection) as client:
+                await client.create_container(container)
+
+        asyncio.run(create())
+        with _environment(AZURE_STORAGE_CONNECTION_STRING=connection):
+            yield container
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _azurite_program() -> str:
+    """Where ``npm install --prefix "$TBIMAGE_AZURITE" azurite`` has put it."""
+    directory = os.environ.get("TBIMAGE_AZURITE", "")
+    program = shutil.which("azurite-blob", path=os.path.join(directory, "node_modules", ".bin"))
+    program = program or shutil.which("azurite-blob")
+    if program is None:
+        import pytest
+
+        pytest.skip("azurite is not installed (npm install azurite)")
+    return program
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+    return port
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens at port {port}")
