@@ -45,7 +45,7 @@ MOST_BYTES = 64 << 20
 # S3 copies at most 5 GiB at once; Azure has at most 50,000 blocks in a blob.
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
 # So many names may turn out to be taken before something must be wrong.
-_MOST_NAMES_TRIED = 100
+_MOST_NAMES_TRIED = 10
 # A field of Event that no reader knows. Readers skip such fields.
 _PADDING_FIELD = 1000
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
-import sys
+
 import threading
 import time
-import urllib.request
+
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["Azurite", "CountingS3", "azurite", "counting_s3", "google_emulator"]
+__all__ = ["CountingS3", "azurite", "counting_s3", "google_emulator", "url_in"]
 
 #: What a fault makes of a request: an answer instead of the store's, or None for the store's.
 Fault = Callable[[WSGIEnvironment], "str | None"]
@@ -69,6 +71,23 @@ class CountingS3:
 
             return self._app(environment, start_and_close)
         return self._app(environment, start)
+
+    def empty(self, bucket: str) -> None:
+        """Delete all objects of a bucket."""
+        client = client_of(self)
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for each in page.get("Contents", ()):
+                client.delete_object(Bucket=bucket, Key=each["Key"])
+
+    def objects(self, bucket: str = "bucket") -> dict[str, int]:
+        """The sizes of all objects of a bucket."""
+        client = client_of(self)
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return {each["Key"]: each["Size"] for page in pages for each in page.get("Contents", ())}
+
+    def uploads(self, bucket: str = "bucket") -> int:
+        """How many multipart uploads were begun and neither completed nor aborted."""
+        return len(client_of(self).list_multipart_uploads(Bucket=bucket).get("Uploads", ()))
 
     def reset_counts(self) -> None:
         self.requests, self.bytes_up = Counter(), 0
@@ -147,8 +166,27 @@ def _forget_filesystems() -> None:
 @contextlib.contextmanager
 def google_emulator(bucket: str = "bucket") -> Iterator[str]:
     """Run a store of Google's kind with one bucket, and set the environment."""
+    from gcp_storage_emulator import server as emulator
     from gcp_storage_emulator.server import create_server
 
+    read_data = emulator._read_data
+
+    def read_whole_data(handler: Any, query: Any) -> Any:
+        """The emulator takes a line break off the end of what is uploaded, and this does not."""
+        kind, _, boundary = handler.headers.get("Content-Type", "").partition("; boundary=")
+        if kind != "multipart/related":
+            return read_data(handler, query)
+        raw = emulator._decode_raw_data(emulator._read_raw_data(handler), handler)
+        line = b"--" + boundary.strip('"').encode()
+        _, about, rest = raw.split(line, 2)
+        head, _, content = rest[: rest.rindex(b"\n" + line)].partition(b"\n\n")
+        return {
+            "meta": json.loads(about.partition(b"\n\n")[2]),
+            "content": content,
+            "content-type": head.decode().partition(":")[2].strip(),
+        }
+
+    emulator._read_data = read_whole_data
     port = _free_port()
     server = create_server("127.0.0.1", port, in_memory=True, default_bucket=bucket)
     server.start()
@@ -162,6 +200,7 @@ def google_emulator(bucket: str = "bucket") -> Iterator[str]:
             yield bucket
     finally:
         server.stop()
+        emulator._read_data = read_data
 
 
 @contextlib.contextmanager
@@ -226,3 +265,8 @@ def _wait_for(port: int) -> None:
             return
         time.sleep(0.1)
     raise TimeoutError(f"nothing listens at port {port}")
+
+
+def url_in(store: str) -> str:
+    """The URL of a run directory that no other test uses."""
+    return f"{store}/{secrets.token_hex(6)}"

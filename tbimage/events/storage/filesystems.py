@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
@@ -68,6 +69,9 @@ def filesystem_of(url: str) -> Any:
             options.update(loop=_event_loop(), use_listings_cache=False, skip_instance_cache=True)
         new, _ = fsspec.url_to_fs(url, **options)
         found = _filesystems.setdefault(key, new)
+        # gcsfs and adlfs close their sessions by finalizers, which may run at the end of the
+        # program before what is pending is uploaded. Then another one is made.
+        weakref.finalize(new, _filesystems.pop, key, None)
     return found
 
 
