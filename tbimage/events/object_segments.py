@@ -29,8 +29,8 @@ from dataclasses import dataclass
 
 from tbimage.events import names, wire
 from tbimage.events.batches import Batch, skip
+from tbimage.events.event_files import EventFiles, SegmentOptions, logger
 from tbimage.events.records import frame, small_record
-from tbimage.events.segments import SegmentOptions, Segments, logger
 from tbimage.events.storage.objects import ChangedError, Objects, Version
 
 __all__ = ["ObjectSegments"]
@@ -84,7 +84,7 @@ class _Segment:
         return 0 if self.source is None else self.source[2]
 
 
-class ObjectSegments(Segments):
+class ObjectSegments(EventFiles):
     """Appends records to the event files of one directory in a store, for one thread at a time."""
 
     def __init__(
@@ -101,6 +101,7 @@ class ObjectSegments(Segments):
         self._most_bytes = min(options.max_file_bytes or MOST_BYTES, _MOST_BYTES)
         self._writer = secrets.token_hex(8)
         self._segment: _Segment | None = None
+        self._begun = 0  # how many bytes of the next record are in the current segment already
         self._in_doubt = False  # an upload failed, and may have landed
         self._padded: tuple[str, Version, int] | None = None  # what padding can be copied from
         self._names: list[str] | None = None
@@ -111,12 +112,8 @@ class ObjectSegments(Segments):
         with contextlib.suppress(ChangedError):  # the name is taken: the first append sees to it
             self._upload(Batch())
 
-    def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error: a store may come back."""
-        return True
-
     def append(self, batch: Batch) -> int:
-        """Upload framed records, in order; see ``Segments.append``."""
+        """Upload framed records, in order; see ``EventFiles.append``."""
         for _ in range(_MOST_NAMES_TRIED):
             if self._in_doubt and (whole := self._find_out(batch)):
                 return whole
@@ -134,19 +131,12 @@ class ObjectSegments(Segments):
                 self.forget()
         raise OSError(errno.EBUSY, "somebody else changes each event file", self.directory)
 
-    def sync(self) -> None:
-        """Do nothing: what a store has acknowledged is durable."""
-
-    def sync_at_end(self) -> None:
-        """Do nothing, as ``sync``."""
-
-    @property
-    def syncs_on_flush(self) -> bool:
-        """Whether a flush is to wait for ``sync``."""
-        return False
+    def seal(self) -> None:
+        """End the current segment: all that was acknowledged is in it, and durable."""
+        self.forget()
 
     def forget(self) -> None:
-        """Let go of the current segment as it is: all that was acknowledged is in it."""
+        """Let go of the current segment as it is; in a forked child it is the parent's."""
         segment, self._segment = self._segment, None
         self._in_doubt = False
         self._begun = 0
@@ -173,7 +163,11 @@ class ObjectSegments(Segments):
         missing = content or small_record(wire.file_version_event(now, "tbimage"))
         segment = _Segment(path, time.monotonic(), missing)
         least = self._objects.grows_from
-        if self.bytes_written >= _PAD_FROM and size < least <= self._most_bytes // 4 and not content:
+        if (
+            self.bytes_written >= _PAD_FROM
+            and size < least <= self._most_bytes // 4
+            and not content
+        ):
             if self._padded is not None:
                 segment.source, segment.missing = self._padded, b""
                 segment.padded = self._padded[2]

@@ -15,10 +15,11 @@ from itertools import islice
 
 from tbimage.buffers import Piece
 from tbimage.events.batches import Batch, concatenate
+from tbimage.events.event_files import EventFiles
 from tbimage.events.history import tags_of
 from tbimage.events.records import small_record
 from tbimage.events.reporting import Errors
-from tbimage.events.segments import Segments, UnwritableError
+from tbimage.events.segments import UnwritableError
 from tbimage.events.steps import Steps
 from tbimage.events.wire import small_event
 from tbimage.pipeline.tickets import LIGHT_BYTES, Ticket, cost_of, make_record
@@ -49,7 +50,7 @@ class Commit:
 class Lane:
     """The pending summaries of one order, and how far they have come."""
 
-    def __init__(self, files: Segments, steps: Steps, errors: Errors) -> None:
+    def __init__(self, files: EventFiles, steps: Steps, errors: Errors) -> None:
         self.files = files
         self.steps = steps
         self.pending: collections.deque[Ticket] = collections.deque()
@@ -129,7 +130,10 @@ class Lane:
         if commit is None or not commit.ended:
             return None
         done = self.done + commit.written + commit.lost
-        failures, retry_at = self.failures + 1, time.monotonic() + self._retry_secs * random.uniform(0.5, 1.0)
+        failures, retry_at = (
+            self.failures + 1,
+            time.monotonic() + self._retry_secs * random.uniform(0.5, 1.0),
+        )
         retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
         if commit.error is not None:
             self.error, self.failures = commit.error, failures

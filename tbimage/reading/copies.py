@@ -63,7 +63,7 @@ class Copies:
     def refresh(self) -> None:
         """Fetch what is new; forget copies of objects that are gone."""
         filesystem = filesystem_of(self.url)
-        found = {path: each for path, each in self._list(filesystem)}
+        found = dict(self._list(filesystem))
         for path in self._known.keys() - found.keys():
             os.remove(path)
         for batch in _batches(self._missing(found)):

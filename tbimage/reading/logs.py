@@ -217,7 +217,9 @@ class Logs(Mapping[str, Run]):
         if self._is_file:
             return {".": [self._keep(self._root)]}
         found: dict[str, list[str]] = {}
-        waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(self._root, ".", frozenset())]
+        waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [
+            (self._root, ".", frozenset())
+        ]
         while waiting:
             directory, run, above = waiting.pop()
             files = []

@@ -64,8 +64,7 @@ class RunWriter:
         """Open a run directory for writing.
 
         Args:
-            logdir: The run directory, created if missing: a local path, or a URL such as
-                ``s3://bucket/runs/a``; see docs/object-stores.md.
+            logdir: The run directory, created if missing: a path, or a URL of an object store.
             filename_suffix: Appended to the event files' names. Default: nothing; only who reads
                 the files by name needs one.
             wire: "image" or "tensor"; see the class.
@@ -88,8 +87,7 @@ class RunWriter:
                 may use, at most 4, since four encode more than anybody looks at.
             flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
                 may wait for others to be written with it. A process that is killed loses as much.
-                Default 0.1: one write for a hundred scalars in a fast loop, and less than anybody
-                waits for a chart.
+                Default 0.1: one write for a hundred scalars in a fast loop.
             fsync: When the file is made to survive a loss of power: "never", "flush" (each
                 ``flush`` waits for it) or "close" (when a segment ends). Default "never": what the
                 system was given survives the end of the process, however it comes, and waiting for
@@ -98,22 +96,19 @@ class RunWriter:
                 raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
                 them. Default "raise": a program that can stop should hear of it.
             max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
-                None: TensorBoard reads files of any size. In an object store, 64 MiB.
+                None: any size, and 64 MiB in an object store.
             max_file_secs: A new event file is begun when the current one is so many seconds old.
                 Default None.
             keep_files: The oldest files are deleted when there are more than so many, at least 2.
                 Only this writer's form of names, never the newest two, and none that grew within
                 the last half-hour, as a reader may be on its way to them. Default None: all stay.
-            keep_bytes: The oldest files are deleted when all have more than so many bytes, with the
-                same exceptions. Default None: all stay.
+            keep_bytes: As ``keep_files``, when all files have more than so many bytes.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
                 it were full. Default 0: it stops when the disk is full.
             close_timeout: For how many seconds ``close`` and the end of the process wait for what
-                is pending. Default 30: as long as an orchestrator waits between SIGTERM and
-                SIGKILL.
-            upload_secs: To an object store, what is new is uploaded after so many seconds, and at
-                ``flush`` and ``close``. Default 5: TensorBoard looks so often, too. Local
-                directories do not use it.
+                is pending. Default 30: an orchestrator waits as long after SIGTERM.
+            upload_secs: What is new is uploaded to an object store after so many seconds, and at
+                ``flush`` and ``close``. Default 5: TensorBoard looks as often.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
@@ -122,9 +117,9 @@ class RunWriter:
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has none of the allowed values.
-            ImportError: ``logdir`` is a URL, and the package for it is not installed.
+            ImportError: The package for the URL is not installed.
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
-                disk, or an error of an object store, is no reason: it is logged, and tried again.
+                disk or an error of an object store is logged, and tried again.
         """
         given = locals()
         left = {name for name in ("workers", "keep") if given[name] is None}

@@ -14,13 +14,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
+from tbimage.events.event_files import EventFiles, SegmentOptions
 from tbimage.events.history import newest_steps
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, small_record
-from tbimage.events.segments import SegmentOptions, Segments
+from tbimage.events.segments import Segments
 from tbimage.events.storage import LocalStorage, Storage, urls
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
@@ -38,7 +38,7 @@ MOST_DESCRIPTORS = 32
 _SESSION_START = b"\x3a\x02\x08\x01"
 
 
-class RunFiles(Segments):
+class RunFiles(EventFiles):
     """The event files of many runs, written to as if they were those of one.
 
     Args:
@@ -55,10 +55,10 @@ class RunFiles(Segments):
         directory: str,
         options: SegmentOptions,
         say: Callable[..., None],
-        begin: Callable[[str], Segments],
+        begin: Callable[[str], EventFiles],
     ) -> None:
         self._begin = begin
-        self._runs: dict[str, Segments] = {}
+        self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # what could not be written, by run
         self._accepted = 0  # so many records at the head of the next batch are in _waiting already
         super().__init__(storage, directory, options, say)
@@ -80,7 +80,7 @@ class RunFiles(Segments):
         """Write packages to the runs that they are for.
 
         Args:
-            batch: As in ``Segments.append``.
+            batch: As in ``EventFiles.append``.
 
         Returns:
             The number of records.
@@ -148,24 +148,29 @@ class RunFiles(Segments):
         del self._waiting[run]
 
     def sync(self) -> None:
-        """As ``Segments.sync``, for all runs."""
-        self._each(Segments.sync)
+        """As ``EventFiles.sync``, for all runs."""
+        self._each(lambda files: files.sync())
 
     def sync_at_end(self) -> None:
-        """As ``Segments.sync_at_end``, for all runs."""
-        self._each(Segments.sync_at_end)
+        """As ``EventFiles.sync_at_end``, for all runs."""
+        self._each(lambda files: files.sync_at_end())
+
+    @property
+    def syncs_on_flush(self) -> bool:
+        """Whether a flush is to wait for ``sync``."""
+        return self._options.fsync == "flush"
 
     def seal(self) -> None:
-        """As ``Segments.seal``, for all runs."""
+        """As ``EventFiles.seal``, for all runs."""
         self._waiting.clear()
         self._accepted = 0
-        self._each(Segments.seal)
+        self._each(lambda files: files.seal())
 
     def forget(self) -> None:
-        """As ``Segments.forget``, for all runs."""
-        self._each(Segments.forget)
+        """As ``EventFiles.forget``, for all runs."""
+        self._each(lambda files: files.forget())
 
-    def _each(self, function: Callable[[Segments], None]) -> None:
+    def _each(self, function: Callable[[EventFiles], None]) -> None:
         failure: OSError | None = None
         for segments in list(self._runs.values()):
             try:
@@ -194,7 +199,7 @@ class SubRuns:
                     "rename one of them"
                 )
 
-    def claim(self, names: Iterable[str], files: Segments) -> None:
+    def claim(self, names: Iterable[str], files: EventFiles) -> None:
         """Note that these sub-runs are written to, and warn where another writer does."""
         for name in names:
             if name not in self._claimed:
@@ -223,6 +228,9 @@ def _after_varint(data: memoryview, at: int) -> int:
     return at + 1
 
 
+_Maker = Callable[[str], EventFiles]
+
+
 def make_files(
     settings: Settings,
     logdir: str,
@@ -230,16 +238,15 @@ def make_files(
     is_copy: bool,
     say: Callable[..., None],
     in_child: bool,
-) -> tuple[Segments, RunFiles]:
+) -> tuple[EventFiles, RunFiles]:
     """Make the files of a writer; those of a copy or a forked child are in a sub-run."""
     of_run, of_runs, storage = _makers(settings, logdir, say)
     main = of_run(logdir)
     if is_copy or in_child:
         main.directory = urls.join(logdir, directories.claim_sub_run(real, main))
-    return main, RunFiles(storage, main.directory, settings, say, of_runs)
-
-
-_Maker = Callable[[str], Segments]
+    runs = RunFiles(storage, main.directory, settings, say, of_runs)
+    runs.commit_secs = main.commit_secs
+    return main, runs
 
 
 def _makers(
@@ -248,11 +255,11 @@ def _makers(
     """Return what makes the files of a run and of a sub-run, and where they are."""
     if urls.is_url(logdir):
         from tbimage.events.object_segments import ObjectSegments
-        from tbimage.events.storage.objects import objects_of
+        from tbimage.events.storage.stores import objects_of
 
         objects = objects_of(logdir)
 
-        def make(directory: str) -> Segments:
+        def make(directory: str) -> EventFiles:
             return ObjectSegments(objects, directory, settings, say, settings.upload_secs)
 
         return make, make, objects

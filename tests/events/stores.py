@@ -1,4 +1,4 @@
-"""A store in memory with the rules of S3, which fails as it is told and remembers what readers saw."""
+"""A store in memory with the rules of S3, which fails as it is told."""
 
 from __future__ import annotations
 

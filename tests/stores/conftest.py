@@ -29,7 +29,9 @@ def s3(_running_s3: servers.CountingS3) -> Iterator[servers.CountingS3]:
 
 
 @pytest.fixture(scope="module", params=["s3", "gs", "az"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """The URL of a bucket, in each store in turn."""
     kind = request.param
     if kind == "s3":

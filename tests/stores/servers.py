@@ -1,4 +1,4 @@
-"""Object stores that run here: moto for S3, gcp-storage-emulator, Azurite; with faults, and counted."""
+"""Object stores that run here: moto for S3, gcp-storage-emulator, Azurite."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import secrets
 import shutil
 import socket
 import subprocess
-
 import threading
 import time
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
 
-__all__ = ["CountingS3", "azurite", "counting_s3", "google_emulator", "url_in"]
+__all__ = ["CountingS3", "WSGIEnvironment", "azurite", "counting_s3", "google_emulator", "url_in"]
+
+WSGIEnvironment = dict[str, Any]
 
 #: What a fault makes of a request: an answer instead of the store's, or None for the store's.
 Fault = Callable[[WSGIEnvironment], "str | None"]
@@ -46,14 +45,14 @@ class CountingS3:
         self.close = False  # each connection after one answer
         self._lock = threading.Lock()
 
-    def __call__(self, environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environment: WSGIEnvironment, start: Any) -> Iterable[bytes]:
         method, query = environment["REQUEST_METHOD"], environment.get("QUERY_STRING", "")
         size = int(environment.get("CONTENT_LENGTH") or 0)
         what = method + (" " + query.partition("=")[0].partition("&")[0] if query else "")
         with self._lock:
             self.requests[what] += 1
             self.bytes_up += size
-        fault = self.fault(environment) if not environment["PATH_INFO"].startswith("/moto") else None
+        fault = self.fault(environment)
         if fault is not None and fault != "lost answer":
             environment["wsgi.input"].read(size)
             status, _, code = fault.partition(":")
@@ -211,14 +210,19 @@ def azurite(directory: Path, container: str = "bucket") -> Iterator[str]:
     program = _azurite_program()
     port = _free_port()
     process = subprocess.Popen(
-        [program, "--silent", "--skipApiVersionCheck", "--blobPort", str(port)]
-        + ["--location", os.fspath(directory), "--inMemoryPersistence"][2:],
+        [
+            *(program, "--silent", "--skipApiVersionCheck", "--inMemoryPersistence"),
+            *("--blobPort", str(port)),
+        ],
         cwd=directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    account, key = "devstoreaccount1", (
-        "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    account, key = (
+        "devstoreaccount1",
+        (
+            "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+        ),
     )  # https://learn.microsoft.com/azure/storage/common/storage-use-azurite
     connection = (
         f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"

@@ -159,7 +159,7 @@ def test_nothing_is_lost_when_nobody_closes(store: str, how: str, tmp_path: Path
         assert logs[run].scalars("child").steps.tolist() == list(range(500))
 
 
-def test_the_command_line_logs_and_lists(store: str) -> None:
+def test_the_command_line_logs_and_lists(store: str, tmp_path: Path) -> None:
     url = url_in(store)
     photo = Path(tbimage.__file__).parent / "cli" / "photos" / "cat.jpg"
 
@@ -169,6 +169,5 @@ def test_the_command_line_logs_and_lists(store: str) -> None:
 
     run("log", os.fspath(photo), "--logdir", url)
     assert "cat  image  1  step 0" in run("ls", url)
-    target = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"compact-{os.getpid()}-{time.time_ns()}")
-    run("compact", url, target)
-    assert tbimage.read(target)["."].images("cat")[-1].pixels().shape[2] == 3
+    run("compact", url, os.fspath(tmp_path))
+    assert tbimage.read(tmp_path)["."].images("cat")[-1].pixels().shape[2] == 3

@@ -8,13 +8,13 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from wsgiref.types import WSGIEnvironment
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tbimage
-from tests.stores.servers import CountingS3, client_of
+from tests.stores.servers import CountingS3, WSGIEnvironment, client_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -105,13 +105,14 @@ def test_no_parts_are_left_that_somebody_would_pay_for(s3: CountingS3) -> None:
     writer = tbimage.SummaryWriter(URL, on_error="log")
     writer.tensor("first", np.zeros(6 << 20, np.uint8), step=0)
     assert writer.flush()
-    for method in ("partNumber=2", "uploadId"):
-        s3.fault = lambda environment, method=method: (
-            "503 Slow Down"
-            if environment["REQUEST_METHOD"] in ("PUT", "POST")
-            and method in environment["QUERY_STRING"]
-            else None
-        )
+    for method, what in (("PUT", "partNumber=2"), ("POST", "uploadId")):
+
+        def fault(environment: WSGIEnvironment, method: str = method, what: str = what) -> Any:
+            if environment["REQUEST_METHOD"] == method and what in environment["QUERY_STRING"]:
+                return "503 Slow Down"
+            return None
+
+        s3.fault = fault
         writer.scalar("loss", 1.0)
         assert not writer.flush()
     s3.fault = lambda environment: None

@@ -4,6 +4,7 @@
 """
 
 from tbimage.events.storage.local import AppendFile as AppendFile
+from tbimage.events.storage.local import DiskStorage as DiskStorage
 from tbimage.events.storage.local import LocalStorage as LocalStorage
 from tbimage.events.storage.local import MemoryStorage as MemoryStorage
 from tbimage.events.storage.local import Storage as Storage

@@ -30,7 +30,7 @@ class AzureObjects(Objects):
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
         """Put a new object. An old one always grows."""
         metadata = {_WRITER: writer}
-        self._call("create_append_blob", path, metadata=metadata, **{"if_none_match": "*"})
+        self._call("create_append_blob", path, metadata=metadata, if_none_match="*")
         return self.append(path, data, path, 0, Version(0, "", writer), writer)
 
     def append(

@@ -1,9 +1,5 @@
-"""Where the bytes of event files go: a local disk, or memory.
+"""The files of a local disk, or of memory, and the operations that event files need of them.
 
-What lives here: the few operations that event files need, for each kind of place. What does not:
-what the files are called, what is in them and what to do when an operation fails (``segments.py``).
-
-Rules:
 - A file is created new (never opened for what is already there), only ever appended to, and each
   write is one system call on an unbuffered descriptor: a process that is killed or forked has
   nothing in a buffer to lose or to write twice.
@@ -25,7 +21,7 @@ from typing import BinaryIO, Protocol
 
 from tbimage.buffers import Piece
 
-__all__ = ["AppendFile", "LocalStorage", "MemoryStorage", "Storage"]
+__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "MemoryStorage", "Storage"]
 
 
 class AppendFile(Protocol):
@@ -54,13 +50,10 @@ class AppendFile(Protocol):
 
 
 class Storage(Protocol):
-    """A place that holds files in directories."""
+    """A place that holds files in directories: what can be done in all of them."""
 
     def join(self, directory: str, name: str) -> str:
         """Put a directory and a name together."""
-
-    def make_directory(self, directory: str) -> None:
-        """Create a directory and its parents where they are missing."""
 
     def names(self, directory: str) -> list[str]:
         """List the names in a directory; none where it does not exist."""
@@ -76,6 +69,16 @@ class Storage(Protocol):
 
     def remove(self, path: str) -> None:
         """Delete a file."""
+
+
+class DiskStorage(Storage, Protocol):
+    """A place with files that can be appended to."""
+
+    def make_directory(self, directory: str) -> None:
+        """Create a directory and its parents where they are missing."""
+
+    def create(self, path: str) -> AppendFile:
+        """Create a file; FileExistsError where there is one."""
 
     def free_bytes(self, directory: str) -> int:
         """Return how many bytes can still be written."""

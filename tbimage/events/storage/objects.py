@@ -20,7 +20,7 @@ from tbimage.buffers import Piece
 from tbimage.events.storage import urls
 from tbimage.events.storage.filesystems import filesystem_of
 
-__all__ = ["ChangedError", "Objects", "Version", "as_os_error", "objects_of"]
+__all__ = ["ChangedError", "Objects", "Version", "as_os_error"]
 
 
 class ChangedError(OSError):
@@ -78,9 +78,10 @@ class Objects:
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Let an object be the first ``size`` bytes of a version of another one or itself, and data.
+        """Make an object of the first ``size`` bytes of a source and of data behind them.
 
-        Stores that can only add to an object are called with the object as the source.
+        The source is a version of the object itself, or of another one where ``grows_from`` is not
+        0, which stores have that can copy.
         """
         found = self.look(path)
         if found is None or found.size != version.size:
@@ -170,21 +171,3 @@ _ERRNOS: dict[type[OSError], int] = {
     PermissionError: errno.EACCES,
     TimeoutError: errno.ETIMEDOUT,
 }
-
-
-def objects_of(url: str) -> Objects:
-    """Return the store of a URL."""
-    protocol = urls.protocol_of(url)
-    if protocol in ("s3", "s3a"):
-        from tbimage.events.storage.s3 import S3Objects
-
-        return S3Objects(url)
-    if protocol in ("gs", "gcs"):
-        from tbimage.events.storage.gs import GoogleObjects
-
-        return GoogleObjects(url)
-    if protocol in ("az", "abfs", "abfss"):
-        from tbimage.events.storage.az import AzureObjects
-
-        return AzureObjects(url)
-    return Objects(url)

@@ -62,7 +62,11 @@ class S3Objects(Objects):
                 for number, part in enumerate((first, second), start=1)
             ]
             answer = self._call(
-                "complete_multipart_upload", path, MultipartUpload={"Parts": parts}, **upload, **condition
+                "complete_multipart_upload",
+                path,
+                MultipartUpload={"Parts": parts},
+                **upload,
+                **condition,
             )
         except BaseException:
             with contextlib.suppress(Exception):  # else the store keeps the parts, and bills them

@@ -8,9 +8,17 @@ import re
 
 __all__ = ["check_url", "dirname", "is_url", "join"]
 
-_URL = re.compile(r"(?P<protocol>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<path>.*)", re.DOTALL)
+_URL = re.compile(r"(?P<protocol>[a-zA-Z][a-zA-Z0-9+.:-]*)://(?P<path>.*)", re.DOTALL)
 # The extra of pyproject.toml that installs what a protocol needs.
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
+_EXTRAS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "az",
+    "abfs": "az",
+    "abfss": "az",
+}
 
 
 def is_url(path: str) -> bool:
@@ -25,12 +33,14 @@ def protocol_of(url: str) -> str:
 
 def join(directory: str, *names: str) -> str:
     """Put a directory, local or in a store, and names below it together."""
-    return (posixpath if is_url(directory) else os.path).join(directory, *names)
+    return (
+        posixpath.join(directory, *names) if is_url(directory) else os.path.join(directory, *names)
+    )
 
 
 def dirname(path: str) -> str:
     """Return the directory of a path, local or in a store."""
-    return (posixpath if is_url(path) else os.path).dirname(path)
+    return posixpath.dirname(path) if is_url(path) else os.path.dirname(path)
 
 
 def check_url(url: str, argument: str) -> str:
@@ -49,9 +59,9 @@ def check_url(url: str, argument: str) -> str:
 
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
-        what = f"'tbimage[{extra}]'" if extra else "fsspec, and what it needs for this protocol"
+        what = f"'tbimage[{extra}]'" if extra else "fsspec and what it needs for this protocol"
         raise ImportError(
-            f"{argument}={url!r} needs a package that is not installed: pip install {what} ({error})"
+            f"{argument}={url!r} needs a package that is missing: pip install {what} ({error})"
         ) from error
     except ValueError:
         raise ValueError(
