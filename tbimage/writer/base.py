@@ -86,15 +86,14 @@ class RunWriter:
             workers: How many threads encode. Default None: one for each processor that this process
                 may use, at most 4, since four encode more than anybody looks at.
             flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
-                may wait for others to be written with it. A process that is killed loses as much.
-                Default 0.1: one write for a hundred scalars in a fast loop.
+                may wait to be written with others; a kill loses as much. Default 0.1.
             fsync: When the file is made to survive a loss of power: "never", "flush" (each
                 ``flush`` waits for it) or "close" (when a segment ends). Default "never": what the
                 system was given survives the end of the process, however it comes, and waiting for
                 the disk costs milliseconds.
             on_error: What becomes of errors that show only after a call has returned: "raise"
                 raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
-                them. Default "raise": a program that can stop should hear of it.
+                them. Default "raise".
             max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
                 None: any size, and 64 MiB in an object store.
             max_file_secs: A new event file is begun when the current one is so many seconds old.
@@ -119,7 +118,7 @@ class RunWriter:
             ValueError: An argument has none of the allowed values.
             ImportError: The package for the URL is not installed.
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
-                disk or an error of an object store is logged, and tried again.
+                disk or an error of a store is logged, and tried again.
         """
         given = locals()
         left = {name for name in ("workers", "keep") if given[name] is None}
