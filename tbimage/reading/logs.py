@@ -251,7 +251,8 @@ class Logs(Mapping[str, Run]):
         """Yield values as they are appended, of all runs and of runs that appear.
 
         Args:
-            seconds_between: How long to wait between two looks at the files.
+            seconds_between: How long to wait between two looks at the files; in an object store
+                at least one second.
             until: Is asked after each look; the iteration ends when it returns True. None: it
                 never ends.
 
@@ -268,7 +269,8 @@ class Logs(Mapping[str, Run]):
             yield from sorted(new, key=lambda logged: logged.wall_time)
             if until is not None and until():
                 return
-            time.sleep(seconds_between)
+            # A store bills each listing.
+            time.sleep(seconds_between if self._copies is None else max(seconds_between, 1.0))
 
     def last(self, count: int) -> list[Logged]:
         """Return the values that were logged last, at most ``count`` of each tag of each file.

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -13,6 +9,7 @@ import numpy as np
 import pytest
 
 import tbimage
+from tests.stores.programs import check_that_nothing_is_lost
 from tests.stores.servers import url_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
@@ -102,72 +99,5 @@ def test_a_service_starts_without_its_bucket(store: str) -> None:
     assert writer.stats().dropped["closed"] == 1
 
 
-PROGRAMS = {
-    "end": "",
-    "exit": "sys.exit(3)",
-    "exception": "raise RuntimeError('on purpose')",
-    "fork": """
-        if os.fork() == 0:
-            for step in range(500):
-                writer.scalar("child", 1.0, step=step)
-            writer.close()
-            os._exit(0)
-        os.wait()
-    """,
-    "multiprocessing": """
-        for method in ("fork", "spawn"):
-            process = multiprocessing.get_context(method).Process(target=child, args=(writer,))
-            process.start()
-            process.join()
-            assert process.exitcode == 0
-    """,
-}
-
-
-@pytest.mark.parametrize("how", PROGRAMS)
-def test_nothing_is_lost_when_nobody_closes(store: str, how: str, tmp_path: Path) -> None:
-    url = url_in(store)
-    program = tmp_path / "program.py"
-    program.write_text(
-        textwrap.dedent(
-            f"""
-            import multiprocessing, os, sys
-            import tbimage
-
-            def child(writer):
-                for step in range(500):
-                    writer.scalar("child", 1.0, step=step)
-
-            if __name__ == "__main__":
-                writer = tbimage.SummaryWriter({url!r}, upload_secs=3600)
-                for step in range(1000):
-                    writer.scalar("loss", 1.0, step=step)
-            """
-        )
-        + textwrap.indent(textwrap.dedent(PROGRAMS[how]), "    ")
-    )
-    result = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=100, check=False
-    )
-    assert "the end came" not in result.stderr
-    assert "writing failed" not in result.stderr
-    logs = tbimage.read(url)
-    assert logs["."].scalars("loss").steps.tolist() == list(range(1000))
-    children = [run for run in logs if run.startswith("worker-")]
-    assert len(children) == {"fork": 1, "multiprocessing": 2}.get(how, 0)
-    for run in children:
-        assert logs[run].scalars("child").steps.tolist() == list(range(500))
-
-
-def test_the_command_line_logs_and_lists(store: str, tmp_path: Path) -> None:
-    url = url_in(store)
-    photo = Path(tbimage.__file__).parent / "cli" / "photos" / "cat.jpg"
-
-    def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "tbimage", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    run("log", os.fspath(photo), "--logdir", url)
-    assert "cat  image  1  step 0" in run("ls", url)
-    run("compact", url, os.fspath(tmp_path))
-    assert tbimage.read(tmp_path)["."].images("cat")[-1].pixels().shape[2] == 3
+def test_nothing_is_lost_when_nobody_closes(store: str, tmp_path: Path) -> None:
+    check_that_nothing_is_lost(url_in(store), "fork", tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import tbimage
+from tests.stores.programs import check_that_nothing_is_lost
 from tests.stores.servers import CountingS3, WSGIEnvironment, client_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
@@ -248,3 +250,21 @@ def test_the_end_of_the_program_waits_for_close_timeout_and_no_longer(
     _, errors = process.communicate("\n", timeout=60)
     s3.fault = lambda environment: None
     assert "the end came before 1 summaries were written" in errors
+
+
+@pytest.mark.parametrize("how", ["exit", "exception", "multiprocessing"])
+def test_nothing_is_lost_when_nobody_closes(s3: CountingS3, how: str, tmp_path: Path) -> None:
+    check_that_nothing_is_lost(URL, how, tmp_path)
+
+
+def test_the_command_line_logs_and_lists(s3: CountingS3, tmp_path: Path) -> None:
+    photo = Path(tbimage.__file__).parent / "cli" / "photos" / "cat.jpg"
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "tbimage", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    run("log", os.fspath(photo), "--logdir", URL)
+    assert "cat  image  1  step 0" in run("ls", URL)
+    run("compact", URL, os.fspath(tmp_path))
+    assert tbimage.read(tmp_path)["."].images("cat")[-1].pixels().shape[2] == 3

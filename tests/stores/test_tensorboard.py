@@ -62,8 +62,9 @@ def seconds_until_shown(address: str, writer: tbimage.SummaryWriter, count: int)
     return delays
 
 
-@pytest.mark.parametrize("package", ["boto3", "s3fs"])
-@pytest.mark.parametrize("first_bytes", [0, 6 << 20])
+@pytest.mark.parametrize(
+    ("package", "first_bytes"), [("boto3", 0), ("s3fs", 0), ("boto3", 6 << 20)]
+)
 def test_tensorboard_shows_each_point(s3: CountingS3, package: str, first_bytes: int) -> None:
     """Of an object that is put again, and of one that grows."""
     with tbimage.SummaryWriter("s3://bucket/runs/a", upload_secs=0.5) as writer:
