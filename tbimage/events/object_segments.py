@@ -31,6 +31,7 @@ from tbimage.events import names, wire
 from tbimage.events.batches import Batch, skip
 from tbimage.events.event_files import EventFiles, SegmentOptions, logger
 from tbimage.events.records import frame, small_record
+from tbimage.events.spool import Spool
 from tbimage.events.storage.objects import ChangedError, Objects, Version
 
 __all__ = ["ObjectSegments"]
@@ -46,6 +47,8 @@ MOST_BYTES = 64 << 20
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
 # So many names may turn out to be taken before something must be wrong.
 _MOST_NAMES_TRIED = 10
+# With a spool, so many bytes are uploaded at once, before ``upload_secs`` are over.
+_MOST_HELD = 16 << 20
 # A field of Event that no reader knows. Readers skip such fields.
 _PADDING_FIELD = 1000
 
@@ -94,9 +97,15 @@ class ObjectSegments(EventFiles):
         options: SegmentOptions,
         say: Callable[..., None] = logger.log,
         upload_secs: float = 5.0,
+        spool_dir: str | None = None,
     ) -> None:
         super().__init__(objects, directory, options, say)
-        self.commit_secs = upload_secs
+        self.holds = spool_dir is not None
+        self.commit_secs = 0.0 if self.holds else upload_secs
+        self._upload_secs = upload_secs
+        self._spool_dir = spool_dir
+        self._spool: Spool | None = None
+        self._left = self.holds  # files of earlier processes may be in the spool
         self._objects = objects
         self._most_bytes = min(options.max_file_bytes or MOST_BYTES, _MOST_BYTES)
         self._writer = secrets.token_hex(8)
@@ -108,12 +117,43 @@ class ObjectSegments(EventFiles):
 
     def open(self) -> None:
         """Put the first segment now, so that the run and its errors show at once."""
+        if self._spool_dir is not None:
+            self._spool = Spool(self._spool_dir, self.directory, self._say)
+            self._upload_left(self._spool)
         self._begin(0)
         with contextlib.suppress(ChangedError):  # the name is taken: the first append sees to it
             self._upload(Batch())
 
     def append(self, batch: Batch) -> int:
         """Upload framed records, in order; see ``EventFiles.append``."""
+        if self._spool_dir is None:
+            return self._append(batch)
+        if self._spool is None:
+            self._spool = Spool(self._spool_dir, self.directory, self._say)
+        spool = self._spool
+        spool.keep(batch)
+        now = time.monotonic()
+        if not self.hurry and now < self.due and batch.size < _MOST_HELD:
+            return 0
+        self.due = now + self._upload_secs
+        if self._left:
+            self._upload_left(spool)
+        done = self._append(batch)
+        spool.drop(done)
+        return done
+
+    def _upload_left(self, spool: Spool) -> None:
+        """Upload what earlier processes have left on the local disk, each to a segment."""
+        for records, delete in spool.left_by_others():
+            if records:
+                self.forget()
+                self._begin(len(records))
+                self._upload(Batch([records], [len(records)]))
+            delete()
+        self._left = False
+        self.forget()
+
+    def _append(self, batch: Batch) -> int:
         for _ in range(_MOST_NAMES_TRIED):
             if self._in_doubt and (whole := self._find_out(batch)):
                 return whole
@@ -134,12 +174,16 @@ class ObjectSegments(EventFiles):
     def seal(self) -> None:
         """End the current segment: all that was acknowledged is in it, and durable."""
         self.forget()
+        if self._spool is not None:
+            self._spool.close()
 
     def forget(self) -> None:
         """Let go of the current segment as it is; in a forked child it is the parent's."""
         segment, self._segment = self._segment, None
         self._in_doubt = False
         self._begun = 0
+        if self._spool is not None and self._spool.pid != os.getpid():
+            self._spool.close()
         if segment is not None and segment.padded and segment.version is not None:
             self._padded = segment.path, segment.version, segment.padded
 

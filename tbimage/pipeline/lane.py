@@ -90,8 +90,10 @@ class Lane:
             return None
         now = time.monotonic()
         waits = not hurry and now < self._next_at
-        tickets = [] if self._costs or waits else self._ready(hurry or now >= self.due)
-        if self._costs and not sync and now < self._retry_at:  # only who waits hurries a retry
+        full = self._costs and not self.files.holds
+        tickets = [] if full or waits else self._ready(hurry or now >= self.due)
+        due = self._retry_at if hurry else max(self._retry_at, self.files.due)
+        if self._costs and not (tickets or sync) and now < due:  # only who waits hurries a retry
             return None
         seal = seal and len(tickets) == len(self.pending)
         sync = sync and (last or self.files.syncs_on_flush)
@@ -99,6 +101,7 @@ class Lane:
         if not (tickets or self._costs or sync or seal):
             return None
         how = self.files.sync_at_end if last else self.files.sync
+        self.files.hurry = hurry
         self.commit = Commit(tickets, how if sync else None, seal)
         for _ in tickets:
             self.pending.popleft()
@@ -200,6 +203,8 @@ class Lane:
                 what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
                 self._errors.lose(error, f"{what or 'a summary'} was not written")
                 done = lost = 1
+            if not done:  # they are safe, and done with a later commit
+                return
             self._batch = self._batch.without_first(done)
             commit.released += sum(self._costs[:done])
             del self._costs[:done]

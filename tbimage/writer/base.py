@@ -58,6 +58,7 @@ class RunWriter:
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
         upload_secs: float = 5.0,
+        spool_dir: str | None = None,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
     ) -> None:
@@ -65,8 +66,7 @@ class RunWriter:
 
         Args:
             logdir: The run directory, created if missing: a path, or a URL of an object store.
-            filename_suffix: Appended to the event files' names. Default: nothing; only who reads
-                the files by name needs one.
+            filename_suffix: Appended to the event files' names. Default: nothing.
             wire: "image" or "tensor"; see the class.
             encoding: How pictures are stored whose call does not say: "png" keeps every level;
                 "jpeg" takes a fifth of the bytes for a photograph, and makes PNGs of what it cannot
@@ -81,8 +81,8 @@ class RunWriter:
             on_full: What happens to a summary for which there is no room: "block" waits, so that
                 nothing is lost, which training wants; "drop" refuses it, counts it and returns
                 False at once, which a service wants.
-            block_timeout: After so many seconds "block" becomes "drop". Default None: it waits as
-                long as it takes, but never for a disk that fails.
+            block_timeout: After so many seconds "block" becomes "drop". Default None: never; nobody
+                waits for a disk that fails.
             workers: How many threads encode. Default None: one for each processor that this process
                 may use, at most 4, since four encode more than anybody looks at.
             flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
@@ -106,8 +106,8 @@ class RunWriter:
                 it were full. Default 0: it stops when the disk is full.
             close_timeout: For how many seconds ``close`` and the end of the process wait for what
                 is pending. Default 30: an orchestrator waits as long after SIGTERM.
-            upload_secs: What is new is uploaded to an object store after so many seconds, and at
-                ``flush`` and ``close``. Default 5: TensorBoard looks as often.
+            upload_secs: An object store gets what is new so often, and at ``flush``. Default 5.
+            spool_dir: A local directory for what is not uploaded, which the next writer uploads.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
@@ -121,7 +121,7 @@ class RunWriter:
                 disk or an error of a store is logged, and tried again.
         """
         given = locals()
-        left = {name for name in ("workers", "keep") if given[name] is None}
+        left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
         self._start(check_logdir(logdir), settings, sub_run=False)

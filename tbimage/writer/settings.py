@@ -72,13 +72,17 @@ class Settings(SegmentOptions, PipelineOptions):
     compression: str = "fast"
     workers: int = field(default_factory=_usual_workers)
     upload_secs: float = 5.0
+    spool_dir: str | None = None
     keep: Mapping[str, Keep] = field(default_factory=dict)
     font: Any = None
 
     def __post_init__(self) -> None:
         _check_suffix(self.filename_suffix)
+        spool_dir = self.spool_dir
+        if spool_dir is not None:
+            spool_dir = os.path.abspath(checks.text("spool_dir", spool_dir))
         given = self.__dict__
-        checked: dict[str, object] = {"keep": _check_keep(self.keep)}
+        checked: dict[str, object] = {"keep": _check_keep(self.keep), "spool_dir": spool_dir}
         for name, choices in _CHOICES.items():
             checked[name] = checks.choice(name, given[name], choices)
         for name, (least, optional) in _COUNTS.items():

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
@@ -245,7 +246,7 @@ def make_files(
     if is_copy or in_child:
         main.directory = urls.join(logdir, directories.claim_sub_run(real, main))
     runs = RunFiles(storage, main.directory, settings, say, of_runs)
-    runs.commit_secs = main.commit_secs
+    runs.commit_secs = settings.upload_secs if urls.is_url(logdir) else 0.0
     return main, runs
 
 
@@ -259,10 +260,11 @@ def _makers(
 
         objects = objects_of(logdir)
 
-        def make(directory: str) -> EventFiles:
-            return ObjectSegments(objects, directory, settings, say, settings.upload_secs)
+        def make(directory: str, spool_dir: str | None = None) -> EventFiles:
+            secs = settings.upload_secs
+            return ObjectSegments(objects, directory, settings, say, secs, spool_dir)
 
-        return make, make, objects
+        return partial(make, spool_dir=settings.spool_dir), make, objects
     sharing = SharingStorage(MOST_DESCRIPTORS)
     return (
         lambda directory: Segments(LocalStorage(), directory, settings, say),

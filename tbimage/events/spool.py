@@ -1,0 +1,123 @@
+"""Records on the local disk that a store has not acknowledged: a kill cannot take them.
+
+- A process has a file of its own for each run, which it holds a lock on while it lives.
+- The file is cut to nothing when the store has acknowledged all that is in it.
+- A file without such a lock was left by a process that ended. The next writer of the run uploads
+  what is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+
+from tbimage.events.batches import Batch
+from tbimage.events.records import CorruptRecordError, RecordDecoder
+
+try:
+    import fcntl
+except ImportError:  # Windows, which does not delete a file that is open
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Spool"]
+
+
+class Spool:
+    """The records of one run that are not acknowledged, for one thread at a time.
+
+    Args:
+        directory: Where the files of all runs are.
+        run: The URL of the run.
+        say: Takes a line for the log.
+    """
+
+    def __init__(self, directory: str, run: str, say: Callable[..., None]) -> None:
+        short = re.sub(r"\W+", "-", run)[-60:].strip("-")
+        digest = hashlib.sha256(run.encode()).hexdigest()[:16]
+        self._directory = os.path.join(directory, f"{short}-{digest}")
+        self._say = say
+        #: The process that writes it.
+        self.pid = os.getpid()
+        self._path = ""
+        self._file: int | None = None
+        self._size = 0
+        self._kept = 0  # so many records at the head of the next batch are in the file
+        self._failed = False
+
+    def keep(self, batch: Batch) -> None:
+        """Write those records of a batch that are new in it. A disk that fails is only logged."""
+        new = batch.without_first(self._kept)
+        if not new.sizes:
+            return
+        try:
+            file = self._open()
+            view = memoryview(b"".join(new.pieces))
+            while view:
+                view = view[os.write(file, view) :]
+        except OSError as error:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, self._size)
+            if not self._failed:
+                self._say(logging.WARNING, "%s: nothing can be kept: %s", self._directory, error)
+            self._failed = True
+            return
+        self._failed = False
+        self._size += new.size
+        self._kept = len(batch.sizes)
+
+    def drop(self, count: int) -> None:
+        """Note that the first records of the batch are acknowledged."""
+        self._kept = max(self._kept - count, 0)
+        if self._kept == 0 and self._size and self._file is not None:
+            os.ftruncate(self._file, 0)
+            self._size = 0
+
+    def close(self) -> None:
+        """Delete the file, unless something in it was not acknowledged."""
+        file, self._file = self._file, None
+        if file is not None:
+            if self._size == 0 and self.pid == os.getpid():
+                with contextlib.suppress(OSError):
+                    os.remove(self._path)
+            os.close(file)
+
+    def left_by_others(self) -> Iterator[tuple[bytes, Callable[[], None]]]:
+        """Give the records in each file whose process has ended, and what deletes the file."""
+        try:
+            names = sorted(os.listdir(self._directory))
+        except FileNotFoundError:
+            return
+        for name in names:
+            path = os.path.join(self._directory, name)
+            if path == self._path:
+                continue
+            with contextlib.suppress(OSError), open(path, "rb+") as file:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield _whole_records(file.read()), lambda path=path: os.remove(path)  # type: ignore[misc]
+
+    def _open(self) -> int:
+        if self._file is None:
+            os.makedirs(self._directory, exist_ok=True)
+            self._path = os.path.join(self._directory, f"{time.time_ns()}-{os.getpid()}")
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            self._file = os.open(self._path, flags | getattr(os, "O_BINARY", 0), 0o600)
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self._file
+
+
+def _whole_records(data: bytes) -> bytes:
+    """Return the records before one that was not written as a whole."""
+    decoder = RecordDecoder()
+    decoder.feed(data)
+    with contextlib.suppress(CorruptRecordError):
+        while decoder.next_record() is not None:
+            pass
+    return data[: decoder.offset]

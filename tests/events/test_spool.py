@@ -1,0 +1,149 @@
+"""What is on the local disk until a store has acknowledged it."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tbimage
+from tbimage.events.object_segments import ObjectSegments
+from tbimage.events.segments import SegmentOptions
+from tests.events.segmenting import batch_of
+from tests.events.stores import FakeStore
+from tests.events.test_object_segments import RUN, steps_of
+
+
+def begin(store: FakeStore, spool: Path, **options: Any) -> ObjectSegments:
+    return ObjectSegments(store, RUN, SegmentOptions(), upload_secs=3600, spool_dir=str(spool))
+
+
+def files(spool: Path) -> list[int]:
+    """The sizes of the files in a spool."""
+    return sorted(path.stat().st_size for path in spool.rglob("*") if path.is_file())
+
+
+def test_records_wait_on_the_disk_until_somebody_waits_for_them(tmp_path: Path) -> None:
+    store = FakeStore()
+    segments = begin(store, tmp_path)
+    segments.open()
+    assert segments.append(batch_of([0])) == 1  # an upload is due at once
+    assert files(tmp_path) == [0]
+    assert segments.append(batch_of([1])) == 0
+    assert segments.append(batch_of([1, 2])) == 0
+    assert files(tmp_path) == [batch_of([1, 2]).size]
+    assert steps_of(store) == [0]
+    segments.hurry = True
+    assert segments.append(batch_of([1, 2, 3])) == 3
+    assert steps_of(store) == [0, 1, 2, 3]
+    assert files(tmp_path) == [0]
+    segments.seal()
+    assert files(tmp_path) == []
+
+
+def test_what_a_process_has_left_is_uploaded_by_the_next(tmp_path: Path) -> None:
+    store = FakeStore()
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    first.append(batch_of([1, 2]))
+    assert first._spool is not None
+    assert first._spool._file is not None
+    os.write(first._spool._file, b"half a record")
+    os.close(first._spool._file)  # as a kill does
+    second = begin(store, tmp_path)
+    second.open()
+    second.hurry = True
+    second.append(batch_of([3]))
+    second.seal()
+    assert steps_of(store) == [0, 1, 2, 3]
+    assert files(tmp_path) == []
+
+
+def test_what_a_living_process_has_is_left_to_it(tmp_path: Path) -> None:
+    store = FakeStore()
+    first, second = begin(store, tmp_path), begin(store, tmp_path)
+    first.append(batch_of([0]))
+    first.append(batch_of([1]))
+    second.open()
+    assert steps_of(store) == [0]
+    first.hurry = True
+    assert first.append(batch_of([1])) == 1
+
+
+def test_while_the_store_fails_records_are_on_the_disk(tmp_path: Path) -> None:
+    store = FakeStore(faults=itertools.repeat("before"))
+    segments = begin(store, tmp_path)
+    with pytest.raises(OSError, match="slow down"):
+        segments.append(batch_of([0]))
+    assert segments.append(batch_of([0, 1])) == 0
+    assert files(tmp_path) == [batch_of([0, 1]).size]
+    store.faults = iter(())
+    segments.hurry = True
+    assert segments.append(batch_of([0, 1])) == 2
+    assert steps_of(store) == [0, 1]
+
+
+def test_a_disk_that_fails_is_logged_and_costs_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FakeStore()
+    segments = begin(store, tmp_path)
+
+    def write(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "tbimage"):
+        patched.setattr(os, "write", write)
+        assert segments.append(batch_of([0])) == 1
+        assert segments.append(batch_of([1])) == 0
+    assert caplog.text.count("nothing can be kept") == 1
+    segments.hurry = True
+    assert segments.append(batch_of([1])) == 1
+    assert steps_of(store) == [0, 1]
+
+
+def test_a_writer_with_a_spool_uploads_everything(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    url = "memory://spool/spooled"
+    with tbimage.SummaryWriter(url, upload_secs=0.3, spool_dir=str(tmp_path)) as writer:
+        for step in range(200):
+            writer.scalar("loss", 1.0, step=step)
+            writer.scalars("both", {"a": 1.0}, step=step)
+            if step % 50 == 49:
+                assert writer.flush()
+        writer.scalar("loss", 1.0, step=200)
+        while writer.stats().pending_items:  # without a flush
+            pass
+    logs = tbimage.read(url)
+    assert logs["."].scalars("loss").steps.tolist() == list(range(201))
+    assert logs["both_a"].scalars("both").steps.size == 200
+    assert files(tmp_path) == []
+
+
+def test_what_was_accepted_before_a_kill_is_uploaded_by_the_next_writer(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    program = f"""
+import os, time
+import tbimage
+url = "memory://spool/killed"
+writer = tbimage.SummaryWriter(url, upload_secs=3600, spool_dir={str(tmp_path)!r})
+writer.scalar("loss", 1.0, step=0)
+assert writer.flush()
+for step in range(1, 100):
+    writer.scalar("loss", 1.0, step=step)
+time.sleep(1)  # more than flush_secs
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert len(files(tmp_path)) == 1
+    with tbimage.SummaryWriter("memory://spool/killed", spool_dir=str(tmp_path)) as writer:
+        writer.scalar("loss", 1.0)
+    steps = tbimage.read("memory://spool/killed")["."].scalars("loss").steps.tolist()
+    assert steps == [*range(1, 100), 100]  # step 0 was in the memory of the other process
