@@ -75,6 +75,7 @@ NUMBERS = {
     "block_timeout": 0.5,
     "close_timeout": 0.5,
     "flush_secs": 0.5,
+    "upload_secs": 0.5,
     "fps": 8,
     "gamma": 2,
     "log": 100,

@@ -197,6 +197,8 @@ BAD_WRITERS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"on_full": "wait"}, ValueError, "on_full"),
     ({"workers": 0}, ValueError, "workers"),
     ({"flush_secs": float("nan")}, ValueError, "flush_secs"),
+    ({"upload_secs": -1}, ValueError, "upload_secs"),
+    ({"spool_dir": 3}, TypeError, "spool_dir"),
     ({"fsync": "always"}, ValueError, "fsync"),
     ({"on_error": "ignore"}, ValueError, "on_error"),
     ({"keep_files": 1}, ValueError, "keep_files"),

@@ -97,13 +97,13 @@ class ObjectSegments(EventFiles):
         options: SegmentOptions,
         say: Callable[..., None] = logger.log,
         upload_secs: float = 5.0,
-        spool_dir: str | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(objects, directory, options, say)
         self.holds = spool_dir is not None
         self.commit_secs = 0.0 if self.holds else upload_secs
         self._upload_secs = upload_secs
-        self._spool_dir = spool_dir
+        self._spool_dir = None if spool_dir is None else os.fspath(spool_dir)
         self._spool: Spool | None = None
         self._left = self.holds  # files of earlier processes may be in the spool
         self._objects = objects

@@ -58,7 +58,7 @@ class RunWriter:
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
         upload_secs: float = 5.0,
-        spool_dir: str | None = None,
+        spool_dir: str | os.PathLike[str] | None = None,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
     ) -> None:

@@ -72,7 +72,7 @@ class Settings(SegmentOptions, PipelineOptions):
     compression: str = "fast"
     workers: int = field(default_factory=_usual_workers)
     upload_secs: float = 5.0
-    spool_dir: str | None = None
+    spool_dir: str | os.PathLike[str] | None = None
     keep: Mapping[str, Keep] = field(default_factory=dict)
     font: Any = None
 
@@ -80,7 +80,8 @@ class Settings(SegmentOptions, PipelineOptions):
         _check_suffix(self.filename_suffix)
         spool_dir = self.spool_dir
         if spool_dir is not None:
-            spool_dir = os.path.abspath(checks.text("spool_dir", spool_dir))
+            path = os.fspath(spool_dir) if isinstance(spool_dir, os.PathLike) else spool_dir
+            spool_dir = os.path.abspath(checks.text("spool_dir", path))
         given = self.__dict__
         checked: dict[str, object] = {"keep": _check_keep(self.keep), "spool_dir": spool_dir}
         for name, choices in _CHOICES.items():

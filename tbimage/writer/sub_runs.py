@@ -260,7 +260,7 @@ def _makers(
 
         objects = objects_of(logdir)
 
-        def make(directory: str, spool_dir: str | None = None) -> EventFiles:
+        def make(directory: str, spool_dir: str | os.PathLike[str] | None = None) -> EventFiles:
             secs = settings.upload_secs
             return ObjectSegments(objects, directory, settings, say, secs, spool_dir)
 
