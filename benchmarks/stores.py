@@ -142,6 +142,7 @@ _PHOTOS = """
 import resource, time
 import numpy as np
 import tbimage
+from statistics import median
 pictures = [np.random.default_rng(n).integers(0, 256, (350, 340, 3), np.uint8) for n in range(4)]
 waits = []
 with tbimage.SummaryWriter({url!r}) as writer:

@@ -51,7 +51,7 @@ def kill_and_restart(s3: CountingS3, rounds: int, seed: int) -> tuple[int, set[i
             text=True,
         )
         assert process.stdout is not None
-        process.stdout.readline()  # the first flush
+        assert process.stdout.readline()  # the first flush
         s3.fault = fault
         timer = threading.Timer(generator.random() * 0.7, process.kill)
         timer.start()

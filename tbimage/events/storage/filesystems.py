@@ -60,7 +60,8 @@ def filesystem_of(url: str) -> Any:
     from fsspec.asyn import AsyncFileSystem
 
     protocol = protocol_of(url)
-    key = os.getpid(), protocol if protocol in _ONE_FOR_ALL else url.rpartition("/")[0]
+    host = "" if protocol in _ONE_FOR_ALL else url.partition("://")[2].partition("/")[0]
+    key = os.getpid(), f"{protocol}://{host}"
     found = _filesystems.get(key)
     if found is None:
         kind = fsspec.get_filesystem_class(protocol)
