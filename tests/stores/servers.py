@@ -57,6 +57,7 @@ class CountingS3:
             environment["wsgi.input"].read(size)
             status, _, code = fault.partition(":")
             body = f"<Error><Code>{code or 'SlowDown'}</Code><Message>injected</Message></Error>"
+            body = "" if method == "HEAD" else body
             start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
             return [body.encode()]
         if fault == "lost answer":  # the request takes effect, and the client does not hear of it
