@@ -73,8 +73,10 @@ class CountingS3:
         return self._app(environment, start)
 
     def empty(self, bucket: str) -> None:
-        """Delete all objects of a bucket."""
+        """Delete all objects of a bucket, and uploads that are not complete."""
         client = client_of(self)
+        for each in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+            client.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for each in page.get("Contents", ()):
                 client.delete_object(Bucket=bucket, Key=each["Key"])
