@@ -111,8 +111,8 @@ def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool =
         if capacity <= KEPT_BYTES:
             _memory.out = out
     window, job.row_stride = _memory_of(rows, start, stop)
-    job.rows = window.__array_interface__["data"][0]
-    job.out = address = out.__array_interface__["data"][0]
+    job.rows = window.ctypes.data  # __array_interface__ crashes where memory lacks
+    job.out = address = out.ctypes.data
     job.height, job.width, job.step, job.capacity = height, width, rows.step, capacity
     job.first, job.last, job.baseline, job.crc = start == 0, stop == rows.height, baseline, crc
     status = loaded.encode(ctypes.byref(job))
