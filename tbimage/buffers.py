@@ -6,7 +6,5 @@ an encoded picture goes from the compressor to the file without being copied.
 
 from __future__ import annotations
 
-__all__ = ["Piece"]
-
 #: Bytes-like, contiguous, one byte per item (so that ``len`` counts bytes).
 Piece = bytes | bytearray | memoryview

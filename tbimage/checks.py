@@ -23,25 +23,6 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import index
 from typing import Any, TypeVar, overload
 
-__all__ = [
-    "choice",
-    "color",
-    "description",
-    "flag",
-    "given",
-    "integer",
-    "items",
-    "mapping",
-    "name",
-    "number",
-    "plain_value",
-    "positive",
-    "seconds",
-    "shown",
-    "text",
-    "wall_time",
-]
-
 T = TypeVar("T", bound="str | None")
 
 _INF = math.inf
@@ -161,7 +142,7 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
 
 
 def items(argument: str, value: object, expected: str) -> list[Any]:
-    """Give the items of an iterable that is not text."""
+    """Return the items of an iterable that is not text."""
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return list(value)
     raise TypeError(f"{argument} must be {expected}, got {given(value)}")
@@ -206,7 +187,7 @@ def given(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Give the repr of a value in one line, shortened where it is long."""
+    """Return the repr of a value in one line, shortened where it is long."""
     try:
         return " ".join(_SHORT.repr(value).split())
     except ValueError:  # Python refuses to print more than 4,300 digits
@@ -214,7 +195,7 @@ def shown(value: object) -> str:
 
 
 def _axes(value: Any) -> tuple[int, ...]:
-    """Give the shape of an array or tensor; () for everything else."""
+    """Return the shape of an array or tensor; () for everything else."""
     try:
         return tuple(value.shape)
     except (AttributeError, TypeError, ValueError):  # it has none, or does not know it yet
@@ -222,7 +203,7 @@ def _axes(value: Any) -> tuple[int, ...]:
 
 
 def plain_value(value: Any) -> Any:
-    """Give the Python value of a scalar; None for an array with axes or without a value."""
+    """Return the Python value of a scalar; None for an array with axes or without a value."""
     if isinstance(value, (int, float)) or not hasattr(value, "shape"):
         return value
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):

@@ -15,8 +15,6 @@ from typing import Any
 
 from tbimage.pixels.drawing import fonts
 
-__all__ = ["VARIABLE", "set_font", "use_installed"]
-
 logger = logging.getLogger("tbimage")
 
 #: The environment variable that names a font file.
@@ -133,7 +131,7 @@ def _with(letter: str, path: str, number: int) -> fonts.Font | None:
 
 
 def _candidates(letter: str) -> Iterator[tuple[str, int]]:
-    """Give files of fonts that may have a character, and the number of the font in the file."""
+    """Yield files of fonts that may have a character, and the number of the font in each file."""
     import subprocess  # which takes 5 ms to import
 
     pattern = f"sans:charset={ord(letter):x}:scalable=true"

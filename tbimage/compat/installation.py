@@ -81,7 +81,7 @@ def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Give the modules of a peer that are loaded, stand-ins included."""
+    """Return the modules of a peer that are loaded, stand-ins included."""
     peer = _FACES[name][0]
     return {
         each: module

@@ -13,8 +13,6 @@ from typing import Protocol
 
 from tbimage.buffers import Piece
 
-__all__ = ["crc32c"]
-
 
 class _Crc32c(Protocol):
     def __call__(self, data: Piece, start: int = ..., /) -> int: ...

@@ -25,8 +25,6 @@ from collections.abc import Sequence
 from tbimage.buffers import Piece
 from tbimage.events.storage import AppendFile, LocalStorage
 
-__all__ = ["SharingStorage"]
-
 # What ``stat`` says of a path that leads nowhere, as in storage.py.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

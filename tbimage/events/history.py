@@ -16,8 +16,6 @@ from tbimage.events.names import is_event_file
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, masked_crc32c
 from tbimage.events.storage import Storage
 
-__all__ = ["newest_steps", "tags_of"]
-
 _HEADER = struct.Struct("<QI")
 # Bytes read of each record: enough for wall time, step and tags.
 _LOOKED_AT = 1024

@@ -17,8 +17,6 @@ import re
 import socket
 from collections.abc import Iterable
 
-__all__ = ["host_name", "is_event_file", "is_own_name", "next_name"]
-
 _PREFIX = "events.out.tfevents."
 # {seconds since the epoch}.{host}.{process}.{number}{suffix}; other writers' names have the
 # first two parts, too.
@@ -42,7 +40,7 @@ def is_own_name(name: str, suffix: str) -> bool:
 
 
 def host_name(name: str | None = None) -> str:
-    """Give the name of this machine, with characters that file names may have."""
+    """Return the name of this machine, with characters that file names may have."""
     if name is None:
         name = socket.gethostname()
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)[:_LONGEST_HOST].strip(".") or "localhost"

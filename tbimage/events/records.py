@@ -18,8 +18,6 @@ from collections.abc import Sequence
 from tbimage.buffers import Piece
 from tbimage.events.checksum import crc32c
 
-__all__ = ["CorruptRecordError", "RecordDecoder", "frame", "mask", "masked_crc32c", "small_record"]
-
 # kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, since the CRC of bytes that
 # contain CRCs is a poor check.
 _MASK_DELTA = 0xA282EAD8

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["Steps"]
-
 _LAST_STEP = (1 << 63) - 1  # steps are int64
 # A service that makes a name of each request must not fill memory through this (10 MB).
 _MOST_NAMES = 100_000

@@ -23,21 +23,6 @@ from collections.abc import Sequence
 
 from tbimage.buffers import Piece
 
-__all__ = [
-    "event",
-    "file_version_event",
-    "float32",
-    "image_value",
-    "length_delimited",
-    "scalar_frame",
-    "small_event",
-    "string_tensor_value",
-    "summary",
-    "summary_metadata",
-    "tensor_value",
-    "varint",
-]
-
 _DOUBLE = struct.Struct("<d")
 _WALL_TIME_AND_STEP_KEY = struct.Struct("<BdB")
 _FLOAT = struct.Struct("<f")
@@ -149,9 +134,13 @@ def summary(values: Sequence[Sequence[Piece]]) -> list[Piece]:
 
 
 def summary_metadata(
-    plugin_name: str, data_class: int, description: str | None, plugin_content: bytes = b""
+    plugin_name: str, plugin_content: bytes, description: str | None, data_class: int = 0
 ) -> bytes:
-    """Encode a SummaryMetadata as the field of a Summary.Value; data class 0 is none."""
+    """Encode a SummaryMetadata as the field of a Summary.Value.
+
+    TensorBoard knows the data classes of its own plugins. It does not list the values of other
+    plugins without one of the ``DATA_CLASS`` constants; 0 is none.
+    """
     plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
     if plugin_content:
         plugin += length_delimited(_PLUGIN_DATA_CONTENT, plugin_content)

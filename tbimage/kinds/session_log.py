@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from tbimage import checks
 
-__all__ = ["STATUSES", "check_status", "event"]
-
 #: SessionLog.SessionStatus (tensorflow/core/util/event.proto).
 STATUSES = {"start": 1, "stop": 2, "checkpoint": 3}
 

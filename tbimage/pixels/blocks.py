@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "Pair", "bits_of", "blocks", "extent", "runs"]
-
 #: Elements of a block, at most: 256 KiB of float32, half of a common L2 cache. A float32 image of
 #: 1080×1920×3 takes 4.4 ms with it, 5.5 ms with half of it and 4.0 ms with twice.
 BLOCK = 1 << 16

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from tbimage.kinds.custom_scalars import Charts
 
-__all__ = ["RunWriter"]
-
 
 class RunWriter:
     """What writers of all kinds of summaries share; see ``SummaryWriter``."""

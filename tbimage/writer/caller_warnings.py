@@ -10,8 +10,6 @@ import os
 import sys
 import warnings
 
-__all__ = ["warn_caller"]
-
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 

@@ -9,8 +9,6 @@ from tbimage import checks
 from tbimage.writer import defaults
 from tbimage.writer.sampling import Interval
 
-__all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
-
 
 class EveryNSteps:
     """True at steps that are multiples of ``n``; see ``every_n_steps``."""

@@ -17,16 +17,6 @@ from tbimage.writer.steps import check_step
 if TYPE_CHECKING:
     from tbimage.writer import SummaryWriter
 
-__all__ = [
-    "Condition",
-    "Surrounding",
-    "default_writer",
-    "get_step",
-    "replaced",
-    "set_step",
-    "should_record",
-]
-
 T = TypeVar("T")
 
 #: Given the step of a call (None for an automatic one) and the summary's name, whether to record

@@ -14,8 +14,6 @@ import weakref
 from tbimage.events.names import host_name
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["TwoWritersWarning", "claim", "claim_sub_run", "release"]
-
 
 class TwoWritersWarning(UserWarning):
     """Two live writers of one process write to one run directory."""

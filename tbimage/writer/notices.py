@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
     from tbimage.kinds.audio import Findings as AudioFindings
-    from tbimage.kinds.image import Findings
-
-__all__ = ["Notices"]
+    from tbimage.pixels.values.pictures import Findings
 
 # A service that makes a tag of each request must not fill memory through this.
 _MOST_NAMES = 10_000

@@ -20,8 +20,6 @@ from tbimage.buffers import Piece
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
-__all__ = ["write"]
-
 # Two workers may have embeddings of one run; both read the list and write it.
 # By process: a lock that another thread holds during a fork is locked for good in the child.
 _locks: dict[int, threading.Lock] = {}

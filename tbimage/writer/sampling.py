@@ -22,8 +22,6 @@ from functools import partial
 
 from tbimage import checks
 
-__all__ = ["Interval", "Keep", "Keeper"]
-
 # A service that makes a name of each request must not fill memory through this: names beyond these
 # share one count for each pattern.
 _MOST_NAMES = 10_000

@@ -12,8 +12,6 @@ from tbimage.events.segments import SegmentOptions
 from tbimage.pipeline import PipelineOptions
 from tbimage.writer.sampling import Keep
 
-__all__ = ["Settings", "check_logdir"]
-
 # A service wants its processors for itself; four workers encode about 1.5 GB/s, more than anyone
 # looks at.
 _MOST_WORKERS = 4

@@ -13,8 +13,6 @@ import math
 from tbimage import checks
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["FIRST_STEP", "KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
-
 #: The least int64.
 FIRST_STEP = -(1 << 63)
 _INT64 = range(FIRST_STEP, 1 << 63)

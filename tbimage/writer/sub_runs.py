@@ -26,8 +26,6 @@ from tbimage.events.wire import varint
 from tbimage.kinds import scalars
 from tbimage.writer import directories
 
-__all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
-
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
 MOST_DESCRIPTORS = 32
@@ -118,7 +116,7 @@ class RunFiles(Segments):
         self._waiting, self._accepted = waiting, count  # nothing can come in between
 
     def _known(self) -> Iterable[str]:
-        """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
+        """Yield the runs of ``scalars``: this writer's, and those that the directory holds."""
         yield from self._runs
         for path, _, _ in islice(os.walk(self.directory), 1, None):
             run = os.path.relpath(path, self.directory)
@@ -200,7 +198,7 @@ class SubRuns:
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
-    """Give the record of each value of a package, and the run that it is for."""
+    """Yield the run and the record of each value of a package."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
     # An Event as wire.small_event makes it: wall time, step, and the package as its summary.
     end = 9 if event[0] == 0x09 else 0

@@ -498,7 +498,7 @@ STRICTER: dict[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
     "a face of no point": (
         both(),
         mesh(POINTS, None, tensor([[[0, 1, 9]]])),
-        "faces must number points",
+        "faces must be indices of points",
     ),
     "faces in fractions": (both(), mesh(POINTS, None, tensor([[[0, 1, 0.5]]])), "whole numbers"),
     "colours of fewer points": (both(), mesh(POINTS, tensor(POINTS[:, :3])), "colors must have"),

@@ -319,7 +319,7 @@ def test_faulty_boxes_are_told() -> None:
             BOXES[:1],
             {},
             ValueError,
-            "boxes of a batch must be those of each of the 2 images",
+            "boxes of a batch must have one element for each of the 2 images",
         ),
         (BATCH, 3, {}, TypeError, "boxes of a batch must be a list"),
         (PHOTO, [[1, 2, 3]], {}, ValueError, r"shape \(count, 4\)"),

@@ -40,7 +40,7 @@ def test_nothing_of_numpys_histograms_is_changed(data: list[float], bins: int) -
     [
         ([1, 2], [0, 1], ValueError, "edges must be one more than counts, got 2 edges and 2"),
         ([1, -2], [0, 1, 2], ValueError, "counts must be 0 or more, got -2"),
-        ([1, 2], [0, 2, 1], ValueError, "edges must not fall"),
+        ([1, 2], [0, 2, 1], ValueError, "edges must not decrease"),
         ([1, np.nan], [0, 1, 2], ValueError, "counts must be finite"),
         ([1, 2], [0, 1, np.inf], ValueError, "edges must be finite"),
         ([[1, 2]], [0, 1, 2], ValueError, r"counts must be of rank 1, got shape \(1, 2\)"),

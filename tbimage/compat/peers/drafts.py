@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.peers.errors import PeerTypeError
-from tbimage.pixels.png.encoder import Run, run_serially
+from tbimage.pixels.png.encoder import run_serially
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
 
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
     from tbimage.writer.base import RunWriter
-
-__all__ = ["NO_TAG", "Draft", "check_tag", "log", "message", "ready", "serialized"]
 
 #: The name under which steps of a summary without a tag are counted. Both peers take such a tag.
 NO_TAG = "(no tag)"

@@ -10,8 +10,6 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-__all__ = ["HParamTypeError", "PeerTypeError", "PeerValueError", "as_peers"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

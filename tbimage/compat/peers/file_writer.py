@@ -16,8 +16,6 @@ from tbimage.compat.peers.numbers import check_step, check_walltime
 from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
-__all__ = ["AUTOMATIC", "BaseFileWriter", "When"]
-
 #: In place of a step: the one after the last of this tag.
 AUTOMATIC: Any = object()
 
@@ -68,7 +66,7 @@ class BaseFileWriter:
         return self._logdir
 
     def when(self, global_step: Any, walltime: Any, default: int | None = 0) -> When:
-        """Give the step and the time of a summary; ``default`` is the step where none is given."""
+        """Return the step and the time of a summary; without a step, ``default`` is its step."""
         if global_step is None:
             global_step = self._default_metadata.get("global_step")
         if walltime is None:

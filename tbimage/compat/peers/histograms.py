@@ -17,13 +17,12 @@ from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
 from tbimage.compat.peers.numbers import number
+from tbimage.events import wire
 from tbimage.kinds import histogram as kind
 from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
-
-__all__ = ["default_bins", "histogram", "histogram_raw"]
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +99,7 @@ def _summary(
     tag: str, limits: Array, counts: Array, low: float, high: float, **totals: Any
 ) -> list[Piece]:
     value = old_style.histogram_value(tag, limits, counts, low, high, **totals)
-    return old_style.summary([value])
+    return wire.summary([value])
 
 
 @as_peers

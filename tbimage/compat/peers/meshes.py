@@ -16,15 +16,14 @@ import numpy as np
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import Draft, check_tag
 from tbimage.compat.peers.errors import as_peers
+from tbimage.events import wire
 from tbimage.events.wire import DATA_CLASS_TENSOR
 from tbimage.kinds import mesh as kind
 from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
-
-__all__ = ["mesh"]
 
 
 @as_peers
@@ -57,7 +56,7 @@ def mesh(
     numbers, points = parts.parts.get("FACE", np.empty(0)), parts.parts["VERTEX"].shape[1]
     if numbers.size and not (numbers.min() >= 0 and numbers.max() < points):
         raise ValueError(
-            f"faces must number points from 0 to {points - 1}, got {numbers.min()} to "
+            f"faces must be indices of points, 0 to {points - 1}, got {numbers.min()} to "
             f"{numbers.max()}"
         )
     if config is not None and not isinstance(config, Mapping):
@@ -74,7 +73,7 @@ def mesh(
 
 
 def _whole(faces: Array) -> Array:
-    """Give faces as integers; floats must be whole."""
+    """Return faces as integers; floats must be whole."""
     if faces.dtype.kind != "f":
         return faces
     whole = np.trunc(faces)
@@ -84,7 +83,7 @@ def _whole(faces: Array) -> Array:
 
 
 def _levels(tag: str, colors: Array) -> Array:
-    """Give colours as uint8, cast as TensorBoard's page does where that does not wrap."""
+    """Return colours as uint8, cast as TensorBoard's page does where that does not wrap."""
     if not colors.size or colors.dtype == np.uint8:
         return colors
     finite = np.nan_to_num(colors, nan=0.0, posinf=255, neginf=0)
@@ -127,4 +126,4 @@ def _summary(
         values.append(
             old_style.tensor_value(f"{tag}_{part}", numbers, tensors.metadata_field(metadata))
         )
-    return old_style.summary(values)
+    return wire.summary(values)

@@ -31,8 +31,6 @@ from tbimage.writer.methods.series import log_scalars
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["PeerWriter", "default_logdir"]
-
 
 def default_logdir(comment: str | None) -> str:
     """Name a new run as both peers do: ``runs/Nov23_10-42-40_host`` and the comment."""

@@ -20,11 +20,10 @@ from tbimage.pixels.arrays.array_like import snapshot
 from tbimage.pixels.arrays.encoded import read_encoded
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.png import encoder
+from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import Findings
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
-
-__all__ = ["boxes", "image", "video"]
 
 Alter = Callable[[Pixels], Pixels]
 
@@ -58,7 +57,7 @@ def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None
         )
     images = _arranged(data, layout)
 
-    def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
+    def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         return partial(_picture, tag, snapshot(data, images), single, alter, notices, run)
 
     return Draft(tag or NO_TAG, images.nbytes, take, "an image")
@@ -116,7 +115,7 @@ def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
 
 
 def _picture(
-    tag: str, images: Pixels, single: bool, alter: Alter | None, notices: Notices, run: encoder.Run
+    tag: str, images: Pixels, single: bool, alter: Alter | None, notices: Notices, run: Run
 ) -> list[Piece]:
     levels = _levels(tag, images[0] if len(images) == 1 else grid(images), single, notices)
     if alter is not None:
@@ -128,7 +127,7 @@ def _picture(
 def _value(
     tag: str, height: int, width: int, channels: int, pieces: Sequence[Piece]
 ) -> list[Piece]:
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
+    metadata = wire.summary_metadata("images", b"", None, wire.DATA_CLASS_BLOB_SEQUENCE)
     return wire.summary([wire.image_value(tag, height, width, channels, pieces, metadata)])
 
 
@@ -239,7 +238,7 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
         raise ValueError(f"vid_tensor must have 1 to 4 channels, got shape {array.shape} as {axes}")
     speed = _speed(tag, fps, alpha=clips.shape[4] in (2, 4))
 
-    def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
+    def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         taken = snapshot(data, clips)
         return partial(_video, tag, taken, speed, single, notices, run)
 
@@ -262,7 +261,7 @@ def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
 
 
 def _video(
-    tag: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: encoder.Run
+    tag: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: Run
 ) -> list[Piece]:
     from tbimage.pixels.clips import apng, gif
     from tbimage.pixels.clips.frames import Frames

@@ -24,8 +24,6 @@ import numpy.typing as npt
 
 from tbimage.pixels.blocks import blocks, extent
 
-__all__ = ["PeerLevels", "grid", "to_levels", "with_colors"]
-
 Pixels = npt.NDArray[Any]
 
 _SCALE = 255

@@ -15,18 +15,17 @@ from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
+from tbimage.events import wire
 from tbimage.events.wire import DATA_CLASS_SCALAR, DATA_CLASS_TENSOR
 from tbimage.kinds import custom_scalars as layout_kind
-from tbimage.kinds import old_style, tensors
+from tbimage.kinds import old_style
 from tbimage.kinds import pr_curve as curve_kind
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import tensor as tensor_kind
 from tbimage.kinds import text as text_kind
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
-
-__all__ = ["layout", "pr_curve", "pr_curve_raw", "scalar", "tensor", "text"]
 
 Make = Callable[[], "list[Piece]"]
 
@@ -46,10 +45,10 @@ def scalar(
     """Draft a scalar, in place of whose tag TensorBoard shows ``display_name``."""
     tag = check_tag(tag)
     if as_tensor:
-        metadata = tensors.metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
+        metadata = wire.summary_metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
         with np.errstate(over="ignore"):
             number = np.array(value, np.float32)
-        pieces = old_style.summary([old_style.tensor_value(tag, number, metadata)])
+        pieces = wire.summary([old_style.tensor_value(tag, number, metadata)])
     elif display_name:
         pieces = [_described(tag, value, display_name, description)]
     else:
@@ -75,7 +74,7 @@ def tensor(tag: str, data: Any) -> Draft:
     """Draft a tensor as it is, for the plugin "tensor"."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
-    metadata = tensors.metadata("tensor", b"", None, DATA_CLASS_TENSOR)
+    metadata = wire.summary_metadata("tensor", b"", None, DATA_CLASS_TENSOR)
 
     def take(notices: Notices, run: Run) -> Make:
         return partial(_tensor, tag, prepared.snapshot(), metadata)
@@ -86,7 +85,7 @@ def tensor(tag: str, data: Any) -> Draft:
 def _tensor(tag: str, taken: tensor_kind.Tensor, metadata: bytes) -> list[Piece]:
     if taken.array is None:
         return tensor_kind.summary(tag, taken, metadata)
-    return old_style.summary([old_style.tensor_value(tag, taken.array, metadata)])
+    return wire.summary([old_style.tensor_value(tag, taken.array, metadata)])
 
 
 @as_peers
@@ -143,9 +142,9 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
     from tbimage.events.messages import PrCurvePluginData
 
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()
-    metadata = tensors.metadata("pr_curves", content, None)
+    metadata = wire.summary_metadata("pr_curves", content, None)
     value = old_style.tensor_value(tag, rows.astype(np.float32), metadata)
-    return old_style.summary([value])
+    return wire.summary([value])
 
 
 @as_peers

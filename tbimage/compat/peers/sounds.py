@@ -11,13 +11,12 @@ import numpy as np
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag
 from tbimage.compat.peers.errors import as_peers
+from tbimage.events import wire
 from tbimage.kinds import audio as kind
 from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
-
-__all__ = ["audio", "shifted_samples", "truncated_samples"]
 
 
 def truncated_samples(values: Array) -> Array:
@@ -115,4 +114,4 @@ def _audio(
     frames, channels = samples.shape
     wav = kind.wav(samples, clips.sample_rate)
     value = old_style.audio_value(tag, wav, clips.sample_rate, channels, frames)
-    return old_style.summary([value])
+    return wire.summary([value])

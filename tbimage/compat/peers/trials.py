@@ -14,8 +14,6 @@ from tbimage.writer.caller_warnings import warn_caller
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
 
-__all__ = ["directory_of", "free_run", "messages"]
-
 
 def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
     """Name the run of a trial, and note it: not the one asked for, where that has another trial."""
@@ -34,7 +32,7 @@ def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]
 
 
 def directory_of(run: str, logdir: str) -> str:
-    """Give the directory of a trial's run, which lies below the writer's."""
+    """Return the directory of a trial's run, which lies below the writer's."""
     directory = os.path.join(logdir, run)
     if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
         raise ValueError(

@@ -53,11 +53,7 @@ class FileWriter(BaseFileWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Give what is logged within a block a step, a time or both.
-
-        Args:
-            global_step: For summaries without one.
-            walltime: Likewise.
+        """Set the step or the time, or both, of summaries that have none, within a block.
 
         Raises:
             ValueError: Neither is given.
@@ -145,7 +141,7 @@ class SummaryWriter(PeerWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Give what is logged within a block a step, a time or both; see ``FileWriter``."""
+        """Set the step or the time, or both, of summaries that have none, within a block."""
         with self._get_file_writer().use_metadata(global_step=global_step, walltime=walltime):
             yield self
 

@@ -25,12 +25,10 @@ from tbimage.kinds import image as kind
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions
-from tbimage.kinds.pictures import Prepared
+from tbimage.kinds.pictures import Prepared, summary
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer import SummaryWriter as RunWriter
-
-__all__ = ["as_levels", "image"]
 
 _LAYOUT = "[batch, height, width, channels] (pass data[None] of a single image)"
 
@@ -96,11 +94,11 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
     array = array[:limit]
     levels = as_levels(array, _is_bfloat16(data))
     _report_dark(writer, tag, array, levels)
-    metadata = tensors.metadata("images", b"", description)
+    metadata = wire.summary_metadata("images", b"", description)
     if not len(levels):
         size = [b"%d" % array.shape[2], b"%d" % array.shape[1]]
         value = tensors.string_value(tag, (2,), size, metadata)
-        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=0)
+        return writer._log(tag, number, time.time(), wire.summary, [value], cost=0)
     images = kind.prepare(levels, "NHWC", None)
     return writer._log(tag, number, time.time(), partial(_summary, tag), images, metadata, writer)
 
@@ -125,7 +123,7 @@ def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> 
     options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag, fix=_FIX)
     run: Run = writer._pipeline.run_parts
-    _, *value, _ = kind.summary(tag, images, options, run, report)
+    _, *value, _ = summary(tag, images, options, run, report)
     return wire.summary([[*value, metadata]])
 
 
@@ -180,7 +178,7 @@ def _levels_of_integers(pixels: Array) -> Array:
 
 
 def _levels_of_bfloat16(pixels: Array) -> Array:
-    """Give floats that become the levels which TF2 computes in bfloat16, where 255.5 is 256.
+    """Return floats that become the levels which TF2 computes in bfloat16, where 255.5 is 256.
 
     The product is exact. Floats, so that what is not finite is still seen for what it is.
     """

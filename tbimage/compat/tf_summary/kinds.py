@@ -12,14 +12,13 @@ from tbimage import checks
 from tbimage.compat.tf_summary import tracing
 from tbimage.compat.tf_summary.scopes import tag_of
 from tbimage.compat.tf_summary.state import begin
+from tbimage.events import wire
 from tbimage.kinds import audio as audio_kind
 from tbimage.kinds import histogram as histogram_kind
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import tensors
 from tbimage.kinds import text as text_kind
 from tbimage.kinds.numbers import Array, numeric_array
-
-__all__ = ["audio", "histogram", "scalar", "text"]
 
 _BUCKETS = 30
 _LAYOUT = "[clips, frames, channels]"
@@ -82,8 +81,8 @@ def _as_float32(data: Any) -> Array:
 
 
 def _scalar_summary(tag: str, value: Array, description: str | None) -> bytes:
-    metadata = tensors.metadata("scalars", b"", description)
-    return b"".join(tensors.summary([tensors.value(tag, value, metadata)]))
+    metadata = wire.summary_metadata("scalars", b"", description)
+    return b"".join(wire.summary([tensors.value(tag, value, metadata)]))
 
 
 def histogram(

@@ -6,8 +6,6 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["as_input", "as_text", "building_graph", "imported", "is_tensor", "name_scope"]
-
 
 def imported() -> Any | None:
     """Return the module ``tensorflow``, or None where nobody has imported it."""

@@ -18,12 +18,11 @@ from tbimage.compat.tf_summary.state import (
     should_record,
     step_of,
 )
+from tbimage.events import wire
 from tbimage.kinds import raw, tensors
 from tbimage.kinds import tensor as kind
 from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.writer import defaults
-
-__all__ = ["write", "write_raw_pb"]
 
 _INT32 = range(-(1 << 31), 1 << 31)
 # What has no type of its own there; NumPy's integers lose theirs in a list.
@@ -72,7 +71,7 @@ def _write(step: Any, tag: Any, tensor: Any, metadata: Any) -> bool:
     if found is not None:
         value = tensors.string_value(tag, found[0], found[1], field)
         cost = sum(map(len, found[1]))
-        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=cost)
+        return writer._log(tag, number, time.time(), wire.summary, [value], cost=cost)
     prepared = kind.prepare(_narrowed(data))
     return writer._log(tag, number, time.time(), partial(kind.summary, tag), prepared, field)
 
@@ -87,14 +86,14 @@ def _metadata_field(metadata: Any) -> bytes:
 
 
 def _as_numpy(data: Any) -> Any:
-    """Give tensors of TensorFlow and JAX as arrays, which keeps bfloat16 and strings."""
+    """Return tensors of TensorFlow and JAX as arrays, which keeps bfloat16 and strings."""
     if hasattr(data, "__array__") and not hasattr(data, "detach"):
         return np.asarray(data)
     return list(data) if isinstance(data, range) else data
 
 
 def _strings(data: Any) -> tuple[tuple[int, ...], list[bytes]] | None:
-    """Give the shape and the elements of a tensor of strings; None of anything else."""
+    """Return the shape and the elements of a tensor of strings; None of anything else."""
     leaf = first_leaf(data)
     if not (
         isinstance(leaf, (str, bytes))
@@ -112,7 +111,7 @@ def _as_bytes(element: Any) -> bytes:
 
 
 def _narrowed(data: Any) -> Any:
-    """Give Python's numbers the types that TensorFlow gives them."""
+    """Convert Python's numbers to the types that TensorFlow gives them."""
     leaf = first_leaf(data)
     if isinstance(leaf, np.floating) or not isinstance(leaf, _PYTHON):
         return data

@@ -13,8 +13,6 @@ from typing import Any
 
 from tbimage.compat.tf_summary import peer
 
-__all__ = ["summary_scope", "tag_of"]
-
 # What the name of a scope may not hold; a tag may (tensorflow/python/ops/summary_ops_v2.py).
 _NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
 
@@ -23,7 +21,7 @@ _scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
 
 
 def tag_of(name: Any, default_name: Any) -> str:
-    """Give a summary's tag: its name, behind the scopes entered.
+    """Return a summary's tag: its name, behind the scopes entered.
 
     Args:
         name: The name.

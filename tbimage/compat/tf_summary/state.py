@@ -21,24 +21,6 @@ from tbimage.writer import defaults
 from tbimage.writer.conditions import EveryNSteps, EverySeconds
 from tbimage.writer.steps import check_step
 
-__all__ = [
-    "Condition",
-    "Surroundings",
-    "as_step",
-    "asked",
-    "begin",
-    "get_step",
-    "missing_step",
-    "note_set",
-    "record_if",
-    "set_in_graph",
-    "set_step",
-    "should_record",
-    "step_of",
-    "surroundings",
-    "surroundings_of",
-]
-
 
 class Surroundings(NamedTuple):
     """The default writer, the default step and the condition of ``record_if``."""
@@ -110,7 +92,7 @@ def as_step(step: Any) -> int:
 
 
 def step_of(step: Any) -> int | None:
-    """Give the step of a call.
+    """Return the step of a call.
 
     Args:
         step: The call's own; None: the default step, a Variable being read now.

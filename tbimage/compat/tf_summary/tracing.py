@@ -28,8 +28,6 @@ from tbimage.compat.tf_summary import peer, state
 from tbimage.compat.tf_summary.state import Condition, Surroundings
 from tbimage.writer import defaults
 
-__all__ = ["ask", "call", "check_rank", "log", "log_made"]
-
 #: What logs or answers, given the step and more arguments.
 Function = Callable[..., bool]
 

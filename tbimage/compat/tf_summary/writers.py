@@ -13,8 +13,6 @@ from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["SummaryWriter", "create_file_writer", "create_noop_writer", "flush"]
-
 # What a summary may wait for others here anyway; TF2 waits for ten of them, or for two minutes.
 _FLUSH_SECS = 0.1
 _ANY = -(1 << 31)

@@ -75,7 +75,7 @@ def check_hparams(
 
 
 def _plain(name: Any, value: Any) -> Any:
-    """Give a hyperparameter as what a message can hold; a tensor of one element is a number."""
+    """Return a hyperparameter as what a message can hold; a tensor of one element is a number."""
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():
         value = item()

@@ -23,16 +23,6 @@ from tbimage.pixels.arrays import pil_images
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.pil_images import from_pil
 
-__all__ = [
-    "as_array",
-    "as_numbers",
-    "check_dtype",
-    "is_immutable",
-    "real_numbers",
-    "snapshot",
-    "upright",
-]
-
 Array = NDArray[Any]
 
 _FIX = (

@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["copy_of"]
-
 Array = NDArray[Any]
 
 #: Smaller copies come from malloc, which keeps the memory.

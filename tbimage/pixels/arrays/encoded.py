@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-__all__ = ["MOST_PIXELS", "EncodedImage", "read_encoded", "read_header"]
-
 #: With more pixels Pillow raises DecompressionBombError in TensorBoard. This is twice
 #: ``Image.MAX_IMAGE_PIXELS``, which is a quarter of a GiB at 3 bytes per pixel.
 MOST_PIXELS = 2 * (1024**3 // 4 // 3)

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLIPS", "IMAGES", "MAPS", "MASKS", "SCORES", "Axes", "arrange"]
-
 # Gray, gray and alpha, RGB, RGBA: what PNG has.
 _MOST_CHANNELS = 4
 

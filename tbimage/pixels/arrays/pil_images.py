@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["from_pil", "upright"]
-
 _ORIENTATION = 0x0112  # the EXIF tag; 1 is upright (Exif 2.32, 4.6.4)
 
 # The modes that images are converted to where PNG lacks their mode, and where a colour or an index

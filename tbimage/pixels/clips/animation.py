@@ -15,8 +15,7 @@ from tbimage.pixels.clips import apng, gif
 from tbimage.pixels.clips.frames import EncodedClip, check_fps, render_frames
 from tbimage.pixels.drawing.rendering import Look, check_fit, check_look
 from tbimage.pixels.png import encoder
-
-__all__ = ["FORMATS", "animate", "check_clip", "encode_clip"]
+from tbimage.pixels.png.strips import Run
 
 Array = NDArray[Any]
 
@@ -40,7 +39,7 @@ def encode_clip(
     format: str,
     fps: Fraction,
     compression: str = "fast",
-    run: encoder.Run = encoder.run_serially,
+    run: Run = encoder.run_serially,
 ) -> EncodedClip:
     """Encode one clip of values ``(T, H, W, C)``; the arguments are checked."""
     frames = render_frames(values, look)

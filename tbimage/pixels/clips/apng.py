@@ -24,8 +24,7 @@ from tbimage.buffers import Piece
 from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.deflate import crc32
-
-__all__ = ["encode"]
+from tbimage.pixels.png.strips import Run
 
 _SIGNATURE_AND_IHDR_BYTES = 8 + 25
 _END = struct.pack(">I4sI", 0, b"IEND", crc32(b"IEND"))
@@ -49,7 +48,7 @@ def encode(
     frames: Frames,
     fps: Fraction,
     compression: str = "fast",
-    run: encoder.Run = encoder.run_serially,
+    run: Run = encoder.run_serially,
 ) -> EncodedClip:
     """Encode a clip that loops; "small" is taken as "balanced", as all frames need one form."""
     way = "balanced" if compression == "small" else compression

@@ -21,18 +21,9 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.pixels.drawing.rendering import CONSTANT, Look, fixed_limits, joint_limits, render
-from tbimage.pixels.png import encoder
+from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import Findings, Picture, merge, with_channels
 from tbimage.pixels.values.ranges import Limits
-
-__all__ = [
-    "EncodedClip",
-    "Frames",
-    "changed_area",
-    "check_fps",
-    "encode_changes",
-    "render_frames",
-]
 
 Pixels = NDArray[Any]
 Encoded = TypeVar("Encoded")
@@ -120,7 +111,7 @@ def encode_changes(
     frames: Frames,
     prepare: Callable[[Pixels], Pixels],
     encode: Callable[[Pixels, int, int], Encoded],
-    run: encoder.Run,
+    run: Run,
 ) -> tuple[list[Encoded], Findings]:
     """Encode the area of each frame that differs from the frame before, the first one whole.
 

@@ -27,9 +27,8 @@ from tbimage.buffers import Piece
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
+from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import eight_bits
-
-__all__ = ["MOST_FPS", "check_alpha", "check_speed", "encode"]
 
 Bytes = NDArray[np.uint8]
 
@@ -78,7 +77,7 @@ def check_alpha(channels: int) -> None:
         )
 
 
-def encode(frames: Frames, fps: Fraction, run: encoder.Run = encoder.run_serially) -> EncodedClip:
+def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> EncodedClip:
     """Encode a clip, gray or RGB, that loops; of 16 bits the high byte is taken.
 
     Each delay is rounded to hundredths of a second, so that the sum of the delays is right.

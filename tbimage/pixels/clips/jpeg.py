@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.values.pictures import eight_bits
 
-__all__ = ["MOST_SIDE", "check_channels", "encode", "holds"]
-
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535
 

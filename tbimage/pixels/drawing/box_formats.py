@@ -13,15 +13,6 @@ from tbimage import checks
 from tbimage.pixels.arrays.array_like import real_numbers
 from tbimage.pixels.drawing.palette import check_colors, class_color, label_color
 
-__all__ = [
-    "BOX_FORMATS",
-    "box_colors",
-    "box_corners",
-    "check_boxes",
-    "check_labels",
-    "check_scores",
-]
-
 Coordinates = NDArray[np.float64]
 
 #: Corners; corner and size; centre and size.

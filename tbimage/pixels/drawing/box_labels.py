@@ -22,8 +22,6 @@ from tbimage.pixels.drawing.palette import readable_on
 from tbimage.pixels.drawing.text_rendering import blend, coverage
 from tbimage.pixels.values.pictures import Color
 
-__all__ = ["label_places", "make_label", "paste_labels"]
-
 Label = Sequence[NDArray[np.uint8]]
 Place = tuple[int, int, int]  # row, first column, column behind the last
 

@@ -31,8 +31,6 @@ from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, check_na
 from tbimage.pixels.drawing.text_rendering import lacking, size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
-__all__ = ["draw_boxes"]
-
 Coordinates = NDArray[np.float64]
 
 #: The most boxes that are drawn; they take about 0.1 s.

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.values.pictures import Color, ink, with_channels
 
-__all__ = ["LETTERS", "PAPER", "QUIET", "blank", "framed", "same_form"]
-
 Pixels = NDArray[Any]
 
 #: White, like TensorBoard's cards.

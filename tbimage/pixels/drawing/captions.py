@@ -15,8 +15,6 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Picture, as_picture
 
-__all__ = ["caption"]
-
 #: The most lines of a caption; longer text ends with "…".
 MOST_LINES = 8
 

@@ -19,8 +19,6 @@ from tbimage.pixels.drawing.text_rendering import (
 from tbimage.pixels.values.colormaps import table
 from tbimage.pixels.values.pictures import Picture, as_picture, with_channels
 
-__all__ = ["colorbar"]
-
 
 def colorbar(
     image: object,

@@ -39,15 +39,6 @@ from tbimage.pixels.drawing.rendering import (
 from tbimage.pixels.drawing.text_rendering import number_text, size_for
 from tbimage.pixels.values.pictures import Picture
 
-__all__ = [
-    "DIFFERENCES",
-    "Comparison",
-    "check_comparable",
-    "check_diff",
-    "compare_values",
-    "draw_comparison",
-]
-
 Array = NDArray[Any]
 
 #: The ways to show a difference, and the colour map of each.

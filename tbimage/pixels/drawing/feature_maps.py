@@ -35,15 +35,6 @@ from tbimage.pixels.values.levels import to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import Limits, check_value_range
 
-__all__ = [
-    "check_normalize",
-    "draw_feature_maps",
-    "draw_map",
-    "draw_sheet",
-    "joint_limits",
-    "sheet_plan",
-]
-
 Array = NDArray[Any]
 
 #: The longer side of an enlarged map in pixels, about.

@@ -16,8 +16,6 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-__all__ = ["DEFAULT", "Font", "Fonts", "current", "has", "use"]
-
 #: A ``PIL.ImageFont.FreeTypeFont``. It gives itself in other sizes (``font_variant``).
 Font = Any
 

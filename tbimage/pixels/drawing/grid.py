@@ -32,8 +32,6 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture, merge
 
-__all__ = ["Plan", "check_titles", "enlarge", "grid", "plan"]
-
 Size = tuple[int, int]
 
 #: The most lines of a title.

@@ -23,8 +23,6 @@ from tbimage.pixels.drawing.palette import check_colors, class_color
 from tbimage.pixels.drawing.strokes import stroke
 from tbimage.pixels.values.pictures import Color, Picture, drawable
 
-__all__ = ["check_points", "check_skeleton", "draw_keypoints", "draw_polylines", "each_instance"]
-
 Coordinates = NDArray[np.float64]
 Stroke = tuple[Coordinates, float, Color]  # segments, radius, color
 

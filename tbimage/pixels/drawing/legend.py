@@ -16,8 +16,6 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
-__all__ = ["legend"]
-
 #: The most entries of a legend. It shows how many are omitted.
 MOST_ENTRIES = 64
 

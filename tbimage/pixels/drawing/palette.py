@@ -19,18 +19,6 @@ from numpy.typing import NDArray
 
 from tbimage import checks
 
-__all__ = [
-    "CLASS_COLORS",
-    "CYCLED",
-    "Names",
-    "check_colors",
-    "check_names",
-    "class_color",
-    "class_name",
-    "label_color",
-    "readable_on",
-]
-
 _HEX = (
     "1f77dc ff8c00 2ea043 be50e6 00c8d7 ffd700 ff5096 8c563c 96dc3c 0800f0 888008 900858 d80858 "
     "c85800 c89818 6058f0 f880ff d02098 006808 ff7848 a8b000 10ffd8 9088f0 00c090 e06868 9808b0 "

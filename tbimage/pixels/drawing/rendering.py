@@ -29,17 +29,6 @@ from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_r
 from tbimage.pixels.values.resizing import check_scale, nearest, resize, target_size
 from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
-__all__ = [
-    "CONSTANT",
-    "Look",
-    "check_fit",
-    "check_look",
-    "fixed_limits",
-    "joint_limits",
-    "picture",
-    "render",
-]
-
 Array = NDArray[Any]
 
 #: The finding about images in which ``"minmax"`` or percentiles find one value only.

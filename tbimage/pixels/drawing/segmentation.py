@@ -32,8 +32,6 @@ from tbimage.pixels.drawing.palette import (
 )
 from tbimage.pixels.values.pictures import Color, Findings, Picture, drawable, merge
 
-__all__ = ["IGNORED_COLOR", "Classes", "class_indices", "draw_segmentation", "legend_entries"]
-
 Array = NDArray[Any]
 
 #: Of pixels with ``ignore_index``, where there is no photograph.

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from tbimage.pixels.drawing.text_rendering import blend
 from tbimage.pixels.values.pictures import Color, ink
 
-__all__ = ["stroke"]
-
 Points = NDArray[np.float64]
 
 #: The greatest length of a piece in pixels. About half of the pixels of its square are near it.

@@ -23,20 +23,6 @@ from tbimage import checks
 from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
 
-__all__ = [
-    "LEAST_SIZE",
-    "blend",
-    "check_text",
-    "coverage",
-    "lacking",
-    "line_height",
-    "number_text",
-    "size_for",
-    "text_width",
-    "wrap",
-    "write",
-]
-
 Coverage = NDArray[np.uint8]
 
 #: The smallest legible letters.

@@ -19,16 +19,6 @@ from tbimage.buffers import Piece
 from tbimage.pixels.png.libraries import igzip
 from tbimage.pixels.scratch import Bytes
 
-__all__ = [
-    "Compressor",
-    "Method",
-    "adler32",
-    "adler32_combine",
-    "compressor",
-    "crc32",
-    "deflated",
-]
-
 _RAW = -15  # a window of 32 KiB and no zlib header
 _RAW_NEAR = -9  # the smallest window that there is
 # Blocks of 32 Ki symbols: 0.2 % smaller and 3 % faster than zlib's default, 8, for 128 KiB.
@@ -43,7 +33,7 @@ class Compressor(Protocol):
         """Take data in and give what is ready, perhaps nothing."""
 
     def flush(self, mode: int = ..., /) -> bytes:
-        """Give the rest."""
+        """Return the rest."""
 
 
 class Method(enum.Enum):
@@ -121,7 +111,7 @@ def compressor(method: Method) -> Compressor:
 
 
 def deflated(data: Piece | Bytes, method: Method) -> bytes:
-    """Give the raw deflate stream of some bytes.
+    """Return the raw deflate stream of some bytes.
 
     Args:
         data: Contiguous bytes.
@@ -143,7 +133,7 @@ def deflated(data: Piece | Bytes, method: Method) -> bytes:
 
 
 def crc32(data: Piece | Bytes, start: int = 0) -> int:
-    """Give the CRC-32 that PNG's chunks end with.
+    """Return the CRC-32 that PNG's chunks end with.
 
     Args:
         data: Contiguous bytes.
@@ -160,7 +150,7 @@ def crc32(data: Piece | Bytes, start: int = 0) -> int:
 
 
 def adler32(data: Piece | Bytes, start: int = 1) -> int:
-    """Give the Adler-32 that a zlib stream ends with.
+    """Return the Adler-32 that a zlib stream ends with.
 
     Args:
         data: Contiguous bytes.
@@ -175,7 +165,7 @@ def adler32(data: Piece | Bytes, start: int = 1) -> int:
 
 
 def adler32_combine(first: int, second: int, second_bytes: int) -> int:
-    """Give the Adler-32 of two blocks, one after the other, from theirs.
+    """Return the Adler-32 of two blocks, one after the other, from theirs.
 
     This is what zlib.h defines as ``adler32_combine``. RFC 1950, section 8.2: the low half is 1
     plus all bytes, the high half is the sum of every value that the low half has taken. Behind

@@ -40,8 +40,6 @@ from tbimage.pixels.png.strips import (
     is_small,
 )
 
-__all__ = ["COMPRESSIONS", "EncodedPng", "Run", "encode", "encode_all", "run_serially"]
-
 T = TypeVar("T")
 
 #: The names of the ways to compress, from the fastest to the smallest.

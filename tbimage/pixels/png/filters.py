@@ -22,8 +22,6 @@ import numpy as np
 
 from tbimage.pixels.scratch import Bytes, take
 
-__all__ = ["Filter", "average_predictor", "filter_rows", "paeth_predictor"]
-
 
 class Filter(enum.IntEnum):
     """How rows are filtered: by one of the specification's five, or each by one of them."""

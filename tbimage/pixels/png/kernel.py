@@ -12,8 +12,6 @@ from tbimage.pixels.png.libraries import kernel
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
 
-__all__ = ["Job", "Stream", "encode_rows"]
-
 #: A larger buffer for the output is not kept. It is needed only if one call encodes megabytes.
 KEPT_BYTES = 2 << 20
 

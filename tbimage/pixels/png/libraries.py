@@ -14,8 +14,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Kernel", "encoder_name", "forget", "igzip", "kernel", "load", "refusal"]
-
 #: The version of the layout of ``Job`` and of the functions: ABI in kernel.c.
 ABI = 1
 #: How the library's name begins: ``kernel-1a2b3c4d.so``; hatch_build.py names it.
@@ -90,7 +88,7 @@ def _load_once() -> Kernel | OSError | None:
 
 
 def kernel() -> Kernel | None:
-    """Give the compiled encoder if it can be used; load it, the first time.
+    """Return the compiled encoder if it can be used; load it, the first time.
 
     Example:
         >>> kernel() is None or kernel().scratch_bytes > 0
@@ -113,7 +111,7 @@ def refusal() -> str | None:
 
 @functools.cache
 def igzip() -> Any | None:
-    """Give the module ``isal.isal_zlib`` if it is installed (extra ``fast``), else None.
+    """Return the module ``isal.isal_zlib`` if it is installed (extra ``fast``), else None.
 
     Example:
         >>> igzip() is None or hasattr(igzip(), "compressobj")

@@ -20,8 +20,6 @@ import numpy.typing as npt
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
 
-__all__ = ["Form", "forms", "full_form"]
-
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PALETTE_COLOR_TYPE = 3
 # bits → what a gray sample of so many bits is multiplied by to give 8 bits

@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from tbimage.pixels.scratch import Bytes, take
 
-__all__ = ["Pixels", "Rows"]
-
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -52,7 +50,7 @@ class Rows:
             self.stored = pixels.reshape(self.height, across * channels).view(np.uint8)
 
     def window(self, start: int, stop: int) -> Bytes:
-        """Give the row above ``start`` (zeros above the first) and the rows up to ``stop``.
+        """Return the row above ``start`` (zeros above the first) and the rows up to ``stop``.
 
         Args:
             start: First row, from 0.

@@ -21,8 +21,6 @@ from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.png.strategy import SMOOTH_BITS, entropies
 from tbimage.pixels.png.strips import Plan, Run, encode_strip
 
-__all__ = ["choose_smallest"]
-
 
 def choose_smallest(pixels: Pixels, run: Run) -> tuple[Form, Plan]:
     """Try what may give the smallest file.

@@ -29,8 +29,6 @@ from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.png.strips import Plan, is_small
 from tbimage.pixels.scratch import Bytes, take
 
-__all__ = ["SMOOTH_BITS", "entropies", "plan_balanced", "plan_fast"]
-
 #: Bytes whose entropy is taken: one in 64 of the picture, within these bounds.
 SAMPLE_BYTES = (2 << 10, 4 << 10)
 #: Bytes that deflate is tried on: one in 32 of the picture, within these bounds.
@@ -198,7 +196,7 @@ def entropies(rows: Rows) -> npt.NDArray[np.float64]:
 
 @functools.lru_cache(maxsize=8)
 def _count_times_log(most: int) -> npt.NDArray[np.float64]:
-    """Give n · log₂(n) for every n from 0 to ``most``."""
+    """Return n · log₂(n) for every n from 0 to ``most``."""
     counts = np.arange(most + 1, dtype=np.float64)
     counts[1:] *= np.log2(counts[1:])
     return counts

@@ -25,8 +25,6 @@ from tbimage.pixels.png.kernel import encode_rows
 from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.scratch import take
 
-__all__ = ["BY_KERNEL", "Plan", "Run", "Strip", "cut", "encode_alike", "encode_strip", "is_small"]
-
 T = TypeVar("T")
 
 #: Raw bytes that are filtered at once. With half as many, Paeth is a tenth slower.

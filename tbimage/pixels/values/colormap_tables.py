@@ -21,8 +21,6 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TABLES", "decode"]
-
 
 @functools.cache
 def decode(name: str) -> NDArray[np.uint8]:

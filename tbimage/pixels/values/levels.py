@@ -43,8 +43,6 @@ from tbimage.pixels.values.ranges import (
     float32_holds,
 )
 
-__all__ = ["Levels", "to_levels"]
-
 # From [0, 1] to levels: the largest uint8 and one half, as in convert_image_dtype of TensorFlow's
 # tensorflow/python/ops/image_ops_impl.py.
 _SCALE = 255.5

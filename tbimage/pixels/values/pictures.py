@@ -18,17 +18,6 @@ from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.values.levels import to_levels
 
-__all__ = [
-    "Findings",
-    "Picture",
-    "as_picture",
-    "drawable",
-    "eight_bits",
-    "ink",
-    "merge",
-    "with_channels",
-]
-
 Pixels = NDArray[Any]
 Color = tuple[int, int, int]
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.blocks import blocks, extent
 
-__all__ = ["UNIT", "Limits", "ValueRange", "check_value_range", "find_limits", "float32_holds"]
-
 #: The values that become level 0 and level 255.
 Limits = tuple[float, float]
 

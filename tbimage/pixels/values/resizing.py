@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from tbimage import checks
 
-__all__ = ["check_scale", "nearest", "resize", "target_size"]
-
 Pixels = NDArray[Any]
 Size = tuple[int, int]
 

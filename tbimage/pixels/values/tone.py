@@ -22,8 +22,6 @@ from tbimage import checks
 from tbimage.pixels.blocks import blocks
 from tbimage.pixels.values.ranges import Limits, float32_holds
 
-__all__ = ["check_gamma", "check_log", "inverse", "tone"]
-
 
 def check_gamma(gamma: object) -> float | None:
     """Check an exponent: more than 0, or None."""

@@ -16,15 +16,6 @@ from tbimage.writer.steps import FIRST_STEP, check_step
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = [
-    "custom_scalars",
-    "custom_scalars_margin",
-    "custom_scalars_multiline",
-    "embedding",
-    "graph",
-    "hparams",
-]
-
 
 def hparams(
     self: RunWriter,
@@ -145,7 +136,7 @@ def custom_scalars(
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
-    for tag in kind.not_themselves(charts):
+    for tag in kind.mismatched_tags(charts):
         self._notices.once(
             tag,
             "expression",

@@ -13,8 +13,6 @@ from tbimage import checks
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = ["pr_curve", "pr_curve_raw"]
-
 
 def pr_curve(
     self: RunWriter,

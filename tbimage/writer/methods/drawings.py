@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tbimage.kinds.options import LookKeywords, PictureKeywords
     from tbimage.writer.base import RunWriter
 
-__all__ = ["animation", "compare", "feature_maps", "grid"]
-
 
 def feature_maps(
     self: RunWriter,

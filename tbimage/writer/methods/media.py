@@ -14,8 +14,6 @@ from tbimage import checks
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = ["audio", "mesh", "text"]
-
 
 def audio(
     self: RunWriter,

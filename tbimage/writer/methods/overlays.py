@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tbimage.kinds.options import PictureKeywords
     from tbimage.writer.base import RunWriter
 
-__all__ = ["boxes", "segmentation"]
-
 
 def segmentation(
     self: RunWriter,

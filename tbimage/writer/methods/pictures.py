@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
     from tbimage.writer.notices import Notices
 
-__all__ = ["figure", "image", "log_pictures", "picture_options"]
-
 
 def image(
     self: RunWriter,

@@ -12,8 +12,6 @@ from tbimage.writer.steps import check_step
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = ["purge", "raw_event", "raw_summary", "session_log"]
-
 # What a message without tags is called, for record_if and in errors.
 _NAMELESS = "(raw)"
 
@@ -55,7 +53,7 @@ def raw_summary(
     name, step, wanted = self._begin(tags[0] if tags and tags[0] else _NAMELESS, step)
     if not wanted:
         return False
-    return self._log(name, step, checks.wall_time(wall_time), kind.pieces, data)
+    return self._log(name, step, checks.wall_time(wall_time), bytes, data)
 
 
 def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) -> bool:

@@ -19,8 +19,6 @@ _VALUE_BYTES = 160
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = ["histogram", "histogram_raw", "scalar", "scalars", "tensor"]
-
 
 def scalar(
     self: RunWriter,
