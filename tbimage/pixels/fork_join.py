@@ -24,7 +24,7 @@ class ForkJoin(Generic[T]):
         self._next = itertools.count()  # next() is one step in CPython
         self._results: list[object] = [_MISSING] * len(parts)
         self._errors: list[BaseException] = []
-        self._news = threading.Lock()  # released where a part is done; only ever a wake-up
+        self._news = threading.Lock()  # released when a part is done; it only wakes a thread
         self._news.acquire()
 
     def help(self) -> None:
@@ -43,7 +43,7 @@ class ForkJoin(Generic[T]):
         self.help()
         while any(result is _MISSING for result in self._results):
             self._news.acquire(timeout=0.1)
-        self._parts = ()  # a thread that comes too late must not keep the data of the job
+        self._parts = ()  # a thread that helps too late must not keep the data of the job
         if self._errors:
             raise self._errors[0]
         return cast("list[T]", self._results)

@@ -220,8 +220,8 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(pasted) == module.MOST_LABELS
     assert set(pasted) == {"1.00"}
     assert drawn.findings.remarks == {
-        f"boxes beyond the {module.MOST_BOXES} that are drawn of one picture": 990_000,
-        f"labels beyond the {module.MOST_LABELS} that are drawn of one picture": 9_000,
+        f"boxes beyond the {module.MOST_BOXES} that one picture shows": 990_000,
+        f"labels beyond the {module.MOST_LABELS} that one picture shows": 9_000,
     }
     pasted.clear()
     draw_boxes(photo(), boxes[:2000], np.arange(2000) % 7)

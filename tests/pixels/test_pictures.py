@@ -87,10 +87,6 @@ def test_what_may_be_painted_is_new_and_in_colour_and_of_8_bits(pixels: Array) -
     np.testing.assert_array_equal(pixels, before)
 
 
-def test_a_gray_picture_may_stay_gray() -> None:
-    assert drawable(np.zeros((2, 2, 1), np.uint8), channels=1).pixels.shape[2] == 1
-
-
 @pytest.mark.parametrize(
     ("image", "shape", "findings"),
     [

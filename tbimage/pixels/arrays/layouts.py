@@ -26,7 +26,7 @@ class Axes:
         order: All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C
             channels or classes.
         layouts: The layouts that are allowed, up to permutation.
-        defaults: For each rank, the layout of an array when the caller gives none.
+        defaults: For each rank, the layout of an array if the caller passes none.
         likely: For each rank, the layouts that an error may propose, most likely first. Only data
             whose channels are colours has them.
     """
@@ -97,6 +97,11 @@ def arrange(
             f"expected 1 to {_MOST_CHANNELS}: {_advice(array.shape, axes)}"
         )
     return view, "N" in names
+
+
+def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
+    """View the colours of an image ``(…, C)``; alpha is the last of 2 or 4 channels."""
+    return image[..., :-1] if image.shape[-1] in (2, 4) else image
 
 
 def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:

@@ -29,7 +29,7 @@ from tbimage.pixels.png.strips import Run
 _SIGNATURE_AND_IHDR_BYTES = 8 + 25
 _END = struct.pack(">I4sI", 0, b"IEND", crc32(b"IEND"))
 _FOREVER = 0
-# Leave the frame as it is for the next one; replace what was there.
+# The next frame is drawn over this one; an area replaces the pixels that were there.
 _DISPOSE_NONE, _BLEND_SOURCE = 0, 0
 
 
@@ -50,7 +50,7 @@ def encode(
     compression: str = "fast",
     run: Run = encoder.run_serially,
 ) -> EncodedClip:
-    """Encode a clip that loops; "small" is taken as "balanced", as all frames need one form."""
+    """Encode a clip that loops; "small" means "balanced", because all frames need one form."""
     way = "balanced" if compression == "small" else compression
     encoded, findings = encode_changes(
         frames, lambda pixels: pixels, functools.partial(_encode_area, way), run

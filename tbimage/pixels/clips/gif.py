@@ -8,7 +8,7 @@ Rules:
 - Gray clips keep all their levels. Clips of up to 256 colours (drawings, colour maps) keep them.
 - For other clips Pillow's median cut finds the palette in a sample of all frames. Each pixel gets
   the nearest colour of the palette from a table of 15 bits, after an ordered dither (Bayer's) was
-  added. The dither hides the steps between colours, and stands still while the clip moves.
+  added. The dither hides the steps between colours, and does not move with the clip.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tbimage.pixels.values.pictures import eight_bits
 
 Bytes = NDArray[np.uint8]
 
-#: Delays are hundredths of a second, and browsers show delays of less than two as ten.
+#: Delays are hundredths of a second, and browsers replace a delay of 0 or 1 by 10.
 MOST_FPS = 50
 
 # GIF89a, section 18: sizes are two-byte integers.
@@ -55,12 +55,12 @@ _DITHER = ((_PATTERN - 31.5) / 4).round().astype(np.int16)
 
 _TRAILER = b"\x3b"
 _FOREVER = 0
-# Leave the frame as it is for the next one.
+# The next frame is drawn over this one.
 _DISPOSE_NONE = 1 << 2
 
 
 def check_speed(fps: Fraction) -> None:
-    """Raise a ValueError where browsers would show a GIF slower than ``fps``."""
+    """Raise a ValueError if browsers would show a GIF slower than ``fps``."""
     if fps > MOST_FPS:
         raise ValueError(
             f"format='gif' shows at most {MOST_FPS} frames a second, got fps={float(fps):g}: pass "
@@ -78,7 +78,7 @@ def check_alpha(channels: int) -> None:
 
 
 def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> EncodedClip:
-    """Encode a clip, gray or RGB, that loops; of 16 bits the high byte is taken.
+    """Encode a gray or RGB clip that loops; 16-bit levels lose their low byte.
 
     Each delay is rounded to hundredths of a second, so that the sum of the delays is right.
     """
@@ -125,7 +125,7 @@ def _image_block(area: Bytes, top: int, left: int) -> bytes:
 
 
 def _lzw_start(data: bytes) -> int:
-    """Where the LZW data of a GIF of one image begin."""
+    """Return where the LZW data of a GIF of one image begin."""
     position = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     while data[position] == 0x21:  # extensions: label, then blocks with their sizes, then 0
         position += 2
@@ -156,7 +156,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
     """Pixels of up to 16 frames, ``(N, 3)``, about ``_SAMPLED_PIXELS`` of them."""
     if frames.count <= _SAMPLED_FRAMES:
         numbers = list(range(frames.count))
-    else:  # pairs of neighbours, as two pictures may alternate
+    else:  # pairs of neighbours, because two pictures may alternate
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
         numbers = np.union1d(starts, starts + 1).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))
@@ -181,7 +181,7 @@ def _packed(pixels: Bytes) -> NDArray[np.uint32]:
 
 
 def _few_colors(pictures: Iterable[NDArray[Any]]) -> tuple[Bytes, Bytes] | None:
-    """A palette of all colours, and the index of each of 24 bits; None if there are too many."""
+    """Return a palette and the index of each 24-bit colour; None if there are over 256 colours."""
     seen = np.zeros(1 << 24, bool)
     colors = np.empty(0, np.intp)
     for picture in pictures:
@@ -235,7 +235,7 @@ def _nearest_indices(table: Bytes, pixels: Bytes) -> Bytes:
         rows = slice(top, min(top + step, height))
         dither = pattern[: rows.stop - top]
         keys = np.zeros(dither.shape, np.int16)
-        for channel in range(3):  # by channel, as NumPy is slow on every third element
+        for channel in range(3):  # one by one, because NumPy is slow with every third element
             level = pixels[rows, :, channel] + dither
             np.minimum(np.maximum(level, 0, out=level), 255, out=level)
             level >>= 3

@@ -31,7 +31,7 @@ def holds(height: int, width: int, channels: int) -> bool:
 
 
 def encode(pixels: NDArray[Any], quality: int = 90) -> bytes:
-    """Encode levels ``(H, W, C)``, gray or RGB; of 16 bits the high byte is taken.
+    """Encode levels ``(H, W, C)``, gray or RGB; 16-bit levels lose their low byte.
 
     Colours are stored at the full resolution (4:4:4), since thin coloured lines and letters would
     fade otherwise. The files are 1.3 times as large as with 4:2:0.

@@ -45,8 +45,8 @@ _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
 _FRACTIONS = "boxes within 0..1, taken as pixels (pass normalized=True if they are fractions)"
 _NEGATIVE = "boxes of negative width or height, drawn with exchanged corners (is format= right?)"
-_TOO_MANY = f"boxes beyond the {MOST_BOXES} that are drawn of one picture"
-_TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that are drawn of one picture"
+_TOO_MANY = f"boxes beyond the {MOST_BOXES} that one picture shows"
+_TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that one picture shows"
 
 
 def draw_boxes(
@@ -136,8 +136,8 @@ def _drawable_boxes(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
     """Choose the boxes that are drawn.
 
-    Returned are their indices in the order of drawing; the pixels that they cover, as left, top,
-    right and bottom, the latter two excluded; and what was found.
+    It returns their indices in the order of drawing; the pixels that they cover, as left, top,
+    right and bottom, the latter two excluded; and the findings.
     """
     finite = np.all(np.isfinite(corners), axis=1)
     with np.errstate(invalid="ignore"):

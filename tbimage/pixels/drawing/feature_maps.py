@@ -3,10 +3,10 @@
 Rules:
 - A map is enlarged by repeating pixels until its longer side has about ``LEAST_SIDE`` pixels, so
   that 8 × 8 values are visible as 8 × 8 squares.
-- The number of each map is below it. A map whose values are all equal is crossed out; with a range
-  of its own it is mid-gray. Values that are not finite are painted.
-- A line of text below the sheet tells the common range, how many maps are constant, and how many of
-  all maps are shown.
+- The number of each map is below it. A map whose values are all equal is crossed out. If each map
+  has its own range, it is mid-gray. Values that are not finite are painted.
+- A line of text below the sheet tells the common range, the number of constant maps, and how many
+  of all maps are shown.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def draw_sheet(
     columns: int | None,
     nan_color: Color,
 ) -> Picture:
-    """Do the same for maps ``(H, W, K)`` out of ``total``, with checked arguments."""
+    """Draw maps ``(H, W, K)``, which are some of ``total``; the arguments are checked."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
         limits = joint_limits(planes)
@@ -222,7 +222,7 @@ def _unit(
     """Values from 0 to 1 within the limits of each map; one half where these are equal."""
     unit = np.empty(planes.shape, np.float32)
     narrow = planes.dtype.kind == "f" and planes.dtype.itemsize <= 4
-    with np.errstate(all="ignore"):  # what is not finite stays so
+    with np.errstate(all="ignore"):  # values that are not finite stay so
         for plane, target, low, high in zip(planes, unit, lows, highs, strict=True):
             if low < high:
                 dtype = np.float32 if narrow and high - low < _FLOAT32_RANGE else np.float64
@@ -231,7 +231,7 @@ def _unit(
                 delta = np.subtract(plane, dtype(low), dtype=dtype)
                 np.divide(delta, dtype(high - low), out=target, casting="unsafe")
             else:
-                step = (np.sign(plane - low) + 1) / 2 + plane * 0  # faults stay
+                step = (np.sign(plane - low) + 1) / 2 + plane * 0  # NaN and infinity become NaN
                 np.copyto(target, step, casting="unsafe")
     return unit
 

@@ -1,4 +1,4 @@
-"""A legend below a picture: which colour is which class."""
+"""A legend below a picture, which names the classes of the colours."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture in colour, with a strip below, and wider where a name needs it; the unchanged
-        picture if there are no entries.
+        The picture in colour, with a strip below. It is wider if a name needs more room. If there
+        are no entries, the picture is unchanged.
 
     Raises:
         TypeError: An argument is of the wrong type.

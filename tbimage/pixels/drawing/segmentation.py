@@ -34,7 +34,7 @@ from tbimage.pixels.values.pictures import Color, Findings, Picture, drawable, m
 
 Array = NDArray[Any]
 
-#: Of pixels with ``ignore_index``, where there is no photograph.
+#: The colour of pixels with ``ignore_index`` if there is no photograph.
 IGNORED_COLOR: Color = (32, 32, 36)
 
 NOT_FINITE = "pixels with a NaN or infinite score"
@@ -49,7 +49,7 @@ class Classes:
     """The class of each pixel.
 
     Attributes:
-        indices: ``(H, W)``, an integer dtype; without meaning where a pixel is faulty.
+        indices: ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning.
         faulty: ``(H, W)`` bool, the pixels whose scores give no class; None: there are none.
     """
 

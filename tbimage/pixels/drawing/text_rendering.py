@@ -127,7 +127,7 @@ def _margin(size: int) -> int:
 
 
 def _plain(text: str) -> str:
-    """One line, not too long, of characters that the font is likely to have."""
+    """Return a text as one line of limited length, with characters that fonts usually have."""
     return text[:MOST_LETTERS].translate(_REPLACED)
 
 

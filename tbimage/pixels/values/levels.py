@@ -55,7 +55,7 @@ class Levels:
     Attributes:
         pixels: ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the
             array that was given.
-        clipped: The lowest and highest finite value, where floats without a value range lay so far
+        clipped: The lowest and highest finite value, if floats without a value range were so far
             outside [0, 1] that clipping changed a level, else None. (1.0000001, which resizing and
             sigmoids produce, has the level of 1.)
         non_finite: The number of pixels with a channel that is NaN or infinite.
@@ -74,9 +74,9 @@ def to_levels(
     """Turn the values of one image ``(H, W, C)``, which is only read, into levels.
 
     The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` is what
-    :func:`check_value_range` takes. Non-finite pixels get ``nan_color``. Unless that is a gray,
-    gray images become RGB for it, and gray with alpha RGBA. Integers outside 0..255 raise a
-    ValueError where there is no value range, except those of uint16.
+    :func:`check_value_range` takes. Non-finite pixels get ``nan_color``. If it is not a gray, gray
+    images become RGB, and gray images with alpha RGBA. Without a value range, integers outside
+    0..255 raise a ValueError, except those of uint16.
     """
     if value_range is None and image.dtype.char in "BH":  # first, to be fast for small pictures
         return Levels(_as_it_is(image), None, 0)
@@ -150,7 +150,7 @@ def _fill(
         raise ValueError(
             f"data of dtype {image.dtype} has values from {lowest} to {highest}; where value_range "
             "does not apply, integers are levels and must lie in 0..255: pass value_range='minmax' "
-            "or the (low, high) that are to be black and white, or convert data to uint8"
+            "or (low, high), the values of black and white, or convert data to uint8"
         )
     return lowest, highest, all_finite
 
@@ -195,7 +195,7 @@ def _arithmetic(dtype: np.dtype[Any], limits: Limits) -> np.dtype[Any]:
 
 
 def _table_for(image: NDArray[Any], limits: Limits | None) -> NDArray[Any] | None:
-    """The level of each bit pattern of 8 or 16 bits; None where computing them is less work."""
+    """The level of each bit pattern of 8 or 16 bits; None if computing levels is less work."""
     values = 1 << 8 * image.dtype.itemsize
     if limits is None or values > 1 << 16 or (limits != UNIT and image.size < values):
         return None

@@ -1,4 +1,4 @@
-"""Tone curves: dark and bright parts of a wide range in one picture.
+"""Tone curves, which show dark and bright parts of a wide range in one picture.
 
 A curve is applied to ``t = clip((x - low) / (high - low), 0, 1)`` before anything is rounded to 8
 bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0 and 1 to 1.
@@ -40,8 +40,8 @@ def tone(
 ) -> NDArray[np.float32]:
     """Bring values ``(H, W, C)`` without alpha into the unit range, as float32, through a curve.
 
-    ``limits`` become 0 and 1; where they are equal, that value becomes one half. The logarithmic
-    curve comes first. NaN and infinite values become NaN.
+    ``limits`` become 0 and 1. If they are equal, that value becomes one half. The logarithmic curve
+    is applied first. NaN and infinite values become NaN.
     """
     toned = np.empty(values.shape, np.float32)
     low, high = map(float, limits)
@@ -77,7 +77,7 @@ def _unit(block: NDArray[Any], low: float, high: float, dtype: Any) -> NDArray[A
 def inverse(
     fraction: float, limits: Limits, gamma: float | None = None, log: float | None = None
 ) -> float:
-    """Return the value that a curve brings to a fraction of the range."""
+    """Return the value that a curve maps to a fraction of the range."""
     if gamma is not None:
         fraction **= gamma
     if log is not None:
