@@ -1,4 +1,4 @@
-"""Argument checks that all rooms share. Each returns a plain Python value, or raises in the caller.
+"""Argument checks of all folders. Each returns a plain Python value, or raises in the caller.
 
 One rule holds for every number and every flag:
 
@@ -82,7 +82,7 @@ def seconds(argument: str, value: object) -> float: ...
 @overload
 def seconds(argument: str, value: object, *, optional: bool) -> float | None: ...
 def seconds(argument: str, value: object, *, optional: bool = False) -> float | None:
-    """Check how long to wait: 0 or more, and no more than the system can wait (292 years)."""
+    """Check a time to wait: 0 or more, and at most the time that the system can wait."""
     if value is None and optional:
         return None
     plain = _real(value)
@@ -93,7 +93,7 @@ def seconds(argument: str, value: object, *, optional: bool = False) -> float | 
 
 
 def flag(argument: str, value: object, fix: str = "") -> bool:
-    """Check a flag; ``fix`` says what else the caller may mean."""
+    """Check a flag; ``fix`` is a hint for the caller."""
     plain = plain_value(value)
     if isinstance(plain, bool):
         return plain
@@ -173,7 +173,7 @@ def wall_time(value: object) -> float:
     if value is None:
         return time.time()
     plain = _real(value)
-    if plain is not None and math.isfinite(plain):  # the data server reads no further than a NaN
+    if plain is not None and math.isfinite(plain):  # the data server stops reading at a NaN
         return plain
     expected, fix = "finite", "pass None for the current time"
     if plain is None:
@@ -187,7 +187,7 @@ def given(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Return the repr of a value in one line, shortened where it is long."""
+    """Return the repr of a value in one line, shortened if it is long."""
     try:
         return " ".join(_SHORT.repr(value).split())
     except ValueError:  # Python refuses to print more than 4,300 digits
@@ -207,7 +207,7 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, (int, float)) or not hasattr(value, "shape"):
         return value
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
-        return None  # the item of a datetime64[ns] is an int, but no number
+        return None  # the item of a datetime64[ns] is an int, but does not count as a number
     try:
         # A tensor of TensorFlow has no item(), but its NumPy scalar has.
         return (value if hasattr(value, "item") else value.numpy()).item()
@@ -227,7 +227,7 @@ def _real(value: object) -> float | None:
     if type(value) is float:
         return value
     plain = plain_value(value)
-    # float() takes text, too.
+    # float() alone would accept text, too.
     number = hasattr(type(plain), "__float__") or hasattr(type(plain), "__index__")
     if isinstance(plain, bool) or not number:
         return None
@@ -246,7 +246,7 @@ def _within(noun: str, least: float, most: float, optional: bool) -> str:
 def _error(
     argument: str, expected: str, value: object, plain: object, wanted: type, fix: str = ""
 ) -> Exception:
-    """Make a ValueError; if ``plain`` is None, ``value`` is no ``wanted``: make a TypeError."""
+    """Make a ValueError, or a TypeError if ``plain`` is None, since ``value`` is no ``wanted``."""
     if plain is not None:
         return ValueError(f"{argument} must be {expected}, got {shown(value)}{fix and '; ' + fix}")
     if set(_axes(value)) == {1}:

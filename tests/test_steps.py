@@ -114,7 +114,7 @@ def test_history_is_needed_for_the_first_automatic_step_of_a_name_only() -> None
 def test_after_the_greatest_step_there_is_no_automatic_one() -> None:
     taken = Steps()
     taken.draw("a", GREATEST)
-    with pytest.raises(ValueError, match="greatest step that there is"):
+    with pytest.raises(ValueError, match="greatest possible step"):
         taken.draw("a", None)
     assert taken.draw("a", 3) == 3
 

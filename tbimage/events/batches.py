@@ -24,7 +24,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """How many bytes all records have."""
+        """The number of bytes of all records."""
         return sum(self.sizes)
 
     def whole_records(self, size: int) -> int:

@@ -4,7 +4,7 @@ These are Event and the parts of Summary that images and scalars need. The outpu
 buffers, so that the bytes of a picture are never copied into a message. All other messages are
 protobuf classes (messages.py).
 
-- The output is byte for byte what ``SerializeToString()`` of the same message gives: fields in the
+- The output is byte for byte that of ``SerializeToString()`` of the same message: fields in the
   order of their numbers, without default values. A test compares it with our and with TensorBoard's
   classes.
 - Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change:
@@ -114,7 +114,7 @@ def small_event(wall_time: float, step: int, serialized_summary: bytes) -> bytes
 
 
 def file_version_event(wall_time: float, writer: str) -> bytes:
-    """Encode the first Event of each file; ``writer`` says which program wrote it."""
+    """Encode the first Event of each file; ``writer`` names the program that wrote it."""
     return (
         (_EVENT_WALL_TIME + _DOUBLE.pack(wall_time) if wall_time else b"")
         + length_delimited(_EVENT_FILE_VERSION, b"brain.Event:2")
@@ -153,7 +153,7 @@ def summary_metadata(
 
 
 def scalar_frame(tag: str, metadata: bytes = b"") -> tuple[bytes, bytes]:
-    """Encode what comes before and after the float32 in a Summary of one ``simple_value``."""
+    """Encode the bytes before and after the float32 in a Summary of one ``simple_value``."""
     before = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_SIMPLE_VALUE
     size = len(before) + _FLOAT.size + len(metadata)
     return _SUMMARY_VALUE_KEY + varint(size) + before, metadata
@@ -209,7 +209,7 @@ def string_tensor_value(
 def tensor_value(
     tag: str, data_type: int, shape: Sequence[int], values: Sequence[Piece], metadata: bytes
 ) -> list[Piece]:
-    """Encode a Summary.Value with a TensorProto, whose field of values is encoded already."""
+    """Encode a Summary.Value with a TensorProto; ``values`` is its encoded field of values."""
     sizes = (_DIM_SIZE + varint(size) if size else b"" for size in shape)
     dimensions = b"".join(length_delimited(_SHAPE_DIM, size) for size in sizes)
     tensor = _TENSOR_DTYPE + varint(data_type) + length_delimited(_TENSOR_SHAPE, dimensions)

@@ -24,6 +24,7 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
+from tbimage.pixels.drawing.grid import tile
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values import levels, ranges
 from tbimage.pixels.values.pictures import Findings
@@ -191,14 +192,7 @@ def _sprite(
     pixels = images.pixels
     if pixels is None:
         return []
-    count, height, width, channels = pixels.shape
-    columns = _columns(count)
-    rows = -(-count // columns)
-    sheet = np.zeros((rows * columns, height, width, channels), pixels.dtype)
-    sheet[:count] = pixels
-    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    whole = sheet.reshape(rows * height, columns * width, channels)
-    made = levels.to_levels(whole, value_range)
+    made = levels.to_levels(tile(pixels, _columns(len(pixels))), value_range)
     findings = Findings(made.clipped, made.non_finite)
     if findings:
         report(findings)

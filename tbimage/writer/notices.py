@@ -1,8 +1,7 @@
-"""What users are told about their data, once for each name.
+"""Messages to the user about the data, once for each name.
 
-What lives here: the wording of findings that only a worker can make, and the memory of what was
-said. What does not: making them (``kinds/``). They go to the logger ``tbimage`` and not to
-``warnings``: a worker has no line of the caller to point at.
+They go to the logger ``tbimage`` and not to ``warnings``: a worker has no line of the caller to
+point at.
 """
 
 from __future__ import annotations
@@ -11,34 +10,27 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
+if TYPE_CHECKING:  # it imports NumPy, which a writer of scalars does not need
     from tbimage.kinds.audio import Findings as AudioFindings
     from tbimage.pixels.values.pictures import Findings
 
-# A service that makes a tag of each request must not fill memory through this.
+# A service with a new tag for each request must not fill the memory with these names.
 _MOST_NAMES = 10_000
 # Characters that one message lists.
 _MOST_CHARACTERS = 20
 
 
 class Notices:
-    """Says each thing once for each name.
-
-    Args:
-        say: Takes a line for the log: level, message and arguments.
-    """
+    """Logs each message once for each name; ``say`` takes level, message and arguments."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say
         self._said: dict[tuple[str, str], object] = {}
 
     def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
-        """Log what was found about the values of some images, once for each name.
+        """Log the findings about the values of some images, once for each name.
 
-        Args:
-            name: The summary's name.
-            findings: What was found.
-            fix: What to do about values that were clipped; None: which ``value_range`` to pass.
+        ``fix`` says what to do about clipped values; None: which ``value_range`` to pass.
         """
         if findings.non_finite and self._is_new(name, "non-finite"):
             self._say(
@@ -53,8 +45,8 @@ class Notices:
             natural = findings.natural
             self._say(
                 logging.WARNING,
-                "image %r has values from %g to %g: they are taken as %g to %g, what lies "
-                "outside was clipped. %s. This is said once for each name.",
+                "image %r has values from %g to %g, but %g to %g is expected: values outside were "
+                "clipped. %s. This is said once for each name.",
                 name,
                 low,
                 high,
@@ -82,7 +74,7 @@ class Notices:
                 )
 
     def report_encoder(self) -> None:
-        """Log, once, that the compiled PNG encoder is installed and cannot be used."""
+        """Log once if the compiled PNG encoder is installed but cannot be used."""
         from tbimage.pixels.png.libraries import refusal
 
         reason = refusal()
@@ -92,12 +84,7 @@ class Notices:
             )
 
     def report_histogram(self, name: str, non_finite: int) -> None:
-        """Log that values of a histogram are in no bucket, once for each name.
-
-        Args:
-            name: The summary's name.
-            non_finite: How many of them were NaN or infinite.
-        """
+        """Log that values of a histogram are in no bucket, once for each name."""
         if self._is_new(name, "non-finite"):
             self._say(
                 logging.WARNING,
@@ -108,12 +95,7 @@ class Notices:
             )
 
     def report_audio(self, name: str, findings: AudioFindings) -> None:
-        """Log what was found about the samples of some clips, once for each name.
-
-        Args:
-            name: The summary's name.
-            findings: What was found.
-        """
+        """Log the findings about the samples of some clips, once for each name."""
         if findings.non_finite and self._is_new(name, "non-finite"):
             self._say(
                 logging.WARNING,
@@ -125,9 +107,9 @@ class Notices:
         if findings.peak is not None and self._is_new(name, "clipped"):
             self._say(
                 logging.WARNING,
-                "audio %r has samples up to %g: floats are taken as -1 to 1, what lies outside was "
-                "clipped. Divide by the peak, or pass data.astype('int16') if these are levels of "
-                "16 bits. This is said once for each name.",
+                "audio %r has samples up to %g, but floats from -1 to 1 are expected: values "
+                "outside were clipped. Divide by the peak, or pass data.astype('int16') if these "
+                "are levels of 16 bits. This is said once for each name.",
                 name,
                 findings.peak,
             )
@@ -146,19 +128,13 @@ class Notices:
         self.once(
             name,
             "clipped",
-            f"mesh {name!r} has colors from {low:g} to {high:g}: floats are taken as 0 to 1, what "
-            "lies outside was clipped. Pass colors.astype('uint8') if these are levels from 0 to "
-            "255, or scale them.",
+            f"mesh {name!r} has colors from {low:g} to {high:g}, but floats from 0 to 1 are "
+            "expected: values outside were clipped. Pass colors.astype('uint8') if these are "
+            "levels from 0 to 255, or scale them.",
         )
 
     def once(self, name: str, topic: str, message: str) -> None:
-        """Log a warning, once for each name and topic.
-
-        Args:
-            name: The summary's name.
-            topic: What the message is about.
-            message: One or more sentences that contain the name.
-        """
+        """Log a warning, once for each name and topic; the message contains the name."""
         if self._is_new(name, topic):
             self._say(logging.WARNING, "%s This is said once for each name.", message)
 

@@ -193,7 +193,7 @@ def test_what_was_clipped_or_not_finite_is_said_once(
         writer.audio("fine", [1.0, -1.0], 8000, 0)
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 2
-    assert "'loud' has samples up to 3:" in messages[0]
+    assert "'loud' has samples up to 3," in messages[0]
     assert "'broken' has 2 samples that are NaN or infinite" in messages[1]
 
 

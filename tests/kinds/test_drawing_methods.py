@@ -334,7 +334,7 @@ def test_a_clip_outside_its_range_is_told_once(
         tmp_path, caplog, lambda w, step: w.animation("x", clip, step, colormap="coolwarm")
     )
     assert len(messages) == 1
-    assert "from -2 to 2: they are taken as -1 to 1" in messages[0]
+    assert "from -2 to 2, but -1 to 1 is expected" in messages[0]
 
 
 def test_a_million_boxes_are_bounded(

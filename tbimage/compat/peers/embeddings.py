@@ -1,4 +1,4 @@
-"""Arguments of ``add_embedding``, checked in the peers' words."""
+"""Arguments of ``add_embedding``, with errors that name the peers' arguments."""
 
 from __future__ import annotations
 

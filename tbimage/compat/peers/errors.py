@@ -1,7 +1,7 @@
-"""Errors that are those of tbimage and those of the peers at once.
+"""Errors that are those of tbimage and those of the peers at the same time.
 
 tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
-types with NotImplementedError, so code that moves to a face may catch these.
+types with NotImplementedError, so code that was written for them may catch these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers as arguments of the faces: scalars, metrics, steps and times."""
+"""Numbers as arguments of the adapters: scalars, metrics, steps and times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tbimage.kinds.scalar import check_value
 
 
 def number(argument: str, value: Any) -> float:
-    """Return the one number of an argument: a number, or an array or tensor of one element."""
+    """Return the number of an argument: a number, or an array or tensor of one element."""
     shape = getattr(value, "shape", ())
     try:
         if not isinstance(value, (list, tuple)) and shape == ():
@@ -32,7 +32,7 @@ def number(argument: str, value: Any) -> float:
 
 
 def check_step(step: Any) -> int:
-    """Return a step as an int, as ``int`` makes it of whatever the peers take."""
+    """Return ``int(step)``, as the peers do."""
     try:
         return int(step)
     except (TypeError, ValueError, OverflowError) as error:

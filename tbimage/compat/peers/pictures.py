@@ -1,4 +1,4 @@
-"""Pictures of torch and tensorboardX: images, grids, boxes and moving pictures."""
+"""Pictures of torch and tensorboardX: images, grids, boxes and clips."""
 
 from __future__ import annotations
 
@@ -30,21 +30,17 @@ Alter = Callable[[Pixels], Pixels]
 # The peers' methods have no value_range to pass.
 _FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
 
-# By rank, the layouts that an error may propose, likeliest first.
+# For each rank, the layouts that an error may propose, the most likely first.
 _COMMON = {3: ("CHW", "HWC"), 4: ("NCHW", "NHWC")}
 
 
 @as_peers
 def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None = None) -> Draft:
-    """Draft an image; of a batch, the grid.
+    """Draft an image, or a batch as one grid.
 
-    Args:
-        tag: The tag.
-        data: What ``SummaryWriter.image`` takes.
-        layout: The peers' ``dataformats``. Data that says itself what its axes are (images of PIL,
-            figures) ignores it.
-        single: As in ``pixels.to_levels``.
-        alter: Changes the levels before they are encoded.
+    ``data`` is what ``SummaryWriter.image`` takes, and ``layout`` the peers' ``dataformats``, which
+    images of PIL and figures ignore. ``single`` is that of ``pixels.to_levels``. ``alter`` changes
+    the levels before they are encoded.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -81,14 +77,14 @@ def _arranged(data: Any, layout: str) -> Pixels:
 
 
 def _describes_itself(data: Any) -> bool:
-    """Whether data says itself what its axes are: an image of PIL or a figure of matplotlib."""
+    """Whether the axes of data are known: those of an image of PIL or a figure of matplotlib."""
     image_class = getattr(sys.modules.get("PIL.Image"), "Image", ())
     figure_class = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
     return isinstance(data, (image_class, figure_class))
 
 
 def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
-    """Check that ``dataformats`` fits a shape, in the words of the faces' users."""
+    """Check that ``dataformats`` fits a shape; errors name the peers' arguments."""
     axes = layout.upper() if isinstance(layout, str) else ""
     if "".join(sorted(axes)) not in ("HW", "CHW", "HNW", "CHNW"):
         raise ValueError(
@@ -143,18 +139,11 @@ def _levels(tag: str, values: Pixels, single: bool, notices: Notices) -> Pixels:
 def boxes(
     tag: str, data: Any, corners: Any, layout: str, labels: Any, rescale: float, *, single: bool
 ) -> Draft:
-    """Draft an image with red boxes.
+    """Draft an image with red boxes, [boxes, 4]: left, top, right and bottom of each, in pixels.
 
-    Args:
-        tag: As in ``image``, like data, layout and single.
-        data: See there.
-        corners: [boxes, 4]: left, top, right and bottom of each, in pixels. Columns beyond the
-            fourth, such as scores, are ignored, as the peers do. No elements: no boxes.
-        layout: See there.
-        labels: A text for each box, or one text, or None. Where they are not as many as boxes,
-            those are drawn that have a box, and a warning says so. (Peers drop all of them.)
-        rescale: The size of the result, 1 for that of the image.
-        single: See there.
+    Columns after the fourth, such as scores, are ignored, as the peers do. ``labels`` is a text for
+    each box, one text, or None. If their number differs from that of the boxes, the first boxes get
+    the labels, and a warning says so. (The peers drop all of them.) ``rescale`` is a scale factor.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
     if not found.size:
@@ -178,7 +167,7 @@ def boxes(
 
 
 def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float) -> Pixels:
-    """Draw as both peers do: outlines of two pixels, labels within the lower left corner."""
+    """Draw as both peers do: outlines of two pixels, and labels in the lower left corner."""
     from PIL import Image, ImageDraw, ImageFont
 
     if levels.dtype == np.uint16:
@@ -192,7 +181,8 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
         pen.line(outline, fill="red", width=2)
         label = labels[number] if number < len(labels) else ""
         if label:
-            width, height = _extent(font, label)
+            first, above, end, below = font.getbbox(label)
+            width, height = end - first, below - above
             margin = np.ceil(height * 0.05)
             ceiling = bottom - height - 2 * margin
             pen.rectangle([(left, ceiling), (left + width, bottom)], fill="red")
@@ -203,24 +193,12 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
     return np.asarray(picture)
 
 
-def _extent(font: Any, label: str) -> tuple[float, float]:
-    if not hasattr(font, "getbbox"):  # Pillow 9.1
-        width, height = font.getsize(label)
-        return width, height
-    left, top, right, bottom = font.getbbox(label)
-    return right - left, bottom - top
-
-
 @as_peers
 def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
-    """Draft a batch of clips, side by side in one GIF; where they have alpha, in one APNG.
+    """Draft a batch of clips, side by side in one GIF; with alpha, in one APNG.
 
-    Args:
-        tag: The tag.
-        data: Clips, of five axes.
-        fps: Frames a second. A warning says where a GIF cannot show so many.
-        layout: A permutation of "NTCHW": clips, frames, channels, rows, columns.
-        single: As in ``pixels.to_levels``.
+    ``layout`` is a permutation of "NTCHW": clips, frames, channels, rows, columns. ``single`` is
+    that of ``pixels.to_levels``. A warning says if the format cannot show so many frames a second.
     """
     tag = check_tag(tag)
     array = numeric_array("vid_tensor", data)
@@ -246,7 +224,7 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
 
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
-    """Check the frames a second, and say so where the format shows fewer."""
+    """Check the frames a second, and warn if the format shows fewer."""
     from tbimage.pixels.clips import frames, gif
 
     most, kind = (frames.MOST_FPS, "an APNG") if alpha else (gif.MOST_FPS, "a GIF")
@@ -268,7 +246,8 @@ def _video(
     from tbimage.pixels.values.pictures import Picture
 
     count, length, height, width, channels = clips.shape
-    # Both peers: as many places as the next power of two, in about twice as many columns as rows.
+    # As with both peers: the number of places is the next power of two, and there are about twice
+    # as many columns as rows.
     places = 1 << (count - 1).bit_length()
     rows = 1 << (count.bit_length() - 1) // 2
     sheet = np.zeros((places, length, height, width, channels), clips.dtype)

@@ -1,6 +1,6 @@
-"""What torch and tensorboardX log besides pictures, sound, histograms and meshes.
+"""Drafts of scalars, tensors, texts, PR curves and layouts for torch and tensorboardX.
 
-The wire forms are the peers', in which both of TensorBoard's loaders show them.
+They have the peers' wire forms in which both of TensorBoard's loaders show them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tbimage.writer.notices import Notices
 
 Make = Callable[[], "list[Piece]"]
 
-#: Both peers take at most so many, which is the number that TensorBoard's own summaries default to.
+#: The most thresholds of both peers, and the default of TensorBoard's own summaries.
 MOST_THRESHOLDS = 127
 
 
@@ -42,7 +42,7 @@ def scalar(
     display_name: str = "",
     description: str = "",
 ) -> Draft:
-    """Draft a scalar, in place of whose tag TensorBoard shows ``display_name``."""
+    """Draft a scalar. TensorBoard shows ``display_name`` in place of its tag."""
     tag = check_tag(tag)
     if as_tensor:
         metadata = wire.summary_metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
@@ -71,7 +71,7 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
 
 @as_peers
 def tensor(tag: str, data: Any) -> Draft:
-    """Draft a tensor as it is, for the plugin "tensor"."""
+    """Draft a tensor of its own type, for the plugin "tensor"."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
     metadata = wire.summary_metadata("tensor", b"", None, DATA_CLASS_TENSOR)
@@ -123,7 +123,7 @@ def _check_predictions(predictions: Array) -> None:
         missing = int(np.isnan(predictions).sum())
         raise ValueError(
             f"predictions must lie within 0 and 1, got {missing} NaN among {predictions.size}: "
-            "leave these out, and their labels"
+            "leave them and their labels out"
         )
     raise ValueError(
         f"predictions must lie within 0 and 1, got {predictions.min():g} to "
@@ -132,7 +132,7 @@ def _check_predictions(predictions: Array) -> None:
 
 
 def _thresholds(num_thresholds: Any) -> int:
-    """Check how many thresholds a curve has; as with both peers one will do."""
+    """Check the number of thresholds of a curve; one is enough, as with both peers."""
     if isinstance(num_thresholds, (int, np.integer)) and num_thresholds == 1:
         return 1
     return curve_kind.check_thresholds(min(num_thresholds, MOST_THRESHOLDS))
@@ -149,7 +149,7 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Draft precision and recall that are computed: rows by argument, in the order of the curve."""
+    """Draft rows of computed precision and recall, by argument, in the order of the wire form."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}
@@ -160,5 +160,5 @@ def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
 
 
 def layout(charts: layout_kind.Charts) -> Draft:
-    """Draft a layout of the Custom Scalars page, of what ``check_layout`` returned."""
+    """Draft a layout of the Custom Scalars page."""
     return ready(layout_kind.LAYOUT_TAG, layout_kind.summary(charts))

@@ -90,6 +90,16 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     return pixels if factor == 1 else pixels.repeat(factor, axis=1).repeat(factor, axis=0)
 
 
+def tile(images: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Put images ``(N, H, W, C)`` of one size on a sheet, row by row; empty places are black."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    sheet: NDArray[Any] = np.zeros((rows * columns, height, width, channels), images.dtype)
+    sheet[:count] = images
+    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, channels)
+
+
 def plan(sizes: Sequence[Size], columns: int | None = None, padding: int = 2) -> Plan:
     """Return the cells of pictures of some sizes (height, width), with padding also around them."""
     columns = _count_columns(sizes, columns)
