@@ -127,7 +127,7 @@ def color(argument: str, value: Any) -> tuple[int, int, int]:
 
 
 def text(argument: str, value: object, expected: str = "a string") -> str:
-    """Check text that is stored as it is: a string without lone surrogates."""
+    """Check text that is stored: a string without lone surrogates."""
     if not isinstance(value, str):
         fix = "; decode it" if isinstance(value, bytes) else ""
         raise TypeError(f"{argument} must be {expected}, got {given(value)}{fix}")
@@ -211,7 +211,7 @@ def plain_value(value: Any) -> Any:
     try:
         # A tensor of TensorFlow has no item(), but its NumPy scalar has.
         return (value if hasattr(value, "item") else value.numpy()).item()
-    except Exception:  # a traced tensor has no value; each library raises an error of its own
+    except Exception:  # a traced tensor has no value; each library raises a different error
         return None
 
 

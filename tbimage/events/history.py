@@ -34,7 +34,7 @@ def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
     """Find the greatest step of each tag in the event files of a directory."""
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
-        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, or not a file
+        with contextlib.suppress(FileNotFoundError):  # it was just deleted, or is not a file
             file = storage.open_to_read(storage.join(directory, name))
             with file:
                 _scan(file, newest)

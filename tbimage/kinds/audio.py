@@ -4,7 +4,7 @@ The wire form is TF2's: a tensor of strings [clips, 2]. The first column holds t
 second holds labels that TensorBoard no longer shows. (The data server drops the content type of a
 ``Summary.Audio``, and then the browser does not play it.)
 
-uint8, int16 and int32 samples are stored as they are. Floats become 16-bit samples as in
+uint8, int16 and int32 samples are stored unchanged. Floats become 16-bit samples as in
 ``tf.audio.encode_wav``: times 2**15, rounded half away from zero, clipped.
 """
 

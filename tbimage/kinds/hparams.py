@@ -57,7 +57,7 @@ class Trial:
     Attributes:
         values: The hyperparameters by name.
         domains: The values that some hyperparameters may take.
-        metrics: The values of the metrics by tag; None where they are not known.
+        metrics: The values of the metrics by tag; None if they are not known.
         explicit: Whether an experiment is written: the caller gave domains, or metrics without
             values.
         group: The name that repetitions of one trial share, or empty.

@@ -79,7 +79,7 @@ class Prepared:
 
     @property
     def pixels(self) -> Array | None:
-        """The values of the images, ``(N, H, W, C)``, or None where the images are files."""
+        """The values of the images, ``(N, H, W, C)``, or None if the images are files."""
         return self.arrays[0] if self.arrays else None
 
     @property

@@ -1,4 +1,4 @@
-"""Session logs: marks of where a session began, stopped or saved a checkpoint.
+"""Session logs: marks of the steps at which a session began, stopped or saved a checkpoint.
 
 At the second START and at each later one, TensorBoard's Python loader discards what it has loaded
 of that step and of later steps (``plugin_event_accumulator._MaybePurgeOrphanedData``). The data

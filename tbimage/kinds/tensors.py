@@ -3,7 +3,7 @@
 ``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
 an audio clip are never copied into a message.
 
-- The output is byte for byte what ``SerializeToString()`` of the same message gives.
+- The output is byte for byte that of ``SerializeToString()`` of the same message.
 - A scalar has a shape, too: the data server drops tensors without one.
 - Strings are in ``string_val``, everything else is in ``tensor_content``, as in TensorFlow's
   ``SummaryFileWriter::WriteTensor``.

@@ -91,12 +91,12 @@ class RunWriter:
                 fast loop.
             fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
             each
-                ``flush``) or "close" (at the end of a file). Default "never": what was written
+                ``flush``) or "close" (at the end of a file). Default "never": written data
                 survives any end of the process, and an fsync takes milliseconds.
             on_error: What happens to errors that occur after a call has returned. "raise" raises
             the
                 first one in the next ``flush`` or ``close``; "log" only logs and counts them.
-                Default "raise", so that a program that can stop is told.
+                Default                 "raise".
             max_file_bytes: The most bytes of an event file; after that a new one is begun. Default
                 None: TensorBoard reads files of any size.
             max_file_secs: The greatest age of an event file in seconds; after that a new one is
@@ -238,7 +238,7 @@ class RunWriter:
         """Make this the default writer within a block, for this thread or asyncio task.
 
         Args:
-            step: The default step within the block; None leaves it as it is.
+            step: The default step within the block; None does not change it.
 
         Raises:
             TypeError: ``step`` is no integer.
@@ -353,7 +353,7 @@ class RunWriter:
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool
     ) -> bool:
-        """Log a serialized Event, which has a step and a wall time of its own."""
+        """Log a serialized Event, which has its own step and wall time."""
         cost = sum(map(len, pieces))
         return self._log(name, step, None, list, pieces, cost=cost, counts_step=counts_step)
 

@@ -63,7 +63,7 @@ def every_n_steps(n: int) -> EveryNSteps:
 
     Raises:
         TypeError: ``n`` is no integer.
-        ValueError: ``n`` is below 1. The condition itself raises one where a call has no step.
+        ValueError: ``n`` is below 1. The condition itself raises one if a call has no step.
 
     Example:
         >>> condition = every_n_steps(100)

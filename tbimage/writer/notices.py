@@ -32,46 +32,35 @@ class Notices:
 
         ``fix`` says what to do about clipped values; None: which ``value_range`` to pass.
         """
-        if findings.non_finite and self._is_new(name, "non-finite"):
-            self._say(
-                logging.WARNING,
-                "image %r has %d pixels that are NaN or infinite: painted in nan_color. This is "
-                "said once for each name.",
+        if findings.non_finite:
+            self.once(
                 name,
-                findings.non_finite,
+                "non-finite",
+                f"image {name!r} has {findings.non_finite} pixels that are NaN or infinite: "
+                "painted in nan_color.",
             )
-        if findings.clipped is not None and self._is_new(name, "clipped"):
+        if findings.clipped is not None:
             low, high = findings.clipped
-            natural = findings.natural
-            self._say(
-                logging.WARNING,
-                "image %r has values from %g to %g, but %g to %g is expected: values outside were "
-                "clipped. %s. This is said once for each name.",
+            least, most = findings.natural
+            fix = fix or _suggest(low, high, least, most)
+            self.once(
                 name,
-                low,
-                high,
-                *natural,
-                fix or _suggest(low, high, natural),
+                "clipped",
+                f"image {name!r} has values from {low:g} to {high:g}, but {least:g} to {most:g} is "
+                f"expected: values outside were clipped. {fix}.",
             )
         lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
         if lacking:
-            self._say(
-                logging.WARNING,
-                "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
-                "that has them, or name one with tbimage.set_font(path) or the environment "
-                "variable TBIMAGE_FONT. This is said once for each name.",
-                name,
-                ", ".join(f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]),
+            shown = ", ".join(
+                f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]
+            )
+            self._warn(
+                f"image {name!r} has characters that no font here has, drawn as boxes: {shown}. "
+                "Install a font that has them, or name one with tbimage.set_font(path) or the "
+                "environment variable TBIMAGE_FONT."
             )
         for remark, count in findings.remarks.items():
-            if self._is_new(name, remark):
-                self._say(
-                    logging.WARNING,
-                    "image %r has %s: %d. This is said once for each name.",
-                    name,
-                    remark,
-                    count,
-                )
+            self.once(name, remark, f"image {name!r} has {remark}: {count}.")
 
     def report_encoder(self) -> None:
         """Log once if the compiled PNG encoder is installed but cannot be used."""
@@ -85,33 +74,29 @@ class Notices:
 
     def report_histogram(self, name: str, non_finite: int) -> None:
         """Log that values of a histogram are in no bucket, once for each name."""
-        if self._is_new(name, "non-finite"):
-            self._say(
-                logging.WARNING,
-                "histogram %r has %d values that are NaN or infinite: they are in no bucket. This "
-                "is said once for each name.",
-                name,
-                non_finite,
-            )
+        self.once(
+            name,
+            "non-finite",
+            f"histogram {name!r} has {non_finite} values that are NaN or infinite: they are in no "
+            "bucket.",
+        )
 
     def report_audio(self, name: str, findings: AudioFindings) -> None:
         """Log the findings about the samples of some clips, once for each name."""
-        if findings.non_finite and self._is_new(name, "non-finite"):
-            self._say(
-                logging.WARNING,
-                "audio %r has %d samples that are NaN or infinite: NaN became silence. This is "
-                "said once for each name.",
+        if findings.non_finite:
+            self.once(
                 name,
-                findings.non_finite,
+                "non-finite",
+                f"audio {name!r} has {findings.non_finite} samples that are NaN or infinite: NaN "
+                "became silence.",
             )
-        if findings.peak is not None and self._is_new(name, "clipped"):
-            self._say(
-                logging.WARNING,
-                "audio %r has samples up to %g, but floats from -1 to 1 are expected: values "
-                "outside were clipped. Divide by the peak, or pass data.astype('int16') if these "
-                "are levels of 16 bits. This is said once for each name.",
+        if findings.peak is not None:
+            self.once(
                 name,
-                findings.peak,
+                "clipped",
+                f"audio {name!r} has samples up to {findings.peak:g}, but floats from -1 to 1 are "
+                "expected: values outside were clipped. Divide by the peak, or pass "
+                "data.astype('int16') if these are levels of 16 bits.",
             )
 
     def report_overflow(self, name: str) -> None:
@@ -136,7 +121,10 @@ class Notices:
     def once(self, name: str, topic: str, message: str) -> None:
         """Log a warning, once for each name and topic; the message contains the name."""
         if self._is_new(name, topic):
-            self._say(logging.WARNING, "%s This is said once for each name.", message)
+            self._warn(message)
+
+    def _warn(self, message: str) -> None:
+        self._say(logging.WARNING, "%s This is said once for each name.", message)
 
     def _is_new(self, name: str, topic: str) -> bool:
         if len(self._said) >= _MOST_NAMES:
@@ -148,10 +136,10 @@ class Notices:
 _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}
 
 
-def _suggest(low: float, high: float, natural: tuple[float, float]) -> str:
+def _suggest(low: float, high: float, least: float, most: float) -> str:
+    expected = _NAMES_OF_RANGES.get((least, most), (least, most))
     return (
-        f"Pass value_range={_suggest_range(low, high)}, or "
-        f"value_range={_NAMES_OF_RANGES.get(natural, natural)} to clip silently"
+        f"Pass value_range={_suggest_range(low, high)}, or value_range={expected} to clip silently"
     )
 
 

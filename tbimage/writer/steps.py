@@ -38,7 +38,7 @@ def check_step(step: object) -> int:
 
 
 class StepWatch:
-    """The last step that callers passed for each name, to warn where steps do not increase."""
+    """The last step that callers passed for each name, to warn if steps do not increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}

@@ -36,7 +36,7 @@ class Draft:
         nbytes: The size of a snapshot of its data.
         take: Takes the snapshot. Its arguments are the notices of a writer, and the function that
             runs parts of a job. It returns the function that makes the serialized Summary.
-        kind: What TensorBoard shows, such as "a scalar": a name has one kind. None: any.
+        kind: The kind that TensorBoard shows, such as "a scalar": a name has one kind. None: any.
     """
 
     name: str

@@ -225,7 +225,7 @@ class PeerWriter:
         finally:
             if close:
                 kind.close(figures)
-        pixels.flags.writeable = False  # nobody else has it: no need for a copy
+        pixels.flags.writeable = False  # nobody else has it, so it need not be copied
         self.add_image(tag, pixels, global_step, walltime, "NHWC" if batched else "HWC")
 
     def add_audio(

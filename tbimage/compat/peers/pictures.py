@@ -13,7 +13,7 @@ import numpy as np
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
-from tbimage.compat.peers.pixels import Pixels, grid, to_levels, with_colors
+from tbimage.compat.peers.pixels import Pixels, grid, to_levels
 from tbimage.events import wire
 from tbimage.kinds.numbers import numeric_array
 from tbimage.pixels.arrays.array_like import snapshot
@@ -21,7 +21,7 @@ from tbimage.pixels.arrays.encoded import read_encoded
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
-from tbimage.pixels.values.pictures import Findings
+from tbimage.pixels.values.pictures import Findings, eight_bits, with_channels
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 
@@ -170,9 +170,10 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
     """Draw as both peers do: outlines of two pixels, and labels in the lower left corner."""
     from PIL import Image, ImageDraw, ImageFont
 
-    if levels.dtype == np.uint16:
-        levels = (levels >> 8).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(with_colors(levels)))
+    levels = eight_bits(levels)
+    if levels.shape[2] < 3:
+        levels = with_channels(levels, 3)
+    picture = Image.fromarray(np.ascontiguousarray(levels))
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default()
     for number, (left, top, right, bottom) in enumerate(corners):
         if not np.isfinite([left, top, right, bottom]).all():

@@ -23,13 +23,12 @@ import numpy.typing as npt
 
 from tbimage.pixels.blocks import blocks, extent
 from tbimage.pixels.drawing.grid import tile
-from tbimage.pixels.values.levels import Levels
-from tbimage.pixels.values.pictures import with_channels
+from tbimage.pixels.values.levels import Levels, paint_non_finite
 
 Pixels = npt.NDArray[Any]
 
 _SCALE = 255
-_RED = (255, 0, 0, 255)
+_RED = (255, 0, 0)
 
 
 def to_levels(image: Pixels, *, single: bool) -> Levels:
@@ -67,15 +66,8 @@ def _from_floats(image: Pixels, dtype: np.dtype[Any]) -> Levels:
     clipped = (lowest, highest) if outside else None
     if all_finite:
         return Levels(pixels, clipped, 0)
-    faulty = ~np.isfinite(image).all(axis=2)
-    pixels = with_colors(pixels)  # gray cannot show red
-    pixels[faulty] = _RED[: pixels.shape[-1]]
-    return Levels(pixels, clipped, int(np.count_nonzero(faulty)))
-
-
-def with_colors(pixels: Pixels) -> Pixels:
-    """Make gray pixels RGB, and gray pixels with alpha RGBA; others are returned themselves."""
-    return with_channels(pixels, 3) if pixels.shape[2] < 3 else pixels
+    pixels, painted = paint_non_finite(pixels, image, _RED)
+    return Levels(pixels, clipped, painted)
 
 
 def grid(images: Pixels) -> Pixels:

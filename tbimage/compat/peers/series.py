@@ -71,7 +71,7 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
 
 @as_peers
 def tensor(tag: str, data: Any) -> Draft:
-    """Draft a tensor of its own type, for the plugin "tensor"."""
+    """Draft a tensor without conversion, for the plugin "tensor"."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
     metadata = wire.summary_metadata("tensor", b"", None, DATA_CLASS_TENSOR)

@@ -133,7 +133,7 @@ def _is_bfloat16(data: Any) -> bool:
 
 
 def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
-    """Turn integers and bfloat16, for which TF2 has rules of its own, into levels.
+    """Turn integers and bfloat16 into levels, by TF2's rules for them.
 
     ``bfloat16`` says that the pixels were bfloat16 and are float32, because NumPy lacks the type.
     Floats, bool and uint8 are returned themselves. Integers outside 0..255 that would all become
@@ -147,7 +147,7 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
         levels = _levels_of_integers(pixels)
     else:
         return pixels
-    levels.flags.writeable = False  # nobody else has it: no need for a copy
+    levels.flags.writeable = False  # nobody else has it, so it need not be copied
     return levels
 
 

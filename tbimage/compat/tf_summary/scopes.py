@@ -35,7 +35,7 @@ def tag_of(name: Any, default_name: Any) -> str:
 def summary_scope(
     name: Any, default_name: Any = "summary", values: Any = None
 ) -> Iterator[tuple[str, str]]:
-    """Enter a scope. Its name is put before the names of summaries in it.
+    """Enter a scope. Its name comes before the names of summaries in it.
 
     Args:
         name: The name of the scope and of the summary. With a slash at its end, the scope replaces

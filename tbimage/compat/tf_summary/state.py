@@ -92,7 +92,7 @@ def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int]
     """Decide whether a summary is recorded, before its data is read.
 
     It returns the writer and the step, or None without a default writer or if ``record_if`` leaves
-    it out. ``kind`` is what TensorBoard shows, such as "a scalar", or None for any kind.
+    it out. ``kind`` is the kind that TensorBoard shows, such as "a scalar", or None.
     """
     if step is not None:
         as_step(step)  # also if nothing is recorded, as TF2 does

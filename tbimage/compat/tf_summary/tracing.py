@@ -42,7 +42,7 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
         always: Whether a step is needed even if nothing is recorded.
 
     Returns:
-        What ``record`` returns; in a graph a tensor of it.
+        The result of ``record``; in a graph, a tensor of it.
 
     Raises:
         TypeError: ``step`` is no integer.
@@ -227,7 +227,7 @@ def _value(condition: defaults.Condition | None) -> Any:
 
 
 def _asked(condition: defaults.Condition | None) -> Any:
-    """Return the tensor that a condition gives in the graph; None if it does not give one."""
+    """Return the tensor of a condition in the graph; None if the condition has none."""
     if not isinstance(condition, Condition):
         return None
     value = _value(condition)

@@ -36,7 +36,7 @@ class SummaryWriter:
         """Make this the default writer of this thread or asyncio task from now on.
 
         Args:
-            step: The default step from now on; None leaves it as it is.
+            step: The default step from now on; None does not change it.
 
         Raises:
             RuntimeError: The writer is closed.
@@ -47,7 +47,7 @@ class SummaryWriter:
         """Make this the default writer within a block, which ends with a ``flush``.
 
         Args:
-            step: The default step within the block; None leaves it as it is.
+            step: The default step within the block; None does not change it.
 
         Raises:
             RuntimeError: The writer is closed.

@@ -49,7 +49,7 @@ def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
 
 
 def as_array(data: object, argument: str = "data") -> Array:
-    """Return the numbers of an object as bools, integers or floats, as a view where possible.
+    """Return the numbers of an object as bools, integers or floats, as a view if possible.
 
     It accepts arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
     one shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch that need
@@ -255,7 +255,7 @@ def _from_numbers(data: Sequence[Any], argument: str) -> Array:
 
 
 def _shape(data: object, argument: str) -> tuple[int, ...]:
-    """The shape of nested lists; ValueError where the lists are ragged."""
+    """The shape of nested lists; ValueError if the lists are ragged."""
     if not isinstance(data, (list, tuple)):
         return np.shape(data) if isinstance(data, np.ndarray) else ()
     shapes = dict.fromkeys(_shape(part, argument) for part in data)
@@ -307,7 +307,7 @@ def _lives_elsewhere(data: object) -> bool:
     return getattr(getattr(data, "device", None), "type", "cpu") != "cpu"
 
 
-# Exceptions of objects that cannot give an array.
+# Exceptions of objects that cannot become an array.
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 

@@ -80,7 +80,7 @@ def _new_memory(size: int) -> _Memory:
     if others:
         if len(_idle) >= MOST_SIZES:
             _idle.clear()
-        _idle[size] = others[::-1]  # the next one is taken from the end
+        _idle[size] = others[::-1]  # the last one is used first
     memory: _Memory = first
     return memory
 

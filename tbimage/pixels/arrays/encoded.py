@@ -1,4 +1,4 @@
-"""Encoded pictures that are stored as they are; only the header is read.
+"""Encoded pictures that are stored unchanged; only the header is read.
 
 Rules:
 - A picture that TensorBoard would not show is refused. TensorBoard shows what Pillow identifies as

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Gray, gray and alpha, RGB, RGBA: what PNG has.
+# PNG has gray, gray and alpha, RGB, and RGBA.
 _MOST_CHANNELS = 4
 
 
@@ -129,7 +129,7 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
 
 
 def _advice(shape: tuple[int, ...], axes: Axes) -> str:
-    """What data of a shape with too many channels might be."""
+    """Say what data of a shape with too many channels may be, and how to pass them."""
     for layout in axes.likely.get(len(shape), ()):
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"

@@ -2,7 +2,7 @@
 
 The chunks are those of PNG, third edition, section 11.3.6
 (https://www.w3.org/TR/png-3/#apng-frame-based-animation). The changed area of each frame is encoded
-as a PNG file of its own. The contents of its IDAT chunks go into fdAT chunks unchanged.
+as a separate PNG file. The contents of its IDAT chunks go into fdAT chunks unchanged.
 
 Rules:
 - A reader that does not know APNG shows the first frame.

@@ -60,7 +60,7 @@ class EncodedClip:
         height: In pixels.
         width: In pixels.
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-        findings: What was found while the frames were made.
+        findings: The findings about the data of the frames.
     """
 
     pieces: list[Piece]

@@ -43,7 +43,7 @@ _MOST_SIDE = 65535
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
 # The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
-# evenly. Every n-th pixel would be in one column where n is a multiple of the width.
+# evenly. Every n-th pixel would be in one column if n is a multiple of the width.
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
 # Bayer's ordered dither, 8 by 8, as 0..63.

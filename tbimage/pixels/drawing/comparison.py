@@ -54,8 +54,8 @@ class Comparison:
 
     Attributes:
         picture: All images and the difference in one picture.
-        mae: The mean absolute error, in the units of the data; NaN where nothing can be compared.
-        psnr: The peak signal-to-noise ratio in dB; infinite where there is no difference.
+        mae: The mean absolute error, in the units of the data; NaN if nothing can be compared.
+        psnr: The peak signal-to-noise ratio in dB; infinite if there is no difference.
     """
 
     picture: Picture
@@ -156,7 +156,7 @@ def check_comparable(
 ) -> None:
     """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
 
-    The shape does not matter where ``diff`` is None.
+    The shape does not matter if ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")

@@ -202,7 +202,7 @@ def _drawn(
 
 
 def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and highest finite value along the first axis, infinite where there is none."""
+    """The lowest and highest finite value along the first axis, infinite if there is none."""
     axes = tuple(range(1, planes.ndim))
     if planes.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
@@ -219,7 +219,7 @@ def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _unit(
     planes: Array, lows: NDArray[np.float64], highs: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Values from 0 to 1 within the limits of each map; one half where these are equal."""
+    """Values from 0 to 1 within the limits of each map; one half if these are equal."""
     unit = np.empty(planes.shape, np.float32)
     narrow = planes.dtype.kind == "f" and planes.dtype.itemsize <= 4
     with np.errstate(all="ignore"):  # values that are not finite stay so

@@ -4,7 +4,7 @@ Rules:
 - Coordinates are (x, y) in pixels from the top left corner of the picture. (0, 0) is that corner
   and (0.5, 0.5) the centre of the first pixel.
 - Lines and points are clipped to the picture.
-- A point that is NaN or infinite is counted, but neither it nor its lines are drawn.
+- A point that is NaN or infinite is counted. The point and its lines are not drawn.
 - The time is bounded for any number of points: a picture shows at most ``MOST_PIECES`` pieces of
   lines and dots, which is 600,000 pixels of line.
 """

@@ -178,7 +178,7 @@ def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> L
     if not look.curved:
         chosen = None if limits is None else ValueRange("fixed", *limits)
         return to_levels(image, chosen, _BLACK)
-    if limits is None:  # integers that are levels, if they lie in 0..255
+    if limits is None:  # integers are levels, which must be in 0..255
         image = to_levels(image, None, _BLACK).pixels
         colors, limits = image[..., : colors.shape[2]], (0.0, 255.0)
     unit = tone(colors, limits, look.gamma, look.log)

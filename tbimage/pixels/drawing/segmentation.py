@@ -2,7 +2,7 @@
 
 Rules:
 - The class of a pixel is an integer, or the index of its highest score, the first of equal ones.
-  Logits and probabilities give the same.
+  Logits and probabilities have the same result.
 - Pixels without a class are visible. A score that is NaN or infinite, or a negative index, is
   painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph, or are nearly black
   without one.
@@ -50,7 +50,7 @@ class Classes:
 
     Attributes:
         indices: ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning.
-        faulty: ``(H, W)`` bool, the pixels whose scores give no class; None: there are none.
+        faulty: ``(H, W)`` bool, the pixels without a class; None: there are none.
     """
 
     indices: Array
@@ -83,7 +83,7 @@ def class_indices(labels: Array) -> Classes:
 
 def _highest(scores: Array) -> Array:
     """The index of the highest score of each pixel."""
-    if scores.strides[-1] == scores.itemsize:  # classes lie side by side
+    if scores.strides[-1] == scores.itemsize:  # the classes of a pixel are adjacent
         indices: Array = scores.argmax(axis=-1)
         return indices
     highest = scores[..., 0].copy()
@@ -123,7 +123,7 @@ def draw_segmentation(
 
     Raises:
         TypeError: ``labels`` are neither integers nor floats, or another type is wrong.
-        ValueError: Shapes do not fit, or ``alpha`` lies outside 0..1.
+        ValueError: Shapes do not fit, or ``alpha`` is outside 0..1.
 
     Example:
         >>> draw_segmentation([[0, 1]]).pixels.tolist()

@@ -1,7 +1,7 @@
 """Text to pixels.
 
 A line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines are cached,
-since class names, channel numbers and scores come again with each picture.
+since class names, channel numbers and scores repeat in each picture.
 
 Rules:
 - Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
@@ -71,7 +71,7 @@ def number_text(value: float) -> str:
 
 
 def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
-    """Break text into lines that fit into a width in pixels, at spaces where possible.
+    """Break text into lines that fit into a width in pixels, at spaces if possible.
 
     Line breaks are kept. If there are more than ``most_lines``, the last one ends with "…".
     """
@@ -132,7 +132,7 @@ def _plain(text: str) -> str:
 
 
 def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
-    """Break one paragraph into lines, at spaces where possible."""
+    """Break one paragraph into lines, at spaces if possible."""
     if _advance(paragraph, size) <= width:
         yield paragraph
         return

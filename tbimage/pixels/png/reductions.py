@@ -88,7 +88,7 @@ def _without_gray_channels(pixels: Pixels) -> Pixels:
     red = pixels[:, :, 0]
     if not ((red == pixels[:, :, 1]).all() and (red == pixels[:, :, 2]).all()):
         return pixels
-    return pixels[:, :, ::3]  # gray, and alpha where there is one
+    return pixels[:, :, ::3]  # gray, and alpha if there is one
 
 
 def _as_integers(pixels: Pixels) -> npt.NDArray[np.uint32]:

@@ -62,7 +62,7 @@ class Strip(NamedTuple):
     Attributes:
         pieces: A raw deflate stream, or a part of one.
         size: Bytes of the pieces.
-        crc: CRC-32 of the chunk type, of the bytes that the caller put next, and of the pieces.
+        crc: CRC-32 of the chunk type, of the bytes that the caller adds next, and of the pieces.
         adler: Adler-32 of the filtered rows.
         filtered_size: Bytes of the filtered rows.
     """

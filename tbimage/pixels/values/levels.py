@@ -8,9 +8,9 @@ Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
   For floats in the range (0, 1) it is that of ``tf.image.convert_image_dtype(…, saturate=True)``.
 - The range (0, 1) is computed in the dtype of the data, as TensorFlow does. Other ranges of float16
-  and float32 are computed in float32, or in float64 where float32 cannot hold the range; those of
-  wider floats in their own dtype, and those of integers in float64.
-- Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are taken as
+  and float32 are computed in float32, or in float64 if float32 cannot hold the range. Those of
+  wider floats are computed in their own dtype, and those of integers in float64.
+- Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are
   levels and must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
@@ -94,12 +94,12 @@ def to_levels(
             finite = _fill_in_range(pixels, image, chosen)
     if finite:
         return Levels(pixels, clipped, 0)
-    pixels, painted = _paint(pixels, image, color)
+    pixels, painted = paint_non_finite(pixels, image, color)
     return Levels(pixels, clipped, painted)
 
 
 def _as_it_is(image: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers in C order and native byte order: the array itself where it has both."""
+    """The same numbers in C order and native byte order: the array itself if it has both."""
     if image.flags.c_contiguous and image.dtype.isnative:
         return image
     pixels = np.empty(image.shape, image.dtype.newbyteorder("="))
@@ -171,7 +171,7 @@ def _scale(block: NDArray[Any], target: NDArray[Any], limits: Limits, inside: bo
 
 
 def _normalize(block: NDArray[Any], out: NDArray[Any], low: Any, high: Any) -> None:
-    """Write ``(block - low) / (high - low)``; where that is 0 / 0, one half."""
+    """Write ``(block - low) / (high - low)``; if that is 0 / 0, one half."""
     if np.isinf(high - low):  # not in float32, see _arithmetic; halves are exact
         np.multiply(block, 0.5, out=out, dtype=out.dtype)
         block, low, high = out, low / 2, high / 2
@@ -211,10 +211,10 @@ def _table(dtype: np.dtype[Any], limits: Limits) -> NDArray[Any]:
     return table
 
 
-def _paint(
+def paint_non_finite(
     pixels: NDArray[Any], image: NDArray[Any], color: tuple[int, int, int]
 ) -> tuple[NDArray[Any], int]:
-    """Paint the pixels that are not finite; return the painted pixels, and how many were painted.
+    """Paint the pixels that are not finite in ``image``; return the pixels and their number.
 
     Gray pixels get two more channels if the colour is not gray.
     """

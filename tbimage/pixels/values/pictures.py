@@ -27,7 +27,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found in the data of some pictures, for a message to the user.
+    """Findings about the data of some pictures, for a message to the user.
 
     Attributes:
         clipped: The lowest and highest finite value, if floats without ``value_range`` were outside
@@ -58,7 +58,7 @@ class Picture:
     Attributes:
         pixels: ``(H, W, C)``, uint8 or uint16, with 1 to 4 channels: gray, gray and alpha, RGB,
             RGBA.
-        findings: What was found in the data.
+        findings: The findings about the data.
     """
 
     pixels: Pixels
@@ -102,7 +102,7 @@ def merge(findings: Iterable[Findings]) -> Findings:
 def as_picture(image: object) -> Picture:
     """Return a picture, or make one of an array, ``(H, W)`` or ``(H, W, C)``, by its dtype's range.
 
-    Pixels are views where possible, so they must not be written to.
+    The pixels may be a view, so they must not be written to.
     """
     if isinstance(image, Picture):
         return image

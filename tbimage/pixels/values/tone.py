@@ -5,9 +5,10 @@ bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0
 
 - gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 displays
   linear light; more than 1 is brighter.
-- log: ``log(1 + log * t) / log(1 + log)``. 1000 gives each of three decades a third of the levels.
+- log: ``log(1 + log * t) / log(1 + log)``. With 1000, each of three decades has a third of the
+  levels.
 
-Float32 is enough: an error of 1e-7 is 3e-5 of a level, also where gamma is 10.
+Float32 is enough: an error of 1e-7 is 3e-5 of a level, even if gamma is 10.
 """
 
 from __future__ import annotations

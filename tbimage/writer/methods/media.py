@@ -29,8 +29,8 @@ def audio(
     Args:
         name: The tag.
         data: [frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels. Floats
-            from -1 to 1 become 16 bits as in tf.summary; uint8, int16 and int32 are stored as they
-            are.
+            from -1 to 1 become 16 bits as in tf.summary; uint8, int16 and int32 are stored
+            unchanged.
         sample_rate: Frames a second, in Hz.
         step: As in ``image``.
         layout: The order of the axes: a permutation of "T", "TC", "NT" or "NTC", for clips (N),

@@ -247,6 +247,6 @@ def figure(
             kind.close(figures)
     from tbimage.kinds import image as image_kind
 
-    pixels.flags.writeable = False  # nobody else has it: no need for a copy
+    pixels.flags.writeable = False  # nobody else has it, so it need not be copied
     images = image_kind.prepare(pixels, None, None, options)
     return log_pictures(self, name, step, wall_time, images, options)
