@@ -142,7 +142,7 @@ def _candidates(letter: str) -> Iterator[tuple[str, int]]:
             check=True,
         ).stdout
         number, _, path = os.fsdecode(answer).partition(" ")
-        yield path, int(number) & 0xFFFF  # above are the numbers of named instances
+        yield path, int(number) & 0xFFFF  # the upper bits are the number of a named instance
     except (OSError, ValueError, subprocess.SubprocessError):  # there is no fontconfig
         for path in _installed():
             yield path, 0

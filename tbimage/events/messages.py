@@ -40,7 +40,7 @@ def _message_class(pool: Any, descriptor: Any) -> Any:
     else:
         message_class = factory.MessageFactory(pool).GetPrototype(descriptor)
     message_class.__module__ = __name__  # it would be None in error messages
-    for nested in descriptor.nested_types:  # the pure Python runtime does not
+    for nested in descriptor.nested_types:  # the pure Python runtime does not set them
         setattr(message_class, nested.name, _message_class(pool, nested))
     return message_class
 

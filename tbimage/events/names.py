@@ -1,6 +1,6 @@
 """Names of event files, which readers sort to find the order of writing.
 
-A reader is the reason of each rule:
+Each rule exists because of a reader:
 
 - A file is an event file if its name contains ``tfevents``
   (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``), so no other file of ours may contain it.

@@ -6,7 +6,7 @@ Rules:
   this job, at most half a second.
 - An exception of a handler is treated as ``logging`` treats it, and costs no summary.
 - A kept error has no traceback, because its frames hold data: a picture that could not be encoded
-  must not stay in memory until the next flush. At level DEBUG the traceback is logged before.
+  must not stay in memory until the next flush. At level DEBUG the traceback is logged first.
 """
 
 from __future__ import annotations

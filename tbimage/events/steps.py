@@ -1,4 +1,4 @@
-"""The steps of one order of summaries: it decides automatic steps."""
+"""The greatest step of each name, which decides the automatic steps."""
 
 from __future__ import annotations
 

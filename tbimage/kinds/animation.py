@@ -1,4 +1,4 @@
-"""Animations: clips that move in TensorBoard."""
+"""Animations: clips that TensorBoard plays."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def _tensors_table(vectors: Array) -> bytes:
 def _sprite(
     images: Prepared, value_range: object, report: Callable[[Findings], None]
 ) -> Sequence[Piece]:
-    """Put pictures side by side, row by row, in about a square; cells left over are black."""
+    """Put the pictures on a sheet that is about square; empty places are black."""
     pixels = images.pixels
     if pixels is None:
         return []

@@ -99,7 +99,7 @@ def _parts(
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
     look = options.look  # looked up once for all images of a batch
-    counts = [turned, *[0] * len(images)][: len(images)]  # the first image counts all of them
+    counts = [turned, *[0] * len(images)][: len(images)]  # all count for the first image
     return [
         partial(_made, image, text, count, look)
         for image, text, count in zip(images, texts, counts, strict=True)

@@ -15,8 +15,7 @@ _MISSING = object()
 class ForkJoin(Generic[T]):
     """Parts of one job: any number of threads may ``help``, one must ``finish``.
 
-    Helping is voluntary: when no thread comes, the one that finishes does all parts, so a busy pool
-    can never deadlock.
+    If no thread helps, the thread that finishes does all parts, so a busy pool cannot deadlock.
     """
 
     def __init__(self, parts: Sequence[Callable[[], T]]) -> None:

@@ -65,7 +65,7 @@ class RunWriter:
             wire: "image" writes ``Summary.Image``, which every reader of event files knows;
             "tensor"
                 writes the form of TF2's ``tf.summary.image``.
-            encoding: How pictures are stored, unless the call says it. "png" keeps every level.
+            encoding: How pictures are stored if the call does not say it. "png" keeps every level.
                 "jpeg" takes a fifth of the bytes for a photograph. It makes PNGs of pictures that
                 it cannot hold, such as those with transparency. Default "png", because JPEG adds
                 errors that look like errors of the data.
@@ -102,10 +102,9 @@ class RunWriter:
             max_file_secs: The greatest age of an event file in seconds; after that a new one is
             begun.
                 Default None.
-            keep_files: The most event files, at least 2. The oldest are deleted. Never deleted are
-                files whose names this writer does not use, the newest two, and files that grew
-                within the last half-hour, because a reader may need them. Default None: all are
-                kept.
+            keep_files: The most event files, at least 2. The oldest are deleted. Files of
+                other programs, the newest two, and files that grew within the last half-hour are
+                never deleted, because a reader may need them. Default None: all are kept.
             keep_bytes: The most bytes of all event files. The oldest files are deleted, with the
             same
                 exceptions. Default None: all are kept.

@@ -74,7 +74,7 @@ def every_n_steps(n: int) -> EveryNSteps:
 
 
 def every_seconds(seconds: float) -> EverySeconds:
-    """Make a condition for ``record_if`` that holds once in some seconds, at first immediately.
+    """Make a condition for ``record_if`` that holds once every ``seconds``, at first immediately.
 
     It holds for all summaries of one step, so that the pictures of a step stay together. Calls
     without a step are timed separately for each name.

@@ -143,7 +143,7 @@ _UINT64 = (1 << 64) - 1
 
 
 class Interval:
-    """Passes once in some seconds, at first immediately. Of several threads, one passes."""
+    """Passes once every so many seconds, at first immediately. Of several threads, one passes."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

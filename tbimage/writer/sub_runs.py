@@ -51,7 +51,7 @@ class RunFiles(Segments):
         self._runs_storage = SharingStorage(MOST_DESCRIPTORS)
         self._runs: dict[str, Segments] = {}
         self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
-        self._accepted = 0  # the first records of the next batch that _waiting has already
+        self._accepted = 0  # how many of the next batch's records _waiting has
         super().__init__(self._runs_storage, directory, options, say)
 
     def open(self) -> None:
@@ -105,7 +105,7 @@ class RunFiles(Segments):
             sizes = [*old.sizes, *map(len, parts)]
             waiting[run] = Batch([*old.pieces, b"".join(parts)], sizes)
         count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # together, after all that can fail
+        self._waiting, self._accepted = waiting, count  # last, because all else may fail
 
     def _known(self) -> Iterable[str]:
         """Yield the runs of ``scalars``: this writer's, and those that the directory holds."""

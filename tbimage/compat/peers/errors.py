@@ -1,4 +1,4 @@
-"""Errors that are those of tbimage and those of the peers at the same time.
+"""Error classes that derive from those of tbimage and from those of the peers.
 
 tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
 types with NotImplementedError, so code that was written for them may catch these.

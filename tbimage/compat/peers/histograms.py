@@ -2,8 +2,8 @@
 
 A HistogramProto says only where buckets end. So the peers write an empty first bucket, which ends
 where the values begin, and programs such as tbparse rely on it. Here it ends at the least value or
-after it. With the peers it may end before, and the data server shows a bucket that ends before it
-begins.
+after it. With the peers it may end before the least value, and the data server shows a bucket that
+ends before it begins.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _narrowed(data: Any) -> Any:
 
 
 def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
-    """Log Summaries that the caller has made with the default writer, as one.
+    """Log the caller's Summaries with the default writer, as one Summary.
 
     Args:
         tensor: A serialized ``Summary``, or an array of them; also a message, of any package.

@@ -59,11 +59,11 @@ def note_set(**values: Any) -> None:
 
 
 def as_step(step: Any) -> int:
-    """Convert what TF2 accepts as a step to an int64.
+    """Convert a step of TF2 to an int64.
 
-    That is an integer, a bool, a Variable or another object with ``__int__``, an array or a list of
-    one of these, or a whole NumPy float. (TF2 cuts off the fraction of a NumPy float. Here it is a
-    TypeError.)
+    It may be an integer, a bool, a Variable or another object with ``__int__``, an array or a list
+    of one of these, or a whole NumPy float. (TF2 cuts off the fraction of a NumPy float. Here it is
+    a TypeError.)
     """
     try:
         return check_step(step)

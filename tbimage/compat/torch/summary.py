@@ -44,7 +44,7 @@ __all__ = [
 def check_hparams(
     hparam_dict: Any, metric_dict: Any, hparam_domain_discrete: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check hyperparameters as torch does; return them and their domains, which have their values.
+    """Check hyperparameters as torch does; return them, and their domains with their values added.
 
     Example:
         >>> check_hparams({"lr": 0.1}, {}, {"lr": [0.2]})
@@ -75,7 +75,7 @@ def check_hparams(
 
 
 def _plain(name: Any, value: Any) -> Any:
-    """Return a hyperparameter as a bool, number, string or None; a tensor of one is a number."""
+    """Return a hyperparameter as a bool, number, string or None. A tensor must have one element."""
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():
         value = item()

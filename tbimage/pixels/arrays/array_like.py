@@ -97,11 +97,11 @@ def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
 def is_immutable(data: object, array: Array) -> bool:
     """Whether the memory of an array never changes, so that the array can be kept without a copy.
 
-    ``array`` is what :func:`as_array` made of ``data``, or a view of that. True where ``as_array``
-    has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on an
-    accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory and
-    are read-only. The last is a convention: a caller that sets ``array.flags.writeable = False``
-    promises that nobody writes through older views.
+    ``array`` is what :func:`as_array` made of ``data``, or a view of that. It is true if
+    ``as_array`` has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on
+    an accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory
+    and are read-only. The last is a convention: a caller that sets ``array.flags.writeable =
+    False`` promises that nobody writes through older views.
     """
     if data is array and array.flags.writeable:
         return False  # the usual case, decided in 0.1 µs instead of 2

@@ -67,7 +67,7 @@ def animate(
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:
-        The file, which loops. TensorBoard shows both formats moving.
+        The file, which loops. TensorBoard plays both formats.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -214,7 +214,7 @@ def _median_cut(sample: Bytes) -> Bytes:
 
 
 def _nearest_table(palette: Bytes) -> Bytes:
-    """The nearest colour of a palette for each colour of 15 bits, red in the highest."""
+    """The nearest colour of a palette for each colour of 15 bits, with red in the highest bits."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)

@@ -24,7 +24,7 @@ from tbimage.pixels.drawing.text_rendering import blend, coverage
 from tbimage.pixels.values.pictures import Color
 
 Label = Sequence[NDArray[np.uint8]]
-Place = tuple[int, int, int]  # row, first column, column behind the last
+Place = tuple[int, int, int]  # row, first column, column after the last
 
 # Longer texts are not cached. Shorter ones are labels of a word or two, and scores.
 _KEPT_LETTERS = 16

@@ -26,7 +26,7 @@ _LETTERS_ACROSS = 14
 def caption(
     image: object, text: str, size: int | None = None, margin: int | None = None
 ) -> Picture:
-    """Put a strip with text below a picture, which itself is not changed.
+    """Put a strip with text below a picture. The picture itself is not changed.
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.

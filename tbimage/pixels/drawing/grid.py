@@ -3,8 +3,8 @@
 Rules:
 - A column is as wide as its widest picture, a row as high as its highest. Each picture is centred
   in its cell.
-- Cells follow from sizes alone (:func:`plan`), so the size of a sheet is known before any picture
-  is made.
+- The cells depend only on the sizes (:func:`plan`), so the size of a sheet is known before any
+  picture is made.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def grid(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There are no images, the shape of one is not that of one image, or the number of
-            titles differs.
+        ValueError: There are no images, a shape is not that of one image, or the number of titles
+            differs.
 
     Example:
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape

@@ -76,7 +76,7 @@ def _check_entry(entry: object) -> tuple[str, Color]:
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Row and left edge of each entry, in rows of a width."""
+    """Row and left edge of each entry, in rows of the width ``across``."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

@@ -237,8 +237,9 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
             "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
-        log: Show values within the range by their logarithm; True is 1000, three decades.
+        gamma: Brighten values ``t`` within the range to ``t ** (1 / gamma)``; 2.2 is for linear
+            light.
+        log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
         max_side: The most pixels of the longer side. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated, or averaged.
 

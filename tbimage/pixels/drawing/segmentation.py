@@ -1,8 +1,8 @@
 """Segmentation masks: class indices to colours, alone or over a photograph.
 
 Rules:
-- The class of a pixel is an integer, or the index of its highest score, the first of equal ones.
-  Logits and probabilities have the same result.
+- The class of a pixel is an integer, or the index of its highest score. Of equal scores, the first
+  counts. Logits and probabilities have the same result.
 - Pixels without a class are visible. A score that is NaN or infinite, or a negative index, is
   painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph, or are nearly black
   without one.
@@ -40,7 +40,7 @@ IGNORED_COLOR: Color = (32, 32, 36)
 NOT_FINITE = "pixels with a NaN or infinite score"
 NEGATIVE = "pixels with a negative class index (is one of them ignore_index=?)"
 
-# Rows of pixels without a class in the table of colours, behind those of the palette.
+# Rows of pixels without a class in the table of colours, after those of the palette.
 _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 
 

@@ -129,7 +129,7 @@ def _greatest(
     """For each index its greatest coverage; indices are less than ``size``."""
     sheet = np.zeros(size, np.uint8)
     rest, higher = where, coverage
-    while len(rest):  # where an index is repeated, the last value is written
+    while len(rest):  # if an index is repeated, the last value is written
         sheet[rest] = higher
         lost = sheet[rest] < higher
         rest, higher = rest[lost], higher[lost]

@@ -16,7 +16,8 @@ from tbimage.pixels.scratch import Bytes
 
 _RAW = -15  # a window of 32 KiB and no zlib header
 _RAW_NEAR = -9  # the smallest window, 512 bytes
-# Blocks of 32 Ki symbols: 0.2 % smaller and 3 % faster than zlib's default, 8, for 128 KiB more.
+# Blocks of 32 Ki symbols: 0.2 % smaller and 3 % faster than zlib's default, 8, with 128 KiB more
+# memory.
 _MEMORY_LEVEL = 9
 _ADLER_MODULUS = 65521  # RFC 1950, section 8.2: the largest prime below 65536
 

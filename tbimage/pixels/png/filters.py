@@ -41,7 +41,7 @@ class Filter(enum.IntEnum):
 def filter_rows(kind: Filter, window: Bytes, step: int) -> Bytes:
     """Filter the n rows of a window ``(1 + n, width)``; ``step`` is the bytes of a pixel.
 
-    Returned is ``(n, 1 + width)`` uint8: each row after the number of its filter. The memory is
+    It returns ``(n, 1 + width)`` uint8: each row after the number of its filter. The memory is
     scratch and valid until this thread's next call.
     """
     rows, width = window.shape
@@ -134,7 +134,7 @@ def _least(window: Bytes, step: int, out: Bytes) -> None:
     for kind, candidate in enumerate(candidates):
         _FILTERS[Filter(kind)](window, step, candidate)
     magnitudes = take("magnitudes", candidates.size).reshape(candidates.shape)
-    np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))  # -128 stays, 128 as uint8
+    np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))  # -128 stays: it is 128 as uint8
     sums = magnitudes[:, :, 1:].sum(axis=2, dtype=np.uint32)
     out[:] = candidates[sums.argmin(axis=0), np.arange(len(out))]
 

@@ -83,7 +83,7 @@ def is_small(rows: Rows) -> bool:
 def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
     """Cut a picture into the fewest strips, of about the same height.
 
-    Returned are the first row of each strip, and the row after its last. A strip has at most
+    It returns the first row of each strip, and the row after its last one. A strip has at most
     ``strip_bytes`` raw bytes, or one row.
     """
     height = rows.height

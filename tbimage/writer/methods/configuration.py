@@ -34,7 +34,8 @@ def hparams(
     the same values may add metrics and the status.
 
     Args:
-        hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
+        hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays a
+            bool.
         metrics: The scalars that judge the run: numbers by tag, which are logged as scalars, or
             only tags. With None or numbers, TensorBoard shows all scalars of the runs.
         step: The step of the metrics' scalars. None: for each tag, the step after the last one of

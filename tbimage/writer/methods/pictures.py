@@ -69,8 +69,9 @@ def image(
             (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse. Zero is in the middle of
             a diverging one.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
-        log: Show values within the range by their logarithm; True is 1000, three decades.
+        gamma: Brighten values ``t`` within the range to ``t ** (1 / gamma)``; 2.2 is for linear
+            light.
+        log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
         max_side: The most pixels of the longer side. Larger pictures are made smaller.
         scale: A factor for both sides; pixels are repeated, or averaged.
         captions: A text for each image of a batch, or one for a single image, below the picture.

@@ -61,7 +61,7 @@ def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) ->
     Args:
         event: An ``Event`` message, of any package, or its bytes. Without a wall time it gets the
             current one.
-        step: None: the Event's own.
+        step: The step; None: that of the Event.
 
     Returns:
         As ``image``.
