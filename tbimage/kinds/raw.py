@@ -55,7 +55,7 @@ def _parsed(argument: str, message: object, kind: str) -> tuple[bytes, Any]:
         return data, getattr(messages, kind).FromString(data)
     except DecodeError as error:
         raise ValueError(
-            f"{argument} must be a serialized {kind}, got {len(data)} bytes that are none: {error}"
+            f"{argument} must be a serialized {kind}, got {len(data)} bytes that are not: {error}"
         ) from None
 
 

@@ -83,7 +83,7 @@ def _encoded(leaf: object) -> bytes:
             leaf.decode()
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"data must be valid UTF-8, got {checks.shown(leaf)}, which is not at index "
+                f"data must be valid UTF-8, got {checks.shown(leaf)}, which is invalid at index "
                 f"{error.start}; decode it with its own encoding first"
             ) from None
         return leaf

@@ -139,7 +139,7 @@ def test_a_hyperparameter_of_another_type(tmp_path: Path) -> None:
 def test_labels_and_boxes(face: str, tmp_path: Path) -> None:
     """Peers drop all labels; a warning, and those that have a box, are less harm than an error."""
     with (
-        pytest.warns(UserWarning, match="labels are 3 for 2 boxes of 'a'"),
+        pytest.warns(UserWarning, match="there are 3 labels for 2 boxes of 'a'"),
         FACES[face].SummaryWriter(str(tmp_path)) as writer,
     ):
         writer.add_image_with_boxes("a", IMAGE, CORNERS, 1, labels=["x", "y", "z"])

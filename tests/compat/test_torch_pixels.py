@@ -84,7 +84,7 @@ def test_gray_stays_one_channel() -> None:
 
 def test_no_label_is_lost() -> None:
     image = np.zeros((3, 64, 64), np.uint8)
-    with pytest.warns(UserWarning, match="labels are 1 for 2 boxes"):
+    with pytest.warns(UserWarning, match="there are 1 labels for 2 boxes"):
         ours = face.summary.image_boxes("a", image, BOXES * 3, labels=["cat"])
     first = face.summary.image_boxes("a", image, BOXES * 3, labels=["cat", ""])
     bare = face.summary.image_boxes("a", image, BOXES * 3)

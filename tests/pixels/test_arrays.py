@@ -265,7 +265,7 @@ class Refuses:
 )
 def test_what_holds_no_numbers(data: object) -> None:
     with pytest.raises(
-        TypeError, match=r"data is a .*gives no array.*pass a NumPy array"
+        TypeError, match=r"data is a .*cannot become an array.*pass a NumPy array"
     ) as caught:
         as_array(data)
     assert type(data).__name__ in str(caught.value)

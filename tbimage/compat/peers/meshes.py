@@ -72,7 +72,7 @@ def _whole(faces: Array) -> Array:
         return faces
     whole = np.trunc(faces)
     if not np.array_equal(whole, faces):
-        raise ValueError("faces must be whole numbers, which number the vertices, got fractions")
+        raise ValueError("faces must be whole numbers, the indices of points, got fractions")
     return whole.astype(np.int32)
 
 

@@ -157,7 +157,7 @@ def boxes(
     texts = [labels] if isinstance(labels, str) else list(() if labels is None else labels)
     if texts and len(texts) != len(found):
         warn_caller(
-            f"labels are {len(texts)} for {len(found)} boxes of {tag!r}: the first "
+            f"there are {len(texts)} labels for {len(found)} boxes of {tag!r}: the first "
             f"{min(len(texts), len(found))} boxes get theirs. Pass one for each box.",
             UserWarning,
         )

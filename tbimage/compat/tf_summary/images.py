@@ -159,9 +159,9 @@ def _levels_of_integers(pixels: Array) -> Array:
             return pixels.astype(np.uint8)
         if high > 0 and high >> bits == 0:
             raise ValueError(
-                f"data must be levels from 0 to 255 or fill its type, got {pixels.dtype} from "
-                f"{low} to {high}, which tf.summary shows black; pass floats from 0 to 1, or log "
-                "it with tbimage.image and value_range"
+                "data must be levels from 0 to 255 or use the range of its type, got "
+                f"{pixels.dtype} from {low} to {high}, which tf.summary shows black; pass floats "
+                "from 0 to 1, or log it with tbimage.image and value_range"
             )
     levels: Array = np.maximum(pixels >> bits, 0).astype(np.uint8)
     return levels

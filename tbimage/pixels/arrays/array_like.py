@@ -215,8 +215,7 @@ def _without_mask(data: Any, argument: str) -> Array:
         if masked:
             raise ValueError(
                 f"{argument} is a masked array, and {masked} of its {data.size} elements are "
-                "masked; expected none: say what they should look like with "
-                f"{argument}.filled(value)"
+                f"masked; expected none: give them a value with {argument}.filled(value)"
             )
     return np.asarray(data)
 
@@ -327,7 +326,7 @@ def _from_protocol(data: object, argument: str) -> Array:
             if isinstance(array, np.ndarray):
                 return np.asarray(array)
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    raise TypeError(f"{argument} is {_named(data)}, which gives no array{because}: {_FIX}")
+    raise TypeError(f"{argument} is {_named(data)}, which cannot become an array{because}: {_FIX}")
 
 
 def _on_the_host(data: Any) -> Any:

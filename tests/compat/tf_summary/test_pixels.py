@@ -86,7 +86,7 @@ def test_unsigned_integers_fill_their_type(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("values", [[0, 256], [-1, 200], [5, 8388607]])
 def test_integers_that_would_be_black_raise(tmp_path: Path, values: list[int]) -> None:
     with ours.create_file_writer(tmp_path).as_default():
-        with pytest.raises(ValueError, match="data must be levels from 0 to 255 or fill its type"):
+        with pytest.raises(ValueError, match="data must be levels from 0 to 255 or use the range"):
             ours.image("a", every("int32", values), 1)
         assert ours.image("a", every("int32", [0, 255]), 1)
 
