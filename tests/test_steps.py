@@ -1,4 +1,4 @@
-"""Steps: automatic ones, those that do not increase, and what counts as one."""
+"""Steps: automatic steps, steps that do not increase, and types of steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_integers_of_numpy_are_steps(step: Any) -> None:
     assert check_step(step) == 3
 
 
-def test_what_has_numpy_or_item_is_a_step() -> None:
+def test_objects_with_numpy_or_item_are_steps() -> None:
     class Variable:
         """As ``tf.Variable``: no ``__index__``."""
 
@@ -222,7 +222,7 @@ def test_the_kinds_of_no_more_names_are_kept(monkeypatch: pytest.MonkeyPatch) ->
 # Across restarts.
 
 
-def test_automatic_steps_go_on_across_restarts_whatever_was_written(tmp_path: Path) -> None:
+def test_automatic_steps_go_on_across_restarts(tmp_path: Path) -> None:
     for restart in range(3):
         with tbimage.SummaryWriter(tmp_path, wire="tensor" if restart % 2 else "image") as writer:
             for _ in range(2):

@@ -36,18 +36,18 @@ class Notices:
             self.once(
                 name,
                 "non-finite",
-                f"image {name!r} has {findings.non_finite} pixels that are NaN or infinite: "
-                "painted in nan_color.",
+                "image %r has %d pixels that are NaN or infinite: painted in nan_color.",
+                findings.non_finite,
             )
         if findings.clipped is not None:
-            low, high = findings.clipped
-            least, most = findings.natural
-            fix = fix or _suggest(low, high, least, most)
             self.once(
                 name,
                 "clipped",
-                f"image {name!r} has values from {low:g} to {high:g}, but {least:g} to {most:g} is "
-                f"expected: values outside were clipped. {fix}.",
+                "image %r has values from %g to %g, but %g to %g is expected: values outside were "
+                "clipped. %s.",
+                *findings.clipped,
+                *findings.natural,
+                fix or _suggest(*findings.clipped, *findings.natural),
             )
         lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
         if lacking:
@@ -55,12 +55,14 @@ class Notices:
                 f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]
             )
             self._warn(
-                f"image {name!r} has characters that no font here has, drawn as boxes: {shown}. "
-                "Install a font that has them, or name one with tbimage.set_font(path) or the "
-                "environment variable TBIMAGE_FONT."
+                "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
+                "that has them, or name one with tbimage.set_font(path) or the environment "
+                "variable TBIMAGE_FONT.",
+                name,
+                shown,
             )
         for remark, count in findings.remarks.items():
-            self.once(name, remark, f"image {name!r} has {remark}: {count}.")
+            self.once(name, remark, "image %r has %s: %d.", remark, count)
 
     def report_encoder(self) -> None:
         """Log once if the compiled PNG encoder is installed but cannot be used."""
@@ -77,8 +79,8 @@ class Notices:
         self.once(
             name,
             "non-finite",
-            f"histogram {name!r} has {non_finite} values that are NaN or infinite: they are in no "
-            "bucket.",
+            "histogram %r has %d values that are NaN or infinite: they are in no bucket.",
+            non_finite,
         )
 
     def report_audio(self, name: str, findings: AudioFindings) -> None:
@@ -87,16 +89,17 @@ class Notices:
             self.once(
                 name,
                 "non-finite",
-                f"audio {name!r} has {findings.non_finite} samples that are NaN or infinite: NaN "
-                "became silence.",
+                "audio %r has %d samples that are NaN or infinite: NaN became silence.",
+                findings.non_finite,
             )
         if findings.peak is not None:
             self.once(
                 name,
                 "clipped",
-                f"audio {name!r} has samples up to {findings.peak:g}, but floats from -1 to 1 are "
-                "expected: values outside were clipped. Divide by the peak, or pass "
-                "data.astype('int16') if these are levels of 16 bits.",
+                "audio %r has samples up to %g, but floats from -1 to 1 are expected: values "
+                "outside were clipped. Divide by the peak, or pass data.astype('int16') if these "
+                "are levels of 16 bits.",
+                findings.peak,
             )
 
     def report_overflow(self, name: str) -> None:
@@ -104,7 +107,7 @@ class Notices:
         self.once(
             name,
             "overflow",
-            f"scalar {name!r} has a value beyond 3.4e38, the greatest float32: it is stored as an "
+            "scalar %r has a value beyond 3.4e38, the greatest float32: it is stored as an "
             "infinity. Scale it, or log its logarithm.",
         )
 
@@ -113,18 +116,23 @@ class Notices:
         self.once(
             name,
             "clipped",
-            f"mesh {name!r} has colors from {low:g} to {high:g}, but floats from 0 to 1 are "
-            "expected: values outside were clipped. Pass colors.astype('uint8') if these are "
-            "levels from 0 to 255, or scale them.",
+            "mesh %r has colors from %g to %g, but floats from 0 to 1 are expected: values "
+            "outside were clipped. Pass colors.astype('uint8') if these are levels from 0 to 255, "
+            "or scale them.",
+            low,
+            high,
         )
 
-    def once(self, name: str, topic: str, message: str) -> None:
-        """Log a warning, once for each name and topic; the message contains the name."""
-        if self._is_new(name, topic):
-            self._warn(message)
+    def once(self, name: str, topic: str, message: str, *arguments: object) -> None:
+        """Log a warning, once for each name and topic.
 
-    def _warn(self, message: str) -> None:
-        self._say(logging.WARNING, "%s This is said once for each name.", message)
+        ``message`` has a ``%r`` for the name, and then one place for each argument.
+        """
+        if self._is_new(name, topic):
+            self._warn(message, name, *arguments)
+
+    def _warn(self, message: str, *arguments: object) -> None:
+        self._say(logging.WARNING, message + " This is said once for each name.", *arguments)
 
     def _is_new(self, name: str, topic: str) -> bool:
         if len(self._said) >= _MOST_NAMES:

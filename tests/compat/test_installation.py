@@ -1,4 +1,4 @@
-"""``compat.install`` and ``compat.installed``: a face in place of its peer."""
+"""``compat.install`` and ``compat.installed``: an adapter in place of its peer."""
 
 from __future__ import annotations
 

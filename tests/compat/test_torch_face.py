@@ -1,4 +1,4 @@
-"""What torch's face does by itself: its lifecycle, and where it is better than torch on purpose."""
+"""Torch's adapter without its peer: its lifecycle, and its deliberate differences from torch."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def readers_view(histo: Any) -> np.ndarray:
     return np.stack([left, right, np.array(histo.bucket)], axis=1)
 
 
-def test_what_was_clipped_is_said_once_with_a_fix_that_torch_has_too(
+def test_clipping_is_reported_once_with_a_fix_that_torch_has_too(
     writer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "tbimage"):

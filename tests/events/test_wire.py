@@ -1,4 +1,4 @@
-"""What is encoded by hand is what protobuf encodes, byte for byte: ours and TensorBoard's."""
+"""The own encoding equals that of protobuf, byte for byte, with our messages and TensorBoard's."""
 
 from __future__ import annotations
 

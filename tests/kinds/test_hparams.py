@@ -19,7 +19,7 @@ VALUES = {"lr": 0.1, "layers": 3, "optimizer": "adam", "nesterov": False, "note"
 
 
 def parts(directory: Path) -> dict[str, Any]:
-    """What each tag of a run says."""
+    """The content of each tag of a run."""
     return {
         value.tag: HParamsPluginData.FromString(value.metadata.plugin_data.content)
         for value in written.values(directory)

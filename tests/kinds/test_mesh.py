@@ -1,4 +1,4 @@
-"""Meshes: the parts that were given, as TensorBoard's own writer writes them."""
+"""Meshes: the given parts, as TensorBoard's own writer writes them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_automatic_steps_go_on_after_a_restart(tmp_path: Path) -> None:
     assert [event.step for event in written.events(tmp_path)] == [0, 1, 2, 3]
 
 
-def test_the_caller_may_go_on_with_the_arrays(tmp_path: Path) -> None:
+def test_the_caller_may_change_its_arrays_at_once(tmp_path: Path) -> None:
     vertices = VERTICES.copy()
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.mesh("m", vertices, 0)

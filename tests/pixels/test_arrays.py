@@ -263,7 +263,7 @@ class Refuses:
 @pytest.mark.parametrize(
     "data", [None, object(), {"a": 1}, {1, 2}, (n for n in range(3)), lambda: 1, Refuses(), 1j, np]
 )
-def test_what_holds_no_numbers(data: object) -> None:
+def test_arrays_without_numbers(data: object) -> None:
     with pytest.raises(
         TypeError, match=r"data is a .*cannot become an array.*pass a NumPy array"
     ) as caught:
@@ -293,7 +293,7 @@ def read_only_view(array: Array) -> Array:
     return frozen(array[:])
 
 
-def test_what_is_immutable() -> None:
+def test_immutable_arrays() -> None:
     owner = np.zeros((4, 4))
     assert not is_immutable(owner, owner)
     assert not is_immutable(owner, owner[1:])
@@ -347,7 +347,7 @@ def test_snapshots_keep_the_order_of_memory() -> None:
     assert taken.dtype == image.dtype
 
 
-def test_snapshots_of_what_is_immutable_are_free() -> None:
+def test_snapshots_of_immutable_arrays_are_free() -> None:
     image = frozen(np.zeros((4, 4)))
     assert snapshot(image, image) is image
     rows = [[1, 2]]

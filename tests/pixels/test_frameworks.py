@@ -1,4 +1,4 @@
-"""Arrays of real tensors, PIL images and figures, without importing what the caller has not."""
+"""Arrays of real tensors, PIL images and figures; no framework is imported for them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def noise(height: int, width: int, channels: int, dtype: Any = np.uint8) -> Any:
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 25), st.integers(1, 25))
-def test_the_nearest_pixel_is_the_one_that_the_centre_falls_into(
+def test_the_nearest_pixel_is_the_one_under_the_centre(
     height: int, width: int, new_height: int, new_width: int
 ) -> None:
     pixels = noise(height, width, 3)

@@ -112,8 +112,12 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
         writer._notices.once(
             tag,
             "dark",
-            f"image {tag!r} has {array.dtype} up to {greatest}, which tf.summary divides by the "
-            f"type's range: the brightest of 255 levels is {brightest}, nearly black. {_FIX}.",
+            "image %r has %s up to %d, which tf.summary divides by the type's range: the brightest "
+            "of 255 levels is %d, nearly black. %s.",
+            array.dtype,
+            greatest,
+            brightest,
+            _FIX,
         )
 
 

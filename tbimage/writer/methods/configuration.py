@@ -139,7 +139,7 @@ def custom_scalars(
         self._notices.once(
             tag,
             "expression",
-            f"custom scalars: the tag {tag!r} of a multiline chart is a regular expression that "
+            "custom scalars: the tag %r of a multiline chart is a regular expression that "
             "does not match itself, so the chart will not show that tag. Pass re.escape(tag).",
         )
     self._charts.update(charts)
