@@ -2,8 +2,8 @@
 
 A process has 1024 descriptors, often 256, and a writer of a thousand runs must not use them all. So
 a file gives up its descriptor when another file needs it, and is opened again before its next
-write. New event files instead would be worse: if more runs than descriptors are written in turn,
-each value would have its own file.
+write. Creating a new event file instead would be worse: if more runs than descriptors are written
+in turn, each value would have its own file.
 
 Rules:
 - A file stays the same file. It is opened again by its path, for appending, and only if it is the
@@ -93,7 +93,7 @@ class SharingStorage(LocalStorage):
 class _SharingFile:
     def __init__(self, storage: SharingStorage, path: str, status: os.stat_result) -> None:
         self.path = path
-        self.failure: OSError | None = None  # of closing the descriptor for another file
+        self.failure: OSError | None = None  # of closing the descriptor
         self._storage = storage
         self._identity = (status.st_dev, status.st_ino)
         self._size = 0
@@ -125,7 +125,7 @@ class _SharingFile:
         try:
             status = os.stat(self.path)
         except OSError as error:
-            return error.errno not in _GONE  # other errors do not tell it
+            return error.errno not in _GONE  # after other errors it may be in place
         return self._is_identical(status)
 
     def close(self) -> None:

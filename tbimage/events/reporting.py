@@ -88,7 +88,7 @@ class Errors:
         """Log an error, unless another one of the same cause was logged."""
         try:
             message = str(error)
-        except Exception:  # a class of the caller may raise this
+        except Exception:  # __str__ of a caller's class may raise
             message = "(it has no message)"
         self.latest = f"{type(error).__name__}: {message}"
         _forget_tracebacks(error)

@@ -54,7 +54,7 @@ class Made:
 Part = Callable[[], Made]
 
 
-@dataclass(slots=True)  # frozen would cost the caller 2 µs
+@dataclass(slots=True)  # frozen=True would take 2 µs more
 class Prepared:
     """The checked arguments of one call.
 

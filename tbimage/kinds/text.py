@@ -1,8 +1,8 @@
 """Text: Markdown strings, and arrays of them, which TensorBoard shows as tables.
 
 The wire form is TF2's: a tensor of strings in the caller's shape. TensorBoard renders rank 0 as
-Markdown and ranks 1 and 2 as tables. It would show only a slice of higher ranks
-(``text_plugin.text_array_to_html``), so they are refused.
+Markdown and ranks 1 and 2 as tables. Higher ranks are refused, because TensorBoard would show only
+a slice of them (``text_plugin.text_array_to_html``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Messages to the user about the data, once for each name.
 
-They go to the logger ``tbimage`` and not to ``warnings``: a worker has no line of the caller to
-point at.
+They go to the logger ``tbimage`` and not to ``warnings``, because a worker does not know the line
+of the caller.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Notices:
         if len(self._said) >= _MOST_NAMES:
             return False
         first = object()
-        return self._said.setdefault((name, topic), first) is first  # one step, for any threads
+        return self._said.setdefault((name, topic), first) is first  # atomic
 
 
 _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}

@@ -1,9 +1,9 @@
 """Checks of the steps and the kinds that callers pass for each name, with warnings about misuse.
 
-A step must increase: the data server, TensorBoard's default loader, drops every stored point of a
-tag whose step is not smaller than a new one's (``reservoir.rs``). Of five images at step 0, one
-remains. A run that starts again at step 0 loses its earlier points. The owner of the pipeline
-decides automatic steps later, and in order; see ``events/steps.py``.
+A step must increase: the data server, TensorBoard's default loader, drops the stored points of a
+tag that have the same or a greater step than a new point (``reservoir.rs``). Of five images at step
+0, one remains. A run that starts again at step 0 loses its earlier points. The owner of the
+pipeline decides automatic steps later, and in order; see ``events/steps.py``.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ class GlobalSummaryWriter:
     """
 
     _instance: ClassVar[GlobalSummaryWriter | None] = None
-    # By process: a lock that another thread holds during a fork stays locked in the child.
+    # One lock for each process, because a lock that another thread holds during a fork stays locked
+    # in the child.
     _locks: ClassVar[dict[int, Any]] = {}
 
     def __init__(

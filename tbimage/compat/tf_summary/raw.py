@@ -35,8 +35,8 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
     Args:
         tag: The tag. Scopes are not added.
         tensor: An array of any shape and type, strings and bytes included. Or a function without
-            arguments that returns one; it is called only if it is recorded. Python's ints become
-            int32 if they fit, and its floats float32, as in ``tf.constant``.
+            arguments that returns one; the function is called only if the tensor is recorded.
+            Python's ints become int32 if they fit, and its floats float32, as in ``tf.constant``.
         step: An integer or a Variable; None: the default step.
         metadata: A ``SummaryMetadata`` message, of any package, or its bytes, also as a string
             tensor.
@@ -136,7 +136,7 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
         As ``write``.
 
     Raises:
-        TypeError: ``tensor`` is none of these, or as ``write``.
+        TypeError: ``tensor`` is of another type, or the step is no integer.
         ValueError: There is a writer but no step, even if ``record_if`` leaves it out, or the bytes
             are no Summary.
 
