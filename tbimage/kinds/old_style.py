@@ -27,8 +27,8 @@ _AUDIO_FRAMES = b"\x18"  # 3
 _AUDIO_ENCODED = b"\x22"  # 4
 _AUDIO_CONTENT_TYPE = 5
 
-# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio, and
-# then the browser does not play it, unless the metadata has this and a data class.
+# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio. With
+# this and a data class in the metadata, the browser plays it all the same.
 _WAV = b"\x10\x0b"
 
 

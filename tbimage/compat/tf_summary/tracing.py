@@ -5,7 +5,8 @@ call that is traced therefore adds a ``tf.py_function`` to the graph, which logs
 execution.
 
 Rules:
-- Tensors and Variables are inputs of the operation: its place in the graph decides what it reads.
+- Tensors and Variables are inputs of the operation, which reads their values at its place in the
+  graph.
 - Values that were set while the function was traced (``with writer.as_default(step)`` in its body)
   hold in all executions.
 - If the function does not set them, the default writer, the default step and the condition are
@@ -28,7 +29,7 @@ from tbimage.compat.tf_summary import peer, state
 from tbimage.compat.tf_summary.state import Condition, Surroundings
 from tbimage.writer import defaults
 
-#: A function that logs or answers. It takes the step and more arguments.
+#: A function that logs, or that tells whether summaries are recorded. Its first argument is a step.
 Function = Callable[..., bool]
 
 

@@ -142,8 +142,8 @@ _OPENERS = {
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-# The place and the value of "gray and alpha" in a PNG's header (IHDR). If it has 16 bits, Pillow
-# says RGBA.
+# The place and the value of "gray and alpha" in a PNG's header (IHDR). Pillow calls such pictures
+# of 16 bits RGBA.
 _COLOR_TYPE = slice(25, 26)
 _GRAY_AND_ALPHA = b"\4"
 
