@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -80,7 +79,6 @@ def feature_maps(
     options = picture_options(
         self, description, encoding, quality, compression, colormap=colormap, nan_color=nan_color
     )
-    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(
         x,
         layout,
@@ -147,7 +145,6 @@ def grid(
     from tbimage.kinds import grid as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     sheet = kind.prepare(
         images,
         layout,
@@ -212,7 +209,6 @@ def compare(
     from tbimage.kinds import compare as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(images, layout, checked, titles=titles, diff=diff, scalars=scalars)
     return log_pictures(self, name, step, wall_time, sheets, checked)
 
@@ -273,7 +269,6 @@ def animation(
     from tbimage.kinds.image import check_max_outputs
 
     options = picture_options(self, description, None, None, compression, **look)
-    wall_time = checks.wall_time(wall_time)
     most = check_max_outputs(max_outputs)
     clips = kind.prepare(frames, layout, options, fps=fps, format=format, max_outputs=most)
     return log_pictures(self, name, step, wall_time, clips, options)

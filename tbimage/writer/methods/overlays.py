@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -82,7 +81,6 @@ def segmentation(
     from tbimage.kinds import segmentation as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         labels,
         image,
@@ -171,7 +169,6 @@ def boxes(
     from tbimage.kinds import boxes as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         images,
         boxes,

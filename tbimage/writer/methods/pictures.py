@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
-from tbimage.buffers import Piece
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -117,7 +116,6 @@ def image(
         max_side=max_side,
         scale=scale,
     )
-    wall_time = checks.wall_time(wall_time)
     most = kind.check_max_outputs(max_outputs)
     bound = self._settings.max_pending_bytes
     images = kind.prepare(data, layout, most, options, captions, most_bytes=bound)
@@ -151,11 +149,12 @@ def log_pictures(
     self: RunWriter,
     name: str,
     step: int | None,
-    wall_time: float,
+    wall_time: float | None,
     pictures: Prepared,
     options: PictureOptions,
 ) -> bool:
     """Copy the data of pictures and log them; a worker makes them. True if there are none."""
+    wall_time = checks.wall_time(wall_time)
     if pictures.count == 0:
         return True
     _import_all()
@@ -241,7 +240,6 @@ def figure(
         if not wanted:
             return False
         options = picture_options(self, description)
-        wall_time = checks.wall_time(wall_time)
         pixels = kind.draw(figures, batched, checks.flag("tight", tight))
     finally:
         if close:
