@@ -60,13 +60,13 @@ def test_booleans_of_torch_are_none() -> None:
 
 
 @pytest.mark.parametrize("step", [np.array([3]), np.zeros((2, 2), int)])
-def test_arrays_with_axes_are_none(step: Any) -> None:
+def test_arrays_with_axes_are_no_steps(step: Any) -> None:
     with pytest.raises(TypeError, match="step must be an integer"):
         check_step(step)
 
 
 @pytest.mark.parametrize("step", [GREATEST + 1, LEAST - 1, 10**30, np.uint64(2**63)])
-def test_beyond_64_bits_there_is_none(step: Any) -> None:
+def test_integers_beyond_64_bits_are_no_steps(step: Any) -> None:
     with pytest.raises(ValueError, match="must fit a signed 64-bit integer"):
         check_step(step)
 

@@ -79,9 +79,7 @@ def test_a_graph_of_torch(name: str, tmp_path: Path) -> None:
     assert [event.WhichOneof("what") for event in ours] == ["graph_def", "tagged_run_metadata"]
 
 
-def test_a_trace_that_is_not_strict_is_asked_for_in_the_faces_words(
-    name: str, tmp_path: Path
-) -> None:
+def test_the_error_of_a_strict_trace_names_the_adapters_argument(name: str, tmp_path: Path) -> None:
     torch_itself = pytest.importorskip("torch")
 
     class Wrapped(torch_itself.nn.Module):  # type: ignore[name-defined]

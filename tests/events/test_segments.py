@@ -139,7 +139,7 @@ def test_a_directory_in_which_no_name_is_free_is_an_error(tmp_path: Path) -> Non
     ),
     st.sampled_from([None, 150, 400]),
 )
-def test_each_record_comes_back_once_and_in_order_whatever_writing_meets(
+def test_each_record_is_written_once_and_in_order_despite_faults(
     batches: list[int], faults: list[OSError | int | None], limit: int | None
 ) -> None:
     """At every instant, each file is a prefix of its final content, torn at most at its end."""

@@ -261,7 +261,7 @@ def said(
     return messages, decode(values(directory)[-1].image.encoded_image_string)
 
 
-def test_classes_beyond_the_palette_cycle_and_are_told_once(
+def test_classes_beyond_the_palette_cycle_and_are_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     mask = np.full((8, 8), len(visual.CLASS_COLORS) + 3)

@@ -197,7 +197,7 @@ def test_masks_in_other_sizes_keep_their_classes() -> None:
     assert over.shape == (20, 30, 3)
 
 
-def test_faulty_scores_are_told() -> None:
+def test_faulty_scores_are_reported() -> None:
     scores = np.zeros((4, 4, 2))
     scores[0, 0] = math.nan
     drawn = draw(segmentation.prepare(scores, None, None, PLAIN))
@@ -302,7 +302,7 @@ def test_drawn_arrays_are_copied_at_once() -> None:
     np.testing.assert_array_equal(draw(prepared).pixels["x"], expected)
 
 
-def test_faulty_boxes_are_told() -> None:
+def test_faulty_boxes_are_reported() -> None:
     drawn = draw(boxes.prepare(PHOTO, [[math.nan] * 4, [90, 90, 99, 99]], None, PLAIN))
     assert drawn.findings is not None
     assert sorted(drawn.findings.remarks.values()) == [1, 1]

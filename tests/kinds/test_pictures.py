@@ -183,7 +183,7 @@ def test_files_are_stored_unchanged_and_take_no_options() -> None:
             prepare(buffer.getvalue(), None, None, options(**keywords), captions)
 
 
-def test_findings_of_a_batch_are_told_once() -> None:
+def test_findings_of_a_batch_are_reported_once() -> None:
     batch = np.full((3, 4, 4, 1), 2.0)
     batch[1, 0, 0] = np.nan
     drawn = draw(prepare(batch, None, None, options()))

@@ -234,7 +234,7 @@ DUCKS = [HasArray, HasInterface, HasDLPack, HasNumpy, LikeCuPy, LikeTorch]
 
 @pytest.mark.parametrize("duck", DUCKS)
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "int64"])
-def test_ducks(duck: Any, dtype: str) -> None:
+def test_objects_with_one_protocol(duck: Any, dtype: str) -> None:
     array = np.arange(6, dtype=dtype).reshape(2, 3)
     data = duck(array)
     result = as_array(data)

@@ -39,7 +39,7 @@ def test_torch() -> None:
 
 
 @pytest.mark.parametrize("kind", ["meta", "sparse", "complex"])
-def test_torch_without_numbers(kind: str) -> None:
+def test_tensors_of_torch_without_numbers(kind: str) -> None:
     torch = pytest.importorskip("torch")
     data = {
         "meta": lambda: torch.zeros(2, 2, device="meta"),

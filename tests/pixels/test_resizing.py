@@ -189,7 +189,7 @@ def test_numbers_out_of_range(check: Any, wrong: Any) -> None:
         (check_scale, [1]),
     ],
 )
-def test_no_numbers(check: Any, wrong: Any) -> None:
+def test_values_that_are_no_numbers(check: Any, wrong: Any) -> None:
     with pytest.raises(TypeError, match="must be"):
         check(wrong)
 
