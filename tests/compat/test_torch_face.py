@@ -134,6 +134,9 @@ def test_a_histogram_of_nothing_and_of_nan(tmp_path: Path) -> None:
 @example(data=np.array([np.finfo(np.float64).max, -4.7e301]), bins=3, max_bins=None)
 @example(data=np.array(2.0**48), bins=17, max_bins=None)
 @example(data=np.array([-1.7e308, 1.7e308]), bins=3, max_bins=None)
+@example(data=np.array([-1e20, 1e25]), bins="tensorflow", max_bins=None)
+@example(data=np.array([-2e20, -1e20]), bins="tensorflow", max_bins=None)
+@example(data=np.array(1e20), bins="tensorflow", max_bins=3)
 def test_counts_are_conserved_and_edges_cover_the_data(
     data: Any, bins: Any, max_bins: int | None
 ) -> None:

@@ -87,7 +87,7 @@ def _histogram(
 def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
     """Count as ``numpy.histogram`` does; with one bucket if float64 cannot divide the range."""
     if bins is default_bins():
-        numbers = numbers.clip(bins[0], bins[-1])
+        bins = (min(bins[0], low), *bins[1:-1], max(bins[-1], high))
     try:
         with np.errstate(over="raise", invalid="raise"):
             counts, edges = np.histogram(numbers, bins)
