@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 logger = logging.getLogger("tbimage")
@@ -33,16 +33,12 @@ class Log:
     def __init__(self) -> None:
         self._lines: SimpleQueue[tuple[int, str, tuple[Any, ...]]] = SimpleQueue()
         self._writers: dict[int, float] = {}  # the threads in ``write``, and when they began
+        self._role = Lock()  # held by the worker that logs: only one hangs with a handler
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
         """Add one line, without waiting."""
         if self._lines.qsize() < _MOST_LINES:
             self._lines.put((level, message, arguments))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no line waits."""
-        return self._lines.empty()
 
     def write(self) -> None:
         """Log the waiting lines, in the calling thread; do nothing if a log handler calls this."""
@@ -64,6 +60,23 @@ class Log:
             pass
         finally:
             self._writers.pop(thread, None)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether lines wait, and no worker logs them yet."""
+        return not (self._lines.empty() or self._role.locked())
+
+    def write_alone(self) -> None:
+        """Log the waiting lines, unless another worker logs them."""
+        if self._role.acquire(blocking=False):
+            try:
+                self.write()
+            finally:
+                self._role.release()
+
+    def stop_workers(self) -> None:
+        """Wait briefly for the worker that logs; after that, no worker logs."""
+        self._role.acquire(timeout=1.0)
 
     def wait(self) -> None:
         """Wait until the waiting lines are logged, but only briefly, since a handler may hang."""

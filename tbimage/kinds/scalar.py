@@ -13,8 +13,8 @@ from functools import lru_cache
 from tbimage import checks
 from tbimage.events import wire
 
-# From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
-_TOO_LARGE = 2.0**128 - 2.0**103
+#: From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
+TOO_LARGE = 2.0**128 - 2.0**103
 
 
 def check_value(value: object, argument: str = "value") -> float:
@@ -41,7 +41,7 @@ def check_value(value: object, argument: str = "value") -> float:
 
 def overflows(number: float, value: object) -> bool:
     """Tell whether a value is finite but becomes infinite as a float32; ``number`` is its float."""
-    return abs(number) >= _TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
+    return abs(number) >= TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
 
 
 def _not_a_number(argument: str, value: object) -> TypeError:
