@@ -28,12 +28,12 @@ version = release = tbimage.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 source_suffix = {".md": "markdown"}
-suppress_warnings = ["toc.empty_glob"]  # a pattern may match no page
 
 myst_enable_extensions = ["colon_fence", "html_image"]
 myst_heading_anchors = 3
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
+autoclass_content = "both"
 autodoc_typehints = "none"  # the signatures have them, and the texts say what they mean
 autodoc_preserve_defaults = True
 autodoc_mock_imports = [
@@ -43,6 +43,7 @@ autodoc_mock_imports = [
 ]  # fmt: skip
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = "tbimage"
@@ -75,6 +76,8 @@ def complete(application: Sphinx, docname: str, source: list[str]) -> None:
     text = source[0] if file.is_relative_to(DOCS) else file.read_text(encoding="utf-8")
     page = DOCS / docname
     source[0] = _LINK.sub(lambda match: _target(match[0], file.parent, page.parent), text)
+    if docname == "index":
+        source[0] = source[0].replace("\n*\n", "\n" + "".join(_unlisted(text)))
     if docname == "api/command":
         source[0] += "".join(f"\n```text\n{_help(name)}```\n" for name in _commands())
 
@@ -91,6 +94,12 @@ def _target(link: str, folder: Path, page_folder: Path) -> str:
     else:
         target = f"{REPOSITORY}/{file.relative_to(ROOT).as_posix()}"
     return f"{target}#{anchor}" if anchor else target
+
+
+def _unlisted(start_page: str) -> list[str]:
+    """Return the pages that no table of contents lists; it has ``*`` where they shall stand."""
+    names = sorted(page.stem for page in DOCS.glob("*.md"))
+    return [f"{name}\n" for name in names if name != "index" and f"\n{name}\n" not in start_page]
 
 
 def _commands() -> list[str]:

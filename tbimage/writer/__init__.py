@@ -25,16 +25,9 @@ class SummaryWriter(RunWriter):
     go on independently, the child in a sub-run of its own. So does a copy or an unpickled writer,
     which has the settings, but none of the attributes that a subclass adds.
 
-    Args:
-        logdir: The run directory, created if missing. TensorBoard names the run after it.
-        filename_suffix: Appended to the event files' names.
-        wire: "image" writes ``Summary.Image``, which every reader of event files knows; "tensor"
-            writes what TF2's ``tf.summary.image`` does.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: An argument has none of the allowed values.
-        OSError: The directory or the event file cannot be made: it is a file, or not writable.
+    TensorBoard names the run after its directory. With ``wire="image"`` images are written as
+    ``Summary.Image``, which every reader of event files knows; with ``wire="tensor"`` as what TF2's
+    ``tf.summary.image`` writes.
 
     Example:
         >>> import numpy, tempfile
