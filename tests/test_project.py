@@ -209,6 +209,7 @@ IMPORT_THEIR_PACKAGE = {
     "tbimage/__main__.py",
     "tbimage/cli/__init__.py",
     "tbimage/cli/demo.py",
+    "tbimage/cli/doctor.py",
     "tbimage/cli/log.py",
     "tbimage/writer/defaults.py",
 }

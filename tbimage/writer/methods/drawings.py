@@ -185,8 +185,8 @@ def compare(
 
     Args:
         name: As in ``image``: of a batch each sheet has a tag of its own.
-        images: Two or more, of one dtype or all floats; each one image or a batch. The difference is
-            that of the last two.
+        images: Two or more, of one dtype or all floats; each one image or a batch. The difference
+            is that of the last two.
         step: As in ``image``.
         titles: A text for each of ``images``, below it.
         diff: "abs" (how far apart), "signed" (the last but one minus the last, zero in the
