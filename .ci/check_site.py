@@ -49,28 +49,28 @@ def problems(site: Path) -> list[str]:
     Returns:
         A line for each link that leads nowhere, and for each thing that comes from another host.
     """
+    site = site.resolve()
     pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
     found = [] if pages else [f"{site}: no page"]
     for path, page in pages.items():
         name = path.relative_to(site).as_posix()
         found += [f"{name}: loads {each}" for each in page.loaded if urlsplit(each).netloc]
-        for link in page.links:
-            parts = urlsplit(link)
-            if parts.scheme or parts.netloc:
-                if not _EXTERNAL.fullmatch(link) and parts.scheme not in ("mailto", "data"):
-                    found.append(f"{name}: not an address: {link}")
-                continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
-            if not target.is_file():
-                found.append(f"{name}: leads nowhere: {link}")
-            elif parts.fragment and target.suffix == ".html":
-                if unquote(parts.fragment) not in pages[_known(pages, target)].anchors:
-                    found.append(f"{name}: no such anchor: {link}")
+        found += [
+            f"{name}: {link}: {why}" for link in page.links if (why := dead(link, path, pages))
+        ]
     return found
 
 
-def _known(pages: dict[Path, Page], target: Path) -> Path:
-    return next(path for path in pages if path.resolve() == target)
+def dead(link: str, path: Path, pages: dict[Path, Page]) -> str:
+    """Say why a link of a page leads nowhere; nothing where it leads somewhere."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return "" if _EXTERNAL.fullmatch(link) or parts.scheme == "data" else "not an address"
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if not target.is_file():
+        return "no such file"
+    anchor = unquote(parts.fragment)
+    return "no such anchor" if anchor and anchor not in pages[target].anchors else ""
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tbimage.pixels.drawing import fonts
 
 __all__ = ["VARIABLE", "set_font", "use_installed"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 #: The environment variable that names a font file.
 VARIABLE = "TBIMAGE_FONT"

@@ -48,7 +48,7 @@ class CorruptRecordError(ValueError):
 
     def __init__(self, offset: int, reason: str) -> None:
         super().__init__(f"corrupt record at byte {offset}: {reason}")
-        self.offset = offset
+        self.offset: int = offset
         self.reason = reason
 
 
@@ -111,7 +111,7 @@ class RecordDecoder:
         self._start = 0  # where the next record starts in the buffer
         self._header_checked = False
         #: Where in the file the next record starts, in bytes.
-        self.offset = 0
+        self.offset: int = 0
 
     def feed(self, data: Piece) -> None:
         """Add the bytes that follow those fed before."""

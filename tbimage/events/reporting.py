@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from threading import get_ident
 from typing import Any
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 # A stream of ever new messages must fill neither memory nor the log.
 _MOST_CAUSES, _MOST_LINES = 64, 10_000
