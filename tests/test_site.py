@@ -1,4 +1,4 @@
-"""The documentation site: it builds without a warning, its links lead somewhere, its search works."""
+"""The documentation site: no warnings, no dead links, a search, all public names, phones."""
 
 from __future__ import annotations
 
