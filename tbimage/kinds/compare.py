@@ -43,6 +43,10 @@ def prepare(
 ) -> Prepared:
     """Check all that shapes and dtypes tell, and copy nothing."""
     given = [array_like.as_array(image, "images") for image in images]
+    if images and given[-1].ndim == 0:
+        raise TypeError(
+            f"compare takes any number of images, so the step is a keyword: pass step={images[-1]!r}"
+        )
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:
