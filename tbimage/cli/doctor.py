@@ -147,7 +147,7 @@ def _encoder() -> Finding:
         return Finding("encoder", "note", f"{found}, since TBIMAGE_PURE is set")
     advice = "install a wheel for this platform, or a C compiler, and then tbimage again"
     if name == "zlib":
-        advice += "; or pip install 'tbimage[fast]'"
+        advice += "; or pip install isal, which is faster than zlib"
     return Finding("encoder", "note", f"{found}; the compiled one is missing", advice)
 
 

@@ -19,7 +19,7 @@ from typing import IO
 __all__ = ["INSTALL", "check_installed", "how_to_see", "is_installed", "served", "view"]
 
 #: How to get TensorBoard.
-INSTALL = "pip install 'tbimage[view]'"
+INSTALL = "pip install tensorboard"  # tbimage[view] would have to be on a package index
 
 # How many images of a tag TensorBoard keeps and shows by default
 # (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,

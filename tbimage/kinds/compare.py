@@ -45,7 +45,8 @@ def prepare(
     given = [array_like.as_array(image, "images") for image in images]
     if images and given[-1].ndim == 0:
         raise TypeError(
-            f"compare takes any number of images, so the step is a keyword: pass step={images[-1]!r}"
+            "compare takes any number of images, so the step is a keyword: pass "
+            f"step={images[-1]!r}"
         )
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))

@@ -48,7 +48,7 @@ def test_without_tensorboard_tbimage_reads_and_the_output_says_so(capsys: Captur
     assert found["read"]["status"] == "ok"
     assert "show" not in found
     assert found["tensorboard"]["status"] == "note"
-    assert "pip install 'tbimage[view]'" in found["tensorboard"]["advice"]
+    assert "pip install tensorboard" in found["tensorboard"]["advice"]
 
 
 @pytest.mark.usefixtures("no_tensorboard")
