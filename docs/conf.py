@@ -79,7 +79,7 @@ def complete(application: Sphinx, docname: str, source: list[str]) -> None:
     if docname == "index":
         source[0] = source[0].replace("\n*\n", "\n" + "".join(_unlisted(text)))
     if docname == "api/command":
-        source[0] += "".join(f"\n```text\n{_help(name)}```\n" for name in _commands())
+        source[0] += "".join(map(_section, _commands()))
 
 
 def _target(link: str, folder: Path, page_folder: Path) -> str:
@@ -106,10 +106,11 @@ def _commands() -> list[str]:
     return [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
 
-def _help(command: str) -> str:
+def _section(command: str) -> str:
+    """Return the heading and the help of a command."""
     with contextlib.redirect_stdout(io.StringIO()) as output:
         main([command, "--help"])
-    return output.getvalue()
+    return f"\n## tbimage {command}\n\n```text\n{output.getvalue()}```\n"
 
 
 def setup(application: Sphinx) -> None:
