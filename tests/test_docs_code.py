@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import PIL.Image
 import pytest
 
 import tbimage
+from tests.cli.command import ENVIRONMENT
 from tests.readers import event_files
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,30 +26,15 @@ def train(step: int) -> tuple[Any, Any, float]:
     return batch, batch**2, 1 / (step + 1)
 
 
-#: Pages, and the names that their code takes from the reader's program.
-PAGES: dict[str, dict[str, Any]] = {
-    "README.md": {},
-    "docs/index.md": {},
-    "docs/tutorial.md": {},
+#: What the code of some pages takes from the reader's program.
+GIVEN: dict[str, dict[str, Any]] = {
     "docs/guide.md": {"loss": 0.5, "output": np.zeros((1, 3, 8, 8)), "tbimage": tbimage},
-    "docs/reliability.md": {"logdir": "runs"},
-    "docs/api/functions.md": {},
-    "docs/howto/ranges.md": {},
-    "docs/howto/recipes.md": {},
-    "docs/howto/runs.md": {},
-    "docs/howto/service.md": {},
     "docs/howto/training.md": {"train": train, "validate": lambda: 0.5},
-}
-#: Pages whose code another test runs, or compares with a program that runs.
-TESTED_ELSEWHERE = {
-    "docs/gallery.md": "tests/examples/test_gallery.py",
-    "docs/migrating.md": "tests/compat",
-    "docs/reading.md": "tests/reading/test_page.py",
 }
 NEEDS = ("torch", "matplotlib", "fastapi")
 
 
-def blocks(page: str, language: str = "python") -> list[str]:
+def blocks(page: str | Path, language: str = "python") -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
@@ -62,24 +50,76 @@ def run(page: str, **names: Any) -> dict[str, Any]:
     return namespace
 
 
+def has_a_test_of_its_own(page: Path) -> bool:
+    """Tell whether another test module reads a page, which it then names in quotes."""
+    here = Path(__file__)
+    return any(
+        f'"{page.name}"' in path.read_text(encoding="utf-8")
+        for path in here.parent.rglob("test_*.py")
+        if path != here
+    )
+
+
+PAGES = ["README.md"] + [
+    page.relative_to(ROOT).as_posix()
+    for page in sorted(DOCS.rglob("*.md"))
+    if page.name != "migrating.md" and blocks(page) and not has_a_test_of_its_own(page)
+]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     PIL.Image.new("RGB", (8, 8)).save("photo.png")
-    for each in run(page, **PAGES[page]).values():
+    for each in run(page, **GIVEN.get(page, {})).values():
         if isinstance(each, tbimage.SummaryWriter):
             assert each.close()
     logged = [file for directory in tmp_path.rglob("*") for file in event_files(directory)]
     assert logged or page == "docs/howto/service.md"
 
 
-def test_no_page_with_code_is_left_out() -> None:
-    pages = [ROOT / "README.md", *DOCS.rglob("*.md")]
-    with_code = {page.relative_to(ROOT).as_posix() for page in pages if blocks(str(page))}
-    assert with_code - {*PAGES, *TESTED_ELSEWHERE} == set()
-    assert set(PAGES) <= with_code
+def test_pages_with_code_are_found() -> None:
+    assert {"docs/index.md", "docs/howto/recipes.md", *GIVEN} <= set(PAGES)
+    assert "docs/reading.md" not in PAGES  # tests/reading/test_page.py
+
+
+#: What docs/migrating.md takes from the reader's program.
+OF_MIGRATING = """
+from types import SimpleNamespace
+import numpy as np
+import tbimage
+from tbimage.compat import tf_summary
+trainer, model = SimpleNamespace(fit=lambda model: None), None
+step, batch, batches, depth = 0, np.zeros((2, 8, 8, 3)), [1.0, 2.0], np.ones((8, 8))
+writer = tf_summary.create_file_writer("runs")
+"""
+
+
+@pytest.mark.parametrize(
+    "with_tensorflow", [False, pytest.param(True, marks=[pytest.mark.slow])], ids=["", "tensorflow"]
+)
+def test_the_code_of_migrating_runs(tmp_path: Path, with_tensorflow: bool) -> None:
+    """In a process of its own, as it puts adapters in place of their peers."""
+    code = [block for block in blocks("docs/migrating.md") if ("@tf.f" in block) is with_tensorflow]
+    assert len(code) == (1 if with_tensorflow else 4)
+    before = OF_MIGRATING
+    if with_tensorflow:
+        pytest.importorskip("tensorflow")
+        before += "import tensorflow as tf\n"
+        code = [block.replace("loss = ...", "loss = batch * 2") for block in code]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join([before, *code])],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    tags = tbimage.read(tmp_path / "runs")["."].tags
+    assert set(tags) == ({"loss"} if with_tensorflow else {"inputs", "depth"})
 
 
 def test_the_service_answers_and_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
