@@ -185,6 +185,9 @@ def _contents(logdir: str) -> Iterator[Finding]:
 
     try:
         logs = read(logdir)
+    except FileNotFoundError:
+        yield Finding("runs", "note", f"{logdir} has nothing in it yet")
+        return
     except (OSError, ValueError) as error:
         yield Finding("runs", "problem", f"{logdir} cannot be read: {in_one_line(error)}")
         return
@@ -213,9 +216,19 @@ def _new_directory(logdir: str | None) -> Iterator[str]:
     finally:
         if _is_local(directory):
             shutil.rmtree(directory, ignore_errors=True)
+        else:
+            _remove_from_store(directory)
         if is_new:
             with suppress(OSError):
                 os.rmdir(os.path.dirname(directory))
+
+
+def _remove_from_store(url: str) -> None:
+    with suppress(ImportError, OSError, ValueError):  # then nothing was written
+        import fsspec
+
+        filesystem, path = fsspec.url_to_fs(url)
+        filesystem.rm(path, recursive=True)
 
 
 def _trial(directory: str) -> Iterator[Finding]:

@@ -136,3 +136,15 @@ def test_the_encoder_that_runs_is_named() -> None:
     assert outcome.code == 0, outcome
     assert ", since TBIMAGE_PURE is set\n" in outcome.out
     assert os.linesep + "All is well." in outcome.out
+
+
+@pytest.mark.usefixtures("no_tensorboard")
+def test_a_url_is_written_and_read_and_nothing_is_left(capsys: Capture, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    pytest.importorskip("tbimage.events.object_segments")
+    outcome = call(capsys, "doctor", (tmp_path / "store").as_uri(), "--json")
+    found = findings(outcome)
+    assert outcome.code == 0, outcome
+    assert found["read"]["status"] == "ok"
+    assert found["runs"]["status"] == "note"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
