@@ -78,6 +78,8 @@ def complete(application: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = _LINK.sub(lambda match: _target(match[0], file.parent, page.parent), text)
     if docname == "index":
         source[0] = source[0].replace("\n*\n", "\n" + "".join(_unlisted(text)))
+    if docname == "api/integrations":
+        source[0] += "".join(map(_integration, _integrations()))
     if docname == "api/command":
         source[0] += "".join(map(_section, _commands()))
 
@@ -100,6 +102,20 @@ def _unlisted(start_page: str) -> list[str]:
     """Return the pages that no table of contents lists; it has ``*`` where they shall stand."""
     names = sorted(page.stem for page in DOCS.glob("*.md"))
     return [f"{name}\n" for name in names if name != "index" and f"\n{name}\n" not in start_page]
+
+
+def _integrations() -> list[str]:
+    """Return the modules of tbimage.integrations that their page names."""
+    page = DOCS / "integrations.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return [*dict.fromkeys(re.findall(r"tbimage\.integrations\.([a-z_]+)", text))]
+
+
+def _integration(name: str) -> str:
+    is_package = (ROOT / "tbimage" / "integrations" / name).is_dir()
+    members = "   :imported-members:\n" if is_package else ""
+    directive = f".. automodule:: tbimage.integrations.{name}\n{members}"
+    return f"\n## {name}\n\n```{{eval-rst}}\n{directive}```\n"
 
 
 def _commands() -> list[str]:
