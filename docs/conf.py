@@ -119,13 +119,13 @@ def _integration(name: str) -> str:
 
 
 def _commands() -> list[str]:
-    return [command.__name__.rpartition(".")[2] for command in COMMANDS]
+    return ["", *(command.__name__.rpartition(".")[2] for command in COMMANDS)]
 
 
 def _section(command: str) -> str:
     """Return the heading and the help of a command."""
     with contextlib.redirect_stdout(io.StringIO()) as output:
-        main([command, "--help"])
+        main([command, "--help"] if command else ["--help"])
     return f"\n## tbimage {command}\n\n```text\n{output.getvalue()}```\n"
 
 
