@@ -1,8 +1,8 @@
 """Write TensorBoard event files without TensorFlow.
 
-``SummaryWriter`` logs images, scalars and more to a run directory; ``image``, ``scalar``, … do so
-on a default writer, as ``tf.summary`` does. Names are resolved when they are first used: importing
-this package imports nothing else.
+``SummaryWriter`` logs images, scalars and more to a run directory. ``image``, ``scalar``, … do so
+with a default writer, as in ``tf.summary``. The import of this package imports nothing else: names
+are resolved when they are first used.
 
 Example:
     >>> import numpy, tempfile, tbimage
@@ -66,7 +66,8 @@ __all__ = [
     "write",
 ]
 
-# What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
+# Type checkers treat this name like typing.TYPE_CHECKING. Importing typing takes longer than this
+# module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.fonts import set_font

@@ -1,4 +1,4 @@
-"""What the pages name exists: tests, settings, counters, files."""
+"""Tests, settings, counters and files that the pages name exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What has a docstring, and what has one in full: arguments and an example."""
+"""Docstrings of all modules, and full ones of public names: arguments and an example."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def first_of_each(reached: Iterator[Reached]) -> list[Reached]:
 REACHED = first_of_each(each for module in entrances() for each in reached_from(module))
 
 
-def test_users_reach_what_the_readme_shows() -> None:
+def test_the_public_names_include_those_of_the_readme() -> None:
     names = {each.name for each in REACHED}
     assert {
         "tbimage.SummaryWriter",
@@ -176,7 +176,7 @@ def docstring(value: Any) -> str:
 
 
 @pytest.mark.parametrize("reached", REACHED, ids=lambda each: each.name)
-def test_what_users_reach_documents_its_arguments(reached: Reached) -> None:
+def test_public_names_document_their_arguments(reached: Reached) -> None:
     """In full, except where a peer's documentation has it: its methods, under its names."""
     text = docstring(reached.value)
     assert text
@@ -200,7 +200,7 @@ def has_example(reached: Reached) -> bool:
 
 
 def needs_example(reached: Reached) -> bool:
-    """Tell whether users would want one: not of warnings, errors and what only they are given."""
+    """Tell whether a name needs one; warnings, errors and classes of results do not."""
     value = reached.value
     if inspect.isclass(value):
         given = hasattr(value, "__dataclass_fields__") or issubclass(value, (tuple, Exception))
@@ -212,5 +212,5 @@ NEED_AN_EXAMPLE = [each for each in REACHED if needs_example(each)]
 
 
 @pytest.mark.parametrize("reached", NEED_AN_EXAMPLE, ids=lambda each: each.name)
-def test_what_users_reach_has_an_example(reached: Reached) -> None:
+def test_public_names_have_an_example(reached: Reached) -> None:
     assert has_example(reached) is (reached.name not in NO_EXAMPLE)

@@ -106,7 +106,7 @@ def test_every_module_has_its_place_in_the_plan() -> None:
     assert [relative(path) for path in MODULES if not is_planned(relative(path))] == []
 
 
-def test_what_the_plan_names_exists() -> None:
+def test_files_of_the_plan_exist() -> None:
     folders = {path for path in PLANNED if path.endswith("/")}
     assert [path for path in folders if not (ROOT / path).is_dir()] == []
     assert [path for path in PLANNED - folders if not (ROOT / path).is_file()] == []

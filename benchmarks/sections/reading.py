@@ -108,7 +108,7 @@ def _write_file(logs: Path, photos: int, scalars: int) -> None:
 
 
 def _photo(step: int, encoded: bytes) -> list[Any]:
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
+    metadata = wire.summary_metadata("images", b"", None, wire.DATA_CLASS_BLOB_SEQUENCE)
     value = wire.image_value("photo", 375, 375, 3, [encoded], metadata)
     return wire.event(1.7e9 + step, step, wire.summary([value]))
 

@@ -68,7 +68,7 @@ def test_every_keyword_reaches_the_picture(tmp_path: Path, look: dict[str, Any])
     np.testing.assert_array_equal(found, np.squeeze(expected))
 
 
-def test_a_call_overrides_what_its_writer_says(tmp_path: Path) -> None:
+def test_a_call_overrides_the_settings_of_its_writer(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     smooth = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
     settings = {"encoding": "jpeg", "quality": 20, "compression": "small"}
@@ -84,7 +84,7 @@ def test_a_call_overrides_what_its_writer_says(tmp_path: Path) -> None:
     assert again == fast
 
 
-def test_a_writer_of_jpegs_makes_pngs_of_what_jpeg_cannot_hold(tmp_path: Path) -> None:
+def test_a_writer_of_jpegs_makes_pngs_of_pictures_that_jpeg_cannot_hold(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     clear = noise(8, 8, 4)
     found = decode(logged(tmp_path / "a", clear, {"encoding": "jpeg"}))
@@ -118,7 +118,7 @@ def test_settings_are_checked(tmp_path: Path, settings: Any, error: Any, message
         writer.image("x", PHOTO, 0, **settings)
 
 
-def test_what_was_asked_last_is_not_checked_again() -> None:
+def test_the_same_options_are_not_checked_again() -> None:
     asked: dict[str, Any] = {"colormap": "turbo", "value_range": (0, 1)}
     assert recent_options(**asked) == check_options(**asked)
     assert recent_options(**asked) is recent_options(**asked)

@@ -79,7 +79,7 @@ def test_without_a_layout(shape: tuple[int, ...], expected: tuple[int, ...], bat
         ((4, 32, 32, 16), None, "data[..., :3]"),
     ],
 )
-def test_wrong_channels_say_what_the_shape_looks_like(
+def test_the_error_of_wrong_channels_has_advice(
     shape: tuple[int, ...], layout: str | None, advice: str
 ) -> None:
     with pytest.raises(ValueError, match="channels; expected 1 to 4") as caught:

@@ -10,11 +10,7 @@ __all__ = ["RecordWriter"]
 
 
 class RecordWriter:
-    """Writes TFRecords to one local file, which is begun anew.
-
-    Args:
-        path: The file; its directory is made if missing.
-    """
+    """Writes TFRecords to a new local file; its directory is made if missing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: str = os.fspath(path)
@@ -22,11 +18,7 @@ class RecordWriter:
         self._writer = open(self.path, "wb")  # noqa: SIM115  close() does it
 
     def write(self, data: bytes) -> None:
-        """Append one record.
-
-        Args:
-            data: Its content.
-        """
+        """Append one record."""
         self._writer.writelines(frame([data]))
 
     def flush(self) -> None:

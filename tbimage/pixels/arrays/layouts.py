@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLIPS", "IMAGES", "MAPS", "MASKS", "SCORES", "Axes", "arrange"]
-
-# Gray, gray and alpha, RGB, RGBA: what PNG has.
+# PNG has gray, gray and alpha, RGB, and RGBA.
 _MOST_CHANNELS = 4
 
 
@@ -28,7 +26,7 @@ class Axes:
         order: All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C
             channels or classes.
         layouts: The layouts that are allowed, up to permutation.
-        defaults: For each rank, the layout of an array when the caller gives none.
+        defaults: For each rank, the layout of an array if the caller passes none.
         likely: For each rank, the layouts that an error may propose, most likely first. Only data
             whose channels are colours has them.
     """
@@ -101,6 +99,11 @@ def arrange(
     return view, "N" in names
 
 
+def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
+    """View the colours of an image ``(…, C)``; alpha is the last of 2 or 4 channels."""
+    return image[..., :-1] if image.shape[-1] in (2, 4) else image
+
+
 def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
     """The layout in capitals, checked against the array's rank."""
     if layout is None:
@@ -126,7 +129,7 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
 
 
 def _advice(shape: tuple[int, ...], axes: Axes) -> str:
-    """What data of a shape with too many channels might be."""
+    """Say what data of a shape with too many channels may be, and how to pass them."""
     for layout in axes.likely.get(len(shape), ()):
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"
