@@ -15,7 +15,7 @@ from typing import Any
 
 from tbimage.pixels.drawing import fonts
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 #: The environment variable that names a font file.
 VARIABLE = "TBIMAGE_FONT"

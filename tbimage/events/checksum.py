@@ -43,4 +43,4 @@ def _of_extension() -> _Crc32c:
 
 
 #: Computes the CRC32C of bytes; ``start`` is the CRC32C of the bytes before them.
-crc32c = _find()
+crc32c: _Crc32c = _find()

@@ -46,7 +46,7 @@ class CorruptRecordError(ValueError):
 
     def __init__(self, offset: int, reason: str) -> None:
         super().__init__(f"corrupt record at byte {offset}: {reason}")
-        self.offset = offset
+        self.offset: int = offset
         self.reason = reason
 
 
@@ -109,7 +109,7 @@ class RecordDecoder:
         self._start = 0  # the start of the next record in the buffer
         self._header_checked = False
         #: The start of the next record in the file, in bytes.
-        self.offset = 0
+        self.offset: int = 0
 
     def feed(self, data: Piece) -> None:
         """Add the bytes that follow those fed before."""

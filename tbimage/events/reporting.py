@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, get_ident
 from typing import Any
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 # An endless stream of different messages must not fill the memory or the log.
 _MOST_CAUSES, _MOST_LINES = 64, 10_000

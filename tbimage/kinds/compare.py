@@ -38,6 +38,11 @@ def prepare(
 ) -> Prepared:
     """Check shapes and dtypes, and copy nothing."""
     given = [array_like.as_array(image, "images") for image in images]
+    if images and given[-1].ndim == 0:
+        raise TypeError(
+            "compare takes any number of images, so the step is a keyword: pass "
+            f"step={images[-1]!r}"
+        )
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:

@@ -136,7 +136,7 @@ class FileIndex:
     def _clear(self) -> None:
         self.numbers: dict[str, Numbers] = {}
         self.entries: dict[str, Entries] = {}
-        self.records = 0
+        self.records: int = 0
         self._unreadable: list[Damage] = []
         self._scanner = RecordScanner(self.path, self._verify)
         self._templates: dict[bytes, tuple[Callable[..., None], ...]] = {}

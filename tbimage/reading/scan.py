@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tbimage.events.checksum import crc32c
@@ -51,7 +51,7 @@ def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
 
 
 #: ``os.pread``, which Windows lacks.
-read_at = getattr(os, "pread", _seek_and_read)
+read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
 class RecordScanner:
@@ -65,7 +65,7 @@ class RecordScanner:
 
     def __init__(self, path: str, verify: bool = False) -> None:
         self.path = path
-        self.offset = 0
+        self.offset: int = 0
         self.damage: list[Damage] = []
         self.tail: Damage | None = None
         self._verify = verify

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -410,3 +411,11 @@ def test_the_caller_may_overwrite_its_arrays_at_once(tmp_path: Any) -> None:
         assert [each.step for each in images[tag]] == [0, 1, 2]
         for each in images[tag]:
             np.testing.assert_array_equal(decode(each.encoded), pixels)
+
+
+def test_compare_says_how_to_pass_a_step(tmp_path: Path) -> None:
+    photo = np.zeros((4, 4, 3))
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for layout in (None, "HWC"):
+            with pytest.raises(TypeError, match=r"the step is a keyword: pass step=7$"):
+                writer.compare("pair", photo, photo, 7, layout=layout)

@@ -203,3 +203,14 @@ def test_impossible_comparisons() -> None:
         check_diff("squared")
     with pytest.raises(ValueError, match="got array"):
         check_diff(np.array(["abs", "signed"]))
+
+
+def test_floats_of_two_widths_are_compared_by_their_values() -> None:
+    """A target in float64, as division makes it, and an output in float32, as networks do."""
+    target, output = np.full((4, 6, 3), 0.25), np.full((4, 6, 3), 0.75, np.float32)
+    mixed = draw_comparison([target, output])
+    assert mixed.mae == 0.5
+    same = draw_comparison([target, output.astype(np.float64)])
+    np.testing.assert_array_equal(mixed.picture.pixels, same.picture.pixels)
+    with pytest.raises(TypeError, match="one dtype, got float64, uint8"):
+        draw_comparison([target, output.astype(np.uint8)])

@@ -372,7 +372,8 @@ except OSError as error:
 
 
 @pytest.fixture
-def fresh() -> Iterator[None]:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("TBIMAGE_PURE", raising=False)
     libraries._load_once.cache_clear()
     yield
     libraries._load_once.cache_clear()

@@ -15,10 +15,13 @@ from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
 from tbimage.compat.peers.pixels import Pixels, grid, to_levels
 from tbimage.events import wire
+from tbimage.fonts import use_installed
 from tbimage.kinds.numbers import numeric_array
 from tbimage.pixels.arrays.array_like import snapshot
 from tbimage.pixels.arrays.encoded import read_encoded
 from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.drawing import fonts
+from tbimage.pixels.drawing.text_rendering import lacking
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import Findings, eight_bits, with_channels
@@ -26,6 +29,9 @@ from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 
 Alter = Callable[[Pixels], Pixels]
+
+# Pillow's default, which the peers use.
+_LABEL_SIZE = 10
 
 # The peers' methods have no value_range to pass.
 _FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
@@ -35,12 +41,20 @@ _COMMON = {3: ("CHW", "HWC"), 4: ("NCHW", "NHWC")}
 
 
 @as_peers
-def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None = None) -> Draft:
+def image(
+    tag: str,
+    data: Any,
+    layout: str,
+    *,
+    single: bool,
+    alter: Alter | None = None,
+    texts: Sequence[str] = (),
+) -> Draft:
     """Draft an image, or a batch as one grid.
 
     ``data`` is what ``SummaryWriter.image`` takes, and ``layout`` the peers' ``dataformats``, which
     images of PIL and figures ignore. ``single`` is that of ``pixels.to_levels``. ``alter`` changes
-    the levels before they are encoded.
+    the levels before they are encoded; it writes ``texts``, whose missing characters are reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -54,7 +68,7 @@ def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None
     images = _arranged(data, layout)
 
     def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
-        return partial(_picture, tag, snapshot(data, images), single, alter, notices, run)
+        return partial(_picture, tag, snapshot(data, images), single, alter, texts, notices, run)
 
     return Draft(tag or NO_TAG, images.nbytes, take, "an image")
 
@@ -111,11 +125,19 @@ def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
 
 
 def _picture(
-    tag: str, images: Pixels, single: bool, alter: Alter | None, notices: Notices, run: Run
+    tag: str,
+    images: Pixels,
+    single: bool,
+    alter: Alter | None,
+    texts: Sequence[str],
+    notices: Notices,
+    run: Run,
 ) -> list[Piece]:
     levels = _levels(tag, images[0] if len(images) == 1 else grid(images), single, notices)
     if alter is not None:
         levels = alter(levels)
+    if missing := lacking(texts):
+        notices.report(tag, Findings(lacking=missing))
     encoded = encoder.encode(levels, run=run)
     return _value(tag, levels.shape[0], levels.shape[1], encoded.channels, encoded.pieces)
 
@@ -161,20 +183,21 @@ def boxes(
             f"{min(len(texts), len(found))} boxes get theirs. Pass one for each box.",
             UserWarning,
         )
-    texts = [str(text) for text in texts]
+    texts = [str(text) for text in texts][: len(found)]
+    use_installed()
     alter = partial(_draw, corners=found[:, :4], labels=texts, rescale=rescale)
-    return image(tag, data, layout, single=single, alter=alter)
+    return image(tag, data, layout, single=single, alter=alter, texts=texts)
 
 
 def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float) -> Pixels:
     """Draw as both peers do: outlines of two pixels, and labels in the lower left corner."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     levels = eight_bits(levels)
     if levels.shape[2] < 3:
         levels = with_channels(levels, 3)
     picture = Image.fromarray(np.ascontiguousarray(levels))
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default()
+    pen = ImageDraw.Draw(picture)
     for number, (left, top, right, bottom) in enumerate(corners):
         if not np.isfinite([left, top, right, bottom]).all():
             continue
@@ -182,16 +205,33 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
         pen.line(outline, fill="red", width=2)
         label = labels[number] if number < len(labels) else ""
         if label:
-            first, above, end, below = font.getbbox(label)
-            width, height = end - first, below - above
+            width, height = _extent(label)
             margin = np.ceil(height * 0.05)
             ceiling = bottom - height - 2 * margin
             pen.rectangle([(left, ceiling), (left + width, bottom)], fill="red")
-            pen.text((left + margin, ceiling + margin), label, fill="black", font=font)
+            _write(pen, left + margin, ceiling + margin, label)
     if rescale != 1:
         size = max(1, int(picture.width * rescale)), max(1, int(picture.height * rescale))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(picture)
+
+
+def _runs(label: str) -> list[tuple[Any, str]]:
+    """Split a label into runs of one font each; the fonts have the size of the peers' labels."""
+    runs = fonts.current().runs(label)
+    return [(font.font_variant(size=_LABEL_SIZE), run) for font, run in runs]
+
+
+def _extent(label: str) -> tuple[float, float]:
+    boxes_of_runs = [font.getbbox(run) for font, run in _runs(label)]
+    width = sum(right - left for left, _, right, _ in boxes_of_runs)
+    return width, max(bottom - top for _, top, _, bottom in boxes_of_runs)
+
+
+def _write(pen: Any, left: float, top: float, label: str) -> None:
+    for font, run in _runs(label):
+        pen.text((left, top), run, fill="black", font=font)
+        left += font.getbbox(run)[2]
 
 
 @as_peers

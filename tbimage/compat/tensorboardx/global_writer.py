@@ -22,7 +22,7 @@ from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["GlobalSummaryWriter"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 
 class SharedWriter(SummaryWriter):
@@ -113,7 +113,7 @@ class GlobalSummaryWriter:
         coalesce_process: Any = True,
         **kwargs: Any,
     ) -> None:
-        self.smw = SharedWriter(
+        self.smw: SharedWriter = SharedWriter(
             logdir,
             comment,
             purge_step,

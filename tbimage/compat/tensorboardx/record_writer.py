@@ -13,7 +13,7 @@ class RecordWriter:
     """Writes TFRecords to a new local file; its directory is made if missing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         self._writer = open(self.path, "wb")  # noqa: SIM115  close() does it
 

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 
 __all__ = ["Relay"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 #: Logs the bytes of a Summary at a step (None: an automatic one) and a time.
 Log = Callable[[bytes, "int | None", float], None]

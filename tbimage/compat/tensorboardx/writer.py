@@ -118,7 +118,7 @@ class SummaryWriter(PeerWriter):
         if kwargs:
             warn_caller(f"SummaryWriter does not know {', '.join(sorted(kwargs))}", UserWarning)
         self.kwargs = kwargs
-        self.logdir = logdir or log_dir or default_logdir(comment)
+        self.logdir: Any = logdir or log_dir or default_logdir(comment)
         self._filename_suffix = filename_suffix
         self._write_to_disk = write_to_disk
         self.scalar_dict: dict[str, list[list[Any]]] = {}

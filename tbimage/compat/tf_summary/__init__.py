@@ -1,6 +1,7 @@
 """``tf.summary`` without TensorFlow: TF2's names, signatures, defaults and bytes.
 
 Rules:
+
 - Wherever TF2 is right, a Summary is the same byte for byte, except the compression of PNGs.
 - The default writer, the default step and record_if are those of ``tbimage`` itself, so that both
   may be used in one block: ``tbimage.image("depth", depth, value_range="minmax")``.

@@ -63,7 +63,7 @@ class SummaryWriter(PeerWriter):
         flush_secs: Any = 120,
         filename_suffix: Any = "",
     ) -> None:
-        self.log_dir = log_dir or default_logdir(comment)
+        self.log_dir: Any = log_dir or default_logdir(comment)
         self.max_queue = max_queue
         self.flush_secs = flush_secs
         self.filename_suffix = filename_suffix

@@ -78,8 +78,8 @@ def draw_comparison(
     """Put images side by side, with the difference of the last two.
 
     Args:
-        images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of one dtype;
-            the last two of one shape, unless ``diff`` is None.
+        images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels; all of
+            one dtype, or all floats; the last two of one shape, unless ``diff`` is None.
         titles: One per image; default: "input", "output", "target".
         diff: "abs" for the absolute difference, "signed", or None for no difference.
         look: ``value_range``, ``colormap`` and the other keywords of ``image``.
@@ -156,11 +156,12 @@ def check_comparable(
 ) -> None:
     """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
 
-    The shape does not matter if ``diff`` is None.
+    Floats may differ in width. The shape does not matter if ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")
-    if len({dtype.newbyteorder("=") for dtype in dtypes}) > 1:
+    scales = {"f" if dtype.kind == "f" else dtype.newbyteorder("=").str for dtype in dtypes}
+    if len(scales) > 1:
         raise TypeError(
             f"images to compare must have one dtype, got {', '.join(map(str, dtypes))}: their "
             "values mean different levels; convert them to one"

@@ -29,10 +29,11 @@ class Rows:
     __slots__ = ("height", "pixels", "step", "stored", "width")
 
     def __init__(self, pixels: Pixels) -> None:
-        self.pixels = pixels
-        self.height, across, channels = pixels.shape
-        self.step = channels * pixels.itemsize
-        self.width = across * self.step
+        height, across, channels = pixels.shape
+        self.pixels: Pixels = pixels
+        self.height: int = height
+        self.step: int = channels * pixels.itemsize
+        self.width: int = across * self.step
         self.stored: Bytes | None = None
         if pixels.flags.c_contiguous and (pixels.itemsize == 1 or pixels.dtype == ">u2"):
             self.stored = pixels.reshape(self.height, across * channels).view(np.uint8)

@@ -174,7 +174,8 @@ def compare(
 
     Args:
         name: As in ``image``: each sheet of a batch has its own tag.
-        images: Two or more, of one dtype; each is one image or a batch. The last two are compared.
+        images: Two or more, of one dtype or all floats; each is one image or a batch. The last two
+            are compared.
         step: As in ``image``.
         titles: A text for each of ``images``, below it.
         diff: "abs" (the absolute difference), "signed" (the last but one minus the last, with zero
