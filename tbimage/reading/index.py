@@ -92,6 +92,7 @@ class Entries:
     ordinals: array[int] = field(default_factory=lambda: array("l"))  # which value of the Summary
     forms: array[int] = field(default_factory=lambda: array("B"))
     samples: array[int] = field(default_factory=lambda: array("l"))  # pictures or sounds in it
+    lengths: array[int] = field(default_factory=lambda: array("q"))  # bytes of the record
 
 
 @dataclass
@@ -215,9 +216,10 @@ class FileIndex:
             if number is not None:
                 self._add_number(value.tag, event, number)
             else:
-                self._add_entry(value.tag, event, offset, ordinal, value.form, samples)
+                place = offset, ordinal, value.form
+                self._add_entry(value.tag, event, place, samples, length)
         if event.graph:
-            self._add_entry(GRAPH_TAG, event, offset, 0, GRAPH, 1)
+            self._add_entry(GRAPH_TAG, event, (offset, 0, GRAPH), 1, length)
         if at and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
 
@@ -244,8 +246,9 @@ class FileIndex:
         numbers.values.append(number)
 
     def _add_entry(
-        self, tag: str, event: _Event, offset: int, ordinal: int, form: int, samples: int
+        self, tag: str, event: _Event, place: tuple[int, int, int], samples: int, length: int
     ) -> None:
+        offset, ordinal, form = place
         entries = self.entries.get(tag)
         if entries is None:
             entries = self.entries[tag] = Entries()
@@ -255,6 +258,7 @@ class FileIndex:
         entries.ordinals.append(ordinal)
         entries.forms.append(form)
         entries.samples.append(samples)
+        entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
         """Note where the number of such a record is, so that the next one is not parsed."""
