@@ -18,6 +18,9 @@ comparison pixel by pixel, histograms, texts, sounds and hyperparameters. It can
 who has a browser.
 """
 
+# The page tells each problem where the picture would be.
+_MOST_TOLD = 20
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
@@ -61,8 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         max_bytes=arguments.max_bytes,
         progress=lambda parts: progress(parts, "parts"),
     )
-    for problem in page.problems:
+    for problem in page.problems[:_MOST_TOLD]:
         print(f"tbimage: {printable(problem)}", file=sys.stderr)
+    if len(page.problems) > _MOST_TOLD:
+        print(f"tbimage: and {len(page.problems) - _MOST_TOLD} more problems", file=sys.stderr)
     if arguments.json:
         print_json(asdict(page))
     else:

@@ -79,7 +79,8 @@ class Gallery:
         page = shell(live=False)
         fixed = len(page.before) + len(page.after)
         contents = collect(logs, max(max_bytes - fixed, 0) * 19 // 20)
-        contents.index["title"] = title or title_of(logs.path)
+        if title is not None:
+            contents.index["title"] = title
         return write_page(os.fspath(path), contents, max_bytes, progress)
 
     def asgi(self, logdir: str | os.PathLike[str]) -> Application:
@@ -105,11 +106,6 @@ class Gallery:
         from tbimage.reading.gallery.site import Site
 
         return Application(Site(os.fspath(logdir)))
-
-
-def title_of(path: str) -> str:
-    """Return the name of a log directory for the headline."""
-    return os.path.basename(os.path.abspath(path)) or path
 
 
 gallery = Gallery()

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,9 @@ def collect(logs: Logs, room: int) -> Contents:
     """
     sources: dict[tuple[str, str], list[_Source]] = {}
     others: dict[str, dict[str, Any]] = {}
-    for number, run in enumerate(logs.values()):
+    names = sorted(logs, key=by_value)
+    for number, name in enumerate(names):
+        run = logs[name]
         for tag, about in run.tags.items():
             if about.kind in _SECTIONS:
                 group = sources.setdefault((about.kind, _card(about.kind, tag)), [])
@@ -114,14 +117,14 @@ def collect(logs: Logs, room: int) -> Contents:
                 others.setdefault(tag, blank)["runs"].append(number)
     contents = Contents(
         {
-            "runs": logs.runs,
-            "hparams": _hparams(logs),
+            "title": os.path.basename(os.path.abspath(logs.path)) or logs.path,
+            "runs": names,
+            "hparams": _hparams([logs[name] for name in names]),
             "others": list(others.values()),
             "damage": [str(each) for each in logs.damage[:_MOST_DAMAGE]],
         }
     )
-    names = list(logs.runs)
-    order = sorted(sources, key=lambda each: (list(_SECTIONS).index(each[0]), each[1]))
+    order = sorted(sources, key=lambda each: (list(_SECTIONS).index(each[0]), by_value(each[1])))
     shares = fair_shares([_need(sources[each]) for each in order], room)
     for kind in _SECTIONS:
         contents.index[kind] = []
@@ -136,6 +139,12 @@ def collect(logs: Logs, room: int) -> Contents:
         contents.shown[kind] = before + counts[0], all_before + counts[1]
     contents.index["shown"] = contents.shown
     return contents
+
+
+def by_value(name: str) -> list[str | int]:
+    """Sort key: digits by value. Texts and numbers alternate, so that keys can be compared."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _card(kind: str, tag: str) -> str:
@@ -340,10 +349,10 @@ _SECTIONS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
 }
 
 
-def _hparams(logs: Logs) -> list[dict[str, Any]]:
+def _hparams(runs: Iterable[Run]) -> list[dict[str, Any]]:
     """Return a row for each run that has hyperparameters, with the last values of its metrics."""
     rows = []
-    for number, run in enumerate(logs.values()):
+    for number, run in enumerate(runs):
         trial = run.hparams()
         if trial is None or not (trial.values or trial.metrics):
             continue

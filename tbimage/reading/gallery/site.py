@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tbimage.reading.gallery import title_of
 from tbimage.reading.gallery.contents import Contents, collect, dump
 from tbimage.reading.gallery.page import shell
 from tbimage.reading.logs import Logs, read
@@ -93,7 +92,6 @@ class Site:
             self._publish(contents)
 
     def _publish(self, contents: Contents) -> None:
-        contents.index["title"] = title_of(self.path)
         contents.index["problems"] = {}
         self._contents, self._index = contents, dump(contents.index).encode()
         self._looked = time.monotonic()
