@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         server = Server(site, arguments.port)
     except OSError as error:
-        raise OSError(f"port {arguments.port}: {error.strerror}; choose another one with --port") from None
+        raise OSError(
+            f"port {arguments.port}: {error.strerror}; choose another one with --port"
+        ) from None
     with server:
         print(f"{server.address} shows {arguments.logdir} (Ctrl-C ends it)", flush=True)
         server.serve_forever()

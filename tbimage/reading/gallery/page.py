@@ -169,4 +169,3 @@ def _asset_block(name: str, content_type: str, content: bytes) -> bytes:
 
 def _block(name: str, json: str) -> bytes:
     return f'<script type="application/json" id="{name}">{json}</script>\n'.encode()
-

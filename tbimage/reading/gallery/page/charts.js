@@ -13,7 +13,8 @@ function prepareCanvas(canvas, width, height) {
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
   canvas.style.height = `${height}px`;
-  const context = canvas.getContext("2d");
+  // Drawn by the processor: a thousand lines take seconds where graphics are emulated.
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.scale(scale, scale);
   context.font = "11px system-ui, sans-serif";
   return context;

@@ -186,6 +186,7 @@ function connectControls() {
     refreshCards();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refreshCards);
+  addEventListener("scroll", hideTooltip, { passive: true });
   addEventListener("resize", () => byId("viewer").open && applyZoom());
   if (matchMedia("(max-width: 800px)").matches) {
     byId("size").value = 144; // two beside each other on a phone

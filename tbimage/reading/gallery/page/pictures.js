@@ -22,7 +22,7 @@ class MediaCard extends Card {
     const shown = series.reduce((sum, each) => sum + each.steps.length, 0);
     const count = series.reduce((sum, each) => sum + each.count, 0);
     this.note.textContent = sampled(shown, count, `${this.kind}s`);
-    this.element.classList.toggle("broad", series.length > 2);
+    this.element.classList.toggle("broad", series.length > 1);
     this.element.classList.toggle("some", series.length < 5);
     this.numbered = series.some((each) => each.sample > 0);
     const more = () => {

@@ -36,7 +36,8 @@ class ScalarCard extends Card {
       ondblclick: () => this.setZoom(null),
     });
     this.marker = element("div", { className: "marker", hidden: true });
-    this.body.append(this.canvas, this.marker);
+    this.overlay = element("canvas", { className: "overlay" }); // the line under the pointer
+    this.body.append(this.canvas, this.overlay, this.marker);
     this.tools.append(
       element("button", {
         className: "icon", title: "Logarithmic scale", onclick: (event) => this.toggleLog(event.target),
@@ -110,10 +111,9 @@ class ScalarCard extends Card {
     const yDomain = padded(both, 0.06, this.logarithmic);
     this.y = makeScale(yDomain, [height - MARGIN.bottom, MARGIN.top], this.logarithmic);
     drawAxes(context, this.x, this.y, { width, height }, AXES[state.axis], this.logarithmic);
-    context.beginPath();
-    context.rect(MARGIN.left - 2, 0, width - MARGIN.left - MARGIN.right + 4, height - MARGIN.bottom + 1);
-    context.clip();
-    context.lineJoin = "round";
+    this.clip(context, width, height);
+    this.size = [width, height];
+    this.highlight(null);
     for (const line of this.shown) this.paintLine(context, line, height);
   }
 
@@ -133,6 +133,26 @@ class ScalarCard extends Card {
       if (lonely) this.paintDot(context, this.x(line.xs[at]), this.y(value));
       else if (!Number.isFinite(value)) this.paintTriangle(context, this.x(line.xs[at]), height);
     });
+  }
+
+  /** Let lines be drawn within the axes only. */
+  clip(context, width, height) {
+    context.beginPath();
+    context.rect(MARGIN.left - 2, 0, width - MARGIN.left - MARGIN.right + 4, height - MARGIN.bottom + 1);
+    context.clip();
+    context.lineJoin = "round";
+  }
+
+  /** Draw one line once more, thicker than the others; null draws none. */
+  highlight(line) {
+    const context = prepareCanvas(this.overlay, ...this.size);
+    if (line === null) return;
+    this.clip(context, ...this.size);
+    for (const [colour, width] of [[themeColour("--card"), 5], [colourOf(nameOfRun(line.run)), 2.5]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      traceLine(context, line.xs, line.smoothed, this.x, this.y);
+    }
   }
 
   paintDot(context, x, y) {
@@ -183,6 +203,7 @@ class ScalarCard extends Card {
       .sort((a, b) => (a.distance || 0) - (b.distance || 0));
     if (!found.length) return;
     const first = found[0];
+    this.highlight(found.length > 1 && first.distance < 60 ? first.line : null);
     if (this.pressed === undefined) this.mark(this.x(first.line.xs[first.at]), 1);
     showTooltip(event, this.tell(found));
   }
@@ -217,6 +238,7 @@ class ScalarCard extends Card {
   leave() {
     this.marker.hidden = true;
     this.pressed = undefined;
+    if (this.size) this.highlight(null);
     hideTooltip();
   }
 
