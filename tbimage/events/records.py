@@ -22,7 +22,7 @@ __all__ = ["CorruptRecordError", "RecordDecoder", "frame", "mask", "masked_crc32
 
 # kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, since the CRC of bytes that
 # contain CRCs is a poor check.
-_MASK_DELTA = 0xA282EAD8
+MASK_DELTA = 0xA282EAD8
 _UINT32 = 0xFFFFFFFF
 
 _LENGTH = struct.Struct("<Q")
@@ -54,7 +54,7 @@ class CorruptRecordError(ValueError):
 
 def mask(crc: int) -> int:
     """Mask a CRC32C: rotate it right by 15 bits and add a constant."""
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _UINT32
+    return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & _UINT32
 
 
 def masked_crc32c(pieces: Sequence[Piece]) -> int:
@@ -80,7 +80,7 @@ def small_record(payload: bytes) -> bytes:
         if length <= _LARGEST_REMEMBERED:
             _SMALL_HEADERS[length] = header
     crc = crc32c(payload)
-    return header + payload + _CHECKSUM.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & _UINT32)
+    return header + payload + _CHECKSUM.pack(((crc >> 15 | crc << 17) + MASK_DELTA) & _UINT32)
 
 
 _LARGEST_REMEMBERED = 1024
