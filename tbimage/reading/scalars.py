@@ -48,7 +48,7 @@ class _Table:
     """The templates of one length and one place of the number, sorted by their hashes."""
 
     hashes: NDArray[np.uint64]
-    templates: NDArray[np.uint8]
+    words: NDArray[np.uint64]
     order: NDArray[np.intp]
 
 
@@ -57,7 +57,7 @@ class _Shape:
     """Templates of one length, counted from behind the step, and one place of the number."""
 
     position: int
-    templates: list[bytes] = field(default_factory=list)  # with zeros for the number
+    templates: list[bytes] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
     table: _Table | None = None
 
@@ -85,7 +85,7 @@ class Templates:
         if template in self._columns:
             return
         self._columns[template] = numbers
-        shape.templates.append(rest[:position] + bytes(4) + rest[position + 4 :])
+        shape.templates.append(rest)
         place = self._places.setdefault(id(numbers), len(self._numbers))
         if place == len(self._numbers):
             self._numbers.append(numbers)
@@ -138,17 +138,15 @@ class Templates:
         columns = np.full(len(rests), -1, np.intp)
         numbers = np.zeros(len(rests), np.float32)
         for shape in self._shapes.get(rests.shape[1], ()):
-            number = slice(shape.position, shape.position + 4)
-            blank = rests.copy()
-            blank[:, number] = 0
             if shape.table is None:
                 shape.table = _make_table(shape)
             table = shape.table
-            at = np.minimum(np.searchsorted(table.hashes, _hashes(blank)), len(table.hashes) - 1)
-            same = (table.templates[at] == blank).all(axis=1)
-            columns[same] = table.order[at[same]]
-            told = np.ascontiguousarray(rests[:, number]).view("<f4")[:, 0]
-            numbers[same] = told[same]
+            words = _words(rests, shape.position)
+            at = np.minimum(np.searchsorted(table.hashes, _hashes(words)), len(table.hashes) - 1)
+            same = (table.words[at] == words).all(axis=1)
+            number = np.ascontiguousarray(rests[:, shape.position : shape.position + 4])
+            columns = np.where(same, table.order[at], columns)
+            numbers = np.where(same, number.view("<f4")[:, 0], numbers)
         return columns, numbers
 
     def _append(
@@ -171,18 +169,27 @@ class Templates:
 
 def _make_table(shape: _Shape) -> _Table:
     templates = np.frombuffer(b"".join(shape.templates), np.uint8)
-    templates = templates.reshape(len(shape.templates), -1)
-    hashes = _hashes(templates)
+    words = _words(templates.reshape(len(shape.templates), -1), shape.position)
+    hashes = _hashes(words)
     order = np.argsort(hashes)
-    return _Table(hashes[order], templates[order], np.array(shape.columns)[order])
+    return _Table(hashes[order], words[order], np.array(shape.columns)[order])
 
 
-def _hashes(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def _words(rows: NDArray[np.uint8], position: int) -> NDArray[np.uint64]:
+    """Return rows as whole words, with zeros in place of the number and at the end."""
+    words = np.zeros((len(rows), -(-rows.shape[1] // 8)), np.uint64)
+    padded = words.view(np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    padded[:, position : position + 4] = 0
+    return words
+
+
+def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Hash each row. Rows with the same hash are told apart by comparing them."""
-    padded = np.zeros((len(rows), -(-rows.shape[1] // 8)), np.uint64)
-    padded.view(np.uint8)[:, : rows.shape[1]] = rows
-    factors = np.arange(1, 2 * padded.shape[1], 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    hashes: NDArray[np.uint64] = (padded * factors).sum(axis=1, dtype=np.uint64)
+    hashes = np.zeros(len(words), np.uint64)
+    for column in words.T:
+        hashes = (hashes ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
     return hashes
 
 

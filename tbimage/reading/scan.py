@@ -40,8 +40,9 @@ __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at"
 # A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
-# After a block of more than so many records, the next block is larger.
-_MANY_RECORDS, _LARGEST_BLOCK = 256, 1 << 20
+# After a block of more than so many records, the next block is larger. Behind a picture there are
+# a few scalars, and another picture.
+_MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 19, 1 << 12
 # The next record is usually near. If it is not found, the blocks that are searched become larger.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
 # protobuf's own limit of a message, which no writer exceeds.
@@ -163,11 +164,15 @@ class RecordScanner:
                     return
             elif length + OVERHEAD_BYTES > BLOCK_BYTES:
                 start = self.offset
+                self._block_bytes = _BLOCK_AFTER_LARGE_BYTES
                 if self._is_sound(start, length):
                     self.offset += length + OVERHEAD_BYTES
                     yield Batch(start, None, [HEADER_BYTES + length])
                 else:
                     self._skip_payload(start, length)
+            else:
+                # The last block had only a part of it.
+                self._block_bytes = max(self._block_bytes, BLOCK_BYTES)
 
     def _read_batch(self) -> tuple[Batch, int | None]:
         """Read the records that lie in the next block as a whole, and go behind them.
@@ -179,11 +184,11 @@ class RecordScanner:
         block = read_at(self._descriptor, min(self._block_bytes, self._size - base), base)
         stops, checksums = self._find_records(block)
         if not stops:
-            self._block_bytes = BLOCK_BYTES
             return Batch(base, block, stops), None
         sound = _count_sound(block, stops, checksums)
         is_dense = len(stops) > _MANY_RECORDS and stops[-1] > 3 * self._block_bytes // 4
-        self._block_bytes = min(4 * self._block_bytes, _LARGEST_BLOCK) if is_dense else BLOCK_BYTES
+        larger = min(4 * self._block_bytes, _LARGEST_BLOCK_BYTES)
+        self._block_bytes = larger if is_dense else BLOCK_BYTES
         end = stops[sound - 1] + FOOTER_BYTES if sound else 0
         self.offset = base + end
         damaged = stops[sound] - HEADER_BYTES - end if sound < len(stops) else None
