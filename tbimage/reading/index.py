@@ -83,7 +83,7 @@ class _Value:
     """Where the parts of a Summary.Value lie in its record's payload."""
 
     tag: str = ""
-    metadata: Metadata | None = None
+    metadata: tuple[int, int] | None = None
     form: int = NOTHING
     start: int = 0
     stop: int = 0
@@ -213,7 +213,7 @@ class FileIndex:
         """Return the number of a scalar, or None, and how many pictures or sounds a value is."""
         known = self.metadata.get(value.tag)
         if value.metadata is not None and (known is None or known == Metadata()):
-            known = self.metadata[value.tag] = value.metadata
+            known = self.metadata[value.tag] = _parse_metadata(read, *value.metadata)
         plugin = known.plugin if known is not None else ""
         if value.form == _SIMPLE_VALUE:
             return _FLOAT.unpack(read(value.start, value.stop))[0], 1
@@ -306,7 +306,7 @@ def _parse_value(read: Read, start: int, stop: int) -> _Value:
         if number == _TAG and kind == 2:
             value.tag = read(begin, end).decode("utf-8", "replace")
         elif number == _METADATA and kind == 2:
-            value.metadata = _parse_metadata(read, begin, end)
+            value.metadata = begin, end
         elif number in _FORMS and kind == (5 if number == _SIMPLE_VALUE else 2):
             value.form, value.start, value.stop = number, begin, end
     return value
