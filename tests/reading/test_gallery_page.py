@@ -129,7 +129,7 @@ def test_every_kind_is_shown(browser: Any, page: str) -> None:
         "const all = [...document.querySelectorAll('.hparams td')].map((each) => each.textContent);"
         "return all.length && all",
     )
-    assert cells[:4] == ["eval", "true", "0.5", "x"]
+    assert cells[:4] == ["eval", "true", "0.5", "x"]  # sorted by name: fast, lr, name
     assert "accuracy" in browser.find_element("css selector", ".hparams thead").text
     assert f"step {STEPS - 1} <b>" in browser.find_element("css selector", ".card.text").text
     assert "Loss" in browser.find_element("css selector", ".scalar .description em").text

@@ -28,15 +28,18 @@ if TYPE_CHECKING:
     from tbimage.reading.logs import Logs
     from tbimage.reading.runs import Run, Tag
 
-__all__ = ["MOST_ITEMS", "MOST_POINTS", "Contents", "collect", "dump"]
+__all__ = ["Contents", "collect", "dump"]
 
-#: More points than a chart has pixels, and more positions than a slider can be set to.
-MOST_POINTS, MOST_ITEMS = 5000, 1000
+#: How many values of one run a card has at most: more points than a chart has pixels, more ridges
+#: than fit below each other, and more positions than a slider can be set to.
+_MOST = {"scalar": 5000, "histogram": 100, "image": 1000, "text": 1000, "audio": 1000}
+# A live page loads one chart at a time, and of pictures and texts at first only the index.
+_BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
 
 # Bytes of a point in base64: step and value in float64, and wall time in float32.
 _POINT_BYTES = 27
-# Of an item: its element on the page, and its step, wall time and asset in the index.
-_ITEM_BYTES = 220
+# Of an item: its step, wall time and asset in the index; in a page that is a file, its element too.
+_INDEX_BYTES, _ITEM_BYTES = 60, 220
 # Numbers as decimal text take up to three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
@@ -95,13 +98,13 @@ def dump(value: Any) -> str:
     return text.replace("<", "\\u003c")
 
 
-def collect(logs: Logs, room: int) -> Contents:
+def collect(logs: Logs, room: int | None) -> Contents:
     """Choose what a page shows.
 
     Args:
         logs: The logs.
         room: About how many bytes all assets may take. Of tags with many values as many are
-            chosen, evenly, as fit.
+            chosen, evenly, as fit. None: the page is live, and loads what is looked at.
     """
     sources: dict[tuple[str, str], list[_Source]] = {}
     others: dict[str, dict[str, Any]] = {}
@@ -111,7 +114,7 @@ def collect(logs: Logs, room: int) -> Contents:
         for tag, about in run.tags.items():
             if about.kind in _SECTIONS:
                 group = sources.setdefault((about.kind, _card(about.kind, tag)), [])
-                group += _sources(run, number, tag, about)
+                group += _sources(run, number, tag, about, live=room is None)
             elif about.kind != "hparams":
                 blank = {"tag": tag, "kind": about.kind, "plugin": about.plugin, "runs": []}
                 others.setdefault(tag, blank)["runs"].append(number)
@@ -125,12 +128,12 @@ def collect(logs: Logs, room: int) -> Contents:
         }
     )
     order = sorted(sources, key=lambda each: (list(_SECTIONS).index(each[0]), by_value(each[1])))
-    shares = fair_shares([_need(sources[each]) for each in order], room)
+    shares = _divide([(kind, sources[kind, tag]) for kind, tag in order], room)
     for kind in _SECTIONS:
         contents.index[kind] = []
     for (kind, tag), share in zip(order, shares, strict=True):
         group = sources[kind, tag]
-        chosen = choose([each.sizes for each in group], share, _most(kind))
+        chosen = choose([each.sizes for each in group], share, _MOST[kind])
         card = _describe(tag, group)
         card["series"] = _SECTIONS[kind](contents.assets, names, tag, group, chosen)
         contents.index[kind].append(card)
@@ -153,16 +156,19 @@ def _card(kind: str, tag: str) -> str:
     return batch[1] if batch else tag
 
 
-def _sources(run: Run, number: int, tag: str, about: Tag) -> list[_Source]:
+def _sources(run: Run, number: int, tag: str, about: Tag, live: bool) -> list[_Source]:
     if about.kind == "scalar":
         scalars = run.scalars(tag)
         sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(scalars))
         return [_Source(number, 0, about, scalars, np.arange(len(scalars)), sizes)]
     series = getattr(run, METHODS[about.kind])(tag)
-    if about.kind not in ("image", "audio"):
-        sizes = series.sizes * _TEXT_FACTOR
+    is_file = about.kind in ("image", "audio")
+    if live:
+        sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(series))
+    else:
+        sizes = series.sizes * 4 // 3 + _ITEM_BYTES if is_file else series.sizes * _TEXT_FACTOR
+    if not is_file:
         return [_Source(number, 0, about, series, np.arange(len(series)), sizes)]
-    sizes = series.sizes * 4 // 3 + _ITEM_BYTES
     batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
     first = int(batch[2]) if batch else 0
     samples = _samples(series.steps)
@@ -180,13 +186,24 @@ def _samples(steps: NDArray[np.int64]) -> NDArray[np.intp]:
     return positions - np.maximum.accumulate(starts) if len(steps) else positions
 
 
-def _most(kind: str) -> int:
-    return MOST_POINTS if kind == "scalar" else MOST_ITEMS
+def _divide(groups: Sequence[tuple[str, list[_Source]]], room: int | None) -> list[int]:
+    """Return how many bytes the values of each card may take."""
+    needs = [_need(kind, group) for kind, group in groups]
+    if room is not None:
+        return fair_shares(needs, room)
+    in_index = [
+        0 if kind == "scalar" else need for (kind, _), need in zip(groups, needs, strict=True)
+    ]
+    shares = fair_shares(in_index, _BYTES_OF_A_LIVE_INDEX)
+    return [
+        min(need, _BYTES_OF_A_LIVE_CHART) if kind == "scalar" else share
+        for (kind, _), need, share in zip(groups, needs, shares, strict=True)
+    ]
 
 
-def _need(group: Sequence[_Source]) -> int:
+def _need(kind: str, group: Sequence[_Source]) -> int:
     # Of what is left out in any case, no more than about the right number of bytes is counted.
-    limits = (min(1.0, _most(each.about.kind) / max(len(each.sizes), 1)) for each in group)
+    limits = (min(1.0, _MOST[kind] / max(len(each.sizes), 1)) for each in group)
     sizes = (int(each.sizes.sum()) for each in group)
     return sum(math.ceil(size * limit) for size, limit in zip(sizes, limits, strict=True))
 
@@ -359,7 +376,7 @@ def _hparams(runs: Iterable[Run]) -> list[dict[str, Any]]:
         scalars = [tag for tag, about in run.tags.items() if about.kind == "scalar"]
         wanted = [tag for tag in trial.metrics if tag in scalars] or scalars[:8]
         metrics = {tag: _finite(float(run.scalars(tag).values[-1])) for tag in wanted}
-        values = {name: _finite(value) for name, value in trial.values.items()}
+        values = {name: _finite(trial.values[name]) for name in sorted(trial.values, key=by_value)}
         rows.append({"run": number, "values": values, "metrics": metrics, "status": trial.status})
     return rows
 

@@ -21,9 +21,6 @@ __all__ = ["Answer", "Site"]
 
 SECONDS_BETWEEN = 1.0
 
-# A live page loads what is looked at, so this bounds only the index and what a browser may keep.
-_ROOM = 1 << 30
-
 #: Of all answers. The policy comes with the page.
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -88,7 +85,7 @@ class Site:
             elif not self._logs.refresh():
                 self._looked = time.monotonic()
                 return
-            contents = collect(self._logs, _ROOM)
+            contents = collect(self._logs, None)
             self._publish(contents)
 
     def _publish(self, contents: Contents) -> None:

@@ -193,6 +193,8 @@ class Card {
   /** Take new data of a live page. */
   update(entry) {
     if (JSON.stringify(entry) === JSON.stringify(this.entry)) return;
+    const kept = new Set(entry.series.map((each) => each.asset));
+    for (const { asset } of this.entry.series) if (!kept.has(asset)) loaded.delete(asset);
     this.entry = entry;
     this.refresh();
   }

@@ -8,7 +8,7 @@ class MediaCard extends Card {
   constructor(kind, entry) {
     super(kind, entry);
     this.most = FIRST_SHOWN;
-    this.items = [];
+    this.items = new Map(); // by run and place in the batch
     this.stepper = new Stepper(() => this.showStep());
     this.tools.append(this.stepper.element);
     this.grid = element("div", { className: `${kind}s` });
@@ -16,7 +16,6 @@ class MediaCard extends Card {
   }
 
   draw() {
-    this.items = [];
     const series = this.series.sort((a, b) => a.run - b.run || a.sample - b.sample);
     this.stepper.offer(stepsOf(series));
     const shown = series.reduce((sum, each) => sum + each.steps.length, 0);
@@ -34,20 +33,32 @@ class MediaCard extends Card {
     this.showStep();
   }
 
-  /** Make a picture or a sound with the name of its run. */
+  /** Make a picture or a sound with the name of its run, or take the one that is there. */
   makeItem(series) {
-    const step = element("span", { className: "muted" });
+    const key = `${nameOfRun(series.run)} ${series.sample}`;
+    const item = this.items.get(key) ?? this.makeNewItem(series);
+    this.items.set(key, item);
+    item.series = series;
     const number = this.numbered ? [element("span", { className: "muted" }, `#${series.sample}`)] : [];
-    const problem = element("p", { className: "problem", hidden: true });
-    const [media, shown] = this.makeMedia(series);
-    this.items.push({ series, media, shown, problem, step });
-    const label = runLabel(series.run, ...number, step);
-    return element("figure", {}, shown, problem, element("figcaption", {}, label));
+    item.caption.replaceChildren(runLabel(series.run, ...number, item.step));
+    return item.figure;
+  }
+
+  makeNewItem(series) {
+    const item = {
+      series,
+      step: element("span", { className: "muted" }),
+      problem: element("p", { className: "problem", hidden: true }),
+      caption: element("figcaption", {}),
+    };
+    [item.media, item.shown] = this.makeMedia(item);
+    item.figure = element("figure", {}, item.shown, item.problem, item.caption);
+    return item;
   }
 
   /** Show what was current at the chosen step. */
   showStep() {
-    for (const { series, media, shown, problem, step } of this.items) {
+    for (const { series, media, shown, problem, step } of this.items.values()) {
       const at = positionAt(series.steps, this.stepper.step);
       const name = series.assets[at];
       const address = name === undefined ? null : addressOf(name);
@@ -68,13 +79,13 @@ class MediaCard extends Card {
 }
 
 class PictureCard extends MediaCard {
-  makeMedia(series) {
-    const media = element("img", { alt: `${this.entry.tag}, ${nameOfRun(series.run)}` });
+  makeMedia(item) {
+    const media = element("img", { alt: `${this.entry.tag}, ${nameOfRun(item.series.run)}` });
     media.onload = () => {
       const enlarged = media.clientHeight * devicePixelRatio > media.naturalHeight;
       media.classList.toggle("enlarged", enlarged);
     };
-    const open = () => openViewer(this, series, this.stepper.step);
+    const open = () => openViewer(this, item.series, this.stepper.step);
     return [media, element("button", { className: "picture", title: "Full size", onclick: open }, media)];
   }
 }
