@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tbimage
+from tbimage.events.messages import Summary, SummaryMetadata, TensorProto
 from tbimage.reading.gallery.page import SCRIPTS, shell
 from tbimage.reading.gallery.sampling import choose, evenly, fair_shares
 from tests import readers
@@ -290,16 +293,44 @@ def test_a_damaged_picture_is_named_and_the_others_are_shown(tmp_path: Path) -> 
     assert page.index["problems"] == {series["assets"][0]: problem}
 
 
+def test_a_value_that_cannot_be_decoded_does_not_hide_the_others(tmp_path: Path) -> None:
+    with tbimage.SummaryWriter(tmp_path / "logs") as writer:
+        writer.histogram("weights", np.arange(9.0), 0)
+        plugin = SummaryMetadata.PluginData(plugin_name="histograms")
+        tensor = TensorProto(dtype=1, float_val=[1.0])  # no [k, 3]
+        metadata = SummaryMetadata(plugin_data=plugin)
+        value = Summary.Value(tag="weights", tensor=tensor, metadata=metadata)
+        writer.raw_summary(Summary(value=[value]), 1)
+    assert tbimage.gallery(tmp_path / "logs", tmp_path / "page.html").problems == []
+    page = parse(tmp_path / "page.html")
+    first, second = page.assets[page.card("histogram", "weights")["series"][0]["asset"]]
+    assert len(first) > 1
+    assert "a histogram has the shape [k, 3]" in second["problem"]
+
+
+def test_odd_tags_and_steps(tmp_path: Path) -> None:
+    """Thousands of digits, a batch beside a picture of its name, steps above 2 ** 53."""
+    with tbimage.SummaryWriter(tmp_path / "logs") as writer:
+        writer.scalar("7" * 5000, 1.0, 0)
+        for step in 2**53, 2**53 + 1:
+            writer.image("a", np.full((2, 2, 3), step % 7, np.uint8), step)
+        writer.image("a/image/0", np.zeros((3, 3, 3), np.uint8), 0)
+        writer.image("b", np.zeros((2, 2, 2, 3), np.uint8), 0)
+    tbimage.gallery(tmp_path / "logs", tmp_path / "page.html")
+    page = parse(tmp_path / "page.html")
+    cards = {card["tag"]: card["series"] for card in page.index["image"]}
+    assert {tag: [each["sample"] for each in series] for tag, series in cards.items()} == {
+        "a": [0],
+        "a/image/0": [0],
+        "b": [0, 1],
+    }
+    assert cards["a"][0]["steps"] == [2**53, 2**53 + 1]
+
+
 def test_pictures_that_browsers_do_not_show_become_png(tmp_path: Path) -> None:
-    import io
-
-    import PIL.Image
-
     picture = PIL.Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
     file = io.BytesIO()
     picture.save(file, "TIFF")
-    from tbimage.events.messages import Summary
-
     image = Summary.Image(encoded_image_string=file.getvalue())
     summary = Summary(value=[Summary.Value(tag="tiff", image=image)])
     with tbimage.SummaryWriter(tmp_path / "logs") as writer:

@@ -113,7 +113,7 @@ def collect(logs: Logs, room: int | None) -> Contents:
         run = logs[name]
         for tag, about in run.tags.items():
             if about.kind in _SECTIONS:
-                group = sources.setdefault((about.kind, _card(about.kind, tag)), [])
+                group = sources.setdefault((about.kind, _card(about.kind, tag, run.tags)), [])
                 group += _sources(run, number, tag, about, live=room is None)
             elif about.kind != "hparams":
                 blank = {"tag": tag, "kind": about.kind, "plugin": about.plugin, "runs": []}
@@ -146,14 +146,14 @@ def collect(logs: Logs, room: int | None) -> Contents:
 
 def by_value(name: str) -> list[str | int]:
     """Sort key: digits by value. Texts and numbers alternate, so that keys can be compared."""
-    parts = re.split(r"([0-9]+)", name)
+    parts = re.split(r"([0-9]{1,18})", name)  # int() refuses thousands of digits
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
-def _card(kind: str, tag: str) -> str:
+def _card(kind: str, tag: str, tags: Mapping[str, Tag]) -> str:
     """Return the name of the card that shows a tag: one for all pictures of a batch."""
     batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
-    return batch[1] if batch else tag
+    return batch[1] if batch and batch[1] not in tags else tag
 
 
 def _sources(run: Run, number: int, tag: str, about: Tag, live: bool) -> list[_Source]:
@@ -182,8 +182,9 @@ def _sources(run: Run, number: int, tag: str, about: Tag, live: bool) -> list[_S
 def _samples(steps: NDArray[np.int64]) -> NDArray[np.intp]:
     """Number the values that have the same step."""
     positions = np.arange(len(steps))
-    starts = np.where(np.diff(steps, prepend=np.nan) != 0, positions, 0)
-    return positions - np.maximum.accumulate(starts) if len(steps) else positions
+    starts = positions.copy()
+    starts[1:][steps[1:] == steps[:-1]] = 0
+    return positions - np.maximum.accumulate(starts)
 
 
 def _divide(groups: Sequence[tuple[str, list[_Source]]], room: int | None) -> list[int]:
@@ -297,7 +298,7 @@ def _with_json(
             name = _name(source.about.kind, tag, runs[source.run], count, last, len(items))
 
             def load(values: Any = values, items: Any = items) -> tuple[str, bytes]:
-                rows = [content(values[int(at)]) for at in items]
+                rows = [_or_problem(content, values, int(at)) for at in items]
                 return "application/json", dump(rows).encode()
 
             assets[name] = load
@@ -307,6 +308,13 @@ def _with_json(
         return series
 
     return make
+
+
+def _or_problem(content: Callable[[Any], Any], values: Any, at: int) -> Any:
+    try:
+        return content(values[at])
+    except ValueError as error:  # it cannot be decoded; the others can
+        return {"problem": str(error)[:200]}
 
 
 def _buckets(histogram: Any) -> list[list[float]]:

@@ -51,7 +51,8 @@ class HistogramCard extends Card {
     for (const canvas of this.body.querySelectorAll("canvas")) canvas.paint();
   }
 
-  makePlot(series, rows) {
+  makePlot(series, asset) {
+    const rows = asset.map((row) => (row.problem ? [] : row));
     const canvas = element("canvas", {});
     const every = Math.max(Math.ceil(rows.length / RIDGES), 1);
     const kept = rows.map((_, at) => at).filter((at) => (rows.length - 1 - at) % every === 0);

@@ -36,6 +36,7 @@ class TextCard extends Card {
 /** Show a text as Markdown, and an array of strings as a table. */
 function textOf(text) {
   if (typeof text === "string") return markdown(text);
+  if (text.problem) return element("p", { className: "problem" }, text.problem);
   const row = (cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, markdown(cell))));
   return element("table", {}, ...text.map(row));
 }
