@@ -6,6 +6,7 @@ python -m tests.reading.gallery_picture
 from __future__ import annotations
 
 import base64
+import runpy
 import tempfile
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import numpy as np
 import PIL.Image
 
 import tbimage
-from examples.training_loop import Network
 from tbimage.cli.cases import photographs
 from tests.browser import open_browser
 from tests.processes import wait_until
 
+ROOT = Path(__file__).resolve().parents[2]
 STEPS = 301
 _HEIGHT, _WIDTH = 64, 96
 _SIZE = {"width": 1600, "height": 1010, "deviceScaleFactor": 1, "mobile": False}
@@ -34,7 +35,8 @@ def train(logdir: Path, hidden: int) -> None:
     picture = photographs()[0].reshape(_HEIGHT, 4, _WIDTH, 4, 3).mean((1, 3)) / 255
     places = np.indices((_HEIGHT, _WIDTH)).reshape(2, -1).T / _WIDTH
     colors = picture.reshape(-1, 3).astype(np.float32)
-    network = Network(np.random.default_rng(0), hidden=hidden)
+    example = runpy.run_path(str(ROOT / "examples" / "training_loop.py"))
+    network = example["Network"](np.random.default_rng(0), hidden=hidden)
     features = network.features(places)
     with tbimage.SummaryWriter(logdir / f"{hidden} units") as writer:
         for step in range(STEPS):
@@ -72,4 +74,4 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).resolve().parents[2] / "docs" / "gallery-page.png")
+    main(ROOT / "docs" / "gallery-page.png")
