@@ -142,8 +142,6 @@ function formatDate(seconds) {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-const shortRun = (name) => (name.length > 40 ? `…${name.slice(-39)}` : name);
-
 // Tooltip.
 
 function showTooltip(event, ...children) {
