@@ -78,5 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         rest = f", with {', '.join(sampled)}, chosen evenly" if sampled else ""
         size = f"{page.bytes / 1e6:.1f} MB"
-        print(f"{printable(page.path)}: {page.runs} runs, {size}{rest}")
+        runs = f"{page.runs} run" + ("" if page.runs == 1 else "s")
+        print(f"{printable(page.path)}: {runs}, {size}{rest}")
     return 1 if page.problems else code
