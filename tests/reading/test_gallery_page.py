@@ -88,7 +88,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_every_kind_is_shown(browser: Any, page: str) -> None:
     errors(browser)
-    open_page(browser, page)
+    open_page(browser, page, height=5000)
     sections = browser.execute_script(
         "return [...document.querySelectorAll('main section[id]')].map((each) => each.id)"
     )
@@ -131,7 +131,8 @@ def test_every_kind_is_shown(browser: Any, page: str) -> None:
     )
     assert cells[:4] == ["eval", "true", "0.5", "x"]  # sorted by name: fast, lr, name
     assert "accuracy" in browser.find_element("css selector", ".hparams thead").text
-    assert f"step {STEPS - 1} <b>" in browser.find_element("css selector", ".card.text").text
+    told = "return document.querySelector('.card.text').innerText.includes(arguments[0])"
+    look(browser, told, f"step {STEPS - 1} <b>")
     assert "Loss" in browser.find_element("css selector", ".scalar .description em").text
     assert errors(browser) == []
     assert browser.execute_script("return performance.getEntriesByType('resource')") == []
@@ -159,22 +160,29 @@ def visible(browser: Any, selector: str) -> list[str]:
     return [each.text for each in browser.execute_script(script, selector)]
 
 
+def expect(browser: Any, selector: str, texts: list[str]) -> None:
+    """Wait until exactly these texts are to be seen: cards are drawn when they come into sight."""
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: visible(browser, selector) == texts, selector, seconds=20)
+    assert visible(browser, selector) == texts
+
+
 def test_search_by_tag_and_by_run(browser: Any, page: str) -> None:
     open_page(browser, page)
     choose(browser, "#tag-query", "PICT")
-    assert visible(browser, ".card h3") == ["picture"]
-    assert visible(browser, "#sections a") == ["Images1"]
+    expect(browser, ".card h3", ["picture"])
+    expect(browser, "#sections a", ["Images1"])
     choose(browser, "#run-query", "tra")
-    assert visible(browser, "#runs li") == ["train"]
-    assert visible(browser, ".card.image figcaption") == ["train"]
+    expect(browser, "#runs li", ["train"])
+    expect(browser, ".card.image figcaption", ["train"])
     choose(browser, "#tag-query", "nothing")
-    assert visible(browser, ".card h3") == []
-    assert visible(browser, "#nothing") == ["No tag has “nothing” in its name."]
+    expect(browser, ".card h3", [])
+    expect(browser, "#nothing", ["No tag has “nothing” in its name."])
     choose(browser, "#tag-query", "")
     choose(browser, "#run-query", "")
     assert len(visible(browser, ".card")) > 6
     browser.execute_script("document.querySelector('#runs input').click()")
-    assert visible(browser, ".card.image[data-tag='picture'] figcaption") == ["train"]
+    expect(browser, ".card.image[data-tag='picture'] figcaption", ["train"])
 
 
 def test_hover_tells_the_values_of_all_runs(browser: Any, page: str) -> None:
@@ -258,11 +266,12 @@ def test_what_was_left_out_is_said(browser: Any, tmp_path: Path) -> None:
     shown, count = written.shown["image"]
     assert 1 < shown < count == 30
     open_page(browser, (tmp_path / "page.html").as_uri())
-    assert visible(browser, ".notice") == [
+    notice = (
         f"Not everything is on this page. It has {shown} of 30 values of kind image, "
         "chosen evenly over the steps."
-    ]
-    assert visible(browser, ".card .note") == [f"{shown} of 30 images"]
+    )
+    expect(browser, ".notice", [notice])
+    expect(browser, ".card .note", [f"{shown} of 30 images"])
 
 
 @pytest.mark.parametrize("width", [360, 1280, 2200])
@@ -477,7 +486,7 @@ def test_a_thousand_runs_can_be_used(browser: Any, tmp_path: Path) -> None:
     assert written.shown == {"scalar": (200_000, 200_000), "image": (1000, 1000)}
     open_page(browser, (tmp_path / "page.html").as_uri(), height=6000)
     look(browser, "return document.querySelectorAll('.card.image figure').length === 12")
-    assert visible(browser, ".card.image .more") == ["Show 12 more of 988"]
+    expect(browser, ".card.image .more", ["Show 12 more of 988"])
     browser.execute_script("document.querySelector('.more').click()")
     look(browser, "return document.querySelectorAll('.card.image figure').length === 24")
     choose(browser, "#run-query", "group3 run7")
