@@ -8,22 +8,26 @@ import html
 import io
 import json
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tbimage
 from tbimage.events.messages import Summary, SummaryMetadata, TensorProto
+from tbimage.events.records import frame
 from tbimage.reading.gallery.page import SCRIPTS, shell
 from tbimage.reading.gallery.sampling import choose, evenly, fair_shares
+from tbimage.reading.scan import RecordScanner
 from tests import readers
-from tests.reading.peers import WRITERS
+from tests.reading.peers import WRITERS, write_with_tbimage
 
 _BLOCK = re.compile(r'<script type="([\w/]+)" id="(\w+)"(?: data-type="([\w/]+)")?>(.*)</script>')
 
@@ -341,6 +345,45 @@ def test_pictures_that_browsers_do_not_show_become_png(tmp_path: Path) -> None:
     shown = PIL.Image.open(io.BytesIO(page.assets[series["assets"][0]]))
     assert shown.format == "PNG"
     assert np.array_equal(np.asarray(shown), np.asarray(picture))
+
+
+@pytest.fixture(scope="module")
+def payloads(tmp_path_factory: pytest.TempPathFactory) -> list[list[bytes]]:
+    """The records of two files with every kind, in both forms."""
+    directory = tmp_path_factory.mktemp("payloads")
+    found = []
+    for wire in "image", "tensor":
+        write_with_tbimage(directory / wire, wire=wire)
+        (path,) = readers.event_files(directory / wire)
+        with open(path, "rb") as file:
+            scanned = RecordScanner(str(path)).records(file.fileno())
+            found.append([payload for _, _, payload in scanned if payload is not None])
+    return found
+
+
+@settings(max_examples=100)
+@given(st.randoms(use_true_random=False), st.integers(1, 40), st.booleans())
+def test_messages_of_any_content_make_a_page(
+    payloads: list[list[bytes]], random: Random, changes: int, second: bool
+) -> None:
+    """Bytes of messages are changed, and their checksums are right: nothing is raised or warned."""
+    records = [bytearray(payload) for payload in payloads[second]]
+    for _ in range(changes):
+        record = random.choice(records)
+        at = random.randrange(len(record) + 1)
+        if random.random() < 0.6:
+            record[at : at + 1] = bytes([random.randrange(256)])
+        elif random.random() < 0.5:
+            del record[at:]
+        else:
+            record[at:at] = random.randbytes(random.randrange(20))
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "events.out.tfevents.1")
+        path.write_bytes(b"".join(b"".join(frame([bytes(each)])) for each in records))
+        written = tbimage.gallery(directory, Path(directory, "page.html"), max_bytes=500_000)
+        index = parse(Path(directory, "page.html")).index
+    assert written.bytes <= 500_000
+    assert len(index["problems"]) == len(written.problems)
 
 
 def test_logs_may_be_read_before_and_be_empty(tmp_path: Path) -> None:

@@ -227,6 +227,11 @@ def _times(wall_times: NDArray[np.float64]) -> list[float | None]:
     return [round(each, 3) if math.isfinite(each) else None for each in wall_times.tolist()]
 
 
+def _narrow(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return numbers.astype("<f4")
+
+
 def _base64(array: NDArray[Any]) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
@@ -249,16 +254,16 @@ def _scalars(
         lines = []
         for source, points in zip(group, chosen, strict=True):
             numbers = source.values.values[points]
-            narrow = numbers.astype("<f4")
+            narrow = _narrow(numbers)
             exact = np.array_equal(narrow.astype(np.float64), numbers, equal_nan=True)
             step = _base64(source.values.steps[points].astype("<f8"))
             wall_times = source.values.wall_times[points]
-            start = float(wall_times[0]) if len(wall_times) else 0.0
+            start = float(wall_times[0]) if np.isfinite(wall_times[:1]).any() else 0.0
             line = {
                 "run": source.run,
                 "steps": steps.setdefault(step, len(steps)),
-                "start": start if math.isfinite(start) else 0,
-                "times": _base64((wall_times - start).astype("<f4")),
+                "start": start,
+                "times": _base64(_narrow(wall_times - start)),
                 "values": _base64(narrow if exact else numbers.astype("<f8")),
                 "double": not exact,
             }
