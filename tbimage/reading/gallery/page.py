@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import BinaryIO
 
-from tbimage.reading.gallery.contents import Asset, Contents, dump
+from tbimage.reading.gallery.assets import Asset, dump
+from tbimage.reading.gallery.contents import Contents
 
 __all__ = ["Page", "Shell", "shell", "write_page"]
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tbimage.reading.gallery.contents import Contents, collect, dump
+from tbimage.reading.gallery.assets import dump
+from tbimage.reading.gallery.contents import Contents, collect
 from tbimage.reading.gallery.page import shell
 from tbimage.reading.logs import Logs, read
 
