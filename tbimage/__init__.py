@@ -28,6 +28,7 @@ _HOMES = {
     "every_n_steps": "writer.conditions",
     "every_seconds": "writer.conditions",
     "flush": "summary",
+    "gallery": "reading.gallery",
     "get_step": "writer.defaults",
     "graph": "summary",
     "histogram": "summary",
@@ -53,6 +54,7 @@ __all__ = [
     "every_n_steps",
     "every_seconds",
     "flush",
+    "gallery",
     "get_step",
     "graph",
     "histogram",
@@ -71,6 +73,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.fonts import set_font
+    from tbimage.reading.gallery import gallery
     from tbimage.reading.logs import read
     from tbimage.summary import (
         audio,

@@ -20,7 +20,7 @@ from tbimage.events.checksum import crc32c
 
 # kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, since the CRC of bytes that
 # contain CRCs is a poor check.
-_MASK_DELTA = 0xA282EAD8
+MASK_DELTA = 0xA282EAD8
 _UINT32 = 0xFFFFFFFF
 
 _LENGTH = struct.Struct("<Q")
@@ -52,7 +52,7 @@ class CorruptRecordError(ValueError):
 
 def mask(crc: int) -> int:
     """Mask a CRC32C: rotate it right by 15 bits and add a constant."""
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _UINT32
+    return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & _UINT32
 
 
 def masked_crc32c(pieces: Sequence[Piece]) -> int:
@@ -78,7 +78,7 @@ def small_record(payload: bytes) -> bytes:
         if length <= _LARGEST_REMEMBERED:
             _SMALL_HEADERS[length] = header
     crc = crc32c(payload)
-    return header + payload + _CHECKSUM.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & _UINT32)
+    return header + payload + _CHECKSUM.pack(((crc >> 15 | crc << 17) + MASK_DELTA) & _UINT32)
 
 
 _LARGEST_REMEMBERED = 1024
