@@ -1,4 +1,4 @@
-"""The callbacks of Keras: what TensorBoard reads, compared with what Keras's own callback writes."""
+"""The callbacks of Keras: what TensorBoard reads, compared with the files of Keras's own callback."""
 
 from __future__ import annotations
 
@@ -41,25 +41,33 @@ def train(*callbacks):
     data = dict(batch_size=8, validation_data=(x, y), verbose=0)
     model.fit(x, y, epochs=3, callbacks=list(callbacks), **data)
     model.fit(x, y, initial_epoch=3, epochs=5, callbacks=list(callbacks), **data)
-    model.evaluate(x, y, callbacks=list(callbacks), verbose=0)
+    model.evaluate(x, y, batch_size=8, callbacks=list(callbacks), verbose=0)
 """
 
-BOTH = TRAINING + """
+BOTH = (
+    TRAINING
+    + """
 theirs = keras.callbacks.TensorBoard(directory + "/theirs", **options)
 ours = TensorBoard(directory + "/ours", **options)
 train(theirs, ours)
 assert ours.failures.count == 0
 """
+)
 
-OURS = TRAINING + """
+OURS = (
+    TRAINING
+    + """
 ours = TensorBoard(directory + "/ours", **options)
 train(ours)
 assert ours.failures.count == 0
 assert "tensorflow" not in sys.modules
 print(keras.backend.backend())
 """
+)
 
-PICTURES = TRAINING + """
+PICTURES = (
+    TRAINING
+    + """
 import tbimage
 
 weights = TensorBoard(directory + "/weights", histogram_freq=1, write_images=True, update_freq=3)
@@ -84,14 +92,18 @@ assert pictures.failures.count == 2  # "broken", twice
 np.save(directory + "/inputs.npy", x[:2])
 np.save(directory + "/kernel.npy", keras.ops.convert_to_numpy(model.layers[0].kernel))
 """
+)
 
-FAILING = TRAINING + """
+FAILING = (
+    TRAINING
+    + """
 open(directory + "/file", "w").close()
 ours = TensorBoard(directory + "/file", **options)
 pictures = ImagesCallback(x[:1], lambda model, data: 1 / 0, log_dir=directory + "/pictures")
 train(ours, pictures)
 print(ours.failures.count, pictures.failures.count)
 """
+)
 
 EMBEDDINGS = """
 import sys, keras, numpy as np
@@ -185,6 +197,9 @@ def test_pictures_of_weights_batches_and_predictions(tmp_path: Path) -> None:
     run(PICTURES, tmp_path, cwd=tmp_path, KERAS_BACKEND="jax")
     weights = readers.read_runs(tmp_path / "weights", "data_server")["train"]
     assert weights["batch"].steps == [3, 6, 9, 12]  # those of the default writer
+    # Also of epochs that end between two of these batches.
+    assert weights["epoch_loss"].steps == [0, 1, 2]
+    assert weights["sequential/conv/kernel/histogram"].steps == [0, 1, 2]
     kernel = np.load(tmp_path / "kernel.npy").squeeze()[..., 0]
     picture = decoded(weights["sequential/conv/kernel/image"])[-1]
     spread = (kernel - kernel.min()) / np.ptp(kernel)

@@ -10,6 +10,7 @@ from tbimage import checks
 from tbimage.integrations.failures import Failures
 from tbimage.integrations.frameworks import needs
 from tbimage.writer import SummaryWriter
+from tbimage.writer.conditions import record_if
 
 with needs("keras", "3.0"):
     import keras
@@ -96,7 +97,7 @@ class ImagesCallback(keras.callbacks.Callback):
         """Log the pictures of this epoch."""
         if epoch % self.freq:
             return
-        with self.failures:
+        with self.failures, record_if(True):  # a batch may have another condition
             if self._writer is None:
                 self._writer = SummaryWriter(self.log_dir, on_error="log")
             if self._fn is not None:

@@ -1,10 +1,4 @@
-"""Keras's callback ``TensorBoard``, without TensorFlow.
-
-Tags, runs and steps are those of ``keras.callbacks.TensorBoard`` under TensorFlow. Two things are
-different on purpose. Images of weights show the range of their values, since most weights are not
-within [0, 1]. Embeddings are points of the Projector page: Keras saves files that this page cannot
-read.
-"""
+"""Keras's callback ``TensorBoard``, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -121,7 +115,7 @@ class TensorBoard(keras.callbacks.Callback):
         if self.write_graph and self._shown is not self.model:
             with self.failures:
                 self._log_layers()
-        self._enter("train")
+        self._begin_batches("train")
 
     def on_train_end(self, logs: Any = None) -> None:
         """Write what is pending."""
@@ -135,6 +129,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log losses, metrics, weights and embeddings."""
+        self._end_batch()
         if logs:
             with self.failures:
                 self._log_metrics(epoch, dict(logs))
@@ -148,7 +143,8 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Make the number of the batch the default step."""
-        self._next_batch("train")
+        self._batches["train"] += 1
+        self._begin_batch("train")
         self._batch_began = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -165,20 +161,21 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Make the run ``validation`` the default writer."""
-        self._enter("validation")
+        self._begin_batches("validation")
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Make the number of the batch the default step."""
-        self._next_batch("validation")
+        self._batches["validation"] += 1
+        self._begin_batch("validation")
 
     def on_test_end(self, logs: Any = None) -> None:
         """Log losses and metrics by the number of training steps."""
+        self._blocks.pop().close()
         iterations = getattr(self.model.optimizer, "iterations", None)
         for name, value in (logs or {}).items() if iterations is not None else ():
             with self.failures:
                 tag = f"evaluation_{name}_vs_iterations"
                 self._writer("validation").scalar(tag, value, int(iterations))
-        self._leave()
         if not self._training:
             self._close()
 
@@ -221,29 +218,27 @@ class TensorBoard(keras.callbacks.Callback):
             self._writers[run] = SummaryWriter(directory, wire="tensor", on_error="log")
         return self._writers[run]
 
-    def _enter(self, run: str) -> None:
-        """Make a run's writer the default writer, for what the caller logs within a batch."""
-        block = ExitStack()
-        self._blocks.append(block)
-        if self.update_freq == "epoch":
-            return
-        with self.failures:
-            step = self._batches[run]
-            block.enter_context(self._writer(run).as_default(step))
-            block.enter_context(record_if(step % self.update_freq == 0))
+    def _begin_batches(self, run: str) -> None:
+        self._end_batch()
+        self._blocks.append(ExitStack())
+        self._begin_batch(run)
 
-    def _leave(self) -> None:
-        self._blocks.pop().close()
-
-    def _next_batch(self, run: str) -> None:
-        self._batches[run] += 1
+    def _begin_batch(self, run: str) -> None:
+        """Make a run's writer the default writer, until the batch or its epoch ends."""
+        self._end_batch()
         if self.update_freq != "epoch":
-            self._leave()
-            self._enter(run)
+            with self.failures:
+                step = self._batches[run]
+                self._blocks[-1].enter_context(self._writer(run).as_default(step))
+                self._blocks[-1].enter_context(record_if(step % self.update_freq == 0))
+
+    def _end_batch(self) -> None:
+        if self._blocks:
+            self._blocks[-1].close()
 
     def _close(self) -> None:
         while self._blocks:
-            self._leave()
+            self._blocks.pop().close()
         for writer in self._writers.values():
             with self.failures:
                 writer.close()
