@@ -1,4 +1,4 @@
-"""The callbacks of Keras: what TensorBoard reads, compared with the files of Keras's own callback."""
+"""The callbacks of Keras: what TensorBoard reads, compared with what Keras's own callback logs."""
 
 from __future__ import annotations
 
