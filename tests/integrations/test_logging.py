@@ -18,7 +18,7 @@ from tests import readers
 @pytest.fixture
 def logger() -> logging.Logger:
     """A logger of which pytest's own handlers hear nothing."""
-    return logging.Logger("tests.logging", logging.DEBUG)
+    return logging.Logger("tests.logging", logging.DEBUG)  # noqa: LOG001
 
 
 def texts(series: readers.Series) -> list[str]:
