@@ -14,15 +14,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tbimage import checks
 from tbimage.events.names import host_name
-from tbimage.integrations.bodies import Body, picture_of
+from tbimage.integrations.asgi.bodies import Body
+from tbimage.integrations.asgi.log import Log
 from tbimage.integrations.failures import Failures
 from tbimage.writer import SummaryWriter
 from tbimage.writer.sampling import Keep, Keeper
@@ -35,8 +34,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# A histogram is logged when so many requests were answered, or so many seconds have passed.
-_MOST_LATENCIES, _LATENCY_SECS = 10_000, 10.0
 # A service never waits, never fails because of a disk, and its log does not grow for ever.
 _SETTINGS: dict[str, Any] = {
     "on_full": "drop",
@@ -47,8 +44,6 @@ _SETTINGS: dict[str, Any] = {
     "keep_files": 8,
     "close_timeout": 10.0,
 }
-# Requests whose pictures wait for the thread that logs them.
-_MOST_WAITING = 4
 
 
 class TensorBoardMiddleware:
@@ -109,7 +104,7 @@ class TensorBoardMiddleware:
         self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)
         self._settings = {**_SETTINGS, **settings}
         Settings(**self._settings)  # raises here what would raise when the service runs
-        self._log: _Log | None = None
+        self._log: Log | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan of the application."""
@@ -140,20 +135,24 @@ class TensorBoardMiddleware:
 
         return send_and_close
 
-    def _open(self) -> _Log | None:
+    def _open(self) -> Log | None:
         """Open the run of this process, once. A service also serves if this fails."""
         if self._log is None and not self.failures.count:
             with self.failures:
                 run = f"{time.strftime('%Y%m%d-%H%M%S')}-{host_name()}-{os.getpid()}"
                 writer = SummaryWriter(os.path.join(self._logdir, run), **self._settings)
-                self._log = _Log(writer, Keeper({"*": self._keep}), self.failures)
+                self._log = Log(writer, Keeper({"*": self._keep}), self.failures)
         return self._log
 
     async def _answer_stats(self, send: Send) -> None:
         log = self._open()
         counters: dict[str, Any] = {"healthy": False, "failures": self.failures.count}
         if log is not None:
-            counters |= {"run": os.path.basename(log.writer.logdir), "requests": log.requests}
+            counters |= {
+                "run": os.path.basename(log.writer.logdir),
+                "requests": log.requests,
+                "skipped": log.skipped,
+            }
             counters |= dataclasses.asdict(log.writer.stats())
         body = json.dumps(counters).encode()
         headers = [
@@ -166,7 +165,7 @@ class TensorBoardMiddleware:
 
 
 async def _serve(
-    app: Application, log: _Log, scope: Message, receive: Receive, send: Send, most_bytes: int
+    app: Application, log: Log, scope: Message, receive: Receive, send: Send, most_bytes: int
 ) -> None:
     """Pass a request on, and keep its picture and that of the answer if they are sampled."""
     began = time.perf_counter()
@@ -200,64 +199,3 @@ async def _serve(
     finally:
         if wanted:
             log.take(asked, answered)
-
-
-class _Log:
-    """The run of one process, and the thread that logs to it. Only the event loop calls it."""
-
-    def __init__(self, writer: SummaryWriter, keeper: Keeper, failures: Failures) -> None:
-        self.writer = writer
-        self.requests = 0
-        self._step = 0
-        self._failures = failures
-        self._keeper = keeper
-        self._latencies: list[float] = []
-        self._due = time.monotonic() + _LATENCY_SECS
-        self._waiting = threading.Semaphore(_MOST_WAITING)
-        self._thread = ThreadPoolExecutor(1, "tbimage-asgi")
-
-    def wants(self) -> bool:
-        """Tell whether the pictures of this request are sampled."""
-        return self._keeper.wants("pictures")
-
-    def end(self, seconds: float) -> None:
-        """Note how long a request took."""
-        self._latencies.append(seconds)
-        if len(self._latencies) >= _MOST_LATENCIES or time.monotonic() > self._due:
-            self._due = time.monotonic() + _LATENCY_SECS
-            self._log_latencies()
-
-    def _log_latencies(self) -> None:
-        seconds, self._latencies = self._latencies, []
-        if seconds:
-            self._thread.submit(self._histogram, seconds, self._next_step())
-
-    def _histogram(self, seconds: list[float], step: int) -> None:
-        with self._failures:
-            self.writer.histogram("requests/seconds", seconds, step)
-
-    def take(self, *bodies: Body | None) -> None:
-        """Leave the pictures of a request and its answer to the thread, unless it is behind."""
-        if self._waiting.acquire(blocking=False):
-            self._thread.submit(self._pictures, self._next_step(), bodies)
-
-    def _next_step(self) -> int:
-        """Return the number of requests so far, or more: steps must grow."""
-        self._step = max(self._step + 1, self.requests)
-        return self._step
-
-    def _pictures(self, step: int, bodies: tuple[Body | None, ...]) -> None:
-        try:
-            for tag, body in zip(("requests/image", "responses/image"), bodies, strict=True):
-                with self._failures:
-                    picture = None if body is None else picture_of(body)
-                    if picture is not None:
-                        self.writer.image(tag, picture, step)
-        finally:
-            self._waiting.release()
-
-    def close(self) -> None:
-        """Log what is left, and close the file."""
-        self._log_latencies()
-        self._thread.shutdown()
-        self.writer.close()
