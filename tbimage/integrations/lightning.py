@@ -27,7 +27,8 @@ __all__ = ["TBImageLogger"]
 class TBImageLogger(Logger):
     """Log a training of Lightning, in the directories of its ``TensorBoardLogger``.
 
-    An error of logging never ends a training: it is counted, and reported once.
+    An error of logging never ends a training: it is counted, and reported once. Only if the
+    directory cannot be made, Lightning gets the error, before it begins to train.
 
     Args:
         save_dir: The directory of all experiments.

@@ -62,10 +62,6 @@ for number in range(2):
 FAILING = (
     TRAINING
     + """
-open(directory + "/file", "w").close()
-logger = TBImageLogger(directory + "/file", log_graph=True)
-train(logger)
-assert logger.failures.count > 4
 logger = TBImageLogger(directory + "/run")
 logger.log_metrics({"loss": torch.zeros(3), "accuracy": 1.0}, 0)
 logger.log_image("image", [[0.5, 2]], 0, layout="CHW")
@@ -89,7 +85,7 @@ def test_a_training_is_logged_as_by_lightnings_own_logger(tmp_path: Path) -> Non
             faces.assert_same(series, ours[name][tag], wall_times=False)
     run_of_ours = ours["run/version_0"]
     assert run_of_ours["images/image/1"].steps == [0, 1, 2, 3]
-    assert run_of_ours["note"].steps == [0, 1, 2, 3]
+    assert run_of_ours["note/text_summary"].steps == [0, 1, 2, 3]
     assert any(series.plugin == "graphs" for series in run_of_ours.values())
     (start,) = (
         data
