@@ -17,7 +17,7 @@ with needs("accelerate", "1.0"):
 __all__ = ["TBImageTracker"]
 
 
-class TBImageTracker(GeneralTracker):  # type: ignore[misc]  # Any where it is not installed
+class TBImageTracker(GeneralTracker):
     """Log what an ``Accelerator`` tracks.
 
     An error of logging never ends a training: it is counted, and reported once.

@@ -16,7 +16,7 @@ from tbimage.integrations.hyperparameters import flattened
 from tbimage.writer import SummaryWriter
 from tbimage.writer.settings import check_logdir
 
-with needs("lightning", "2.0"):
+with needs("lightning", "2.4"):
     from lightning.pytorch.core.saving import save_hparams_to_yaml
     from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
     from lightning.pytorch.utilities import rank_zero_only

@@ -12,13 +12,13 @@ from tbimage.integrations.frameworks import needs
 from tbimage.integrations.hyperparameters import flattened
 from tbimage.writer import SummaryWriter
 
-with needs("transformers", "4.40"):
+with needs("transformers", "4.46"):
     from transformers import TrainerCallback
 
 __all__ = ["TBImageCallback"]
 
 
-class TBImageCallback(TrainerCallback):  # type: ignore[misc]  # Any where it is not installed
+class TBImageCallback(TrainerCallback):
     """Log what the Trainer logs, its arguments and the configuration of the model.
 
     The tags are those of its ``TensorBoardCallback``: ``train/loss``, ``eval/loss`` and so on, and
@@ -79,10 +79,11 @@ class TBImageCallback(TrainerCallback):  # type: ignore[misc]  # Any where it is
         """Log numbers and texts."""
         with self.failures:
             writer = self._open(args, state)
-            for name, value in (logs or {}).items() if writer is not None else ():
+            for name, value in (logs or {}).items():
                 with self.failures:
-                    log = writer.text if isinstance(value, str) else writer.scalar
-                    log(_tag(name), value, state.global_step)
+                    if writer is not None:
+                        log = writer.text if isinstance(value, str) else writer.scalar
+                        log(_tag(name), value, state.global_step)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Log the pictures that ``draw`` returns."""

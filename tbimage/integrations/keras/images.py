@@ -12,7 +12,7 @@ from tbimage.integrations.frameworks import needs
 from tbimage.writer import SummaryWriter
 from tbimage.writer.conditions import record_if
 
-with needs("keras", "3.0"):
+with needs("keras", "3.6"):
     import keras
 
 __all__ = ["ImagesCallback"]

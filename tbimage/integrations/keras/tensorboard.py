@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any
 
 from tbimage import checks
@@ -13,16 +12,17 @@ from tbimage.events.messages import SummaryMetadata
 from tbimage.integrations.failures import Failures
 from tbimage.integrations.frameworks import needs
 from tbimage.integrations.keras.weights import check_names, log_embeddings, log_weights
-from tbimage.writer import SummaryWriter
-from tbimage.writer.conditions import record_if
+from tbimage.writer import SummaryWriter, defaults
 
-with needs("keras", "3.0"):
+with needs("keras", "3.6"):
     import keras
 
 __all__ = ["TensorBoard"]
 
 # The plugin of TensorBoard's Graphs page that shows the layers of a Keras model, and its version.
 _GRAPH = {"plugin_name": "graph_keras_model", "content": b"1"}
+
+_SURROUNDINGS: Any = (defaults.default_writer, defaults.default_step, defaults.condition)
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -96,7 +96,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.embeddings_metadata = embeddings_metadata
         self.failures = Failures("keras.TensorBoard")
         self._writers: dict[str, SummaryWriter] = {}
-        self._blocks: list[ExitStack] = []
+        self._before: list[Any] | None = None  # what the batch has replaced in _SURROUNDINGS
         self._training = False
         self._shown: Any = None  # the model whose layers were logged
         self._batches = {"train": 0, "validation": 0}
@@ -115,7 +115,7 @@ class TensorBoard(keras.callbacks.Callback):
         if self.write_graph and self._shown is not self.model:
             with self.failures:
                 self._log_layers()
-        self._begin_batches("train")
+        self._begin_batch("train")
 
     def on_train_end(self, logs: Any = None) -> None:
         """Write what is pending."""
@@ -161,7 +161,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Make the run ``validation`` the default writer."""
-        self._begin_batches("validation")
+        self._begin_batch("validation")
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Make the number of the batch the default step."""
@@ -170,12 +170,13 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_test_end(self, logs: Any = None) -> None:
         """Log losses and metrics by the number of training steps."""
-        self._blocks.pop().close()
+        self._end_batch()
         iterations = getattr(self.model.optimizer, "iterations", None)
-        for name, value in (logs or {}).items() if iterations is not None else ():
-            with self.failures:
-                tag = f"evaluation_{name}_vs_iterations"
-                self._writer("validation").scalar(tag, value, int(iterations))
+        if iterations is not None:
+            for name, value in (logs or {}).items():
+                with self.failures:
+                    tag = f"evaluation_{name}_vs_iterations"
+                    self._writer("validation").scalar(tag, value, int(iterations))
         if not self._training:
             self._close()
 
@@ -218,27 +219,30 @@ class TensorBoard(keras.callbacks.Callback):
             self._writers[run] = SummaryWriter(directory, wire="tensor", on_error="log")
         return self._writers[run]
 
-    def _begin_batches(self, run: str) -> None:
-        self._end_batch()
-        self._blocks.append(ExitStack())
-        self._begin_batch(run)
-
     def _begin_batch(self, run: str) -> None:
-        """Make a run's writer the default writer, until the batch or its epoch ends."""
+        """Make a run's writer the default writer, until the batch or its epoch ends.
+
+        Not by ``as_default``: if a training ends with an error, nobody leaves its block.
+        """
         self._end_batch()
-        if self.update_freq != "epoch":
-            with self.failures:
-                step = self._batches[run]
-                self._blocks[-1].enter_context(self._writer(run).as_default(step))
-                self._blocks[-1].enter_context(record_if(step % self.update_freq == 0))
+        if self.update_freq == "epoch":
+            return
+        with self.failures:
+            writer, step = self._writer(run), self._batches[run]
+            self._before = [variable.get() for variable in _SURROUNDINGS]
+            wanted = step % self.update_freq == 0
+            values = writer, step, lambda *_: wanted
+            for variable, value in zip(_SURROUNDINGS, values, strict=True):
+                variable.set(value)
 
     def _end_batch(self) -> None:
-        if self._blocks:
-            self._blocks[-1].close()
+        if self._before is not None:
+            for variable, value in zip(_SURROUNDINGS, self._before, strict=True):
+                variable.set(value)
+            self._before = None
 
     def _close(self) -> None:
-        while self._blocks:
-            self._blocks.pop().close()
+        self._end_batch()
         for writer in self._writers.values():
             with self.failures:
                 writer.close()

@@ -9,7 +9,7 @@ from typing import Any
 from tbimage.integrations.frameworks import needs
 from tbimage.writer import SummaryWriter
 
-with needs("keras", "3.0"):
+with needs("keras", "3.6"):
     import keras
 
 __all__ = ["check_names", "log_embeddings", "log_weights"]
