@@ -6,6 +6,7 @@ or change the others.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["ROOT", "run"]
+import pytest
+
+__all__ = ["ROOT", "require", "run"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -28,6 +31,13 @@ class _Others(importlib.machinery.PathFinder):
         return super().find_spec(name, path, target)
 sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = _Others
 """
+
+
+def require(*packages: str) -> None:
+    """Skip a test without one of these packages. None is imported here, since that takes seconds."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed", allow_module_level=True)
 
 
 def run(

@@ -28,7 +28,7 @@ from tbimage.integrations.asgi import TensorBoardMiddleware
 from tbimage.integrations.asgi import log as asgi_log
 from tbimage.integrations.asgi.bodies import picture_of
 from tests import readers
-from tests.integrations.programs import ROOT
+from tests.integrations.programs import ROOT, require
 from tests.processes import wait_until
 
 Answer = tuple[int, dict[bytes, bytes], bytes]
@@ -386,8 +386,8 @@ def port_of(log: Path) -> int | None:
     [("fastapi", "uvicorn"), ("litestar", "uvicorn"), ("starlette", "gunicorn")],
 )
 def test_two_worker_processes_of_a_server(tmp_path: Path, framework: str, server: str) -> None:
-    pytest.importorskip(framework)
-    pytest.importorskip(server)
+    require(framework)
+    require(server)
     process = run_server(tmp_path, framework, server)
     log = tmp_path / "log"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

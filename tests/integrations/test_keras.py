@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from tests import readers
-from tests.integrations.programs import run
+from tests.integrations.programs import require, run
 
-pytest.importorskip("keras")
+require("keras")
 pytestmark = pytest.mark.slow  # a process that imports a backend takes seconds
 
 Runs = dict[str, dict[str, readers.Series]]
@@ -143,7 +143,7 @@ def outline(runs: Runs) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def of_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directories `theirs` and `ours` of one training."""
-    pytest.importorskip("tensorflow")
+    require("tensorflow")
     directory = tmp_path_factory.mktemp("keras")
     run(BOTH, directory, hide=(), cwd=directory, KERAS_BACKEND="tensorflow")
     return directory
@@ -175,7 +175,7 @@ def test_tags_runs_steps_and_values_are_those_of_keras(of_keras: Path, loader: s
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_need_no_tensorflow(tmp_path: Path, of_keras: Path, backend: str) -> None:
-    pytest.importorskip(backend)
+    require(backend)
     said = run(OURS, tmp_path, cwd=tmp_path, KERAS_BACKEND=backend)
     assert said == f"{backend}\n"
     for loader in ("python", "data_server"):
@@ -193,7 +193,7 @@ def decoded(series: readers.Series) -> list[np.ndarray]:
 
 
 def test_pictures_of_weights_batches_and_predictions(tmp_path: Path) -> None:
-    pytest.importorskip("jax")
+    require("jax")
     run(PICTURES, tmp_path, cwd=tmp_path, KERAS_BACKEND="jax")
     weights = readers.read_runs(tmp_path / "weights", "data_server")["train"]
     assert weights["batch"].steps == [3, 6, 9, 12]  # those of the default writer
@@ -217,14 +217,14 @@ def test_pictures_of_weights_batches_and_predictions(tmp_path: Path) -> None:
 
 
 def test_errors_of_logging_do_not_end_a_training(tmp_path: Path) -> None:
-    pytest.importorskip("jax")
+    require("jax")
     counts = run(FAILING, tmp_path, cwd=tmp_path, KERAS_BACKEND="jax").split()
     assert int(counts[0]) > 5
     assert int(counts[1]) == 5
 
 
 def test_embeddings_have_the_labels_of_their_file(tmp_path: Path) -> None:
-    pytest.importorskip("jax")
+    require("jax")
     said = run(EMBEDDINGS, tmp_path, cwd=tmp_path, KERAS_BACKEND="jax")
     assert "embeddings_metadata must name Embedding layers of the model, got 'letters'" in said
     config = (tmp_path / "train" / "projector_config.pbtxt").read_text("utf-8")

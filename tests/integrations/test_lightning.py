@@ -8,9 +8,9 @@ import pytest
 
 from tests import readers
 from tests.compat import faces
-from tests.integrations.programs import run
+from tests.integrations.programs import require, run
 
-pytest.importorskip("lightning")
+require("lightning")
 pytestmark = pytest.mark.slow  # importing it takes seconds
 
 TRAINING = """

@@ -14,7 +14,7 @@ from tbimage.integrations.flax import SummaryWriter
 from tbimage.integrations.metric_writer import MetricWriter
 from tests import readers
 from tests.compat import faces
-from tests.integrations.programs import run
+from tests.integrations.programs import require, run
 
 LOGGING = """
 import sys, numpy as np
@@ -81,8 +81,7 @@ Written = tuple[Path, Path]
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The directories of the packages' writers and of ours."""
-    for package in ("clu", "flax", "jax", "tensorflow"):
-        pytest.importorskip(package)
+    require("clu", "flax", "jax", "tensorflow")
     theirs, ours = (tmp_path_factory.mktemp(name) for name in ("theirs", "ours"))
     run(THEIRS, theirs, hide=(), cwd=theirs)
     run(OURS, ours, cwd=ours)

@@ -10,7 +10,7 @@ import pytest
 
 from tests import readers
 from tests.compat import faces
-from tests.integrations.programs import run
+from tests.integrations.programs import require, run
 
 pytestmark = pytest.mark.slow  # a process that imports torch takes seconds
 
@@ -99,7 +99,7 @@ def values(series: readers.Series) -> list[tuple[int, Any]]:
 
 
 def test_transformers_has_the_tags_of_its_own_callback(tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
+    require("transformers")
     theirs = tmp_path / "theirs"
     run(TRANSFORMERS, tmp_path, cwd=tmp_path, TENSORBOARD_LOGGING_DIR=str(theirs))
     expected = readers.read_runs(theirs, "data_server")["."]
@@ -115,7 +115,7 @@ def test_transformers_has_the_tags_of_its_own_callback(tmp_path: Path) -> None:
 
 
 def test_accelerate_tracks(tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
+    require("accelerate")
     run(ACCELERATE, tmp_path, cwd=tmp_path)
     runs = readers.read_runs(tmp_path, "data_server")
     assert values(runs["."]["loss"]) == [(0, 0.0), (1, 0.5), (2, 1.0)]
@@ -127,7 +127,7 @@ def test_accelerate_tracks(tmp_path: Path) -> None:
 
 
 def test_a_trial_of_optuna_is_a_run_with_hyperparameters(tmp_path: Path) -> None:
-    pytest.importorskip("optuna")
+    require("optuna")
     xs = json.loads(run(OPTUNA, tmp_path, cwd=tmp_path))
     runs = readers.read_runs(tmp_path / "runs", "data_server")
     assert set(runs) == {"trial-0", "trial-1", "trial-2"}
