@@ -34,7 +34,7 @@ sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = _Others
 
 
 def require(*packages: str) -> None:
-    """Skip a test without one of these packages. None is imported here, since that takes seconds."""
+    """Skip a test without one of these packages. None is imported: that takes seconds."""
     for package in packages:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed", allow_module_level=True)

@@ -65,7 +65,8 @@ def image(
             restarts.
         max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the images.
-        layout: The order of the axes where it is another: "CHW", "NCHW", "NHW", …
+        layout: The order of the axes where it is another: "CHW", "NCHW", "NHW", …; "BGR" for images
+            of OpenCV, whose colours are in this order.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
             None: the dtype tells; floats outside [0, 1] are clipped and a warning is logged.
