@@ -124,7 +124,7 @@ class TBImageLogger(Logger):
     @property
     def writer(self) -> SummaryWriter:
         """The ``tbimage.SummaryWriter`` of the first process."""
-        native: SummaryWriter = self.experiment.file_writer.native
+        native: SummaryWriter = self.experiment._get_file_writer().native  # open again if closed
         return native
 
     @rank_zero_only

@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["ROOT", "require", "run"]
+__all__ = ["HEAVY", "ROOT", "require", "run"]
+
+#: Marks of tests whose process imports a framework: seconds, and many more on a busy machine.
+HEAVY = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

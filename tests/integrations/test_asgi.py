@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,9 @@ def test_what_cannot_be_logged_fails_no_request(tmp_path: Path) -> None:
     serve(middleware, scenario)
     assert pictures(tmp_path) == {"requests/image": {5: PNG}, "responses/image": {5: PNG}}
     assert middleware.failures.count == 2  # the request and the answer that are no picture
+    shutil.rmtree(tmp_path)
+    serve(middleware, scenario)  # a second lifespan has a run of its own
+    assert pictures(tmp_path) == {"requests/image": {5: PNG}, "responses/image": {5: PNG}}
 
 
 def test_a_request_and_its_answer_are_sampled_together(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integrations.programs import ROOT, run
+from tests.integrations.programs import HEAVY, ROOT, run
 
 ROOM = ROOT / "tbimage" / "integrations"
 #: What only the other modules of the room use.
@@ -67,9 +67,8 @@ def run_guarded(code: str, *arguments: str, cwd: Path) -> str:
 
 def marked(names: list[str]) -> list[object]:
     """Those that import a framework take seconds."""
-    heavy = pytest.mark.slow
     return [
-        pytest.param(name, marks=heavy if "with needs(" in source_of(name) else ())
+        pytest.param(name, marks=HEAVY if "with needs(" in source_of(name) else ())
         for name in names
     ]
 
@@ -116,8 +115,7 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("title", EXAMPLES)
+@pytest.mark.parametrize("title", [pytest.param(title, marks=HEAVY) for title in EXAMPLES])
 def test_the_example_of_a_section_runs(title: str, tmp_path: Path) -> None:
     run_guarded(EXAMPLES[title], cwd=tmp_path)
     if "TensorBoardMiddleware" not in EXAMPLES[title]:  # which opens its run when it serves

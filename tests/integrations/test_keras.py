@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from tests import readers
-from tests.integrations.programs import require, run
+from tests.integrations.programs import HEAVY, require, run
 
 require("keras")
-pytestmark = pytest.mark.slow  # a process that imports a backend takes seconds
+pytestmark = HEAVY
 
 Runs = dict[str, dict[str, readers.Series]]
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests import readers
 from tests.compat import faces
-from tests.integrations.programs import require, run
+from tests.integrations.programs import HEAVY, require, run
 
 require("lightning")
-pytestmark = pytest.mark.slow  # importing it takes seconds
+pytestmark = HEAVY
 
 TRAINING = """
 import json, sys, warnings, logging
@@ -55,6 +53,8 @@ for number in range(2):
     train(TensorBoardLogger(directory + "/theirs", name="run"))
     logger = TBImageLogger(directory + "/ours", name="run", log_graph=True)
     train(logger)
+    logger.log_image("after", [[0.0, 1.0]], 4)  # opens the closed run again
+    logger.finalize("success")
     assert logger.failures.count == 0
     assert logger.version == number
 """
@@ -85,6 +85,7 @@ def test_a_training_is_logged_as_by_lightnings_own_logger(tmp_path: Path) -> Non
             faces.assert_same(series, ours[name][tag], wall_times=False)
     run_of_ours = ours["run/version_0"]
     assert run_of_ours["images/image/1"].steps == [0, 1, 2, 3]
+    assert run_of_ours["after"].steps == [4]
     assert run_of_ours["note/text_summary"].steps == [0, 1, 2, 3]
     assert any(series.plugin == "graphs" for series in run_of_ours.values())
     (start,) = (

@@ -10,9 +10,9 @@ import pytest
 
 from tests import readers
 from tests.compat import faces
-from tests.integrations.programs import require, run
+from tests.integrations.programs import HEAVY, require, run
 
-pytestmark = pytest.mark.slow  # a process that imports torch takes seconds
+pytestmark = HEAVY
 
 TRANSFORMERS = """
 import sys, warnings, torch, transformers

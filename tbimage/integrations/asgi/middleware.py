@@ -105,6 +105,7 @@ class TensorBoardMiddleware:
         self._settings = {**_SETTINGS, **settings}
         Settings(**self._settings)  # raises here what would raise when the service runs
         self._log: Log | None = None
+        self._broken = False  # whether the run could not be opened, which is tried only once
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan of the application."""
@@ -137,11 +138,13 @@ class TensorBoardMiddleware:
 
     def _open(self) -> Log | None:
         """Open the run of this process, once. A service also serves if this fails."""
-        if self._log is None and not self.failures.count:
+        if self._log is None and not self._broken:
+            self._broken = True
             with self.failures:
                 run = f"{time.strftime('%Y%m%d-%H%M%S')}-{host_name()}-{os.getpid()}"
                 writer = SummaryWriter(os.path.join(self._logdir, run), **self._settings)
                 self._log = Log(writer, Keeper({"*": self._keep}), self.failures)
+                self._broken = False
         return self._log
 
     async def _answer_stats(self, send: Send) -> None:
