@@ -370,7 +370,11 @@ LOGDIR, KEEP = {os.fspath(directory / "runs")!r}, Keep(every=1)
         return subprocess.Popen(
             [sys.executable, "-m", *SERVERS[server]],
             cwd=directory,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(directory)))},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join((str(ROOT), str(directory))),
+                "HOME": str(directory),  # gunicorn makes a socket there
+            },
             stdout=stream,
             stderr=stream,
             start_new_session=True,
