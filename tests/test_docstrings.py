@@ -89,7 +89,8 @@ def test_public_names_have_a_docstring() -> None:
 #: Modules whose public names users import. A package of `compat` or `integrations` is one, too.
 ENTRANCES = ("tbimage", "tbimage.visual", "tbimage.read", "tbimage.reading")
 #: Packages of which every module or package is an entrance, except those that only these share.
-PACKAGES_OF_ENTRANCES = ("tbimage.compat", "tbimage.integrations")
+#: tests/integrations checks those of ``integrations``, each in a process of its own.
+PACKAGES_OF_ENTRANCES = ("tbimage.compat",)
 SHARED_BY_ENTRANCES = ("tbimage.compat.peers",)
 #: Names without an example, each with the reason why it cannot have one.
 NO_EXAMPLE: dict[str, str] = {}
@@ -112,16 +113,7 @@ def entrances() -> Iterator[types.ModuleType]:
             paths = importlib.import_module(package).__path__
             for module in pkgutil.iter_modules(paths, f"{package}."):
                 if module.name not in SHARED_BY_ENTRANCES:
-                    yield from importable(module.name)
-
-
-def importable(name: str) -> Iterator[types.ModuleType]:
-    """Import a module, unless it is made for a framework that is not installed."""
-    try:
-        yield importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("tbimage"):
-            raise
+                    yield importlib.import_module(module.name)
 
 
 def reached_from(module: types.ModuleType) -> Iterator[Reached]:

@@ -56,7 +56,8 @@ def prepare(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
     mask = array_like.as_array(labels, "labels")
-    if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
+    names_axes = layout is not None and str(layout).upper() != layouts.BGR
+    if labels_layout is None and names_axes and (image is None or len(layout or "") == mask.ndim):
         labels_layout = layout
     view, batched = _arrange_labels(mask, labels_layout)
     count, height, width = view.shape[:3]

@@ -171,3 +171,42 @@ def test_images_of_pil_are_turned_upright(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == (2 if 2 <= orientation <= 8 else 0)
     assert all("turned by their EXIF orientation (pass numpy.asarray" in each for each in messages)
+
+
+BGR_CALLS = {
+    "image": lambda writer, photo, layout: writer.image("x", photo, 0, layout=layout),
+    "batch": lambda writer, photo, layout: writer.image(
+        "x", np.stack([photo] * 2), 0, layout=layout
+    ),
+    "grid": lambda writer, photo, layout: writer.grid("x", [photo, photo], 0, layout=layout),
+    "boxes": lambda writer, photo, layout: writer.boxes(
+        "x", photo, [[2, 3, 12, 13]], 0, layout=layout
+    ),
+    "segmentation": lambda writer, photo, layout: writer.segmentation(
+        "x", np.zeros((1, 20, 30), int), 0, image=photo[None], layout=layout
+    ),
+    "animation": lambda writer, photo, layout: writer.animation(
+        "x", np.stack([photo] * 3), 0, layout=layout
+    ),
+    "compare": lambda writer, photo, layout: writer.compare(
+        "x", photo, photo // 2, step=0, layout=layout
+    ),
+}
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("method", BGR_CALLS)
+def test_images_of_opencv_have_their_colours(tmp_path: Path, method: str, channels: int) -> None:
+    photo = noise(20, 30, channels)
+    bgr = photo[..., [2, 1, 0, 3][:channels]]
+    stored = []
+    for name, data, layout in (("rgb", photo, None), ("bgr", bgr, "BGR")):
+        with tbimage.SummaryWriter(tmp_path / name) as writer:
+            assert BGR_CALLS[method](writer, data, layout)
+        points = readers.read_accumulator(tmp_path / name)
+        stored.append({tag: [each.encoded for each in images] for tag, images in points.items()})
+    assert stored[0] == stored[1] != {}
+    if method == "image":
+        (file,) = stored[1]["x"]
+        assert np.array_equal(decode(file), photo)
+        assert np.array_equal(visual.image(bgr, layout="BGR"), visual.image(photo))

@@ -63,7 +63,7 @@ def animate(
             ``layout`` says.
         fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
         format: "apng" keeps every level and all colours, "gif" up to 256 colours.
-        layout: The order of the axes if it is another: "TCHW", …
+        layout: The order of the axes if it is another: "TCHW", …; "BGR" for frames of OpenCV.
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:

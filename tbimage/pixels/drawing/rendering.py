@@ -227,7 +227,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
     Args:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
-        layout: The order of the axes if it is another: "CHW", …
+        layout: The order of the axes if it is another: "CHW", …; "BGR" for images of OpenCV.
         look: The keywords below.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the

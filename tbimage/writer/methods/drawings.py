@@ -240,7 +240,8 @@ def animation(
         format: "apng" is lossless and in true colour; "gif" has 256 colours, for programs that
             cannot read APNG.
         max_outputs: The most clips of a batch; None: all of them.
-        layout: The order of the axes if it is another: "TCHW", "NTCHW", …
+        layout: The order of the axes if it is another: "TCHW", "NTCHW", …; "BGR" for frames of
+            OpenCV, whose colours are in this order.
         description: Markdown that TensorBoard shows with the clips.
         compression: Of an APNG, as in ``image``.
         wall_time: Seconds since the epoch; None: now.

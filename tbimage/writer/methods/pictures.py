@@ -58,7 +58,8 @@ def image(
             if the program was restarted.
         max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the images.
-        layout: The order of the axes if it is another: "CHW", "NCHW", "NHW", …
+        layout: The order of the axes if it is another: "CHW", "NCHW", "NHW", …; "BGR" for images
+            of OpenCV, whose colours are in this order.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
             None: the natural range of the dtype; floats outside [0, 1] are clipped, and a warning
