@@ -47,7 +47,7 @@ class Workers:
         self.limit = limit
         self.most = most
         self.rivals: list[Workers] = []
-        self.count = 0  # threads
+        self.count: int = 0  # threads
         self.idents: dict[int, None] = {}
         self.busy: dict[int, None] = {}  # the threads that do a job
         self._note = note
