@@ -1,7 +1,8 @@
-"""From tickets to the disk: what could not be written is kept, and is written first next time."""
+"""From tickets to the disk: records that cannot be written wait, and are written first next time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,12 @@ from tbimage.events.tickets import LIGHT_BYTES, Ticket, make_batch
 
 __all__ = ["Backlog", "Commit"]
 
+_PATIENCE_SECS = 0.01  # until there may be memory again
+
 
 @dataclass(slots=True)
 class Commit:
-    """What is to be written at once, and what came of it once ``ended``."""
+    """What is to be written at once; the results are valid once it has ``ended``."""
 
     tickets: Sequence[Ticket]  # none once their records are in the backlog
     sync: Callable[[], None] | None = None  # makes durable what was written
@@ -95,11 +98,23 @@ class Backlog:
                 what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
                 self._errors.lose(error, f"{what or 'a summary'} was not written")
                 done = lost = 1
+            while not self._note_written(commit, done, lost):
+                time.sleep(_PATIENCE_SECS)
+
+    def _note_written(self, commit: Commit, done: int, lost: int) -> bool:
+        """Drop the records that were written; False where there is no memory for that.
+
+        They must not be written twice, so this is tried until it succeeds.
+        """
+        try:
             rest, costs = self._batch.without_first(done), self.costs[done:]
-            commit.released += sum(self.costs[:done])
-            self._batch, self.costs = rest, costs
-            commit.written += done - lost
-            commit.lost += lost
+            released = commit.released + sum(self.costs[:done])
+            written, lost = commit.written + done - lost, commit.lost + lost
+        except MemoryError:
+            return False
+        self._batch, self.costs = rest, costs
+        commit.released, commit.written, commit.lost = released, written, lost
+        return True
 
     def _end(self, commit: Commit) -> None:
         if commit.sync is not None:  # no later attempt would help: the system forgets the bytes
