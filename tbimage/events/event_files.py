@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -74,14 +75,12 @@ class EventFiles(ABC):
         self._say = say
         self._options = options
         self._host = names.host_name()
-        #: How many seconds lie between the beginnings of two commits, unless somebody waits.
+        #: The least time between two commits, where nobody waits.
         self.commit_secs = 0.0
-        #: Whether ``append`` may answer 0: the records are safe, and are done with a later call.
-        self.holds = False
-        #: When such a later call is due, on the monotonic clock.
-        self.due = 0.0
-        #: Whether somebody waits for the records of the next call of ``append``.
-        self.hurry = False
+        #: When ``sync`` is due although nobody waits, on the monotonic clock.
+        self.sync_at = math.inf
+        #: Whether no later ``sync`` makes good one that failed.
+        self.sync_is_final = True
         #: Where the files are.
         self.directory = directory
         #: The path of the newest file, None before the first.
@@ -106,9 +105,8 @@ class EventFiles(ABC):
                 the next call must start with the first record that was not completed.
 
         Returns:
-            How many of the records are now completely in the file. Less than all when a file ended
-            or the system took only a part: call again with the rest. At least one, unless these
-            files hold records (``holds``).
+            How many of the records are now completely in the file, at least one. Less than all when
+            a file ended or the system took only a part: call again with the rest.
 
         Raises:
             OSError: None of these records was completed. Call again later with the same records.

@@ -47,8 +47,8 @@ MOST_BYTES = 64 << 20
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
 # So many names may turn out to be taken before something must be wrong.
 _MOST_NAMES_TRIED = 10
-# With a spool, so many bytes are uploaded at once, before ``upload_secs`` are over.
-_MOST_HELD = 16 << 20
+# From a spool, so many bytes are uploaded at once, and after an error again after so many seconds.
+_MOST_AT_ONCE, _RETRY_SECS = 16 << 20, 2.0
 # A field of Event that no reader knows. Readers skip such fields.
 _PADDING_FIELD = 1000
 
@@ -100,12 +100,13 @@ class ObjectSegments(EventFiles):
         spool_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(objects, directory, options, say)
-        self.holds = spool_dir is not None
-        self.commit_secs = 0.0 if self.holds else upload_secs
+        self.commit_secs = upload_secs if spool_dir is None else 0.0
+        self.sync_is_final = spool_dir is None
         self._upload_secs = upload_secs
+        self._next_upload = 0.0  # from the spool
         self._spool_dir = None if spool_dir is None else os.fspath(spool_dir)
         self._spool: Spool | None = None
-        self._left = self.holds  # files of earlier processes may be in the spool
+        self._left = spool_dir is not None  # files of earlier processes may be in the spool
         self._objects = objects
         self._most_bytes = min(options.max_file_bytes or MOST_BYTES, _MOST_BYTES)
         self._writer = secrets.token_hex(8)
@@ -118,8 +119,7 @@ class ObjectSegments(EventFiles):
     def open(self) -> None:
         """Put the first segment now, so that the run and its errors show at once."""
         if self._spool_dir is not None:
-            self._spool = Spool(self._spool_dir, self.directory, self._say)
-            self._upload_left(self._spool)
+            self._upload_left(self._begin_spool(self._spool_dir))
         self._begin(0)
         with contextlib.suppress(ChangedError):  # the name is taken: the first append sees to it
             self._upload(Batch())
@@ -128,19 +128,39 @@ class ObjectSegments(EventFiles):
         """Upload framed records, in order; see ``EventFiles.append``."""
         if self._spool_dir is None:
             return self._append(batch)
+        spool = self._begin_spool(self._spool_dir)
+        if spool.keep(batch):
+            self.sync_at = self._next_upload
+            return len(batch.sizes)
+        self.sync()  # the local disk fails: without it, in the right order
+        return self._append(batch)
+
+    def sync(self) -> None:
+        """Upload what is in the spool; OSError where it is there still."""
         if self._spool is None:
-            self._spool = Spool(self._spool_dir, self.directory, self._say)
-        spool = self._spool
-        spool.keep(batch)
+            return
         now = time.monotonic()
-        if not self.hurry and now < self.due and batch.size < _MOST_HELD:
-            return 0
-        self.due = now + self._upload_secs
+        self.sync_at = now + min(self._upload_secs, _RETRY_SECS)
         if self._left:
-            self._upload_left(spool)
-        done = self._append(batch)
-        spool.drop(done)
-        return done
+            self._upload_left(self._spool)
+        while (batch := self._spool.first(_MOST_AT_ONCE)).sizes:
+            self._spool.drop(self._append(batch))
+        self._next_upload = now + self._upload_secs
+        self.sync_at = math.inf
+
+    def sync_at_end(self) -> None:
+        """As ``sync``."""
+        self.sync()
+
+    @property
+    def syncs_on_flush(self) -> bool:
+        """Whether a flush is to wait for ``sync``."""
+        return self._spool_dir is not None
+
+    def _begin_spool(self, directory: str) -> Spool:
+        if self._spool is None:
+            self._spool = Spool(directory, self.directory, self._say)
+        return self._spool
 
     def _upload_left(self, spool: Spool) -> None:
         """Upload what earlier processes have left on the local disk, each to a segment."""
@@ -172,7 +192,8 @@ class ObjectSegments(EventFiles):
         raise OSError(errno.EBUSY, "somebody else changes each event file", self.directory)
 
     def seal(self) -> None:
-        """End the current segment: all that was acknowledged is in it, and durable."""
+        """Upload what is in the spool, and end the current segment."""
+        self.sync()
         self.forget()
         if self._spool is not None:
             self._spool.close()

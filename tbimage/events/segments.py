@@ -35,11 +35,9 @@ __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 #: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
 PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
 
-# So many names may turn out to be taken before something must be wrong with the directory.
-_MOST_NAMES_TRIED = 1000
+_MOST_NAMES_TRIED = 1000  # more that are taken mean that something is wrong with the directory
 
-# A system call per piece is dear for small pieces and a copy is dear for large ones; this is where
-# the two meet (measured: a copy of 16 KiB costs as much as one more entry in writev does).
+# Smaller pieces are copied together: a copy of 16 KiB costs as much as one more entry in writev.
 _JOIN_BELOW = 16 * 1024
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
 import re
@@ -46,17 +47,15 @@ class Spool:
         self._path = ""
         self._file: int | None = None
         self._size = 0
-        self._kept = 0  # so many records at the head of the next batch are in the file
+        self._start = 0  # of what is not acknowledged
+        self._sizes: list[int] = []  # of the records that ``first`` gave
         self._failed = False
 
-    def keep(self, batch: Batch) -> None:
-        """Write those records of a batch that are new in it. A disk that fails is only logged."""
-        new = batch.without_first(self._kept)
-        if not new.sizes:
-            return
+    def keep(self, batch: Batch) -> bool:
+        """Write records behind those that are there; False, and a line for the log, if it fails."""
         try:
             file = self._open()
-            view = memoryview(b"".join(new.pieces))
+            view = memoryview(b"".join(batch.pieces))
             while view:
                 view = view[os.write(file, view) :]
         except OSError as error:
@@ -66,17 +65,30 @@ class Spool:
             if not self._failed:
                 self._say(logging.WARNING, "%s: nothing can be kept: %s", self._directory, error)
             self._failed = True
-            return
+            return False
         self._failed = False
-        self._size += new.size
-        self._kept = len(batch.sizes)
+        self._size += batch.size
+        return True
+
+    def first(self, size: int) -> Batch:
+        """Read the first records that were not dropped: about so many bytes, at least one."""
+        self._sizes = []
+        if self._file is None or self._start == self._size:
+            return Batch()
+        with open(self._path, "rb") as file:
+            file.seek(self._start)
+            data = file.read(size)
+            while not (sizes := _sizes_of(data)) and (more := file.read(size)):
+                data += more
+        self._sizes = sizes
+        return Batch([data[: sum(sizes)]], sizes)
 
     def drop(self, count: int) -> None:
-        """Note that the first records of the batch are acknowledged."""
-        self._kept = max(self._kept - count, 0)
-        if self._kept == 0 and self._size and self._file is not None:
+        """Note that the first records of what ``first`` gave are acknowledged."""
+        self._start += sum(self._sizes[:count])
+        if self._start == self._size and self._file is not None:
             os.ftruncate(self._file, 0)
-            self._size = 0
+            self._start = self._size = 0
 
     def close(self) -> None:
         """Delete the file, unless something in it was not acknowledged."""
@@ -113,11 +125,17 @@ class Spool:
         return self._file
 
 
-def _whole_records(data: bytes) -> bytes:
-    """Return the records before one that was not written as a whole."""
+def _sizes_of(data: bytes) -> list[int]:
+    """Return the size of each record that is there as a whole."""
     decoder = RecordDecoder()
     decoder.feed(data)
+    ends = [0]
     with contextlib.suppress(CorruptRecordError):
         while decoder.next_record() is not None:
-            pass
-    return data[: decoder.offset]
+            ends.append(decoder.offset)
+    return [end - start for start, end in itertools.pairwise(ends)]
+
+
+def _whole_records(data: bytes) -> bytes:
+    """Return the records before one that was not written as a whole."""
+    return data[: sum(_sizes_of(data))]

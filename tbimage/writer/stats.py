@@ -1,11 +1,16 @@
-"""What ``stats()`` returns: the counters of a writer at one moment."""
+"""The counters of a writer at one moment, which ``stats()`` returns."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Stats"]
+from tbimage.pipeline import Pipeline
+
+#: A writer is not healthy if summaries are pending and nothing was encoded or written for so many
+#: seconds: ten times the duration of a write to a slow disk.
+STUCK_SECS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +23,21 @@ class Stats:
         logged: Summaries that passed their checks and that neither ``record_if`` nor ``keep`` left
             out. One call of ``scalars`` counts as one.
         written: Summaries that are in the file.
-        dropped: Summaries that never will be, by cause: "full" (there was no room), "disk" (there
-            was no room because writing failed), "error" (they could not be encoded or written),
-            "closed" (the writer was closed before they could be written).
+        dropped: Summaries that will never be in the file, by cause: "full" (there was no room),
+            "disk" (there was no room because writing failed), "error" (they could not be encoded or
+            written), "closed" (the writer was closed before they could be written).
         kept_out: Calls that ``keep`` left out. They count neither as logged nor as dropped.
-        pending_items: Summaries that are on their way.
+        pending_items: Summaries that are not yet written or dropped.
         pending_bytes: Bytes of memory that their snapshots and encoded forms take.
-        oldest_pending_secs: For how many seconds the oldest of them has been on its way; 0.0 when
-            there is none.
+        oldest_pending_secs: The age of the oldest pending summary in seconds; 0.0 if there is none.
         bytes_written: Bytes in all event files of this writer.
-        segments: How many event files it began.
-        displaced_files: How many of these were deleted, moved, replaced or cut short while they
-            were written; another one was begun each time.
+        segments: The number of event files that it began.
+        displaced_files: The number of event files that somebody deleted, moved, replaced or
+            truncated while they were written. After each of them a new file was begun.
         encode_secs: Seconds of encoding, summed over the threads that encode.
         last_error: Class and message of the latest error, or None.
-        healthy: False from a failed write until the next one that succeeds; and when something is
-            pending and nothing was encoded or written for 10 seconds, whatever the cause.
+        healthy: False after a failed write, until a write succeeds. Also False if summaries are
+            pending and nothing was encoded or written for 10 seconds, for any cause.
 
     Example:
         >>> import dataclasses, tempfile, tbimage
@@ -56,3 +60,35 @@ class Stats:
     encode_secs: float
     last_error: str | None
     healthy: bool
+
+
+def stats_of(pipeline: Pipeline) -> Stats:
+    """Return the counters of a pipeline at this moment, without waiting."""
+    channel = pipeline.channel
+    items, pending_bytes, written, dropped, failing = channel.counts()
+    for cause, counts in channel.refused.items():
+        dropped[cause] += sum(list(counts.values()))
+    if items and not channel.awake:
+        channel.owner.send(channel)  # a wake-up may have been lost
+    now = time.monotonic()
+    oldest_at = next(iter(list(channel.marks)), (channel.woken_at,))[0]
+    age = now - oldest_at if items else 0.0
+    files = [lane.files for lane in channel.lanes]
+    return Stats(
+        logged=written + sum(dropped.values()) + items,
+        written=written,
+        dropped=dropped,
+        kept_out=sum(list(channel.kept_out.values())),
+        pending_items=items,
+        pending_bytes=pending_bytes,
+        oldest_pending_secs=age,
+        bytes_written=sum(each.bytes_written for each in files),
+        segments=sum(each.count for each in files),
+        displaced_files=sum(each.displaced for each in files),
+        encode_secs=channel.encode_secs,
+        last_error=channel.errors.latest,
+        # Between two uploads to an object store nothing moves.
+        healthy=not failing
+        and min(age, now - channel.progress_at)
+        < STUCK_SECS + max(each.commit_secs for each in files),
+    )

@@ -1,12 +1,12 @@
-"""The event files of a writer: its run's own, and those of runs below, for ``scalars``.
+"""The event files of a writer: those of its run, and those of the sub-runs of ``scalars``.
 
-The values of one call travel as one record, a *package* in place of a Summary, so that they have
-one step and one place in the order of calls, whatever interrupts a caller.
+The values of one call are one record, with a *package* in place of a Summary. So they share one
+step and one place in the order of the calls, even if the caller is interrupted.
 
 Rules:
-- A thousand runs have a bounded number of descriptors.
-- A run that has no value has no directory.
-- A run that cannot be written does not keep the others of its batch from being written.
+- The number of descriptors is bounded, for any number of runs.
+- A run without values has no directory.
+- If one run cannot be written, the other runs of its batch are written.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ from tbimage.kinds import scalars
 from tbimage.writer import directories
 from tbimage.writer.settings import Settings
 
-__all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
-
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
 MOST_DESCRIPTORS = 32
@@ -40,14 +38,10 @@ _SESSION_START = b"\x3a\x02\x08\x01"
 
 
 class RunFiles(EventFiles):
-    """The event files of many runs, written to as if they were those of one.
+    """The event files of many runs, which are written to like those of one.
 
-    Args:
-        storage: Where the runs are.
-        directory: The one that the runs' directories are in.
-        options: Of each run's files.
-        say: Takes a line for the log.
-        begin: Makes the files of one run, of its directory.
+    ``storage`` has the runs, ``directory`` contains their directories, and ``options`` are those of
+    each run's files. ``say`` takes a line for the log. ``begin`` makes the files of a directory.
     """
 
     def __init__(
@@ -60,15 +54,15 @@ class RunFiles(EventFiles):
     ) -> None:
         self._begin = begin
         self._runs: dict[str, EventFiles] = {}
-        self._waiting: dict[str, Batch] = {}  # what could not be written, by run
-        self._accepted = 0  # so many records at the head of the next batch are in _waiting already
+        self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
+        self._accepted = 0  # how many of the next batch's records _waiting has
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
         """Do nothing: a run begins with its first value."""
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step by tag in all runs below: a call has one step for all."""
+        """Return the greatest step of each tag in all sub-runs: a call has one step for all."""
         newest: dict[str, int] = {}
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:
@@ -78,16 +72,10 @@ class RunFiles(EventFiles):
         return newest
 
     def append(self, batch: Batch) -> int:
-        """Write packages to the runs that they are for.
+        """Write packages to their runs, and return the number of records.
 
-        Args:
-            batch: As in ``EventFiles.append``.
-
-        Returns:
-            The number of records.
-
-        Raises:
-            OSError: Some run could not be written; what is missing follows with the next call.
+        It raises an OSError if a run could not be written; the next call writes the missing
+        records.
         """
         self._accept(batch)
         failure: OSError | None = None
@@ -102,7 +90,7 @@ class RunFiles(EventFiles):
         return done
 
     def _accept(self, batch: Batch) -> None:
-        """Take the records apart that are new in this batch."""
+        """Unpack the records that are new in this batch."""
         if self._accepted == len(batch.sizes):
             return
         rest = batch.without_first(self._accepted)
@@ -121,13 +109,13 @@ class RunFiles(EventFiles):
             sizes = [*old.sizes, *map(len, parts)]
             waiting[run] = Batch([*old.pieces, b"".join(parts)], sizes)
         count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # nothing can come in between
+        self._waiting, self._accepted = waiting, count  # last, because all else may fail
 
     def _known(self) -> Iterable[str]:
-        """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
+        """Yield the runs of ``scalars``: this writer's, and those that the directory holds."""
         yield from self._runs
         for run in self._storage.directories(self.directory):
-            with contextlib.suppress(OSError):  # what cannot be read is no run, for TensorBoard
+            with contextlib.suppress(OSError):  # TensorBoard, too, ignores what it cannot read
                 tags = newest_steps(self._storage, self._storage.join(self.directory, run))
                 if tags and all(scalars.belongs(run, tag) for tag in tags):
                     yield run
@@ -188,10 +176,10 @@ class SubRuns:
     def __init__(self, real: str) -> None:
         self._real = real  # the path of the run directory without links
         self._claimed: dict[str, None] = {}
-        self._sources: dict[str, str] = {}  # what each of them is for
+        self._sources: dict[str, str] = {}  # the name and key of each
 
     def check(self, sources: Mapping[str, str]) -> None:
-        """Refuse keys that make the directory that another key has."""
+        """Raise a ValueError if a key makes the same directory as another key."""
         for run, source in sources.items():
             first = self._sources.setdefault(run, source)
             if first != source:
@@ -201,7 +189,7 @@ class SubRuns:
                 )
 
     def claim(self, names: Iterable[str], files: EventFiles) -> None:
-        """Note that these sub-runs are written to, and warn where another writer does."""
+        """Register these sub-runs, and warn if another writer writes to one of them."""
         for name in names:
             if name not in self._claimed:
                 self._claimed[name] = None
@@ -209,7 +197,7 @@ class SubRuns:
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
-    """Give the record of each value of a package, and the run that it is for."""
+    """Yield the run and the record of each value of a package."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
     # An Event as wire.small_event makes it: wall time, step, and the package as its summary.
     end = 9 if event[0] == 0x09 else 0

@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import itertools
 import logging
+import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tbimage
+from tbimage.events import object_segments
 from tbimage.events.object_segments import ObjectSegments
 from tbimage.events.segments import SegmentOptions
 from tests.events.segmenting import batch_of
@@ -30,18 +33,20 @@ def files(spool: Path) -> list[int]:
     return sorted(path.stat().st_size for path in spool.rglob("*") if path.is_file())
 
 
-def test_records_wait_on_the_disk_until_somebody_waits_for_them(tmp_path: Path) -> None:
+def test_records_wait_on_the_disk_until_an_upload_is_due(tmp_path: Path) -> None:
     store = FakeStore()
     segments = begin(store, tmp_path)
     segments.open()
-    assert segments.append(batch_of([0])) == 1  # an upload is due at once
-    assert files(tmp_path) == [0]
-    assert segments.append(batch_of([1])) == 0
-    assert segments.append(batch_of([1, 2])) == 0
-    assert files(tmp_path) == [batch_of([1, 2]).size]
+    assert segments.append(batch_of([0])) == 1
+    assert segments.sync_at <= time.monotonic()  # the first is due at once
+    segments.sync()
+    assert segments.append(batch_of([1, 2])) == 2
+    assert segments.append(batch_of([3])) == 1
+    assert time.monotonic() < segments.sync_at < math.inf
+    assert files(tmp_path) == [batch_of([1, 2, 3]).size]
     assert steps_of(store) == [0]
-    segments.hurry = True
-    assert segments.append(batch_of([1, 2, 3])) == 3
+    segments.sync()
+    assert segments.sync_at == math.inf
     assert steps_of(store) == [0, 1, 2, 3]
     assert files(tmp_path) == [0]
     segments.seal()
@@ -51,15 +56,13 @@ def test_records_wait_on_the_disk_until_somebody_waits_for_them(tmp_path: Path) 
 def test_what_a_process_has_left_is_uploaded_by_the_next(tmp_path: Path) -> None:
     store = FakeStore()
     first = begin(store, tmp_path)
-    first.append(batch_of([0]))
-    first.append(batch_of([1, 2]))
+    first.append(batch_of([0, 1, 2]))
     assert first._spool is not None
     assert first._spool._file is not None
     os.write(first._spool._file, b"half a record")
     os.close(first._spool._file)  # as a kill does
     second = begin(store, tmp_path)
     second.open()
-    second.hurry = True
     second.append(batch_of([3]))
     second.seal()
     assert steps_of(store) == [0, 1, 2, 3]
@@ -70,24 +73,35 @@ def test_what_a_living_process_has_is_left_to_it(tmp_path: Path) -> None:
     store = FakeStore()
     first, second = begin(store, tmp_path), begin(store, tmp_path)
     first.append(batch_of([0]))
-    first.append(batch_of([1]))
     second.open()
+    assert steps_of(store) == []
+    first.sync()
     assert steps_of(store) == [0]
-    first.hurry = True
-    assert first.append(batch_of([1])) == 1
 
 
 def test_while_the_store_fails_records_are_on_the_disk(tmp_path: Path) -> None:
-    store = FakeStore(faults=itertools.repeat("before"))
+    store = FakeStore(faults=itertools.cycle(["before", "after"]))
     segments = begin(store, tmp_path)
-    with pytest.raises(OSError, match="slow down"):
-        segments.append(batch_of([0]))
-    assert segments.append(batch_of([0, 1])) == 0
-    assert files(tmp_path) == [batch_of([0, 1]).size]
+    for step in range(5):
+        assert segments.append(batch_of([step])) == 1
+        with pytest.raises(OSError, match=r"slow down|no answer"):
+            segments.sync()
+        assert segments.sync_at < math.inf
     store.faults = iter(())
-    segments.hurry = True
-    assert segments.append(batch_of([0, 1])) == 2
-    assert steps_of(store) == [0, 1]
+    segments.sync()
+    assert steps_of(store) == list(range(5))
+
+
+def test_a_spool_of_many_bytes_is_uploaded_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_segments, "_MOST_AT_ONCE", 1000)
+    store = FakeStore()
+    segments = begin(store, tmp_path)
+    for step in range(20):
+        segments.append(batch_of([step], [10, 3000][step % 2]))
+    segments.sync()
+    assert steps_of(store) == list(range(20))
 
 
 def test_a_disk_that_fails_is_logged_and_costs_nothing(
@@ -95,18 +109,19 @@ def test_a_disk_that_fails_is_logged_and_costs_nothing(
 ) -> None:
     store = FakeStore()
     segments = begin(store, tmp_path)
+    segments.append(batch_of([0]))
 
     def write(*_: Any) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "tbimage"):
         patched.setattr(os, "write", write)
-        assert segments.append(batch_of([0])) == 1
-        assert segments.append(batch_of([1])) == 0
+        assert segments.append(batch_of([1])) == 1
+        assert segments.append(batch_of([2])) == 1
     assert caplog.text.count("nothing can be kept") == 1
-    segments.hurry = True
-    assert segments.append(batch_of([1])) == 1
-    assert steps_of(store) == [0, 1]
+    segments.append(batch_of([3]))
+    segments.sync()
+    assert steps_of(store) == [0, 1, 2, 3]
 
 
 def test_a_writer_with_a_spool_uploads_everything(tmp_path: Path) -> None:
@@ -119,7 +134,7 @@ def test_a_writer_with_a_spool_uploads_everything(tmp_path: Path) -> None:
             if step % 50 == 49:
                 assert writer.flush()
         writer.scalar("loss", 1.0, step=200)
-        while writer.stats().pending_items:  # without a flush
+        while tbimage.read(url)["."].scalars("loss").steps[-1] < 200:  # without a flush
             pass
     logs = tbimage.read(url)
     assert logs["."].scalars("loss").steps.tolist() == list(range(201))

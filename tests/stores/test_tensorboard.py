@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -48,16 +49,18 @@ def points_of(address: str, run: str, tag: str) -> list[int]:
     return []
 
 
+def _shows(address: str, steps: list[int]) -> bool:
+    return points_of(address, "a", "loss") == steps
+
+
 def seconds_until_shown(address: str, writer: tbimage.SummaryWriter, count: int) -> list[float]:
     """Log points one after the other; return how long each takes to be shown."""
     delays = []
     for step in range(count):
         logged = time.monotonic()
         writer.scalar("loss", 1.0, step=step)
-        wait_until(
-            lambda step=step: points_of(address, "a", "loss") == list(range(step + 1)),
-            f"step {step}",
-        )
+        expected = list(range(step + 1))
+        wait_until(partial(_shows, address, expected), f"step {step}")
         delays.append(time.monotonic() - logged)
     return delays
 
