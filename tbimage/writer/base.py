@@ -15,7 +15,7 @@ from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.pipeline import Pipeline
 from tbimage.pipeline.tickets import MAIN, Work
-from tbimage.writer import defaults, directories
+from tbimage.writer import defaults, directories, ranks
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
 from tbimage.writer.settings import Settings, check_logdir
@@ -58,6 +58,7 @@ class RunWriter:
         close_timeout: float = 30.0,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
+        rank: str | int | None = None,
     ) -> None:
         """Open a run directory for writing.
 
@@ -68,50 +69,46 @@ class RunWriter:
             wire: "image" or "tensor"; see the class.
             encoding: How pictures are stored whose call does not say: "png" keeps every level;
                 "jpeg" takes a fifth of the bytes for a photograph, and makes PNGs of what it cannot
-                hold, as transparency. Default "png": who looks for faults must not see those of an
-                encoder.
+                hold, as transparency. Default "png": an encoder must not add faults.
             quality: Of a JPEG, 1 to 100. Default 90: what it loses is hard to see.
             compression: Of a PNG: "fast", "balanced" or "small"; all keep every level. Default
                 "fast": "small" takes 5 % less for a photograph, and 20 times as long.
             max_pending_bytes: How many bytes of snapshots, and of records not yet written, may be
-                in memory; one summary larger than that passes alone. Default 256 MiB: a few hundred
-                photographs, and less than a process that holds a model notices.
-            on_full: What happens to a summary for which there is no room: "block" waits, so that
-                nothing is lost, which training wants; "drop" refuses it, counts it and returns
-                False at once, which a service wants.
+                in memory; a larger summary passes alone. Default 256 MiB: hundreds of photographs.
+            on_full: What happens to a summary for which there is no room: "block" waits, which
+                training wants; "drop" counts it and returns False at once, which a service wants.
             block_timeout: After so many seconds "block" becomes "drop". Default None: it waits as
                 long as it takes, but never for a disk that fails.
-            workers: How many threads encode. Default None: one for each processor that this process
-                may use, at most 4, since four encode more than anybody looks at.
+            workers: How many threads encode. Default None: one for each processor, at most 4.
             flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
                 may wait for others to be written with it. A process that is killed loses as much.
-                Default 0.1: one write for a hundred scalars in a fast loop, and less than anybody
-                waits for a chart.
+                Default 0.1: one write for a hundred scalars in a fast loop.
             fsync: When the file is made to survive a loss of power: "never", "flush" (each
-                ``flush`` waits for it) or "close" (when a segment ends). Default "never": what the
-                system was given survives the end of the process, however it comes, and waiting for
-                the disk costs milliseconds.
+                ``flush`` waits for it) or "close" (when a segment ends). Default "never": a crash
+                of the process loses nothing, and waiting for the disk costs milliseconds.
             on_error: What becomes of errors that show only after a call has returned: "raise"
                 raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
-                them. Default "raise": a program that can stop should hear of it.
+                them. Default "raise".
             max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
                 None: TensorBoard reads files of any size.
-            max_file_secs: A new event file is begun when the current one is so many seconds old.
-                Default None.
+            max_file_secs: A new event file is begun after so many seconds. Default None.
             keep_files: The oldest files are deleted when there are more than so many, at least 2.
                 Only this writer's form of names, never the newest two, and none that grew within
                 the last half-hour, as a reader may be on its way to them. Default None: all stay.
-            keep_bytes: The oldest files are deleted when all have more than so many bytes, with the
-                same exceptions. Default None: all stay.
+            keep_bytes: As ``keep_files``, when all files have more than so many bytes.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
                 it were full. Default 0: it stops when the disk is full.
             close_timeout: For how many seconds ``close`` and the end of the process wait for what
-                is pending. Default 30: as long as an orchestrator waits between SIGTERM and
-                SIGKILL.
+                is pending. Default 30: what Kubernetes waits between SIGTERM and SIGKILL.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
                 font, as ``tbimage.set_font`` takes it. Default None: what is in use stays.
+            rank: How the processes of one job share ``logdir``. "separate": each logs to a run of
+                its own, ``logdir/rank-0003``. "zero": rank 0 logs to ``logdir``; in the others a
+                call does nothing and returns False, in 0.1 µs. An integer: as "separate", with this
+                rank in place of RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK, of which the
+                first one that is set counts. Default None: no other process logs to ``logdir``.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -123,7 +120,8 @@ class RunWriter:
         left = {name for name in ("workers", "keep") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
-        self._start(check_logdir(logdir), settings, sub_run=False)
+        directory = ranks.directory_of_rank(check_logdir(logdir), settings.rank)
+        self._start(directory, settings, sub_run=False)
 
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
         if settings.font is not None:
@@ -132,12 +130,16 @@ class RunWriter:
             set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
+        if ranks.is_silent(settings.rank):
+            ranks.silence(self, logdir)
+            return
         self._real = os.path.realpath(logdir)  # here, since no call does I/O
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
         if not sub_run:
             directories.claim(self._real, self._pipeline.files)
+            directories.warn_of_other_process(self._real)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline

@@ -1,4 +1,4 @@
-"""Which run directories this process writes to, and where a forked or unpickled writer goes on.
+"""Which run directories are written to, and where a forked or unpickled writer goes on.
 
 TensorBoard does not support two writers in one run directory (tensorboard#1063): its Python loader
 follows one file and loses what the other one gets; its data server mixes them and drops points of
@@ -11,14 +11,15 @@ import itertools
 import os
 import weakref
 
+from tbimage.events.locks import file_of_another_process
 from tbimage.events.names import host_name
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["TwoWritersWarning", "claim", "claim_sub_run", "release"]
+__all__ = ["TwoWritersWarning", "claim", "claim_sub_run", "release", "warn_of_other_process"]
 
 
 class TwoWritersWarning(UserWarning):
-    """Two live writers of one process write to one run directory."""
+    """Two live writers write to one run directory: of one process, or of two on one file system."""
 
 
 # By the real path of a directory, what writes to it. Changed by single steps of CPython only: a
@@ -35,8 +36,12 @@ def _forget(key: str, reference: weakref.ref[object]) -> None:
         _tenants.pop(key, None)
 
 
+# Directories of which it was said that another process writes to them.
+_warned: dict[str, None] = {}
+
+
 def claim(directory: str, tenant: object) -> None:
-    """Note that something writes to a directory; warn where another one does.
+    """Note that something writes to a directory; warn where another one of this process does.
 
     Args:
         directory: Its real path.
@@ -52,11 +57,35 @@ def claim(directory: str, tenant: object) -> None:
     _tenants[directory] = reference
     if other() is not None and other() is not tenant:
         warn_caller(
-            f"another SummaryWriter of this process is writing to {directory!r}: TensorBoard "
-            "follows one event file of a directory and may never show what the others get. Share "
-            "one writer, close the first, or give each its own directory.",
+            f"another SummaryWriter of this process, or of one that it was forked from, is writing "
+            f"to {directory!r}: TensorBoard follows one event file of a directory and may never "
+            "show what the others get. Share one writer, close the first, or give each its own "
+            "directory.",
             TwoWritersWarning,
         )
+
+
+def warn_of_other_process(directory: str) -> None:
+    """Warn once for each directory if another process is writing to it; see ``events/locks.py``.
+
+    Args:
+        directory: Its real path. This process has opened its own event file there already.
+
+    Warns:
+        TwoWritersWarning: Another process has an event file of the directory open.
+    """
+    name = file_of_another_process(directory)
+    if name is None or directory in _warned:
+        return
+    _warned[directory] = None
+    warn_caller(
+        f"another process is writing {name!r} in {directory!r}: TensorBoard's default loader drops "
+        "every point of a tag whose step is not smaller than a new one, so of two processes that "
+        "log the same 50 steps it shows 50 of 100 points or fewer. Give each process a directory "
+        'of its own, with SummaryWriter(logdir, rank="separate"), or let one process log, with '
+        'rank="zero".',
+        TwoWritersWarning,
+    )
 
 
 def release(tenant: object) -> None:
