@@ -1,0 +1,1 @@
+"""Callbacks, loggers and handlers of other packages that log through ``tbimage``."""
