@@ -5,6 +5,7 @@ It needs ``dask`` and ``distributed``: ``pip install 'dask[distributed]'``.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -62,7 +63,10 @@ def dask_engine(
         return
     with (
         distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,  # errors of tasks are raised; others come as it ends
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
@@ -73,7 +77,7 @@ def _engine(client: Any) -> Engine[Any, Any]:
     def engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         waiting = iter(items)
         first = client.map(function, list(islice(waiting, _MOST_TASKS)), pure=False)
-        done = distributed.as_completed(first, with_results=True)
+        done = distributed.as_completed(first, loop=client.loop, with_results=True)
         try:
             for _, result in done:
                 for item in islice(waiting, 1):

@@ -125,7 +125,9 @@ def compact_run(task: RunTask) -> Compaction:
         "files": {os.path.basename(path): version_of(path) for path in task.files},
     }
     record = os.path.join(task.directory, RECORD)
-    if _is_up_to_date(task.directory, read_text(record), made_from):
+    copy = _up_to_date_copy(task.directory, read_text(record), made_from)
+    if copy is not None:
+        _remove_copies(task.directory, copy)  # which a task that was stopped has left
         return Compaction(unchanged=1)
     done = Compaction(runs=1)
     series = _first_pass(task)
@@ -137,20 +139,25 @@ def compact_run(task: RunTask) -> Compaction:
         _second_pass(task, series, file, done)
     if all(damage.kind != "unreadable" for damage in done.lost):
         write_text(record, json.dumps({"file": name, **made_from}))
-    for old in existing:
-        if ".tfevents." in old and f".{_HOST}.0." in old and is_own_name(old, _SUFFIX):
-            remove(os.path.join(task.directory, old))
+    _remove_copies(task.directory, name)
     return done
 
 
-def _is_up_to_date(directory: str, record: str | None, made_from: dict[str, Any]) -> bool:
+def _up_to_date_copy(directory: str, record: str | None, made_from: dict[str, Any]) -> str | None:
+    """Return the name of the copy that was made by the same rules from the same files."""
     try:
-        known = json.loads(record or "{}")
-    except ValueError:
-        return False
-    # As JSON has it: lists in place of tuples.
-    expected = json.loads(json.dumps({"file": known.get("file"), **made_from}))
-    return known == expected and version_of(os.path.join(directory, known["file"])) is not None
+        name = json.loads(record or "{}")["file"]
+        is_same = json.loads(record or "{}") == json.loads(json.dumps({"file": name, **made_from}))
+    except (ValueError, KeyError):
+        return None
+    return name if is_same and version_of(os.path.join(directory, name)) is not None else None
+
+
+def _remove_copies(directory: str, current: str) -> None:
+    """Delete the copies that the current one replaces."""
+    for name in names_in(directory):
+        if name != current and f".{_HOST}.0." in name and is_own_name(name, _SUFFIX):
+            remove(os.path.join(directory, name))
 
 
 def tags_of(task: RunTask) -> tuple[RunTask, list[str]]:
