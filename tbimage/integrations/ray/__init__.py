@@ -34,11 +34,11 @@ def ray_engine(
 
     Args:
         address: As of ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
-            need tbimage, and the same paths as this process. None: that of the environment
-            variable RAY_ADDRESS; without it, Ray is started on this machine. Ray that is running in
-            this process already is used as it is.
-        workers: How many tasks run at once on Ray that is started here. None: one for each
-            processor.
+            need tbimage, and the same paths as this process. None: Ray is started on this machine,
+            unless it is running, or the environment variable RAY_ADDRESS has an address. A Ray to
+            which this process is connected already is used as it is.
+        workers: How many tasks run at once. Ray is started on this machine for them. None: one for
+            each processor.
 
     Yields:
         What ``compact`` takes as ``engine``.

@@ -25,8 +25,8 @@ __all__ = ["TuneCallback"]
 
 logger = logging.getLogger("tbimage")
 
-# What Tune adds to each result, and what it adds beside AUTO_RESULT_KEYS.
-_OF_TUNE = {*AUTO_RESULT_KEYS, "config", "checkpoint_dir_name", "should_checkpoint"}
+# What Tune adds to each result (``ray/tune/result.py``, ``ray/tune/trainable/trainable.py``).
+_OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_checkpoint"}
 
 
 class TuneCallback(LoggerCallback):  # type: ignore[misc]
@@ -36,20 +36,23 @@ class TuneCallback(LoggerCallback):  # type: ignore[misc]
     ``training_iteration``.
 
     - A number becomes a scalar.
-    - An array of rank 3, [height, width, channels], becomes an image, and one of rank 4,
-      [batch, height, width, channels], a batch of images.
+    - An array of rank 3 becomes an image, and one of rank 4 a batch of images. By default the axes
+      are [batch, channels, height, width]: Tune's own logger for TensorBoard, which is there too
+      where tensorboardX is installed, fails for others and ends the search.
     - Another array, or a list of numbers, becomes a histogram.
     - The trial's ``config`` becomes the hyperparameters of the run.
 
     Other values, and the fields that Tune adds, are left out. A value that cannot be logged is
     named once in the log ``tbimage``; the trial goes on.
 
-    Tune has a logger for TensorBoard of its own, which needs tensorboardX. The environment variable
-    ``TUNE_DISABLE_AUTO_CALLBACK_LOGGERS=1`` switches it off.
+    Tune's own logger for TensorBoard writes to the directory of the experiment. Let ``logdir`` be
+    another one.
 
     Args:
-        logdir: The directory of all runs; a run has the name of its trial. None: each trial's
-            own directory in the experiment's, which Tune copies to its ``storage_path``.
+        logdir: The directory of all runs. A run has the name of its trial, as
+            ``train_5be6b_00000``. The process that calls ``fit`` writes it.
+        layout: The axes of an image, as in ``SummaryWriter.image``; those of a batch have an N
+            before them. Default: "CHW".
         settings: Of the ``SummaryWriter``, with ``on_error="log"`` as the default.
 
     Raises:
@@ -69,8 +72,11 @@ class TuneCallback(LoggerCallback):  # type: ignore[misc]
         >>> results = tuner.fit()  # doctest: +SKIP
     """
 
-    def __init__(self, logdir: str | os.PathLike[str] | None = None, **settings: Any) -> None:
-        self._logdir = None if logdir is None else check_logdir(logdir)
+    def __init__(
+        self, logdir: str | os.PathLike[str], *, layout: str = "CHW", **settings: Any
+    ) -> None:
+        self._logdir = check_logdir(logdir)
+        self._layout = layout
         self._settings = {"on_error": "log", **settings}
         self._writers: dict[Any, SummaryWriter] = {}
         self._refused: set[str] = set()
@@ -78,13 +84,8 @@ class TuneCallback(LoggerCallback):  # type: ignore[misc]
     def log_trial_start(self, trial: Any) -> None:
         """Open the run of a trial; Tune calls this."""
         self._close(trial)
-        if self._logdir is None:
-            trial.init_local_path()
-            directory = trial.local_path
-        else:
-            directory = f"{self._logdir}/{trial}"
-        self._writers[trial] = SummaryWriter(directory, **self._settings)
-        self._log_hparams(trial, "running")
+        self._writers[trial] = SummaryWriter(f"{self._logdir}/{trial}", **self._settings)
+        self._log_hparams(trial, None)  # TensorBoard keeps the first status of a run
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """Log a result; Tune calls this."""
@@ -94,7 +95,7 @@ class TuneCallback(LoggerCallback):  # type: ignore[misc]
         reported = {name: value for name, value in result.items() if name not in _OF_TUNE}
         for name, value in _flat(reported):
             try:
-                _log(self._writers[trial], name, value, step)
+                self._log(self._writers[trial], name, value, step)
             except (TypeError, ValueError) as error:
                 self._refuse(name, error)
 
@@ -104,12 +105,24 @@ class TuneCallback(LoggerCallback):  # type: ignore[misc]
             self._log_hparams(trial, "failure" if failed else "success")
             self._close(trial)
 
+    def _log(self, writer: SummaryWriter, name: str, value: Any, step: int) -> None:
+        if isinstance(value, (Number, np.bool_)):
+            writer.scalar(name, value, step)  # type: ignore[arg-type]
+        elif isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
+            rank = np.ndim(value)
+            if rank == 0:
+                writer.scalar(name, value, step)
+            elif rank in (3, 4):
+                writer.image(name, value, step, layout="N" * (rank - 3) + self._layout)
+            else:
+                writer.histogram(name, value, step)
+
     def _close(self, trial: Any) -> None:
         writer = self._writers.pop(trial, None)
         if writer is not None:
             writer.close()
 
-    def _log_hparams(self, trial: Any, status: str) -> None:
+    def _log_hparams(self, trial: Any, status: str | None) -> None:
         values = {name: _plain(value) for name, value in _flat(trial.config or {})}
         try:
             if values:
@@ -129,15 +142,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{name}/")
         else:
             yield f"{prefix}{name}", value
-
-
-def _log(writer: SummaryWriter, name: str, value: Any, step: int) -> None:
-    if isinstance(value, (Number, np.generic)) or (np.ndim(value) == 0 and hasattr(value, "item")):
-        writer.scalar(name, value, step)
-    elif hasattr(value, "__array__") and np.ndim(value) in (3, 4):
-        writer.image(name, value, step)
-    elif hasattr(value, "__array__") or isinstance(value, (list, tuple)):
-        writer.histogram(name, value, step)
 
 
 def _plain(value: Any) -> Any:
