@@ -11,11 +11,10 @@ import pytest
 
 import tbimage
 from tbimage.events.segments import YOUNG_SECS
-from tbimage.pipeline import STUCK_SECS
 from tbimage.pipeline.owner import MOST_THREADS
 from tbimage.pixels.arrays import copies
 from tbimage.writer.settings import Settings
-from tbimage.writer.stats import Stats
+from tbimage.writer.stats import STUCK_SECS, Stats
 
 TESTS = Path(__file__).resolve().parent
 DOCS = TESTS.parent / "docs"

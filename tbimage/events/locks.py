@@ -62,9 +62,9 @@ def lock(descriptor: int, identity: tuple[int, int]) -> None:
             return
 
 
-def unlock(descriptor: int | None, identity: tuple[int, int]) -> None:
+def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
     """Release the lock of a file before it is closed; None: its descriptor is closed already."""
-    process = _own.pop(identity, None)
+    process = None if identity is None else _own.pop(identity, None)
     if sys.platform == "win32":
         return
     if descriptor is not None and process == os.getpid():

@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 logger = logging.getLogger("tbimage")
@@ -34,16 +34,12 @@ class Log:
     def __init__(self) -> None:
         self._lines: SimpleQueue[tuple[int, str, tuple[Any, ...]]] = SimpleQueue()
         self._writers: dict[int, float] = {}  # the threads that are in ``write``, and since when
+        self._role = Lock()  # held by the worker that logs: a handler that hangs has one, not all
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
         """Take in one line; never waits."""
         if self._lines.qsize() < _MOST_LINES:
             self._lines.put((level, message, arguments))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no line waits."""
-        return self._lines.empty()
 
     def write(self) -> None:
         """Log what waits, in the calling thread; nothing where a handler of the log calls this."""
@@ -65,6 +61,23 @@ class Log:
             pass
         finally:
             self._writers.pop(thread, None)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether lines wait and no worker is at it."""
+        return not (self._lines.empty() or self._role.locked())
+
+    def write_alone(self) -> None:
+        """Log what waits, unless another worker is at it."""
+        if self._role.acquire(blocking=False):
+            try:
+                self.write()
+            finally:
+                self._role.release()
+
+    def stop_workers(self) -> None:
+        """Let no worker log from here on, once the one that does has ended."""
+        self._role.acquire(timeout=1.0)
 
     def wait(self) -> None:
         """Wait a moment until what waits is logged; a handler that hangs holds up nobody."""

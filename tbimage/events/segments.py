@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -36,19 +37,16 @@ logger = logging.getLogger("tbimage")
 
 #: Retention keeps at least this many of the newest segments…
 NEWEST_KEPT = 2
-#: … and all that grew within this many seconds: a TensorBoard that polls once in a while has read
-#: them by then.
+#: … and all that grew within so many seconds: TensorBoard, which polls, has read them by then.
 YOUNG_SECS = 1800.0
 
 #: After these a segment can go on as soon as there is room: its missing bytes are still missing.
 #: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
 PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
 
-# So many names may turn out to be taken before something must be wrong with the directory.
-_MOST_NAMES_TRIED = 1000
+_MOST_NAMES_TRIED = 1000  # more that are taken mean that something is wrong with the directory
 
-# A system call per piece is dear for small pieces and a copy is dear for large ones; this is where
-# the two meet (measured: a copy of 16 KiB costs as much as one more entry in writev does).
+# Smaller pieces are copied together: a copy of 16 KiB costs as much as one more entry in writev.
 _JOIN_BELOW = 16 * 1024
 
 
@@ -84,6 +82,10 @@ class SegmentOptions:
 class Segments:
     """Appends records to the event files of one directory, for one thread at a time."""
 
+    commit_secs = 0.0  #: The least time between two commits, where nobody waits.
+    sync_at = math.inf  #: When ``sync`` is due although nobody waits, on the monotonic clock.
+    sync_is_final = True  #: Whether no later ``sync`` makes good one that failed.
+
     def __init__(
         self,
         storage: Storage,
@@ -112,6 +114,10 @@ class Segments:
         self.displaced = 0
         #: How many bytes were written, of all segments.
         self.bytes_written = 0
+
+    def may_pass(self, error: OSError) -> bool:
+        """Tell whether what failed may work later."""
+        return error.errno in PASSING_ERRORS
 
     def open(self) -> None:
         """Begin the first segment now, so that the run and its errors show at once."""

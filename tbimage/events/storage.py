@@ -97,6 +97,7 @@ _MOST_PIECES = 1024
 
 class _LocalFile:
     _descriptor: int | None = None
+    _identity: tuple[int, int] | None = None  # None in a file whose opening was interrupted
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -115,7 +116,7 @@ class _LocalFile:
 
     def size(self) -> int:
         status = os.fstat(self._open_descriptor())
-        if (status.st_dev, status.st_ino) != self._identity:
+        if self._identity not in (None, (status.st_dev, status.st_ino)):
             self._descriptor = None  # the program closed it, and opened another file of its own
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
         return status.st_size
@@ -137,8 +138,8 @@ class _LocalFile:
             self.size()
         except OSError:  # closed already, or not ours any more
             self._descriptor = None
+        locks.unlock(self._descriptor, self._identity)
         descriptor, self._descriptor = self._descriptor, None
-        locks.unlock(descriptor, self._identity)
         if descriptor is not None:
             os.close(descriptor)
 

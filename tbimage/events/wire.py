@@ -40,6 +40,7 @@ __all__ = [
 
 _DOUBLE = struct.Struct("<d")
 _WALL_TIME_AND_STEP_KEY = struct.Struct("<BdB")
+_WALL_TIME_AND_LONG_STEP = struct.Struct("<BdBBBB")
 _FLOAT = struct.Struct("<f")
 
 _UINT64 = 0xFFFFFFFFFFFFFFFF
@@ -117,15 +118,18 @@ def event(wall_time: float, step: int, serialized_summary: Sequence[Piece]) -> l
 
 def small_event(wall_time: float, step: int, serialized_summary: bytes) -> bytes:
     """Encode an Event that holds a small Summary, which is copied."""
-    if not wall_time or not step:  # defaults are left out
+    size = len(serialized_summary)
+    if not wall_time or not step or size > 0x7F:  # defaults are left out
         return b"".join(event(wall_time, step, [serialized_summary]))
-    return (
-        _WALL_TIME_AND_STEP_KEY.pack(0x09, wall_time, 0x10)
-        + varint(step)
-        + _EVENT_SUMMARY
-        + varint(len(serialized_summary))
-        + serialized_summary
-    )
+    if 0x4000 <= step < 0x200000:  # most steps of long runs: one call instead of two
+        low, middle = step & 0x7F | 0x80, step >> 7 & 0x7F | 0x80
+        head = _WALL_TIME_AND_LONG_STEP.pack(0x09, wall_time, 0x10, low, middle, step >> 14)
+    else:
+        head = _WALL_TIME_AND_STEP_KEY.pack(0x09, wall_time, 0x10) + varint(step)
+    return head + _SMALL_SUMMARIES[size] + serialized_summary
+
+
+_SMALL_SUMMARIES = [_EVENT_SUMMARY + bytes([size]) for size in range(0x80)]
 
 
 def file_version_event(wall_time: float, writer: str) -> bytes:

@@ -15,8 +15,8 @@ from tbimage.events import wire
 
 __all__ = ["check_value", "overflows", "summary"]
 
-# From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
-_TOO_LARGE = 2.0**128 - 2.0**103
+#: From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
+TOO_LARGE = 2.0**128 - 2.0**103
 
 
 def check_value(value: object, argument: str = "value") -> float:
@@ -43,7 +43,7 @@ def check_value(value: object, argument: str = "value") -> float:
 
 def overflows(number: float, value: object) -> bool:
     """Tell whether a value is finite but becomes infinite as a float32; ``number`` is its float."""
-    return abs(number) >= _TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
+    return abs(number) >= TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
 
 
 def _not_a_number(argument: str, value: object) -> TypeError:

@@ -6,31 +6,29 @@ has happened, and after it the summary is the owner's. No caller does I/O, and n
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import os
 import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from os import getpid
+from queue import Empty
 from threading import get_ident
 from typing import Any, TypeVar
 
-from tbimage.events.segments import PASSING_ERRORS, Segments
+from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
+from tbimage.events.tickets import LIGHT_BYTES, WORK_BYTES, Ticket, Work, purge_mark
 from tbimage.pipeline.channel import Channel
 from tbimage.pipeline.owner import current_owner
 from tbimage.pipeline.requests import PipelineOptions, Request
-from tbimage.pipeline.tickets import LIGHT_BYTES, WORK_BYTES, Ticket, Work, purge_mark
-from tbimage.pixels.fork_join import ForkJoin
+from tbimage.workers import take_all
 
 T = TypeVar("T")
-#: Given what takes lines for the log, and whether it is for a forked child, makes the files of each
-#: lane.
+#: Makes the files of each lane, given what takes lines for the log, and whether it is for a child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[Segments, ...]"]
 
-#: A writer is not healthy when something is pending and for so many seconds nothing was encoded or
-#: written: ten times what a slow disk takes for a write.
-STUCK_SECS = 10.0
 # A caller that waits looks again after so many seconds; an aflush, which has no gate, after the
 # second figure, doubled each time up to the third.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
@@ -47,15 +45,11 @@ class Pipeline:
     """What one writer has on its way to its files, here and in the processes that it forks to."""
 
     def __init__(self, make_files: MakeFiles, options: PipelineOptions) -> None:
-        self.close_timeout = options.close_timeout
         self._make_files = make_files
         self._options = options
-        self._kept_out: dict[int, int] = {}  # by thread, see _add_one
-        self._refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
+        self._is_over = False  # the process ends, and all that was not written is lost
         self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread, until it is put
-        self._abandoned = False
         owner = current_owner()
-        self.note_end(owner.ending)
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
         self._channels = {self._channel.pid: self._channel}
@@ -66,11 +60,11 @@ class Pipeline:
     def channel(self) -> Channel:
         """The state in this process."""
         channel = self._channel
-        return channel if channel.pid == os.getpid() else self._enter_child(channel)
+        return channel if channel.pid == getpid() else self._enter_child(channel)
 
     def _enter_child(self, parent: Channel) -> Channel:
         """Begin anew in a process that was forked: all that is pending is the parent's."""
-        pid = os.getpid()
+        pid = getpid()
         channel = self._channels.get(pid)
         if channel is None:
             owner = current_owner()
@@ -80,34 +74,23 @@ class Pipeline:
             if not parent.closed:
                 files = self._make_files(owner.log.say, True)
             steps = [lane.steps.copy() for lane in parent.lanes]
-            while not parent.inbox.empty():  # what the parent's owner has yet to take in
-                index, name, step, *_ = parent.inbox.get_nowait()
-                if name is not None:
+            for index, name, step, *_ in take_all(parent.inbox):
+                if name is not None:  # the parent's owner has yet to decide its step
                     steps[index].draw(name, step)
             channel = Channel(owner, list(zip(files, steps, strict=True)), self._options)
             channel.closed = channel.finished = parent.closed
             channel = self._channels.setdefault(pid, channel)
-            self._kept_out, self._refused = {}, {"full": {}, "disk": {}}
-            self.note_end(owner.ending)
         self._channel = channel
         return channel
 
-    def note_end(self, ending: bool) -> None:
-        """Let light summaries take the short way, unless the process ends: see ``_wake``."""
-        self._easy_bytes = -1 if ending else self._options.max_pending_bytes // 2
-
     def open(self) -> None:
-        """Begin the first file now, so that the run and its errors show before the first record.
-
-        Raises:
-            OSError: The directory or the file cannot be made. With ``on_error="log"`` a full disk
-                is only logged: a service must come up, and space may be freed.
-        """
+        """Begin the first file now, so that the run and its errors show before the first record."""
         lane = self._channel.lanes[0]
         try:
             lane.files.open()
         except OSError as error:
-            if self._options.on_error == "raise" or error.errno not in PASSING_ERRORS:
+            # A service must come up where the disk is full or the store is down.
+            if self._options.on_error == "raise" or not lane.files.may_pass(error):
                 raise
             lane.error = error
             self._channel.errors.note(error, "writing failed")
@@ -118,14 +101,14 @@ class Pipeline:
     def put_light(self, ticket: Ticket) -> bool:
         """Put a summary that costs less to make than to hand over; return whether it fits."""
         channel = self._channel
-        if channel.pid != os.getpid():
+        if channel.pid != getpid():
             channel = self._enter_child(channel)
         if channel.closed:
             raise self._closed_error()
         inbox = channel.inbox
         # In this order: what the owner takes in meanwhile counts twice, and not never.
         pending = inbox.qsize() * LIGHT_BYTES + channel.pending_bytes
-        if pending > self._easy_bytes or channel.reserved or channel.has_line:
+        if pending > channel.easy_bytes or channel.reserved or channel.line:
             return self._put_carefully(channel, ticket)
         inbox.put(ticket)
         if not channel.awake:
@@ -134,24 +117,21 @@ class Pipeline:
 
     def _put_carefully(self, channel: Channel, ticket: Ticket) -> bool:
         """Put a light summary where memory may be short."""
-        if not channel.has_line and channel.has_room(_MANY_LIGHT_BYTES):
-            channel.inbox.put(ticket)
-            if not channel.awake or channel.pending_bytes > self._easy_bytes:
-                self._wake(channel, ticket)
-            return True
-        work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)
+        work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)  # counts until the ticket is put
         try:
-            if not self.admit(work):
+            has_room = not channel.line and channel.has_room(_MANY_LIGHT_BYTES)
+            if not has_room and not self.admit(work):
                 return False
-            lane, name, step, wall_time, make, work.arguments, _ = ticket
-            self.put((lane, name, step, wall_time, make, (), work))
+            self.put(ticket)
         finally:
-            self.let_go()
+            channel.release(weakref.ref(work))
         return True
 
     def let_go(self) -> None:
-        """Note that this thread has nothing in hand that was admitted and is not put."""
-        self._in_hand.pop(get_ident(), None)
+        """Take back the reservation of what this thread has in hand and did not put."""
+        in_hand = self._in_hand.pop(get_ident(), None)
+        if in_hand is not None:
+            self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
         """Reserve memory before a snapshot is made, and wait for it as the options say.
@@ -161,39 +141,39 @@ class Pipeline:
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
-        # In a signal handler that interrupted an admission of this thread nobody can wait.
-        in_hand = self._in_hand.get(get_ident())
-        nested = in_hand is not None and in_hand() is not None
-        self._in_hand[get_ident()] = weakref.ref(work)
-        channel.reserve(work, channel.trying)
-        if channel.has_room(0) and not channel.has_line:
-            channel.reserved[id(work)] = work.cost
-            channel.trying.pop(id(work), None)
+        thread = get_ident()
+        in_hand = self._in_hand.get(thread)
+        self._in_hand[thread] = key = channel.reserve(work, channel.trying)
+        if channel.has_room(0) and not channel.line:
+            channel.reserved[key] = work.cost
+            channel.trying.pop(key, None)
             return True
-        channel.release(id(work))
-        if self._options.on_full == "block" and channel.error is None and not nested:
-            room = Request("room", work)
-            self._ask(channel, room, self._options.block_timeout)
-            if room.result:
+        channel.release(key)
+        # In a signal handler that interrupted an admission of this thread nobody can wait.
+        may_wait = in_hand is None or in_hand() is None
+        if self._options.on_full == "block" and channel.error is None and may_wait:
+            if self._ask(channel, "room", self._options.block_timeout, work).result:
                 return True
             if channel.closed:
                 raise self._closed_error()
-        _add_one(self._refused["full" if channel.error is None else "disk"])
+        _add_one(channel.refused["full" if channel.error is None else "disk"])
         return False
 
     def put(self, ticket: Ticket) -> None:
         """Put a summary that was admitted."""
-        channel = self._channel
-        self.let_go()  # before: a call that is interrupted behind the put has nothing in hand
+        channel, work = self._channel, ticket[6]
+        self._in_hand.pop(get_ident(), None)  # before: from the put on it is the owner's
         channel.inbox.put(ticket)
-        self._wake(channel, ticket)
+        is_large = work is not None and work.apart
+        if is_large or not channel.awake or channel.pending_bytes > channel.easy_bytes:
+            self._wake(channel, ticket)
 
     def _wake(self, channel: Channel, ticket: Ticket) -> None:
         if channel.inbox.qsize() <= 1:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
         if channel.closed or channel.owner.ending:  # by another thread, or a handler, in this call
-            self._ask(channel, Request("flush"), self.close_timeout)
+            self._ask(channel, "flush", self._options.close_timeout)
         if id(ticket) in channel.late:
             channel.late.pop(id(ticket), None)
             raise self._closed_error()
@@ -209,27 +189,40 @@ class Pipeline:
 
     def keep_out(self) -> None:
         """Count a call that ``keep`` leaves out."""
-        _add_one(self._kept_out)
+        _add_one(self.channel.kept_out)
 
     # Waiting.
 
-    def _ask(self, channel: Channel, request: Request, timeout: float | None) -> None:
-        """Send a request, and wait for the answer for so many seconds."""
+    def ask(
+        self, channel: Channel, what: str, timeout: float | None, work: Work | None = None
+    ) -> Request:
+        """Send a request whose answer is waited for so many seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        request = Request(what, deadline, work)
         channel.owner.send(channel, request)
-        self.wait_for(channel, request, deadline)
+        return request
 
-    def wait_for(self, channel: Channel, request: Request, deadline: float | None) -> None:
-        """Wait for the answer to a request that was sent."""
-        owner = channel.owner
+    def _ask(self, channel: Channel, what: str, *more: Any) -> Request:
+        """Send a request, and wait for the answer."""
+        request = self.ask(channel, what, *more)
+        try:
+            self.wait_for(channel, request)
+        finally:
+            request.work = None  # whoever is interrupted leaves the line
+        return request
+
+    def wait_for(self, channel: Channel, request: Request, interrupts: Sequence[None] = ()) -> None:
+        """Wait for the answer to a request until its deadline, or until there are interrupts."""
+        owner, deadline = channel.owner, request.deadline
         while not (request.answered or owner.is_worker()):  # a worker would wait for itself
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
-            if secs <= 0:
+            if secs <= 0 or interrupts:
                 return
             if sys.is_finalizing():
                 owner.take_over()  # there is no other thread any more
                 return
-            request.gate.acquire(timeout=secs)
+            with contextlib.suppress(Empty):
+                request.gate.get(timeout=secs)
             if not (request.seen or request.answered):
                 owner.send(channel, request)
             owner.see_to_it()
@@ -237,22 +230,18 @@ class Pipeline:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was put before is in the file; see ``SummaryWriter.flush``."""
         channel = self.channel
-        if channel.is_quiet():
+        # In this order: a channel is active before the owner takes a ticket out of its inbox.
+        if channel.inbox.empty() and not channel.active:
             return self._outcome(channel, True)
-        flush = Request("flush")
-        self._ask(channel, flush, timeout)
-        return self._outcome(channel, flush.result)
+        return self._outcome(channel, self._ask(channel, "flush", timeout).result)
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Wait as ``flush`` does, in an asyncio event loop, without a thread."""
         import asyncio  # 40 ms, unless it is there already
 
-        channel = self.channel
-        deadline = None if timeout is None else time.monotonic() + timeout
-        flush = Request("flush")
-        channel.owner.send(channel, flush)
-        secs = _FIRST_LOOK_SECS
-        while not flush.answered and (deadline is None or time.monotonic() < deadline):
+        channel, secs = self.channel, _FIRST_LOOK_SECS
+        flush = self.ask(channel, "flush", timeout)
+        while not flush.answered and (flush.deadline is None or time.monotonic() < flush.deadline):
             await asyncio.sleep(secs)
             secs = min(secs * 2, _LAST_LOOK_SECS)
             channel.owner.see_to_it()
@@ -262,29 +251,45 @@ class Pipeline:
         """Write what is pending and close the files; see ``SummaryWriter.close``."""
         channel = self.channel
         channel.closed = True
-        close = Request("close")
-        if not channel.finished:
-            self._ask(channel, close, self.close_timeout if timeout is None else timeout)
-            if not close.answered:
-                give_up = Request("give up")
-                self._ask(channel, give_up, _GIVE_UP_SECS)
-                channel.errors.note_unwritten(give_up.mark)
-        return self._outcome(channel, close.result if close.answered else channel.finished)
+        if channel.finished:
+            return self._outcome(channel, True)
+        close = self._ask(
+            channel, "close", self._options.close_timeout if timeout is None else timeout
+        )
+        if not close.answered:
+            channel.errors.note_unwritten(self.give_up())
+        return self._outcome(channel, close.result)
 
     def close_soon(self) -> Segments:
-        """Have the files closed once what is pending is written, without waiting.
+        """Have the files closed without waiting, for writers that are garbage-collected unclosed.
 
-        For writers that are garbage-collected without being closed. Returns the files of the first
-        lane.
+        Returns the files of the first lane.
         """
         channel = self._channel
-        if channel.pid == os.getpid():
+        if channel.pid == getpid():
             channel.closed = True
-            if channel.known or not channel.inbox.empty():
-                channel.owner.send(channel, Request("close"))
-            else:  # no thread need be started for it
-                channel.seal_unused()
+            self.ask(channel, "close", None)
         return channel.lanes[0].files
+
+    def give_up(self) -> int:
+        """Close for good, and forget what is not being written; return how many summaries it is."""
+        self._channel.closed = True
+        return self._ask(self._channel, "give up", _GIVE_UP_SECS).mark
+
+    def begin_last_flush(self) -> Request | None:
+        """Ask for what is pending to be written; None where there can be nothing."""
+        channel = self._channel
+        if channel.pid != getpid() or channel.finished or self._is_over:
+            return None
+        for lane in channel.lanes:
+            lane.at_end = True
+        return self.ask(channel, "flush", self._options.close_timeout)
+
+    def end(self, given_up: int) -> None:
+        """Log how many summaries the end of the process leaves unwritten."""
+        self._is_over = True
+        given_up += self.give_up()
+        self._channel.errors.note_unwritten(given_up + self._channel.counts()[0])
 
     def _outcome(self, channel: Channel, done: bool) -> bool:
         channel.owner.log.wait()  # what happened is logged before anybody who waited goes on
@@ -295,15 +300,17 @@ class Pipeline:
             raise error
         return done and error is None
 
+    def _closed_error(self) -> RuntimeError:
+        return RuntimeError(
+            f"the SummaryWriter of {self.files.directory!r} is closed; make a new one to go on "
+            "logging"
+        )
+
     # Workers.
 
     def run_parts(self, parts: Sequence[Callable[[], T]]) -> list[T]:
         """Run the parts of one job on this thread and on encoders that have nothing else to do."""
-        group = ForkJoin(parts)
-        helpers = min(self._options.workers, len(parts)) - 1
-        if helpers > 0:
-            self._channel.owner.encoders.ask_for_help(group.help, helpers)
-        return group.finish()
+        return self._channel.owner.encoders.share(parts, self._options.workers)
 
     def say(self, level: int, message: str, *arguments: object) -> None:
         """Take a line for the log, from any thread."""
@@ -320,59 +327,6 @@ class Pipeline:
     def files(self) -> Segments:
         """The files of the first lane; others in a forked child."""
         return self.channel.lanes[0].files
-
-    def _closed_error(self) -> RuntimeError:
-        return RuntimeError(
-            f"the SummaryWriter of {self.files.directory!r} is closed; make a new one to go on "
-            "logging"
-        )
-
-    def counters(self) -> dict[str, Any]:
-        """Return the fields of ``Stats`` at this moment, without waiting for anybody."""
-        channel = self.channel
-        items, pending_bytes, written, dropped, failing = channel.counts()
-        for cause, counts in self._refused.items():
-            dropped[cause] += sum(list(counts.values()))
-        if items and not channel.awake:
-            channel.owner.send(channel)  # a wake-up may have been lost
-        now = time.monotonic()
-        age = now - channel.oldest_at() if items else 0.0
-        files = [lane.files for lane in channel.lanes]
-        return {
-            "logged": written + sum(dropped.values()) + items,
-            "written": written,
-            "dropped": dropped,
-            "kept_out": sum(list(self._kept_out.values())),
-            "pending_items": items,
-            "pending_bytes": pending_bytes,
-            "oldest_pending_secs": age,
-            "bytes_written": sum(each.bytes_written for each in files),
-            "segments": sum(each.count for each in files),
-            "displaced_files": sum(each.displaced for each in files),
-            "encode_secs": channel.encode_secs,
-            "last_error": channel.errors.latest,
-            "healthy": not failing and min(age, now - channel.progress_at) < STUCK_SECS,
-        }
-
-    # The end of the process.
-
-    def abandon(self) -> None:
-        """Close for good, and log how many summaries are not written."""
-        channel = self._channel
-        if channel.pid == os.getpid() and not (channel.finished or self._abandoned):
-            channel.closed = self._abandoned = True
-            give_up = Request("give up")
-            self._ask(channel, give_up, _GIVE_UP_SECS)
-            channel.errors.note_unwritten(give_up.mark + channel.counts()[0])
-
-    def begin_last_flush(self) -> tuple[Channel, Request] | None:
-        """Ask for what is pending to be written; None where there can be nothing."""
-        channel = self._channel
-        if channel.pid != os.getpid() or channel.finished:
-            return None
-        flush = Request("last flush")
-        channel.owner.send(channel, flush)
-        return channel, flush
 
 
 def _add_one(counts: dict[int, int]) -> None:

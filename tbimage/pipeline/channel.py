@@ -11,26 +11,22 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from tbimage.events import tickets
 from tbimage.events.reporting import Errors
 from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
+from tbimage.events.tickets import LIGHT_BYTES, MAIN, Ticket, Work
 from tbimage.pipeline.lane import Lane
 from tbimage.pipeline.owner import Owner
 from tbimage.pipeline.requests import PipelineOptions, Request
-from tbimage.pipeline.tickets import (
-    LIGHT_BYTES,
-    MAIN,
-    RECORD_BYTES,
-    Ticket,
-    Work,
-    cost_of,
-    make_record,
-    purge_mark,
-)
+from tbimage.workers import take_all
 
 _MOST_AT_ONCE = 8192  # tickets that are taken in before commits begin
 # Counters are read so often, after so many seconds each time, while the owner changes them.
 _MOST_LOOKS, _LOOK_SECS = 200, 0.0005
+
+#: Bytes, for as long as the work exists.
+Reservations = dict["weakref.ref[Work]", int]
 
 
 class Channel:
@@ -42,69 +38,63 @@ class Channel:
         self.pid = os.getpid()
         self.owner = owner
         self.options = options
-        self.encoders = options.workers
         main = lanes[0][0]  # not self, which would make a circle of references
         self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
-        # The bytes of work that the owner has not taken in, by id. They count while it exists.
-        self.reserved: dict[int, int] = {}
-        self._references: dict[int, weakref.ref[Work]] = {}
-        self.trying: dict[int, int] = {}  # the bytes of callers that look whether there is room
+        self.reserved: Reservations = {}  # of work that the owner has not taken in
+        self.trying: Reservations = {}  # of callers that look whether there is room
+        self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for room
         self.late: dict[int, None] = {}  # tickets that came after the end, by id: calls that raise
         self.closed = False  # callers may put nothing more
         self.awake = False  # the owner looks into the inbox without being woken
         self.active = False  # the owner looks at this channel from time to time
-        self.known = False  # the owner has seen it
         self.finished = False
-        self.has_line = False  # callers wait for room
         self.woken_at = 0.0  # when a caller last woke the owner for an empty channel
         self.pending_bytes = 0  # of what was taken in
+        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
+        self.kept_out: dict[int, int] = {}  # calls, by thread
+        self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
         self.written = 0
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
         self.encode_secs = 0.0
         self.progress_at = time.monotonic()
         self._version = 0  # odd while the owner is at it
-        self._received = 0  # tickets that were taken out of the inbox
+        self._passed = 0  # tickets that were taken out of the inbox and went to no lane
         self._held: Ticket | None = None  # waits until a worker has read the history of its lane
         self._reading: dict[Lane, None] = {}
-        self._encoding: list[Ticket] = []
-        self._line: collections.deque[weakref.ref[Request]] = collections.deque()
-        self._flushes: list[Request] = []
-        self._closes: list[Request] = []
+        self._encoded: SimpleQueue[Work] = SimpleQueue()
+        self._asked: list[Request] = []  # flushes and closes that wait for their answer
         self._closing = False
         # When tickets were taken in, and how many each lane had by then:
-        self._marks: collections.deque[tuple[float, list[int]]] = collections.deque()
+        self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
+
+    # Callers.
 
     def bytes_pending(self) -> int:
         """Return how many bytes may be pending: what is put after an admission counts twice."""
         # In this order: what the owner takes in meanwhile counts twice, and not never.
-        waiting = sum(self.reserved.values()) + self.inbox.qsize() * LIGHT_BYTES
-        return waiting + self.pending_bytes
+        reserved = sum(self.reserved.values())
+        return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
-    def reserve(self, work: Work, where: dict[int, int]) -> None:
+    def reserve(self, work: Work, where: Reservations) -> weakref.ref[Work]:
         """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
-        key = id(work)
-        self._references[key] = weakref.ref(work, partial(self.release, key))
-        where[key] = work.cost
+        reference = weakref.ref(work, self.release)
+        where[reference] = work.cost
+        return reference
 
-    def release(self, key: int, _: object = None) -> None:
+    def release(self, reference: weakref.ref[Work]) -> None:
         """Do not count a work any more."""
-        self.reserved.pop(key, None)
-        self.trying.pop(key, None)
-        self._references.pop(key, None)
+        self.reserved.pop(reference, None)
+        self.trying.pop(reference, None)
 
     def has_room(self, cost: int) -> bool:
         """Tell whether so many bytes more may be pending; a larger summary passes alone."""
-        trying = list(self.trying.values())
+        # In this order: what is admitted meanwhile counts twice, and not never.
+        others, trying = len(self.trying) > 1, sum(self.trying.values())
         pending = self.bytes_pending()
-        total = pending + sum(trying) + cost
-        return total <= self.options.max_pending_bytes or not (pending or trying[1:])
-
-    def is_quiet(self) -> bool:
-        """Tell whether nothing is pending, if that is sure."""
-        # In this order: the owner is awake before it takes a ticket out of the inbox.
-        return self.inbox.empty() and not self.awake
+        total = pending + trying + cost
+        return total <= self.options.max_pending_bytes or not (pending or others)
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
         """Return items and bytes pending, written, dropped, failing: of one moment if possible."""
@@ -127,18 +117,8 @@ class Channel:
         """What the last write failed with."""
         return next((lane.error for lane in self.lanes if lane.error is not None), None)
 
-    def oldest_at(self) -> float:
-        """Return since when the oldest pending summary is on its way."""
-        return self._marks[0][0] if self._marks else self.woken_at
+    # The owner: requests.
 
-    def seal_unused(self) -> None:
-        """Close the files of a channel that the owner has never seen; no caller is left."""
-        for lane in self.lanes:
-            with contextlib.suppress(OSError):
-                lane.files.seal()
-        self.finished = True
-
-    # The owner.
     def receive(self, request: Request) -> None:
         """Take a caller's request."""
         if request.seen:
@@ -148,35 +128,34 @@ class Channel:
             request.answer(request.what != "room")
         elif request.what == "room":
             # Held weakly: who stops waiting, for whatever reason, leaves the line.
-            self._line.append(weakref.ref(request))
-            self.has_line = True
-        elif request.what in ("flush", "last flush"):
-            request.mark = self._received + self.inbox.qsize()
-            self._flushes.append(request)
-        else:
+            self.line.append(weakref.ref(request))
+        elif request.what == "give up":
             self._closing = True
-            self._closes.append(request)
-            if request.what == "give up":
-                request.mark = self._give_up()
-                request.answer(False)
+            request.mark = self._give_up()
+            request.answer(False)
+        else:
+            self._closing = self._closing or request.what == "close"
+            request.mark = self._received() + self.inbox.qsize()
+            self._asked.append(request)
         request.seen = True
 
     def _refuse_late(self) -> None:
         """Let calls raise that put a ticket after the end."""
-        while not self.inbox.empty():
-            ticket = self.inbox.get_nowait()
+        for ticket in take_all(self.inbox):
             self.late[id(ticket)] = None
-            self.release(id(ticket[6]))
+            if ticket[6] is not None:
+                self.release(weakref.ref(ticket[6]))
 
     def _give_up(self) -> int:
         """Forget what no commit has in hand, and count it."""
-        tickets = [] if self._held is None else [self._held]
-        self._held = None
-        while not self.inbox.empty():
-            tickets.append(self.inbox.get_nowait())
-        for ticket in tickets:
-            self.release(id(ticket[6]))
-        count = len(tickets)
+        for lane in self.lanes:
+            self._settle(lane)
+        held, self._held = self._held, None
+        forgotten = take_all(self.inbox) + ([] if held is None else [held])
+        for work in (ticket[6] for ticket in forgotten if ticket[6] is not None):
+            self.release(weakref.ref(work))
+        count = len(forgotten)
+        self._passed += count
         for lane in self.lanes:
             given_up, released = lane.give_up()
             count += given_up
@@ -184,83 +163,123 @@ class Channel:
         self.dropped["closed"] += count
         return count
 
+    def _serve_line(self) -> None:
+        """Admit callers that wait for room, in the order in which they came."""
+        hopeless = self._closing or self.error is not None
+        while self.line:
+            request = self.line[0]()
+            if request is not None and (work := request.work) is not None:
+                if not (hopeless or self.has_room(work.cost)):
+                    break
+                if not hopeless:
+                    self.reserve(work, self.reserved)
+                request.answer(not hopeless)
+            self.line.popleft()
+
+    def _answer(self) -> None:
+        """Answer who waits for what was written, or for the end."""
+        for request in self._asked[:]:
+            if not request.targets and self._held is None and self._received() >= request.mark:
+                # A commit that is under way began before: that it fails does not count.
+                request.targets = [
+                    (each, each.taken, each.failures + (each.commit is not None), each.given_up)
+                    for each in self.lanes
+                ]
+            result = self._result(request)
+            if result is not None:
+                self._asked.remove(request)
+                request.answer(result)
+        self.finished = all(lane.sealed for lane in self.lanes)
+        if self.finished:
+            self._refuse_late()
+            asked, self._asked = self._asked, []
+            for request in asked:
+                request.answer(not any(lane.given_up for lane in self.lanes))
+
+    def _result(self, request: Request) -> bool | None:
+        """Return what to answer: False after a failure, None: nothing yet."""
+        done = bool(request.targets) and request.what != "close"
+        for lane, target, failures, given_up in request.targets if done else ():
+            if lane.given_up != given_up:
+                return False
+            if lane.durable < target:
+                if lane.failures > failures:
+                    return False
+                done = False
+        return True if done else None
+
+    # The owner: turns.
+
     def turn(self) -> None:
         """Take in what callers put, begin what can begin, and answer who waits."""
         self._version += 1
         try:
-            self.known = self.active = True
+            self.active = True
             # Callers of a channel that is being closed look what became of their ticket.
             self.awake = not (self.closed or self.owner.ending)
-            while self._has_more():
-                pass
+            self._note_encoded()
+            for lane in self.lanes:
+                self._settle(lane)
+            self._take_in()
+            self._begin_commits()
+            self._serve_line()
+            self._answer()
+            self._rest()
         finally:
             self._version += 1
 
-    def _has_more(self) -> bool:
+    def _rest(self) -> None:
+        """Go to sleep where nothing is pending; have another turn where more came meanwhile."""
         if self.finished:
-            self._refuse_late()
-            while self._flushes:  # of calls that raced with the close
-                self._flushes.pop().answer(not any(lane.given_up for lane in self.lanes))
             self.awake = self.active = False
-            return False
-        self._note_encoded()
-        for lane in self.lanes:
-            self._settle(lane)
-        self._take_in()
-        self._begin_commits()
-        self._serve_line()
-        if self._answer():
-            return True
-        if self._held is not None or any(lane.is_ending for lane in self.lanes):
-            return False
-        if not self.inbox.empty():
-            return True
-        if not all(lane.is_idle for lane in self.lanes):
-            return False
-        if self._encoding or self._line or self._flushes or self._closes:
-            return False
-        self._marks.clear()
-        self.awake = False  # from here on a caller wakes the owner
-        if self.inbox.empty():
-            self.active = False
-            return False
-        self.awake = not self.closed
-        return True
+        elif self._held is None and not any(lane.is_ending for lane in self.lanes):
+            is_idle = all(lane.is_idle for lane in self.lanes)
+            if is_idle and self.inbox.empty() and not (self.line or self._asked):
+                self.marks.clear()
+                self.awake = self.active = False  # from here on a caller wakes the owner
+            if not self.inbox.empty():
+                self.active = True
+                self.owner.send(self)
 
     def _take_in(self) -> None:
         """Decide the steps of what callers put, in order, and have pictures encoded."""
         if any(lane.is_ending for lane in self.lanes):
             return
+        before = self._received()
         held, self._held = self._held, None
         if held is not None:
             self._take(held)
-        received, get, lane = self._received, self.inbox.get_nowait, self.lanes[MAIN]
+        get, lane = self.inbox.get_nowait, self.lanes[MAIN]
         last, pending = lane.steps.last, lane.pending
         with contextlib.suppress(Empty):
             for _ in range(_MOST_AT_ONCE):
                 if self._held is not None:
                     break
                 ticket = get()
-                self._received += 1
                 index, name, step, _, _, _, work = ticket
                 # The short way of most tickets: a scalar with the next step of a name.
                 if work is None and index == MAIN and pending and name in last and step is not None:
-                    if step > last[name]:
-                        last[name] = step
                     pending.append(ticket)
                     lane.taken += 1
                     self.pending_bytes += LIGHT_BYTES
+                    if step > last[name]:
+                        last[name] = step
                 else:
                     self._take(ticket)
                     last = lane.steps.last
-        if held is not None or received != self._received:
-            self._marks.append((time.monotonic(), [lane.taken for lane in self.lanes]))
+        if held is not None or before != self._received():
+            self.marks.append((time.monotonic(), [lane.taken for lane in self.lanes]))
+
+    def _received(self) -> int:
+        """Return how many tickets were taken out of the inbox."""
+        return sum(x.taken for x in self.lanes) + self._passed + (self._held is not None)
 
     def _take(self, ticket: Ticket) -> None:
         index, name, step, _, make, _, work = ticket
         lane = self.lanes[index]
-        if make is purge_mark:
+        if make is tickets.purge_mark:
             lane.steps.go_back(step or 0)
+            self._passed += 1
             return
         if step is None and name is not None and lane.steps.needs_history(name):
             self._held = ticket
@@ -275,18 +294,30 @@ class Channel:
                     ticket = (index, name, drawn, *ticket[3:])
             if not lane.pending:
                 lane.due = time.monotonic() + self.options.flush_secs
-            taken, pending_bytes = lane.taken + 1, self.pending_bytes + cost_of(ticket)
+            taken, pending_bytes = lane.taken + 1, self.pending_bytes + tickets.cost_of(ticket)
             lane.pending.append(ticket)
         except BaseException as error:  # there is no greater step, or no memory
+            self._passed += 1
             self.dropped["error"] += 1
             self.errors.lose(error, f"{name!r} was not written")
             return
         lane.taken, self.pending_bytes = taken, pending_bytes
         if work is not None:
-            self.release(id(work))
+            self.release(weakref.ref(work))
             if work.apart:
-                self._encoding.append(ticket)
-                self.owner.encoders.give(self._encode, ticket, work, count=self.encoders)
+                self.owner.encoders.give(self._encode, ticket, work, count=self.options.workers)
+
+    def _begin_commits(self) -> None:
+        seal = self._closing and self._held is None and self.inbox.empty()
+        seal = seal or any(lane.is_ending for lane in self.lanes)
+        waiting = bool(self._asked) or self._closing
+        is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
+        hurry = waiting or is_short or self.owner.ending
+        for lane in self.lanes:
+            commit = lane.begin(hurry=hurry, sync=waiting, seal=seal)
+            if commit is not None:
+                failing, report = lane.error is not None, partial(self.owner.send, self)
+                self.owner.files.give(lane.backlog.carry_out, commit, failing, report)
 
     def _settle(self, lane: Lane) -> None:
         commit = lane.settle()
@@ -303,90 +334,29 @@ class Channel:
             self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:
-        encoding = self._encoding
-        self._encoding = [each for each in encoding if each[6] is not None and not each[6].ready]
-        if len(encoding) != len(self._encoding):
-            for ticket in encoding:
-                work = ticket[6]
-                if work is not None and work.ready:
-                    cost = RECORD_BYTES + sum(map(len, work.record))
-                    self.pending_bytes += cost - work.cost
-                    work.cost = cost
-                    self.encode_secs += work.secs
+        """Count the memory of records in place of that of their snapshots."""
+        for work in take_all(self._encoded):
+            cost = tickets.RECORD_BYTES + sum(map(len, work.record))
+            self.pending_bytes += cost - work.cost
+            work.cost, work.ready = cost, True
+            self.encode_secs += work.secs
             self._note_progress()
 
     def _note_progress(self) -> None:
         self.progress_at = time.monotonic()
-        done, marks = [lane.done for lane in self.lanes], self._marks
+        done, marks = [lane.done for lane in self.lanes], self.marks
         while marks and all(map(int.__ge__, done, marks[0][1])):
             marks.popleft()
 
-    def _begin_commits(self) -> None:
-        seal = self._closing and self._held is None and self.inbox.empty()
-        seal = seal or any(lane.is_ending for lane in self.lanes)
-        waiting = bool(self._flushes) or self._closing
-        is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
-        hurry = waiting or is_short or self.owner.ending
-        last = any(flush.what == "last flush" for flush in self._flushes)
-        for lane in self.lanes:
-            commit = lane.begin(hurry=hurry, sync=waiting, last=last, seal=seal)
-            if commit is not None:
-                self.owner.files.give(lane.work, commit, partial(self.owner.send, self))
-
-    def _serve_line(self) -> None:
-        """Admit callers that wait for room, in the order in which they came."""
-        hopeless = self._closing or self.error is not None
-        while self._line:
-            request = self._line[0]()
-            if request is not None and (work := request.work) is not None:
-                if not (hopeless or self.has_room(work.cost)):
-                    break
-                if not hopeless:
-                    self.reserve(work, self.reserved)
-                request.answer(not hopeless)
-            self._line.popleft()
-        self.has_line = bool(self._line)
-
-    def _answer(self) -> bool:
-        """Answer who waits; return whether the channel is finished."""
-        for flush in self._flushes[:]:
-            if not flush.targets and self._held is None and self._received >= flush.mark:
-                # A commit that is under way began before: that it fails does not count.
-                flush.targets = [
-                    (each.taken, each.failures + (each.commit is not None), each.given_up)
-                    for each in self.lanes
-                ]
-            result = self._result(flush)
-            if result is not None:
-                self._flushes.remove(flush)
-                flush.answer(result)
-        self.finished = all(lane.sealed for lane in self.lanes)
-        if self.finished:
-            for close in self._closes:
-                close.answer(not any(lane.given_up for lane in self.lanes))
-            self._closes.clear()
-        return self.finished
-
-    def _result(self, flush: Request) -> bool | None:
-        """Return what to answer: False after a failure, None: nothing yet."""
-        done = bool(flush.targets)
-        for lane, (target, failures, given_up) in zip(self.lanes, flush.targets, strict=False):
-            if lane.given_up != given_up:
-                return False
-            if lane.durable(flush.what == "last flush") < target:
-                if lane.failures > failures:
-                    return False
-                done = False
-        return True if done else None
+    # Workers.
 
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
-            made = make_record(ticket)
-            work.record = [made] if isinstance(made, bytes) else made
+            work.record = tickets.make_record(ticket, work)
         except BaseException as error:  # whatever it is: the tickets behind this one must not wait
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
         work.arguments = ()  # the snapshot
-        work.ready = True
+        self._encoded.put(work)
         self.owner.send(self)
 
     def _read_history(self, lane: Lane) -> None:

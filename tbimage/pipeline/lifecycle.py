@@ -1,4 +1,4 @@
-"""What happens when the process ends, or forks while it imports.
+"""What happens when the process ends.
 
 The end drains at ``atexit``, after the handlers that the program registered later. A child of
 ``multiprocessing`` has no ``atexit``: it drains by a finalizer of ``multiprocessing.util``. From
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import importlib
-import os
+import signal
 import sys
-import time
+from collections.abc import Callable, Sequence
 
 from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
@@ -22,8 +21,6 @@ from tbimage.pipeline.owner import at_first_use, current_owner
 _MOST_INTERRUPTS = 10
 # What is being encoded ends within so many seconds, unless it is very large.
 _IDLE_SECS = 2.0
-# Packages that are imported at their first use.
-_IMPORTED = frozenset({"tbimage", "numpy", "PIL", "google", "crc32c", "isal"})
 
 
 def drain() -> None:
@@ -31,33 +28,49 @@ def drain() -> None:
 
     Ctrl-C ends the waiting, and nothing else.
     """
-    waits = True
+    interrupts: list[None] = []
+
+    def note(*_: object) -> None:
+        interrupts.append(None)
+
     for _ in range(_MOST_INTERRUPTS):
-        try:
-            _end(waits)
-            return
-        except KeyboardInterrupt:
-            waits = False
+        with contextlib.suppress(KeyboardInterrupt):  # where _drain is in its except clause
+            if _drain(note, interrupts):
+                break
+    if signal.getsignal(signal.SIGINT) is note:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _end(waits: bool) -> None:
-    owner, started = current_owner(), time.monotonic()
+def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # An exception within a log handler would take the line that it is about to write.
+            with contextlib.suppress(ValueError):  # this is not the main thread
+                signal.signal(signal.SIGINT, note)
+        _end(interrupts)
+        return True
+    except KeyboardInterrupt:  # from before that, or from a handler of the program's
+        note()
+        return False
+
+
+def _end(interrupts: Sequence[None]) -> None:
+    owner = current_owner()
     pipelines = [each for each in (reference() for reference in list(live.values())) if each]
-    left = pipelines
-    if waits:
-        begun = [(pipeline, pipeline.begin_last_flush()) for pipeline in pipelines]
-        for pipeline, asked in begun:  # they drain side by side
-            if asked is not None:
-                pipeline.wait_for(*asked, started + pipeline.close_timeout)
-        left = [pipeline for pipeline, asked in begun if asked is not None and not asked[1].result]
-    owner.stop_logging()  # the interpreter may stop a thread while it logs
+    begun = [(pipeline, pipeline.begin_last_flush()) for pipeline in pipelines]
+    for pipeline, flush in begun:  # they drain side by side
+        if flush is not None:
+            pipeline.wait_for(pipeline.channel, flush, interrupts)
+    left = [pipeline for pipeline, flush in begun if flush is not None and not flush.result]
+    owner.ending = True
+    owner.log.stop_workers()  # the interpreter may stop a thread while it logs
     for pipeline in pipelines:
-        pipeline.note_end(True)
-    if left:
-        owner.encoders.discard()
-    for pipeline in left:
-        pipeline.abandon()
+        pipeline.channel.easy_bytes = -1  # light summaries take the long way, and wait
+    owner.encoders.discard()
+    given_up = [pipeline.give_up() for pipeline in left]
     owner.wait_until_idle(_IDLE_SECS if left else 0.0)
+    for pipeline, count in zip(left, given_up, strict=True):
+        pipeline.end(count)
     owner.log.write()
 
 
@@ -75,22 +88,5 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
         util.Finalize(None, drain, exitpriority=-1)
 
 
-def _let_imports_end() -> None:
-    """Wait until no other thread is within an import of what a writer needs.
-
-    A child would inherit that module's lock, locked for good, and hang where it imports the same.
-    To import a module that is there waits, if another thread is at it, and does nothing else.
-    """
-    seen: set[str] = set()
-    while live and (new := set(sys.modules) - seen):  # another thread may import one after another
-        seen |= new
-        for name in new:
-            if name.partition(".")[0] in _IMPORTED:
-                with contextlib.suppress(Exception):
-                    importlib.import_module(name)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_let_imports_end)
 atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
-from threading import Lock
+from queue import SimpleQueue
 
-from tbimage.pipeline.tickets import Work
+from tbimage.events.tickets import Work
+from tbimage.pipeline.lane import Lane
 
 
 @dataclass(frozen=True)
@@ -22,33 +22,27 @@ class PipelineOptions:
     close_timeout: float = 30.0
 
 
-def _locked() -> Lock:
-    lock = Lock()
-    lock.acquire()
-    return lock
-
-
 @dataclass(eq=False)
 class Request:
-    """What a caller asks for: "flush", "last flush", "close", "give up", or "room" for its work.
+    """What a caller asks for: "flush", "close", "give up", or "room" for its work.
 
     ``answered`` is the state; the gate only wakes the caller. A request that is lost on its way was
     not ``seen``, and is sent again by the caller.
     """
 
     what: str
+    deadline: float | None = None  # on the monotonic clock
     work: Work | None = None
     seen: bool = False
     answered: bool = False
     result: bool = False
-    gate: Lock = field(default_factory=_locked)
+    gate: SimpleQueue[None] = field(default_factory=SimpleQueue)
     #: How many tickets must have been taken in; from then on, of each lane: how many must be done,
     #: and how many had failed and were given up.
     mark: int = 0
-    targets: list[tuple[int, int, int]] = field(default_factory=list)
+    targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:
         """Give the caller its answer."""
         self.result, self.answered = result, True
-        with contextlib.suppress(RuntimeError):
-            self.gate.release()
+        self.gate.put(None)

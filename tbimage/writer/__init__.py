@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tbimage.writer import imports as imports  # so that forks wait for imports
 from tbimage.writer.base import RunWriter
 from tbimage.writer.methods import (
     configuration,

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events.tickets import MAIN, Work
 from tbimage.pipeline import Pipeline
-from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories, ranks
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
 from tbimage.writer.settings import Settings, check_logdir
-from tbimage.writer.stats import Stats
+from tbimage.writer.stats import Stats, stats_of
 from tbimage.writer.steps import KindWatch, StepWatch, check_step
 from tbimage.writer.sub_runs import SubRuns, make_files
 
@@ -218,7 +218,7 @@ class RunWriter:
             >>> tbimage.SummaryWriter(tempfile.mkdtemp()).stats().healthy
             True
         """
-        return Stats(**self._pipeline.counters())
+        return stats_of(self._pipeline)
 
     @property
     def closed(self) -> bool:
@@ -302,7 +302,8 @@ class RunWriter:
         if last is None:
             checks.name(name)
         number = defaults.get_step() if step is None else check_step(step)
-        if not defaults.should_record(number, name):
+        allows = defaults.condition.get()
+        if allows is not None and not allows(number, name):
             return name, number, False
         if self._keeper is not None and not self._keeper.wants(name):
             self._pipeline.keep_out()

@@ -44,10 +44,8 @@ class Surrounding(Generic[T]):
     def __init__(self, name: str) -> None:
         self._here: ContextVar[T | None] = ContextVar(name, default=None)
         self._last: dict[threading.Thread, T] = {}
-
-    def get(self) -> T | None:
-        """Return the value of this thread or asyncio task."""
-        return self._here.get()
+        #: Returns the value of this thread or asyncio task. Not a method: each summary calls it.
+        self.get: Callable[[], T | None] = self._here.get
 
     def set(self, value: T | None) -> None:
         """Set the value of this thread or asyncio task."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 from types import SimpleNamespace
-from typing import Any
 
 from tbimage import checks
+from tbimage.writer.stats import Stats
 
 __all__ = ["VARIABLES", "Silence", "check_rank", "directory_of_rank", "silence"]
 
@@ -103,29 +103,6 @@ class Silence:
         self.closed = True
         return True
 
-    def counters(self) -> dict[str, Any]:
-        """Return the fields of ``Stats``."""
-        return {
-            **dict.fromkeys(_NOTHING_COUNTED, 0),
-            "dropped": dict.fromkeys(("full", "disk", "error", "closed"), 0),
-            "oldest_pending_secs": 0.0,
-            "encode_secs": 0.0,
-            "last_error": None,
-            "healthy": True,
-        }
-
-
-_NOTHING_COUNTED = (
-    "logged",
-    "written",
-    "kept_out",
-    "pending_items",
-    "pending_bytes",
-    "bytes_written",
-    "segments",
-    "displaced_files",
-)
-
 
 def silence(writer: object, logdir: str, rank: str | int | None) -> bool:
     """Make a new writer one that logs nothing, if ``rank`` is "zero" and the process has another.
@@ -141,10 +118,29 @@ def silence(writer: object, logdir: str, rank: str | int | None) -> bool:
     attributes = writer.__dict__
     attributes["_pipeline"] = Silence(logdir)
     attributes["_begin"] = _unwanted
+    attributes["stats"] = _no_stats
     for name, method in inspect.getmembers(type(writer), inspect.isfunction):
         if ".writer.methods." in method.__module__ or name.startswith("_log"):
             attributes[name] = _skip
     return True
+
+
+def _no_stats() -> Stats:
+    return Stats(
+        logged=0,
+        written=0,
+        dropped=dict.fromkeys(("full", "disk", "error", "closed"), 0),
+        kept_out=0,
+        pending_items=0,
+        pending_bytes=0,
+        oldest_pending_secs=0.0,
+        bytes_written=0,
+        segments=0,
+        displaced_files=0,
+        encode_secs=0.0,
+        last_error=None,
+        healthy=True,
+    )
 
 
 def _skip(*arguments: object, **keywords: object) -> bool:

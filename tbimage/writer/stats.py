@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Stats"]
+from tbimage.pipeline import Pipeline
+
+__all__ = ["STUCK_SECS", "Stats", "stats_of"]
+
+#: A writer is not healthy when something is pending and for so many seconds nothing was encoded or
+#: written: ten times what a slow disk takes for a write.
+STUCK_SECS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +63,32 @@ class Stats:
     encode_secs: float
     last_error: str | None
     healthy: bool
+
+
+def stats_of(pipeline: Pipeline) -> Stats:
+    """Return the counters of a pipeline at this moment, without waiting for anybody."""
+    channel = pipeline.channel
+    items, pending_bytes, written, dropped, failing = channel.counts()
+    for cause, counts in channel.refused.items():
+        dropped[cause] += sum(list(counts.values()))
+    if items and not channel.awake:
+        channel.owner.send(channel)  # a wake-up may have been lost
+    now = time.monotonic()
+    oldest_at = next(iter(list(channel.marks)), (channel.woken_at,))[0]
+    age = now - oldest_at if items else 0.0
+    files = [lane.files for lane in channel.lanes]
+    return Stats(
+        logged=written + sum(dropped.values()) + items,
+        written=written,
+        dropped=dropped,
+        kept_out=sum(list(channel.kept_out.values())),
+        pending_items=items,
+        pending_bytes=pending_bytes,
+        oldest_pending_secs=age,
+        bytes_written=sum(each.bytes_written for each in files),
+        segments=sum(each.count for each in files),
+        displaced_files=sum(each.displaced for each in files),
+        encode_secs=channel.encode_secs,
+        last_error=channel.errors.latest,
+        healthy=not failing and min(age, now - channel.progress_at) < STUCK_SECS,
+    )

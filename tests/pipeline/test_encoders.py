@@ -71,10 +71,10 @@ def test_whatever_making_a_summary_raises_costs_that_summary(
     assert logs.summaries(tmp_path) == [(tag, step) for step in range(3) for tag in "ab"]
 
 
-def test_no_memory_for_a_commit_costs_what_it_had_taken(
+def test_no_memory_for_a_commit_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tbimage.pipeline import lane
+    from tbimage.events import backlog
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
 
@@ -82,16 +82,18 @@ def test_no_memory_for_a_commit_costs_what_it_had_taken(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(lane, "make_batch", make_batch)
+        patch.setattr(backlog, "make_batch", make_batch)
         writer.scalar("a", 0.5, 0)
         writer.image("b", NOISE, 1)
         assert writer.flush(10) is False
     writer.scalar("a", 0.5, 2)
     assert writer.flush(10)
     stats = writer.stats()
-    assert (stats.written, stats.dropped["error"]) == (1, 2)
+    assert (stats.written, stats.dropped["error"]) == (3, 0)
     assert stats.pending_bytes == 0
     writer.close()
+    assert logs.steps(tmp_path, "a") == [0, 2]
+    assert logs.steps(tmp_path, "b") == [1]
 
 
 def test_an_error_that_nobody_asks_for_does_not_keep_its_picture(tmp_path: Path) -> None:

@@ -110,18 +110,7 @@ report(writer)
     assert sum(map(len, found.values())) == stats["written"]
 
 
-@pytest.mark.parametrize(
-    "on_full",
-    [
-        pytest.param(
-            "drop",
-            marks=pytest.mark.xfail(
-                strict=False, reason="a summary counts 640 bytes too many until the owner takes it"
-            ),
-        ),
-        "block",
-    ],
-)
+@pytest.mark.parametrize("on_full", ["drop", "block"])
 def test_who_exactly_fits_is_let_in(tmp_path: Path, on_full: str) -> None:
     """A bound of so many scalars holds so many; with one byte less, one less."""
     script = f"""{WATCH}

@@ -51,7 +51,7 @@ def test_who_waits_for_room_when_it_is_closed_hears_of_it(tmp_path: Path, faulty
     waiting = [threading.Thread(target=wait, args=(number,)) for number in range(1, 7)]
     for thread in waiting:
         thread.start()
-    readers.wait_until(lambda: len(writer._pipeline.channel._line) == 6, "all to wait", 10)
+    readers.wait_until(lambda: len(writer._pipeline.channel.line) == 6, "all to wait", 10)
     writer.close(0.05)
     for thread in waiting:
         thread.join(10)
@@ -74,7 +74,7 @@ def test_who_waits_for_room_is_let_in_in_the_order_of_coming(
         waiting.append(threading.Thread(target=writer.image, args=(f"i{number}", large, 0)))
         waiting[-1].start()
         readers.wait_until(
-            lambda: len(writer._pipeline.channel._line) == number + 1,  # noqa: B023
+            lambda: len(writer._pipeline.channel.line) == number + 1,  # noqa: B023
             "it to wait",
             10,
         )

@@ -14,7 +14,7 @@ import pytest
 
 import tbimage
 from tbimage.events import reporting
-from tbimage.pipeline import callers, channel, lifecycle, owner, tickets
+from tbimage.pipeline import callers, channel, lifecycle, owner, requests
 from tbimage.writer import base, steps, sub_runs
 from tests import readers
 from tests.pipeline import logs
@@ -27,7 +27,7 @@ PICTURE = np.zeros((8, 8), np.uint8)
 
 @pytest.fixture(scope="module")
 def probes() -> Iterator[None]:
-    pipelines = [callers, channel, lifecycle, owner, reporting, tickets]
+    pipelines = [callers, channel, lifecycle, owner, reporting, requests]
     with probed([*pipelines, base, steps, sub_runs]):
         yield
 

@@ -16,7 +16,7 @@ from tests.pipeline.test_log_handlers import START as LISTEN
 
 # Waits a little longer than the bound; the figure is a constant that is documented.
 STUCK = """
-from tbimage.pipeline import STUCK_SECS
+from tbimage.writer.stats import STUCK_SECS
 release = os.path.join(os.path.dirname(logdir), "release")
 
 def until_stuck(writer):
@@ -153,7 +153,7 @@ print(json.dumps(step))
 def test_a_handler_that_never_returns_does_not_hide_it(tmp_path: Path) -> None:
     """Either what is behind it moves, or healthy is False in the end."""
     script = """
-from tbimage.pipeline import STUCK_SECS
+from tbimage.writer.stats import STUCK_SECS
 import time
 listen(lambda record: threading.Event().wait(60))
 writer = tbimage.SummaryWriter(sys.argv[1], on_error="log", close_timeout=1.0)
@@ -174,7 +174,7 @@ os._exit(0)
 @pytest.mark.soak
 def test_a_queue_that_is_full_and_moves_is_healthy(tmp_path: Path) -> None:
     """For longer than the bound; what counts is progress, not how long the queue is."""
-    from tbimage.pipeline import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
+    from tbimage.writer.stats import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
 
     noise = np.random.default_rng(0).integers(0, 64, (500, 500, 3), np.uint8)
     writer = tbimage.SummaryWriter(

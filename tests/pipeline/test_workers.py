@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tbimage
+from tbimage import workers
 from tbimage.pipeline import owner
 from tests import readers
 from tests.pipeline import logs
@@ -61,7 +62,8 @@ def test_where_no_thread_can_be_started_callers_do_the_work(
     """As with RLIMIT_NPROC, in a container's pids cgroup, and when the interpreter ends."""
     threads()  # waits until the threads of other tests have ended
     with monkeypatch.context() as patch:
-        patch.setattr(owner, "start_new_thread", refuse)
+        for module in (owner, workers):
+            patch.setattr(module, "start_new_thread", refuse)
         writer = tbimage.SummaryWriter(tmp_path, flush_secs=60, max_pending_bytes=3000)
         for step in range(20):
             assert writer.scalar("a", 0.5, step)
@@ -79,7 +81,8 @@ def test_where_no_thread_can_be_started_a_failing_disk_holds_up_nobody(
     storage = faulty(healthy)
     threads()  # waits until the threads of other tests have ended
     with monkeypatch.context() as patch:
-        patch.setattr(owner, "start_new_thread", refuse)
+        for module in (owner, workers):
+            patch.setattr(module, "start_new_thread", refuse)
         writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=3000)
         storage.plan = lambda operation, size: error(28) if operation == "write" else None
         answers = [writer.scalar("a", 0.5, step) for step in range(20)]

@@ -21,9 +21,9 @@ from tbimage.compat.peers.errors import PeerValueError, as_peers
 from tbimage.compat.peers.file_writer import BaseFileWriter
 from tbimage.compat.peers.numbers import number, numbers_by_tag
 from tbimage.compat.peers.trials import directory_of, free_run
+from tbimage.events.tickets import SUB_RUNS
 from tbimage.kinds import graph as graph_kind
 from tbimage.kinds.numbers import Array
-from tbimage.pipeline.tickets import SUB_RUNS
 from tbimage.writer import SummaryWriter as Native
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.methods.series import log_scalars

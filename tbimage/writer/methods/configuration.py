@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
+from tbimage.events.tickets import MAIN, STEP
 from tbimage.kinds import scalar as scalar_kind
-from tbimage.pipeline.tickets import MAIN, STEP
 from tbimage.writer import defaults
 from tbimage.writer.methods import series
 from tbimage.writer.steps import FIRST_STEP, check_step

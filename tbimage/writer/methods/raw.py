@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
-from tbimage.pipeline.tickets import SUB_RUNS
+from tbimage.events.tickets import SUB_RUNS
 from tbimage.writer.steps import check_step
 
 if TYPE_CHECKING:

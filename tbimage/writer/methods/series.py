@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from tbimage import checks
+from tbimage.events.tickets import SUB_RUNS
 from tbimage.kinds import scalar as scalar_kind
-from tbimage.pipeline.tickets import SUB_RUNS
 
 # What a pending value is counted for, in bytes: its number and its run's name.
 _VALUE_BYTES = 160
@@ -60,9 +60,10 @@ def scalar(
     if not wanted:
         return False
     number = scalar_kind.check_value(value)
-    if scalar_kind.overflows(number, value):
+    if abs(number) >= scalar_kind.TOO_LARGE and scalar_kind.overflows(number, value):
         self._notices.report_overflow(name)
-    description = checks.description(description)
+    if description is not None:
+        description = checks.description(description)
     return self._log_light(scalar_kind.summary, (name, number, description), step, wall_time)
 
 

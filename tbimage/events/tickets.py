@@ -1,4 +1,4 @@
-"""Tickets: one summary on its way from a call to the file."""
+"""Tickets: one summary on its way from a call to the file, and how tickets become records."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tbimage.buffers import Piece
+from tbimage.events.batches import Batch
 from tbimage.events.records import frame, small_record
 from tbimage.events.wire import event, small_event
 
+__all__ = ["Ticket", "Work", "cost_of", "make_batch", "make_record", "purge_mark"]
+
 #: The two orders of a pipeline: the run's own files, and those of its sub-runs.
 MAIN, SUB_RUNS = 0, 1
-#: Stands among the arguments of ``make`` for the step, which the owner decides.
+#: Stands among the arguments of ``make`` for the step, which the owner of the pipeline decides.
 STEP = object()
 #: Memory that a ticket without ``Work`` is counted for, in bytes; measured with tracemalloc. The
 #: same for one with ``Work``, besides its snapshot, and besides its record.
@@ -62,11 +65,9 @@ def cost_of(ticket: Ticket) -> int:
     return LIGHT_BYTES if work is None else work.cost
 
 
-def make_record(ticket: Ticket) -> bytes | list[Piece]:
-    """Make the framed record of a ticket whose step is decided."""
-    _, _, step, wall_time, make, arguments, work = ticket
-    if work is None:
-        return small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
+def make_record(ticket: Ticket, work: Work) -> list[Piece]:
+    """Make the framed record of a ticket that has work, and whose step is decided."""
+    _, _, step, wall_time, make, _, _ = ticket
     started = time.perf_counter()
     try:
         made = make(*(step if each is STEP else each for each in work.arguments))
@@ -76,3 +77,29 @@ def make_record(ticket: Ticket) -> bytes | list[Piece]:
     if wall_time is None or step is None:
         return frame(pieces)
     return frame(event(wall_time, step, pieces))
+
+
+def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], None]) -> Batch:
+    """Give the records of some tickets, with an empty one for each that cannot be made.
+
+    ``lose`` is given the error of each of these, and what it cost.
+    """
+    pieces: list[Piece] = []
+    sizes: list[int] = []
+    small: list[bytes] = []  # records that follow each other and become one piece
+    for ticket in tickets:
+        _, name, step, wall_time, make, arguments, work = ticket
+        try:
+            if work is None:
+                record = small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
+                small.append(record)
+                sizes.append(len(record))
+            else:
+                made = work.record if work.apart else make_record(ticket, work)
+                sizes.append(sum(map(len, made)))
+                pieces += (b"".join(small), *made)
+                small = []
+        except BaseException as error:  # those behind it go on
+            lose(error, f"{name!r} at step {step} was not written")
+            sizes.append(0)
+    return Batch([*pieces, b"".join(small)], sizes)

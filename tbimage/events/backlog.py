@@ -1,0 +1,123 @@
+"""From tickets to the disk: what could not be written is kept, and is written first next time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tbimage.events.batches import Batch, concatenate
+from tbimage.events.history import tags_of
+from tbimage.events.reporting import Errors
+from tbimage.events.segments import Segments, UnwritableError
+from tbimage.events.tickets import LIGHT_BYTES, Ticket, make_batch
+
+__all__ = ["Backlog", "Commit"]
+
+
+@dataclass(slots=True)
+class Commit:
+    """What is to be written at once, and what came of it once ``ended``."""
+
+    tickets: Sequence[Ticket]  # none once their records are in the backlog
+    sync: Callable[[], None] | None = None  # makes durable what was written
+    seal: bool = False  # whether to close the file
+    written: int = 0
+    lost: int = 0
+    released: int = 0  # bytes of memory
+    secs: float = 0.0  # of encoding
+    error: BaseException | None = None  # of writing, which is tried again
+    sync_error: BaseException | None = None  # of making durable or closing, which is not
+    ended: bool = False
+
+
+class Backlog:
+    """The records of one order that wait for the disk; one thread at a time uses it.
+
+    Example:
+        >>> import tempfile
+        >>> from tbimage.events.segments import SegmentOptions
+        >>> from tbimage.events.storage import LocalStorage
+        >>> from tbimage.kinds.scalar import summary
+        >>> files = Segments(LocalStorage(), tempfile.mkdtemp(), SegmentOptions())
+        >>> backlog = Backlog(files, Errors(print, lambda: "here"))
+        >>> commit = Commit([(0, "loss", 1, 1.5, summary, ("loss", 0.25, None), None)], seal=True)
+        >>> backlog.carry_out(commit, False, lambda: None)
+        >>> commit.written, commit.released
+        (1, 640)
+    """
+
+    def __init__(self, files: Segments, errors: Errors) -> None:
+        self.costs: list[int] = []  # of each record, in bytes of memory
+        self._batch = Batch()
+        self._files = files
+        self._errors = errors
+
+    def clear(self) -> tuple[int, int]:
+        """Forget all records; return how many they are, and their bytes."""
+        count, size = len(self.costs), sum(self.costs)
+        self.costs, self._batch = [], Batch()
+        return count, size
+
+    def carry_out(self, commit: Commit, failing: bool, report: Callable[[], None]) -> None:
+        """Make the records of a commit, and write them behind what waits; then call ``report``.
+
+        ``failing``: the last attempt to write failed, so that a success is news.
+        """
+        try:
+            self._add(commit)
+            self._write(commit)
+            if commit.written and failing:
+                self._errors.note_recovery()
+            self._end(commit)
+        except BaseException as error:  # an OSError, no memory, or a defect
+            commit.error = error
+            if not isinstance(error, OSError):  # it is not known how far a write came
+                self._try(self._files.forget)
+            self._errors.note(error, "writing failed")
+        finally:
+            commit.ended = True
+            report()
+
+    def _add(self, commit: Commit) -> None:
+        batch = make_batch(commit.tickets, self._errors.lose)
+        works = [ticket[6] for ticket in commit.tickets]
+        costs = self.costs + [LIGHT_BYTES if work is None else work.cost for work in works]
+        commit.secs = sum(each.secs for each in works if each is not None and not each.apart)
+        batch = concatenate([self._batch, batch]) if self.costs else batch
+        # From here on nothing needs memory: the tickets are in the commit or their records here.
+        self._batch, self.costs, commit.tickets = batch, costs, ()
+
+    def _write(self, commit: Commit) -> None:
+        while self.costs:
+            try:
+                done = self._files.append(self._batch)
+                lost = self._batch.sizes[:done].count(0)
+            except UnwritableError as error:  # this record only: those behind it are written
+                record = b"".join(self._batch.first(1).pieces)
+                what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
+                self._errors.lose(error, f"{what or 'a summary'} was not written")
+                done = lost = 1
+            rest, costs = self._batch.without_first(done), self.costs[done:]
+            commit.released += sum(self.costs[:done])
+            self._batch, self.costs = rest, costs
+            commit.written += done - lost
+            commit.lost += lost
+
+    def _end(self, commit: Commit) -> None:
+        if commit.sync is not None:  # no later attempt would help: the system forgets the bytes
+            text = "what was written may not survive a loss of power"
+            commit.sync_error = self._try(commit.sync, text)
+        if commit.seal:
+            error = self._try(self._files.seal, "closing the file failed")
+            commit.sync_error = commit.sync_error or error
+
+    def _try(self, function: Callable[[], None], consequence: str = "") -> OSError | None:
+        try:
+            function()
+        except OSError as error:
+            if not self._files.sync_is_final and consequence:
+                raise
+            if consequence:
+                self._errors.lose(error, consequence)
+            return error
+        return None
