@@ -31,6 +31,10 @@ settings.register_profile("matrix", derandomize=True, max_examples=20, deadline=
 settings.load_profile("main")
 
 
+#: Modules made for a framework. tests/integrations runs their doctests, each in its own process.
+collect_ignore_glob = ["tbimage/integrations/*"]
+
+
 @pytest.fixture(autouse=True)
 def _doctests_run_in_an_empty_directory(request: pytest.FixtureRequest) -> None:
     if isinstance(request.node, pytest.DoctestItem):

@@ -19,12 +19,14 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 OLDEST_PYTHON, *_, NEWEST_PYTHON = PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=matrix")
-SKIPPING_ALLOWED = {"TBIMAGE_REQUIRE_PEERS": None}  # even where the caller's environment forbids it
+#: Even where the caller's environment forbids it.
+SKIPPING_ALLOWED: dict[str, str | None] = {"TBIMAGE_REQUIRE_PEERS": None}
 
-#: Arguments of uv. The oldest with isal, the newest without it, so that both deflates run.
+#: Arguments of uv. The oldest with isal, the newest without it.
 RELEASES = {
     "oldest": ("--resolution=lowest-direct", "--extra=fast"),
     "newest": ("--resolution=highest",),
+    "pure": ("--resolution=highest",),  # without the compiled encoder, by NumPy and zlib alone
 }
 
 #: Tests of what differs between Pythons: threads, signals, forks, the end of the interpreter,
@@ -42,6 +44,7 @@ DEPEND_ON_PYTHON = (
 #: Tests of what differs between releases of NumPy, Pillow and protobuf. The oldest that has a
 #: wheel for a newer Python is a release between the oldest and the newest of all.
 DEPEND_ON_RELEASES = ("tbimage", "tests/events", "tests/kinds", "tests/pixels")
+DEPEND_ON_THE_ENCODER = ("tests/kinds", "tests/pixels")
 EVERYTHING = ()  # what pyproject.toml names
 
 #: Python, releases, tests.
@@ -49,6 +52,7 @@ SESSIONS = [
     (OLDEST_PYTHON, "oldest", EVERYTHING),
     *((python, "newest", DEPEND_ON_PYTHON) for python in PYTHONS[:-1]),
     *((python, "oldest", DEPEND_ON_RELEASES) for python in PYTHONS[1:]),
+    (PYTHONS[-2], "pure", DEPEND_ON_THE_ENCODER),
 ]
 
 #: Each major version since 4.21, and of the long series 4 the first and the last.
@@ -65,6 +69,9 @@ for bound in sys.argv[1:]:
 """
 
 
+_CHECK_ENCODER = "from tbimage.visual import encoder_name as name; assert name() == 'zlib', name()"
+
+
 def _install(session: nox.Session, *how: str) -> None:
     session.install("--only-binary=:all:", "-r", "pyproject.toml", *how)
     session.install("--group=matrix")
@@ -76,11 +83,15 @@ def _install(session: nox.Session, *how: str) -> None:
     "python,release,tests", SESSIONS, ids=[f"{python}-{release}" for python, release, _ in SESSIONS]
 )
 def matrix(session: nox.Session, release: str, tests: tuple[str, ...]) -> None:
-    """Run what depends on the Python or on the releases of the dependencies."""
+    """Run what depends on the Python, on the releases of the dependencies, or on the encoder."""
     _install(session, *RELEASES[release])
     if session.python == OLDEST_PYTHON and release == "oldest":
         session.run("python", "-c", _CHECK_BOUNDS, *DEPENDENCIES)
-    session.run(*PYTEST, *tests, *session.posargs, env=SKIPPING_ALLOWED)
+    environment = dict(SKIPPING_ALLOWED)
+    if release == "pure":  # not at the build: all sessions share the encoder that it compiles
+        environment["TBIMAGE_PURE"] = "1"
+        session.run("python", "-c", _CHECK_ENCODER, env=environment)
+    session.run(*PYTEST, *tests, *session.posargs, env=environment)
 
 
 @nox.session(python="3.11")

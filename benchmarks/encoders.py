@@ -43,7 +43,8 @@ from PIL import Image
 
 from benchmarks.corpus import Picture, Pixels, corpus
 from tbimage.pixels.png import libraries
-from tbimage.pixels.png.encoder import Run, encode, run_serially
+from tbimage.pixels.png.encoder import encode, run_serially
+from tbimage.pixels.png.strips import Run
 
 T = TypeVar("T")
 Encoded = Sequence[bytes | bytearray | memoryview]

@@ -1,8 +1,8 @@
 """Write TensorBoard event files without TensorFlow.
 
-``SummaryWriter`` logs images, scalars and more to a run directory; ``image``, ``scalar``, … do so
-on a default writer, as ``tf.summary`` does. Names are resolved when they are first used: importing
-this package imports nothing else.
+``SummaryWriter`` logs images, scalars and more to a run directory. ``image``, ``scalar``, … do so
+with a default writer, as in ``tf.summary``. The import of this package imports nothing else: names
+are resolved when they are first used.
 
 Example:
     >>> import numpy, tempfile, tbimage
@@ -28,6 +28,7 @@ _HOMES = {
     "every_n_steps": "writer.conditions",
     "every_seconds": "writer.conditions",
     "flush": "summary",
+    "gallery": "reading.gallery",
     "get_step": "writer.defaults",
     "graph": "summary",
     "histogram": "summary",
@@ -53,6 +54,7 @@ __all__ = [
     "every_n_steps",
     "every_seconds",
     "flush",
+    "gallery",
     "get_step",
     "graph",
     "histogram",
@@ -66,10 +68,12 @@ __all__ = [
     "write",
 ]
 
-# What type checkers take for typing.TYPE_CHECKING, whose module costs more to import than this one.
+# Type checkers treat this name like typing.TYPE_CHECKING. Importing typing takes longer than this
+# module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.fonts import set_font
+    from tbimage.reading.gallery import gallery
     from tbimage.reading.logs import read
     from tbimage.summary import (
         audio,

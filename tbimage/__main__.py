@@ -1,4 +1,4 @@
-"""What ``python -m tbimage`` runs: the command ``tbimage``."""
+"""``python -m tbimage`` runs the command ``tbimage``."""
 
 from __future__ import annotations
 

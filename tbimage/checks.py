@@ -1,4 +1,4 @@
-"""Argument checks that all rooms share. Each returns a plain Python value, or raises in the caller.
+"""Argument checks of all folders. Each returns a plain Python value, or raises in the caller.
 
 One rule holds for every number and every flag:
 
@@ -22,25 +22,6 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from operator import index
 from typing import Any, TypeVar, overload
-
-__all__ = [
-    "choice",
-    "color",
-    "description",
-    "flag",
-    "given",
-    "integer",
-    "items",
-    "mapping",
-    "name",
-    "number",
-    "plain_value",
-    "positive",
-    "seconds",
-    "shown",
-    "text",
-    "wall_time",
-]
 
 T = TypeVar("T", bound="str | None")
 
@@ -101,7 +82,7 @@ def seconds(argument: str, value: object) -> float: ...
 @overload
 def seconds(argument: str, value: object, *, optional: bool) -> float | None: ...
 def seconds(argument: str, value: object, *, optional: bool = False) -> float | None:
-    """Check how long to wait: 0 or more, and no more than the system can wait (292 years)."""
+    """Check a time to wait: 0 or more, and at most the time that the system can wait."""
     if value is None and optional:
         return None
     plain = _real(value)
@@ -112,7 +93,7 @@ def seconds(argument: str, value: object, *, optional: bool = False) -> float | 
 
 
 def flag(argument: str, value: object, fix: str = "") -> bool:
-    """Check a flag; ``fix`` says what else the caller may mean."""
+    """Check a flag; ``fix`` is a hint for the caller."""
     plain = plain_value(value)
     if isinstance(plain, bool):
         return plain
@@ -146,7 +127,7 @@ def color(argument: str, value: Any) -> tuple[int, int, int]:
 
 
 def text(argument: str, value: object, expected: str = "a string") -> str:
-    """Check text that is stored as it is: a string without lone surrogates."""
+    """Check text that is stored: a string without lone surrogates."""
     if not isinstance(value, str):
         fix = "; decode it" if isinstance(value, bytes) else ""
         raise TypeError(f"{argument} must be {expected}, got {given(value)}{fix}")
@@ -161,7 +142,7 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
 
 
 def items(argument: str, value: object, expected: str) -> list[Any]:
-    """Give the items of an iterable that is not text."""
+    """Return the items of an iterable that is not text."""
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return list(value)
     raise TypeError(f"{argument} must be {expected}, got {given(value)}")
@@ -192,7 +173,7 @@ def wall_time(value: object) -> float:
     if value is None:
         return time.time()
     plain = _real(value)
-    if plain is not None and math.isfinite(plain):  # the data server reads no further than a NaN
+    if plain is not None and math.isfinite(plain):  # the data server stops reading at a NaN
         return plain
     expected, fix = "finite", "pass None for the current time"
     if plain is None:
@@ -206,7 +187,7 @@ def given(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Give the repr of a value in one line, shortened where it is long."""
+    """Return the repr of a value in one line, shortened if it is long."""
     try:
         return " ".join(_SHORT.repr(value).split())
     except ValueError:  # Python refuses to print more than 4,300 digits
@@ -214,7 +195,7 @@ def shown(value: object) -> str:
 
 
 def _axes(value: Any) -> tuple[int, ...]:
-    """Give the shape of an array or tensor; () for everything else."""
+    """Return the shape of an array or tensor; () for everything else."""
     try:
         return tuple(value.shape)
     except (AttributeError, TypeError, ValueError):  # it has none, or does not know it yet
@@ -222,15 +203,15 @@ def _axes(value: Any) -> tuple[int, ...]:
 
 
 def plain_value(value: Any) -> Any:
-    """Give the Python value of a scalar; None for an array with axes or without a value."""
+    """Return the Python value of a scalar; None for an array with axes or without a value."""
     if isinstance(value, (int, float)) or not hasattr(value, "shape"):
         return value
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
-        return None  # the item of a datetime64[ns] is an int, but no number
+        return None  # the item of a datetime64[ns] is an int, but does not count as a number
     try:
         # A tensor of TensorFlow has no item(), but its NumPy scalar has.
         return (value if hasattr(value, "item") else value.numpy()).item()
-    except Exception:  # a traced tensor has no value; each library raises an error of its own
+    except Exception:  # a traced tensor has no value; each library raises a different error
         return None
 
 
@@ -246,7 +227,7 @@ def _real(value: object) -> float | None:
     if type(value) is float:
         return value
     plain = plain_value(value)
-    # float() takes text, too.
+    # float() alone would accept text, too.
     number = hasattr(type(plain), "__float__") or hasattr(type(plain), "__index__")
     if isinstance(plain, bool) or not number:
         return None
@@ -265,7 +246,7 @@ def _within(noun: str, least: float, most: float, optional: bool) -> str:
 def _error(
     argument: str, expected: str, value: object, plain: object, wanted: type, fix: str = ""
 ) -> Exception:
-    """Make a ValueError; if ``plain`` is None, ``value`` is no ``wanted``: make a TypeError."""
+    """Make a ValueError, or a TypeError if ``plain`` is None, since ``value`` is no ``wanted``."""
     if plain is not None:
         return ValueError(f"{argument} must be {expected}, got {shown(value)}{fix and '; ' + fix}")
     if set(_axes(value)) == {1}:

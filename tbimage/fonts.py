@@ -1,7 +1,7 @@
-"""The fonts of texts in pictures: the one that the user sets, and those that are installed.
+"""The fonts of texts in pictures: the one that the user sets, and the installed ones.
 
-A font is looked for only when a text has a character that no font in use has. Whoever draws does
-that, a worker in most cases: a call that logs never waits for it.
+Installed fonts are searched only when a text has a character that no font in use has. The thread
+that draws does this, usually a worker. So a call that logs never waits for it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from typing import Any
 
 from tbimage.pixels.drawing import fonts
 
-__all__ = ["VARIABLE", "set_font", "use_installed"]
-
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 #: The environment variable that names a font file.
 VARIABLE = "TBIMAGE_FONT"
@@ -30,7 +28,7 @@ _DIRECTORIES = {
 _UNIX = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 # Fonts with many characters, and regular ones without serifs, are tried first.
 _PREFERRED = ("dejavusans.", "notosans-regular", "notosanscjk-regular", "arial", "sans")
-# To try a font takes about 1 ms, and to ask fontconfig 20 ms. Nobody waits for more than a second.
+# Trying a font takes about 1 ms, and asking fontconfig 20 ms. So a search takes at most a second.
 _MOST_FILES = 400
 _MOST_FAILURES = 20
 _SECONDS = 5.0
@@ -39,10 +37,9 @@ _SECONDS = 5.0
 def set_font(font: Any = None) -> None:
     """Set the font of texts in pictures: captions, labels, titles, legends.
 
-    It holds for the whole process. The environment variable ``TBIMAGE_FONT`` does the same. For
+    It applies to the whole process. The environment variable ``TBIMAGE_FONT`` does the same. For
     characters that this font lacks, Pillow's default font is used, then an installed font that has
-    them. If there is none, they are drawn as boxes, and a warning in the log says so once for each
-    name.
+    them. If there is none, they are drawn as boxes, and a warning is logged once for each name.
 
     Args:
         font: The path of a TrueType or OpenType file, or a font of ``PIL.ImageFont.truetype``, of
@@ -73,7 +70,7 @@ def set_font(font: Any = None) -> None:
 
 
 def use_installed() -> None:
-    """Use installed fonts, too, from now on; called before anything is drawn."""
+    """Use installed fonts from now on, too. It is called before anything is drawn."""
     if fonts.current() is fonts.DEFAULT:
         set_font()
 
@@ -133,8 +130,8 @@ def _with(letter: str, path: str, number: int) -> fonts.Font | None:
 
 
 def _candidates(letter: str) -> Iterator[tuple[str, int]]:
-    """Give files of fonts that may have a character, and the number of the font in the file."""
-    import subprocess  # which takes 5 ms to import
+    """Yield files of fonts that may have a character, and the number of the font in each file."""
+    import subprocess  # here, because the import takes 5 ms
 
     pattern = f"sans:charset={ord(letter):x}:scalable=true"
     try:
@@ -145,7 +142,7 @@ def _candidates(letter: str) -> Iterator[tuple[str, int]]:
             check=True,
         ).stdout
         number, _, path = os.fsdecode(answer).partition(" ")
-        yield path, int(number) & 0xFFFF  # above are the numbers of named instances
+        yield path, int(number) & 0xFFFF  # the upper bits are the number of a named instance
     except (OSError, ValueError, subprocess.SubprocessError):  # there is no fontconfig
         for path in _installed():
             yield path, 0

@@ -1,6 +1,6 @@
 """The functions of ``tf.summary``: they log with the default writer of this thread or asyncio task.
 
-Without a default writer a call returns False and does nothing, as in tf.summary. So a library can
+Without a default writer, a call does nothing and returns False, as in tf.summary. So a library can
 log, and the program decides whether anything is written.
 """
 
@@ -29,7 +29,7 @@ __all__ = [
     "write",
 ]
 
-#: The name that tf.summary has for making a writer.
+#: The name of this in tf.summary.
 create_file_writer = SummaryWriter
 
 
@@ -47,7 +47,7 @@ def image(
         name: The name under which TensorBoard shows the images.
         data: An image, a batch, a picture or a file, as ``SummaryWriter.image`` takes it.
         step: The step; None: the default step (``set_step``), or the next one of this name.
-        max_outputs: How many images of a batch are logged at most; None: all. (tf.summary: 3.)
+        max_outputs: The most images of a batch that are logged; None: all. (tf.summary: 3.)
         description: Markdown that TensorBoard shows beside the images, or None.
         keywords: ``layout``, ``value_range`` and all others of ``SummaryWriter.image``.
 
@@ -116,7 +116,7 @@ def histogram(
         name: The name under which TensorBoard shows the histogram.
         data: Numbers of any shape and dtype.
         step: The step; None: the default step (``set_step``), or the next one of this name.
-        buckets: How many buckets count the values, 1 or more.
+        buckets: The number of buckets, 1 or more.
         description: Markdown that TensorBoard shows beside the histogram, or None.
         keywords: ``wall_time``.
 
@@ -184,7 +184,7 @@ def audio(
         data: ``(frames,)``, ``(frames, channels)`` or ``(clips, frames, channels)`` samples.
         sample_rate: Frames per second, in Hz.
         step: The step; None: the default step (``set_step``), or the next one of this name.
-        max_outputs: How many clips of a batch are logged at most; None: all. (tf.summary: 3.)
+        max_outputs: The most clips of a batch that are logged; None: all. (tf.summary: 3.)
         description: Markdown that TensorBoard shows beside the clips, or None.
         keywords: ``layout``, ``wall_time``.
 
@@ -259,10 +259,10 @@ def flush(timeout: float | None = None) -> bool:
     """Flush the default writer.
 
     Args:
-        timeout: How many seconds to wait; None: as long as it takes.
+        timeout: Seconds; None: no limit.
 
     Returns:
-        Whether all is written, as ``SummaryWriter.flush``; True without a default writer.
+        Whether everything is written, as ``SummaryWriter.flush``; True without a default writer.
 
     Raises:
         Exception: As ``SummaryWriter.flush``.

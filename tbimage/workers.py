@@ -8,12 +8,13 @@ import itertools
 # One step, where Thread takes a lock of Python's own. All of these are bound here, so that
 # a program that replaces them later (gevent) gets either its own threads and queues or Python's.
 from _thread import start_new_thread
+from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock, get_ident
 from typing import Any, Generic, TypeVar, cast
 
-__all__ = ["ForkJoin", "Workers", "take_all"]
+__all__ = ["ForkJoin", "Job", "Workers", "take_all"]
 
 T = TypeVar("T")
 _MISSING = object()
@@ -28,16 +29,30 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
     return taken
 
 
+class Job:
+    """What a worker is to do; ``ended`` once that is over, whatever came of it: see ``report``."""
+
+    __slots__ = ("arguments", "ended", "function", "report")
+
+    def __init__(
+        self, report: Callable[[], object] | None, function: Callable[..., object], *arguments: Any
+    ) -> None:
+        self.report = report  # called when the job has ended
+        self.function = function
+        self.arguments = arguments
+        self.ended = False
+
+
 class Workers:
     """Threads that do jobs, started as they are needed, up to a limit.
 
     One thread gives the jobs. An error of a job goes to ``note``. The threads of ``rivals`` count
-    against ``most``, too.
+    against ``most``, too. A job that meets a lack of memory ends.
 
     Example:
         >>> results = SimpleQueue()
         >>> workers = Workers(2, most=2, note=print)
-        >>> workers.give(results.put, "done")
+        >>> workers.give(Job(None, results.put, "done"))
         >>> results.get()
         'done'
         >>> workers.dismiss()
@@ -47,34 +62,57 @@ class Workers:
         self.limit = limit
         self.most = most
         self.rivals: list[Workers] = []
-        self.count = 0  # threads
-        self.idents: dict[int, None] = {}
-        self.busy: dict[int, None] = {}  # the threads that do a job
+        self.busy: dict[int, bool] = {}  # by thread, whether it does a job
         self._note = note
-        self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...], bool] | None]
-        self._jobs = SimpleQueue()
-        self._given = 0
-        self._done: dict[int, int] = {}  # of the jobs that were given, by thread
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._given: deque[Job] = deque()  # all that have not ended are here
+        self._threads: dict[object, None] = {}
 
-    def give(self, function: Callable[..., None], *arguments: Any, count: int = 1) -> None:
-        """Have a job done, by one of ``count`` more threads; here, where no thread can be had."""
-        under_way = self._given - sum(list(self._done.values()))
-        most = min(under_way + count, self.limit, self.most - sum(x.count for x in self.rivals))
-        with contextlib.suppress(RuntimeError):
-            while self.count < most:
-                start_new_thread(self._work, ())
-                self.count += 1
-        if self.count:
-            self._jobs.put((function, arguments, True))
-            self._given += 1
-        else:
-            function(*arguments)
+    @property
+    def count(self) -> int:
+        """How many threads there are."""
+        return len(self._threads)
+
+    def is_idle(self) -> bool:
+        """Tell whether all jobs that were given have ended."""
+        while self._given and self._given[0].ended:
+            self._given.popleft()
+        return not self._given
+
+    def give(self, job: Job, count: int = 1) -> None:
+        """Have a job done, by one of ``count`` more threads; here, where no thread can be had.
+
+        Raises:
+            MemoryError: The job is not given.
+        """
+        under_way = 0 if self.is_idle() else len(self._given)
+        most = min(under_way + count, self.limit)
+        self._start(min(most, self.most - sum(each.count for each in self.rivals)))
+        if not self._threads:
+            self._do(job)
+            return
+        self._given.append(job)
+        try:
+            self._jobs.put(job)
+        except BaseException:
+            self._given.pop()
+            raise
+
+    def _start(self, count: int) -> None:
+        while self.count < count:
+            thread = object()
+            self._threads[thread] = None
+            try:
+                start_new_thread(self._work, (thread, self._jobs, self._threads))
+            except RuntimeError:  # no thread can be had
+                del self._threads[thread]
+                return
 
     def share(self, parts: Sequence[Callable[[], T]], count: int) -> list[T]:
         """Do the parts of one job here, with at most ``count - 1`` workers that have no other."""
         group = ForkJoin(parts)
         for _ in range(min(count, len(parts), self.count + 1) - 1):
-            self._jobs.put((group.help, (), False))
+            self._jobs.put(Job(None, group.help))
         return group.finish()
 
     def discard(self) -> None:
@@ -85,23 +123,44 @@ class Workers:
         """Let the threads end when they have done their jobs."""
         for _ in range(self.count):
             self._jobs.put(None)
-        self.count = self._given = 0
-        self._jobs, self._done = SimpleQueue(), {}
+        self._jobs, self._given, self._threads = SimpleQueue(), deque(), {}
 
-    def _work(self) -> None:
-        jobs, done, thread = self._jobs, self._done, get_ident()
-        self.idents[thread] = None
-        while (job := jobs.get()) is not None:
-            function, arguments, counts = job
-            self.busy[thread] = None
+    def _work(
+        self, thread: object, jobs: SimpleQueue[Job | None], threads: dict[object, None]
+    ) -> None:
+        ident, job = get_ident(), None
+        self.busy[ident] = False  # from here on no entry is added, which would need memory
+        while True:
             try:
-                function(*arguments)
-            except BaseException as error:
-                self._note(error)
-            self.busy.pop(thread, None)
-            done[thread] = done.get(thread, 0) + counts
-            del job, function, arguments  # they may hold a snapshot
-        self.idents.pop(thread, None)
+                job = jobs.get()
+            except BaseException:
+                continue  # there was no memory to wait with
+            if job is None:
+                break
+            self.busy[ident] = True
+            self._do(job)
+            self.busy[ident] = False
+            job = None  # it may hold a snapshot
+        threads.pop(thread, None)
+        self.busy.pop(ident, None)
+
+    def _do(self, job: Job) -> None:
+        try:
+            job.function(*job.arguments)
+        except BaseException as error:
+            self._note_if_possible(error)
+        job.arguments, job.ended = (), True
+        try:
+            if job.report is not None:
+                job.report()
+        except BaseException as error:
+            self._note_if_possible(error)
+
+    def _note_if_possible(self, error: BaseException) -> None:
+        try:
+            self._note(error)
+        except BaseException:
+            pass  # there is no memory to note that there was none
 
 
 class ForkJoin(Generic[T]):

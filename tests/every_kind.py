@@ -1,7 +1,7 @@
 """A log directory with a summary of every kind, for looking at TensorBoard's pages.
 
-What lives here: the calls, one function for each page or two. What does not: what the pages are to
-show (test_dashboards.py).
+It has the calls, one function for each page or two. test_dashboards.py has the expected content of
+the pages.
 """
 
 from __future__ import annotations

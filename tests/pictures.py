@@ -1,7 +1,7 @@
 """Pictures and their pixels for the tests: what to log, and what a PNG decodes to.
 
-What lives here: arrays that look like something, and decoding with Pillow. What does not: writing
-and reading event files.
+It makes arrays that look like something, and decodes with Pillow. Event files are read by
+readers.py.
 """
 
 from __future__ import annotations

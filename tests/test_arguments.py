@@ -1,4 +1,4 @@
-"""Each number, flag and choice of the writer and of what sets it up follows ``tbimage.checks``."""
+"""Each number, flag and choice of the writer and its settings follows ``tbimage.checks``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIP = np.zeros((2, 4, 4, 3), np.uint8)
 BOX = [[0, 0, 2, 2]]
 MASK = np.zeros((4, 4), int)
 
-#: What a call needs besides the argument that is tested.
+#: Other arguments that a call needs besides the tested one.
 METHODS: dict[str, dict[str, Any]] = {
     "animation": {"frames": CLIP},
     "video": {"frames": CLIP},

@@ -106,7 +106,9 @@ def test_a_number_is_no_flag(value: object) -> None:
 
 @pytest.mark.parametrize("check", [integer, number, seconds, flag])
 @pytest.mark.parametrize("value", NEITHER)
-def test_what_is_neither_a_number_nor_a_flag(check: Callable[[Any], Any], value: object) -> None:
+def test_values_that_are_neither_a_number_nor_a_flag(
+    check: Callable[[Any], Any], value: object
+) -> None:
     message = error_of(check, value)
     assert message.startswith("it must be ")
     assert f" of type {type(value).__name__}" in message
@@ -159,7 +161,7 @@ def test_arrays_of_jax_follow_the_rule() -> None:
         jax.jit(integer)(3)  # a traced array has no value
 
 
-def test_an_object_with_a_shape_of_its_own_may_be_an_integer() -> None:
+def test_an_object_with_a_shape_may_be_an_integer() -> None:
     class Count:
         shape = "round"
 
@@ -251,7 +253,7 @@ def test_colors(value: object) -> None:
         (None, TypeError),
     ],
 )
-def test_what_is_no_color(value: object, error: type[Exception]) -> None:
+def test_values_that_are_no_color(value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"it must be \(red, green, blue\), integers in 0\.\.255, got "):
         checks.color("it", value)
 

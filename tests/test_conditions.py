@@ -1,4 +1,4 @@
-"""Conditions of ``record_if`` that make no sense. What they do: ``test_writer.py``."""
+"""Impossible conditions of ``record_if``. What they do: ``test_writer.py``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from tests.browser import Page, open_browser, photograph, screenshot
 
 @dataclass(frozen=True)
 class View:
-    """What a page is to show of a kind.
+    """The expected content of a page of a kind.
 
     Attributes:
         address: The page, and what is searched for on it: what follows TensorBoard's own address.

@@ -15,7 +15,7 @@ from tbimage.cli import main
 from tests import readers
 from tests.browser import Page, screenshot
 
-#: What one searches for on the page: cards that are there then, and the size of their pictures.
+#: Words to search for on the page: the cards that it then shows, and the size of their pictures.
 GROUPS = {
     "^input/": (["input/image/0", "input/image/2"], (64, 64)),
     "each_map": (["responses/each_map/0/image/0", "responses/each_map/3/image/2"], (32, 32)),

@@ -1,4 +1,4 @@
-"""What the pages name exists: tests, settings, counters, files."""
+"""Tests, settings, counters and files that the pages name exist."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_settings_for_a_service_are_accepted(tmp_path: Path) -> None:
     assert writer.close()
 
 
-PAGES = [*DOCS.glob("*.md"), *TESTS.parent.glob("*.md"), *TESTS.parent.glob("*/*/README.md")]
+PAGES = [*DOCS.rglob("*.md"), *TESTS.parent.glob("*.md"), *TESTS.parent.glob("*/*/README.md")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TESTS.parent).as_posix())
@@ -87,3 +87,19 @@ def test_a_page_links_to_files_that_exist(page: Path) -> None:
     ]
     local = [target for target in targets if "://" not in str(target) and ":/" not in str(target)]
     assert [target for target in local if not target.exists()] == []
+
+
+#: Where files of the repository are for who reads a page elsewhere, as on a package index.
+FILES = "https://github.com/tbimage/tbimage/blob/main/"
+PICTURES = "https://raw.githubusercontent.com/tbimage/tbimage/main/"
+
+
+def test_links_of_the_readme_lead_to_files_wherever_it_is_read() -> None:
+    text = (TESTS.parent / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"""(?<=\]\()[^)\s]+(?=\))|(?<=src=")[^"]+(?=")""", text)
+    assert len(links) > 10
+    paths = [link.removeprefix(FILES).removeprefix(PICTURES) for link in links]
+    assert [path for path in paths if not (TESTS.parent / path.partition("#")[0]).exists()] == []
+    relative = [link for link in links if not link.startswith((FILES, PICTURES))]
+    assert relative == []
+    assert [link for link in links if link.endswith(".png") != link.startswith(PICTURES)] == []

@@ -1,4 +1,4 @@
-"""What has a docstring, and what has one in full: arguments and an example."""
+"""Docstrings of all modules, and full ones of public names: arguments and an example."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def test_public_names_have_a_docstring() -> None:
 #: Modules whose public names users import. A package of `compat` or `integrations` is one, too.
 ENTRANCES = ("tbimage", "tbimage.visual", "tbimage.read", "tbimage.reading")
 #: Packages of which every module or package is an entrance, except those that only these share.
-PACKAGES_OF_ENTRANCES = ("tbimage.compat", "tbimage.integrations")
+#: tests/integrations checks those of ``integrations``, each in a process of its own.
+PACKAGES_OF_ENTRANCES = ("tbimage.compat",)
 SHARED_BY_ENTRANCES = ("tbimage.compat.peers",)
 #: Names without an example, each with the reason why it cannot have one.
 NO_EXAMPLE: dict[str, str] = {}
@@ -112,16 +113,7 @@ def entrances() -> Iterator[types.ModuleType]:
             paths = importlib.import_module(package).__path__
             for module in pkgutil.iter_modules(paths, f"{package}."):
                 if module.name not in SHARED_BY_ENTRANCES:
-                    yield from importable(module.name)
-
-
-def importable(name: str) -> Iterator[types.ModuleType]:
-    """Import a module, unless it is made for a framework that is not installed."""
-    try:
-        yield importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("tbimage"):
-            raise
+                    yield importlib.import_module(module.name)
 
 
 def reached_from(module: types.ModuleType) -> Iterator[Reached]:
@@ -159,7 +151,7 @@ def first_of_each(reached: Iterator[Reached]) -> list[Reached]:
 REACHED = first_of_each(each for module in entrances() for each in reached_from(module))
 
 
-def test_users_reach_what_the_readme_shows() -> None:
+def test_the_public_names_include_those_of_the_readme() -> None:
     names = {each.name for each in REACHED}
     assert {
         "tbimage.SummaryWriter",
@@ -176,7 +168,7 @@ def docstring(value: Any) -> str:
 
 
 @pytest.mark.parametrize("reached", REACHED, ids=lambda each: each.name)
-def test_what_users_reach_documents_its_arguments(reached: Reached) -> None:
+def test_public_names_document_their_arguments(reached: Reached) -> None:
     """In full, except where a peer's documentation has it: its methods, under its names."""
     text = docstring(reached.value)
     assert text
@@ -200,7 +192,7 @@ def has_example(reached: Reached) -> bool:
 
 
 def needs_example(reached: Reached) -> bool:
-    """Tell whether users would want one: not of warnings, errors and what only they are given."""
+    """Tell whether a name needs one; warnings, errors and classes of results do not."""
     value = reached.value
     if inspect.isclass(value):
         given = hasattr(value, "__dataclass_fields__") or issubclass(value, (tuple, Exception))
@@ -212,5 +204,5 @@ NEED_AN_EXAMPLE = [each for each in REACHED if needs_example(each)]
 
 
 @pytest.mark.parametrize("reached", NEED_AN_EXAMPLE, ids=lambda each: each.name)
-def test_what_users_reach_has_an_example(reached: Reached) -> None:
+def test_public_names_have_an_example(reached: Reached) -> None:
     assert has_example(reached) is (reached.name not in NO_EXAMPLE)

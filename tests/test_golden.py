@@ -19,7 +19,8 @@ GOLDEN = Path(__file__).parent / "golden"
 FILE = GOLDEN / "events.out.tfevents.1700000000.host.1.000000"
 DUMP = GOLDEN / "dump.txt"
 NOW = 1_700_000_000.0
-# 2×1 RGB, made by Pillow once. It arrives encoded, so that no compressor's release has a say.
+# 2×1 RGB, made by Pillow once. It is given encoded, so that it does not depend on a compressor's
+# release.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8DAwPAfAAcAAf9+CLHQAAAAAElF"
     "TkSuQmCC"
@@ -38,7 +39,7 @@ def write(logdir: Path) -> bytes:
 
 
 def dump(directory: Path) -> str:
-    """What TensorBoard's own reader finds, as text."""
+    """The content according to TensorBoard's own reader, as text."""
     from tests import readers
 
     return "---\n".join(str(event) for event in readers.read_raw(directory))
@@ -48,7 +49,7 @@ def test_the_file_is_the_golden_one_byte_for_byte(tmp_path: Path) -> None:
     assert write(tmp_path) == FILE.read_bytes()
 
 
-def test_tensorboard_reads_what_the_dump_says() -> None:
+def test_tensorboard_reads_the_content_of_the_dump() -> None:
     pytest.importorskip("tensorboard")
     assert dump(GOLDEN) == DUMP.read_text()
 

@@ -1,4 +1,4 @@
-"""``keep``: which calls of an endless stream are logged, decided before anything is copied."""
+"""``keep`` chooses calls of an endless stream before anything is copied."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_no_mapping_of_policies(tmp_path: Path, policies: Any, words: str) -> No
 # In a writer.
 
 
-def test_what_is_not_kept_is_not_looked_at_and_counted_apart(tmp_path: Path) -> None:
+def test_dropped_calls_are_not_examined_and_are_counted_apart(tmp_path: Path) -> None:
     class Untouchable:
         """Data that cannot be copied."""
 
@@ -197,14 +197,14 @@ def test_what_is_not_kept_is_not_looked_at_and_counted_apart(tmp_path: Path) -> 
     assert logs.steps(tmp_path, "requests/seconds") == list(range(0, 100, 10))
 
 
-def test_automatic_steps_count_what_is_kept(tmp_path: Path) -> None:
+def test_automatic_steps_count_kept_calls(tmp_path: Path) -> None:
     with tbimage.SummaryWriter(tmp_path, keep={"*": tbimage.Keep(every=3)}) as writer:
         for _ in range(9):
             writer.scalar("a", 0.5)
     assert logs.steps(tmp_path, "a") == [0, 1, 2]
 
 
-def test_what_is_not_kept_does_not_warn_of_its_step(tmp_path: Path) -> None:
+def test_dropped_calls_do_not_warn_of_their_step(tmp_path: Path) -> None:
     """Warnings are errors in these tests."""
     with tbimage.SummaryWriter(tmp_path, keep={"*": tbimage.Keep(every=2)}) as writer:
         for step in (5, 1, 6, 2, 7):
@@ -213,7 +213,7 @@ def test_what_is_not_kept_does_not_warn_of_its_step(tmp_path: Path) -> None:
 
 
 def test_record_if_comes_first(tmp_path: Path) -> None:
-    """What it leaves out is no call that is counted."""
+    """Calls that it leaves out are not counted."""
     with tbimage.SummaryWriter(tmp_path, keep={"*": tbimage.Keep(every=2)}) as writer:
         for step in range(8):
             with tbimage.record_if(step % 2 == 0):

@@ -29,7 +29,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 50
 REQUIRED = {"numpy", "protobuf", "crc32c", "pillow"}
-EXTRAS = {"fast", "cli", "remote", "view", "test", "peers", "clusters", "dev"}
+EXTRAS = {
+    "fast",
+    "cli",
+    "remote",
+    "view",
+    "docs",
+    "test",
+    "peers",
+    "integrations",
+    "clusters",
+    "dev",
+}
 
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -106,7 +117,7 @@ def test_every_module_has_its_place_in_the_plan() -> None:
     assert [relative(path) for path in MODULES if not is_planned(relative(path))] == []
 
 
-def test_what_the_plan_names_exists() -> None:
+def test_files_of_the_plan_exist() -> None:
     folders = {path for path in PLANNED if path.endswith("/")}
     assert [path for path in folders if not (ROOT / path).is_dir()] == []
     assert [path for path in PLANNED - folders if not (ROOT / path).is_file()] == []
@@ -209,6 +220,7 @@ IMPORT_THEIR_PACKAGE = {
     "tbimage/__main__.py",
     "tbimage/cli/__init__.py",
     "tbimage/cli/demo.py",
+    "tbimage/cli/doctor.py",
     "tbimage/cli/log.py",
     "tbimage/writer/defaults.py",
 }
@@ -299,6 +311,48 @@ def test_a_lower_bound_has_a_reason(requirement: str) -> None:
 
 def test_extras() -> None:
     assert set(project()["optional-dependencies"]) == EXTRAS
+
+
+def test_all_copies_of_the_version_are_equal() -> None:
+    for file, pattern in {
+        "CITATION.cff": r"^version: (.+)$",
+        "packaging/conda-forge/recipe.yaml": r'^  version: "(.+)"$',
+    }.items():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert re.findall(pattern, text, re.MULTILINE) == [tbimage.__version__], file
+
+
+def test_the_recipe_for_conda_has_the_dependencies() -> None:
+    text = (ROOT / "packaging/conda-forge/recipe.yaml").read_text(encoding="utf-8")
+    run = text[text.index("\n  run:") : text.index("\ntests:")]
+    listed = re.findall(r"^    - (\w+) (>=[\d.]+)", run, re.MULTILINE)
+    python = f"python{project()['requires-python']}"
+    assert {"".join(each) for each in listed} == {*project()["dependencies"], python}
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    releases = re.findall(r"^## \[(.+?)\](.*)$", text, re.MULTILINE)
+    assert releases[0] == ("Unreleased", "")
+    dates = [rest for _, rest in releases[1:]]
+    assert [date for date in dates if not re.fullmatch(r" - \d{4}-\d\d-\d\d", date)] == []
+    assert [name for name, _ in releases if f"\n[{name}]: https://" not in text] == []
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= kinds
+
+
+def test_actions_of_workflows_are_pinned_by_their_commits() -> None:
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    assert {path.name for path in workflows} == {"ci.yml", "docs.yml", "nightly.yml", "release.yml"}
+    uses = [
+        line.split("uses: ")[1]
+        for path in workflows
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses: " in line
+    ]
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+"
+    assert [use for use in uses if not re.fullmatch(pinned, use)] == []
+    assert len(uses) > 8
 
 
 def test_the_licence_is_complete() -> None:

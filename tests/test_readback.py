@@ -1,4 +1,4 @@
-"""What is written is what every reader shows: TensorBoard, TensorFlow, tbparse.
+"""Every reader shows the logged data: TensorBoard, TensorFlow, tbparse.
 
 Each reader is shown one run that has all forms of images, made once.
 """

@@ -1,4 +1,4 @@
-"""The readers tell what is in a file: each is shown files of TensorFlow, torch and tensorboardX."""
+"""The helpers that read files are right: each reads files of TensorFlow, torch and tensorboardX."""
 
 from __future__ import annotations
 
@@ -204,11 +204,11 @@ def test_tbparse_decodes_the_images(writer: str, logdirs: Callable[[str], Path])
         np.testing.assert_array_equal(image.array, picture(image.step))
 
 
-# Files that grow, faults, and what must not be left behind.
+# Files that grow, faults, and processes that must end.
 
 
 @pytest.mark.parametrize("loader", readers.LOADERS)
-def test_live_loader_sees_what_is_written_later(loader: str, tmp_path: Path) -> None:
+def test_live_loader_sees_later_events(loader: str, tmp_path: Path) -> None:
     tensorboard = pytest.importorskip("torch.utils.tensorboard")
     with tensorboard.SummaryWriter(str(tmp_path)) as writer:
         writer.add_scalar("loss", 1.0, 0)
@@ -285,13 +285,13 @@ def test_readers_leave_no_process_behind(logdirs: Callable[[str], Path], tmp_pat
     readers.wait_until(refused, "the data server to end with the process that started it")
 
 
-def test_a_reader_that_fails_to_start_says_why(tmp_path: Path) -> None:
+def test_a_reader_that_fails_to_start_gives_the_reason(tmp_path: Path) -> None:
     server = readers.open_loader("no-such-scheme://x", "data_server")
     with pytest.raises(RuntimeError, match="ended early"):
         server.__enter__()
 
 
-def test_a_timeout_names_what_was_awaited() -> None:
+def test_the_error_of_a_timeout_has_the_name_and_the_last_value() -> None:
     with pytest.raises(TimeoutError, match="for the moon; last: 0"):
         readers.wait_until(lambda: 0, "the moon", seconds=0.05)
 

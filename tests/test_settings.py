@@ -58,7 +58,7 @@ def test_every_setting_has_an_argument_and_is_documented_with_its_default() -> N
         ("wire", np.array(["image", "tensor"]), "wire must be 'image' or 'tensor', got array"),
     ],
 )
-def test_a_setting_that_makes_no_sense_says_what_would(
+def test_the_error_of_a_wrong_setting_names_good_values(
     tmp_path: Path, name: str, value: Any, words: str
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=words.replace("(", r"\(")):

@@ -1,4 +1,4 @@
-"""Steps: automatic ones, those that do not increase, and what counts as one."""
+"""Steps: automatic steps, steps that do not increase, and types of steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_integers_of_numpy_are_steps(step: Any) -> None:
     assert check_step(step) == 3
 
 
-def test_what_has_numpy_or_item_is_a_step() -> None:
+def test_objects_with_numpy_or_item_are_steps() -> None:
     class Variable:
         """As ``tf.Variable``: no ``__index__``."""
 
@@ -60,13 +60,13 @@ def test_booleans_of_torch_are_none() -> None:
 
 
 @pytest.mark.parametrize("step", [np.array([3]), np.zeros((2, 2), int)])
-def test_arrays_with_axes_are_none(step: Any) -> None:
+def test_arrays_with_axes_are_no_steps(step: Any) -> None:
     with pytest.raises(TypeError, match="step must be an integer"):
         check_step(step)
 
 
 @pytest.mark.parametrize("step", [GREATEST + 1, LEAST - 1, 10**30, np.uint64(2**63)])
-def test_beyond_64_bits_there_is_none(step: Any) -> None:
+def test_integers_beyond_64_bits_are_no_steps(step: Any) -> None:
     with pytest.raises(ValueError, match="must fit a signed 64-bit integer"):
         check_step(step)
 
@@ -114,7 +114,7 @@ def test_history_is_needed_for_the_first_automatic_step_of_a_name_only() -> None
 def test_after_the_greatest_step_there_is_no_automatic_one() -> None:
     taken = Steps()
     taken.draw("a", GREATEST)
-    with pytest.raises(ValueError, match="greatest step that there is"):
+    with pytest.raises(ValueError, match="greatest possible step"):
         taken.draw("a", None)
     assert taken.draw("a", 3) == 3
 
@@ -222,7 +222,7 @@ def test_the_kinds_of_no_more_names_are_kept(monkeypatch: pytest.MonkeyPatch) ->
 # Across restarts.
 
 
-def test_automatic_steps_go_on_across_restarts_whatever_was_written(tmp_path: Path) -> None:
+def test_automatic_steps_go_on_across_restarts(tmp_path: Path) -> None:
     for restart in range(3):
         with tbimage.SummaryWriter(tmp_path, wire="tensor" if restart % 2 else "image") as writer:
             for _ in range(2):

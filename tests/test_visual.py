@@ -1,4 +1,4 @@
-"""``tbimage.visual``: all of it takes arrays and pictures, and gives pictures."""
+"""``tbimage.visual``: all functions take arrays and pictures, and return pictures."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_a_single_image_has_its_name_as_tag_and_a_batch_numbers(tmp_path: Path) 
     ]
 
 
-def test_the_value_says_what_the_picture_is(tmp_path: Path) -> None:
+def test_the_value_describes_the_picture(tmp_path: Path) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:
         for channels in range(1, 5):
             writer.image("photo", gradient(5, 7, channels), channels, description="*d*")
@@ -395,7 +395,7 @@ def test_every_n_steps_takes_the_step_of_the_call_or_the_default_one(tmp_path: P
     assert steps == {"explicit": [0, 3, 6], "default": [0, 3, 6]}
 
 
-def test_every_n_steps_without_a_step_says_what_to_do(writer: tbimage.SummaryWriter) -> None:
+def test_the_error_of_every_n_steps_without_a_step_has_a_fix(writer: tbimage.SummaryWriter) -> None:
     with tbimage.record_if(tbimage.every_n_steps(3)), pytest.raises(ValueError, match="set_step"):
         writer.scalar("loss", 1)
     with pytest.raises(ValueError, match="n must be an integer of at least 1"):

@@ -1,4 +1,4 @@
-"""A writer from its making to its end: opening, flush, close, garbage."""
+"""The life of a writer: opening, flush, close, garbage collection."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_writer_that_was_dropped_is_not_warned_of(tmp_path: Path) -> None:
     assert logs.steps(tmp_path, "a") == [0, 1, 2]
 
 
-def test_a_restart_goes_on_after_what_is_there(tmp_path: Path) -> None:
+def test_a_restart_goes_on_after_the_existing_files(tmp_path: Path) -> None:
     for restart in range(4):
         with tbimage.SummaryWriter(tmp_path) as writer:
             for _ in range(3):
@@ -126,7 +126,7 @@ def test_a_flush_is_a_barrier(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_what_is_cheap_waits_for_flush_secs_and_no_longer(tmp_path: Path) -> None:
+def test_cheap_summaries_wait_for_flush_secs_and_no_longer(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path, flush_secs=0.05)
     for step in range(5):
         writer.scalar("a", 0.5, step)
@@ -134,10 +134,10 @@ def test_what_is_cheap_waits_for_flush_secs_and_no_longer(tmp_path: Path) -> Non
     writer.close()
 
 
-def test_what_is_cheap_does_not_wait_for_an_image_that_another_thread_makes(
+def test_cheap_summaries_do_not_wait_for_an_image_of_another_thread(
     tmp_path: Path,
 ) -> None:
-    """Of two threads one encodes; the other must see to the clock."""
+    """One of two threads encodes; the other must watch the clock."""
     writer = tbimage.SummaryWriter(tmp_path, flush_secs=0.05, workers=2)
     going_on, begun = threading.Event(), threading.Event()
 
@@ -239,7 +239,7 @@ def test_flush_from_a_worker_does_not_wait_for_itself(tmp_path: Path) -> None:
 # Garbage.
 
 
-def test_a_writer_that_is_dropped_writes_and_closes_by_itself(tmp_path: Path) -> None:
+def test_a_collected_writer_writes_and_closes(tmp_path: Path) -> None:
     """With the last reference, without the help of the garbage collector."""
     gc.collect()
     gc.disable()
@@ -285,7 +285,7 @@ def test_writers_come_and_go_without_a_trace(tmp_path: Path) -> None:
     assert not any(str(tmp_path) in key for key in directories._tenants)
 
 
-def test_without_warnings_nothing_is_said(
+def test_without_warnings_nothing_is_reported(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with warnings.catch_warnings():

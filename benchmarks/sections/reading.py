@@ -37,11 +37,13 @@ _NEEDS = {
 }
 # As many bytes as a PNG of 375×375 noise has.
 _PHOTO_BYTES = 422_000
+_SMALL_PHOTO = b"\x89PNG".ljust(8000, b"\0")
 _TAGS = 10
 _FOLLOWED = 10
 
 _INDEX, _SCALARS, _PICTURE = "index of all tags", "all scalars as arrays", "one picture by its step"
 _CHECKSUMS, _RUNS, _FOLLOW = "scan with all checksums", "index of many runs", "follow"
+_GALLERY = "gallery of many runs"
 #: Seconds to reach, and bytes of memory, for a full run.
 _LIMITS = {
     _INDEX: 0.5,
@@ -50,6 +52,7 @@ _LIMITS = {
     _CHECKSUMS: 1.5,
     _RUNS: 1.5,
     _FOLLOW: 0.3,
+    _GALLERY: 10.0,
 }
 _MOST_RSS = 60e6
 
@@ -108,7 +111,7 @@ def _write_file(logs: Path, photos: int, scalars: int) -> None:
 
 
 def _photo(step: int, encoded: bytes) -> list[Any]:
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
+    metadata = wire.summary_metadata("images", b"", None, wire.DATA_CLASS_BLOB_SEQUENCE)
     value = wire.image_value("photo", 375, 375, 3, [encoded], metadata)
     return wire.event(1.7e9 + step, step, wire.summary([value]))
 
@@ -123,13 +126,13 @@ def _write_runs(logs: Path, runs: int) -> None:
             before, after = wire.scalar_frame(f"train/metric_{tag}")
             value = before + wire.float32(number) + after
             records.append(small_record(wire.small_event(1.7e9, 1, value)))
-        records.append(small_record(b"".join(_photo(1, bytes(8000)))))
+        records.append(small_record(b"".join(_photo(1, _SMALL_PHOTO))))
         (directory / "events.out.tfevents.1700000000.host").write_bytes(b"".join(records))
 
 
 def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics]:
     import tbimage
-    from tbimage.reading import logs as _imported  # noqa: F401  its import is no part of reading
+    import tbimage.reading.gallery  # its import is no part of reading, nor is that of logs
 
     def index() -> int:
         return sum(len(run.tags) for run in tbimage.read(logs).values())
@@ -151,6 +154,8 @@ def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics
     _write_runs(directory / "runs", runs)
     many = directory / "runs"
     secs[_RUNS] = [_timed(lambda: [run.tags for run in tbimage.read(many).values()])[0]]
+    page = directory / "page.html"
+    secs[_GALLERY] = [_timed(lambda: tbimage.gallery(many, page, max_bytes=1 << 30))[0]]
     figures: dict[str, dict[str, list[float]]] = {
         case: {"wall": each} for case, each in secs.items()
     }

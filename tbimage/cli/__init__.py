@@ -25,13 +25,27 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from tbimage import __version__
-from tbimage.cli import cat, compact, demo, diff, export, lint, log, ls, repair, tail
+from tbimage.cli import (
+    cat,
+    compact,
+    demo,
+    diff,
+    doctor,
+    export,
+    gallery,
+    lint,
+    log,
+    ls,
+    repair,
+    serve,
+    tail,
+)
 from tbimage.cli.errors import in_one_line
 
 __all__ = ["main"]
 
 #: The commands, in the order of --help.
-COMMANDS = (ls, cat, tail, export, lint, repair, compact, diff, log, demo)
+COMMANDS = (ls, cat, tail, gallery, serve, export, lint, repair, compact, diff, log, demo, doctor)
 
 FAILED = 2  # what argparse uses, too
 INTERRUPTED = 130  # what shells give a command that SIGINT ended

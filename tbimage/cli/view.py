@@ -11,14 +11,15 @@ import sys
 import threading
 import urllib.request
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import IO
 
-__all__ = ["check_installed", "how_to_see", "view"]
+__all__ = ["INSTALL", "check_installed", "how_to_see", "is_installed", "served", "view"]
 
-_INSTALL = "pip install 'tbimage[view]'"
+#: How to get TensorBoard.
+INSTALL = "pip install tensorboard"  # tbimage[view] would have to be on a package index
 
 # How many images of a tag TensorBoard keeps and shows by default
 # (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,
@@ -38,30 +39,24 @@ def how_to_see(logdir: str, images_of_a_tag: int = 1) -> str:
     if images_of_a_tag > _IMAGES_SHOWN:
         command += f" --samples_per_plugin images={images_of_a_tag}"
     line = f"To see them: {command}"
-    return line if _is_installed() else f"{line}\nTensorBoard is not installed here: {_INSTALL}"
+    return line if is_installed() else f"{line}\nTensorBoard is not installed here: {INSTALL}"
 
 
 def check_installed() -> None:
     """Raise ModuleNotFoundError where TensorBoard is not installed."""
-    if not _is_installed():
-        raise ModuleNotFoundError(f"--view needs TensorBoard, which is not installed: {_INSTALL}")
+    if not is_installed():
+        raise ModuleNotFoundError(f"--view needs TensorBoard, which is not installed: {INSTALL}")
 
 
-def _is_installed() -> bool:
+def is_installed() -> bool:
+    """Tell whether TensorBoard is installed, without importing it."""
     return importlib.util.find_spec("tensorboard") is not None
 
 
 def view(logdir: str) -> int:
     """Show a run directory in TensorBoard until Ctrl-C; return the exit code."""
     with _sigterm_as_exit():
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tensorboard.main", "--logdir", logdir],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
+        process = _start(logdir)
         try:
             last_words = _show(process)
         except KeyboardInterrupt:
@@ -71,14 +66,53 @@ def view(logdir: str) -> int:
     raise ChildProcessError(f"TensorBoard ended by itself: {last_words}")
 
 
-def _show(process: subprocess.Popen[str]) -> str:
-    """Say where TensorBoard is, wait until it ends, and return the last line that it said."""
+@contextmanager
+def served(logdir: str) -> Iterator[Callable[[str], bytes]]:
+    """Run TensorBoard on a log directory; yield a function that fetches a path of its address.
+
+    Raises:
+        ChildProcessError: TensorBoard ended by itself.
+        TimeoutError: It opened no port within a minute.
+    """
+    process = _start(logdir, "--port=0", "--host=localhost")
+    try:
+        said, addresses = _listen(process)
+        try:
+            address = addresses.get(timeout=_SECONDS_TO_ANSWER)
+        except Empty:
+            raise TimeoutError(f"it has no port after {_SECONDS_TO_ANSWER} seconds") from None
+        if address is None:
+            raise ChildProcessError(f"TensorBoard ended by itself: {said[0]}")
+        yield lambda path: _fetch(address.rstrip("/") + path)
+    finally:
+        _end(process)
+
+
+def _start(logdir: str, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", "--logdir", logdir, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+
+
+def _listen(process: subprocess.Popen[str]) -> tuple[deque[str], SimpleQueue[str | None]]:
+    """Return the last line that TensorBoard says, and a queue that gets its address, or None."""
     addresses: SimpleQueue[str | None] = SimpleQueue()
     said: deque[str] = deque(["nothing"], maxlen=1)
     threading.Thread(target=_read, args=(process.stderr, said, addresses), daemon=True).start()
+    return said, addresses
+
+
+def _show(process: subprocess.Popen[str]) -> str:
+    """Say where TensorBoard is, wait until it ends, and return the last line that it said."""
+    said, addresses = _listen(process)
     address = addresses.get()
     if address is not None:
-        _wait_for_answer(address)
+        _fetch(address)
         print(f"TensorBoard shows them at {address} (Ctrl-C ends it)", flush=True)
     process.wait()
     return said[0]
@@ -95,9 +129,11 @@ def _read(stream: IO[str], said: deque[str], addresses: SimpleQueue[str | None])
     addresses.put(None)  # it ended
 
 
-def _wait_for_answer(address: str) -> None:
+def _fetch(address: str) -> bytes:
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    directly.open(address, timeout=_SECONDS_TO_ANSWER).close()
+    with directly.open(address, timeout=_SECONDS_TO_ANSWER) as answer:
+        data: bytes = answer.read()
+    return data
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A face in place of its peer, for frameworks that import the peer by its name."""
+"""Puts an adapter in place of its peer, for frameworks that import the peer by its name."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from types import ModuleType
 
 __all__ = ["install", "installed"]
 
-# By the name of a face: the package in whose place it is put, and the modules of that package which
-# the face has, too.
-_FACES = {
+# For each adapter: the package that it replaces, and the modules of that package that it has, too.
+_ADAPTERS = {
     "torch": ("torch.utils.tensorboard", ("writer", "summary")),
     "tensorboardx": ("tensorboardX", ("writer", "summary", "global_writer", "record_writer")),
 }
 
 
 def install(*faces: str) -> None:
-    """Put faces in place of their peers, for the rest of the program.
+    """Put adapters in place of their peers, for the rest of the program.
 
-    Call it before the framework imports its writer. From then on ``from torch.utils.tensorboard
-    import SummaryWriter`` and ``from tensorboardX import SummaryWriter``, by whoever, give those of
-    ``tbimage.compat``. A name that another module has imported before stays what it is. The peer
-    need not be installed; the other modules of one that is (exporters of graphs) stay importable.
+    Call it before the framework imports its writer. After that, ``from torch.utils.tensorboard
+    import SummaryWriter`` and ``from tensorboardX import SummaryWriter`` import the writers of
+    ``tbimage.compat``, in every module. A name that a module has imported before does not change.
+    The peer need not be installed. If it is, its other modules (exporters of graphs) can still be
+    imported.
 
     Args:
         faces: "torch", "tensorboardx"; none: both.
 
     Raises:
-        ValueError: There is no face of such a name.
+        ValueError: There is no adapter of this name.
 
     Example:
         >>> from tbimage import compat
@@ -44,13 +44,13 @@ def install(*faces: str) -> None:
 
 @contextlib.contextmanager
 def installed(*faces: str) -> Iterator[None]:
-    """Put faces in place of their peers within a block, as ``install`` does.
+    """Put adapters in place of their peers within a block, as ``install`` does.
 
     Args:
         faces: "torch", "tensorboardx"; none: both.
 
     Raises:
-        ValueError: There is no face of such a name.
+        ValueError: There is no adapter of this name.
 
     Example:
         >>> import sys
@@ -70,19 +70,20 @@ def installed(*faces: str) -> Iterator[None]:
         for name in names:
             _remove(name)
             sys.modules.update(before[name])
-            _set_on_parent(_FACES[name][0], before[name].get(_FACES[name][0]))
+            _set_on_parent(_ADAPTERS[name][0], before[name].get(_ADAPTERS[name][0]))
 
 
 def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [name for name in faces if name not in _FACES]
+    unknown = [name for name in faces if name not in _ADAPTERS]
     if unknown:
-        raise ValueError(f"faces must be among {', '.join(map(repr, _FACES))}, got {unknown[0]!r}")
-    return faces or tuple(_FACES)
+        known = ", ".join(map(repr, _ADAPTERS))
+        raise ValueError(f"faces must be among {known}, got {unknown[0]!r}")
+    return faces or tuple(_ADAPTERS)
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Give the modules of a peer that are loaded, stand-ins included."""
-    peer = _FACES[name][0]
+    """Return the loaded modules of a peer, including those that stand in for them."""
+    peer = _ADAPTERS[name][0]
     return {
         each: module
         for each, module in sys.modules.items()
@@ -96,8 +97,8 @@ def _remove(name: str) -> None:
 
 
 def _put(name: str) -> None:
-    """Make modules of the peer's names that have the face's names, and let Python find them."""
-    peer, modules = _FACES[name]
+    """Put modules with the peer's names and the adapter's content into ``sys.modules``."""
+    peer, modules = _ADAPTERS[name]
     package = _stand_in(peer, f"tbimage.compat.{name}")
     package.__path__ = _path_of(peer)
     made = {peer: package}
@@ -109,20 +110,20 @@ def _put(name: str) -> None:
     _set_on_parent(peer, package)
 
 
-def _stand_in(name: str, face: str) -> ModuleType:
-    """Make a module that has the public names of a face's module."""
-    of_face = vars(importlib.import_module(face))
-    module = ModuleType(name, of_face["__doc__"])
-    vars(module).update({each: of_face[each] for each in of_face["__all__"]})
-    vars(module)["__all__"] = list(of_face["__all__"])
+def _stand_in(name: str, original: str) -> ModuleType:
+    """Make a module of another name that has the public names of a module of an adapter."""
+    content = vars(importlib.import_module(original))
+    module = ModuleType(name, content["__doc__"])
+    vars(module).update({each: content[each] for each in content["__all__"]})
+    vars(module)["__all__"] = list(content["__all__"])
     return module
 
 
 def _path_of(peer: str) -> list[str]:
-    """Tell where the peer's other modules are, without importing it."""
+    """Return the directories of the peer's other modules, without importing it."""
     try:
-        found = importlib.util.find_spec(peer)  # imports torch, of torch.utils.tensorboard
-    except (ImportError, ValueError):  # not installed; a stand-in has no spec
+        found = importlib.util.find_spec(peer)  # for torch.utils.tensorboard, this imports torch
+    except (ImportError, ValueError):  # it is not installed, or it is ours, which has no spec
         found = None
     if found is None or found.submodule_search_locations is None:
         return list(getattr(sys.modules.get(peer), "__path__", ()))
@@ -130,7 +131,7 @@ def _path_of(peer: str) -> list[str]:
 
 
 def _set_on_parent(peer: str, package: ModuleType | None) -> None:
-    """Let ``torch.utils.tensorboard`` be found as an attribute, too."""
+    """Set or delete the attribute ``tensorboard`` of ``torch.utils``."""
     parent, _, attribute = peer.rpartition(".")
     if parent not in sys.modules:
         return

@@ -1,5 +1,5 @@
-"""What an event file is: records, messages, file names, and how the bytes are stored.
+"""The format of event files: records, messages, file names, and storage.
 
-This room knows nothing of images and starts no threads. The package exports no names, so that
+These modules know nothing of images and start no threads. The package exports no names, so that
 importing one module loads only what that module needs.
 """

@@ -41,7 +41,7 @@ class Backlog:
         >>> files = Segments(LocalStorage(), tempfile.mkdtemp(), SegmentOptions())
         >>> backlog = Backlog(files, Errors(print, lambda: "here"))
         >>> commit = Commit([(0, "loss", 1, 1.5, summary, ("loss", 0.25, None), None)], seal=True)
-        >>> backlog.carry_out(commit, False, lambda: None)
+        >>> backlog.carry_out(commit, False)
         >>> commit.written, commit.released
         (1, 640)
     """
@@ -58,8 +58,8 @@ class Backlog:
         self.costs, self._batch = [], Batch()
         return count, size
 
-    def carry_out(self, commit: Commit, failing: bool, report: Callable[[], None]) -> None:
-        """Make the records of a commit, and write them behind what waits; then call ``report``.
+    def carry_out(self, commit: Commit, failing: bool) -> None:
+        """Make the records of a commit, and write them behind what waits.
 
         ``failing``: the last attempt to write failed, so that a success is news.
         """
@@ -74,9 +74,7 @@ class Backlog:
             if not isinstance(error, OSError):  # it is not known how far a write came
                 self._try(self._files.forget)
             self._errors.note(error, "writing failed")
-        finally:
-            commit.ended = True
-            report()
+        commit.ended = True
 
     def _add(self, commit: Commit) -> None:
         batch = make_batch(commit.tickets, self._errors.lose)

@@ -9,8 +9,6 @@ from itertools import accumulate
 
 from tbimage.buffers import Piece
 
-__all__ = ["Batch", "concatenate", "skip"]
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -26,7 +24,7 @@ class Batch:
 
     @property
     def size(self) -> int:
-        """How many bytes all records have."""
+        """The number of bytes of all records."""
         return sum(self.sizes)
 
     def whole_records(self, size: int) -> int:
@@ -34,7 +32,7 @@ class Batch:
         return bisect_right(list(accumulate(self.sizes)), size)
 
     def first(self, count: int) -> Batch:
-        """Give the first ``count`` records, without copying bytes."""
+        """Return the first ``count`` records, without copying bytes."""
         if count == len(self.sizes):
             return self
         sizes = self.sizes[:count]
@@ -48,7 +46,7 @@ class Batch:
         return Batch(pieces, sizes)
 
     def without_first(self, count: int) -> Batch:
-        """Give the records after the first ``count``, without copying bytes."""
+        """Return the records after the first ``count``, without copying bytes."""
         if count == len(self.sizes):
             return Batch()
         return Batch(skip(self.pieces, sum(self.sizes[:count])), self.sizes[count:])

@@ -1,17 +1,14 @@
 """Event files of many runs with few descriptors.
 
-What lives here: a storage whose files give up their descriptors when others need them, and open
-them again when they are written to. What does not: everything else that a file is
-(``storage.py``).
-
-Why: a process has 1024 descriptors, often 256, and a writer of a thousand runs must not take them
-all. Beginning a new event file each time instead would leave a file for each value where more runs
-than descriptors are written in turn.
+A process has 1024 descriptors, often 256, and a writer of a thousand runs must not use them all. So
+a file gives up its descriptor when another file needs it, and is opened again before its next
+write. Creating a new event file instead would be worse: if more runs than descriptors are written
+in turn, each value would have its own file.
 
 Rules:
-- A file stays the same file: it is opened again by its path for appending, and only if it is the
-  one that was created and has the size that was written; else ESTALE, at which a segment ends.
-- What the system reports when a descriptor is given up is raised by the next call on its file.
+- A file stays the same file. It is opened again by its path, for appending, and only if it is the
+  created file with the size that was written. Otherwise the error is ESTALE, which ends a segment.
+- If closing a descriptor fails, the next call on its file raises the error.
 """
 
 from __future__ import annotations
@@ -25,45 +22,28 @@ from collections.abc import Sequence
 from tbimage.buffers import Piece
 from tbimage.events.storage import AppendFile, LocalStorage
 
-__all__ = ["SharingStorage"]
-
-# What ``stat`` says of a path that leads nowhere, as in storage.py.
+# The errors of ``stat`` for a path without a file, as in storage.py.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class SharingStorage(LocalStorage):
-    """Local files of which a limited number is open at any time: those written to last.
+    """Local files of which at most ``limit`` are open at any time: those that were written last.
 
-    Not thread-safe, and neither are its files: one committer has them all.
-
-    Args:
-        limit: How many, at least 1.
-
-    Example:
-        >>> import tempfile
-        >>> storage = SharingStorage(limit=1)
-        >>> with tempfile.TemporaryDirectory() as directory:
-        ...     files = [storage.create(storage.join(directory, name)) for name in "ab"]
-        ...     [file.write([b"once"]) + file.write([b"more"]) for file in files]
-        ...     storage.open_files
-        ...     for file in files:
-        ...         file.close()
-        [8, 8]
-        1
+    It is not thread-safe, and neither are its files.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: OrderedDict[_SharingFile, int] = OrderedDict()  # the one used last is the last
+        self._open: OrderedDict[_SharingFile, int] = OrderedDict()  # ordered by the last use
 
     @property
     def open_files(self) -> int:
-        """How many files are open."""
+        """The number of open files."""
         return len(self._open)
 
     def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError where there is one."""
+        """Create a file; FileExistsError if there is one."""
         self._make_room()
         descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         file = _SharingFile(self, path, os.fstat(descriptor))
@@ -71,14 +51,7 @@ class SharingStorage(LocalStorage):
         return file
 
     def descriptor_of(self, file: _SharingFile) -> int:
-        """Return a file's descriptor, opening it again if it was given up.
-
-        Args:
-            file: One that ``create`` made and that is not closed.
-
-        Raises:
-            OSError: It cannot be opened, or the path leads to another file now.
-        """
+        """Return a file's descriptor; OSError if it cannot be opened again or was replaced."""
         descriptor = self._open.get(file)
         if descriptor is None:
             self._make_room()
@@ -91,9 +64,9 @@ class SharingStorage(LocalStorage):
         return descriptor
 
     def release(self, file: _SharingFile) -> None:
-        """Close a file's descriptor, if it has one; OSError where writing had failed late."""
+        """Close a file's descriptor, if it has one; OSError if a write has failed."""
         if file in self._open:
-            with contextlib.suppress(OSError):  # closed already, or not ours any more
+            with contextlib.suppress(OSError):  # it is closed already, or of another file
                 file.size()
         descriptor = self.lose(file)
         if descriptor is not None:
@@ -120,7 +93,7 @@ class SharingStorage(LocalStorage):
 class _SharingFile:
     def __init__(self, storage: SharingStorage, path: str, status: os.stat_result) -> None:
         self.path = path
-        self.failure: OSError | None = None  # of closing a descriptor that another file needed
+        self.failure: OSError | None = None  # of closing the descriptor
         self._storage = storage
         self._identity = (status.st_dev, status.st_ino)
         self._size = 0
@@ -137,7 +110,7 @@ class _SharingFile:
     def size(self) -> int:
         status = os.fstat(self._descriptor())
         if not self._is_identical(status):
-            self._storage.lose(self)  # the program closed it, and opened another file of its own
+            self._storage.lose(self)  # the program has closed it, and opened another file
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self.path)
         self._size = status.st_size
         return status.st_size
@@ -146,13 +119,13 @@ class _SharingFile:
         os.ftruncate(self._descriptor(), size)
 
     def sync(self) -> None:
-        os.fsync(self._descriptor())  # of all that any descriptor wrote to the file
+        os.fsync(self._descriptor())  # it includes the writes of earlier descriptors
 
     def in_place(self) -> bool:
         try:
             status = os.stat(self.path)
         except OSError as error:
-            return error.errno not in _GONE  # else it cannot be told; opening or writing will
+            return error.errno not in _GONE  # after other errors it may be in place
         return self._is_identical(status)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""Find the greatest step of each tag in a run directory. Automatic steps continue after it.
+"""The greatest step of each tag in a run directory. Automatic steps continue after it.
 
 - Only the first bytes of each record are read, so a gigabyte of images takes milliseconds: about
   2 µs for each record.
-- A torn or corrupt file is read up to its first doubtful record, and other files are skipped. No
-  error is raised.
+- A damaged file is read up to its first doubtful record. Then the next file is read. No error is
+  raised.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from tbimage.events.names import is_event_file
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, masked_crc32c
 from tbimage.events.storage import Storage
 
-__all__ = ["newest_steps", "tags_of"]
-
 _HEADER = struct.Struct("<QI")
-# Bytes read of each record: enough for wall time, step and tags.
+# The bytes of each record that are read: enough for wall time, step and tags.
 _LOOKED_AT = 1024
 
 # No reader accepts a larger record. A larger length may also be out of range for seek().
@@ -36,7 +34,7 @@ def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
     """Find the greatest step of each tag in the event files of a directory."""
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
-        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, or not a file
+        with contextlib.suppress(FileNotFoundError):  # it was just deleted, or is not a file
             file = storage.open_to_read(storage.join(directory, name))
             with file:
                 _scan(file, newest)

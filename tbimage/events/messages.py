@@ -4,13 +4,13 @@ The classes are built from messages.binpb. proto/regenerate.py makes it from pro
 together with the types in messages.pyi. The hot path encodes Event and Summary.Value by hand and
 does not import protobuf (wire.py).
 
-- The ``DescriptorPool`` is private. In the default pool a second definition of a message or a file
-  is an error at import, and tensorflow, tensorboard, tensorboardX and torch all have theirs.
-- There is no generated code: code of one protoc runs on two major versions of the runtime
+- The ``DescriptorPool`` is private. In the default pool, a second definition of a message or a file
+  is an error at import, and tensorflow, tensorboard, tensorboardX and torch all have definitions.
+- There is no generated code, since generated code runs only on two major versions of the runtime
   (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set runs on all of
   them, today 4.21 to 7, with the C and with the pure Python implementation.
-- So these classes are not TensorBoard's: exchange bytes (``SerializeToString``). Their messages
-  cannot be pickled.
+- So these classes are not TensorBoard's. To exchange messages, exchange their bytes
+  (``SerializeToString``). The messages cannot be pickled.
 - All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Enums are
   ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
 
@@ -40,7 +40,7 @@ def _message_class(pool: Any, descriptor: Any) -> Any:
     else:
         message_class = factory.MessageFactory(pool).GetPrototype(descriptor)
     message_class.__module__ = __name__  # it would be None in error messages
-    for nested in descriptor.nested_types:  # the pure Python runtime does not
+    for nested in descriptor.nested_types:  # the pure Python runtime does not set them
         setattr(message_class, nested.name, _message_class(pool, nested))
     return message_class
 

@@ -1,6 +1,6 @@
 """Names of event files, which readers sort to find the order of writing.
 
-Each rule is forced by a reader:
+Each rule exists because of a reader:
 
 - A file is an event file if its name contains ``tfevents``
   (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``), so no other file of ours may contain it.
@@ -17,10 +17,8 @@ import re
 import socket
 from collections.abc import Iterable
 
-__all__ = ["host_name", "is_event_file", "is_own_name", "next_name"]
-
 _PREFIX = "events.out.tfevents."
-# {seconds since the epoch}.{host}.{process}.{number}{suffix}; other writers' names have the
+# {seconds since the epoch}.{host}.{process}.{number}{suffix}. The names of other writers have the
 # first two parts, too.
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
@@ -35,14 +33,14 @@ def is_event_file(name: str) -> bool:
 
 
 def is_own_name(name: str, suffix: str) -> bool:
-    """Tell whether ``next_name`` makes such names, whose files retention may delete."""
+    """Tell whether ``next_name`` has made a name. Retention deletes only such files."""
     match = _NAME.fullmatch(name)
     own = _OWN_REST.fullmatch(match["rest"]) if match is not None else None
     return own is not None and (own["suffix"] or "") == suffix
 
 
 def host_name(name: str | None = None) -> str:
-    """Give the name of this machine, with characters that file names may have."""
+    """Return the name of this machine; ``-`` replaces characters that file names may not have."""
     if name is None:
         name = socket.gethostname()
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)[:_LONGEST_HOST].strip(".") or "localhost"

@@ -2,12 +2,12 @@
 
 - A record is ``uint64 length | uint32 masked_crc(length) | payload | uint32 masked_crc(payload)``,
   little-endian (`RecordWriter
-  <https://github.com/openxla/xla/blob/main/xla/tsl/lib/io/record_writer.cc>`_). The reader that
-  decides is TensorBoard's data server, ``tensorboard/data/server/tf_record.rs``.
-- Payloads are not copied: the buffers of a payload go in, and come out between two small ones.
+  <https://github.com/openxla/xla/blob/main/xla/tsl/lib/io/record_writer.cc>`_). The reference
+  reader is TensorBoard's data server, ``tensorboard/data/server/tf_record.rs``.
+- Payloads are not copied: two small buffers are added before and after the buffers of a payload.
 - The decoder tells *truncated* (feed more bytes and call again, since the file may still grow) from
-  *corrupt* (nothing after this offset can be trusted, since the length that leads to the next
-  record is in doubt).
+  *corrupt* (nothing after this offset can be trusted, since the length, which leads to the next
+  record, may be wrong).
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ from collections.abc import Sequence
 from tbimage.buffers import Piece
 from tbimage.events.checksum import crc32c
 
-__all__ = ["CorruptRecordError", "RecordDecoder", "frame", "mask", "masked_crc32c", "small_record"]
-
 # kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, since the CRC of bytes that
 # contain CRCs is a poor check.
-_MASK_DELTA = 0xA282EAD8
+MASK_DELTA = 0xA282EAD8
 _UINT32 = 0xFFFFFFFF
 
 _LENGTH = struct.Struct("<Q")
@@ -31,30 +29,30 @@ _HEADER = struct.Struct("<QI")
 
 HEADER_BYTES = _HEADER.size
 FOOTER_BYTES = _CHECKSUM.size
-#: What framing adds to each payload.
+#: The bytes that framing adds to each payload.
 OVERHEAD_BYTES = HEADER_BYTES + FOOTER_BYTES
 
 
 class CorruptRecordError(ValueError):
     """The bytes at ``offset`` are not a record: stop reading this file.
 
-    The next record cannot be found. Both TensorBoard readers, too, ignore the rest of the file and
-    go on with the next file.
+    The next record cannot be found. Both TensorBoard readers also ignore the rest of the file, and
+    continue with the next file.
 
     Attributes:
-        offset: Where in the file the corrupt record starts, in bytes.
-        reason: Which of the two checksums failed.
+        offset: The start of the corrupt record in the file, in bytes.
+        reason: The checksum that failed.
     """
 
     def __init__(self, offset: int, reason: str) -> None:
         super().__init__(f"corrupt record at byte {offset}: {reason}")
-        self.offset = offset
+        self.offset: int = offset
         self.reason = reason
 
 
 def mask(crc: int) -> int:
     """Mask a CRC32C: rotate it right by 15 bits and add a constant."""
-    return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & _UINT32
+    return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & _UINT32
 
 
 def masked_crc32c(pieces: Sequence[Piece]) -> int:
@@ -80,7 +78,7 @@ def small_record(payload: bytes) -> bytes:
         if length <= _LARGEST_REMEMBERED:
             _SMALL_HEADERS[length] = header
     crc = crc32c(payload)
-    return header + payload + _CHECKSUM.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & _UINT32)
+    return header + payload + _CHECKSUM.pack(((crc >> 15 | crc << 17) + MASK_DELTA) & _UINT32)
 
 
 _LARGEST_REMEMBERED = 1024
@@ -108,10 +106,10 @@ class RecordDecoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._start = 0  # where the next record starts in the buffer
+        self._start = 0  # the start of the next record in the buffer
         self._header_checked = False
-        #: Where in the file the next record starts, in bytes.
-        self.offset = 0
+        #: The start of the next record in the file, in bytes.
+        self.offset: int = 0
 
     def feed(self, data: Piece) -> None:
         """Add the bytes that follow those fed before."""
@@ -122,7 +120,7 @@ class RecordDecoder:
 
     @property
     def pending_bytes(self) -> int:
-        """How many bytes belong to a record that is not complete: 0 at a clean end of file."""
+        """The number of bytes of a record that is not complete: 0 at a clean end of file."""
         return len(self._buffer) - self._start
 
     def next_record(self) -> bytes | None:

@@ -33,7 +33,7 @@ from tbimage.events.storage import AppendFile, Storage
 
 __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 #: Retention keeps at least this many of the newest segments…
 NEWEST_KEPT = 2
@@ -82,8 +82,10 @@ class SegmentOptions:
 class Segments:
     """Appends records to the event files of one directory, for one thread at a time."""
 
-    commit_secs = 0.0  #: The least time between two commits, where nobody waits.
-    sync_at = math.inf  #: When ``sync`` is due although nobody waits, on the monotonic clock.
+    commit_secs: float = 0.0  #: The least time between two commits, where nobody waits.
+    sync_at: float = (
+        math.inf
+    )  #: When ``sync`` is due although nobody waits, on the monotonic clock.
     sync_is_final = True  #: Whether no later ``sync`` makes good one that failed.
 
     def __init__(
@@ -109,11 +111,11 @@ class Segments:
         #: The path of the newest segment, None before the first.
         self.path: str | None = None
         #: How many segments were begun.
-        self.count = 0
+        self.count: int = 0
         #: How many segments were deleted, moved or replaced while they were written.
-        self.displaced = 0
+        self.displaced: int = 0
         #: How many bytes were written, of all segments.
-        self.bytes_written = 0
+        self.bytes_written: int = 0
 
     def may_pass(self, error: OSError) -> bool:
         """Tell whether what failed may work later."""

@@ -1,13 +1,11 @@
-"""The steps of one order of summaries: which are automatic, and what comes next."""
+"""The greatest step of each name, which decides the automatic steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["Steps"]
-
 _LAST_STEP = (1 << 63) - 1  # steps are int64
-# A service that makes a name of each request must not fill memory through this (10 MB).
+# A service with a new name for each request must not fill the memory with these names (10 MB).
 _MOST_NAMES = 100_000
 
 
@@ -23,28 +21,26 @@ class Steps:
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
-        self.history: Mapping[str, int] | None = None  # of what the directory held before
+        self.history: Mapping[str, int] | None = None  # of earlier files in the directory
         self._floor = -1  # at least the last step of every name that was forgotten
 
     def copy(self) -> Steps:
-        """Return one that goes on from here, for a forked child."""
+        """Return a copy that continues from here, for a forked child."""
         other = Steps()
         other.last, other._floor = self.last.copy(), self._floor
         other.history = self.history or {}  # its own directory is new
         return other
 
     def needs_history(self, name: str) -> bool:
-        """Tell whether an automatic step of this name depends on what the directory held before."""
+        """Tell whether an automatic step of this name depends on earlier files in the directory."""
         return self.history is None and name not in self.last
 
     def draw(self, name: str, step: int | None) -> int:
-        """Decide a step, and note it; ValueError where there is no greater one."""
+        """Decide a step, and note it; ValueError if there is no greater one."""
         last = self.last.get(name)
         if last is not None:
             if step is None:
-                if last >= _LAST_STEP:
-                    raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
-                step = last + 1
+                step = _next(name, last)
             self.last[name] = max(step, last)
             return step
         if step is None:
@@ -57,9 +53,7 @@ class Steps:
     def _first_step(self, name: str) -> int:
         history = self.history or {}
         last = max(self._floor, history.get(name, -1), history.get(f"{name}/image/0", -1))
-        if last >= _LAST_STEP:
-            raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
-        return last + 1
+        return _next(name, last)
 
     def _forget_half(self) -> None:
         names = list(self.last)
@@ -68,5 +62,11 @@ class Steps:
         self.last = {name: self.last[name] for name in newer}
 
     def go_back(self, step: int) -> None:
-        """Let automatic steps go on with this one, because what follows it was purged."""
+        """Continue automatic steps with this one, because later ones were purged."""
         self.last = {name: min(last, step - 1) for name, last in self.last.items()}
+
+
+def _next(name: str, last: int) -> int:
+    if last >= _LAST_STEP:
+        raise ValueError(f"{name!r} has already had the greatest possible step, {last}")
+    return last + 1

@@ -31,12 +31,12 @@ class Work:
     __slots__ = ("__weakref__", "apart", "arguments", "cost", "ready", "record", "secs")
 
     def __init__(self, snapshot_bytes: int, *, apart: bool) -> None:
-        self.cost = WORK_BYTES + snapshot_bytes
-        self.apart = apart  # an encoder makes the record; else the commit does
-        self.ready = not apart
+        self.cost: int = WORK_BYTES + snapshot_bytes
+        self.apart: bool = apart  # an encoder makes the record; else the commit does
+        self.ready: bool = not apart
         self.arguments: tuple[Any, ...] = ()
         self.record: Sequence[Piece] = ()
-        self.secs = 0.0  # that encoding took
+        self.secs: float = 0.0  # that encoding took
 
 
 #: The lane, the name (None: its steps do not count), the step (None: an automatic one), the wall

@@ -4,7 +4,7 @@ These are Event and the parts of Summary that images and scalars need. The outpu
 buffers, so that the bytes of a picture are never copied into a message. All other messages are
 protobuf classes (messages.py).
 
-- The output is byte for byte what ``SerializeToString()`` of the same message gives: fields in the
+- The output is byte for byte that of ``SerializeToString()`` of the same message: fields in the
   order of their numbers, without default values. A test compares it with our and with TensorBoard's
   classes.
 - Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change:
@@ -22,21 +22,6 @@ import struct
 from collections.abc import Sequence
 
 from tbimage.buffers import Piece
-
-__all__ = [
-    "event",
-    "file_version_event",
-    "float32",
-    "image_value",
-    "length_delimited",
-    "scalar_frame",
-    "small_event",
-    "string_tensor_value",
-    "summary",
-    "summary_metadata",
-    "tensor_value",
-    "varint",
-]
 
 _DOUBLE = struct.Struct("<d")
 _WALL_TIME_AND_STEP_KEY = struct.Struct("<BdB")
@@ -133,7 +118,7 @@ _SMALL_SUMMARIES = [_EVENT_SUMMARY + bytes([size]) for size in range(0x80)]
 
 
 def file_version_event(wall_time: float, writer: str) -> bytes:
-    """Encode the first Event of each file; ``writer`` says which program wrote it."""
+    """Encode the first Event of each file; ``writer`` names the program that wrote it."""
     return (
         (_EVENT_WALL_TIME + _DOUBLE.pack(wall_time) if wall_time else b"")
         + length_delimited(_EVENT_FILE_VERSION, b"brain.Event:2")
@@ -153,9 +138,13 @@ def summary(values: Sequence[Sequence[Piece]]) -> list[Piece]:
 
 
 def summary_metadata(
-    plugin_name: str, data_class: int, description: str | None, plugin_content: bytes = b""
+    plugin_name: str, plugin_content: bytes, description: str | None, data_class: int = 0
 ) -> bytes:
-    """Encode a SummaryMetadata as the field of a Summary.Value; data class 0 is none."""
+    """Encode a SummaryMetadata as the field of a Summary.Value.
+
+    TensorBoard knows the data classes of its own plugins. It does not list the values of other
+    plugins without one of the ``DATA_CLASS`` constants; 0 is none.
+    """
     plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
     if plugin_content:
         plugin += length_delimited(_PLUGIN_DATA_CONTENT, plugin_content)
@@ -168,7 +157,7 @@ def summary_metadata(
 
 
 def scalar_frame(tag: str, metadata: bytes = b"") -> tuple[bytes, bytes]:
-    """Encode what comes before and after the float32 in a Summary of one ``simple_value``."""
+    """Encode the bytes before and after the float32 in a Summary of one ``simple_value``."""
     before = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_SIMPLE_VALUE
     size = len(before) + _FLOAT.size + len(metadata)
     return _SUMMARY_VALUE_KEY + varint(size) + before, metadata
@@ -224,7 +213,7 @@ def string_tensor_value(
 def tensor_value(
     tag: str, data_type: int, shape: Sequence[int], values: Sequence[Piece], metadata: bytes
 ) -> list[Piece]:
-    """Encode a Summary.Value with a TensorProto, whose field of values is encoded already."""
+    """Encode a Summary.Value with a TensorProto; ``values`` is its encoded field of values."""
     sizes = (_DIM_SIZE + varint(size) if size else b"" for size in shape)
     dimensions = b"".join(length_delimited(_SHAPE_DIM, size) for size in sizes)
     tensor = _TENSOR_DTYPE + varint(data_type) + length_delimited(_TENSOR_SHAPE, dimensions)

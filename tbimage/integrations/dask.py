@@ -92,7 +92,7 @@ def _engine(client: Any) -> Engine[Any, Any]:
     return engine
 
 
-class WorkerWriters(distributed.WorkerPlugin):  # type: ignore[misc]
+class WorkerWriters(distributed.WorkerPlugin):
     """A plugin that gives each worker of Dask a writer, and closes it when the worker ends.
 
     Each worker logs to a run of its own, ``logdir/worker-{its name}``. The run is made when a task

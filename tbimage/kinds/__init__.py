@@ -1,5 +1,5 @@
-"""Kinds of summaries, one file each: check what the caller passed, and make a Summary of it.
+"""Kinds of summaries, one file each: check the arguments, and make a Summary from them.
 
 ``prepare`` runs in the caller's thread, and a worker calls ``summary``. Kinds use no threads, no
-files, no steps and no logging. What they find out about the data goes to a ``report`` function.
+files, no steps and no logging. Findings about the data go to a ``report`` function.
 """

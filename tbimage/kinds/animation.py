@@ -1,4 +1,4 @@
-"""Animations: clips that move in TensorBoard."""
+"""Animations: clips that TensorBoard plays."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-import numpy.typing as npt
-
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like
 from tbimage.pixels.arrays.layouts import CLIPS, arrange
 from tbimage.pixels.clips.animation import check_clip, encode_clip
 from tbimage.pixels.drawing.rendering import check_fit
-
-__all__ = ["prepare"]
-
-Array = npt.NDArray[Any]
 
 
 def prepare(
@@ -30,7 +25,7 @@ def prepare(
     format: object = "apng",
     max_outputs: int | None = None,
 ) -> Prepared:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+    """Check shapes and dtypes, and copy nothing."""
     array = array_like.as_array(frames, "frames")
     clips, batched = arrange(array, layout, CLIPS)
     check_fit(options.look, clips.shape[4])

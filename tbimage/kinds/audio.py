@@ -4,7 +4,7 @@ The wire form is TF2's: a tensor of strings [clips, 2]. The first column holds t
 second holds labels that TensorBoard no longer shows. (The data server drops the content type of a
 ``Summary.Audio``, and then the browser does not play it.)
 
-uint8, int16 and int32 samples are stored as they are. Floats become 16-bit samples as in
+uint8, int16 and int32 samples are stored unchanged. Floats become 16-bit samples as in
 ``tf.audio.encode_wav``: times 2**15, rounded half away from zero, clipped.
 """
 
@@ -19,11 +19,10 @@ import numpy as np
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
-
-__all__ = ["STORED", "Clips", "Findings", "check_sample_rate", "prepare", "summary", "wav"]
 
 # AudioPluginData.encoding = WAV (tensorboard/plugins/audio/plugin_data.proto).
 _PLUGIN_CONTENT = b"\x10\x0b"
@@ -31,7 +30,7 @@ _PLUGIN_CONTENT = b"\x10\x0b"
 # A protobuf message has less than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
 # and a WAV file less than 4 GiB. This leaves 1 MiB for headers.
 _MOST_BYTES = (1 << 31) - (1 << 20)
-_HIGHEST_RATE = 1 << 24  # in Hz, above any converter's; bytes per second must fit 32 bits
+_HIGHEST_RATE = 1 << 24  # in Hz, higher than any converter's; bytes per second must fit 32 bits
 
 #: The types of a WAV file: 8-bit PCM is unsigned, wider PCM is signed.
 STORED = ("uint8", "int16", "int32")
@@ -42,10 +41,10 @@ _BLOCK = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the user is told about the samples.
+    """Findings about the samples, for a message to the user.
 
     Attributes:
-        peak: The greatest absolute value, if it is above 1, so that floats were clipped; else None.
+        peak: The greatest absolute value if it is above 1, so that floats were clipped; else None.
         non_finite: How many samples were NaN or infinite; NaN became silence.
     """
 
@@ -60,7 +59,7 @@ class Clips:
     Attributes:
         samples: [clips, frames, channels]; a view of the caller's memory until ``snapshot``.
         sample_rate: In Hz.
-        immutable: Whether nobody can change the samples.
+        immutable: Whether the memory of the samples never changes.
     """
 
     samples: Array
@@ -68,7 +67,7 @@ class Clips:
     immutable: bool
 
     def snapshot(self) -> Clips:
-        """Copy the samples, unless nobody can change them."""
+        """Copy the samples, unless they are immutable."""
         if self.immutable:
             return self
         return Clips(self.samples.copy(order="K"), self.sample_rate, True)
@@ -84,7 +83,7 @@ def check_sample_rate(sample_rate: object) -> int:
 def prepare(
     data: object, sample_rate: int, max_outputs: int | None, layout: object = None
 ) -> Clips:
-    """Check all that shapes and dtypes tell, and copy nothing.
+    """Check shapes and dtypes, and copy nothing.
 
     ``layout`` names the axes: clips (N), frames (T), channels (C). None: "T", "TC" or "NTC".
     """
@@ -145,7 +144,7 @@ def _advice(samples: Array) -> str:
 def summary(
     name: str, clips: Clips, description: str | None, report: Callable[[Findings], None]
 ) -> list[Piece]:
-    """Make the Summary; ``report`` is called if there is anything to tell."""
+    """Make the Summary; ``report`` is called if there are findings."""
     strings: list[Piece] = []
     peak, non_finite = 0.0, 0
     for samples in clips.samples:
@@ -155,18 +154,18 @@ def summary(
         strings += (wav(samples, clips.sample_rate), b"")
     if peak > 1 or non_finite:
         report(Findings(peak if peak > 1 else None, non_finite))
-    metadata = tensors.metadata("audio", _PLUGIN_CONTENT, description)
+    metadata = wire.summary_metadata("audio", _PLUGIN_CONTENT, description)
     shape = (len(clips.samples), 2)
-    return tensors.summary([tensors.string_value(name, shape, strings, metadata)])
+    return wire.summary([tensors.string_value(name, shape, strings, metadata)])
 
 
 def _to_int16(samples: Array) -> tuple[Array, float, int]:
-    """Give 16-bit samples, the greatest finite magnitude, and how many were not finite."""
+    """Return 16-bit samples, the greatest finite magnitude, and how many values are not finite."""
     pcm = np.empty(samples.shape, np.int16)
     flat, target = samples.reshape(-1), pcm.reshape(-1)
     peak, non_finite = 0.0, 0
     for start in range(0, flat.size, _BLOCK):
-        with np.errstate(over="ignore"):  # float64 beyond float32 is infinite, and then clipped
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are clipped
             block = flat[start : start + _BLOCK].astype(np.float32)
         finite = np.isfinite(block)
         if not finite.all():

@@ -1,7 +1,4 @@
-"""Boxes, keypoints and polylines over images.
-
-What is drawn is small, so it is copied while it is checked.
-"""
+"""Boxes, keypoints and polylines over images. They are small, so the checks copy them."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tbimage import checks
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
@@ -37,9 +35,6 @@ from tbimage.pixels.drawing.keypoints import (
 from tbimage.pixels.drawing.palette import Names, check_names
 from tbimage.pixels.drawing.rendering import render
 
-__all__ = ["prepare"]
-
-Array = npt.NDArray[Any]
 Coordinates = npt.NDArray[np.float64]
 
 
@@ -49,7 +44,7 @@ _LABEL_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """What is drawn over one image, in pixels of that image."""
+    """Everything that is drawn over one image; coordinates are pixels of that image."""
 
     boxes: Coordinates
     labels: list[str | int] | None = None
@@ -61,7 +56,7 @@ class _Drawn:
 
     @property
     def nbytes(self) -> int:
-        """About how many bytes it needs."""
+        """The approximate size in bytes."""
         arrays: list[Array] = [self.boxes, *self.keypoints, *self.polylines]
         arrays += [each for each in (self.scores, self.colors) if each is not None]
         return sum(each.nbytes for each in arrays) + _LABEL_BYTES * len(self.labels or ())
@@ -84,10 +79,10 @@ def prepare(
     polylines: Any = None,
     captions: Any = None,
 ) -> Prepared:
-    """Check all that shapes and dtypes tell, and copy no image.
+    """Check shapes and dtypes, and copy no image.
 
     For a batch, ``boxes``, ``labels``, ``scores``, ``colors``, ``keypoints`` and ``polylines`` are
-    lists of those of each image. ``colors`` may be one colour for all boxes.
+    lists with one element for each image. ``colors`` may be one colour for all boxes.
     """
     if options.look.colorbar:
         raise ValueError(
@@ -130,9 +125,9 @@ def _check_drawn(
     unit: Sequence[int],
     captions: Sequence[str | None],
 ) -> list[_Drawn]:
-    """Check what is drawn over each image.
+    """Check everything that is drawn over each image.
 
-    ``corners`` brings boxes into one form, and ``unit`` scales x, y and visibility of points.
+    ``corners`` converts boxes to corners. ``unit`` scales x, y and the visibility of points.
     """
     color = given["colors"] if _is_one_color(given["colors"]) else None
     if color is not None:
@@ -159,19 +154,20 @@ def _check_drawn(
 
 
 def _each(argument: str, values: Any, count: int, batched: bool) -> Sequence[Any]:
-    """Give what belongs to each image."""
+    """Return the values of an argument for each image."""
     if values is None:
         return [None] * count
     if not batched:
         return [values]
     if isinstance(values, str) or not hasattr(values, "__len__"):
         raise TypeError(
-            f"{argument} of a batch must be a list of those of each of the {count} images, got "
-            f"{checks.given(values)}"
+            f"{argument} of a batch must be a list with one element for each of the {count} "
+            f"images, got {checks.given(values)}"
         )
     if len(values) != count:
         raise ValueError(
-            f"{argument} of a batch must be those of each of the {count} images, got {len(values)}"
+            f"{argument} of a batch must have one element for each of the {count} images, got "
+            f"{len(values)}"
         )
     return list(values)
 

@@ -11,18 +11,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy.typing as npt
-
 from tbimage import checks
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.comparison import check_comparable, check_diff, compare_values
 from tbimage.pixels.drawing.grid import plan
-
-__all__ = ["prepare"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,13 @@ def prepare(
     diff: object = "abs",
     scalars: bool = False,
 ) -> Prepared:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+    """Check shapes and dtypes, and copy nothing."""
     given = [array_like.as_array(image, "images") for image in images]
+    if images and given[-1].ndim == 0:
+        raise TypeError(
+            "compare takes any number of images, so the step is a keyword: pass "
+            f"step={images[-1]!r}"
+        )
     views, batched = [], False
     without_bar = replace(options, look=replace(options.look, colorbar=False))
     for array in given:

@@ -13,20 +13,11 @@ from typing import TYPE_CHECKING
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
 
 if TYPE_CHECKING:
     from tbimage.events import messages
-
-__all__ = [
-    "LAYOUT_TAG",
-    "Chart",
-    "check_chart",
-    "check_layout",
-    "nbytes",
-    "not_themselves",
-    "summary",
-]
 
 #: tensorboard/plugins/custom_scalar/metadata.py.
 LAYOUT_TAG = "custom_scalars__config__"
@@ -38,7 +29,7 @@ class Chart:
 
     Attributes:
         kind: "multiline" or "margin".
-        tags: Of a multiline chart regular expressions of tags; of a margin chart tags in threes:
+        tags: In a multiline chart, regular expressions of tags. In a margin chart, tags in threes:
             value, lower bound, upper bound.
     """
 
@@ -102,12 +93,12 @@ def _check_expression(where: str, tag: str) -> None:
         ) from None
 
 
-# What stands in an expression, and hardly in a tag.
+# Characters that are common in regular expressions and rare in tags.
 _OF_EXPRESSIONS = re.compile(r"[\\|^$]|\.[*+?]|\(\?")
 
 
-def not_themselves(charts: Charts) -> list[str]:
-    """Return tags that do not match as expressions: of "loss (train)" that is "loss train"."""
+def mismatched_tags(charts: Charts) -> list[str]:
+    """Return tags that do not match themselves: "loss (train)" matches only "loss train"."""
     return [
         tag
         for chart in charts.values()
@@ -117,18 +108,18 @@ def not_themselves(charts: Charts) -> list[str]:
 
 
 def summary(charts: Charts) -> list[Piece]:
-    """Make the Summary of all charts of a run; other threads may add charts meanwhile."""
+    """Make the Summary of all charts of a run; other threads may add charts at the same time."""
     from tbimage.events.messages import Category, Layout
     from tbimage.events.messages import Chart as ChartMessage
 
     categories: dict[str, messages.Category] = {}
-    for (category, title), chart in charts.copy().items():  # a copy is one step under the GIL
+    for (category, title), chart in charts.copy().items():  # the copy is atomic
         message = ChartMessage(title=title)
         _FILLED[chart.kind](message, chart.tags)
         categories.setdefault(category, Category(title=category)).chart.append(message)
     layout = Layout(category=list(categories.values())).SerializeToString()
-    metadata = tensors.metadata("custom_scalars", b"", None)
-    return tensors.summary([tensors.string_value(LAYOUT_TAG, (), [layout], metadata)])
+    metadata = wire.summary_metadata("custom_scalars", b"", None)
+    return wire.summary([tensors.string_value(LAYOUT_TAG, (), [layout], metadata)])
 
 
 def _multiline(message: messages.Chart, tags: Sequence[str]) -> None:

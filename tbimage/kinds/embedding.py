@@ -18,25 +18,16 @@ import numpy as np
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import image as image_kind
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
+from tbimage.pixels.drawing.grid import tile
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values import levels, ranges
 from tbimage.pixels.values.pictures import Findings
-
-__all__ = [
-    "CONFIG_NAME",
-    "Embedding",
-    "config",
-    "directory",
-    "files",
-    "prepare",
-    "step_name",
-    "summary",
-]
 
 CONFIG_NAME = "projector_config.pbtxt"
 
@@ -50,7 +41,7 @@ _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u202
 # Stands for an empty label: the page skips blank rows, which would shift all later labels.
 _BLANK = "-"
 
-# What some file system forbids in a name, and "%", with which it is encoded.
+# Characters that a file system may forbid in a name, and "%", which encodes them.
 _FORBIDDEN = re.compile(r'[\x00-\x1f%/\\:*?"<>|]|^\.{1,2}$')
 
 
@@ -72,7 +63,7 @@ class Embedding:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes a snapshot has."""
+        """The size of a snapshot in bytes."""
         cells = sum(len(cell) + 50 for row in self.labels or () for cell in row)
         return self.vectors.nbytes + cells + (0 if self.images is None else self.images.nbytes)
 
@@ -94,7 +85,7 @@ def prepare(
     layout: str | None,
     value_range: object,
 ) -> Embedding:
-    """Check all that shapes tell, and copy only labels."""
+    """Check the shapes, and copy only the labels."""
     vectors = numeric_array("data", data)
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise ValueError(f"data must be [points, dimensions], got shape {vectors.shape}")
@@ -126,7 +117,7 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
     if header is None and widths[0] > 1:
         raise ValueError(
             f"labels of {widths[0]} columns need a header, since the page takes the first row as "
-            "one: pass header=['name', …]"
+            "the header: pass header=['name', …]"
         )
     # With a single column the page would show the header as a label.
     return [names, *rows] if len(names) > 1 else rows
@@ -163,12 +154,12 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
 
 
 def step_name(name: str) -> str:
-    """Give the tag under which the steps of an embedding are counted."""
+    """Return the tag under which the steps of an embedding are counted."""
     return f"_projector_/{name}"
 
 
 def directory(name: str, step: int) -> str:
-    """Give the directory of an embedding's files, relative to the run directory."""
+    """Return the directory of an embedding's files, relative to the run directory."""
     encoded = _FORBIDDEN.sub(lambda match: f"%{ord(match[0][0]):02x}{match[0][1:]}", name)
     return f"{step:05d}/{encoded}"
 
@@ -176,9 +167,9 @@ def directory(name: str, step: int) -> str:
 def files(
     embedding: Embedding, report: Callable[[Findings], None] = lambda findings: None
 ) -> dict[str, Sequence[Piece]]:
-    """Make the files of an embedding: their contents by name.
+    """Make the files of an embedding: the contents by file name.
 
-    ``report`` gets what was found in the images' values, if there is anything to tell.
+    ``report`` gets the findings about the images' values, if there are any.
     """
     made: dict[str, Sequence[Piece]] = {_TENSORS: [_tensors_table(embedding.vectors)]}
     if embedding.labels is not None:
@@ -197,18 +188,11 @@ def _tensors_table(vectors: Array) -> bytes:
 def _sprite(
     images: Prepared, value_range: object, report: Callable[[Findings], None]
 ) -> Sequence[Piece]:
-    """Put pictures side by side, row by row, in about a square; cells left over are black."""
+    """Put the pictures on a sheet that is about square; empty places are black."""
     pixels = images.pixels
     if pixels is None:
         return []
-    count, height, width, channels = pixels.shape
-    columns = _columns(count)
-    rows = -(-count // columns)
-    sheet = np.zeros((rows * columns, height, width, channels), pixels.dtype)
-    sheet[:count] = pixels
-    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    whole = sheet.reshape(rows * height, columns * width, channels)
-    made = levels.to_levels(whole, value_range)
+    made = levels.to_levels(tile(pixels, _columns(len(pixels))), value_range)
     findings = Findings(made.clipped, made.non_finite)
     if findings:
         report(findings)
@@ -249,10 +233,10 @@ def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
 
 
 def summary(name: str) -> list[Piece]:
-    """Make the Summary that records in the event file that an embedding was logged.
+    """Make the Summary that marks an embedding in the event file.
 
-    No page shows it. Automatic steps go on from it after a restart, and TensorBoard learns from it
-    that the run has something for the Projector.
+    No page shows it. Automatic steps continue after it when the program restarts, and it tells
+    TensorBoard that the run has data for the Projector.
     """
-    metadata = tensors.metadata("projector", b"", None)
-    return tensors.summary([tensors.value(step_name(name), np.empty(0, np.float32), metadata)])
+    metadata = wire.summary_metadata("projector", b"", None)
+    return wire.summary([tensors.value(step_name(name), np.empty(0, np.float32), metadata)])

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy.typing as npt
-
 from tbimage import checks
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like
@@ -26,10 +25,6 @@ from tbimage.pixels.drawing.feature_maps import (
     sheet_plan,
 )
 from tbimage.pixels.values.ranges import Limits
-
-__all__ = ["prepare"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ def prepare(
     columns: object = None,
     separate: bool = False,
 ) -> Prepared:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+    """Check shapes and dtypes, and copy nothing."""
     maps = _Maps(
         checks.integer("max_maps", max_maps, 1, optional=True),
         check_normalize(normalize),

@@ -1,6 +1,6 @@
 """Figures of matplotlib, drawn as images in the caller's thread.
 
-matplotlib is never imported: whoever passes a figure has imported it.
+matplotlib is not imported here: a program that has a figure has imported it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import numpy as np
 from tbimage import checks
 from tbimage.kinds.numbers import Array
 from tbimage.pixels.arrays import array_like
-
-__all__ = ["check_figures", "close", "draw"]
 
 
 def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
@@ -37,7 +35,7 @@ def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
 def draw(figures: Sequence[Any], batched: bool, tight: bool = False) -> Array:
     """Draw figures as [height, width, channels] uint8, or as a batch.
 
-    If ``tight``, a picture holds all that a figure draws, also what lies outside of the figure.
+    If ``tight``, a picture contains everything that a figure draws, even outside of its borders.
     """
     pictures = [_tight(figure) if tight else array_like.as_array(figure) for figure in figures]
     sizes = dict.fromkeys(picture.shape[:2] for picture in pictures)

@@ -4,7 +4,7 @@ Installed exporters make the ``GraphDef``: torch's for its models, torch's or te
 ONNX files. If none is installed, the error says what to install.
 
 The wire form is an Event with ``graph_def``. A torch model has a second Event with
-``tagged_run_metadata``, from which the page learns the devices.
+``tagged_run_metadata``, which tells the page the devices.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-__all__ = ["events", "export"]
-
 # The tag that torch's FileWriter.add_graph gives to the RunMetadata.
 RUN_TAG = "step1"
 
@@ -27,7 +25,7 @@ _ONNX_EXPORTERS = ("tensorboardX.onnx_graph", "torch.utils.tensorboard._onnx_gra
 
 
 def export(model: object, inputs: object, strict_trace: bool) -> tuple[bytes, bytes | None]:
-    """Give the serialized GraphDef of a model, and the RunMetadata of a torch model."""
+    """Return the serialized GraphDef of a model, and the RunMetadata of a torch model."""
     if isinstance(model, (bytes, bytearray, memoryview)):
         return bytes(model), None
     if type(model).__name__ == "GraphDef" and hasattr(model, "SerializeToString"):
@@ -40,8 +38,8 @@ def export(model: object, inputs: object, strict_trace: bool) -> tuple[bytes, by
         return _export_torch(model, inputs, strict_trace)
     raise TypeError(
         "model must be a torch.nn.Module, the path of an ONNX file, or a GraphDef, got "
-        f"{type(model).__module__}.{type(model).__qualname__}; of another framework's model pass "
-        "the GraphDef or the ONNX file that it exports"
+        f"{type(model).__module__}.{type(model).__qualname__}; for a model of another framework, "
+        "pass the GraphDef or the ONNX file that it exports"
     )
 
 
@@ -66,7 +64,7 @@ def _export_onnx(path: str) -> bytes:
         except ImportError as error:
             reasons.append(f"{name}: {error}")
             continue
-        graph = _in_silence(exporter, "load_onnx_graph")(path)
+        graph = _without_prints(exporter, "load_onnx_graph")(path)
         serialized: bytes = graph.SerializeToString()
         return serialized
     raise ImportError(
@@ -75,8 +73,8 @@ def _export_onnx(path: str) -> bytes:
     )
 
 
-def _in_silence(exporter: types.ModuleType, function: str) -> Callable[..., Any]:
-    """Copy a function so that it does not print to stdout; the module itself stays as it is."""
+def _without_prints(exporter: types.ModuleType, function: str) -> Callable[..., Any]:
+    """Copy a function of a module, so that the copy does not print to stdout."""
     names = {**vars(exporter), "print": lambda *_: None}
     for name, value in vars(exporter).items():
         if isinstance(value, types.FunctionType) and value.__module__ == exporter.__name__:

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy.typing as npt
-
 from tbimage import checks
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run
 from tbimage.pixels.arrays import array_like, layouts
 from tbimage.pixels.drawing.grid import grid, plan
 from tbimage.pixels.drawing.rendering import render
-
-__all__ = ["prepare"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ def prepare(
     background: object = (255, 255, 255),
     captions: Any = None,
 ) -> Prepared:
-    """Check all that shapes and dtypes tell, and copy nothing; an empty batch gives no sheet."""
+    """Check shapes and dtypes, and copy nothing; an empty batch gives no sheet."""
     if isinstance(images, (list, tuple)):
         given = [(image, array_like.as_array(image, "images")) for image in images]
         views = [_one(array, layout) for _, array in given]

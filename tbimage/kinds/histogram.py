@@ -3,9 +3,9 @@
 The wire form is TF2's and TensorBoard's own: a float64 tensor [buckets, 3] of left edge, right edge
 and count. (In the data server ``HistogramProto``, the older form, loses its outermost edges.) The
 buckets are those of ``tf.summary.histogram``: equally wide from the smallest to the greatest value.
-A value on an edge counts to the right of it, and the greatest value to the last bucket. If there
-are no values, all buckets are zero. If all values are equal, all edges are that value and the last
-bucket has all counts.
+A value on an edge is in the bucket to the right of it, and the greatest value is in the last
+bucket. If there are no values, all buckets are zero. If all values are equal, all edges are that
+value and the last bucket has all counts.
 
 NaN and infinite values are in no bucket. They are counted and reported.
 """
@@ -18,12 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 from tbimage.pixels.blocks import extent
-
-__all__ = ["bucketed", "prepare", "snapshot", "summary", "table_summary"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +42,7 @@ def prepare(data: object) -> Array:
 
 
 def snapshot(data: object, values: Array) -> Array:
-    """Copy the values, unless nobody can change them."""
+    """Copy the values, unless they are immutable."""
     return array_like.snapshot(data, values)
 
 
@@ -63,12 +62,12 @@ def summary(
 
 def table_summary(name: str, table: Floats, description: str | None) -> list[Piece]:
     """Make the Summary of [buckets, 3]: left edge, right edge, count."""
-    metadata = tensors.metadata("histograms", b"", description)
-    return tensors.summary([tensors.value(name, table, metadata)])
+    metadata = wire.summary_metadata("histograms", b"", description)
+    return wire.summary([tensors.value(name, table, metadata)])
 
 
 def bucketed(values: Array, buckets: int) -> tuple[Floats, int]:
-    """Give [buckets, 3] of left edge, right edge and count, and how many values are not finite."""
+    """Return the table of the wire form, and the number of values that are not finite."""
     values = values.ravel(order="K")
     table = np.zeros((buckets, 3))
     if values.size == 0:
@@ -93,7 +92,7 @@ def bucketed(values: Array, buckets: int) -> tuple[Floats, int]:
 
 
 def _scale(low: float, high: float, buckets: int) -> float:
-    """Give a power of two: scaled by it, no width is subnormal and no edge overflows."""
+    """Return a power of two. Scaled by it, no width is subnormal and no edge overflows."""
     if max(-low, high) > _LARGEST:
         return _DOWN
     return _UP if (high - low) / buckets < _SMALLEST_WIDTH else 1.0

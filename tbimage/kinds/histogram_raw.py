@@ -7,11 +7,9 @@ import numpy.typing as npt
 
 from tbimage.kinds.numbers import numeric_array
 
-__all__ = ["prepare"]
-
 
 def prepare(counts: object, edges: object) -> npt.NDArray[np.float64]:
-    """Give [k, 3] of left edge, right edge and count, from k counts and k + 1 edges."""
+    """Return [k, 3] of left edge, right edge and count, from k counts and k + 1 edges."""
     heights = _row("counts", counts)
     limits = _row("edges", edges)
     if len(limits) != len(heights) + 1:
@@ -22,7 +20,7 @@ def prepare(counts: object, edges: object) -> npt.NDArray[np.float64]:
     if (heights < 0).any():
         raise ValueError(f"counts must be 0 or more, got {heights.min():g}")
     if (np.diff(limits) < 0).any():
-        raise ValueError("edges must not fall from one to the next; sort them")
+        raise ValueError("edges must not decrease; sort them")
     return np.stack([limits[:-1], limits[1:], heights], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Hyperparameters: the values that a run was made with, and the metrics that judge it.
+"""Hyperparameters: the settings of a run, and the metrics that judge it.
 
 The wire form is the HParams plugin's: values that hold only metadata, under three tags. The session
 start has the hyperparameters of this run, the session end has its status. The experiment has
@@ -18,13 +18,12 @@ import numpy as np
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
 from tbimage.kinds.scalar import check_value
 
 if TYPE_CHECKING:
     from tbimage.events import messages
-
-__all__ = ["SESSION_TAG", "STATUSES", "Trial", "nbytes", "prepare", "summary"]
 
 EXPERIMENT_TAG = "_hparams_/experiment"
 #: The tag under which the steps of this kind are counted.
@@ -58,7 +57,7 @@ class Trial:
     Attributes:
         values: The hyperparameters by name.
         domains: The values that some hyperparameters may take.
-        metrics: The values of the metrics by tag; None where they are not known.
+        metrics: The values of the metrics by tag; None if they are not known.
         explicit: Whether an experiment is written: the caller gave domains, or metrics without
             values.
         group: The name that repetitions of one trial share, or empty.
@@ -125,20 +124,20 @@ def _domains(domains: object, values: Mapping[str, HParam]) -> Mapping[str, Sequ
     for name, given in checks.mapping("domains", {} if domains is None else domains).items():
         if name not in values:
             raise ValueError(
-                f"domains must be of hyperparameters, got {name!r}, which is none of "
-                f"{', '.join(map(repr, values)) or 'them'}"
+                f"domains must have names of hyperparameters, got {name!r}; expected some of "
+                f"{', '.join(map(repr, values)) or 'none'}"
             )
         what = f"domains[{name!r}]"
         domain = [_hparam(what, value) for value in checks.items(what, given, "a list of values")]
         kinds = {type(value).__name__ for value in domain} - {type(values[name]).__name__}
         if kinds:
             raise TypeError(
-                f"{what} must be of the type of the value, {values[name]!r}, got "
+                f"{what} must have the type of the value, {values[name]!r}, got "
                 f"{', '.join(sorted(kinds))}"
             )
         if values[name] not in domain:
             raise ValueError(
-                f"{what} must have the value, {values[name]!r}, got {checks.shown(domain)}"
+                f"{what} must contain the value, {values[name]!r}, got {checks.shown(domain)}"
             )
         checked[name] = domain
     return checked
@@ -157,11 +156,11 @@ def summary(trial: Trial, start_time: float) -> list[Piece]:
     if trial.status is not None:
         end = SessionEndInfo(status=STATUSES[trial.status])
         parts[SESSION_END_TAG] = HParamsPluginData(session_end_info=end)
-    return tensors.summary([_value(tag, part) for tag, part in parts.items()])
+    return wire.summary([_value(tag, part) for tag, part in parts.items()])
 
 
 def _value(tag: str, data: messages.HParamsPluginData) -> list[Piece]:
-    metadata = tensors.metadata("hparams", data.SerializeToString(), None)
+    metadata = wire.summary_metadata("hparams", data.SerializeToString(), None)
     return tensors.value(tag, _NOTHING, metadata)
 
 

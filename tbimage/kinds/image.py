@@ -8,18 +8,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tbimage import checks
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
-from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes, summary
+from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, encoded, layouts
 from tbimage.pixels.drawing.rendering import Look, render
-from tbimage.pixels.values.pictures import Findings
-
-__all__ = ["Findings", "check_max_outputs", "prepare", "summary"]
-
-Array = npt.NDArray[Any]
 
 _PLAIN = PictureOptions()
 
@@ -42,7 +37,7 @@ def prepare(
     captions: Any = None,
     most_bytes: int | None = None,
 ) -> Prepared:
-    """Check all that shapes, dtypes and headers of files tell, and copy nothing."""
+    """Check shapes, dtypes and the headers of files, and copy nothing."""
     if _is_encoded(data):
         return _prepare_files([data], False, options, captions, most_bytes)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
@@ -64,7 +59,7 @@ def prepare(
 
 def _is_encoded(data: object) -> bool:
     if isinstance(data, np.ndarray):
-        return False  # PathLike, an abstract class, would take longer to ask
+        return False  # isinstance takes longer with PathLike, an abstract class
     return isinstance(data, (bytes, bytearray, str, os.PathLike)) or (
         isinstance(data, memoryview) and data.ndim == 1 and data.format in ("B", "b", "c")
     )
@@ -77,12 +72,12 @@ def _prepare_files(
     captions: Any,
     most_bytes: int | None,
 ) -> Prepared:
-    """Read files, which are stored as they are: options for pixels are errors."""
+    """Read files, which are stored unchanged; options that change pixels are errors."""
     look = options.look
     if captions is not None or look != Look(look.value_range, look.nan_color):
         raise ValueError(
             "data is an encoded picture, which is stored as it is: captions, colormap, colorbar, "
-            "gamma, log, max_side and scale need pixels, as PIL.Image.open(file) has them"
+            "gamma, log, max_side and scale need pixels; pass PIL.Image.open(file)"
         )
     files = [encoded.read_encoded(file, most_bytes) for file in data]
     return Prepared(
@@ -104,7 +99,7 @@ def _parts(
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
     look = options.look  # looked up once for all images of a batch
-    counts = [turned, *[0] * len(images)][: len(images)]  # all are counted with the first image
+    counts = [turned, *[0] * len(images)][: len(images)]  # all count for the first image
     return [
         partial(_made, image, text, count, look)
         for image, text, count in zip(images, texts, counts, strict=True)
@@ -117,6 +112,6 @@ def _made(image: Array, text: str | None, turned: int, look: Look) -> Made:
         picture = picture.but(picture.pixels, {_TURNED: turned})
     if text is None:
         return Made(picture)
-    from tbimage.pixels.drawing.captions import caption  # it reads a font
+    from tbimage.pixels.drawing.captions import caption  # only captions need a font
 
     return Made(caption(picture, text))

@@ -16,11 +16,10 @@ import numpy.typing as npt
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
-
-__all__ = ["CONTENT_TYPES", "Mesh", "check_config", "first_tag", "prepare", "summary"]
 
 #: MeshPluginData.ContentType (tensorboard/plugins/mesh/plugin_data.proto).
 CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
@@ -39,7 +38,7 @@ class Mesh:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes a snapshot has."""
+        """The size of a snapshot in bytes."""
         return sum(part.nbytes for part in self.parts.values())
 
     def snapshot(self) -> Mesh:
@@ -48,23 +47,23 @@ class Mesh:
 
 
 def first_tag(name: str) -> str:
-    """Give the tag under which the steps of a mesh are counted."""
+    """Return the tag under which the steps of a mesh are counted."""
     return f"{name}_VERTEX"
 
 
 def check_config(config: object) -> str:
-    """Give the JSON of a configuration for the page."""
+    """Return the JSON of a configuration for the page."""
     if config is None:
         return "{}"
     config = checks.mapping("config", config, "a mapping for THREE.js or None")
     try:
         return json.dumps(config, sort_keys=True)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"config must hold what JSON can: {error}") from None
+        raise TypeError(f"config must hold only what JSON can hold: {error}") from None
 
 
 def prepare(vertices: object, faces: object, colors: object) -> Mesh:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+    """Check shapes and dtypes, and copy nothing."""
     parts = {"VERTEX": _batch("vertices", vertices)}
     points = parts["VERTEX"].shape
     if faces is not None:
@@ -119,9 +118,9 @@ def summary(
             shape=array.shape,
             components=components,
         ).SerializeToString()
-        metadata = tensors.metadata("mesh", content, description)
+        metadata = wire.summary_metadata("mesh", content, description)
         values.append(tensors.value(f"{name}_{part}", array, metadata))
-    return tensors.summary(values)
+    return wire.summary(values)
 
 
 def _points(data: Array, mesh: Mesh) -> npt.NDArray[np.float32]:
@@ -133,13 +132,13 @@ def _faces(data: Array, mesh: Mesh) -> npt.NDArray[np.int32]:
     points = mesh.parts["VERTEX"].shape[1]
     if data.size and not (data.min() >= 0 and data.max() < points):
         raise ValueError(
-            f"faces must number points from 0 to {points - 1}, got {data.min()} to {data.max()}"
+            f"faces must be indices of points, 0 to {points - 1}, got {data.min()} to {data.max()}"
         )
     return data.astype(np.int32)
 
 
 def _are_clipped(colors: Array) -> bool:
-    """Tell whether clipping changes the level of a colour; others are checked (``_colors``)."""
+    """Tell whether clipping changes the level of a float colour; ``_colors`` checks integers."""
     if colors.dtype.kind != "f" or not colors.size:
         return False
     return bool(np.any((colors * 255.5 <= -1) | (colors * 255.5 >= 256)))

@@ -1,8 +1,7 @@
-"""Old-style values, the forms in which torch and tensorboardX write histograms, audio and tensors.
+"""Old-style values: the forms of histograms, audio and tensors that torch and tensorboardX write.
 
 TensorBoard's own word for them is "old-style" (``tensorboard/data_compat.py``). Both loaders show
-them, and programs read them: ``EventAccumulator.Histograms`` and ``.Audio``, and tbparse, know no
-other form.
+them. ``EventAccumulator.Histograms``, ``EventAccumulator.Audio`` and tbparse read no other form.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ import numpy.typing as npt
 
 from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.events.wire import DATA_CLASS_BLOB_SEQUENCE, float32, length_delimited, summary, varint
+from tbimage.events.wire import DATA_CLASS_BLOB_SEQUENCE, float32, length_delimited, varint
 from tbimage.kinds import tensors
-
-__all__ = ["audio_value", "histogram_value", "summary", "tensor_value"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,8 +27,8 @@ _AUDIO_FRAMES = b"\x18"  # 3
 _AUDIO_ENCODED = b"\x22"  # 4
 _AUDIO_CONTENT_TYPE = 5
 
-# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio, and
-# then the browser does not play it, unless the metadata has this and a data class.
+# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio. With
+# this and a data class in the metadata, the browser plays it all the same.
 _WAV = b"\x10\x0b"
 
 
@@ -40,16 +37,10 @@ def histogram_value(
 ) -> list[Piece]:
     """Encode a Summary.Value that holds a HistogramProto.
 
-    Empty buckets at both ends keep their places, but their edges become ``low`` and ``high`` where
-    they lie beyond. Otherwise the data server shows buckets that end before they begin.
-
-    Args:
-        tag: The tag.
-        limits: Where each bucket ends.
-        counts: How many values each bucket has.
-        low: The least value.
-        high: The greatest value.
-        totals: ``num``, ``sum`` and ``sum_squares`` of the values.
+    ``limits`` are the ends of the buckets, ``low`` and ``high`` the least and the greatest value,
+    ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets at both ends are kept, but
+    their ends are clipped to ``low`` and ``high``. Otherwise the data server shows buckets that end
+    before they begin.
     """
     from tbimage.events.messages import HistogramProto, Summary
 
@@ -68,7 +59,7 @@ def histogram_value(
 def audio_value(
     tag: str, wav: Piece, sample_rate: float, channels: int, frames: int
 ) -> list[Piece]:
-    """Encode a Summary.Value that holds a Summary.Audio, as pieces."""
+    """Encode a Summary.Value that holds a Summary.Audio."""
     head = (
         _AUDIO_SAMPLE_RATE
         + float32(sample_rate)
@@ -80,14 +71,14 @@ def audio_value(
         + varint(len(wav))
     )
     tail = length_delimited(_AUDIO_CONTENT_TYPE, b"audio/wav")
-    metadata = tensors.metadata("audio", _WAV, None, DATA_CLASS_BLOB_SEQUENCE)
+    metadata = wire.summary_metadata("audio", _WAV, None, DATA_CLASS_BLOB_SEQUENCE)
     size = len(head) + len(wav) + len(tail)
     start = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_AUDIO + varint(size)
     return [start + head, wav, tail + metadata]
 
 
-# By NumPy's name of an element type: the key of the packed field of TensorProto whose bytes are
-# those of ``tensor_content`` (tensorflow/core/framework/tensor.proto).
+# For each of NumPy's type names: the key of the packed field of TensorProto that has the same bytes
+# as ``tensor_content`` (tensorflow/core/framework/tensor.proto).
 _SAME_BYTES = {
     "float32": b"\x2a",  # float_val, 5
     "float64": b"\x32",  # double_val, 6
@@ -96,7 +87,7 @@ _SAME_BYTES = {
     "complex128": b"\x62",  # dcomplex_val, 12
 }
 
-# The same for integers, which protobuf stores as varints; of halves it takes the 16 bits.
+# The fields of integers, which protobuf stores as varints. A half is stored as a 16-bit integer.
 _VARINTS = {
     "int8": "int_val",
     "int16": "int_val",
@@ -112,9 +103,9 @@ _VARINTS = {
 
 
 def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value that holds a tensor with its elements in the field of their type.
+    """Encode a Summary.Value that holds a tensor, with its elements in the field of their type.
 
-    Types that have no such field (float8) keep their bytes in ``tensor_content``.
+    Types without such a field (float8) are stored in ``tensor_content``.
     """
     name = array.dtype.name
     elements: list[Piece]

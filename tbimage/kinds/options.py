@@ -16,18 +16,6 @@ from tbimage.pixels.png import encoder
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = [
-    "ENCODINGS",
-    "LookKeywords",
-    "PictureKeywords",
-    "PictureOptions",
-    "check_captions",
-    "check_look_fits",
-    "check_options",
-    "check_size",
-    "recent_options",
-]
-
 #: How a picture is stored.
 ENCODINGS = ("png", "jpeg")
 
@@ -106,7 +94,7 @@ def check_options(
 
 
 def recent_options(**options: Any) -> PictureOptions:
-    """Do what ``check_options`` does, but check the same options only once."""
+    """Return what ``check_options`` returns, but check the same options only once."""
     try:
         return _recent_options(**options)
     except TypeError:  # a wrong type, or a list or an array, which have no hash
@@ -138,7 +126,7 @@ def check_size(height: int, width: int) -> None:
 def check_captions(
     captions: Any, count: int, batched: bool, argument: str = "captions"
 ) -> tuple[str, ...] | None:
-    """Check the text for each picture; a single picture may have a bare text."""
+    """Check the text for each picture; for a single picture it need not be in a list."""
     if captions is None:
         return None
     single = isinstance(captions, (str, bytes)) or not hasattr(captions, "__len__")

@@ -1,12 +1,12 @@
-"""What all kinds of pictures share: a Summary of images, from options and copies of arrays.
+"""The common part of all kinds of pictures: options and copies of arrays to a Summary of images.
 
-In the caller's thread, ``prepare`` of a kind checks all that shapes and dtypes tell and gives a
-``Prepared``: views of the caller's arrays, and the functions that make pictures of them. Then
-``snapshot`` copies the arrays. A worker calls ``summary``.
+In the caller's thread, ``prepare`` of a kind checks shapes and dtypes, and returns a ``Prepared``:
+views of the caller's arrays, and the functions that make pictures from them. Then ``snapshot``
+copies the arrays. A worker calls ``summary``.
 
-The wire form is ``Summary.Image``: one value for each picture, with the metadata by which both
-loaders keep the description (docs/design.md). ``wire="tensor"`` writes TF2's form: one value, a
-tensor of strings ``[width, height, image, …]``.
+The wire form is ``Summary.Image``: one value for each picture. With its metadata both loaders keep
+the description (docs/design.md). ``wire="tensor"`` writes TF2's form: one value, a tensor of
+strings ``[width, height, image, …]``.
 
 A single picture has its name as the tag. Pictures of a batch have the tags ``name/image/0``,
 ``name/image/1``, …, even in a batch of one: the last batch of an epoch may be smaller, and its tags
@@ -21,23 +21,19 @@ from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import numpy.typing as npt
-
 from tbimage.buffers import Piece
 from tbimage.events import wire
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.encoded import EncodedImage
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
 
-if TYPE_CHECKING:  # what a plain PNG needs is imported, and no more
+if TYPE_CHECKING:  # a plain PNG does not need it
     from tbimage.pixels.clips.frames import EncodedClip
 
-__all__ = ["Made", "Part", "Prepared", "Run", "batch_suffixes", "summary"]
-
 T = TypeVar("T")
-Array = npt.NDArray[Any]
 #: Calls functions, perhaps in parallel, and returns their results in order.
 Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
 
@@ -58,15 +54,15 @@ class Made:
 Part = Callable[[], Made]
 
 
-@dataclass(slots=True)  # frozen would cost the caller 2 µs
+@dataclass(slots=True)  # frozen=True would take 2 µs more
 class Prepared:
     """The checked arguments of one call.
 
     Attributes:
         arrays: Views of the caller's memory until ``snapshot``.
-        immutable: For each array, whether nobody can change it.
-        parts: Gives the functions that make the pictures, from snapshots of the arrays.
-        suffixes: What follows the name in the tag of each picture.
+        immutable: For each array, whether its memory never changes.
+        parts: Returns the functions that make the pictures, given snapshots of the arrays.
+        suffixes: The end of each picture's tag, after the name.
         held_bytes: Bytes besides the arrays that are held until the pictures are made.
     """
 
@@ -83,7 +79,7 @@ class Prepared:
 
     @property
     def pixels(self) -> Array | None:
-        """The values of the images, ``(N, H, W, C)``, or None where the images are files."""
+        """The values of the images, ``(N, H, W, C)``, or None if the images are files."""
         return self.arrays[0] if self.arrays else None
 
     @property
@@ -93,11 +89,11 @@ class Prepared:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes a snapshot has."""
+        """The size of a snapshot in bytes."""
         return self.held_bytes + sum(array.nbytes for array in self.arrays)
 
     def snapshot(self) -> Prepared:
-        """Copy the arrays, except for those that nobody can change."""
+        """Copy the arrays that are not immutable."""
         arrays = tuple(map(_kept, self.arrays, self.immutable))
         immutable = (True,) * len(arrays)
         # dataclasses.replace would take 10 µs longer.
@@ -109,7 +105,7 @@ def _kept(array: Array, immutable: bool) -> Array:
 
 
 def batch_suffixes(count: int, batched: bool) -> tuple[str, ...]:
-    """Give what follows the name in each picture's tag: nothing, or /image/0, /image/1, …."""
+    """Return the end of each picture's tag, after the name: nothing, or /image/0, /image/1, …."""
     return tuple(f"/image/{index}" for index in range(count)) if batched else ("",) * count
 
 
@@ -120,7 +116,7 @@ def summary(
     run: Run[Any],
     report: Callable[[Findings], None],
 ) -> list[Piece]:
-    """Make the Summary; ``report`` is called if there is anything to tell about the data."""
+    """Make the Summary; ``report`` is called if there are findings about the data."""
     parts = prepared.parts(prepared.arrays, options, run)
     at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, prepared.nbytes))
     jobs = [
@@ -142,7 +138,7 @@ def summary(
 
 @lru_cache(maxsize=16)
 def _metadata(description: str | None) -> bytes:
-    return wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, description)
+    return wire.summary_metadata("images", b"", description, wire.DATA_CLASS_BLOB_SEQUENCE)
 
 
 class _Encoded(NamedTuple):

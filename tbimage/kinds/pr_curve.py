@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
-
-__all__ = ["Outcomes", "check_thresholds", "curve", "curve_summary", "prepare", "summary"]
 
 # The least divisor, so that 0 / 0 is 0: _MINIMUM_COUNT in TensorBoard's pr_curve/summary.py.
 _LEAST_COUNT = 1e-7
@@ -37,7 +36,7 @@ class Outcomes:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes a snapshot has."""
+        """The size of a snapshot in bytes."""
         weights = 0 if self.weights is None else self.weights.nbytes
         return self.labels.nbytes + self.predictions.nbytes + weights
 
@@ -57,7 +56,7 @@ def check_thresholds(num_thresholds: object) -> int:
 
 
 def prepare(labels: object, predictions: object, weights: object = None) -> Outcomes:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+    """Check shapes and dtypes, and copy nothing."""
     truth = numeric_array("labels", labels)
     scores = numeric_array("predictions", predictions)
     if truth.shape != scores.shape:
@@ -69,7 +68,7 @@ def prepare(labels: object, predictions: object, weights: object = None) -> Outc
     importance = numeric_array("weights", weights)
     if importance.shape not in ((), scores.shape):
         raise ValueError(
-            f"weights must be one number or of the shape of predictions, {scores.shape}, got "
+            f"weights must be one number or have the shape of predictions, {scores.shape}, got "
             f"{importance.shape}"
         )
     importance = np.broadcast_to(importance, scores.shape)
@@ -84,7 +83,7 @@ def summary(
 
 
 def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
-    """Give float64 [6, thresholds], the rows of the wire form."""
+    """Return float64 [6, thresholds], the rows of the wire form."""
     labels, predictions = outcomes.labels, outcomes.predictions
     if not ((predictions >= 0) & (predictions <= 1)).all():
         raise ValueError(
@@ -126,5 +125,5 @@ def curve_summary(name: str, rows: npt.NDArray[Any], description: str | None) ->
     from tbimage.events.messages import PrCurvePluginData
 
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()
-    metadata = tensors.metadata("pr_curves", content, description)
-    return tensors.summary([tensors.value(name, rows.astype(np.float32), metadata)])
+    metadata = wire.summary_metadata("pr_curves", content, description)
+    return wire.summary([tensors.value(name, rows.astype(np.float32), metadata)])

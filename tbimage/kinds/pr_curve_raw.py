@@ -9,11 +9,9 @@ import numpy.typing as npt
 
 from tbimage.kinds.numbers import numeric_array
 
-__all__ = ["prepare"]
-
 
 def prepare(rows: Mapping[str, object]) -> npt.NDArray[np.float32]:
-    """Give [rows, thresholds] of named rows, which come in the order of the wire form."""
+    """Return named rows, which are in the order of the wire form, as [rows, thresholds]."""
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {name: row.shape for name, row in found.items()}
     first = next(iter(shapes.values()))

@@ -16,15 +16,13 @@ from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
 
-__all__ = ["Event", "prepare_event", "prepare_summary", "serialized"]
-
 _WALL_TIME_KEY = b"\x09"  # Event.wall_time, field 1, double
 _STEP_KEY = b"\x10"  # Event.step, field 2, int64
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A serialized Event and what the writer must know about it; ``tags`` are its Summary's."""
+    """A serialized Event, its step and its wall time, and the tags of its Summary."""
 
     pieces: Sequence[Piece]
     step: int
@@ -33,12 +31,12 @@ class Event:
 
 
 def serialized(argument: str, message: object, kind: str) -> bytes:
-    """Give the bytes of a message; ``kind`` is a class of ``tbimage.events.messages``."""
+    """Return the bytes of a message; ``kind`` is a class of ``tbimage.events.messages``."""
     return _parsed(argument, message, kind)[0]
 
 
 def _parsed(argument: str, message: object, kind: str) -> tuple[bytes, Any]:
-    """Give the bytes of a message, and the parsed message."""
+    """Return the bytes of a message, and the parsed message."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events import messages
@@ -57,12 +55,12 @@ def _parsed(argument: str, message: object, kind: str) -> tuple[bytes, Any]:
         return data, getattr(messages, kind).FromString(data)
     except DecodeError as error:
         raise ValueError(
-            f"{argument} must be a serialized {kind}, got {len(data)} bytes that are none: {error}"
+            f"{argument} must be a serialized {kind}, got {len(data)} bytes that are not: {error}"
         ) from None
 
 
 def prepare_summary(summary: object) -> tuple[bytes, Sequence[str]]:
-    """Give the bytes of a Summary, and its tags."""
+    """Return the bytes of a Summary, and its tags."""
     data, parsed = _parsed("summary", summary, "Summary")
     return data, [value.tag for value in parsed.value]
 
@@ -71,7 +69,7 @@ def prepare_event(event: object, now: float, step: int | None = None) -> Event:
     """Check an Event; ``now`` is its time if it has none, ``step`` replaces its step."""
     data, parsed = _parsed("event", event, "Event")
     if not math.isfinite(parsed.wall_time):
-        # TensorBoard's data server reads no further than a NaN.
+        # TensorBoard's data server stops reading a file at a NaN.
         raise ValueError(f"event must have a finite wall_time, got {parsed.wall_time}")
     # If a field comes twice, the last one counts (protobuf.dev, "Last One Wins").
     added = b""
@@ -83,8 +81,3 @@ def prepare_event(event: object, now: float, step: int | None = None) -> Event:
         added += _STEP_KEY + wire.varint(step)
     tags = [value.tag for value in parsed.summary.value]
     return Event([data, added], parsed.step if step is None else step, wall_time, tags)
-
-
-def pieces(data: bytes) -> list[Piece]:
-    """Return serialized data as pieces."""
-    return [data]

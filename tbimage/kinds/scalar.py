@@ -13,14 +13,12 @@ from functools import lru_cache
 from tbimage import checks
 from tbimage.events import wire
 
-__all__ = ["check_value", "overflows", "summary"]
-
 #: From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
 TOO_LARGE = 2.0**128 - 2.0**103
 
 
 def check_value(value: object, argument: str = "value") -> float:
-    """Give a number as a float: Python's, NumPy's, or an array or tensor of rank 0."""
+    """Return a number as a float: Python's, NumPy's, or an array or tensor of rank 0."""
     if type(value) is float:
         return value
     if isinstance(value, (str, bytes, bytearray)):
@@ -59,10 +57,10 @@ def summary(name: str, value: float, description: str | None) -> bytes:
     return before + wire.float32(value) + after
 
 
-# Enough for the scalars of any training loop; if a service invents names, old ones are dropped.
+# Enough for the scalars of any training loop. If a service keeps adding names, old ones go.
 @lru_cache(maxsize=4096)
 def _frame(name: str, description: str | None) -> tuple[bytes, bytes]:
     metadata = b""
     if description is not None:
-        metadata = wire.summary_metadata("scalars", wire.DATA_CLASS_SCALAR, description)
+        metadata = wire.summary_metadata("scalars", b"", description, wire.DATA_CLASS_SCALAR)
     return wire.scalar_frame(name, metadata)

@@ -14,15 +14,13 @@ from functools import lru_cache
 from tbimage import checks
 from tbimage.kinds import scalar
 
-__all__ = ["PURGE", "belongs", "check_values", "pack", "run_name", "unpack"]
-
-# What some file system forbids in a name, and path separators.
+# Characters that a file system may forbid in a name, and path separators.
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 _OTHER = re.compile(r"\W")
 # The head of each part of a package: the lengths of the run's name and of the Summary.
 _LENGTHS = struct.Struct("<HI")
 
-#: A package for all runs, that tells them to purge.
+#: A package that tells all runs to purge.
 PURGE = _LENGTHS.pack(0, 0)
 
 # NAME_MAX of Linux and macOS, in bytes.
@@ -30,7 +28,7 @@ _LONGEST_NAME = 255
 
 
 def check_values(name: str, values: object) -> dict[str, float]:
-    """Give the values by the names of their runs."""
+    """Return the values by the names of their runs."""
     runs: dict[str, float] = {}
     for key, value in checks.mapping("values", values, "a mapping of keys to numbers").items():
         run = run_name(name, key)
@@ -45,7 +43,7 @@ def check_values(name: str, values: object) -> dict[str, float]:
 # Enough for a few charts of a thousand lines.
 @lru_cache(maxsize=8192)
 def run_name(name: str, key: object) -> str:
-    """Give the directory name of a key's run: ``name_key``, with ``_`` for what is forbidden."""
+    """Return the directory name of a key's run: ``name_key``, with ``_`` for what is forbidden."""
     run = _FORBIDDEN.sub("_", f"{name}_{checks.text('a key of values', key)}")
     size = len(run.encode())
     if size > _LONGEST_NAME:
@@ -59,16 +57,16 @@ def run_name(name: str, key: object) -> str:
 def belongs(directory: str, tag: str) -> bool:
     """Tell whether a directory has the name of a key's run: ``name_key``, or ``name/key``.
 
-    Spaces and the like may be "_" in the tag, in the directory or in both.
+    Spaces and other special characters may be "_" in the tag, in the directory or in both.
     """
     return _OTHER.sub("_", directory).startswith(_OTHER.sub("_", f"{tag}_"))
 
 
 def pack(name: str, values: Sequence[tuple[str, float]], description: str | None) -> bytes:
-    """Put the Summaries of one call into one package, which says which run each is for.
+    """Pack the Summaries of one call, each with the name of its run.
 
-    The package travels like one Summary, so that the values of a call keep together and share a
-    step. ``unpack`` takes it apart before the files are written.
+    The pipeline handles the package like one Summary, so that the values of a call stay together
+    and share a step. ``unpack`` takes it apart before the files are written.
     """
     parts: list[bytes] = []
     for run, number in values:
@@ -78,7 +76,7 @@ def pack(name: str, values: Sequence[tuple[str, float]], description: str | None
 
 
 def unpack(package: bytes | memoryview) -> Iterator[tuple[str, bytes]]:
-    """Give the runs and the serialized Summaries of a package."""
+    """Yield the runs and the serialized Summaries of a package."""
     at = 0
     while at < len(package):
         name_length, length = _LENGTHS.unpack_from(package, at)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy.typing as npt
-
 from tbimage import checks
+from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_captions, check_look_fits, check_size
 from tbimage.kinds.pictures import Made, Prepared, Run, batch_suffixes
 from tbimage.pixels.arrays import array_like, layouts
@@ -25,10 +24,6 @@ from tbimage.pixels.drawing.segmentation import (
     legend_entries,
 )
 from tbimage.pixels.values.resizing import nearest
-
-__all__ = ["prepare"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +50,14 @@ def prepare(
     outlines: bool = False,
     captions: Any = None,
 ) -> Prepared:
-    """Check all that shapes and dtypes tell, and copy nothing."""
+    """Check shapes and dtypes, and copy nothing."""
     if options.look.colorbar:
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
         )
     mask = array_like.as_array(labels, "labels")
-    if labels_layout is None and layout is not None and (image is None or len(layout) == mask.ndim):
+    names_axes = layout is not None and str(layout).upper() != layouts.BGR
+    if labels_layout is None and names_axes and (image is None or len(layout or "") == mask.ndim):
         labels_layout = layout
     view, batched = _arrange_labels(mask, labels_layout)
     count, height, width = view.shape[:3]
@@ -83,7 +79,7 @@ def prepare(
     if below.shape[:3] != view.shape[:3]:
         raise ValueError(
             f"labels of {' x '.join(map(str, view.shape[:3]))} pixels do not fit image of "
-            f"{' x '.join(map(str, below.shape[:3]))}: expected as many, of one size"
+            f"{' x '.join(map(str, below.shape[:3]))}: expected the same number and size"
         )
     check_look_fits(options, below.shape[3])
     both = immutable, array_like.is_immutable(image, photo)
@@ -91,7 +87,7 @@ def prepare(
 
 
 def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
-    """Give indices as ``(N, H, W)`` or scores as ``(N, H, W, K)``, and whether they are a batch."""
+    """Return ``(N, H, W)`` indices or ``(N, H, W, K)`` scores, and whether they are a batch."""
     if labels.dtype.kind in "bui":
         return layouts.arrange(labels, layout, layouts.MASKS)
     view, batched = layouts.arrange(labels, layout, layouts.SCORES)

@@ -1,4 +1,4 @@
-"""Session logs: marks of where a session began, stopped or saved a checkpoint.
+"""Session logs: marks of the steps at which a session began, stopped or saved a checkpoint.
 
 At the second START and at each later one, TensorBoard's Python loader discards what it has loaded
 of that step and of later steps (``plugin_event_accumulator._MaybePurgeOrphanedData``). The data
@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tbimage import checks
-
-__all__ = ["STATUSES", "check_status", "event"]
 
 #: SessionLog.SessionStatus (tensorflow/core/util/event.proto).
 STATUSES = {"start": 1, "stop": 2, "checkpoint": 3}

@@ -1,6 +1,6 @@
-"""Tensors of any element type, for plugins of the caller's own and for reading back.
+"""Tensors of any element type, for the caller's own plugins and for reading back.
 
-No dashboard shows them unless the metadata names a plugin that does. The wire form is a
+No page shows them unless the metadata names its plugin. The wire form is a
 ``TensorProto`` with metadata that says DATA_CLASS_TENSOR. Loaders need this data class: without
 it, they do not list values of a plugin that they do not know.
 """
@@ -18,9 +18,7 @@ from tbimage.kinds import tensors, text
 from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.pixels.arrays import array_like
 
-__all__ = ["Tensor", "prepare", "prepare_metadata", "summary"]
-
-#: The plugin's name where the caller gives no metadata, as torch's ``add_tensor`` has it.
+#: The plugin's name if the caller passes no metadata; torch's ``add_tensor`` writes the same.
 _PLUGIN = "tensor"
 
 
@@ -31,7 +29,7 @@ class Tensor:
     Attributes:
         array: The numbers, a view of the caller's memory until ``snapshot``; None for strings.
         strings: The strings; None for numbers.
-        immutable: Whether nobody can change the memory.
+        immutable: Whether the memory never changes.
     """
 
     array: Array | None
@@ -40,13 +38,13 @@ class Tensor:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes a snapshot has."""
+        """The size of a snapshot in bytes."""
         if self.array is not None:
             return self.array.nbytes
         return 0 if self.strings is None else self.strings.nbytes
 
     def snapshot(self) -> Tensor:
-        """Copy the numbers in row-major order, unless nobody can change them."""
+        """Copy the numbers in row-major order, unless they are immutable."""
         if self.array is None or (self.immutable and self.array.flags.c_contiguous):
             return self
         return Tensor(self.array.copy(order="C"), None, True)
@@ -85,7 +83,7 @@ def _as_it_is(data: Any) -> Array | None:
 def prepare_metadata(metadata: object, description: str | None) -> bytes:
     """Encode the caller's SummaryMetadata, or that of a plain tensor."""
     if metadata is None:
-        return tensors.metadata(_PLUGIN, b"", description, wire.DATA_CLASS_TENSOR)
+        return wire.summary_metadata(_PLUGIN, b"", description, wire.DATA_CLASS_TENSOR)
     if description is not None:
         raise ValueError(
             "description must be None if there is metadata: set metadata.summary_description"
@@ -98,6 +96,6 @@ def prepare_metadata(metadata: object, description: str | None) -> bytes:
 def summary(name: str, tensor: Tensor, metadata: bytes) -> list[Piece]:
     """Make the Summary of a snapshot."""
     if tensor.array is not None:
-        return tensors.summary([tensors.value(name, tensor.array, metadata)])
+        return wire.summary([tensors.value(name, tensor.array, metadata)])
     strings = tensor.strings or text.Text((0,), [])
-    return tensors.summary([tensors.string_value(name, strings.shape, strings.strings, metadata)])
+    return wire.summary([tensors.string_value(name, strings.shape, strings.strings, metadata)])

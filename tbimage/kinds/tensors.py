@@ -1,9 +1,9 @@
-"""Summary.Values that hold a tensor: the wire form of nearly all kinds but images and scalars.
+"""Summary.Values that hold a tensor: the wire form of most kinds, except images and scalars.
 
 ``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
 an audio clip are never copied into a message.
 
-- The output is byte for byte what ``SerializeToString()`` of the same message gives.
+- The output is byte for byte that of ``SerializeToString()`` of the same message.
 - A scalar has a shape, too: the data server drops tensors without one.
 - Strings are in ``string_val``, everything else is in ``tensor_content``, as in TensorFlow's
   ``SummaryFileWriter::WriteTensor``.
@@ -18,20 +18,9 @@ from typing import TYPE_CHECKING
 
 from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.events.wire import summary
 
 if TYPE_CHECKING:  # text does not need NumPy
     from tbimage.kinds.numbers import Array
-
-__all__ = [
-    "DATA_TYPES",
-    "content",
-    "metadata",
-    "metadata_field",
-    "string_value",
-    "summary",
-    "value",
-]
 
 _TENSOR_CONTENT = b"\x22"  # TensorProto.tensor_content, field 4
 
@@ -55,17 +44,6 @@ DATA_TYPES = {
     "float8_e5m2": 24,
     "float8_e4m3fn": 25,
 }
-
-
-def metadata(
-    plugin_name: str, plugin_content: bytes, description: str | None, data_class: int = 0
-) -> bytes:
-    """Encode a SummaryMetadata as the field of a Summary.Value.
-
-    TensorBoard knows the data classes of its own plugins. It does not list values of other plugins
-    without a ``data_class``, one of the ``DATA_CLASS`` constants of ``wire``.
-    """
-    return wire.summary_metadata(plugin_name, data_class, description, plugin_content)
 
 
 def metadata_field(serialized: bytes) -> bytes:
@@ -92,7 +70,7 @@ def string_value(
 
 
 def content(array: Array) -> Piece:
-    """Give the bytes of an array, row-major and little-endian, without a copy if possible."""
+    """Return the bytes of an array, row-major and little-endian, without a copy if possible."""
     swapped = array.dtype.byteorder == ">" or (
         array.dtype.byteorder == "=" and sys.byteorder == "big"
     )

@@ -1,8 +1,8 @@
 """Text: Markdown strings, and arrays of them, which TensorBoard shows as tables.
 
 The wire form is TF2's: a tensor of strings in the caller's shape. TensorBoard renders rank 0 as
-Markdown and ranks 1 and 2 as tables. Of higher ranks it would show only a slice
-(``text_plugin.text_array_to_html``), so they are refused.
+Markdown and ranks 1 and 2 as tables. Higher ranks are refused, because TensorBoard would show only
+a slice of them (``text_plugin.text_array_to_html``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events import wire
 from tbimage.kinds import tensors
-
-__all__ = ["Text", "prepare", "summary", "verbatim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ _OBJECT_BYTES = 48
 
 
 def prepare(data: object, highest_rank: int | None = 2) -> Text:
-    """Check and encode text; bytes must be UTF-8. No ``highest_rank`` allows any rank."""
+    """Check and encode text; bytes must be UTF-8. ``highest_rank=None`` allows any rank."""
     plain = _plain(data)
     shape = _shape(plain)
     if highest_rank is not None and len(shape) > highest_rank:
@@ -84,7 +83,7 @@ def _encoded(leaf: object) -> bytes:
             leaf.decode()
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"data must be valid UTF-8, got {checks.shown(leaf)}, which is not at index "
+                f"data must be valid UTF-8, got {checks.shown(leaf)}, which is invalid at index "
                 f"{error.start}; decode it with its own encoding first"
             ) from None
         return leaf
@@ -94,7 +93,7 @@ def _encoded(leaf: object) -> bytes:
 
 
 def verbatim(text: Text) -> Text:
-    """Make each string a code block of Markdown, which shows it as it is."""
+    """Make each string a code block of Markdown, which is shown unchanged."""
     return Text(text.shape, [_code_block(string) for string in text.strings])
 
 
@@ -107,5 +106,5 @@ def _code_block(string: bytes) -> bytes:
 
 def summary(name: str, text: Text, description: str | None) -> list[Piece]:
     """Make the Summary."""
-    metadata = tensors.metadata("text", b"", description)
-    return tensors.summary([tensors.string_value(name, text.shape, text.strings, metadata)])
+    metadata = wire.summary_metadata("text", b"", description)
+    return wire.summary([tensors.string_value(name, text.shape, text.strings, metadata)])

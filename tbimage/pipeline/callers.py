@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from os import getpid
 from queue import Empty
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
@@ -32,13 +32,10 @@ MakeFiles = Callable[[Callable[..., None], bool], "tuple[Segments, ...]"]
 # A caller that waits looks again after so many seconds; an aflush, which has no gate, after the
 # second figure, doubled each time up to the third.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
-# With so much room left, even a thousand threads do not exceed the bound at once.
-_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES
-# How long a close that gives up waits for the owner to count what is lost.
-_GIVE_UP_SECS = 1.0
+_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # room enough for a thousand threads at once
+_GIVE_UP_SECS = 1.0  # for the owner to count what is lost
 
-#: The live pipelines, for the end of the process.
-live: dict[int, weakref.ref[Pipeline]] = {}
+live: dict[int, weakref.ref[Pipeline]] = {}  #: for the end of the process
 
 
 class Pipeline:
@@ -152,7 +149,7 @@ class Pipeline:
         # In a signal handler that interrupted an admission of this thread nobody can wait.
         may_wait = in_hand is None or in_hand() is None
         if self._options.on_full == "block" and channel.error is None and may_wait:
-            if self._ask(channel, "room", self._options.block_timeout, work).result:
+            if self.ask("room", self._options.block_timeout, work).result:
                 return True
             if channel.closed:
                 raise self._closed_error()
@@ -162,8 +159,8 @@ class Pipeline:
     def put(self, ticket: Ticket) -> None:
         """Put a summary that was admitted."""
         channel, work = self._channel, ticket[6]
-        self._in_hand.pop(get_ident(), None)  # before: from the put on it is the owner's
         channel.inbox.put(ticket)
+        self._in_hand.pop(get_ident(), None)
         is_large = work is not None and work.apart
         if is_large or not channel.awake or channel.pending_bytes > channel.easy_bytes:
             self._wake(channel, ticket)
@@ -173,7 +170,7 @@ class Pipeline:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
         if channel.closed or channel.owner.ending:  # by another thread, or a handler, in this call
-            self._ask(channel, "flush", self._options.close_timeout)
+            self.ask("flush", self._options.close_timeout)
         if id(ticket) in channel.late:
             channel.late.pop(id(ticket), None)
             raise self._closed_error()
@@ -194,26 +191,23 @@ class Pipeline:
     # Waiting.
 
     def ask(
-        self, channel: Channel, what: str, timeout: float | None, work: Work | None = None
+        self, what: str, timeout: float | None, work: Work | None = None, *, waits: bool = True
     ) -> Request:
-        """Send a request whose answer is waited for so many seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        """Send a request, and wait for the answer for so many seconds."""
+        channel, deadline = self._channel, None if timeout is None else time.monotonic() + timeout
         request = Request(what, deadline, work)
-        channel.owner.send(channel, request)
-        return request
-
-    def _ask(self, channel: Channel, what: str, *more: Any) -> Request:
-        """Send a request, and wait for the answer."""
-        request = self.ask(channel, what, *more)
         try:
-            self.wait_for(channel, request)
+            channel.owner.send(channel, request)
+            if waits:
+                self.wait_for(request)
         finally:
             request.work = None  # whoever is interrupted leaves the line
         return request
 
-    def wait_for(self, channel: Channel, request: Request, interrupts: Sequence[None] = ()) -> None:
+    def wait_for(self, request: Request, interrupts: Sequence[None] = ()) -> None:
         """Wait for the answer to a request until its deadline, or until there are interrupts."""
-        owner, deadline = channel.owner, request.deadline
+        channel, deadline = self._channel, request.deadline
+        owner = channel.owner
         while not (request.answered or owner.is_worker()):  # a worker would wait for itself
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
@@ -223,9 +217,8 @@ class Pipeline:
                 return
             with contextlib.suppress(Empty):
                 request.gate.get(timeout=secs)
-            if not (request.seen or request.answered):
+            if not request.answered:
                 owner.send(channel, request)
-            owner.see_to_it()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was put before is in the file; see ``SummaryWriter.flush``."""
@@ -233,14 +226,14 @@ class Pipeline:
         # In this order: a channel is active before the owner takes a ticket out of its inbox.
         if channel.inbox.empty() and not channel.active:
             return self._outcome(channel, True)
-        return self._outcome(channel, self._ask(channel, "flush", timeout).result)
+        return self._outcome(channel, self.ask("flush", timeout).result)
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Wait as ``flush`` does, in an asyncio event loop, without a thread."""
         import asyncio  # 40 ms, unless it is there already
 
         channel, secs = self.channel, _FIRST_LOOK_SECS
-        flush = self.ask(channel, "flush", timeout)
+        flush = self.ask("flush", timeout, waits=False)
         while not flush.answered and (flush.deadline is None or time.monotonic() < flush.deadline):
             await asyncio.sleep(secs)
             secs = min(secs * 2, _LAST_LOOK_SECS)
@@ -253,28 +246,23 @@ class Pipeline:
         channel.closed = True
         if channel.finished:
             return self._outcome(channel, True)
-        close = self._ask(
-            channel, "close", self._options.close_timeout if timeout is None else timeout
-        )
+        close = self.ask("close", self._options.close_timeout if timeout is None else timeout)
         if not close.answered:
             channel.errors.note_unwritten(self.give_up())
         return self._outcome(channel, close.result)
 
     def close_soon(self) -> Segments:
-        """Have the files closed without waiting, for writers that are garbage-collected unclosed.
-
-        Returns the files of the first lane.
-        """
+        """Have the files closed without waiting; return those of the first lane."""
         channel = self._channel
         if channel.pid == getpid():
             channel.closed = True
-            self.ask(channel, "close", None)
+            self.ask("close", None, waits=False)
         return channel.lanes[0].files
 
     def give_up(self) -> int:
         """Close for good, and forget what is not being written; return how many summaries it is."""
         self._channel.closed = True
-        return self._ask(self._channel, "give up", _GIVE_UP_SECS).mark
+        return self.ask("give up", _GIVE_UP_SECS).mark
 
     def begin_last_flush(self) -> Request | None:
         """Ask for what is pending to be written; None where there can be nothing."""
@@ -283,7 +271,7 @@ class Pipeline:
             return None
         for lane in channel.lanes:
             lane.at_end = True
-        return self.ask(channel, "flush", self._options.close_timeout)
+        return self.ask("flush", self._options.close_timeout, waits=False)
 
     def end(self, given_up: int) -> None:
         """Log how many summaries the end of the process leaves unwritten."""

@@ -8,7 +8,6 @@ import os
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from functools import partial
 from queue import Empty, SimpleQueue
 
 from tbimage.events import tickets
@@ -19,14 +18,10 @@ from tbimage.events.tickets import LIGHT_BYTES, MAIN, Ticket, Work
 from tbimage.pipeline.lane import Lane
 from tbimage.pipeline.owner import Owner
 from tbimage.pipeline.requests import PipelineOptions, Request
-from tbimage.workers import take_all
+from tbimage.workers import Job, take_all
 
 _MOST_AT_ONCE = 8192  # tickets that are taken in before commits begin
-# Counters are read so often, after so many seconds each time, while the owner changes them.
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005
-
-#: Bytes, for as long as the work exists.
-Reservations = dict["weakref.ref[Work]", int]
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # at counters while the owner changes them
 
 
 class Channel:
@@ -42,8 +37,8 @@ class Channel:
         self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
-        self.reserved: Reservations = {}  # of work that the owner has not taken in
-        self.trying: Reservations = {}  # of callers that look whether there is room
+        self.reserved: dict[weakref.ref[Work], int] = {}  # of work that the owner has not taken in
+        self.trying: dict[weakref.ref[Work], int] = {}  # of callers that look whether there is room
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for room
         self.late: dict[int, None] = {}  # tickets that came after the end, by id: calls that raise
         self.closed = False  # callers may put nothing more
@@ -59,14 +54,14 @@ class Channel:
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
         self.encode_secs = 0.0
         self.progress_at = time.monotonic()
-        self._version = 0  # odd while the owner is at it
+        self._turns = 0
+        self._in_turn = False
         self._passed = 0  # tickets that were taken out of the inbox and went to no lane
         self._held: Ticket | None = None  # waits until a worker has read the history of its lane
-        self._reading: dict[Lane, None] = {}
-        self._encoded: SimpleQueue[Work] = SimpleQueue()
+        self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes and closes that wait for their answer
         self._closing = False
-        # When tickets were taken in, and how many each lane had by then:
+        # When tickets were taken in, and how many each lane had by then.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # Callers.
@@ -77,7 +72,7 @@ class Channel:
         reserved = sum(self.reserved.values())
         return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
-    def reserve(self, work: Work, where: Reservations) -> weakref.ref[Work]:
+    def reserve(self, work: Work, where: dict[weakref.ref[Work], int]) -> weakref.ref[Work]:
         """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
         reference = weakref.ref(work, self.release)
         where[reference] = work.cost
@@ -100,14 +95,13 @@ class Channel:
         """Return items and bytes pending, written, dropped, failing: of one moment if possible."""
         lowest = self.bytes_pending()  # what moves meanwhile counts twice
         for _ in range(_MOST_LOOKS):
-            version, total = self._version, self.bytes_pending()
+            turns, total = self._turns, self.bytes_pending()
             twice = min(len(self.reserved), self.inbox.qsize()) * LIGHT_BYTES
             lowest = max(min(lowest, total - twice), 0)
             items = self.inbox.qsize() + (self._held is not None)
             items += sum(lane.taken - lane.done for lane in self.lanes)
-            failing = self.error is not None
-            counts = items, lowest, self.written, self.dropped.copy(), failing
-            if version == self._version and version % 2 == 0:
+            counts = items, lowest, self.written, self.dropped.copy(), self.error is not None
+            if turns == self._turns and not self._in_turn:
                 break
             time.sleep(_LOOK_SECS)  # the owner is just moving them from one to another
         return counts
@@ -179,7 +173,8 @@ class Channel:
     def _answer(self) -> None:
         """Answer who waits for what was written, or for the end."""
         for request in self._asked[:]:
-            if not request.targets and self._held is None and self._received() >= request.mark:
+            all_in = self.inbox.empty() or self._received() >= request.mark
+            if all_in and not request.targets and self._held is None:
                 # A commit that is under way began before: that it fails does not count.
                 request.targets = [
                     (each, each.taken, each.failures + (each.commit is not None), each.given_up)
@@ -212,9 +207,9 @@ class Channel:
 
     def turn(self) -> None:
         """Take in what callers put, begin what can begin, and answer who waits."""
-        self._version += 1
+        self._turns += 1
         try:
-            self.active = True
+            self._in_turn = self.active = True
             # Callers of a channel that is being closed look what became of their ticket.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
@@ -226,7 +221,7 @@ class Channel:
             self._answer()
             self._rest()
         finally:
-            self._version += 1
+            self._in_turn = False
 
     def _rest(self) -> None:
         """Go to sleep where nothing is pending; have another turn where more came meanwhile."""
@@ -236,6 +231,7 @@ class Channel:
             is_idle = all(lane.is_idle for lane in self.lanes)
             if is_idle and self.inbox.empty() and not (self.line or self._asked):
                 self.marks.clear()
+                self.pending_bytes = 0  # whatever errors have made of it
                 self.awake = self.active = False  # from here on a caller wakes the owner
             if not self.inbox.empty():
                 self.active = True
@@ -260,7 +256,6 @@ class Channel:
                 # The short way of most tickets: a scalar with the next step of a name.
                 if work is None and index == MAIN and pending and name in last and step is not None:
                     pending.append(ticket)
-                    lane.taken += 1
                     self.pending_bytes += LIGHT_BYTES
                     if step > last[name]:
                         last[name] = step
@@ -283,10 +278,11 @@ class Channel:
             return
         if step is None and name is not None and lane.steps.needs_history(name):
             self._held = ticket
-            if lane not in self._reading:
-                self._reading[lane] = None
-                self.owner.files.give(self._read_history, lane)
+            if lane.reading is None or lane.reading.ended:
+                lane.reading = Job(self.wake, self._read_history, lane)
+                self.owner.files.give(lane.reading)
             return
+        job = None
         try:
             if name is not None:
                 drawn = lane.steps.draw(name, step)
@@ -294,18 +290,21 @@ class Channel:
                     ticket = (index, name, drawn, *ticket[3:])
             if not lane.pending:
                 lane.due = time.monotonic() + self.options.flush_secs
-            taken, pending_bytes = lane.taken + 1, self.pending_bytes + tickets.cost_of(ticket)
+            pending_bytes = self.pending_bytes + tickets.cost_of(ticket)
+            if work is not None and work.apart:
+                job = Job(self.wake, self._encode, ticket, work)
+                self._encoding.append((work, job))
             lane.pending.append(ticket)
         except BaseException as error:  # there is no greater step, or no memory
             self._passed += 1
             self.dropped["error"] += 1
             self.errors.lose(error, f"{name!r} was not written")
             return
-        lane.taken, self.pending_bytes = taken, pending_bytes
+        self.pending_bytes = pending_bytes
+        if job is not None:
+            self.owner.encoders.give(job, self.options.workers)
         if work is not None:
             self.release(weakref.ref(work))
-            if work.apart:
-                self.owner.encoders.give(self._encode, ticket, work, count=self.options.workers)
 
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
@@ -316,8 +315,10 @@ class Channel:
         for lane in self.lanes:
             commit = lane.begin(hurry=hurry, sync=waiting, seal=seal)
             if commit is not None:
-                failing, report = lane.error is not None, partial(self.owner.send, self)
-                self.owner.files.give(lane.backlog.carry_out, commit, failing, report)
+                failing = lane.error is not None
+                job = Job(self.wake, lane.backlog.carry_out, commit, failing)
+                self.owner.files.give(job)
+                lane.job = job
 
     def _settle(self, lane: Lane) -> None:
         commit = lane.settle()
@@ -335,12 +336,16 @@ class Channel:
 
     def _note_encoded(self) -> None:
         """Count the memory of records in place of that of their snapshots."""
-        for work in take_all(self._encoded):
+        while self._encoding and self._encoding[0][1].ended:
+            work, _ = self._encoding[0]
             cost = tickets.RECORD_BYTES + sum(map(len, work.record))
-            self.pending_bytes += cost - work.cost
-            work.cost, work.ready = cost, True
+            pending_bytes = self.pending_bytes + cost - work.cost
             self.encode_secs += work.secs
+            self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
+            self._encoding.popleft()
             self._note_progress()
+        if self._encoding and self.owner.encoders.is_idle():  # there was no memory to give it
+            self.owner.encoders.give(self._encoding[0][1], self.options.workers)
 
     def _note_progress(self) -> None:
         self.progress_at = time.monotonic()
@@ -350,14 +355,16 @@ class Channel:
 
     # Workers.
 
+    def wake(self) -> None:
+        """Tell the owner that a job has ended."""
+        self.owner.send(self)
+
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
             work.record = tickets.make_record(ticket, work)
         except BaseException as error:  # whatever it is: the tickets behind this one must not wait
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
         work.arguments = ()  # the snapshot
-        self._encoded.put(work)
-        self.owner.send(self)
 
     def _read_history(self, lane: Lane) -> None:
         history: Mapping[str, int] = {}
@@ -367,4 +374,3 @@ class Channel:
             note = self.errors.lose if self.options.on_error == "raise" else self.errors.note
             note(error, "automatic steps begin with 0")
         lane.steps.history = history
-        self.owner.send(self)

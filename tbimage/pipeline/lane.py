@@ -15,12 +15,12 @@ from tbimage.events.reporting import Errors
 from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
+from tbimage.workers import Job
 
 # What one commit takes: enough to amortise a system call and the way to a worker and back, little
 # enough that memory is freed, and a flush answered, soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
-# The disk is tried again after so many seconds, doubled each time up to the second figure.
-_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0
+_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # seconds, doubled each time
 
 
 class Lane:
@@ -30,13 +30,15 @@ class Lane:
         self.files = files
         self.steps = steps
         self.pending: collections.deque[Ticket] = collections.deque()
-        self.taken = 0  # summaries that came in
-        self.done = 0  # of these, how many are written or lost, in order
+        self.done = 0  # how many summaries are written or lost, in order
         self.synced = 0  # of these, how many a loss of power cannot take
+        self.in_commit = 0  # how many a commit has in hand, or could not write
         self.failures = 0  # commits that failed and are tried again
         self.given_up = 0
         self.due = 0.0  # when the light summaries at the head have waited long enough
         self.commit: Commit | None = None
+        self.job: Job | None = None  # that carries it out; None where there was no memory for one
+        self.reading: Job | None = None  # of the history
         self.error: BaseException | None = None  # of the last write, None once one succeeds
         self.sealed = False
         self.at_end = False  # the process ends: flushes make durable what a close would
@@ -44,6 +46,11 @@ class Lane:
         self._next_at = 0.0  # when the next commit may begin
         self._retry_at = 0.0
         self._retry_secs = _FIRST_RETRY
+
+    @property
+    def taken(self) -> int:
+        """How many summaries came in."""
+        return self.done + self.in_commit + len(self.pending)
 
     @property
     def is_idle(self) -> bool:
@@ -78,10 +85,10 @@ class Lane:
         if files.commit_secs and sum(map(cost_of, tickets)) < _COMMIT_BYTES:
             self._next_at = now + files.commit_secs
         how = files.sync_at_end if self.at_end else files.sync
-        self.commit = Commit(tickets, how if sync else None, seal)
-        for _ in tickets:
-            self.pending.popleft()
-        return self.commit
+        commit, in_commit = Commit(tickets, how if sync else None, seal), waiting + len(tickets)
+        pending = collections.deque(islice(self.pending, len(tickets), None))
+        self.commit, self.in_commit, self.pending = commit, in_commit, pending
+        return commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
         """Return the tickets at the head whose records are there or are cheap to make."""
@@ -102,9 +109,13 @@ class Lane:
     def settle(self) -> Commit | None:
         """Take note of what came of a commit that ended."""
         commit = self.commit
-        if commit is None or not commit.ended:
+        if commit is None or (self.job is not None and not self.job.ended):
             return None
-        done = self.done + commit.written + commit.lost
+        if not commit.ended and commit.error is None:
+            commit.error = MemoryError()  # the worker could not even begin
+        done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
+        pending = collections.deque(commit.tickets)  # of which no record could be made
+        pending.extend(self.pending)
         now = time.monotonic()
         wait = self._retry_secs * (1 - now % 0.5)  # not all processes at once
         failures, retry_at = self.failures + 1, now + wait
@@ -117,15 +128,15 @@ class Lane:
         if commit.error is None and (commit.sync is not None or commit.seal):
             self.synced = done
         self.sealed = commit.seal and commit.error is None
-        self.done = done
-        self.pending.extendleft(reversed(commit.tickets))  # of which no record could be made
-        self.commit = None
+        self.done, self.in_commit, self.pending = done, in_commit, pending
+        self.commit = self.job = None
         return commit
 
     def give_up(self) -> tuple[int, int]:
         """Forget what no commit has in hand; return how many summaries and bytes that were."""
         tickets, self.pending = self.pending, collections.deque()
         count, released = (0, 0) if self.commit is not None else self.backlog.clear()
+        self.in_commit -= count
         count, released = count + len(tickets), released + sum(map(cost_of, tickets))
         self.done += count
         self.given_up += count

@@ -17,10 +17,8 @@ from collections.abc import Callable, Sequence
 from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
 
-# Ctrl-C so many times, at the wrong instants, is an end.
-_MOST_INTERRUPTS = 10
-# What is being encoded ends within so many seconds, unless it is very large.
-_IDLE_SECS = 2.0
+_MOST_INTERRUPTS = 10  # Ctrl-C so many times, at the wrong instants, is an end
+_IDLE_SECS = 2.0  # what is being encoded ends by then, unless it is very large
 
 
 def drain() -> None:
@@ -60,7 +58,7 @@ def _end(interrupts: Sequence[None]) -> None:
     begun = [(pipeline, pipeline.begin_last_flush()) for pipeline in pipelines]
     for pipeline, flush in begun:  # they drain side by side
         if flush is not None:
-            pipeline.wait_for(pipeline.channel, flush, interrupts)
+            pipeline.wait_for(flush, interrupts)
     left = [pipeline for pipeline, flush in begun if flush is not None and not flush.result]
     owner.ending = True
     owner.log.stop_workers()  # the interpreter may stop a thread while it logs

@@ -14,28 +14,21 @@ from _thread import start_new_thread  # bound here for gevent's sake: see worker
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Lock, get_ident, main_thread
-from typing import Any, TypeAlias
+from typing import Any
 
 from tbimage.events.reporting import Errors, Log
-from tbimage.workers import Workers
+from tbimage.workers import Job, Workers
 
 #: The most threads of one process. There is always room for an encoder and for a file worker.
 MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
-# The threads stay for so many seconds after the last writer, as another one may come.
-_LINGER_SECS = 0.5
-# A thread that was started is the owner after so many seconds, or another one is started.
-_START_SECS = 0.1
-# While something is pending the owner looks after so many seconds: a message is a wake-up and holds
-# no state, and one that is lost costs no more than this.
-_TICK_SECS = 0.05
-
-#: The state of one writer: ``channel.Channel``, whose module imports this one.
-Member: TypeAlias = Any
+_LINGER_SECS = 0.5  # the threads stay after the last writer, as another one may come
+_START_SECS = 0.1  # for a thread to become the owner, until another one is started
+_TICK_SECS = 0.05  # between two looks while something is pending: a lost message costs no more
 
 
 class Owner:
-    """The threads of one process. Callers use ``send`` and ``see_to_it``, workers ``send``."""
+    """The threads of one process; its members are the channels of writers (``channel.py``)."""
 
     def __init__(self) -> None:
         self.log = Log()
@@ -43,21 +36,21 @@ class Owner:
         self.encoders = Workers(1, _MOST_WORKERS, self._note)
         self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, self._note)
         self.encoders.rivals, self.files.rivals = [self.files], [self.encoders]
-        self.messages: SimpleQueue[tuple[Member, Any]] = SimpleQueue()
+        self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         # The process ends: every caller waits for its own summary. Then Python has ended the main
         # thread already, as also where this package is imported by an exit handler.
         self.ending = not main_thread().is_alive()
         self._role = Lock()  # held by the thread that is the owner
         self._running = False
         self._started_at = -1.0  # when a thread was last started to become the owner
-        self._members: dict[Member, None] = {}
-        self._active: dict[Member, None] = {}
+        self._members: dict[Any, None] = {}
+        self._active: dict[Any, None] = {}
         self._next_tick = 0.0
 
     def _note(self, error: BaseException) -> None:
         self._errors.note(error, "an error in the pipeline itself")
 
-    def send(self, member: Member, request: Any = None) -> None:
+    def send(self, member: Any, request: Any = None) -> None:
         """Send a message; without a request it is a wake-up only."""
         self.messages.put((member, request))
         if not self._running:
@@ -92,27 +85,33 @@ class Owner:
     def wait_until_idle(self, secs: float) -> None:
         """Wait until no worker does a job: Python aborts if it stops a thread within C++."""
         end = time.monotonic() + secs
-        while (self.encoders.busy or self.files.busy) and time.monotonic() < end:
-            time.sleep(0.005)
+        for workers in (self.encoders, self.files):
+            while any(list(workers.busy.values())) and time.monotonic() < end:
+                time.sleep(0.005)
 
     def is_worker(self) -> bool:
         """Tell whether the calling thread is a worker, which must not wait for itself."""
-        return get_ident() in {**self.files.idents, **self.encoders.idents}
+        return get_ident() in self.files.busy or get_ident() in self.encoders.busy
 
     def _own(self) -> None:
         if not self._role.acquire(blocking=False):
             return
-        self._running = True
-        while True:
-            try:
-                idle = not self._round()
-            except BaseException as error:  # no memory, or an exception that somebody sent here
-                idle = False
-                self._note(error)
-            if idle and not self._members and self._has_left():
-                return
+        self._running, ended = True, False
+        try:
+            while not ended:
+                try:
+                    ended = not (self._round() or self._members or self._goes_on())
+                except BaseException as error:  # no memory, or an exception that somebody sent
+                    try:
+                        self._note(error)
+                    except BaseException:
+                        pass  # there is no memory to note that there was none
+        finally:  # also where an exception came in the line before: the next call starts another
+            if not ended:
+                self._running = False
+                self._role.release()
 
-    def _has_left(self) -> bool:
+    def _goes_on(self) -> bool:
         """End the threads after the last writer, unless a message comes meanwhile."""
         self.encoders.dismiss()
         self.files.dismiss()
@@ -120,13 +119,13 @@ class Owner:
         self._role.release()
         # A caller puts its message before it looks whether the owner runs: one of both sees it.
         if self.messages.empty() or not self._role.acquire(blocking=False):
-            return True
+            return False
         self._running = True
-        return False
+        return True
 
     def _round(self, secs: float | None = None) -> bool:
         """Take the messages that are there, wait for the first one, and give turns."""
-        turns: dict[Member, None] = {}
+        turns: dict[Any, None] = {}
         if secs is None and self._active:
             secs = max(self._next_tick - time.monotonic(), 0.0)
         elif secs is None and not self._members:
@@ -146,10 +145,10 @@ class Owner:
         for member in turns:
             self._give_turn(member)
         if self.log.is_due and not self.ending:
-            self.files.give(self.log.write_alone)
+            self.files.give(Job(None, self.log.write_alone))
         return bool(turns)
 
-    def _give_turn(self, member: Member) -> None:
+    def _give_turn(self, member: Any) -> None:
         self._members[member] = None
         self.encoders.limit = min(
             max(self.encoders.limit, member.options.workers), _MOST_WORKERS - 1
@@ -157,6 +156,7 @@ class Owner:
         try:
             member.turn()
         except BaseException as error:
+            member.active = True  # it has another turn soon
             self._note(error)
         if member.active:
             self._active[member] = None
@@ -167,8 +167,7 @@ class Owner:
 
 
 _owners: dict[int, Owner] = {}
-#: Called when a process gets its owner.
-at_first_use: list[Callable[[], None]] = []
+at_first_use: list[Callable[[], None]] = []  #: called when a process gets its owner
 
 
 def current_owner() -> Owner:

@@ -37,9 +37,8 @@ class Request:
     answered: bool = False
     result: bool = False
     gate: SimpleQueue[None] = field(default_factory=SimpleQueue)
-    #: How many tickets must have been taken in; from then on, of each lane: how many must be done,
-    #: and how many had failed and were given up.
-    mark: int = 0
+    mark: int = 0  # how many tickets must have been taken in
+    #: From then on, of each lane: how many must be done, and had failed, and were given up.
     targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:

@@ -16,8 +16,6 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bytes", "take"]
-
 Bytes = npt.NDArray[np.uint8]
 
 #: Larger buffers are not kept. Only pictures with rows of megabytes need them, and a thread may

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CorruptFileError", "read_events", "read_run"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 # As much as one read gets: several images, or thousands of scalars.
 _CHUNK_BYTES = 1 << 20

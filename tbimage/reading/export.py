@@ -142,8 +142,8 @@ class _Wanted:
         if self.step is None:
             return series
         there = np.flatnonzero(series.steps == self.step)
-        steps, wall_times = series.steps[there], series.wall_times[there]
-        return Series(steps, wall_times, lambda at: series[int(there[at])])
+        columns = series.steps[there], series.wall_times[there], series.sizes[there]
+        return Series(*columns, lambda at: series[int(there[at])])
 
 
 def _rows(rows: Iterable[tuple[str, str, Any]]) -> Iterator[tuple[str, str, int, float, float]]:

@@ -3,10 +3,6 @@
 Scalars are taken in while the file is scanned; of all other values the index has the place of the
 record, the step and the wall time. So the index of a file of pictures is small, and no picture is
 read before somebody asks for it.
-
-How it is fast: all records of one scalar are equal but for wall time, step and the four bytes of
-the number. A record is parsed in full once for each tag. After that, its bytes without these three
-are the key of a table that leads to the arrays of the tag.
 """
 
 from __future__ import annotations
@@ -14,10 +10,9 @@ from __future__ import annotations
 import os
 import struct
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tbimage.events.records import HEADER_BYTES, OVERHEAD_BYTES
+from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, OVERHEAD_BYTES
 from tbimage.reading.damage import Damage
 from tbimage.reading.fields import (
     MalformedError,
@@ -28,6 +23,7 @@ from tbimage.reading.fields import (
     varint,
     varint_at,
 )
+from tbimage.reading.scalars import Numbers, Templates
 from tbimage.reading.scan import BLOCK_BYTES, RecordScanner, read_at
 from tbimage.reading.tensors import count_samples, float_position, number_in
 
@@ -42,7 +38,6 @@ __all__ = [
     "Entries",
     "FileIndex",
     "Metadata",
-    "Numbers",
     "parse_event",
 ]
 
@@ -54,9 +49,6 @@ NOTHING, IMAGE, HISTOGRAM, AUDIO, TENSOR = 0, 4, 5, 6, 8
 _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
 #: A whole Event that holds a graph; TensorBoard's name of its tag.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
-
-# As many templates as tags, unless somebody writes a new tag for each value.
-_MOST_TEMPLATES = 100_000
 
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
@@ -74,15 +66,6 @@ class Metadata:
 
 
 @dataclass
-class Numbers:
-    """The scalars of one tag in one file."""
-
-    steps: array[int] = field(default_factory=lambda: array("q"))
-    wall_times: array[float] = field(default_factory=lambda: array("d"))
-    values: array[float] = field(default_factory=lambda: array("d"))
-
-
-@dataclass
 class Entries:
     """Where the other values of one tag lie in one file; a column for each thing known of them."""
 
@@ -92,6 +75,7 @@ class Entries:
     ordinals: array[int] = field(default_factory=lambda: array("l"))  # which value of the Summary
     forms: array[int] = field(default_factory=lambda: array("B"))
     samples: array[int] = field(default_factory=lambda: array("l"))  # pictures or sounds in it
+    lengths: array[int] = field(default_factory=lambda: array("q"))  # bytes of the record
 
 
 @dataclass
@@ -99,7 +83,7 @@ class _Value:
     """Where the parts of a Summary.Value lie in its record's payload."""
 
     tag: str = ""
-    metadata: Metadata | None = None
+    metadata: tuple[int, int] | None = None
     form: int = NOTHING
     start: int = 0
     stop: int = 0
@@ -136,11 +120,10 @@ class FileIndex:
     def _clear(self) -> None:
         self.numbers: dict[str, Numbers] = {}
         self.entries: dict[str, Entries] = {}
-        self.records = 0
+        self.records: int = 0
         self._unreadable: list[Damage] = []
         self._scanner = RecordScanner(self.path, self._verify)
-        self._templates: dict[bytes, tuple[Callable[..., None], ...]] = {}
-        self._positions: dict[int, list[int]] = {}
+        self._templates = Templates()
 
     @property
     def damage(self) -> list[Damage]:
@@ -175,30 +158,34 @@ class FileIndex:
         return True
 
     def _take_in(self, descriptor: int) -> None:
-        positions, templates = self._positions, self._templates
-        float_at, double_at = _FLOAT.unpack_from, _DOUBLE.unpack_from
-        for offset, length, payload in self._scanner.records(descriptor):
-            self.records += 1
-            # Wall time, step (left out where it is 0), Summary: as every writer orders them.
-            if payload is not None and length > 16 and payload[0] == 9 and payload[9] in (16, 42):
-                step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
-                if step > 0x7F:
-                    step, at = _step_of(payload)
-                for position in positions.get(length - at, ()):
-                    number = at + position
-                    columns = templates.get(payload[at:number] + payload[number + 4 :])
-                    if columns is not None:
-                        add_step, add_wall_time, add_value = columns
-                        add_step(step)
-                        add_wall_time(double_at(payload, 1)[0])
-                        add_value(float_at(payload, number)[0])
-                        break
-                else:
-                    self._take_in_event(bytes_reader(payload), length, offset, at)
-            elif payload is not None:
-                self._take_in_event(bytes_reader(payload), length, offset, 0)
-            else:
-                self._take_in_event(_file_reader(descriptor, offset), length, offset, 0)
+        for base, block, stops in self._scanner.batches(descriptor):
+            self.records += len(stops)
+            if block is None:
+                read = _file_reader(descriptor, base)
+                self._take_in_event(read, stops[0] - HEADER_BYTES, base, 0)
+                continue
+            done = self._templates.take_in(block, stops)
+            at = stops[done - 1] + FOOTER_BYTES if done else 0
+            for stop in stops[done:]:
+                self._take_in_record(block[at + HEADER_BYTES : stop], base + at)
+                at = stop + FOOTER_BYTES
+
+    def _take_in_record(self, payload: bytes, offset: int) -> None:
+        """Take in a record, which is not parsed in full if one of its tag has been."""
+        length, at = len(payload), 0
+        # Wall time, step (left out where it is 0), Summary: as every writer orders them.
+        if length > 16 and payload[0] == 9 and payload[9] in (16, 42):
+            step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
+            if step > 0x7F:
+                step, at = _step_of(payload)
+            found = self._templates.find(payload, at)
+            if found is not None:
+                numbers, position = found
+                numbers.steps.append(step)
+                numbers.wall_times.append(_DOUBLE.unpack_from(payload, 1)[0])
+                numbers.values.append(_FLOAT.unpack_from(payload, position)[0])
+                return
+        self._take_in_event(bytes_reader(payload), length, offset, at)
 
     def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> None:
         """Parse a record in full. Its Summary starts at ``at``, if that is not 0."""
@@ -215,9 +202,10 @@ class FileIndex:
             if number is not None:
                 self._add_number(value.tag, event, number)
             else:
-                self._add_entry(value.tag, event, offset, ordinal, value.form, samples)
+                place = offset, ordinal, value.form
+                self._add_entry(value.tag, event, place, samples, length)
         if event.graph:
-            self._add_entry(GRAPH_TAG, event, offset, 0, GRAPH, 1)
+            self._add_entry(GRAPH_TAG, event, (offset, 0, GRAPH), 1, length)
         if at and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
 
@@ -225,7 +213,7 @@ class FileIndex:
         """Return the number of a scalar, or None, and how many pictures or sounds a value is."""
         known = self.metadata.get(value.tag)
         if value.metadata is not None and (known is None or known == Metadata()):
-            known = self.metadata[value.tag] = value.metadata
+            known = self.metadata[value.tag] = _parse_metadata(read, *value.metadata)
         plugin = known.plugin if known is not None else ""
         if value.form == _SIMPLE_VALUE:
             return _FLOAT.unpack(read(value.start, value.stop))[0], 1
@@ -244,8 +232,9 @@ class FileIndex:
         numbers.values.append(number)
 
     def _add_entry(
-        self, tag: str, event: _Event, offset: int, ordinal: int, form: int, samples: int
+        self, tag: str, event: _Event, place: tuple[int, int, int], samples: int, length: int
     ) -> None:
+        offset, ordinal, form = place
         entries = self.entries.get(tag)
         if entries is None:
             entries = self.entries[tag] = Entries()
@@ -255,6 +244,7 @@ class FileIndex:
         entries.ordinals.append(ordinal)
         entries.forms.append(form)
         entries.samples.append(samples)
+        entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
         """Note where the number of such a record is, so that the next one is not parsed."""
@@ -264,14 +254,8 @@ class FileIndex:
             position = float_position(read, value.start, value.stop)
         else:
             return
-        if position is None or len(self._templates) >= _MOST_TEMPLATES:
-            return
-        numbers = self.numbers[value.tag]
-        columns = numbers.steps.append, numbers.wall_times.append, numbers.values.append
-        self._templates[read(at, position) + read(position + 4, length)] = columns
-        positions = self._positions.setdefault(length - at, [])
-        if position - at not in positions:
-            positions.append(position - at)
+        if position is not None:
+            self._templates.add(read(at, length), position - at, self.numbers[value.tag])
 
 
 def _file_reader(descriptor: int, offset: int) -> Read:
@@ -322,7 +306,7 @@ def _parse_value(read: Read, start: int, stop: int) -> _Value:
         if number == _TAG and kind == 2:
             value.tag = read(begin, end).decode("utf-8", "replace")
         elif number == _METADATA and kind == 2:
-            value.metadata = _parse_metadata(read, begin, end)
+            value.metadata = begin, end
         elif number in _FORMS and kind == (5 if number == _SIMPLE_VALUE else 2):
             value.form, value.start, value.stop = number, begin, end
     return value

@@ -166,9 +166,14 @@ class Logs(Mapping[str, Run]):
     def __len__(self) -> int:
         return len(self._runs)
 
-    def refresh(self) -> None:
-        """Take in what was appended, new files and new runs; forget files that are gone."""
-        self._refresh()
+    def refresh(self) -> bool:
+        """Take in what was appended, new files and new runs; forget files that are gone.
+
+        Returns:
+            Whether anything is different now.
+        """
+        before = list(self._files)
+        return bool(self._refresh()) or list(self._files) != before
 
     def _refresh(
         self, progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter

@@ -118,6 +118,7 @@ class _Columns:
     ordinals: NDArray[np.int64]
     forms: NDArray[np.uint8]
     samples: NDArray[np.int64]
+    lengths: NDArray[np.int64]
 
     def select(self, chosen: NDArray[Any]) -> _Columns:
         return _Columns(
@@ -129,6 +130,7 @@ class _Columns:
             self.ordinals[chosen],
             self.forms[chosen],
             self.samples[chosen],
+            self.lengths[chosen],
         )
 
     def place(self, at: int) -> Place:
@@ -304,14 +306,16 @@ class Run:
         columns = columns.select(np.array([suits[form] for form in columns.forms.tolist()], bool))
         if not len(columns.steps):
             raise self._no_such(tag, kind)
-        samples = np.zeros(len(columns.steps), np.int64)
+        samples, sizes = np.zeros(len(columns.steps), np.int64), columns.lengths
         if kind in ("image", "audio"):  # each of a step is an item
             samples = np.concatenate([np.arange(count) for count in columns.samples])
             columns = columns.select(np.repeat(np.arange(len(columns.steps)), columns.samples))
+            sizes = columns.lengths // np.maximum(columns.samples, 1)
         make = MAKERS[kind]
         return Series(
             columns.steps,
             columns.wall_times,
+            sizes,
             lambda at: make(
                 int(columns.steps[at]),
                 float(columns.wall_times[at]),
@@ -333,6 +337,7 @@ class Run:
             _joined((each.ordinals for each in entries), np.int64),
             _joined((each.forms for each in entries), np.uint8),
             _joined((each.samples for each in entries), np.int64),
+            _joined((each.lengths for each in entries), np.int64),
         )
         if raw or _grows(columns.steps):
             return columns
@@ -371,6 +376,7 @@ def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
 def _merged(parts: list[tuple[int, Series[Image]]]) -> Series[Image]:
     steps = np.concatenate([series.steps for _, series in parts])
     wall_times = np.concatenate([series.wall_times for _, series in parts])
+    sizes = np.concatenate([series.sizes for _, series in parts])
     numbers = np.concatenate([np.full(len(series), number) for number, series in parts])
     which = np.concatenate([np.full(len(series), at) for at, (_, series) in enumerate(parts)])
     within = np.concatenate([np.arange(len(series)) for _, series in parts])
@@ -381,4 +387,4 @@ def _merged(parts: list[tuple[int, Series[Image]]]) -> Series[Image]:
         image = parts[which[source]][1][int(within[source])]
         return Image(image.step, image.wall_time, image.sample + int(numbers[source]), image.place)
 
-    return Series(steps[order], wall_times[order], make)
+    return Series(steps[order], wall_times[order], sizes[order], make)

@@ -17,22 +17,32 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from tbimage.events.checksum import crc32c
-from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, OVERHEAD_BYTES, mask
+from tbimage.events.records import (
+    FOOTER_BYTES,
+    HEADER_BYTES,
+    MASK_DELTA,
+    OVERHEAD_BYTES,
+    mask,
+)
 from tbimage.reading.damage import Damage
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "RecordScanner", "read_at"]
+__all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at", "rows_of"]
 
 # A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
+# After a block of more than so many records, the next block is larger. Behind a picture there are
+# a few scalars, and another picture.
+_MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 19, 1 << 12
 # The next record is usually near. If it is not found, the blocks that are searched become larger.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
 # protobuf's own limit of a message, which no writer exceeds.
@@ -51,7 +61,42 @@ def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
 
 
 #: ``os.pread``, which Windows lacks.
-read_at = getattr(os, "pread", _seek_and_read)
+read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
+
+
+class Batch(NamedTuple):
+    """Records that follow each other, whose checksums are right.
+
+    Attributes:
+        base: Where the block is in the file.
+        block: The bytes of the records, or None for one record that is larger than a block.
+        stops: Where the payload of each record stops in the block.
+    """
+
+    base: int
+    block: bytes | None
+    stops: Sequence[int]
+
+
+def rows_of(block: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.uint8]:
+    """Copy from each of these places of a block as many bytes: ``[n, length]``."""
+    import numpy as np
+
+    shape = len(block) - length + 1, length
+    windows = np.ndarray(shape, np.uint8, block, strides=(1, 1))
+    rows: NDArray[np.uint8] = windows[starts]
+    return rows
+
+
+def _count_sound(block: bytes, stops: array[int], checksums: array[int]) -> int:
+    """Count the records before the first one whose checksum is wrong."""
+    import numpy as np
+
+    crc = np.frombuffer(checksums, np.uint32)
+    masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(MASK_DELTA)
+    stored = rows_of(block, np.frombuffer(stops, np.int64), FOOTER_BYTES).view("<u4")[:, 0]
+    wrong = np.flatnonzero(masked != stored)
+    return int(wrong[0]) if len(wrong) else len(stops)
 
 
 class RecordScanner:
@@ -65,7 +110,7 @@ class RecordScanner:
 
     def __init__(self, path: str, verify: bool = False) -> None:
         self.path = path
-        self.offset = 0
+        self.offset: int = 0
         self.damage: list[Damage] = []
         self.tail: Damage | None = None
         self._verify = verify
@@ -73,6 +118,7 @@ class RecordScanner:
         self._lengths: dict[bytes, int] = {}
         self._descriptor = -1
         self._size = 0
+        self._block_bytes = BLOCK_BYTES
 
     def records(self, descriptor: int) -> Iterator[tuple[int, int, bytes | None]]:
         """Yield offset, length and payload of each record that is complete by now.
@@ -83,12 +129,30 @@ class RecordScanner:
         Yields:
             The payload is None where the record is larger than a block.
         """
+        for base, block, stops in self.batches(descriptor):
+            start = HEADER_BYTES
+            for stop in stops:
+                payload = None if block is None else block[start:stop]
+                yield base + start - HEADER_BYTES, stop - start, payload
+                start = stop + OVERHEAD_BYTES
+
+    def batches(self, descriptor: int) -> Iterator[Batch]:
+        """Yield the records that are complete by now, many at once.
+
+        Args:
+            descriptor: The file, open for reading.
+        """
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
         self.tail = None
         while self.offset < self._size:
-            yield from self._records_in_block()
+            batch, damaged = self._read_batch()
+            if batch.stops:
+                yield batch
             self._size = min(self._size, os.fstat(descriptor).st_size)  # it may become shorter
+            if damaged is not None:
+                self._skip_payload(self.offset, damaged)
+                continue
             if self.offset >= self._size:
                 return
             length = self._length_at(self.offset)
@@ -100,36 +164,56 @@ class RecordScanner:
                     return
             elif length + OVERHEAD_BYTES > BLOCK_BYTES:
                 start = self.offset
+                self._block_bytes = _BLOCK_AFTER_LARGE_BYTES
                 if self._is_sound(start, length):
                     self.offset += length + OVERHEAD_BYTES
-                    yield start, length, None
+                    yield Batch(start, None, [HEADER_BYTES + length])
                 else:
                     self._skip_payload(start, length)
+            else:
+                # The last block had only a part of it.
+                self._block_bytes = max(self._block_bytes, BLOCK_BYTES)
 
-    def _records_in_block(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield the records that lie in the next block as a whole."""
-        base, at = self.offset, 0
-        block = read_at(self._descriptor, min(BLOCK_BYTES, self._size - base), base)
-        lengths, end, checksum_at = self._lengths, len(block), _CHECKSUM.unpack_from
+    def _read_batch(self) -> tuple[Batch, int | None]:
+        """Read the records that lie in the next block as a whole, and go behind them.
+
+        Returns:
+            The records before the first one with a wrong checksum, and the length of that one.
+        """
+        base = self.offset
+        block = read_at(self._descriptor, min(self._block_bytes, self._size - base), base)
+        stops, checksums = self._find_records(block)
+        if not stops:
+            return Batch(base, block, stops), None
+        sound = _count_sound(block, stops, checksums)
+        is_dense = len(stops) > _MANY_RECORDS and stops[-1] > 3 * self._block_bytes // 4
+        larger = min(4 * self._block_bytes, _LARGEST_BLOCK_BYTES)
+        self._block_bytes = larger if is_dense else BLOCK_BYTES
+        end = stops[sound - 1] + FOOTER_BYTES if sound else 0
+        self.offset = base + end
+        damaged = stops[sound] - HEADER_BYTES - end if sound < len(stops) else None
+        return Batch(base, block, stops[:sound]), damaged
+
+    def _find_records(self, block: bytes) -> tuple[array[int], array[int]]:
+        """Return where payloads stop in a block, and their checksums as they are."""
+        stops, checksums = array("q"), array("I")
+        add_stop, add_checksum, lengths = stops.append, checksums.append, self._lengths
+        at, last = 0, len(block) - FOOTER_BYTES
         while True:
-            header = block[at : at + HEADER_BYTES]
+            start = at + HEADER_BYTES
+            header = block[at:start]
             length = lengths.get(header)
             if length is None:
                 length = self._parse_header(header)
-                if length is None:
-                    return
-            stop = at + HEADER_BYTES + length
-            if stop + FOOTER_BYTES > end:
-                return
-            payload = block[at + HEADER_BYTES : stop]
-            crc = crc32c(payload)
-            # mask() is inlined here: calling it for each scalar takes a tenth of the time.
-            if ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF != checksum_at(block, stop)[0]:
-                self._skip_payload(base + at, length)
-                return
-            self.offset = base + stop + FOOTER_BYTES
-            yield base + at, length, payload
+                if length is None or length + OVERHEAD_BYTES > BLOCK_BYTES:
+                    break
+            stop = start + length
+            if stop > last:
+                break
+            add_stop(stop)
+            add_checksum(crc32c(block[start:stop]))
             at = stop + FOOTER_BYTES
+        return stops, checksums
 
     def _parse_header(self, header: bytes) -> int | None:
         """Return the length of a record, or None where these bytes are no header."""

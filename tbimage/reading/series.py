@@ -39,10 +39,12 @@ class Series(Sequence[T]):
     Attributes:
         steps: int64 ``[n]``, the step of each item.
         wall_times: float64 ``[n]``, when each was logged, in seconds since 1970.
+        sizes: int64 ``[n]``, how many bytes each takes in its file.
 
     Example:
-        >>> import numpy
-        >>> series = Series(numpy.array([0, 5]), numpy.array([1.0, 2.0]), ["a", "b"].__getitem__)
+        >>> from numpy import array
+        >>> make = ["a", "b"].__getitem__
+        >>> series = Series(array([0, 5]), array([1.0, 2.0]), array([60, 60]), make)
         >>> len(series), series[-1], series.at(5)
         (2, 'b', 'b')
     """
@@ -51,10 +53,12 @@ class Series(Sequence[T]):
         self,
         steps: NDArray[np.int64],
         wall_times: NDArray[np.float64],
+        sizes: NDArray[np.int64],
         make: Callable[[int], T],
     ) -> None:
         self.steps = steps
         self.wall_times = wall_times
+        self.sizes = sizes
         self._make = make
 
     def __len__(self) -> int:
@@ -69,7 +73,8 @@ class Series(Sequence[T]):
         if isinstance(numbers, int):
             return self._make(numbers)
         make, chosen = self._make, numbers
-        return Series(self.steps[index], self.wall_times[index], lambda at: make(chosen[at]))
+        columns = self.steps[index], self.wall_times[index], self.sizes[index]
+        return Series(*columns, lambda at: make(chosen[at]))
 
     def __iter__(self) -> Iterator[T]:
         return map(self._make, range(len(self)))

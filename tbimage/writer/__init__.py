@@ -21,21 +21,10 @@ __all__ = ["SummaryWriter"]
 class SummaryWriter(RunWriter):
     """Writes summaries to the event files of one run directory.
 
-    Calls return as soon as the data is copied; worker threads encode, in parallel, and write, in
-    the order of the calls. Any number of threads may share a writer. After a fork, parent and child
-    go on independently, the child in a sub-run of its own. So does a copy or an unpickled writer,
-    which has the settings, but none of the attributes that a subclass adds.
-
-    Args:
-        logdir: The run directory, created if missing. TensorBoard names the run after it.
-        filename_suffix: Appended to the event files' names.
-        wire: "image" writes ``Summary.Image``, which every reader of event files knows; "tensor"
-            writes what TF2's ``tf.summary.image`` does.
-
-    Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: An argument has none of the allowed values.
-        OSError: The directory or the event file cannot be made: it is a file, or not writable.
+    A call returns as soon as the data is copied. Worker threads encode in parallel, and write in
+    the order of the calls. Any number of threads may share a writer. After a fork, the child
+    continues in a sub-run of its own. So does a copied or unpickled writer. It has the settings,
+    but not the attributes that a subclass adds. ``__init__`` documents the arguments.
 
     Example:
         >>> import numpy, tempfile
@@ -56,7 +45,7 @@ class SummaryWriter(RunWriter):
     pr_curve = curves.pr_curve
     pr_curve_raw = curves.pr_curve_raw
 
-    # What one looks at, reads or listens to.
+    # Pictures, sound, text and shapes.
     image = pictures.image
     figure = pictures.figure
     grid = drawings.grid
@@ -65,12 +54,12 @@ class SummaryWriter(RunWriter):
     segmentation = overlays.segmentation
     boxes = overlays.boxes
     animation = drawings.animation
-    video = animation  #: What torch and tensorboardX call it.
+    video = animation  #: The name in torch and tensorboardX.
     audio = media.audio
     text = media.text
     mesh = media.mesh
 
-    # What stands beside the series.
+    # Hyperparameters, layouts, embeddings and graphs.
     hparams = configuration.hparams
     custom_scalars = configuration.custom_scalars
     custom_scalars_multiline = configuration.custom_scalars_multiline
@@ -78,7 +67,7 @@ class SummaryWriter(RunWriter):
     embedding = configuration.embedding
     graph = configuration.graph
 
-    # What the caller has made, and marks between the summaries.
+    # Messages that the caller has made, and marks between the summaries.
     raw_summary = raw.raw_summary
     raw_event = raw.raw_event
     session_log = raw.session_log

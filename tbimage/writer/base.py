@@ -1,4 +1,4 @@
-"""``RunWriter``: settings, lifecycle, and the way to the pipeline, for all kinds of summaries."""
+"""``RunWriter``: settings, lifecycle, and the path to the pipeline, for all kinds of summaries."""
 
 from __future__ import annotations
 
@@ -28,11 +28,9 @@ if TYPE_CHECKING:
 
     from tbimage.kinds.custom_scalars import Charts
 
-__all__ = ["RunWriter"]
-
 
 class RunWriter:
-    """What writers of all kinds of summaries share; see ``SummaryWriter``."""
+    """The common base of writers for all kinds of summaries; see ``SummaryWriter``."""
 
     def __init__(
         self,
@@ -63,45 +61,55 @@ class RunWriter:
         """Open a run directory for writing.
 
         Args:
-            logdir: The run directory, created if missing.
-            filename_suffix: Appended to the event files' names. Default: nothing.
-            wire: "image" or "tensor"; see the class.
-            encoding: How pictures are stored whose call does not say: "png" keeps every level;
-                "jpeg" takes a fifth of the bytes for a photograph, and makes PNGs of what it cannot
-                hold, as transparency. Default "png": an encoder must not add faults.
-            quality: Of a JPEG, 1 to 100. Default 90: what it loses is hard to see.
+            logdir: The run directory, created if missing. TensorBoard names the run after it.
+            filename_suffix: The end of the event files' names. Default: nothing.
+            wire: "image" writes ``Summary.Image``, which every reader of event files knows;
+                "tensor" writes the form of TF2's ``tf.summary.image``.
+            encoding: How pictures are stored if the call does not say it. "png" keeps every level.
+                "jpeg" takes a fifth of the bytes for a photograph. It makes PNGs of pictures that
+                it cannot hold, such as those with transparency. Default "png", because JPEG adds
+                errors that look like errors of the data.
+            quality: Of a JPEG, 1 to 100. Default 90: the loss is hard to see.
             compression: Of a PNG: "fast", "balanced" or "small"; all keep every level. Default
                 "fast": "small" takes 5 % less for a photograph, and 20 times as long.
-            max_pending_bytes: How many bytes of snapshots, and of records not yet written, may be
-                in memory; a larger summary passes alone. Default 256 MiB: hundreds of photographs.
-            on_full: What happens to a summary for which there is no room: "block" waits, which
-                training wants; "drop" counts it and returns False at once, which a service wants.
-            block_timeout: After so many seconds "block" becomes "drop". Default None: it waits as
-                long as it takes, but never for a disk that fails.
-            workers: How many threads encode. Default None: one for each processor, at most 4.
-            flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
-                may wait for others to be written with it. A process that is killed loses as much.
-                Default 0.1: one write for a hundred scalars in a fast loop.
-            fsync: When the file is made to survive a loss of power: "never", "flush" (each
-                ``flush`` waits for it) or "close" (when a segment ends). Default "never": a crash
-                of the process loses nothing, and waiting for the disk costs milliseconds.
-            on_error: What becomes of errors that show only after a call has returned: "raise"
-                raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
-                them. Default "raise".
-            max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
+            max_pending_bytes: The most bytes of snapshots and unwritten records in memory. A larger
+                summary is accepted when nothing else is pending. Default 256 MiB: a few hundred
+                photographs.
+            on_full: What a call does when there is no room. "block" waits, so that nothing is lost,
+                as training needs it. "drop" counts the summary as dropped and returns False at
+                once, as a service needs it.
+            block_timeout: The seconds after which a waiting call drops its summary. Default None:
+                it waits until there is room, but never for a disk that fails.
+            workers: The number of threads that encode. Default None: one for each processor that
+                this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
+            flush_secs: The seconds that a summary that is cheap to encode, such as a scalar, may
+                wait for others, so that they are written together. If the process is killed, the
+                summaries of this time are lost. Default 0.1: one write for a hundred scalars in a
+                fast loop.
+            fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
+                each ``flush``) or "close" (at the end of a file). Default "never": written data
+                survives any end of the process, and an fsync takes milliseconds.
+            on_error: What happens to errors that occur after a call has returned. "raise" raises
+                the first one in the next ``flush`` or ``close``; "log" only logs and counts them.
+                Default "raise".
+            max_file_bytes: The most bytes of an event file; after that a new one is begun. Default
                 None: TensorBoard reads files of any size.
-            max_file_secs: A new event file is begun after so many seconds. Default None.
-            keep_files: The oldest files are deleted when there are more than so many, at least 2.
-                Only this writer's form of names, never the newest two, and none that grew within
-                the last half-hour, as a reader may be on its way to them. Default None: all stay.
-            keep_bytes: As ``keep_files``, when all files have more than so many bytes.
-            min_free_bytes: While fewer bytes are free, writing pauses as on a full disk. Default 0.
-            close_timeout: For how many seconds ``close`` and the end of the process wait for what
-                is pending. Default 30: what Kubernetes waits between SIGTERM and SIGKILL.
-            keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
-                matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+            max_file_secs: The greatest age of an event file in seconds; after that a new one is
+                begun. Default None.
+            keep_files: The most event files, at least 2. The oldest are deleted. Files of other
+                programs, the newest two, and files that grew within the last half-hour are never
+                deleted, because a reader may need them. Default None: all are kept.
+            keep_bytes: The most bytes of all event files. The oldest files are deleted, with the
+                same exceptions. Default None: all are kept.
+            min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
+                it were full. Default 0: it pauses when the disk is full.
+            close_timeout: The seconds that ``close`` and the end of the process wait for pending
+                summaries. Default 30: the time that an orchestrator waits between SIGTERM and
+                SIGKILL.
+            keep: Which calls are logged, by patterns of names (``fnmatch``; the first match
+                counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
-                font, as ``tbimage.set_font`` takes it. Default None: what is in use stays.
+                font, as ``tbimage.set_font`` takes it. Default None: the font in use.
             rank: How the processes of a job share ``logdir``. "separate": each logs to a run of its
                 own, ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK.
                 An integer: the same, with this rank. "zero": rank 0 logs to ``logdir``; in others a
@@ -110,8 +118,8 @@ class RunWriter:
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has none of the allowed values.
-            OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
-                disk is no reason: it is logged, and tried again.
+            OSError: The directory or the event file cannot be made. With ``on_error="log"``, a full
+                disk raises nothing: it is logged, and tried again.
         """
         given = locals()
         left = {name for name in ("workers", "keep") if given[name] is None}
@@ -142,21 +150,21 @@ class RunWriter:
         self._sub_runs = SubRuns(self._real)
         #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
         self._charts: Charts = {}
-        #: The hyperparameters of each run directory: a forked writer has one of its own.
+        #: The hyperparameters of each run directory: a forked writer has its own directory.
         self._trials: dict[str, Mapping[str, object]] = {}
-        # The finalizer does not hold the writer, so that it goes, and its file is closed, with the
-        # last reference to it and not only when the garbage collector comes.
+        # The finalizer does not refer to the writer. So the writer is deleted, and its file closed,
+        # with the last reference to it, and not only by the garbage collector.
         weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all that was logged before is in the file, where a crash cannot take it.
+        """Wait until all earlier summaries are in the file, where a crash cannot lose them.
 
         Args:
-            timeout: Seconds; None: as long as it takes. With a failing disk one attempt is made.
+            timeout: Seconds; None: no limit. If the disk fails, one attempt is made.
 
         Returns:
-            True when all of it is in the file. False when time ran out, or something was lost and
-            ``on_error="log"``.
+            True if all of them are in the file. False if the time ran out, or if something was lost
+            and ``on_error="log"``.
 
         Raises:
             Exception: With ``on_error="raise"``, the first error since the last flush, such as a
@@ -170,16 +178,10 @@ class RunWriter:
         return self._pipeline.flush(checks.seconds("timeout", timeout, optional=True))
 
     async def aflush(self, timeout: float | None = None) -> bool:
-        """Wait as ``flush`` does, without holding up the asyncio event loop.
+        """Wait as ``flush`` does, without blocking the asyncio event loop.
 
         Args:
-            timeout: As in ``flush``.
-
-        Returns:
-            As ``flush``.
-
-        Raises:
-            Exception: As ``flush``.
+            timeout: As in ``flush``, like the result and the errors.
 
         Example:
             >>> import asyncio, tbimage, tempfile
@@ -192,13 +194,8 @@ class RunWriter:
         """Flush and close the file; using the writer after that raises. A second call does nothing.
 
         Args:
-            timeout: Seconds after which what is still pending is given up; None: ``close_timeout``.
-
-        Returns:
-            As ``flush``.
-
-        Raises:
-            Exception: As ``flush``.
+            timeout: Seconds after which pending summaries are given up; None: ``close_timeout``.
+                The result and the errors are those of ``flush``.
 
         Example:
             >>> import tbimage, tempfile
@@ -239,7 +236,7 @@ class RunWriter:
         """Make this the default writer within a block, for this thread or asyncio task.
 
         Args:
-            step: The default step within the block; None leaves it as it is.
+            step: The default step within the block; None does not change it.
 
         Raises:
             TypeError: ``step`` is no integer.
@@ -269,7 +266,7 @@ class RunWriter:
             self.close()
         except Exception:
             if exception is None:
-                raise  # else it was logged when it happened, and must not hide what ended the block
+                raise  # else it is logged already, and must not hide the exception of the block
 
     def __repr__(self) -> str:
         state = " (closed)" if self._pipeline.closed else ""
@@ -290,10 +287,10 @@ class RunWriter:
         key: str | None = None,
         may_repeat: bool = False,
     ) -> tuple[str, int | None, bool]:
-        """Check name and step, and ask ``record_if`` and ``keep``, before the data is looked at.
+        """Check name and step, and ask ``record_if`` and ``keep``, before the data is read.
 
-        Steps count under ``key``, by default the name. ``may_repeat``: nothing is lost where a step
-        comes again. Returns the name, the step, and whether the summary is wanted.
+        Steps are counted under ``key``, by default the name. With ``may_repeat``, a repeated step
+        loses nothing. It returns the name, the step, and whether the summary is wanted.
         """
         if key is None:
             key = name
@@ -328,11 +325,12 @@ class RunWriter:
         counts_step: bool = True,
         in_commit: bool = False,
     ) -> bool:
-        """Log a summary of some size: reserve memory for it, copy what may change, and put it.
+        """Log a summary: reserve memory, take a snapshot of the data, and put it in the pipeline.
 
-        A worker calls ``make`` with what ``take`` or ``data.snapshot`` gives, and the rest; where
-        ``wall_time`` is None, this makes a whole Event. Name, step and time are checked. ``cost``
-        is the size of the snapshot in bytes. ``in_commit``: it is cheap, or writes files itself.
+        A worker calls ``make`` with the snapshot, which ``take`` or ``data.snapshot`` returns, and
+        the rest. If ``wall_time`` is None, ``make`` makes a whole Event. Name, step and time are
+        checked already. ``cost`` is the size of the snapshot in bytes. With ``in_commit``, the
+        commit calls ``make``, because it is cheap or writes files itself.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -354,7 +352,7 @@ class RunWriter:
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool
     ) -> bool:
-        """Log a serialized Event, which has a step and a wall time of its own."""
+        """Log a serialized Event, which has its own step and wall time."""
         cost = sum(map(len, pieces))
         return self._log(name, step, None, list, pieces, cost=cost, counts_step=counts_step)
 
@@ -365,9 +363,10 @@ class RunWriter:
         step: int | None,
         wall_time: float | None,
     ) -> bool:
-        """Log a summary that costs less to make than to hand to another thread.
+        """Log a summary that is cheaper to make than to hand to another thread.
 
-        The arguments of ``make``, first the name, are immutable. All is checked but the wall time.
+        The arguments of ``make`` are immutable, and the first is the name. Only the wall time is
+        still to be checked.
         """
         name = arguments[0]
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
@@ -380,13 +379,13 @@ class RunWriter:
         return logged
 
 
-# Below this a picture is encoded with the commit, as scalars are: to hand a picture of 64x64 to an
-# encoder takes longer than to encode it (134 µs instead of 230).
+# The commit encodes smaller pictures, like scalars. For a picture of 64x64 this takes 134 µs. With
+# an encoder it takes 230 µs, because the threads must switch.
 _SMALL_BYTES = 64 * 1024
 
 
 def _drop(pipeline: Pipeline) -> None:
-    """See to the end of a writer that is garbage-collected without being closed."""
+    """Close the pipeline of a writer that is deleted without being closed."""
     directories.release(pipeline.close_soon())
 
 

@@ -1,4 +1,4 @@
-"""When to record: ``record_if`` and the conditions it takes, asked before any pixel is touched."""
+"""``record_if`` and its conditions, which are checked before the data is read."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from tbimage import checks
 from tbimage.writer import defaults
 from tbimage.writer.sampling import Interval
 
-__all__ = ["EveryNSteps", "EverySeconds", "every_n_steps", "every_seconds", "record_if"]
-
 
 class EveryNSteps:
     """True at steps that are multiples of ``n``; see ``every_n_steps``."""
@@ -19,7 +17,7 @@ class EveryNSteps:
         self.n = n
 
     def __call__(self, step: int | None, name: str) -> bool:
-        """Tell whether a summary of this step is to be recorded."""
+        """Tell whether a summary of this step is recorded."""
         if step is None:
             raise ValueError(
                 f"every_n_steps({self.n}) needs to know the step of {name!r}: pass step=, or call "
@@ -36,12 +34,12 @@ class EverySeconds:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        # By name for calls without a step, under None for all calls with one.
+        # By name for calls without a step; all calls with a step share the key None.
         self._intervals: dict[str | None, Interval] = {}
-        self._step: int | None = None  # the one that was let through
+        self._step: int | None = None  # the last recorded step
 
     def __call__(self, step: int | None, name: str) -> bool:
-        """Tell whether a summary of this step is to be recorded now."""
+        """Tell whether a summary of this step is recorded now."""
         if step is not None and step == self._step:
             return True
         key = name if step is None else None
@@ -65,7 +63,7 @@ def every_n_steps(n: int) -> EveryNSteps:
 
     Raises:
         TypeError: ``n`` is no integer.
-        ValueError: ``n`` is below 1. The condition itself raises one where a call has no step.
+        ValueError: ``n`` is below 1. The condition itself raises one if a call has no step.
 
     Example:
         >>> condition = every_n_steps(100)
@@ -76,10 +74,10 @@ def every_n_steps(n: int) -> EveryNSteps:
 
 
 def every_seconds(seconds: float) -> EverySeconds:
-    """Make a condition for ``record_if`` that holds once in so many seconds, first at once.
+    """Make a condition for ``record_if`` that holds once every ``seconds``, at first immediately.
 
-    When it holds, it does so for all summaries of that step, so that the pictures of one step stay
-    together. Calls without any step are timed for each name.
+    It holds for all summaries of one step, so that the pictures of a step stay together. Calls
+    without a step are timed separately for each name.
 
     Args:
         seconds: 0 or more.
@@ -101,8 +99,8 @@ def record_if(
 ) -> AbstractContextManager[None]:
     """Record summaries within a block only while a condition holds.
 
-    It applies to everything that this thread or asyncio task logs there, through the functions of
-    this package as well as through a writer's methods. An inner block replaces the condition of an
+    It applies to everything that this thread or asyncio task logs in the block, with the functions
+    of this package and with the methods of writers. An inner block replaces the condition of an
     outer one, as in tf.summary.
 
     Args:
@@ -110,7 +108,7 @@ def record_if(
             arguments that is called for each summary.
 
     Raises:
-        TypeError: It is neither.
+        TypeError: It is none of these.
 
     Example:
         >>> with record_if(every_n_steps(100)):

@@ -1,7 +1,7 @@
-"""What logging takes from its surroundings: default writer, default step, record_if.
+"""The default writer, the default step and the condition of ``record_if``.
 
-Rules: each thread and each asyncio task has its own values (``contextvars``), as tf.summary has for
-each thread. A new thread starts with none; a new task starts with those of the task that made it.
+Each thread and each asyncio task has its own values (``contextvars``), as each thread has in
+tf.summary. A new thread starts with none; a new task starts with those of the task that made it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,14 @@ from tbimage.writer.steps import check_step
 if TYPE_CHECKING:
     from tbimage.writer import SummaryWriter
 
-__all__ = [
-    "Condition",
-    "Surrounding",
-    "default_writer",
-    "get_step",
-    "replaced",
-    "set_step",
-    "should_record",
-]
-
 T = TypeVar("T")
 
-#: Given the step of a call (None for an automatic one) and the summary's name, whether to record
-#: it.
+#: Takes the step of a call (None: automatic) and the summary's name; returns whether to record it.
 Condition = Callable[["int | None", str], bool]
 
 
 class Surrounding(Generic[T]):
-    """A context variable of which other threads can see what a thread set last.
+    """A context variable. Other threads can see the value that a thread set last.
 
     A TensorFlow graph runs in threads of TensorFlow's own, and logs there with the default writer
     and the default step of the thread that made it (``compat/tf_summary/tracing.py``).
@@ -76,18 +65,10 @@ condition: Surrounding[Condition] = Surrounding("tbimage_record_if")
 
 @contextmanager
 def replaced(**values: object) -> Iterator[None]:
-    """Set some of this module's context variables within a block, by their names here.
+    """Set some of this module's context variables, by their names, within a block.
 
-    They are restored by value and not by token, so that a block may be entered in one task and left
-    in another, as generators and async fixtures do.
-
-    Args:
-        values: The new value of ``default_writer``, ``default_step`` or ``condition``.
-
-    Example:
-        >>> with replaced(default_step=5):
-        ...     get_step()
-        5
+    They are restored by value and not by token, because generators and async fixtures may enter the
+    block in one task and leave it in another.
     """
     variables = {name: globals()[name] for name in values}
     before = {name: variable.get() for name, variable in variables.items()}
@@ -101,11 +82,11 @@ def replaced(**values: object) -> Iterator[None]:
 
 
 def set_step(step: SupportsIndex | None) -> None:
-    """Set the default step of this thread or asyncio task: that of summaries logged without one.
+    """Set the default step of this thread or asyncio task, for summaries logged without a step.
 
     Args:
-        step: An integer, or an integer 0-d array whose value is read anew with each summary; None
-            for no default step.
+        step: An integer, or an integer 0-d array whose value is read again for each summary; None:
+            no default step.
 
     Raises:
         TypeError: It is no integer.
@@ -126,7 +107,7 @@ def get_step() -> int | None:
     """Return the default step of this thread or asyncio task.
 
     Returns:
-        The step, or None where there is none.
+        The step, or None if there is none.
 
     Example:
         >>> get_step() is None
@@ -137,15 +118,6 @@ def get_step() -> int | None:
 
 
 def should_record(step: int | None, name: str) -> bool:
-    """Tell whether ``record_if`` lets a summary through; True where there is no ``record_if``.
-
-    Args:
-        step: The summary's step, or None for an automatic one.
-        name: The summary's name.
-
-    Example:
-        >>> should_record(0, "loss")
-        True
-    """
+    """Tell whether ``record_if`` allows a summary; its step is None if it is automatic."""
     allows = condition.get()
     return allows is None or allows(step, name)

@@ -1,7 +1,7 @@
-"""Which run directories are written to, and where a forked or unpickled writer goes on.
+"""The run directories that are written to, and the sub-runs of forked or unpickled writers.
 
-TensorBoard does not support two writers in one run directory (tensorboard#1063): its Python loader
-follows one file and loses what the other one gets; its data server mixes them and drops points of
+TensorBoard does not support two writers in one run directory (tensorboard#1063). Its Python loader
+follows one file and loses the records of the other. Its data server mixes both, and drops points of
 tags that both write.
 """
 
@@ -22,8 +22,8 @@ class TwoWritersWarning(UserWarning):
     """Two live writers write to one run directory: of one process, or of two on one file system."""
 
 
-# By the real path of a directory, what writes to it. Changed by single steps of CPython only: a
-# lock that another thread holds during a fork would be locked for good in the child.
+# The files that are written to, by the real path of their directory. Only single atomic calls
+# change it: a lock that another thread holds during a fork would stay locked in the child.
 _tenants: dict[str, weakref.ref[object]] = {}
 
 
@@ -41,15 +41,7 @@ _warned: dict[str, None] = {}
 
 
 def claim(directory: str, tenant: object) -> None:
-    """Note that something writes to a directory; warn where another one of this process does.
-
-    Args:
-        directory: Its real path.
-        tenant: Held weakly; until it is released or collected it has the directory.
-
-    Warns:
-        TwoWritersWarning: Another one has it.
-    """
+    """Register a tenant of a directory, given by its real path; warn if there is another."""
     reference = _reference(directory, tenant)
     other = _tenants.setdefault(directory, reference)
     if other is reference:
@@ -92,18 +84,17 @@ def claim_run(directory: str, tenant: object) -> None:
 
 
 def release(tenant: object) -> None:
-    """Note that something has ended writing to its directories."""
+    """Unregister ``tenant`` from its directories."""
     for directory, reference in list(_tenants.items()):
         if reference() is tenant:
             _tenants.pop(directory, None)
 
 
 def claim_sub_run(directory: str, tenant: object) -> str:
-    """Choose the sub-run in which a forked or unpickled writer goes on, and claim it.
+    """Choose the sub-run of a forked or unpickled writer, and claim it.
 
-    Returns:
-        The name ``worker-{host}-{process}``, with a number behind it where this process writes to
-        that already.
+    Its name is ``worker-{host}-{process}``, with a number after it if this process writes to that
+    sub-run already.
     """
     base = f"worker-{host_name()}-{os.getpid()}"
     for number in itertools.count(1):

@@ -1,7 +1,7 @@
 """A fork waits for imports: modules are imported at their first use, in any thread.
 
-A child that is forked while another thread imports inherits that module's lock, locked for good,
-and hangs where it imports the same.
+If a process forks while another thread imports a module, the lock of that module stays locked in
+the child. The child would hang when it imports the module.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _IMPORTED = frozenset({"tbimage", "numpy", "PIL", "google", "crc32c", "isal"})
 
 
 def _let_imports_end() -> None:
-    """Wait until no other thread is within an import of what a writer needs.
+    """Wait until no other thread imports a module that a writer needs.
 
-    To import a module that is there waits, if another thread is at it, and does nothing else.
+    Importing a module of ``sys.modules`` again only waits for another thread that imports it.
     """
     seen: set[str] = set()
     while live and (new := set(sys.modules) - seen):  # another thread may import one after another

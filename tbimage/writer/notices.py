@@ -1,8 +1,7 @@
-"""What users are told about their data, once for each name.
+"""Messages to the user about the data, once for each name.
 
-What lives here: the wording of findings that only a worker can make, and the memory of what was
-said. What does not: making them (``kinds/``). They go to the logger ``tbimage`` and not to
-``warnings``: a worker has no line of the caller to point at.
+They go to the logger ``tbimage`` and not to ``warnings``, because a worker does not know the line
+of the caller.
 """
 
 from __future__ import annotations
@@ -11,80 +10,62 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it stands on NumPy, which a writer of scalars does not need
+if TYPE_CHECKING:  # it imports NumPy, which a writer of scalars does not need
     from tbimage.kinds.audio import Findings as AudioFindings
-    from tbimage.kinds.image import Findings
+    from tbimage.pixels.values.pictures import Findings
 
-__all__ = ["Notices"]
-
-# A service that makes a tag of each request must not fill memory through this.
+# A service with a new tag for each request must not fill the memory with these names.
 _MOST_NAMES = 10_000
 # Characters that one message lists.
 _MOST_CHARACTERS = 20
 
 
 class Notices:
-    """Says each thing once for each name.
-
-    Args:
-        say: Takes a line for the log: level, message and arguments.
-    """
+    """Logs each message once for each name; ``say`` takes level, message and arguments."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say
         self._said: dict[tuple[str, str], object] = {}
 
     def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
-        """Log what was found about the values of some images, once for each name.
+        """Log the findings about the values of some images, once for each name.
 
-        Args:
-            name: The summary's name.
-            findings: What was found.
-            fix: What to do about values that were clipped; None: which ``value_range`` to pass.
+        ``fix`` says what to do about clipped values; None: which ``value_range`` to pass.
         """
-        if findings.non_finite and self._is_new(name, "non-finite"):
-            self._say(
-                logging.WARNING,
-                "image %r has %d pixels that are NaN or infinite: painted in nan_color. This is "
-                "said once for each name.",
+        if findings.non_finite:
+            self.once(
                 name,
+                "non-finite",
+                "image %r has %d pixels that are NaN or infinite: painted in nan_color.",
                 findings.non_finite,
             )
-        if findings.clipped is not None and self._is_new(name, "clipped"):
-            low, high = findings.clipped
-            natural = findings.natural
-            self._say(
-                logging.WARNING,
-                "image %r has values from %g to %g: they are taken as %g to %g, what lies "
-                "outside was clipped. %s. This is said once for each name.",
+        if findings.clipped is not None:
+            self.once(
                 name,
-                low,
-                high,
-                *natural,
-                fix or _suggest(low, high, natural),
+                "clipped",
+                "image %r has values from %g to %g, but %g to %g is expected: values outside were "
+                "clipped. %s.",
+                *findings.clipped,
+                *findings.natural,
+                fix or _suggest(*findings.clipped, *findings.natural),
             )
         lacking = [each for each in sorted(findings.lacking) if self._is_new(name, f"lacks {each}")]
         if lacking:
-            self._say(
-                logging.WARNING,
+            shown = ", ".join(
+                f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]
+            )
+            self._warn(
                 "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
                 "that has them, or name one with tbimage.set_font(path) or the environment "
-                "variable TBIMAGE_FONT. This is said once for each name.",
+                "variable TBIMAGE_FONT.",
                 name,
-                ", ".join(f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]),
+                shown,
             )
         for remark, count in findings.remarks.items():
-            if self._is_new(name, remark):
-                self._say(
-                    logging.WARNING,
-                    "image %r has %s: %d. This is said once for each name.",
-                    name,
-                    remark,
-                    count,
-                )
+            self.once(name, remark, "image %r has %s: %d.", remark, count)
 
     def report_encoder(self) -> None:
-        """Log, once, that the compiled PNG encoder is installed and cannot be used."""
+        """Log once if the compiled PNG encoder is installed but cannot be used."""
         from tbimage.pixels.png.libraries import refusal
 
         reason = refusal()
@@ -94,43 +75,30 @@ class Notices:
             )
 
     def report_histogram(self, name: str, non_finite: int) -> None:
-        """Log that values of a histogram are in no bucket, once for each name.
-
-        Args:
-            name: The summary's name.
-            non_finite: How many of them were NaN or infinite.
-        """
-        if self._is_new(name, "non-finite"):
-            self._say(
-                logging.WARNING,
-                "histogram %r has %d values that are NaN or infinite: they are in no bucket. This "
-                "is said once for each name.",
-                name,
-                non_finite,
-            )
+        """Log that values of a histogram are in no bucket, once for each name."""
+        self.once(
+            name,
+            "non-finite",
+            "histogram %r has %d values that are NaN or infinite: they are in no bucket.",
+            non_finite,
+        )
 
     def report_audio(self, name: str, findings: AudioFindings) -> None:
-        """Log what was found about the samples of some clips, once for each name.
-
-        Args:
-            name: The summary's name.
-            findings: What was found.
-        """
-        if findings.non_finite and self._is_new(name, "non-finite"):
-            self._say(
-                logging.WARNING,
-                "audio %r has %d samples that are NaN or infinite: NaN became silence. This is "
-                "said once for each name.",
+        """Log the findings about the samples of some clips, once for each name."""
+        if findings.non_finite:
+            self.once(
                 name,
+                "non-finite",
+                "audio %r has %d samples that are NaN or infinite: NaN became silence.",
                 findings.non_finite,
             )
-        if findings.peak is not None and self._is_new(name, "clipped"):
-            self._say(
-                logging.WARNING,
-                "audio %r has samples up to %g: floats are taken as -1 to 1, what lies outside was "
-                "clipped. Divide by the peak, or pass data.astype('int16') if these are levels of "
-                "16 bits. This is said once for each name.",
+        if findings.peak is not None:
+            self.once(
                 name,
+                "clipped",
+                "audio %r has samples up to %g, but floats from -1 to 1 are expected: values "
+                "outside were clipped. Divide by the peak, or pass data.astype('int16') if these "
+                "are levels of 16 bits.",
                 findings.peak,
             )
 
@@ -139,7 +107,7 @@ class Notices:
         self.once(
             name,
             "overflow",
-            f"scalar {name!r} has a value beyond 3.4e38, the greatest float32: it is stored as an "
+            "scalar %r has a value beyond 3.4e38, the greatest float32: it is stored as an "
             "infinity. Scale it, or log its logarithm.",
         )
 
@@ -148,36 +116,38 @@ class Notices:
         self.once(
             name,
             "clipped",
-            f"mesh {name!r} has colors from {low:g} to {high:g}: floats are taken as 0 to 1, what "
-            "lies outside was clipped. Pass colors.astype('uint8') if these are levels from 0 to "
-            "255, or scale them.",
+            "mesh %r has colors from %g to %g, but floats from 0 to 1 are expected: values "
+            "outside were clipped. Pass colors.astype('uint8') if these are levels from 0 to 255, "
+            "or scale them.",
+            low,
+            high,
         )
 
-    def once(self, name: str, topic: str, message: str) -> None:
+    def once(self, name: str, topic: str, message: str, *arguments: object) -> None:
         """Log a warning, once for each name and topic.
 
-        Args:
-            name: The summary's name.
-            topic: What the message is about.
-            message: One or more sentences that contain the name.
+        ``message`` has a ``%r`` for the name, and then one place for each argument.
         """
         if self._is_new(name, topic):
-            self._say(logging.WARNING, "%s This is said once for each name.", message)
+            self._warn(message, name, *arguments)
+
+    def _warn(self, message: str, *arguments: object) -> None:
+        self._say(logging.WARNING, message + " This is said once for each name.", *arguments)
 
     def _is_new(self, name: str, topic: str) -> bool:
         if len(self._said) >= _MOST_NAMES:
             return False
         first = object()
-        return self._said.setdefault((name, topic), first) is first  # one step, for any threads
+        return self._said.setdefault((name, topic), first) is first  # atomic
 
 
 _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0): "'byte'"}
 
 
-def _suggest(low: float, high: float, natural: tuple[float, float]) -> str:
+def _suggest(low: float, high: float, least: float, most: float) -> str:
+    expected = _NAMES_OF_RANGES.get((least, most), (least, most))
     return (
-        f"Pass value_range={_suggest_range(low, high)}, or "
-        f"value_range={_NAMES_OF_RANGES.get(natural, natural)} to clip silently"
+        f"Pass value_range={_suggest_range(low, high)}, or value_range={expected} to clip silently"
     )
 
 

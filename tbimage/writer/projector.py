@@ -1,12 +1,9 @@
-"""Writing the files of the Projector page into a run directory.
-
-What lives here: directories and files. What does not: what is in them (``kinds/embedding.py``), and
-when (a worker, like every kind; the event that marks the embedding follows its files).
+"""The files of the Projector page in a run directory.
 
 Rules:
-- A file appears under its name when it is complete: it is written beside it and renamed.
-- The list of embeddings is read before it is written: what earlier runs of the program, or other
-  programs, have added stays.
+- A file is written under another name, and renamed when it is complete.
+- The list of embeddings is read before it is written, so that the entries of earlier runs and of
+  other programs stay.
 - No name contains ``tfevents``, which would make it an event file.
 """
 
@@ -20,10 +17,8 @@ from tbimage.buffers import Piece
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
-__all__ = ["write"]
-
-# Two workers may have embeddings of one run; both read the list and write it.
-# By process: a lock that another thread holds during a fork is locked for good in the child.
+# Two workers that have embeddings of one run read and write the same list. There is one lock for
+# each process: a lock that another thread holds during a fork stays locked in the child.
 _locks: dict[int, threading.Lock] = {}
 
 
@@ -34,29 +29,9 @@ def write(
     step: int,
     report: Callable[[Findings], None] = lambda findings: None,
 ) -> list[Piece]:
-    """Write the files of an embedding, and list it.
+    """Write the files of an embedding, and return the Summary that marks it.
 
-    Args:
-        directory: The run directory.
-        name: The embedding's name.
-        step: Its step.
-        embedding: A snapshot.
-        report: Gets what was found in the images' values, if there is anything to tell.
-
-    Returns:
-        The serialized Summary that marks it, as pieces.
-
-    Raises:
-        OSError: A file cannot be written.
-        ValueError: The images' values do not fit their type, or the list that is there is none.
-
-    Example:
-        >>> import tempfile
-        >>> directory = tempfile.mkdtemp()
-        >>> points = kind.prepare([[1.0, 2.0]], None, None, None, None, None)
-        >>> _ = write(directory, "words", points, 0)
-        >>> sorted(os.listdir(directory))
-        ['00000', 'projector_config.pbtxt']
+    ``report`` gets the findings about the images' values, if there are any.
     """
     where = os.path.join(directory, *kind.directory(name, step).split("/"))
     os.makedirs(where, exist_ok=True)

@@ -1,13 +1,13 @@
-"""Which calls of an endless stream are logged: ``keep=`` of ``SummaryWriter``.
+"""``keep=`` of ``SummaryWriter``: which calls of an endless stream are logged.
 
-TensorBoard shows 10 steps of an image tag, whatever a file holds (its ``data_ingester`` and
+TensorBoard shows 10 steps of an image tag, even if a file has more (its ``data_ingester`` and
 ``run.rs``). A service that logs each request pays for pictures that nobody will see.
 
 Rules:
-- The decision is made from the name alone, before the data is looked at or copied.
-- Names that one pattern covers, and that are logged together, are kept together: the n-th call of
-  each gets the same answer, but for ``min_interval``, where the clock decides.
-- Nothing is taken back. What was written stays, and what is kept is written in its order.
+- The decision depends on the name alone. It is made before the data is read or copied.
+- Names of one pattern that are logged together are kept together: the n-th calls of all of them get
+  the same answer. Only with ``min_interval`` the clock decides.
+- What was written stays. Kept summaries are written in the order of the calls.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from functools import partial
 
 from tbimage import checks
 
-__all__ = ["Interval", "Keep", "Keeper"]
-
-# A service that makes a name of each request must not fill memory through this: names beyond these
-# share one count for each pattern.
+# A service with a new name for each request must not fill the memory with these names. Further
+# names share one count for each pattern.
 _MOST_NAMES = 10_000
 
 #: Decides for the next call of a name.
@@ -38,14 +36,14 @@ class Keep:
 
     Args:
         every: The first call and each ``every``-th after it; 1 or more.
-        min_interval: The first call, and then the first one after so many seconds since the last
-            that was logged; 0 or more.
+        min_interval: The first call, and then each call that comes at least so many seconds after
+            the last logged one; 0 or more.
         reservoir: The n-th call with probability ``min(1, reservoir / n)``; 1 or more. These are
-            the calls that reservoir sampling takes in: the fair sample of ``reservoir`` calls that
-            it would hold at any time is among them. A file cannot take back what the sample lets
-            go, so early calls are denser in it than late ones, and the steps stay in the order of
-            the calls. After n calls about ``reservoir * (1 + ln(n / reservoir))`` are logged: 125
-            of a million for a reservoir of 10.
+            the calls that enter the reservoir in reservoir sampling. So at any time a uniform
+            sample of ``reservoir`` calls is among the logged ones. The file also has the calls that
+            left the reservoir, so it has more early calls than late ones. After n calls about
+            ``reservoir * (1 + ln(n / reservoir))`` are logged: 125 of a million for a reservoir of
+            10.
 
     Raises:
         TypeError: None or several are given, or one is no number.
@@ -75,16 +73,10 @@ class Keep:
 
 
 class Keeper:
-    """Decides for the calls of one writer. Any thread may ask; none waits for another.
+    """Decides for the calls of one writer. Any thread may ask, and none waits for another.
 
-    Args:
-        policies: By pattern (``fnmatch``, case-sensitive; ``*`` matches ``/``, too); the first that
-            matches a name counts. Names that none matches are kept always.
-
-    Example:
-        >>> keeper = Keeper({"requests/*": Keep(every=2)})
-        >>> [keeper.wants("requests/input") for _ in range(4)], keeper.wants("loss")
-        ([True, False, True, False], True)
+    The first pattern of ``policies`` that matches a name counts (``fnmatch``, case-sensitive; ``*``
+    also matches ``/``). A name that no pattern matches is always kept.
     """
 
     def __init__(self, policies: Mapping[str, Keep]) -> None:
@@ -93,7 +85,7 @@ class Keeper:
         self._decisions: dict[str, Decide] = {}
 
     def wants(self, name: str) -> bool:
-        """Tell whether this call of a name is to be logged."""
+        """Tell whether this call of a name is logged."""
         decide = self._decisions.get(name)
         return (self._first_of(name) if decide is None else decide)()
 
@@ -110,7 +102,7 @@ def _always() -> bool:
 
 
 def _maker(policy: Keep) -> Callable[[], Decide]:
-    """Return what makes a count of its own for each name that a pattern covers."""
+    """Return a function that makes the counter of a name, for each name that a pattern matches."""
     if policy.every is not None:
         return partial(_every, policy.every)
     if policy.min_interval is not None:
@@ -119,8 +111,8 @@ def _maker(policy: Keep) -> Callable[[], Decide]:
     return partial(_reservoir, policy.reservoir or 1, random.getrandbits(64))
 
 
-# Counts are taken by next() of itertools.count, which is one step in CPython: threads need no lock,
-# and nothing is left half-changed by an exception or a fork.
+# next() of itertools.count is atomic in CPython. So threads need no lock, and an exception or a
+# fork leaves nothing half-changed.
 
 
 def _every(every: int) -> Decide:
@@ -151,15 +143,15 @@ _UINT64 = (1 << 64) - 1
 
 
 class Interval:
-    """Passes once in so many seconds, at first at once; of several threads, one."""
+    """Passes once every so many seconds, at first immediately. Of several threads, one passes."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._number = 0  # of passes; it may lag behind
-        self._passes: dict[int, tuple[float, object]] = {}  # when, and the mark of who passed
+        self._passes: dict[int, tuple[float, object]] = {}  # the time, and a mark of the call
 
     def has_passed(self) -> bool:
-        """Tell whether the seconds have passed, and if so begin the next ones."""
+        """Tell whether the seconds have passed; if so, they start again."""
         number = self._number
         while number in self._passes:
             number += 1

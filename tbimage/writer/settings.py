@@ -13,10 +13,7 @@ from tbimage.pipeline import PipelineOptions
 from tbimage.writer import ranks
 from tbimage.writer.sampling import Keep
 
-__all__ = ["Settings", "check_logdir"]
-
-# A service wants its processors for itself; four workers encode about 1.5 GB/s, more than anyone
-# looks at.
+# A service needs its processors itself, and four workers encode about 1.5 GB/s.
 _MOST_WORKERS = 4
 
 _CHOICES = {
@@ -54,16 +51,7 @@ def _usual_workers() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(SegmentOptions, PipelineOptions):
-    """The settings of a writer; ``RunWriter`` documents each.
-
-    Raises:
-        TypeError: A value is of the wrong type.
-        ValueError: A value is none of those allowed.
-
-    Example:
-        >>> Settings(wire="tensor").max_pending_bytes
-        268435456
-    """
+    """The settings of a writer; ``RunWriter`` documents each. A wrong value raises an error."""
 
     wire: str = "image"
     encoding: str = "png"
@@ -92,20 +80,7 @@ class Settings(SegmentOptions, PipelineOptions):
 
 
 def check_logdir(logdir: object) -> str:
-    """Check the directory of a run.
-
-    Args:
-        logdir: A str or PathLike; relative ones are made absolute, so that a later chdir changes
-            nothing.
-
-    Raises:
-        TypeError: It is neither.
-        ValueError: It is empty or a URL.
-
-    Example:
-        >>> check_logdir("/tmp/run")
-        '/tmp/run'
-    """
+    """Check the directory of a run, and make it absolute, so that a later chdir changes nothing."""
     try:
         path = os.fspath(logdir)  # type: ignore[call-overload]
     except TypeError:
@@ -143,6 +118,6 @@ def _check_suffix(suffix: object) -> None:
         raise ValueError(f"filename_suffix must not hold a path separator or NUL, got {suffix!r}")
     if suffix[:1].isdigit():
         raise ValueError(
-            f"filename_suffix must not start with a digit, got {suffix!r}: it follows a number by "
-            f"which files are ordered; pass {'.' + suffix!r}"
+            f"filename_suffix must not start with a digit, got {suffix!r}: it follows the number "
+            f"that orders the files; pass {'.' + suffix!r}"
         )

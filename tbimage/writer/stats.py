@@ -1,4 +1,4 @@
-"""What ``stats()`` returns: the counters of a writer at one moment."""
+"""The counters of a writer at one moment, which ``stats()`` returns."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from tbimage.pipeline import Pipeline
 
-__all__ = ["STUCK_SECS", "Stats", "stats_of"]
-
-#: A writer is not healthy when something is pending and for so many seconds nothing was encoded or
-#: written: ten times what a slow disk takes for a write.
+#: A writer is not healthy if summaries are pending and nothing was encoded or written for so many
+#: seconds: ten times the duration of a write to a slow disk.
 STUCK_SECS = 10.0
 
 
@@ -25,22 +23,21 @@ class Stats:
         logged: Summaries that passed their checks and that neither ``record_if`` nor ``keep`` left
             out. One call of ``scalars`` counts as one.
         written: Summaries that are in the file.
-        dropped: Summaries that never will be, by cause: "full" (there was no room), "disk" (there
-            was no room because writing failed), "error" (they could not be encoded or written),
-            "closed" (the writer was closed before they could be written).
+        dropped: Summaries that will never be in the file, by cause: "full" (there was no room),
+            "disk" (there was no room because writing failed), "error" (they could not be encoded or
+            written), "closed" (the writer was closed before they could be written).
         kept_out: Calls that ``keep`` left out. They count neither as logged nor as dropped.
-        pending_items: Summaries that are on their way.
+        pending_items: Summaries that are not yet written or dropped.
         pending_bytes: Bytes of memory that their snapshots and encoded forms take.
-        oldest_pending_secs: For how many seconds the oldest of them has been on its way; 0.0 when
-            there is none.
+        oldest_pending_secs: The age of the oldest pending summary in seconds; 0.0 if there is none.
         bytes_written: Bytes in all event files of this writer.
-        segments: How many event files it began.
-        displaced_files: How many of these were deleted, moved, replaced or cut short while they
-            were written; another one was begun each time.
+        segments: The number of event files that it began.
+        displaced_files: The number of event files that somebody deleted, moved, replaced or
+            truncated while they were written. After each of them a new file was begun.
         encode_secs: Seconds of encoding, summed over the threads that encode.
         last_error: Class and message of the latest error, or None.
-        healthy: False from a failed write until the next one that succeeds; and when something is
-            pending and nothing was encoded or written for 10 seconds, whatever the cause.
+        healthy: False after a failed write, until a write succeeds. Also False if summaries are
+            pending and nothing was encoded or written for 10 seconds, for any cause.
 
     Example:
         >>> import dataclasses, tempfile, tbimage
@@ -66,7 +63,7 @@ class Stats:
 
 
 def stats_of(pipeline: Pipeline) -> Stats:
-    """Return the counters of a pipeline at this moment, without waiting for anybody."""
+    """Return the counters of a pipeline at this moment, without waiting."""
     channel = pipeline.channel
     items, pending_bytes, written, dropped, failing = channel.counts()
     for cause, counts in channel.refused.items():

@@ -1,9 +1,9 @@
-"""What callers pass for each name: its steps, and its kind; with a warning for misuse.
+"""Checks of the steps and the kinds that callers pass for each name, with warnings about misuse.
 
-A step must increase: the data server, TensorBoard's default loader, drops every stored point of a
-tag whose step is not smaller than a new one's (``reservoir.rs``). Five images at step 0 are one
-image; a run that starts again at 0 erases what was there. The owner of the pipeline decides
-automatic steps later, and in order; see ``events/steps.py``.
+A step must increase: the data server, TensorBoard's default loader, drops the stored points of a
+tag that have the same or a greater step than a new point (``reservoir.rs``). Of five images at step
+0, one remains. A run that starts again at step 0 loses its earlier points. The owner of the
+pipeline decides automatic steps later, and in order; see ``events/steps.py``.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ import math
 from tbimage import checks
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["FIRST_STEP", "KindWarning", "KindWatch", "StepWarning", "StepWatch", "check_step"]
-
 #: The least int64.
 FIRST_STEP = -(1 << 63)
 _INT64 = range(FIRST_STEP, 1 << 63)
-# A service that makes a name of each request must not fill memory through this (10 MB).
+# A service with a new name for each request must not fill the memory with these names (10 MB).
 _MOST_NAMES = 100_000
 _MANY_KINDS = "several kinds"
 
 
 class KindWarning(UserWarning):
-    """One name is given to summaries of two kinds, of which TensorBoard shows one."""
+    """One name has summaries of two kinds, of which TensorBoard shows only one."""
 
 
 class StepWarning(UserWarning):
@@ -40,42 +38,34 @@ def check_step(step: object) -> int:
 
 
 class StepWatch:
-    """The last step that callers passed for each name, to warn where steps do not increase."""
+    """The last step that callers passed for each name, to warn if steps do not increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
         self._warned: dict[str, None] = {}
 
     def check(self, name: str, key: str, step: int | None, last: int | None) -> None:
-        """Warn if a step does not increase.
+        """Warn if a step does not increase; ValueError if there is no greater step.
 
-        Args:
-            name: The summary's name.
-            key: Under which its steps count.
-            step: None for an automatic one.
-            last: What the pipeline has decided for the key so far.
-
-        Raises:
-            ValueError: There is no step above the last one.
+        Steps are counted under ``key``. ``step`` is None if it is automatic, and ``last`` is the
+        last step that the pipeline decided.
         """
         last = self.last.get(key, last)
         if last is None:
             return
         if step is None:
             if last == _INT64[-1]:
-                raise ValueError(f"{name!r} has had the greatest step that there is, {last}")
+                raise ValueError(f"{name!r} has already had the greatest possible step, {last}")
         elif step <= last:
             self._warn_of_repetition(name, step, last)
 
     def note(self, key: str, step: int | None) -> None:
-        """Take note of the step of a summary that was logged."""
+        """Note the step of a summary that was logged."""
         last = self.last.get(key)
         if step is None:
-            if last == FIRST_STEP:  # stands for a metric; from now on the pipeline's steps count
+            if last == FIRST_STEP:  # a metric was logged; from now on the pipeline's steps count
                 self.last.pop(key, None)
-            elif (
-                last is not None
-            ):  # the pipeline's decision, but for what other threads do meanwhile
+            elif last is not None:  # the pipeline decides the same, unless threads overlap
                 self.last[key] = last + 1
             return
         if last is None and len(self.last) >= _MOST_NAMES:
@@ -107,7 +97,7 @@ class KindWatch:
         self.of: dict[str, str] = {}
 
     def check(self, name: str, kind: str) -> None:
-        """Warn once where one name is given to summaries of two kinds."""
+        """Warn once if one name has summaries of two kinds."""
         if len(self.of) >= _MOST_NAMES and name not in self.of:
             return
         first = self.of.setdefault(name, kind)

@@ -1,12 +1,12 @@
-"""The event files of a writer: its run's own, and those of runs below, for ``scalars``.
+"""The event files of a writer: those of its run, and those of the sub-runs of ``scalars``.
 
-The values of one call travel as one record, a *package* in place of a Summary, so that they have
-one step and one place in the order of calls, whatever interrupts a caller.
+The values of one call are one record, with a *package* in place of a Summary. So they share one
+step and one place in the order of the calls, even if the caller is interrupted.
 
 Rules:
-- A thousand runs have a bounded number of descriptors.
-- A run that has no value has no directory.
-- A run that cannot be written does not keep the others of its batch from being written.
+- The number of descriptors is bounded, for any number of runs.
+- A run without values has no directory.
+- If one run cannot be written, the other runs of its batch are written.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from tbimage.events.wire import varint
 from tbimage.kinds import scalars
 from tbimage.writer import directories
 
-__all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
-
 #: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
 #: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
 MOST_DESCRIPTORS = 32
@@ -38,12 +36,10 @@ _SESSION_START = b"\x3a\x02\x08\x01"
 
 
 class RunFiles(Segments):
-    """The event files of many runs, written to as if they were those of one.
+    """The event files of many runs, which are written to like those of one.
 
-    Args:
-        directory: The one that the runs' directories are in.
-        options: Of each run's files.
-        say: Takes a line for the log.
+    ``directory`` contains the directories of the runs, and ``options`` are those of each run's
+    files. ``say`` takes a line for the log.
     """
 
     def __init__(
@@ -54,15 +50,15 @@ class RunFiles(Segments):
     ) -> None:
         self._runs_storage = SharingStorage(MOST_DESCRIPTORS)
         self._runs: dict[str, Segments] = {}
-        self._waiting: dict[str, Batch] = {}  # what could not be written, by run
-        self._accepted = 0  # so many records at the head of the next batch are in _waiting already
+        self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
+        self._accepted = 0  # how many of the next batch's records _waiting has
         super().__init__(self._runs_storage, directory, options, say)
 
     def open(self) -> None:
         """Do nothing: a run begins with its first value."""
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step by tag in all runs below: a call has one step for all."""
+        """Return the greatest step of each tag in all sub-runs: a call has one step for all."""
         newest: dict[str, int] = {}
         with contextlib.suppress(FileNotFoundError), os.scandir(self.directory) as entries:
             for entry in entries:
@@ -72,16 +68,10 @@ class RunFiles(Segments):
         return newest
 
     def append(self, batch: Batch) -> int:
-        """Write packages to the runs that they are for.
+        """Write packages to their runs, and return the number of records.
 
-        Args:
-            batch: As in ``Segments.append``.
-
-        Returns:
-            The number of records.
-
-        Raises:
-            OSError: Some run could not be written; what is missing follows with the next call.
+        It raises an OSError if a run could not be written; the next call writes the missing
+        records.
         """
         self._accept(batch)
         failure: OSError | None = None
@@ -96,7 +86,7 @@ class RunFiles(Segments):
         return done
 
     def _accept(self, batch: Batch) -> None:
-        """Take the records apart that are new in this batch."""
+        """Unpack the records that are new in this batch."""
         if self._accepted == len(batch.sizes):
             return
         rest = batch.without_first(self._accepted)
@@ -115,14 +105,14 @@ class RunFiles(Segments):
             sizes = [*old.sizes, *map(len, parts)]
             waiting[run] = Batch([*old.pieces, b"".join(parts)], sizes)
         count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # nothing can come in between
+        self._waiting, self._accepted = waiting, count  # last, because all else may fail
 
     def _known(self) -> Iterable[str]:
-        """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
+        """Yield the runs of ``scalars``: this writer's, and those that the directory holds."""
         yield from self._runs
         for path, _, _ in islice(os.walk(self.directory), 1, None):
             run = os.path.relpath(path, self.directory)
-            with contextlib.suppress(OSError):  # what cannot be read is no run, for TensorBoard
+            with contextlib.suppress(OSError):  # TensorBoard, too, ignores what it cannot read
                 tags = newest_steps(LocalStorage(), path)
                 if tags and all(scalars.belongs(run, tag) for tag in tags):
                     yield run
@@ -179,10 +169,10 @@ class SubRuns:
     def __init__(self, real: str) -> None:
         self._real = real  # the path of the run directory without links
         self._claimed: dict[str, None] = {}
-        self._sources: dict[str, str] = {}  # what each of them is for
+        self._sources: dict[str, str] = {}  # the name and key of each
 
     def check(self, sources: Mapping[str, str]) -> None:
-        """Refuse keys that make the directory that another key has."""
+        """Raise a ValueError if a key makes the same directory as another key."""
         for run, source in sources.items():
             first = self._sources.setdefault(run, source)
             if first != source:
@@ -192,7 +182,7 @@ class SubRuns:
                 )
 
     def claim(self, names: Iterable[str], files: Segments) -> None:
-        """Note that these sub-runs are written to, and warn where another writer does."""
+        """Register these sub-runs, and warn if another writer writes to one of them."""
         for name in names:
             if name not in self._claimed:
                 self._claimed[name] = None
@@ -200,7 +190,7 @@ class SubRuns:
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
-    """Give the record of each value of a package, and the run that it is for."""
+    """Yield the run and the record of each value of a package."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
     # An Event as wire.small_event makes it: wall time, step, and the package as its summary.
     end = 9 if event[0] == 0x09 else 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from tests.cli.command import ENVIRONMENT, call, command_line, spawn, started
 
 Capture = pytest.CaptureFixture[str]
 
-COMMANDS = ["ls", "cat", "tail", "export", "lint", "repair", "compact", "diff"]
+COMMANDS = ["ls", "cat", "tail", "gallery", "export", "lint", "repair", "compact", "diff"]
 
 
 @pytest.fixture
@@ -146,6 +148,41 @@ def test_export(capsys: Capture, logs: Path, tmp_path: Path) -> None:
     assert json.loads(outcome.out) == {"files": 1, "rows": 24, "problems": []}
 
 
+def test_gallery(capsys: Capture, logs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    outcome = call(capsys, "gallery", logs, "-o", page)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"{page}: 2 runs, 0.1 MB\n"
+    assert page.read_text().startswith("<!doctype html>")
+    with tbimage.SummaryWriter(logs / "noise") as writer:
+        for step in range(20):
+            noise = np.random.default_rng(step).integers(0, 256, (60, 60, 3), np.uint8)
+            writer.image("noise", noise, step)
+    outcome = call(capsys, "gallery", logs, "-o", page, "--max-bytes", "200k")
+    assert re.search(r"with \d+ of 22 values of kind image, chosen evenly\n$", outcome.out)
+    told = json.loads(call(capsys, "gallery", logs, "-o", page, "--json", "--title", "x").out)
+    assert (told["path"], told["bytes"]) == (str(page), page.stat().st_size)
+    assert (told["runs"], told["problems"]) == (3, [])
+
+
+def test_serve_shows_logs_until_ctrl_c(logs: Path) -> None:
+    with started("serve", logs, "--port", "0") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = process.stdout.readline().split()[0]
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+        with urllib.request.urlopen(f"{address}index.json", timeout=30) as answer:
+            assert json.load(answer)["runs"] == ["eval", "train"]
+        port = address.rstrip("/").rpartition(":")[2]
+        other = spawn("serve", logs, "--port", port)
+        assert (other.code, other.out) == (2, "")
+        assert other.err.startswith(f"tbimage: error: port {port}: ")
+        assert "choose another one with --port" in other.err
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == "tbimage: interrupted\n"
+
+
 def test_lint(capsys: Capture, logs: Path) -> None:
     assert call(capsys, "lint", logs).code == 0
     path = damage(logs)
@@ -212,6 +249,12 @@ def test_damage_is_told_and_the_rest_is_shown(capsys: Capture, logs: Path, comma
         (["compact", "logs", "logs/x"], "target must not be within"),
         (["compact", "logs", "x", "--rename", "loss"], "must be OLD=NEW, got 'loss'"),
         (["compact", "logs", "x", "--every", "0"], "every must be at least 1"),
+        (["gallery", "logs"], "-o"),
+        (["gallery", "logs", "-o", "page.html", "--max-bytes", "5x"], "as 50M, got '5x'"),
+        (["gallery", "logs", "-o", "page.html", "--max-bytes", "5"], "max_bytes must be at least"),
+        (["gallery", "logs", "-o", "no/page.html"], "No such file or directory"),
+        (["serve", "nothing"], "nothing: No such file or directory"),
+        (["serve", "logs", "--port", "99999"], "--port must be from 0 to 65535, got 99999"),
         (["repair", "nothing", "--output", "x"], "nothing: No such file or directory"),
         (["diff", "logs"], "B"),
     ],
@@ -346,6 +389,9 @@ def test_progress_on_a_terminal_leaves_nothing_behind(logs: Path, tmp_path: Path
     code, shown = in_terminal("export", logs, "--out", tmp_path / "out", environment=NO_TERMINAL)
     assert code == 0
     assert shown.splitlines()[-1].endswith(f"written to {tmp_path / 'out'}".encode())
+    code, shown = in_terminal("gallery", logs, "-o", tmp_path / "p.html", environment=NO_TERMINAL)
+    assert code == 0
+    assert shown.splitlines()[-1].endswith(f"{tmp_path / 'p.html'}: 2 runs, 0.1 MB".encode())
 
 
 def test_sixel_holds_the_picture() -> None:

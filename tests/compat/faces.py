@@ -1,7 +1,7 @@
-"""What the tests of torch's and tensorboardX's faces share: writing with both, and comparing.
+"""Helpers of the tests of torch's and tensorboardX's adapters: write with both, and compare.
 
 - The peer is the real one; both get the same calls, and TensorBoard reads both.
-- What is compared is what is shown: pixels and samples decoded, gray as RGB, numbers as float32.
+- Shown values are compared: decoded pixels and samples, gray as RGB, numbers as float32.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tests import readers
 Call = Callable[[Any], Any]
 Runs = dict[str, dict[str, readers.Series]]
 
-#: What both are read by: TensorBoard's own loader, and the one that it takes by default.
+#: The readers of both: TensorBoard's Python loader, and its default, the data server.
 LOADERS = ("python", "data_server")
 
 
 def write(
     make_writer: Callable[[], Any], calls: Mapping[str, Call], *, quiet: bool = False
 ) -> None:
-    """Make all calls on one writer. ``quiet`` is for peers, whose warnings are their own affair."""
+    """Make all calls on one writer. ``quiet`` ignores warnings; it is for peers."""
     with warnings.catch_warnings():
         if quiet:
             warnings.simplefilter("ignore")
@@ -44,7 +44,7 @@ def write(
 
 
 def series_of(runs: Runs, name: str, calls: Mapping[str, Call]) -> dict[tuple[str, str], Any]:
-    """The series that a call made: it is the one whose name is the longest that their tags have."""
+    """The series that a call made: that of the longest name that their tags begin with."""
     return {
         (run, tag): series
         for run, tags in runs.items()
@@ -174,7 +174,7 @@ def hparams_of(directory: Path) -> dict[tuple[str, str], Any]:
 
 
 def embedding_files(directory: Path, embedding: str) -> dict[str, Any]:
-    """What the files of an embedding hold: numbers, labels, pixels and the list of embeddings."""
+    """The content of an embedding's files: numbers, labels, pixels and the list of embeddings."""
     where = directory / embedding
     config = (directory / "projector_config.pbtxt").read_text(encoding="utf-8")
     table = np.loadtxt(where / "tensors.tsv", delimiter="\t")
@@ -197,7 +197,7 @@ def assert_same_embedding(peer: Path, face: Path, embedding: str) -> None:
 
 
 def assert_same_hparams(peer: Path, face: Path, *, experiment: bool) -> None:
-    """Compare all that there is, but for the experiments that peers write without domains."""
+    """Compare everything except the experiments that peers write without domains."""
     theirs, ours = hparams_of(peer), hparams_of(face)
     if not experiment:
         theirs = {key: value for key, value in theirs.items() if "experiment" not in key[1]}

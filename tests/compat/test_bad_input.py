@@ -1,4 +1,4 @@
-"""Bad arguments of the faces of torch and tensorboardX: an error in the caller, and no harm."""
+"""Bad arguments of torch's and tensorboardX's adapters raise in the caller and harm nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POINTS = np.zeros((1, 4, 3))
 CORNERS = np.array([[0, 0, 4, 4], [2, 2, 6, 6]])
 IMAGE = np.zeros((3, 9, 9))
 
-#: Each call, what is raised, and what the error says.
+#: Each call, the class of its error, and words of its message.
 BAD: dict[str, tuple[faces.Call, type[Exception], str]] = {
     "five channels": (
         lambda w: w.add_image("a", np.zeros((5, 9, 9)), 1),
@@ -137,9 +137,9 @@ def test_a_hyperparameter_of_another_type(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("face", FACES)
 def test_labels_and_boxes(face: str, tmp_path: Path) -> None:
-    """Peers drop all labels; a warning, and those that have a box, are less harm than an error."""
+    """Peers drop all labels; the adapter warns and draws the labels that have a box."""
     with (
-        pytest.warns(UserWarning, match="labels are 3 for 2 boxes of 'a'"),
+        pytest.warns(UserWarning, match="there are 3 labels for 2 boxes of 'a'"),
         FACES[face].SummaryWriter(str(tmp_path)) as writer,
     ):
         writer.add_image_with_boxes("a", IMAGE, CORNERS, 1, labels=["x", "y", "z"])

@@ -137,9 +137,7 @@ def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: 
     assert all(run.startswith("worker-") for run in values)
 
 
-def test_a_child_of_a_process_that_nobody_waits_for_is_not_held_up(
-    tmp_path: Path, temporary: Path
-) -> None:
+def test_a_zombie_parent_does_not_delay_its_child(tmp_path: Path, temporary: Path) -> None:
     """A process that has ended keeps its number until somebody waits for it."""
     children.run(
         """
@@ -172,7 +170,7 @@ def test_a_child_of_a_process_that_nobody_waits_for_is_not_held_up(
     assert [len(tags) for run, tags in runs.items() if run.startswith("worker-")] == [1]
 
 
-def test_what_goes_wrong_in_the_other_process_is_raised_in_the_child(tmp_path: Path) -> None:
+def test_errors_of_the_other_process_are_raised_in_the_child(tmp_path: Path) -> None:
     children.run(
         """
         import os, sys

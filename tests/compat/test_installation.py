@@ -1,4 +1,4 @@
-"""``compat.install`` and ``compat.installed``: a face in place of its peer."""
+"""``compat.install`` and ``compat.installed``: an adapter in place of its peer."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_peer_that_is_not_installed_is_not_needed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loaded", [False, True])
-def test_all_is_as_before_after_the_block(loaded: bool) -> None:
+def test_the_block_restores_all_names(loaded: bool) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("tensorboardX")
     children.run(

@@ -1,7 +1,8 @@
 """Ranges of values, degenerate and empty inputs: each call on the peer and on its face.
 
-Each table says what becomes of a call. Where the peer and the face differ, the table holds both, so
-that a new release of a peer that changes shows as a failure, and docs/migrating.md can be mended.
+Each table holds the expected result of its calls. Where the peer and the face differ, the table
+holds both, so that a new release of a peer that changes shows as a failure, and docs/migrating.md
+can be mended.
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ ONLY: dict[str, dict[str, Callable[..., Any]]] = {
 
 @pytest.fixture(scope="module", params=FACES)
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What peer and face show of `SAME`, by loader, each call under a tag of its own."""
+    """The series of `SAME` of peer and adapter, by loader; each call has its own tag."""
     face, peer = FACES[request.param]
     calls = {**SAME, **ONLY[request.param]}
     found = {}
@@ -248,7 +249,7 @@ def test_no_bucket_ends_before_it_begins(written: Any, loader: str) -> None:
                 np.testing.assert_array_equal(edges[1:, 0], edges[:-1, 1], name)
 
 
-#: Calls that both refuse, with what the face's error says.
+#: Calls that both refuse, with words of the adapter's error.
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "no bins": (histogram(np.arange(5.0), 0), "bins"),
     "unknown bins": (histogram(np.arange(5.0), "many"), "many.*bins"),
@@ -324,7 +325,7 @@ REFUSED_BY_TORCH: dict[str, tuple[Callable[..., Any], str]] = {
     "a hyperparameter of a list": (hparams({"a": [1]}, {}), r"hparam_dict\['a'\]"),
 }
 
-#: What peers raise by accident, for which the face has ValueError or TypeError.
+#: Errors that peers raise by accident; the adapter raises ValueError or TypeError instead.
 ACCIDENTS = (AttributeError, IndexError, ZeroDivisionError, SystemError)
 #: … and where one of ValueError and TypeError stands for the other.
 CHANGED = {
@@ -341,7 +342,7 @@ CHANGED = {
 
 
 def outcome(module: Any, call: Callable[..., Any], directory: Path) -> Exception | None:
-    """What a call on a new writer raises, at once or when the writer is closed."""
+    """The error of a call on a new writer, raised at once or when the writer is closed."""
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             with module.SummaryWriter(str(directory)) as writer:
@@ -364,7 +365,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("name", "case", "call", "match"), CASES, ids=[f"{face}: {name}" for face, name, *_ in CASES]
 )
-def test_what_the_peer_refuses_raises_what_the_peer_raises(
+def test_errors_have_the_type_of_the_peers(
     name: str, case: str, call: Callable[..., Any], match: str, tmp_path: Path
 ) -> None:
     face, peer = FACES[name]
@@ -397,7 +398,7 @@ def sound(value: Any) -> tuple[int, int]:
 
 CLIP = np.zeros((1, 2, 3, 4, 4), np.uint8)
 
-#: Calls of which a peer shows nothing or something wrong, and the face's value as it should be.
+#: Calls of which a peer shows nothing or a wrong value, and the right value of the adapter.
 BETTER: dict[str, tuple[tuple[str, ...], Callable[..., Any], Callable[[Any], Any]]] = {
     "a histogram of nothing": (both(), histogram(np.zeros(0)), lambda v: counts(v) == []),
     "NaN among values": (
@@ -456,7 +457,9 @@ BETTER: dict[str, tuple[tuple[str, ...], Callable[..., Any], Callable[[Any], Any
 @pytest.mark.parametrize(
     ("name", "case"), [(face, case) for case, (names, *_) in BETTER.items() for face in names]
 )
-def test_the_face_shows_what_the_peer_does_not(name: str, case: str, tmp_path: Path) -> None:
+def test_the_adapter_shows_calls_that_the_peer_does_not(
+    name: str, case: str, tmp_path: Path
+) -> None:
     face, peer = FACES[name]
     _, call, shown = BETTER[case]
 
@@ -473,7 +476,7 @@ def test_the_face_shows_what_the_peer_does_not(name: str, case: str, tmp_path: P
     assert not any(map(shown, values(peer, "peer", "python")))
 
 
-#: Calls that a peer takes, of which it shows something wrong or nothing, and the face refuses.
+#: Calls that a peer accepts but shows wrongly or not at all; the adapter refuses them.
 STRICTER: dict[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
     "complex values": (both(), histogram(np.array([1j])), "values has dtype complex128"),
     "a complex picture": (both(), image(IMAGE + 1j), "img_tensor has dtype complex64"),
@@ -498,7 +501,7 @@ STRICTER: dict[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
     "a face of no point": (
         both(),
         mesh(POINTS, None, tensor([[[0, 1, 9]]])),
-        "faces must number points",
+        "faces must be indices of points",
     ),
     "faces in fractions": (both(), mesh(POINTS, None, tensor([[[0, 1, 0.5]]])), "whole numbers"),
     "colours of fewer points": (both(), mesh(POINTS, tensor(POINTS[:, :3])), "colors must have"),
@@ -520,7 +523,9 @@ STRICTER: dict[str, tuple[tuple[str, ...], Callable[..., Any], str]] = {
 @pytest.mark.parametrize(
     ("name", "case"), [(face, case) for case, (names, *_) in STRICTER.items() for face in names]
 )
-def test_the_face_refuses_what_the_peer_garbles(name: str, case: str, tmp_path: Path) -> None:
+def test_the_adapter_refuses_calls_that_the_peer_garbles(
+    name: str, case: str, tmp_path: Path
+) -> None:
     face, peer = FACES[name]
     _, call, match = STRICTER[case]
     refused = outcome(peer, call, tmp_path / "peer")
@@ -570,7 +575,7 @@ def test_colours_of_meshes(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FACES)
-def test_frames_beyond_what_a_gif_shows_are_noticed(name: str, tmp_path: Path) -> None:
+def test_too_many_frames_per_second_of_a_gif_are_reported(name: str, tmp_path: Path) -> None:
     face, _ = FACES[name]
     with face.SummaryWriter(str(tmp_path)) as writer:
         with pytest.warns(UserWarning, match="fps is 60 for 'a': a GIF shows at most 50"):

@@ -1,4 +1,4 @@
-"""What programs read of the faces' files: EventAccumulator, tbparse, and fields of messages."""
+"""Programs read the adapters' files: EventAccumulator, tbparse, and fields of messages."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_stereo_in_either_order(name: str, loader: str, tmp_path: Path) -> None:
 
 
 def test_two_channels_of_two_frames(name: str) -> None:
-    """The only shape that says nothing is read as each peer documents its own."""
+    """This is the only ambiguous shape; each adapter reads it as its peer documents it."""
     face, _ = FACES[name]
     made = face.summary.audio("a", np.array([[0.0, 0.5], [1.0, -1.0]]), 8000).value[0].audio
     frames = np.frombuffer(faces.samples(made.encoded_audio_string)[3], "<i2").reshape(2, 2)
@@ -255,7 +255,7 @@ def test_tensors_have_their_elements_in_the_field_of_their_type(
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float16"])
-def test_tensors_of_which_torch_writes_what_none_can_read(dtype: str) -> None:
+def test_tensors_that_only_the_adapter_writes_readably(dtype: str) -> None:
     data = torch_itself.arange(6).to(getattr(torch_itself, dtype))
     ours = parsed(torch.summary.tensor_proto("a", data)).value[0].tensor
     assert tensor_util.make_ndarray(ours).tolist() == data.tolist()

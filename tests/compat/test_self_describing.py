@@ -1,4 +1,4 @@
-"""Pictures that say themselves what their axes are: images of PIL, figures, encoded bytes."""
+"""Pictures whose axes are known: images of PIL, figures, encoded bytes."""
 
 from __future__ import annotations
 

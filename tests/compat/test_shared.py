@@ -1,4 +1,4 @@
-"""Graphs, layouts, tensors and ready messages of both peers' writers, and of their faces.
+"""Graphs, layouts, tensors and ready messages of both peers' writers, and of their adapters.
 
 These calls cannot stand beside others in one run; test_torch.py and test_tensorboardx.py have those
 that can.
@@ -52,7 +52,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def events_of(
     name: str, directory: Path, call: Callable[[Any], Any], kind: str = "SummaryWriter"
 ) -> tuple[list[Any], list[Any]]:
-    """What a call on the peer's writer, and one on the face's, leave in the file."""
+    """The records of a call on the peer's writer, and of the same call on the adapter's."""
     face, peer = FACES[name]
     found = []
     for who, module in (("peer", peer), ("face", face)):
@@ -79,9 +79,7 @@ def test_a_graph_of_torch(name: str, tmp_path: Path) -> None:
     assert [event.WhichOneof("what") for event in ours] == ["graph_def", "tagged_run_metadata"]
 
 
-def test_a_trace_that_is_not_strict_is_asked_for_in_the_faces_words(
-    name: str, tmp_path: Path
-) -> None:
+def test_the_error_of_a_strict_trace_names_the_adapters_argument(name: str, tmp_path: Path) -> None:
     torch_itself = pytest.importorskip("torch")
 
     class Wrapped(torch_itself.nn.Module):  # type: ignore[name-defined]
@@ -185,7 +183,7 @@ def hparams_of(value: Any) -> Any:
     return messages.HParamsPluginData.FromString(value.metadata.plugin_data.content)
 
 
-#: What third parties hand to ``writer.file_writer``; each a call on a FileWriter.
+#: Calls of third parties on ``writer.file_writer``.
 READY: dict[str, Callable[[Any], Any]] = {
     "summary": lambda w: w.add_summary(scalar("a"), 3, TIME),
     "summary_without_step": lambda w: w.add_summary(scalar("a"), None, TIME),
@@ -241,7 +239,7 @@ def test_a_ready_message_of_tensorboardx(call: str, tmp_path: Path) -> None:
 def test_the_global_writer_counts_as_its_peer_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its peer starts processes that count; here a plain dict stands for each."""
+    """The writer of tensorboardX counts in other processes; here a plain dict replaces each."""
     monkeypatch.setattr(tensorboardx_peer.global_writer.mp, "Manager", lambda: Managers())
     pixels = np.random.default_rng(3).random((8, 8, 3))
 

@@ -1,6 +1,6 @@
 """tensorboardX's face beside tensorboardX: the same calls, read back and compared.
 
-What it shares with torch's face is in test_torch.py.
+Calls that torch's adapter has, too, are in test_torch.py.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def read(directories: dict[str, Path]) -> dict[tuple[str, str], faces.Runs]:
 
 @pytest.mark.parametrize("loader", faces.LOADERS)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_shows_what_tensorboardxs_does(
+def test_a_call_shows_the_same_as_tensorboardxs(
     read: dict[tuple[str, str], faces.Runs], name: str, loader: str
 ) -> None:
     expected = faces.series_of(read["peer", loader], name, CALLS)
@@ -254,7 +254,7 @@ def test_metadata_does_not_outlive_an_exception(tmp_path: Path) -> None:
     assert run["b"].steps == [0]
 
 
-def test_arguments_that_mean_nothing_are_warned_of(tmp_path: Path) -> None:
+def test_arguments_without_effect_warn(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Comet"):
         face.SummaryWriter(str(tmp_path / "a"), comet_config={"disabled": False}).close()
     with pytest.warns(UserWarning, match="does not know colour"):

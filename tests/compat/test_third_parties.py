@@ -1,4 +1,4 @@
-"""Third parties that log through torch's writer, the real packages, with the face in its place.
+"""Third parties that log through torch's writer: the real packages, with the adapter instead.
 
 The loggers of Lightning, accelerate and stable-baselines3, and trainings that log through them, run
 with torch's writer and with the face. What TensorBoard reads is compared. Each package runs as it
@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 
 WRITERS = {"peer": peer.SummaryWriter, "face": face.SummaryWriter}
 
-# They warn of much that is none of ours.
+# They warn of many things that do not concern tbimage.
 pytestmark = pytest.mark.filterwarnings("default")
 
 

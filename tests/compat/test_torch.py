@@ -122,7 +122,7 @@ def read(directories: dict[str, Path]) -> dict[tuple[str, str], faces.Runs]:
 
 @pytest.mark.parametrize("loader", faces.LOADERS)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_shows_what_torchs_does(
+def test_a_call_shows_the_same_as_torchs(
     read: dict[tuple[str, str], faces.Runs], name: str, loader: str
 ) -> None:
     expected = faces.series_of(read["peer", loader], name, CALLS)

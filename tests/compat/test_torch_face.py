@@ -1,4 +1,4 @@
-"""What torch's face does by itself: its lifecycle, and where it is better than torch on purpose."""
+"""Torch's adapter without its peer: its lifecycle, and its deliberate differences from torch."""
 
 from __future__ import annotations
 
@@ -134,6 +134,9 @@ def test_a_histogram_of_nothing_and_of_nan(tmp_path: Path) -> None:
 @example(data=np.array([np.finfo(np.float64).max, -4.7e301]), bins=3, max_bins=None)
 @example(data=np.array(2.0**48), bins=17, max_bins=None)
 @example(data=np.array([-1.7e308, 1.7e308]), bins=3, max_bins=None)
+@example(data=np.array([-1e20, 1e25]), bins="tensorflow", max_bins=None)
+@example(data=np.array([-2e20, -1e20]), bins="tensorflow", max_bins=None)
+@example(data=np.array(1e20), bins="tensorflow", max_bins=3)
 def test_counts_are_conserved_and_edges_cover_the_data(
     data: Any, bins: Any, max_bins: int | None
 ) -> None:
@@ -160,7 +163,7 @@ def readers_view(histo: Any) -> np.ndarray:
     return np.stack([left, right, np.array(histo.bucket)], axis=1)
 
 
-def test_what_was_clipped_is_said_once_with_a_fix_that_torch_has_too(
+def test_clipping_is_reported_once_with_a_fix_that_torch_has_too(
     writer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "tbimage"):

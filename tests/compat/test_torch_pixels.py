@@ -73,7 +73,7 @@ def test_uint16_keeps_its_depth() -> None:
     assert found.value[0].image.encoded_image_string[24] == 16  # IHDR: bits of a sample
 
 
-def test_what_is_not_finite_is_red() -> None:
+def test_non_finite_pixels_are_red() -> None:
     data = np.array([[0.5, np.nan, np.inf, -np.inf]])
     assert only_pixels(data) == [[[127] * 3] + 3 * [[255, 0, 0]]]
 
@@ -84,7 +84,7 @@ def test_gray_stays_one_channel() -> None:
 
 def test_no_label_is_lost() -> None:
     image = np.zeros((3, 64, 64), np.uint8)
-    with pytest.warns(UserWarning, match="labels are 1 for 2 boxes"):
+    with pytest.warns(UserWarning, match="there are 1 labels for 2 boxes"):
         ours = face.summary.image_boxes("a", image, BOXES * 3, labels=["cat"])
     first = face.summary.image_boxes("a", image, BOXES * 3, labels=["cat", ""])
     bare = face.summary.image_boxes("a", image, BOXES * 3)
@@ -92,7 +92,7 @@ def test_no_label_is_lost() -> None:
     assert (faces.pixels_of(ours) != faces.pixels_of(bare)).any()
 
 
-def test_a_rescaled_picture_says_its_own_size() -> None:
+def test_a_rescaled_picture_has_its_own_size_in_the_summary() -> None:
     theirs = peer_summary.image_boxes("a", UNIT, BOXES, rescale=2)
     ours = face.summary.image_boxes("a", UNIT, BOXES, rescale=2)
     np.testing.assert_array_equal(faces.pixels_of(theirs), faces.pixels_of(ours))

@@ -1,4 +1,4 @@
-"""Two kinds of summaries under one name: each face warns, once for each name."""
+"""Two kinds of summaries under one name: each adapter warns, once for each name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments to write to without a writer, and what is in them."""
+"""Segments without a writer, and functions that read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: which bytes belong to which record, whatever is cut off."""
+"""Batches: the bytes of each record, also after a part was cut off."""
 
 from __future__ import annotations
 

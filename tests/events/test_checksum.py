@@ -1,4 +1,4 @@
-"""Where CRC32C comes from: the right function, with the package around it and without."""
+"""The source of CRC32C: the right function, with its package and without."""
 
 from __future__ import annotations
 

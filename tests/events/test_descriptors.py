@@ -17,7 +17,7 @@ from tbimage.events.descriptors import SharingStorage
     limit=st.integers(1, 4),
     writes=st.lists(st.tuples(st.integers(0, 5), st.binary(min_size=1, max_size=5))),
 )
-def test_every_file_has_what_was_written_to_it(
+def test_every_file_has_its_own_bytes(
     tmp_path_factory: pytest.TempPathFactory, limit: int, writes: list[tuple[int, bytes]]
 ) -> None:
     directory = tmp_path_factory.mktemp("files")
@@ -59,14 +59,14 @@ def test_another_file_of_the_same_name_is_not_written_to(tmp_path: Path) -> None
         first.write([b"more"])
     assert raised.value.errno == errno.ESTALE
     assert path.read_bytes() == b"once"
-    assert storage.open_files == 0  # what was opened in vain is closed
+    assert storage.open_files == 0  # the unused descriptor is closed
 
 
 def test_a_late_error_is_raised_by_the_next_call_on_its_file(tmp_path: Path) -> None:
     storage = SharingStorage(1)
     first = storage.create(str(tmp_path / "a"))
     descriptor = next(iter(storage._open.values()))
-    os.close(descriptor)  # as by somebody else, so that closing it again fails
+    os.close(descriptor)  # so that closing it again fails
     second = storage.create(str(tmp_path / "b"))
     second.write([b"fine"])
     with pytest.raises(OSError, match="Bad file descriptor"):

@@ -1,4 +1,4 @@
-"""What a run directory holds already, whoever wrote it and however it is damaged."""
+"""The existing files of a run directory, from any writer and with any damage."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_greatest_step_of_each_tag_is_found(files: list[list[dict[str, Any]]
 
 
 @given(st.lists(events, min_size=1, max_size=4), st.data())
-def test_any_damage_costs_at_most_what_lies_behind_it(
+def test_any_damage_costs_at_most_the_rest_of_its_file(
     listed: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     content = bytearray(b"".join(map(record, listed)))
@@ -95,13 +95,11 @@ def test_a_batch_of_images_is_found_by_its_first() -> None:
     assert newest_steps(store([small_record(event)]), "run") == {"a/image/0": 7}
 
 
-def test_a_directory_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+def test_a_missing_directory_holds_nothing(tmp_path: Path) -> None:
     assert newest_steps(LocalStorage(), os.fspath(tmp_path / "none")) == {}
 
 
-def test_what_is_no_file_or_has_just_been_deleted_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_existing_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     event = {"step": 3, "summary": {"value": [{"tag": "a", "simple_value": 1.0}]}}
     (tmp_path / "events.out.tfevents.1.h").write_bytes(record(event))
     (tmp_path / "events.out.tfevents.2.d").mkdir()

@@ -1,4 +1,4 @@
-"""The messages are TensorBoard's on the wire, and live with everybody else's in one process."""
+"""The messages equal TensorBoard's on the wire, and work beside other packages' in one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tbimage.events import messages
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Each message that is written as the root of some bytes, and where TensorBoard has its own.
+# Each message that is written by itself, and the module of TensorBoard's message.
 PLUGINS = "tensorboard.plugins"
 TENSORBOARD = {
     "Event": "tensorboard.compat.proto.event_pb2",
@@ -51,7 +51,7 @@ def peer_class(name: str, modules: dict[str, str] = TENSORBOARD) -> Any:
     return getattr(importlib.import_module(modules[name]), name)
 
 
-# What a message looks like on the wire and in text: nothing here but numbers, types and names.
+# The form of a message on the wire and in text: numbers, types and names.
 
 
 def enum_values(descriptor: Any) -> dict[str, int]:
@@ -120,7 +120,7 @@ SCALARS: dict[int, st.SearchStrategy[Any]] = {
 
 @st.composite
 def contents(draw: st.DrawFn, descriptor: Any, depth: int = 5) -> dict[str, Any]:
-    """What a constructor takes for a message with a few of its fields set, at random."""
+    """Arguments of a constructor that set a few fields of a message at random."""
     among = [f for f in fields(descriptor) if depth or f[1].type != Field.TYPE_MESSAGE]
     chosen = draw(st.lists(st.sampled_from(among), max_size=4)) if among else []
     drawn: dict[str, Any] = {}
@@ -137,7 +137,7 @@ def contents(draw: st.DrawFn, descriptor: Any, depth: int = 5) -> dict[str, Any]
 
 
 def filled(message: Any, drawn: dict[str, Any]) -> Any:
-    """Set the fields of a message to what was drawn; of a oneof, the last one wins."""
+    """Set the fields of a message to the drawn values; of a oneof, the last one counts."""
     for name, value in drawn.items():
         descriptor = message.DESCRIPTOR.fields_by_name[name]
         nested = descriptor.message_type
@@ -188,7 +188,7 @@ def regenerate() -> Any:
     return module
 
 
-def test_the_descriptor_set_is_what_protoc_makes_of_the_sources(regenerate: Any) -> None:
+def test_the_descriptor_set_equals_that_of_protoc(regenerate: Any) -> None:
     if importlib.util.find_spec("grpc_tools") is None:
         pytest.skip("protoc comes with grpcio-tools")
     assert regenerate.DESCRIPTOR_SET.read_bytes() == regenerate.compile_descriptor_set()
@@ -199,7 +199,7 @@ def test_the_stub_is_that_of_the_descriptor_set(regenerate: Any) -> None:
     assert regenerate.STUB.read_text(encoding="utf-8") == stub
 
 
-def test_the_stub_names_what_the_module_has() -> None:
+def test_the_stub_has_the_names_of_the_module() -> None:
     namespace: dict[str, Any] = {}
     stub = Path(str(messages.__file__)).with_suffix(".pyi").read_text(encoding="utf-8")
     # The stub is valid Python, except that it refers to classes below.
@@ -279,7 +279,7 @@ def test_lives_in_one_process_with_its_peers_in_any_order(
     import_in_order(order, PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=implementation)
 
 
-# What is imported from a zip file, as zipapps and some bundlers do, has no files beside it.
+# Modules in a zip file, as in zipapps and some bundlers, have no files beside them.
 
 
 def test_the_package_works_out_of_a_zip_file(tmp_path: Path) -> None:

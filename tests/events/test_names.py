@@ -1,4 +1,4 @@
-"""Names of event files: whatever is there and whatever the clock says, the next sorts last."""
+"""Names of event files: the next sorts last, with any existing files and any clock."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_odd_host_names(
         "notes.txt",
     ],
 )
-def test_retention_knows_what_is_not_ours(name: str) -> None:
+def test_retention_recognises_files_of_others(name: str) -> None:
     assert not is_own_name(name, "")
     assert not is_own_name(name, ".v2")
 

@@ -1,4 +1,4 @@
-"""Framing: the bytes are those of the format, and come back whole however they are cut."""
+"""Framing: the bytes follow the format, and are read back whole from any pieces."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_mask_can_be_undone(crc: int) -> None:
 
 
 @given(pieces)
-def test_the_checksum_of_pieces_is_that_of_the_whole(parts: list[bytes]) -> None:
+def test_the_checksum_of_pieces_equals_that_of_the_whole(parts: list[bytes]) -> None:
     assert masked_crc32c(parts) == mask(crc32c.crc32c(join(parts)))
 
 

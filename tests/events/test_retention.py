@@ -1,4 +1,4 @@
-"""Retention: the oldest segments go, and no other file, and none that somebody may be reading."""
+"""Retention: only the oldest segments are deleted, and none that somebody may be reading."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_young_ones_stay_and_the_newest_two_at_any_age(tmp_path: Path) -> None:
 
 
 def test_a_restart_retires_too(tmp_path: Path) -> None:
-    """Or a service that crashes before its first rotation would fill the disk."""
+    """Otherwise a service that crashes before its first rotation would fill the disk."""
     for _ in range(10):
         segments = local(tmp_path, keep_files=3)
         fill(segments, 1)
@@ -100,7 +100,7 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
     assert len(removed) == 7
 
 
-def test_what_cannot_be_deleted_does_not_stop_logging(tmp_path: Path) -> None:
+def test_undeletable_files_do_not_stop_logging(tmp_path: Path) -> None:
     class Refusing(LocalStorage):
         def remove(self, path: str) -> None:
             raise PermissionError(errno.EPERM, "not yours", path)

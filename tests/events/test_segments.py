@@ -1,4 +1,4 @@
-"""Segments: what both loaders need of a directory's files, held under faults."""
+"""Segments: files that both loaders can read, also after faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_segment_stands_alone_and_is_closed_before_the_next_exists(tmp_path: P
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 300)), max_size=8), st.integers(1, 600))
 def test_no_segment_grows_beyond_its_limit(parts: list[tuple[int, int]], limit: int) -> None:
-    """But for one that holds a single record, which is larger."""
+    """A segment may be larger if it holds a single record."""
     storage = MemoryStorage()
     segments = Segments(storage, "run", SegmentOptions(max_file_bytes=limit))
     segments.open()
@@ -139,10 +139,10 @@ def test_a_directory_in_which_no_name_is_free_is_an_error(tmp_path: Path) -> Non
     ),
     st.sampled_from([None, 150, 400]),
 )
-def test_each_record_comes_back_once_and_in_order_whatever_writing_meets(
+def test_each_record_is_written_once_and_in_order_despite_faults(
     batches: list[int], faults: list[OSError | int | None], limit: int | None
 ) -> None:
-    """And at every instant each file is a prefix of what it becomes, torn at most at its end."""
+    """At every instant, each file is a prefix of its final content, torn at most at its end."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as name:
@@ -306,7 +306,7 @@ def test_fsync_happens_when_it_was_asked_for(
 
 
 def test_what_could_not_be_made_durable_is_not_written_on(tmp_path: Path) -> None:
-    """The system forgets what it could not write: a second fsync succeeds and means nothing."""
+    """The system forgets data that it could not write: a second fsync succeeds without effect."""
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="flush"))
     append_all(segments, batch_of([0]))

@@ -1,4 +1,4 @@
-"""What is encoded by hand is what protobuf encodes, byte for byte: ours and TensorBoard's."""
+"""The own encoding equals that of protobuf, byte for byte, with our messages and TensorBoard's."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_file_version_event(wall_time: float) -> None:
 
 @given(plugin_names, data_classes, descriptions)
 def test_summary_metadata(plugin: str, data_class: int, description: str | None) -> None:
-    metadata = wire.summary_metadata(plugin, data_class, description)
+    metadata = wire.summary_metadata(plugin, b"", description, data_class)
     fields = {"metadata": metadata_fields(plugin, data_class, description)}
     for cls in classes("Summary", "summary"):
         assert metadata == cls.Value(**fields).SerializeToString()
@@ -106,7 +106,7 @@ def test_scalar(tag: str, value: float, description: str | None) -> None:
     metadata = b""
     fields: dict[str, Any] = {"tag": tag, "simple_value": value}
     if description is not None:
-        metadata = wire.summary_metadata("scalars", wire.DATA_CLASS_SCALAR, description)
+        metadata = wire.summary_metadata("scalars", b"", description, wire.DATA_CLASS_SCALAR)
         fields["metadata"] = metadata_fields("scalars", wire.DATA_CLASS_SCALAR, description)
     before, after = wire.scalar_frame(tag, metadata)
     encoded = before + wire.float32(value) + after
@@ -117,7 +117,7 @@ def test_scalar(tag: str, value: float, description: str | None) -> None:
 def test_image(
     tag: str, height: int, width: int, channels: int, blob: list[bytes], description: str | None
 ) -> None:
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, description)
+    metadata = wire.summary_metadata("images", b"", description, wire.DATA_CLASS_BLOB_SEQUENCE)
     value = wire.image_value(tag, height, width, channels, blob, metadata)
     fields = {
         "tag": tag,
@@ -134,7 +134,7 @@ def test_image(
 
 @given(texts, st.lists(blobs, min_size=1, max_size=4), descriptions)
 def test_string_tensor(tag: str, strings: list[list[bytes]], description: str | None) -> None:
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, description)
+    metadata = wire.summary_metadata("images", b"", description, wire.DATA_CLASS_BLOB_SEQUENCE)
     value = wire.string_tensor_value(tag, strings, metadata)
     fields = {
         "tag": tag,

@@ -1,7 +1,6 @@
-"""What the tests of kinds of pictures share: from what was prepared to decoded pictures.
+"""Helpers of the tests of kinds of pictures: from prepared data to decoded pictures.
 
-What lives here: making a Summary in this thread, and logging one with a real writer. What does not:
-expectations.
+They make a Summary in this thread, or log one with a real writer. They expect nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["Drawn", "draw", "log", "options"]
 
 
 class Drawn(NamedTuple):
-    """A Summary, taken apart."""
+    """The parts of a Summary."""
 
     pixels: dict[str, Any]  # by tag
     numbers: dict[str, float]  # by tag

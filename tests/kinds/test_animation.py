@@ -1,4 +1,4 @@
-"""Animations: what is checked, which files are logged, and that they move in TensorBoard."""
+"""Animations: checks of arguments, the logged files, and that TensorBoard plays them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_fewer_clips_and_none() -> None:
         (np.broadcast_to(np.uint8(0), (2, 20000, 20000)), {}, ValueError, "TensorBoard shows"),
     ],
 )
-def test_clips_that_cannot_be(frames: Any, keywords: Any, error: Any, message: str) -> None:
+def test_impossible_clips(frames: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         prepare(frames, None, PLAIN, **keywords)
     with pytest.raises(ValueError, match="one channel"):

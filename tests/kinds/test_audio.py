@@ -1,4 +1,4 @@
-"""Audio: the samples that were given, in a WAV file that the browser plays."""
+"""Audio: the given samples, in a WAV file that the browser plays."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def decode(data: bytes) -> tuple[int, np.ndarray[Any, Any]]:
 
 
 def only_clip(data: Any) -> np.ndarray[Any, Any]:
-    """The samples of one clip after the way through a Summary."""
+    """The samples of one clip, read back from its Summary."""
     pieces = kind.summary("a", kind.prepare(data, 8000, None), None, lambda findings: None)
     (value,) = written.parsed(pieces).value
     wav, label = value.tensor.string_val
@@ -98,7 +98,7 @@ def test_loaders_play_it_with_its_description(tmp_path: Path, loader: str, dtype
         np.testing.assert_array_equal(found, expected)
 
 
-def test_layout_says_what_each_axis_is(tmp_path: Path, loader: str) -> None:
+def test_layout_names_each_axis(tmp_path: Path, loader: str) -> None:
     clips = RNG.integers(0, 100, (3, 50, 2)).astype(np.int16)
     given = {
         "T": (clips[0, :, 0], clips[:1, :, :1]),
@@ -183,7 +183,7 @@ def test_long_clips_are_converted_in_parts() -> None:
     np.testing.assert_array_equal(only_clip(data)[:, 0], expected)
 
 
-def test_what_was_clipped_or_not_finite_is_said_once(
+def test_clipped_and_non_finite_samples_are_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "tbimage"), tbimage.SummaryWriter(tmp_path) as writer:
@@ -193,11 +193,11 @@ def test_what_was_clipped_or_not_finite_is_said_once(
         writer.audio("fine", [1.0, -1.0], 8000, 0)
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 2
-    assert "'loud' has samples up to 3:" in messages[0]
+    assert "'loud' has samples up to 3," in messages[0]
     assert "'broken' has 2 samples that are NaN or infinite" in messages[1]
 
 
-def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
+def test_the_caller_may_change_its_array_at_once(tmp_path: Path) -> None:
     data = np.full(100, 7, np.int16)
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.audio("a", data, 8000, 0)

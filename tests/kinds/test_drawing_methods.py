@@ -1,7 +1,6 @@
-"""The methods that draw, through a writer: what readers show, who works, what bad data does.
+"""The methods that draw, through a writer: shown pictures, working threads, bad data.
 
-What lives here: what the way through a writer adds. What does not: what is drawn
-(test_drawings.py, test_animation.py and tests/pixels).
+The pictures themselves have other tests: test_drawings.py, test_animation.py and tests/pixels.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ CLIPS = noise(2, 3, 16, 24, 3)
 
 Log = Callable[[tbimage.SummaryWriter, str], bool]
 
-#: How each method is called, and what it shows by its definition in tbimage.visual.
+#: A call of each method, and its expected picture, made by tbimage.visual.
 CALLS: dict[str, tuple[Log, Callable[[int], Any]]] = {
     "feature_maps": (
         lambda w, name: w.feature_maps(
@@ -84,7 +83,9 @@ def expected(method: str) -> list[Any]:
 
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.parametrize("wire", ["image", "tensor"])
-def test_readers_show_what_is_drawn(tmp_path: Path, loader: str, method: str, wire: str) -> None:
+def test_readers_show_the_drawn_picture(
+    tmp_path: Path, loader: str, method: str, wire: str
+) -> None:
     with tbimage.SummaryWriter(tmp_path, wire=wire) as writer:
         assert CALLS[method][0](writer, "x") is True
     tags = readers.read_http(tmp_path, loader)["."]
@@ -232,7 +233,7 @@ _CROP = np.zeros((0, 8, 3))
         (lambda w: w.animation("x", CLIPS, 0, encoding="png"), TypeError, "encoding"),
     ],
 )
-def test_what_shape_and_dtype_tell_is_raised_at_once(
+def test_wrong_shapes_and_dtypes_raise_at_once(
     tmp_path: Path, log: Callable[[Any], Any], error: type[Exception], message: str
 ) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:
@@ -248,7 +249,7 @@ def test_what_shape_and_dtype_tell_is_raised_at_once(
 def said(
     directory: Path, caplog: pytest.LogCaptureFixture, log: Callable[[Any, int], Any]
 ) -> tuple[list[str], Any]:
-    """What is said when the same is logged three times, and the last picture."""
+    """The warnings of the same call made three times, and the last picture."""
     with (
         caplog.at_level(logging.WARNING, "tbimage"),
         tbimage.SummaryWriter(directory) as writer,
@@ -260,7 +261,7 @@ def said(
     return messages, decode(values(directory)[-1].image.encoded_image_string)
 
 
-def test_classes_beyond_the_palette_cycle_and_are_told_once(
+def test_classes_beyond_the_palette_cycle_and_are_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     mask = np.full((8, 8), len(visual.CLASS_COLORS) + 3)
@@ -270,7 +271,7 @@ def test_classes_beyond_the_palette_cycle_and_are_told_once(
     assert (picture == visual.CLASS_COLORS[3]).all()
 
 
-def test_boxes_that_cannot_be_drawn_are_told_once_each(
+def test_undrawable_boxes_are_reported_once_each(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     faulty = [[np.nan, 0, 9, 9], [30, 30, 10, 20], [-9, -9, 20, 20], [99, 99, 120, 120]]
@@ -334,7 +335,7 @@ def test_a_clip_outside_its_range_is_told_once(
         tmp_path, caplog, lambda w, step: w.animation("x", clip, step, colormap="coolwarm")
     )
     assert len(messages) == 1
-    assert "from -2 to 2: they are taken as -1 to 1" in messages[0]
+    assert "from -2 to 2, but -1 to 1 is expected" in messages[0]
 
 
 def test_a_million_boxes_are_bounded(

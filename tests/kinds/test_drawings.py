@@ -1,8 +1,9 @@
-"""Grids, comparisons, feature maps, masks, boxes: what is checked, and what is drawn of what."""
+"""Grids, comparisons, feature maps, masks, boxes: checks of arguments, and drawn pictures."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def test_an_empty_grid_is_no_picture() -> None:
         ([np.broadcast_to(np.uint8(0), (9000, 9000))] * 4, {}, ValueError, "TensorBoard shows"),
     ],
 )
-def test_grids_that_cannot_be(images: Any, keywords: Any, error: Any, message: str) -> None:
+def test_impossible_grids(images: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         grid.prepare(images, None, PLAIN, **keywords)
 
@@ -131,7 +132,7 @@ def test_a_tag_for_each_map() -> None:
         (np.broadcast_to(0.0, (3000, 3000, 64)), {}, ValueError, "TensorBoard shows"),
     ],
 )
-def test_maps_that_cannot_be(x: Any, keywords: Any, error: Any, message: str) -> None:
+def test_impossible_feature_maps(x: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         feature_maps.prepare(x, None, PLAIN, **keywords)
 
@@ -197,7 +198,7 @@ def test_masks_in_other_sizes_keep_their_classes() -> None:
     assert over.shape == (20, 30, 3)
 
 
-def test_faulty_scores_are_told() -> None:
+def test_faulty_scores_are_reported() -> None:
     scores = np.zeros((4, 4, 2))
     scores[0, 0] = math.nan
     drawn = draw(segmentation.prepare(scores, None, None, PLAIN))
@@ -221,9 +222,7 @@ def test_faulty_scores_are_told() -> None:
         (MASKS, None, {"captions": ["a"]}, ValueError, "each of the 2 images"),
     ],
 )
-def test_masks_that_cannot_be(
-    labels: Any, image: Any, keywords: Any, error: Any, message: str
-) -> None:
+def test_impossible_masks(labels: Any, image: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         segmentation.prepare(labels, image, None, PLAIN, **keywords)
     with pytest.raises(ValueError, match="pass legend=True"):
@@ -294,7 +293,7 @@ def test_keypoints_without_boxes() -> None:
     np.testing.assert_array_equal(drawn.pixels["x/image/1"], BATCH[1])
 
 
-def test_what_is_drawn_is_copied_at_once() -> None:
+def test_drawn_arrays_are_copied_at_once() -> None:
     array = np.array(BOXES[0], float)
     labels = ["cat", "dog"]
     prepared = boxes.prepare(PHOTO, array, None, PLAIN, labels=labels)
@@ -304,7 +303,7 @@ def test_what_is_drawn_is_copied_at_once() -> None:
     np.testing.assert_array_equal(draw(prepared).pixels["x"], expected)
 
 
-def test_faulty_boxes_are_told() -> None:
+def test_faulty_boxes_are_reported() -> None:
     drawn = draw(boxes.prepare(PHOTO, [[math.nan] * 4, [90, 90, 99, 99]], None, PLAIN))
     assert drawn.findings is not None
     assert sorted(drawn.findings.remarks.values()) == [1, 1]
@@ -319,7 +318,7 @@ def test_faulty_boxes_are_told() -> None:
             BOXES[:1],
             {},
             ValueError,
-            "boxes of a batch must be those of each of the 2 images",
+            "boxes of a batch must have one element for each of the 2 images",
         ),
         (BATCH, 3, {}, TypeError, "boxes of a batch must be a list"),
         (PHOTO, [[1, 2, 3]], {}, ValueError, r"shape \(count, 4\)"),
@@ -333,9 +332,7 @@ def test_faulty_boxes_are_told() -> None:
         (PHOTO, None, {"skeleton": [1]}, TypeError, "pairs of indices"),
     ],
 )
-def test_boxes_that_cannot_be(
-    images: Any, given: Any, keywords: Any, error: Any, message: str
-) -> None:
+def test_impossible_boxes(images: Any, given: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         boxes.prepare(images, given, None, PLAIN, **keywords)
     with pytest.raises(ValueError, match="colorbar=True is not for boxes"):
@@ -378,7 +375,7 @@ def test_a_comparison_without_numbers() -> None:
         ([PHOTO, PHOTO[:8]], {"diff": None, "scalars": True}, ValueError, "scalars=True needs"),
     ],
 )
-def test_comparisons_that_cannot_be(images: Any, keywords: Any, error: Any, message: str) -> None:
+def test_impossible_comparisons(images: Any, keywords: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         compare.prepare(images, None, PLAIN, **keywords)
 
@@ -414,3 +411,11 @@ def test_the_caller_may_overwrite_its_arrays_at_once(tmp_path: Any) -> None:
         assert [each.step for each in images[tag]] == [0, 1, 2]
         for each in images[tag]:
             np.testing.assert_array_equal(decode(each.encoded), pixels)
+
+
+def test_compare_says_how_to_pass_a_step(tmp_path: Path) -> None:
+    photo = np.zeros((4, 4, 3))
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        for layout in (None, "HWC"):
+            with pytest.raises(TypeError, match=r"the step is a keyword: pass step=7$"):
+                writer.compare("pair", photo, photo, 7, layout=layout)

@@ -97,7 +97,7 @@ def test_columns_of_labels_have_a_header(tmp_path: Path) -> None:
     ]
 
 
-def test_what_was_logged_before_stays_listed(tmp_path: Path) -> None:
+def test_earlier_embeddings_stay_listed(tmp_path: Path) -> None:
     (tmp_path / kind.CONFIG_NAME).write_text(
         'embeddings { tensor_name: "by hand" tensor_path: "vectors.tsv" }\n'
     )
@@ -117,7 +117,7 @@ def test_what_was_logged_before_stays_listed(tmp_path: Path) -> None:
     }
 
 
-def test_nothing_is_left_but_complete_files(tmp_path: Path) -> None:
+def test_only_complete_files_are_left(tmp_path: Path) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.embedding("words", VECTORS, 1)
     names = sorted(os.path.relpath(path, tmp_path) for path in tmp_path.rglob("*"))
@@ -160,7 +160,7 @@ def test_a_list_that_is_none_is_raised_by_flush_and_kept(tmp_path: Path) -> None
     assert config.read_text() == "embeddings: 3 apples"
 
 
-def test_a_directory_that_cannot_be_made_is_raised_by_flush(tmp_path: Path) -> None:
+def test_flush_raises_the_error_of_an_impossible_directory(tmp_path: Path) -> None:
     (tmp_path / "00000").write_text("a file")
     writer = tbimage.SummaryWriter(tmp_path)
     writer.embedding("words", VECTORS, 0)

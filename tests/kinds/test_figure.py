@@ -62,7 +62,7 @@ def test_several_figures_are_a_batch(tmp_path: Path) -> None:
     assert decode(values[1].image.encoded_image_string).shape[-1] == 4
 
 
-def test_pyplot_forgets_it_unless_asked_not_to(tmp_path: Path) -> None:
+def test_pyplot_forgets_a_figure_if_close_is_true(tmp_path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figures = [drawn() for _ in range(5)]

@@ -12,7 +12,7 @@ import tbimage
 from tests import readers
 from tests.kinds import written
 
-# What torch says of its own tracer, to whoever calls it.
+# Warnings of torch about its own tracer.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
 
@@ -97,7 +97,9 @@ def test_any_installed_exporter_will_do(
         assert writer.graph(str(onnx_file(tmp_path)))
 
 
-def test_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_package_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layers, inputs = model()
     path = onnx_file(tmp_path)
     with tbimage.SummaryWriter(tmp_path) as writer:

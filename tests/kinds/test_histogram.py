@@ -1,4 +1,4 @@
-"""Histograms are those of tf.summary, for any numbers there are."""
+"""Histograms equal those of tf.summary, for any numbers."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_many_values_are_all_counted() -> None:
     np.testing.assert_array_equal(table[:, 2], counts)
 
 
-def test_what_is_not_finite_is_left_out_and_said_once(
+def test_non_finite_values_are_left_out_and_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = np.array([1.0, np.nan, 2.0, np.inf, -np.inf])
@@ -160,7 +160,7 @@ def test_what_is_not_finite_is_left_out_and_said_once(
     assert not any(written.values(tmp_path)[-1].tensor.tensor_content)
 
 
-def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
+def test_the_caller_may_change_its_array_at_once(tmp_path: Path) -> None:
     data = np.arange(100.0)
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.histogram("a", data, 0, buckets=1)
@@ -175,7 +175,7 @@ def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
         ({"data": "text"}, TypeError, "data must be numbers, got 'text'"),
         ({"data": ["a", "b"]}, TypeError, "data must be numbers"),
         ({"data": np.array(["a"])}, TypeError, "data .*dtype"),
-        # What is advised of images is none of histograms' business.
+        # Advice about images does not concern histograms.
         ({"data": [1j]}, TypeError, "complex.* log its absolute values, angles.* parts$"),
         ({"data": [[1], [2, 3]]}, ValueError, "data is ragged.* log arrays of unequal size"),
         (

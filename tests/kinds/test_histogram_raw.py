@@ -16,7 +16,7 @@ from tests import readers
 from tests.kinds import written
 
 
-def test_loaders_show_what_numpy_has_counted(tmp_path: Path, loader: str) -> None:
+def test_loaders_show_the_counts_of_numpy(tmp_path: Path, loader: str) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.histogram_raw("sizes", *np.histogram([1, 2, 4, 4], bins=3), 7, description="*s*")
     series = readers.read_runs(tmp_path, loader)["."]["sizes"]
@@ -27,7 +27,7 @@ def test_loaders_show_what_numpy_has_counted(tmp_path: Path, loader: str) -> Non
 
 
 @given(data=st.lists(st.floats(-1e6, 1e6), min_size=1), bins=st.integers(1, 20))
-def test_nothing_of_numpys_histograms_is_changed(data: list[float], bins: int) -> None:
+def test_numpys_histograms_stay_unchanged(data: list[float], bins: int) -> None:
     counts, edges = np.histogram(data, bins)
     table = kind.prepare(counts, edges)
     np.testing.assert_array_equal(table[:, 2], counts)
@@ -40,7 +40,7 @@ def test_nothing_of_numpys_histograms_is_changed(data: list[float], bins: int) -
     [
         ([1, 2], [0, 1], ValueError, "edges must be one more than counts, got 2 edges and 2"),
         ([1, -2], [0, 1, 2], ValueError, "counts must be 0 or more, got -2"),
-        ([1, 2], [0, 2, 1], ValueError, "edges must not fall"),
+        ([1, 2], [0, 2, 1], ValueError, "edges must not decrease"),
         ([1, np.nan], [0, 1, 2], ValueError, "counts must be finite"),
         ([1, 2], [0, 1, np.inf], ValueError, "edges must be finite"),
         ([[1, 2]], [0, 1, 2], ValueError, r"counts must be of rank 1, got shape \(1, 2\)"),

@@ -19,7 +19,7 @@ VALUES = {"lr": 0.1, "layers": 3, "optimizer": "adam", "nesterov": False, "note"
 
 
 def parts(directory: Path) -> dict[str, Any]:
-    """What each tag of a run says."""
+    """The content of each tag of a run."""
     return {
         value.tag: HParamsPluginData.FromString(value.metadata.plugin_data.content)
         for value in written.values(directory)
@@ -225,9 +225,9 @@ def test_numbers_of_frameworks_and_enums_are_values() -> None:
             r"metrics\['a'\] must be a real number, got 'high'",
         ),
         ({"metrics": "accuracy"}, TypeError, "metrics must be numbers by tag, or a list"),
-        ({"domains": {"b": [1]}}, ValueError, "got 'b', which is none of 'a'"),
-        ({"domains": {"a": [2, 3]}}, ValueError, r"domains\['a'\] must have the value, 1.0"),
-        ({"domains": {"a": ["1"]}}, TypeError, r"domains\['a'\] must be of the type"),
+        ({"domains": {"b": [1]}}, ValueError, "got 'b'; expected some of 'a'"),
+        ({"domains": {"a": [2, 3]}}, ValueError, r"domains\['a'\] must contain the value, 1.0"),
+        ({"domains": {"a": ["1"]}}, TypeError, r"domains\['a'\] must have the type"),
         ({"domains": {"a": "1"}}, TypeError, r"domains\['a'\] must be a list of values"),
         ({"status": "done"}, ValueError, "status must be 'success', 'failure', 'running'"),
         ({"group": 3}, TypeError, "group must be a string"),

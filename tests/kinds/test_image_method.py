@@ -68,7 +68,7 @@ def test_every_keyword_reaches_the_picture(tmp_path: Path, look: dict[str, Any])
     np.testing.assert_array_equal(found, np.squeeze(expected))
 
 
-def test_a_call_overrides_what_its_writer_says(tmp_path: Path) -> None:
+def test_a_call_overrides_the_settings_of_its_writer(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     smooth = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint8)
     settings = {"encoding": "jpeg", "quality": 20, "compression": "small"}
@@ -84,7 +84,7 @@ def test_a_call_overrides_what_its_writer_says(tmp_path: Path) -> None:
     assert again == fast
 
 
-def test_a_writer_of_jpegs_makes_pngs_of_what_jpeg_cannot_hold(tmp_path: Path) -> None:
+def test_a_writer_of_jpegs_makes_pngs_of_pictures_that_jpeg_cannot_hold(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     clear = noise(8, 8, 4)
     found = decode(logged(tmp_path / "a", clear, {"encoding": "jpeg"}))
@@ -118,7 +118,7 @@ def test_settings_are_checked(tmp_path: Path, settings: Any, error: Any, message
         writer.image("x", PHOTO, 0, **settings)
 
 
-def test_what_was_asked_last_is_not_checked_again() -> None:
+def test_the_same_options_are_not_checked_again() -> None:
     asked: dict[str, Any] = {"colormap": "turbo", "value_range": (0, 1)}
     assert recent_options(**asked) == check_options(**asked)
     assert recent_options(**asked) is recent_options(**asked)
@@ -171,3 +171,42 @@ def test_images_of_pil_are_turned_upright(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == (2 if 2 <= orientation <= 8 else 0)
     assert all("turned by their EXIF orientation (pass numpy.asarray" in each for each in messages)
+
+
+BGR_CALLS = {
+    "image": lambda writer, photo, layout: writer.image("x", photo, 0, layout=layout),
+    "batch": lambda writer, photo, layout: writer.image(
+        "x", np.stack([photo] * 2), 0, layout=layout
+    ),
+    "grid": lambda writer, photo, layout: writer.grid("x", [photo, photo], 0, layout=layout),
+    "boxes": lambda writer, photo, layout: writer.boxes(
+        "x", photo, [[2, 3, 12, 13]], 0, layout=layout
+    ),
+    "segmentation": lambda writer, photo, layout: writer.segmentation(
+        "x", np.zeros((1, 20, 30), int), 0, image=photo[None], layout=layout
+    ),
+    "animation": lambda writer, photo, layout: writer.animation(
+        "x", np.stack([photo] * 3), 0, layout=layout
+    ),
+    "compare": lambda writer, photo, layout: writer.compare(
+        "x", photo, photo // 2, step=0, layout=layout
+    ),
+}
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("method", BGR_CALLS)
+def test_images_of_opencv_have_their_colours(tmp_path: Path, method: str, channels: int) -> None:
+    photo = noise(20, 30, channels)
+    bgr = photo[..., [2, 1, 0, 3][:channels]]
+    stored = []
+    for name, data, layout in (("rgb", photo, None), ("bgr", bgr, "BGR")):
+        with tbimage.SummaryWriter(tmp_path / name) as writer:
+            assert BGR_CALLS[method](writer, data, layout)
+        points = readers.read_accumulator(tmp_path / name)
+        stored.append({tag: [each.encoded for each in images] for tag, images in points.items()})
+    assert stored[0] == stored[1] != {}
+    if method == "image":
+        (file,) = stored[1]["x"]
+        assert np.array_equal(decode(file), photo)
+        assert np.array_equal(visual.image(bgr, layout="BGR"), visual.image(photo))

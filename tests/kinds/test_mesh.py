@@ -1,4 +1,4 @@
-"""Meshes: the parts that were given, as TensorBoard's own writer writes them."""
+"""Meshes: the given parts, as TensorBoard's own writer writes them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_automatic_steps_go_on_after_a_restart(tmp_path: Path) -> None:
     assert [event.step for event in written.events(tmp_path)] == [0, 1, 2, 3]
 
 
-def test_the_caller_may_go_on_with_the_arrays(tmp_path: Path) -> None:
+def test_the_caller_may_change_its_arrays_at_once(tmp_path: Path) -> None:
     vertices = VERTICES.copy()
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.mesh("m", vertices, 0)
@@ -94,7 +94,7 @@ def test_the_caller_may_go_on_with_the_arrays(tmp_path: Path) -> None:
         ({"faces": FACES[:1]}, ValueError, r"faces must be given for each mesh .*\(1, 4, 3\)"),
         ({"faces": FACES.astype(float)}, TypeError, "faces must be integers, got dtype float64"),
         ({"config": "camera"}, TypeError, "config must be a mapping"),
-        ({"config": {"a": object()}}, TypeError, "config must hold what JSON can"),
+        ({"config": {"a": object()}}, TypeError, "config must hold only what JSON can hold"),
     ],
 )
 def test_bad_input_raises_in_the_caller_and_harms_nothing(
@@ -110,7 +110,7 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"faces": FACES + 3}, "faces must number points from 0 to 4, got 3 to"),
+        ({"faces": FACES + 3}, "faces must be indices of points, 0 to 4, got 3 to"),
         ({"colors": COLORS.astype(int) + 100}, "colors must be integers within 0..255"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What all methods that log have in common."""
+"""Rules of all methods that log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_each_argument_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_follows_the_step_is_keyword_only(name: str) -> None:
+def test_arguments_after_the_step_are_keyword_only(name: str) -> None:
     parameters = list(inspect.signature(METHODS[name]).parameters.values())[1:]
     shared = [each for each in parameters if each.kind is each.VAR_KEYWORD]
     parameters = [each for each in parameters if each not in shared]
@@ -54,7 +54,7 @@ def test_what_follows_the_step_is_keyword_only(name: str) -> None:
     assert parameters[-1].name in ("wall_time", "step")
 
 
-def test_who_logs_little_imports_little(tmp_path: Path) -> None:
+def test_a_writer_imports_only_the_kinds_that_it_logs(tmp_path: Path) -> None:
     script = """
         import sys, tbimage
         writer = tbimage.SummaryWriter(sys.argv[1])

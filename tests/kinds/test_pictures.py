@@ -1,4 +1,4 @@
-"""Images with all their options, and what all kinds of pictures share."""
+"""Images with all their options, and rules of all kinds of pictures."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_compressions_keep_every_level(compression: str) -> None:
         (PHOTO, {"scale": 1000.0}, "pixels, and TensorBoard shows"),
     ],
 )
-def test_what_shape_can_tell_is_an_error_in_the_caller(
+def test_wrong_shapes_are_an_error_in_the_caller(
     image: Any, keywords: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
@@ -171,7 +171,7 @@ def test_options_are_checked(keywords: dict[str, Any], message: str) -> None:
         check_options(**keywords)
 
 
-def test_files_are_stored_as_they_are_and_nothing_can_be_asked_of_them() -> None:
+def test_files_are_stored_unchanged_and_take_no_options() -> None:
     buffer = io.BytesIO()
     PIL.Image.fromarray(PHOTO).save(buffer, "PNG")
     plain = prepare(buffer.getvalue(), None, None, options(value_range="minmax", encoding="jpeg"))
@@ -183,7 +183,7 @@ def test_files_are_stored_as_they_are_and_nothing_can_be_asked_of_them() -> None
             prepare(buffer.getvalue(), None, None, options(**keywords), captions)
 
 
-def test_findings_of_a_batch_are_told_once() -> None:
+def test_findings_of_a_batch_are_reported_once() -> None:
     batch = np.full((3, 4, 4, 1), 2.0)
     batch[1, 0, 0] = np.nan
     drawn = draw(prepare(batch, None, None, options()))
@@ -196,7 +196,7 @@ def test_findings_of_a_batch_are_told_once() -> None:
 
 
 @pytest.mark.parametrize("wire", ["image", "tensor"])
-def test_readers_show_what_was_drawn(tmp_path: Any, wire: str) -> None:
+def test_readers_show_the_drawn_picture(tmp_path: Any, wire: str) -> None:
     pytest.importorskip("tensorboard")
     chosen = options(wire=wire, colormap="turbo", value_range="minmax", description="*depth*")
     batch = np.stack([DEPTH, DEPTH[::-1]])

@@ -1,4 +1,4 @@
-"""Precision and recall are what their definition says, and what peers compute."""
+"""Precision and recall follow their definition, and equal those of peers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ outcomes = st.lists(
 
 
 @given(outcomes=outcomes, num_thresholds=st.integers(2, 20))
-def test_it_is_what_the_definition_says(outcomes: Any, num_thresholds: int) -> None:
+def test_curves_follow_the_definition(outcomes: Any, num_thresholds: int) -> None:
     labels, predictions, weights = ([each[column] for each in outcomes] for column in range(3))
     expected = definition(labels, predictions, weights, num_thresholds)
     prepared = kind.prepare(labels, np.array(predictions, np.float64), np.array(weights))
@@ -58,7 +58,7 @@ def test_it_is_what_the_definition_says(outcomes: Any, num_thresholds: int) -> N
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weights", [None, "each"])
-def test_it_is_what_torch_computes(dtype: Any, weights: str | None) -> None:
+def test_curves_equal_those_of_torch(dtype: Any, weights: str | None) -> None:
     summary = pytest.importorskip("torch.utils.tensorboard.summary")
     labels = RNG.integers(0, 2, 1000)
     predictions = np.round(RNG.random(1000), 3).astype(dtype)
@@ -149,7 +149,7 @@ def test_values_out_of_range_are_raised_by_flush_and_harm_nothing(
     assert written.only_value(tmp_path).tag == "good"
 
 
-def test_the_caller_may_go_on_with_the_arrays(tmp_path: Path) -> None:
+def test_the_caller_may_change_its_arrays_at_once(tmp_path: Path) -> None:
     labels, predictions, weights = np.array([1, 1]), np.array([1.0, 1.0]), np.array([2.0, 3.0])
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.pr_curve("a", labels, predictions, 0, weights=weights, num_thresholds=2)

@@ -49,7 +49,7 @@ def test_messages_of_any_package_and_their_bytes(tmp_path: Path, loader: str, pe
     assert points[4].wall_time > 1e9
 
 
-def test_fields_that_nobody_knows_stay(tmp_path: Path) -> None:
+def test_unknown_fields_stay(tmp_path: Path) -> None:
     unknown = b"\xfa\x3e\x03abc"  # field 1007
     value = messages.Summary.Value(tag="a", simple_value=1).SerializeToString() + unknown
     summary = b"\x0a" + bytes([len(value)]) + value

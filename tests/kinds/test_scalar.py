@@ -1,4 +1,4 @@
-"""Scalars: one number, as float32, whatever it comes as."""
+"""Scalars: one number of any type, as float32."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_value_beyond_float32_is_reported_once_for_each_name(
 
 
 @pytest.mark.parametrize("value", [3.4028234e38, float("inf"), float("-inf"), float("nan"), 0.0])
-def test_what_float32_holds_is_not_reported(
+def test_values_that_float32_holds_are_not_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, value: Any
 ) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:

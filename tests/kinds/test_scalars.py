@@ -1,4 +1,4 @@
-"""Several runs through one writer: a line for each key, and next to nothing for each run."""
+"""Several runs through one writer: a line for each key, and few resources for each run."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def test_a_forked_child_has_runs_of_its_own(tmp_path: Path, loader: str) -> None
     assert [(p.step, p.value) for p in runs[worker]["loss"].points] == [(1, 2)]
 
 
-def test_what_flush_confirmed_survives_a_kill(tmp_path: Path) -> None:
+def test_flushed_summaries_survive_a_kill(tmp_path: Path) -> None:
     script = """
         import os, signal, sys, tbimage
         writer = tbimage.SummaryWriter(sys.argv[1])

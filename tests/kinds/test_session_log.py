@@ -1,4 +1,4 @@
-"""Session logs, and what readers discard for them."""
+"""Session logs, and the events that readers discard for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests import readers
 from tests.kinds import written
 
 
-def test_the_events_say_what_was_said(tmp_path: Path) -> None:
+def test_the_events_hold_the_status_and_the_message(tmp_path: Path) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:
         assert writer.session_log("start", 0, wall_time=1.5)
         assert writer.session_log("checkpoint", 500, checkpoint_path="model.pt", message="best")
@@ -34,7 +34,7 @@ def write_until(directory: Path, step: int) -> None:
             writer.scalar("b", each, each)
 
 
-def test_purge_discards_what_the_program_will_do_again(tmp_path: Path, loader: str) -> None:
+def test_purge_discards_the_steps_that_the_program_repeats(tmp_path: Path, loader: str) -> None:
     write_until(tmp_path, 6)
     with tbimage.SummaryWriter(tmp_path) as writer:
         assert writer.purge(3)
@@ -101,7 +101,9 @@ def test_purge_makes_no_run(tmp_path: Path) -> None:
     assert not [*(tmp_path / "empty").iterdir()]
 
 
-def test_one_start_as_peers_write_it_discards_nothing_in_the_python_loader(tmp_path: Path) -> None:
+def test_a_single_start_as_peers_write_it_discards_nothing_in_the_python_loader(
+    tmp_path: Path,
+) -> None:
     pytest.importorskip("tensorboard")
     write_until(tmp_path, 6)
     with tbimage.SummaryWriter(tmp_path) as writer:

@@ -120,7 +120,7 @@ def test_torch_tensors_with_a_gradient_and_bfloat16(tmp_path: Path) -> None:
         assert np.frombuffer(value.tensor.tensor_content, np.float32).tolist() == [1.5, 2]
 
 
-def test_the_caller_may_go_on_with_the_array(tmp_path: Path) -> None:
+def test_the_caller_may_change_its_array_at_once(tmp_path: Path) -> None:
     data = np.ones(100)
     with tbimage.SummaryWriter(tmp_path) as writer:
         writer.tensor("a", data, 0)

@@ -1,6 +1,6 @@
-"""What the tests of kinds share: what was written, as messages and as TensorBoard reads it.
+"""Helpers of the tests of kinds: the records, as messages and as TensorBoard reads them.
 
-What lives here: functions over a log directory. What does not: expectations.
+They are functions over a log directory. They expect nothing.
 """
 
 from __future__ import annotations

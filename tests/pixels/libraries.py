@@ -1,4 +1,4 @@
-"""Choosing what encodes, as if the compiled encoder and isal were installed or not."""
+"""Choose the encoder, as if the compiled encoder and isal were installed or not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A decoder of PNG that shares nothing with the encoder: the specification, a byte at a time.
 
-What lives here: reading files for the tests, strictly. What does not: speed.
+It reads files for the tests, strictly and slowly.
 """
 
 from __future__ import annotations

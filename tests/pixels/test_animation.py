@@ -333,7 +333,7 @@ def test_a_speed_can_be_stated_in_an_apng(fps: float) -> None:
     assert 0 < exact.numerator < 1 << 16
 
 
-def test_what_a_gif_cannot_be() -> None:
+def test_impossible_gifs() -> None:
     with pytest.raises(ValueError, match="at most 50 frames a second, got fps=60"):
         check_clip("gif", 60, Look(), 3)
     with pytest.raises(ValueError, match="no partial transparency"):

@@ -234,7 +234,7 @@ DUCKS = [HasArray, HasInterface, HasDLPack, HasNumpy, LikeCuPy, LikeTorch]
 
 @pytest.mark.parametrize("duck", DUCKS)
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "int64"])
-def test_ducks(duck: Any, dtype: str) -> None:
+def test_objects_with_one_protocol(duck: Any, dtype: str) -> None:
     array = np.arange(6, dtype=dtype).reshape(2, 3)
     data = duck(array)
     result = as_array(data)
@@ -263,9 +263,9 @@ class Refuses:
 @pytest.mark.parametrize(
     "data", [None, object(), {"a": 1}, {1, 2}, (n for n in range(3)), lambda: 1, Refuses(), 1j, np]
 )
-def test_what_holds_no_numbers(data: object) -> None:
+def test_arrays_without_numbers(data: object) -> None:
     with pytest.raises(
-        TypeError, match=r"data is a .*gives no array.*pass a NumPy array"
+        TypeError, match=r"data is a .*cannot become an array.*pass a NumPy array"
     ) as caught:
         as_array(data)
     assert type(data).__name__ in str(caught.value)
@@ -293,7 +293,7 @@ def read_only_view(array: Array) -> Array:
     return frozen(array[:])
 
 
-def test_what_is_immutable() -> None:
+def test_immutable_arrays() -> None:
     owner = np.zeros((4, 4))
     assert not is_immutable(owner, owner)
     assert not is_immutable(owner, owner[1:])
@@ -347,7 +347,7 @@ def test_snapshots_keep_the_order_of_memory() -> None:
     assert taken.dtype == image.dtype
 
 
-def test_snapshots_of_what_is_immutable_are_free() -> None:
+def test_snapshots_of_immutable_arrays_are_free() -> None:
     image = frozen(np.zeros((4, 4)))
     assert snapshot(image, image) is image
     rows = [[1, 2]]

@@ -1,4 +1,4 @@
-"""Boxes against Pillow's rectangles, and against what is wrong with boxes."""
+"""Boxes against Pillow's rectangles, and faulty boxes."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_higher_scores_are_drawn_over_lower_ones() -> None:
     assert draw_boxes(dark, box, colors=colors).pixels[29, 29].tolist() == [3, 3, 3]
 
 
-def test_what_is_wrong_is_counted_and_the_rest_drawn() -> None:
+def test_faulty_boxes_are_counted_and_the_rest_drawn() -> None:
     boxes = [
         [10, 10, 20, 20],
         [math.nan, 0, 5, 5],
@@ -198,7 +198,7 @@ def test_classes_beyond_the_palette_are_said() -> None:
 
 
 def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted, not timed: how many are drawn does not grow."""
+    """The drawn boxes are counted, not timed: their number does not grow."""
     outlined: list[int] = []
     pasted: list[Any] = []
     outline = module._outline_all
@@ -220,8 +220,8 @@ def test_a_million_boxes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(pasted) == module.MOST_LABELS
     assert set(pasted) == {"1.00"}
     assert drawn.findings.remarks == {
-        f"boxes beyond the {module.MOST_BOXES} that are drawn of one picture": 990_000,
-        f"labels beyond the {module.MOST_LABELS} that are drawn of one picture": 9_000,
+        f"boxes beyond the {module.MOST_BOXES} that one picture shows": 990_000,
+        f"labels beyond the {module.MOST_LABELS} that one picture shows": 9_000,
     }
     pasted.clear()
     draw_boxes(photo(), boxes[:2000], np.arange(2000) % 7)

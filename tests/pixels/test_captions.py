@@ -1,4 +1,4 @@
-"""What stands beside and below pictures: captions, legends, colour bars."""
+"""Captions, legends and colour bars beside and below pictures."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_batch_is_no_picture(function: Any) -> None:
         function(np.zeros((2, 4, 4, 3)))
 
 
-def test_a_caption_stands_as_far_from_the_edge_as_it_is_told() -> None:
+def test_a_caption_keeps_its_distance_from_the_edge() -> None:
     dark = np.zeros((10, 200, 1), np.uint8)
     near, far = (caption(dark, "words", 12, margin).pixels for margin in (2, 20))
     first = [int(np.flatnonzero((each[10:] < 255).any(axis=(0, 2)))[0]) for each in (near, far)]

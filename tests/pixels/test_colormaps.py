@@ -81,7 +81,7 @@ def test_an_unknown_name_gets_all_known_ones(wrong: str) -> None:
     assert ("did you mean 'viridis'" in str(error.value)) == ("iri" in wrong)
 
 
-def test_what_has_colours_gets_none() -> None:
+def test_pictures_with_colours_take_no_colormap() -> None:
     with pytest.raises(ValueError, match=r"shape \(2, 2, 3\); pass one channel"):
         colorize(np.zeros((2, 2, 3), np.uint8), "viridis")
     with pytest.raises(TypeError, match="must be uint8, got float64"):

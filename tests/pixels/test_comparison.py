@@ -130,7 +130,7 @@ def test_no_difference_is_said_and_not_stretched() -> None:
     assert not found.picture.findings
 
 
-def test_what_is_not_finite_is_painted_and_left_out_of_the_measures() -> None:
+def test_non_finite_pixels_are_painted_and_left_out_of_the_measures() -> None:
     first, second = large_pair(channels=1)
     expected = draw_comparison([first[:, 1:], second[:, 1:]])
     first[:, 0] = np.nan
@@ -190,7 +190,7 @@ def test_images_of_unequal_size_without_difference() -> None:
     assert found.picture.pixels.shape[1] == 4 + 2 * (LARGE[1] + 4)
 
 
-def test_what_cannot_be_compared() -> None:
+def test_impossible_comparisons() -> None:
     shape, dtype = (4, 4, 3), np.dtype(np.uint8)
     with pytest.raises(ValueError, match="two images or more, got 1"):
         check_comparable([shape], [dtype], "abs")
@@ -203,3 +203,14 @@ def test_what_cannot_be_compared() -> None:
         check_diff("squared")
     with pytest.raises(ValueError, match="got array"):
         check_diff(np.array(["abs", "signed"]))
+
+
+def test_floats_of_two_widths_are_compared_by_their_values() -> None:
+    """A target in float64, as division makes it, and an output in float32, as networks do."""
+    target, output = np.full((4, 6, 3), 0.25), np.full((4, 6, 3), 0.75, np.float32)
+    mixed = draw_comparison([target, output])
+    assert mixed.mae == 0.5
+    same = draw_comparison([target, output.astype(np.float64)])
+    np.testing.assert_array_equal(mixed.picture.pixels, same.picture.pixels)
+    with pytest.raises(TypeError, match="one dtype, got float64, uint8"):
+        draw_comparison([target, output.astype(np.uint8)])

@@ -1,4 +1,4 @@
-"""Copies: is each equal and alone in its memory, and does that come back when nobody looks?"""
+"""Copies: each is equal, alone in its memory, and returns it when it is no longer used."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_memory_goes_back_after_a_burst(size: int) -> None:
     before = resident_mib()
     held = [copy_of(array) for _ in range((128 << 20) // size)]
     assert resident_mib() - before > 100
-    del held[::2]  # in an order that is not that of memory
+    del held[::2]  # in another order than in memory
     held.clear()
     assert resident_mib() - before < 1.5 * MAPPING_BYTES / 2**20
 
@@ -169,7 +169,7 @@ def test_a_forked_process_writes_to_pages_of_its_own() -> None:
     assert not copied.any()
 
 
-def test_threads_may_give_back_what_others_took() -> None:
+def test_threads_may_return_memory_that_others_took() -> None:
     wrong = []
 
     def copy_often(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Deflate by either library, and checksums that are put together."""
+"""Deflate by either library, and combined checksums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn onto a picture comes as tensors, too: with gradients, or in bfloat16."""
+"""Drawn data may be tensors: with gradients, or in bfloat16."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoded pictures: taken is what TensorBoard serves as an image, and nothing is decoded."""
+"""Encoded pictures: files that TensorBoard serves as images are accepted, and not decoded."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def png_header(width: int, height: int, color_type: int = 0, depth: int = 8) -> 
 
 
 def content_type(data: bytes) -> str:
-    """What TensorBoard serves a picture as."""
+    """The type as which TensorBoard serves a picture."""
     detector = pytest.importorskip("tensorboard.util.img_mime_type_detector")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large images, which are served nonetheless
@@ -278,7 +278,7 @@ def test_errors_of_paths_pass(tmp_path: Path) -> None:
 
 
 def test_a_path_that_also_counts_is_no_descriptor() -> None:
-    """As a mock does, of which open() would take the number and close that descriptor."""
+    """A mock has __index__, too: open() would take that number and close the descriptor."""
     standard_output = os.dup(1)
     try:
         with pytest.raises(FileNotFoundError):

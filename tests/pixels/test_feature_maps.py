@@ -187,7 +187,7 @@ def test_one_map_by_itself() -> None:
     assert len(np.unique(dead.pixels)) == 2
 
 
-def test_joint_limits_ignore_what_is_not_finite() -> None:
+def test_joint_limits_ignore_non_finite_values() -> None:
     assert joint_limits(np.array([[[np.nan, 3.0], [np.inf, -2.0]]])) == (-2.0, 3.0)
     assert joint_limits(np.full((2, 2), np.nan)) == (0.0, 1.0)
 

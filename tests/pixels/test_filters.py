@@ -23,7 +23,7 @@ def windows(draw: st.DrawFn) -> tuple[Bytes, int]:
 
 
 @given(windows(), st.sampled_from(Filter))
-def test_what_is_filtered_unfilters_to_itself(case: tuple[Bytes, int], kind: Filter) -> None:
+def test_unfiltering_restores_filtered_rows(case: tuple[Bytes, int], kind: Filter) -> None:
     window, step = case
     before = window.copy()
     filtered = filter_rows(kind, window, step).tolist()

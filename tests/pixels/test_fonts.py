@@ -1,4 +1,4 @@
-"""Each line is drawn in a font that has its characters, and those that no font has are told."""
+"""Each line is drawn in a font that has its characters; characters without a font are reported."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ def test_a_writer_sets_a_font_also_where_it_is_unpickled(tmp_path: Path, kind: A
 
 
 @pytest.mark.parametrize("font", [3, "missing.ttf"])
-def test_a_writer_refuses_what_is_no_font(tmp_path: Path, font: Any) -> None:
+def test_a_writer_refuses_files_that_are_no_font(tmp_path: Path, font: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="font must be the path of a"):
         tbimage.SummaryWriter(tmp_path / "run", font=font)
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_no_font_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_font_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.ttf").write_text("no font")
     for path in (tmp_path / "text.ttf", tmp_path / "missing.ttf"):
         with pytest.raises(ValueError, match="font must be the path of a TrueType"):

@@ -1,4 +1,4 @@
-"""Arrays of real tensors, PIL images and figures, without importing what the caller has not."""
+"""Arrays of real tensors, PIL images and figures; no framework is imported for them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_torch() -> None:
 
 
 @pytest.mark.parametrize("kind", ["meta", "sparse", "complex"])
-def test_torch_without_numbers(kind: str) -> None:
+def test_tensors_of_torch_without_numbers(kind: str) -> None:
     torch = pytest.importorskip("torch")
     data = {
         "meta": lambda: torch.zeros(2, 2, device="meta"),
@@ -90,7 +90,7 @@ def test_tensorflow() -> None:
 
     @tf.function
     def traced(tensor: Any) -> Any:
-        with pytest.raises(TypeError, match="gives no array"):
+        with pytest.raises(TypeError, match="cannot become an array"):
             as_array(tensor)
         return tensor
 
@@ -115,7 +115,7 @@ if importlib.util.find_spec("jax") is not None:  # no skip, since it is no depen
         assert half[1, 0] == 0.98828125
 
         def traced(values: Any) -> Any:
-            with pytest.raises(TypeError, match="gives no array"):
+            with pytest.raises(TypeError, match="cannot become an array"):
                 as_array(values)
             return values
 

@@ -1,4 +1,4 @@
-"""Grids: places by their definition, and what stands in them."""
+"""Grids: places by their definition, and their pictures and titles."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_pixels_are_repeated_whole(factor: Any, error: type[Exception]) -> None:
 
 @given(SIZES, st.integers(1, 14), st.integers(0, 5))
 def test_places(sizes: list[tuple[int, int]], columns: int, padding: int) -> None:
-    """Cell by cell: left of it are the widest of the columns before, above the highest rows."""
+    """Add up the widest cells of the columns to the left, and the highest of the rows above."""
     planned = plan(sizes, columns, padding)
     across = min(columns, len(sizes))
     rows = [sizes[start : start + across] for start in range(0, len(sizes), across)]

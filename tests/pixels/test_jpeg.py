@@ -1,4 +1,4 @@
-"""JPEG files: what decodes from them, and what they cannot hold."""
+"""JPEG files: their decoded pixels, and pictures that they cannot hold."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_quality_and_depth_and_memory() -> None:
     assert encode(np.asfortranarray(pixels)) == encode(pixels)
 
 
-def test_what_jpeg_cannot_hold() -> None:
+def test_pictures_that_jpeg_cannot_hold() -> None:
     for channels in (2, 4):
         with pytest.raises(ValueError, match=rf"no transparency, and data has {channels} channels"):
             check_channels(channels)

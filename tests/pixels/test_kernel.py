@@ -245,7 +245,7 @@ def test_too_little_room_is_an_error(
         {"capacity": -1},
     ],
 )
-def test_what_is_no_job_is_refused(changes: dict[str, Any]) -> None:
+def test_wrong_jobs_are_refused(changes: dict[str, Any]) -> None:
     pixels, out = np.zeros((5, 10), np.uint8), np.zeros(3000, np.uint8)
     assert encoded(job(pixels, out, 3000, **changes)) == BAD_JOB
 
@@ -332,7 +332,7 @@ def test_a_damaged_library_is_not_given_to_the_system(
         libraries.load(str(tmp_path))
 
 
-def test_what_is_no_library_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_library_are_refused(tmp_path: Path) -> None:
     (tmp_path / f"kernel-{zlib.crc32(b'no library'):08x}.so").write_bytes(b"no library")
     with pytest.raises(OSError, match=r"kernel-.*\.so"):
         libraries.load(str(tmp_path))
@@ -372,7 +372,8 @@ except OSError as error:
 
 
 @pytest.fixture
-def fresh() -> Iterator[None]:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("TBIMAGE_PURE", raising=False)
     libraries._load_once.cache_clear()
     yield
     libraries._load_once.cache_clear()

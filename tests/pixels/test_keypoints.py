@@ -1,4 +1,4 @@
-"""Keypoints and polylines: what is drawn of them, and what is wrong with points."""
+"""Keypoints and polylines: their pixels, and faulty points."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_ragged_lines_and_empty_ones() -> None:
 
 
 def test_any_number_of_points_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted, not timed: how many pieces are drawn does not grow."""
+    """The drawn pieces are counted, not timed: their number does not grow."""
     pieces: list[int] = []
 
     def counting(pixels: Any, segments: Any, radius: float, color: Any, most: int) -> Any:

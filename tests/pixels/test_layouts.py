@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.arrays.layouts import CLIPS, IMAGES, MASKS, Axes, arrange
 
 EVERY_LAYOUT = [
     "".join(letters) for axes in ("HW", "HWC", "NHW", "NHWC") for letters in permutations(axes)
@@ -79,7 +79,7 @@ def test_without_a_layout(shape: tuple[int, ...], expected: tuple[int, ...], bat
         ((4, 32, 32, 16), None, "data[..., :3]"),
     ],
 )
-def test_wrong_channels_say_what_the_shape_looks_like(
+def test_the_error_of_wrong_channels_has_advice(
     shape: tuple[int, ...], layout: str | None, advice: str
 ) -> None:
     with pytest.raises(ValueError, match="channels; expected 1 to 4") as caught:
@@ -135,3 +135,31 @@ def test_layouts_not_allowed(layout: str) -> None:
 def test_layouts_of_no_kind(layout: object) -> None:
     with pytest.raises(TypeError, match=r"layout must be None or .*, got .* of type"):
         arrange(np.zeros((5, 5, 3)), layout)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((4, 5), IMAGES),
+        ((4, 5, 1), IMAGES),
+        ((4, 5, 3), IMAGES),
+        ((4, 5, 4), IMAGES),
+        ((2, 4, 5, 3), IMAGES),
+        ((2, 4, 5, 3), CLIPS),
+    ],
+)
+def test_the_layout_of_opencv_has_the_colours_reversed(shape: tuple[int, ...], axes: Axes) -> None:
+    array = np.random.default_rng(0).random(shape)
+    swapped = array.copy()
+    if array.ndim > 2 and shape[-1] > 1:
+        swapped[..., 0], swapped[..., 2] = array[..., 2], array[..., 0]
+    for layout in ("BGR", "bgr"):
+        view, batched = arrange(array, layout, axes)
+        expected, expected_batched = arrange(swapped, None, axes)
+        assert np.array_equal(view, expected)
+        assert batched is expected_batched
+
+
+def test_classes_have_no_colours() -> None:
+    with pytest.raises(ValueError, match="layout must be None or a permutation of 'HW' or 'NHW'"):
+        arrange(np.zeros((5, 5)), "BGR", MASKS)

@@ -1,4 +1,4 @@
-"""Levels without a value range, non-finite pixels, and what all of it costs.
+"""Levels without a value range, non-finite pixels, and their cost.
 
 Each rule is compared with itself as a sentence would put it, one number at a time; with TensorFlow,
 whose rule for floats it is; and, for images of several blocks, with plain NumPy.
@@ -35,7 +35,7 @@ RED = (255, 0, 0)
 
 
 def painted(pixels: Array, finite: Array, color: tuple[int, int, int]) -> Array:
-    """What the rule of non-finite pixels makes of pixels, one at a time."""
+    """Pixels by the rule of non-finite values, one at a time."""
     height, width, channels = pixels.shape
     if finite.all():
         return pixels
@@ -204,7 +204,7 @@ def test_non_finite_values_are_no_range() -> None:
 
 
 def tensorflows_pixels(image: Array, directory: Path) -> Array:
-    """What tf.summary.image writes for one image, decoded."""
+    """The decoded picture of tf.summary.image."""
     tf = pytest.importorskip("tensorflow")
     with tf.summary.create_file_writer(str(directory)).as_default():
         tf.summary.image("x", image[np.newaxis], step=0)

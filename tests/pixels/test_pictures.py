@@ -1,4 +1,4 @@
-"""Pictures and findings: what every function that draws takes and gives."""
+"""Pictures and findings: arguments and results of all functions that draw."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_pictures_of_one_form_look_as_they_did(pictures: list[Array]) -> None:
         assert same_look(before, after)
 
 
-def test_what_has_that_form_is_not_copied() -> None:
+def test_pictures_in_that_form_are_not_copied() -> None:
     pictures = [np.zeros((1, 1, 3), np.uint8), np.ones((2, 2, 3), np.uint8)]
     assert all(a is b for a, b in zip(same_form(pictures), pictures, strict=True))
 
@@ -76,7 +76,7 @@ def test_ink_and_sheets_have_the_colour(pixels: Array, color: tuple[int, int, in
 
 
 @given(PIXELS)
-def test_what_may_be_painted_is_new_and_in_colour_and_of_8_bits(pixels: Array) -> None:
+def test_paintable_pictures_are_new_and_in_colour_and_of_8_bits(pixels: Array) -> None:
     before = pixels.copy()
     picture = drawable(pixels)
     assert picture.pixels.dtype == np.uint8
@@ -85,10 +85,6 @@ def test_what_may_be_painted_is_new_and_in_colour_and_of_8_bits(pixels: Array) -
     assert same_look(picture.pixels, eight)
     picture.pixels[...] = 77
     np.testing.assert_array_equal(pixels, before)
-
-
-def test_a_gray_picture_may_stay_gray() -> None:
-    assert drawable(np.zeros((2, 2, 1), np.uint8), channels=1).pixels.shape[2] == 1
 
 
 @pytest.mark.parametrize(
@@ -112,7 +108,7 @@ def test_a_batch_is_no_picture() -> None:
         as_picture(np.zeros((2, 4, 4, 3)))
 
 
-def test_a_picture_is_an_array_for_whatever_takes_arrays() -> None:
+def test_functions_that_take_arrays_take_pictures() -> None:
     picture = Picture(np.arange(6, dtype=np.uint8).reshape(1, 2, 3))
     assert np.asarray(picture) is picture.pixels
     assert np.array(picture) is not picture.pixels

@@ -1,4 +1,4 @@
-"""PNG files: every picture comes back exactly, by every way to compress it, whoever decodes it."""
+"""PNG files: every picture is decoded exactly, with every compression and by every decoder."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def names_of_chunks(file: bytes) -> list[str]:
 
 
 def photograph(height: int, width: int, channels: int, dtype: str = "uint8") -> Array:
-    """Something of the texture of one: smooth, with noise, and a flat sky."""
+    """A texture like that of a photo: smooth, with noise, and a flat sky."""
     y, x = np.mgrid[:height, :width]
     values = 0.4 + 0.2 * np.sin(x / 29) + 0.2 * np.cos(y / 31)
     values = values[:, :, None] + np.linspace(0, 0.1, channels)
@@ -344,7 +344,7 @@ def test_the_fastest_that_is_installed_encodes(name: str) -> None:
         (np.broadcast_to(np.uint8(0), (1, 2**31, 1)), ValueError, "high and wide"),
     ],
 )
-def test_what_is_no_picture(pixels: Any, error: type[Exception], message: str) -> None:
+def test_arrays_that_are_no_picture(pixels: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"pixels must be.*{message}"):
         encode(pixels)
 

@@ -1,4 +1,4 @@
-"""Value ranges: what callers may name, and levels within them, compared with exact arithmetic."""
+"""Value ranges: their names, and levels within them, compared with exact arithmetic."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_constant_images_become_mid_gray(dtype: str, size: int, value_range: Any
     assert set(to_levels(image, value_range).pixels.ravel().tolist()) == {127}
 
 
-def test_equal_percentiles_part_what_lies_around_them() -> None:
+def test_equal_percentiles_separate_lower_and_higher_values() -> None:
     image = np.zeros((1, 1000, 1), np.float32)
     image[0, 0], image[0, 1] = -3, 5
     pixels = to_levels(image, ("percentile", 1, 99)).pixels.ravel().tolist()
@@ -211,7 +211,7 @@ def test_nothing_finite(value_range: Any) -> None:
         ("float16", [-65504, 0, 65504], "minmax", [0, 127, 255]),
         ("float64", [0, 5e-324, 1e-323], "minmax", [0, 127, 255]),  # the smallest numbers there are
         ("float32", [0, 1e-45, 3e-45], "minmax", [0, 127, 255]),
-        ("float32", [0, 1, 3e38], (1e300, 2e300), [0, 0, 0]),  # a range that float32 has not
+        ("float32", [0, 1, 3e38], (1e300, 2e300), [0, 0, 0]),  # a range that float32 cannot hold
         ("float32", [-1, 0, 1], (0, 1e-50), [0, 0, 255]),
         ("float32", [1, 1 + 2**-23, 2], (1, 1 + 1e-12), [0, 255, 255]),
         ("float16", [0.5, 0.75, 1], (-1e9, 1e9), [127, 127, 127]),
@@ -224,7 +224,7 @@ def test_nothing_finite(value_range: Any) -> None:
 def test_extreme_ranges(dtype: str, values: list[Any], value_range: Any, expected: Any) -> None:
     image = np.array(values, dtype).reshape(1, -1, 1)
     assert to_levels(image, value_range).pixels.ravel().tolist() == expected
-    # and once more where a table is worth its while
+    # and once more with an image large enough for a table
     many = np.tile(image, (300, 300, 1))
     assert np.array_equal(to_levels(many, value_range).pixels[0, :3].ravel(), expected)
 
@@ -246,7 +246,7 @@ def test_faults_are_no_part_of_percentiles() -> None:
 
 
 @pytest.mark.parametrize("chosen", [ValueRange("minmax"), ValueRange("percentile", 1, 99)])
-def test_limits_where_nothing_is_finite(chosen: ValueRange) -> None:
+def test_limits_without_finite_values(chosen: ValueRange) -> None:
     assert find_limits(np.full((2, 2, 1), np.nan), chosen) == UNIT
 
 

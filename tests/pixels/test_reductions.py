@@ -1,4 +1,4 @@
-"""Smaller forms of a picture: the same colours, truthfully declared."""
+"""Smaller forms of a picture: the same colours, correctly declared."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def as_rgba(picture: Array) -> Array:
-    """What a viewer shows, whatever the channels."""
+    """The colours that a viewer shows, for any number of channels."""
     opaque = np.full_like(picture[:, :, :1], np.iinfo(picture.dtype).max)
     alpha = picture[:, :, -1:] if picture.shape[2] in (2, 4) else opaque
     color = picture[:, :, :3] if picture.shape[2] > 2 else picture[:, :, :1].repeat(3, axis=2)

@@ -1,4 +1,4 @@
-"""From values to pictures: each step against the parts it is made of, and against a loop."""
+"""From values to pictures: each step against its parts, and against a loop."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RANGES = st.sampled_from([None, "minmax", "signed", "byte", (-3.0, 7.0), ("perce
 
 
 @given(images(EVERY_DTYPE, low=0, high=1), RANGES)
-def test_a_range_alone_is_what_levels_make_of_it(image: Array, value_range: Any) -> None:
+def test_a_range_alone_gives_the_levels_of_that_range(image: Array, value_range: Any) -> None:
     try:
         expected = to_levels(image, value_range)
     except ValueError:
@@ -80,7 +80,7 @@ def test_zero_stands_in_the_middle_of_a_diverging_map(image: Array) -> None:
     assert fixed_limits(colors, check_look(colormap="coolwarm", value_range=(0, 5))) == (0.0, 5.0)
 
 
-def test_what_a_diverging_map_clips_is_said_with_its_range() -> None:
+def test_clipping_by_a_diverging_map_is_reported_with_its_range() -> None:
     look = check_look(colormap="RdBu")
     assert render(np.array([[[-0.5], [1.0]]]), look).findings == Findings()
     found = render(np.array([[[-3.0], [1.0]]]), look).findings
@@ -91,7 +91,7 @@ def test_what_a_diverging_map_clips_is_said_with_its_range() -> None:
 @pytest.mark.parametrize(
     "extra", [{"gamma": 2.0}, {"max_side": 2}, {"colormap": "viridis"}, {"log": 9}]
 )
-def test_clipping_is_said_whatever_else_is_done(extra: dict[str, Any]) -> None:
+def test_clipping_is_reported_with_any_other_option(extra: dict[str, Any]) -> None:
     image = np.linspace(0, 2, 16).reshape(4, 4, 1)
     assert render(image, check_look(**extra)).findings.clipped == (0.0, 2.0)
     assert render(image, check_look(value_range=(0, 1), **extra)).findings.clipped is None
@@ -101,7 +101,7 @@ def test_clipping_is_said_whatever_else_is_done(extra: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "bool", "float16", "float64"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_alpha_means_the_same_whatever_is_done_to_colours(dtype: str, channels: int) -> None:
+def test_alpha_does_not_depend_on_the_colours(dtype: str, channels: int) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 2 if dtype == "bool" else 256, (8, 8, channels)).astype(dtype)
     if dtype in ("float16", "float64"):

@@ -22,7 +22,7 @@ def noise(height: int, width: int, channels: int, dtype: Any = np.uint8) -> Any:
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 25), st.integers(1, 25))
-def test_the_nearest_pixel_is_the_one_that_the_centre_falls_into(
+def test_the_nearest_pixel_is_the_one_under_the_centre(
     height: int, width: int, new_height: int, new_width: int
 ) -> None:
     pixels = noise(height, width, 3)
@@ -189,7 +189,7 @@ def test_numbers_out_of_range(check: Any, wrong: Any) -> None:
         (check_scale, [1]),
     ],
 )
-def test_no_numbers(check: Any, wrong: Any) -> None:
+def test_values_that_are_no_numbers(check: Any, wrong: Any) -> None:
     with pytest.raises(TypeError, match="must be"):
         check(wrong)
 

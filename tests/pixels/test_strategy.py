@@ -1,4 +1,4 @@
-"""What is found out from a sample leads to the filter and the method that suit the picture."""
+"""From a sample, the filter and the method that suit the picture are chosen."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_ramps_are_filtered_before(name: str) -> None:
 
 @pytest.mark.parametrize("name", SLOWER_LIBRARIES)
 def test_sparse_noise_is_not_filtered(name: str) -> None:
-    """As an activation map is behind a ReLU: differences would double what is not zero."""
+    """Like an activation map after a ReLU: differences would double the non-zero bytes."""
     activations = (NOISE * 60).clip(0, 255).astype(np.uint8)
     with library(name):
         assert plan_fast(Rows(activations)).filter is Filter.NONE

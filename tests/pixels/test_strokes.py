@@ -46,7 +46,7 @@ def covered(segments: list[Segment], radius: float) -> Any:
 
 @settings(max_examples=150)
 @given(SEGMENTS, st.floats(0.3, 6))
-def test_strokes_cover_what_is_near(segments: list[Segment], radius: float) -> None:
+def test_strokes_cover_near_pixels(segments: list[Segment], radius: float) -> None:
     pixels = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
     stroke(pixels, np.array(segments), radius, (255, 255, 255))
     expected = covered(segments, radius) * 255
@@ -73,7 +73,7 @@ def test_a_stroke_does_not_depend_on_how_it_is_cut() -> None:
     assert np.abs(whole.astype(int) - halves).max() <= 1
 
 
-def test_far_away_costs_nothing_and_shows_nothing() -> None:
+def test_far_points_cost_nothing_and_show_nothing() -> None:
     pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     far = np.array([[[-1e9, -1e9], [1e9, -1e9]], [[1e9, 3.0], [1e9, 9.0]]])
     assert stroke(pixels, far, 3.0, (255, 255, 255), 10) == (0, 10)
@@ -87,7 +87,7 @@ def test_a_line_from_far_to_far_crosses_the_picture_where_it_should() -> None:
     assert not pixels[[4, 6]].any()
 
 
-def test_what_is_beyond_the_pieces_allowed_is_counted() -> None:
+def test_pieces_beyond_the_limit_are_counted() -> None:
     pixels = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
     dots = np.full((9, 2, 2), 5.0)
     assert stroke(pixels, dots, 1.0, (255, 255, 255), 4) == (5, 0)

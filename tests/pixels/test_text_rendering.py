@@ -1,4 +1,4 @@
-"""Text: any of it can be written, and lines are broken so that they fit."""
+"""Text: any text can be drawn, and lines are broken so that they fit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_any_text_can_be_written_anywhere(text: str, size: int, left: int, top: 
     np.testing.assert_array_equal(part, shifted)
 
 
-def test_what_the_font_lacks_is_a_box(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_characters_are_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing in the middle of its left edge's neighbour is empty: a box has two upright edges."""
     monkeypatch.setattr(fonts, "_fonts", fonts.DEFAULT)  # no installed font has it
     lacking = np.zeros((40, 60, 1), np.uint8)
@@ -71,7 +71,7 @@ def test_larger_letters_are_larger() -> None:
     assert size_for(10**6, 10) == 96
 
 
-def test_dashes_and_controls_are_what_the_font_has() -> None:
+def test_dashes_and_controls_become_characters_of_the_font() -> None:
     for given_text, same in (("a—b", "a-b"), ("3×4", "3x4"), ("a\tb\x7f", "a b "), ("−1", "-1")):
         first, second = (np.zeros((20, 60, 1), np.uint8) for _ in range(2))
         write(first, given_text, 0, 0, 14, (255, 255, 255))

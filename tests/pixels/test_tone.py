@@ -36,7 +36,7 @@ def test_the_curves(
             assert math.isnan(found)
             continue
         t = (float(value) - low) / span
-        # The steep start of a curve magnifies what float32 rounds off.
+        # The steep start of a curve magnifies the rounding of float32.
         near = [curve(t * (1 + e) + d, gamma, log) for e in (-1e-5, 1e-5) for d in (-2e-6, 2e-6)]
         assert min(near) - 1e-4 <= found <= max(near) + 1e-4
 

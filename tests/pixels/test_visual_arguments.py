@@ -145,7 +145,7 @@ def cases(table: dict[str, list[Any]]) -> list[Any]:
 
 
 def pixels_of(result: Any) -> Any:
-    """What two results can be compared by."""
+    """The comparable parts of a result."""
     picture = getattr(result, "picture", result)
     pixels = getattr(picture, "pixels", picture)
     return pixels.tolist() if isinstance(pixels, np.ndarray) else pixels
@@ -179,7 +179,7 @@ def test_numpy_scalars_and_arrays_of_rank_0_are_numbers(
 
 
 @pytest.mark.parametrize(("argument", "wrong"), cases(WRONG), ids=name)
-def test_wrong_types_name_the_argument_and_what_was_given(argument: Argument, wrong: Any) -> None:
+def test_errors_of_type_name_the_argument_and_the_value(argument: Argument, wrong: Any) -> None:
     if argument.name == "log" and isinstance(wrong, (bool, np.bool_)):
         return  # three decades
     if argument.optional and wrong is None:
@@ -205,9 +205,7 @@ def test_an_array_with_one_element_is_no_number(argument: Argument) -> None:
     [(each, outside) for each in ARGUMENTS for outside in each.outside],
     ids=name,
 )
-def test_values_outside_name_the_argument_and_what_was_given(
-    argument: Argument, outside: Any
-) -> None:
+def test_errors_of_range_name_the_argument_and_the_value(argument: Argument, outside: Any) -> None:
     with pytest.raises(ValueError, match=f"^{argument.name} must be .*, got ") as caught:
         argument(outside)
     assert re.search(re.escape(str(outside)), str(caught.value))

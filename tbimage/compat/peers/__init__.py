@@ -1,1 +1,1 @@
-"""What the faces of torch and tensorboardX share."""
+"""The common parts of the adapters for torch and tensorboardX."""

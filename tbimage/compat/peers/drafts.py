@@ -1,4 +1,4 @@
-"""A summary that a face was asked for, before it is made.
+"""A summary whose arguments are checked, before it is made.
 
 A worker thread makes it (``log``), or the caller gets it as a message at once (``message``).
 """
@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.peers.errors import PeerTypeError
-from tbimage.pixels.png.encoder import Run, run_serially
+from tbimage.pixels.png.encoder import run_serially
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
 
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
     from tbimage.writer.base import RunWriter
 
-__all__ = ["NO_TAG", "Draft", "check_tag", "log", "message", "ready", "serialized"]
-
-#: The name under which steps of a summary without a tag are counted. Both peers take such a tag.
+#: The name under which steps of a summary without a tag are counted. Both peers allow an empty tag.
 NO_TAG = "(no tag)"
 
 
@@ -37,7 +36,7 @@ class Draft:
         nbytes: The size of a snapshot of its data.
         take: Takes the snapshot. Its arguments are the notices of a writer, and the function that
             runs parts of a job. It returns the function that makes the serialized Summary.
-        kind: As what TensorBoard shows it, as "a scalar": a name has one kind. None: any.
+        kind: The kind that TensorBoard shows, such as "a scalar": a name has one kind. None: any.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Draft:
 
 
 def check_tag(tag: Any) -> str:
-    """Return a tag. As with both peers it may be empty, and None is the empty one."""
+    """Return a tag. As with both peers, it may be empty, and None is an empty tag."""
     if tag is None:
         return ""
     try:
@@ -57,12 +56,12 @@ def check_tag(tag: Any) -> str:
 
 
 def ready(name: str, pieces: list[Piece], kind: str | None = None) -> Draft:
-    """Draft a summary that is made already."""
+    """Draft a summary that exists already."""
     return Draft(name or NO_TAG, sum(map(len, pieces)), lambda notices, run: lambda: pieces, kind)
 
 
 def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | None) -> bool:
-    """Log a summary that a worker makes. A step of None is an automatic one, a time of None now."""
+    """Log a summary that a worker makes. A step of None is automatic, and a time of None is now."""
     name, step, wanted = writer._begin(draft.name, step, draft.kind)
     if not wanted:
         return False
@@ -76,7 +75,7 @@ def _made(make: Callable[[], list[Piece]]) -> list[Piece]:
     return make()
 
 
-# The notices of summaries that belong to no writer.
+# The notices for summaries without a writer.
 _notices = Notices(logging.getLogger("tbimage").log)
 
 

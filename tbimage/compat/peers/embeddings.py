@@ -1,4 +1,4 @@
-"""Arguments of ``add_embedding``, checked in the peers' words."""
+"""Arguments of ``add_embedding``, with errors that name the peers' arguments."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from tbimage.compat.peers.errors import as_peers
 from tbimage.compat.peers.pixels import to_levels
 from tbimage.kinds.numbers import Array, numeric_array
 
-__all__ = ["check"]
-
 
 @as_peers
 def check(mat: Any, metadata: Any, label_img: Any, metadata_header: Any) -> dict[str, Any]:
-    """Give the arguments of ``SummaryWriter.embedding``."""
+    """Return the arguments of ``SummaryWriter.embedding``."""
     points = numeric_array("mat", mat)
     if points.ndim != 2 or 0 in points.shape:
         raise ValueError(f"mat must be [points, dimensions], got shape {points.shape}")

@@ -1,7 +1,7 @@
-"""Errors that are those of tbimage and those of the peers at once.
+"""Error classes that derive from those of tbimage and from those of the peers.
 
 tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
-types with NotImplementedError, so code that moves to a face may catch these.
+types with NotImplementedError, so code that was written for them may catch these.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
-
-__all__ = ["HParamTypeError", "PeerTypeError", "PeerValueError", "as_peers"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,6 +1,6 @@
-"""The part of torch's and tensorboardX's writers that third parties hand ready messages to.
+"""The part of torch's and tensorboardX's writers that takes messages which third parties have made.
 
-It is what the two ``FileWriter`` classes share, on a ``tbimage.SummaryWriter``.
+It is the common part of the two ``FileWriter`` classes, on a ``tbimage.SummaryWriter``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from tbimage.compat.peers.numbers import check_step, check_walltime
 from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
-__all__ = ["AUTOMATIC", "BaseFileWriter", "When"]
-
-#: In place of a step: the one after the last of this tag.
+#: Stands for a step: the one after the last of this tag.
 AUTOMATIC: Any = object()
 
 #: A step, None for an automatic one, and a time, None for now.
@@ -26,21 +24,16 @@ When = tuple["int | None", "float | None"]
 
 
 class BaseFileWriter:
-    """What both peers' file writers have.
-
-    Args:
-        logdir: The run directory.
-        filename_suffix: Appended to the event file's name.
-        to_disk: Whether anything is written at all.
+    """The common part of both peers' file writers.
 
     Attributes:
-        native: The writer that this one passes on to; None if nothing is written.
+        native: The writer that this one uses; None if nothing is written (``to_disk=False``).
     """
 
-    #: What the run of a graph is called.
+    #: The name of the run of a graph.
     run_tag: ClassVar[str] = graph.RUN_TAG
 
-    #: When files are made to survive a loss of power, as ``SummaryWriter`` has it.
+    #: The argument ``fsync`` of ``SummaryWriter``.
     fsync: ClassVar[str] = "never"
 
     def __init__(
@@ -60,7 +53,7 @@ class BaseFileWriter:
 
     @property
     def event_writer(self) -> BaseFileWriter:
-        """This writer: it is the one that writes events, too."""
+        """This writer, which writes events, too."""
         return self
 
     def get_logdir(self) -> str:
@@ -68,7 +61,7 @@ class BaseFileWriter:
         return self._logdir
 
     def when(self, global_step: Any, walltime: Any, default: int | None = 0) -> When:
-        """Give the step and the time of a summary; ``default`` is the step where none is given."""
+        """Return the step and the time of a summary; without a step, ``default`` is its step."""
         if global_step is None:
             global_step = self._default_metadata.get("global_step")
         if walltime is None:
@@ -87,13 +80,7 @@ class BaseFileWriter:
     def add_summary(
         self, summary: Any, global_step: Any = None, walltime: float | None = None
     ) -> None:
-        """Log a Summary.
-
-        Args:
-            summary: A message, of whichever package, or its bytes.
-            global_step: Its step.
-            walltime: Seconds since the epoch; None: now.
-        """
+        """Log a Summary: a message of any package, or its bytes."""
         if self.native is None:
             return
         data = raw.serialized("summary", summary, "Summary")
@@ -102,12 +89,9 @@ class BaseFileWriter:
             self.native.raw_summary(data, step, wall_time=walltime)
 
     def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
-        """Log an Event.
+        """Log an Event: a message of any package, or its bytes.
 
-        Args:
-            event: A message, of whichever package, or its bytes.
-            step: Its step; None: the one it has.
-            walltime: Its time, also in place of the one it has; None: now.
+        ``step`` replaces its step, and ``walltime`` its time; a time of None is now.
         """
         if self.native is None:
             return
@@ -120,23 +104,13 @@ class BaseFileWriter:
         self.native.raw_event(parsed, number if given else None)
 
     def add_graph(self, graph_profile: Sequence[Any], walltime: float | None = None) -> None:
-        """Log a graph.
-
-        Args:
-            graph_profile: A GraphDef and a RunMetadata, as messages.
-            walltime: Seconds since the epoch; None: now.
-        """
+        """Log a graph: a GraphDef and a RunMetadata, as messages."""
         self.log_graph(
             graph_profile[0].SerializeToString(), graph_profile[1].SerializeToString(), walltime
         )
 
     def add_onnx_graph(self, graph: Any, walltime: float | None = None) -> None:
-        """Log a graph without what is known of its run.
-
-        Args:
-            graph: A GraphDef, as a message.
-            walltime: Seconds since the epoch; None: now.
-        """
+        """Log a graph without RunMetadata: a GraphDef, as a message."""
         self.log_graph(graph.SerializeToString(), None, walltime)
 
     def log_graph(
@@ -149,7 +123,7 @@ class BaseFileWriter:
                 self.native.raw_event(event)
 
     def flush(self) -> None:
-        """Wait until all that was logged is in the file."""
+        """Wait until all earlier summaries are in the file."""
         if self.native is not None:
             self.native.flush()
 

@@ -1,8 +1,9 @@
 """Histograms as torch and tensorboardX write them: a HistogramProto with the peers' buckets.
 
-As with the peers the first bucket is empty and ends where the values begin, since a HistogramProto
-says only where buckets end. Programs such as tbparse rely on it. Unlike the peers' it does not end
-before the least value, which the data server shows as a bucket that ends before it begins.
+A HistogramProto says only where buckets end. So the peers write an empty first bucket, which ends
+where the values begin, and programs such as tbparse rely on it. Here it ends at the least value or
+after it. With the peers it may end before the least value, and the data server shows a bucket that
+ends before it begins.
 """
 
 from __future__ import annotations
@@ -17,21 +18,20 @@ from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
 from tbimage.compat.peers.numbers import number
+from tbimage.events import wire
 from tbimage.kinds import histogram as kind
 from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
-
-__all__ = ["default_bins", "histogram", "histogram_raw"]
 
 
 @lru_cache(maxsize=1)
 def default_bins() -> tuple[float, ...]:
     """Return the 1549 edges that both peers take for ``bins="tensorflow"``.
 
-    They are TensorFlow's old ones: from 1e-12 up to 1e20 each a tenth greater than the last, the
-    same negative, and 0 (``core/lib/histogram/histogram.cc``).
+    They are TensorFlow's old ones (``core/lib/histogram/histogram.cc``): from 1e-12 to 1e20, each a
+    tenth greater than the one before, the same numbers negative, and 0.
     """
     edges, edge = [], 1e-12
     while edge < 1e20:
@@ -48,7 +48,7 @@ def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
     if isinstance(bins, str) and bins == "tensorflow":
         bins = default_bins()
     else:
-        np.histogram_bin_edges([0.0, 1.0], bins)  # raises here what a worker would
+        np.histogram_bin_edges([0.0, 1.0], bins)  # raises in the caller, and not in a worker
     if max_bins is not None and not max_bins > 0:
         raise ValueError(f"max_bins must be above 0, or None for all bins, got {max_bins!r}")
 
@@ -85,9 +85,9 @@ def _histogram(
 
 
 def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
-    """Count as ``numpy.histogram`` does; one bucket where float64 cannot divide the range so."""
+    """Count as ``numpy.histogram`` does; with one bucket if float64 cannot divide the range."""
     if bins is default_bins():
-        numbers = numbers.clip(bins[0], bins[-1])
+        bins = (min(bins[0], low), *bins[1:-1], max(bins[-1], high))
     try:
         with np.errstate(over="raise", invalid="raise"):
             counts, edges = np.histogram(numbers, bins)
@@ -100,12 +100,12 @@ def _summary(
     tag: str, limits: Array, counts: Array, low: float, high: float, **totals: Any
 ) -> list[Piece]:
     value = old_style.histogram_value(tag, limits, counts, low, high, **totals)
-    return old_style.summary([value])
+    return wire.summary([value])
 
 
 @as_peers
 def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) -> Draft:
-    """Draft a histogram whose buckets are counted; ``totals`` are the peers' other arguments."""
+    """Draft a histogram with counted buckets; ``totals`` are the peers' other arguments."""
     tag = check_tag(tag)
     ends = np.array(numeric_array("bucket_limits", limits), np.float64)
     heights = np.array(numeric_array("bucket_counts", counts), np.float64)

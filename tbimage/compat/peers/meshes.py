@@ -1,8 +1,8 @@
 """Meshes as torch and tensorboardX write them: all parts as float32, which TensorBoard casts.
 
-Its page casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``),
-so any number type will do. The cast to uint8 wraps, so two things are done before: colours that
-all lie in 0 to 1 are scaled to 0 to 255, and colours outside 0 to 255 are clipped and reported.
+Its page casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``), so
+they may have any number type. The cast to uint8 wraps around. So colours that are all from 0 to 1
+are scaled to 0 to 255 before, and colours outside 0 to 255 are clipped and reported.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ import numpy as np
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import Draft, check_tag
 from tbimage.compat.peers.errors import as_peers
+from tbimage.events import wire
 from tbimage.events.wire import DATA_CLASS_TENSOR
 from tbimage.kinds import mesh as kind
 from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
-
-__all__ = ["mesh"]
 
 
 @as_peers
@@ -37,16 +36,10 @@ def mesh(
     display_name: str | None = None,
     description: str | None = None,
 ) -> Draft:
-    """Draft a mesh.
+    """Draft a mesh of ``vertices`` and ``colors`` [batch, points, 3] and ``faces`` [batch, n, 3].
 
-    Args:
-        tag: What the tags begin with.
-        vertices: [batch, points, 3].
-        colors: Likewise, numbers from 0 to 255 or from 0 to 1; or None.
-        faces: [batch, faces, 3] of whole numbers of any type; or None.
-        config: For THREE.js, or None.
-        display_name: What TensorBoard shows in place of the tag.
-        description: Markdown.
+    Colours are numbers from 0 to 255, or all from 0 to 1. Faces are whole numbers of any type.
+    ``config`` is for THREE.js. TensorBoard shows ``display_name`` in place of the tag.
     """
     tag = check_tag(tag)
     parts = kind.prepare(
@@ -57,7 +50,7 @@ def mesh(
     numbers, points = parts.parts.get("FACE", np.empty(0)), parts.parts["VERTEX"].shape[1]
     if numbers.size and not (numbers.min() >= 0 and numbers.max() < points):
         raise ValueError(
-            f"faces must number points from 0 to {points - 1}, got {numbers.min()} to "
+            f"faces must be indices of points, 0 to {points - 1}, got {numbers.min()} to "
             f"{numbers.max()}"
         )
     if config is not None and not isinstance(config, Mapping):
@@ -74,17 +67,17 @@ def mesh(
 
 
 def _whole(faces: Array) -> Array:
-    """Give faces as integers; floats must be whole."""
+    """Return faces as integers; floats must be whole."""
     if faces.dtype.kind != "f":
         return faces
     whole = np.trunc(faces)
     if not np.array_equal(whole, faces):
-        raise ValueError("faces must be whole numbers, which number the vertices, got fractions")
+        raise ValueError("faces must be whole numbers, the indices of points, got fractions")
     return whole.astype(np.int32)
 
 
 def _levels(tag: str, colors: Array) -> Array:
-    """Give colours as uint8, cast as TensorBoard's page does where that does not wrap."""
+    """Return colours as uint8, as TensorBoard's page casts them, but without wrapping around."""
     if not colors.size or colors.dtype == np.uint8:
         return colors
     finite = np.nan_to_num(colors, nan=0.0, posinf=255, neginf=0)
@@ -93,8 +86,8 @@ def _levels(tag: str, colors: Array) -> Array:
         return (finite * 255.5).clip(0, 255).astype(np.uint8)
     if low < 0 or high > 255:
         warn_caller(
-            f"colors of mesh {tag!r} are from {low:g} to {high:g}: colours are numbers from 0 to "
-            "255, or from 0 to 1, and what lies outside was clipped. Scale them.",
+            f"colors of mesh {tag!r} are from {low:g} to {high:g}, but 0 to 255, or 0 to 1, is "
+            "expected: values outside were clipped. Scale them.",
             UserWarning,
         )
     return finite.clip(0, 255).astype(np.uint8)
@@ -127,4 +120,4 @@ def _summary(
         values.append(
             old_style.tensor_value(f"{tag}_{part}", numbers, tensors.metadata_field(metadata))
         )
-    return old_style.summary(values)
+    return wire.summary(values)

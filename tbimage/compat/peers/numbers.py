@@ -1,4 +1,4 @@
-"""Numbers as arguments of the faces: scalars, metrics, steps and times."""
+"""Numbers as arguments of the adapters: scalars, metrics, steps and times."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from tbimage.compat.peers.errors import PeerTypeError, PeerValueError
 from tbimage.kinds.numbers import numeric_array
 from tbimage.kinds.scalar import check_value
 
-__all__ = ["check_step", "check_walltime", "number", "numbers_by_tag"]
-
 
 def number(argument: str, value: Any) -> float:
-    """Give the one number of an argument: a number, or an array or tensor of one element."""
+    """Return the number of an argument: a number, or an array or tensor of one element."""
     shape = getattr(value, "shape", ())
     try:
         if not isinstance(value, (list, tuple)) and shape == ():
@@ -34,7 +32,7 @@ def number(argument: str, value: Any) -> float:
 
 
 def check_step(step: Any) -> int:
-    """Give a step as an int, as ``int`` makes it of whatever the peers take."""
+    """Return ``int(step)``, as the peers do."""
     try:
         return int(step)
     except (TypeError, ValueError, OverflowError) as error:
@@ -46,7 +44,7 @@ def check_step(step: Any) -> int:
 
 
 def check_walltime(walltime: Any) -> float:
-    """Give a time as seconds since the epoch."""
+    """Return a time as seconds since the epoch."""
     try:
         seconds = math.nan if isinstance(walltime, (str, bytes)) else float(walltime)
     except (TypeError, ValueError, OverflowError):

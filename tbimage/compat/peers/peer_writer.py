@@ -1,7 +1,8 @@
-"""The methods that torch's and tensorboardX's writers share, signature for signature.
+"""The methods that torch's and tensorboardX's writers share, with the same signatures.
 
-- Names, order and defaults of arguments are the peers'; tests compare them with those installed.
-- A step that is not given is 0, and a closed writer opens a new file, as with both peers.
+- Names, order and defaults of arguments are the peers'; tests compare them with the installed
+  peers.
+- A missing step is 0, and a closed writer opens a new file, as with both peers.
 """
 
 from __future__ import annotations
@@ -31,8 +32,6 @@ from tbimage.writer.methods.series import log_scalars
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["PeerWriter", "default_logdir"]
-
 
 def default_logdir(comment: str | None) -> str:
     """Name a new run as both peers do: ``runs/Nov23_10-42-40_host`` and the comment."""
@@ -41,17 +40,17 @@ def default_logdir(comment: str | None) -> str:
 
 
 class PeerWriter:
-    """What both peers' SummaryWriter have. Subclasses say what they do not share.
+    """The common part of both peers' SummaryWriter. Subclasses define the differences.
 
     Attributes:
-        file_writer: Where ready messages go; None while the writer is closed.
-        all_writers: It, by its directory; None while the writer is closed. (The runs of
+        file_writer: The writer for ready messages; None while the writer is closed.
+        all_writers: The same, by its directory; None while the writer is closed. (The runs of
             ``add_scalars`` need no writers of their own.)
         default_bins: The edges that ``bins="tensorflow"`` stands for.
     """
 
-    _single: ClassVar[bool]  # see compat.pixels.to_levels
-    _channels_first: ClassVar[bool]  # see sounds.audio
+    _single: ClassVar[bool]  # see peers.pixels.to_levels
+    _channels_first: ClassVar[bool]  # see peers.sounds.audio
 
     def __init__(self, purge_step: int | None) -> None:
         self.purge_step = purge_step
@@ -97,7 +96,7 @@ class PeerWriter:
         if files.native is None:
             return
         value = number("scalar_value", value)
-        if type(tag) is str and tag:  # the common case, for which the writer has a short way
+        if type(tag) is str and tag:  # the usual case, for which the writer is fast
             step, walltime = files.when(global_step, walltime)
             files.native.scalar(tag, value, step, wall_time=walltime)
         else:
@@ -106,21 +105,21 @@ class PeerWriter:
     def _log_hparams(
         self, run: str | None, values: dict[str, Any], metrics: Any, domains: Any, global_step: Any
     ) -> None:
-        """Log a trial in a run of its own below this one, or in this one if ``run`` is "."."""
+        """Log a trial in its own run below this one, or in this one if ``run`` is "."."""
         files = self._get_file_writer()
         if files.native is None:
             return
-        # Without a step metrics go after what the run has of their tags, since the data server
-        # drops all points from a step on that comes again.
+        # Without a step, metrics come after the last steps of their tags, since the data server
+        # drops all points from a repeated step on.
         step, walltime = files.when(global_step, None, default=None)
         metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
-        said = {"domains": domains, "status": "success", "wall_time": walltime}
+        details = {"domains": domains, "status": "success", "wall_time": walltime}
         run = free_run(run or str(time.time()), values, self._trials)
         if run == ".":
-            files.native.hparams(values, metrics, step, **said)
+            files.native.hparams(values, metrics, step, **details)
             return
         with Native(directory_of(run, files.get_logdir())) as trial:
-            trial.hparams(values, metrics, step, **said)
+            trial.hparams(values, metrics, step, **details)
 
     def add_scalars(
         self,
@@ -129,7 +128,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log one number for each key of a dict, each in a run of its own below this one."""
+        """Log one number for each key of a dict, each in its own run below this one."""
         files = self._get_file_writer()
         if files.native is None:
             return
@@ -156,10 +155,10 @@ class PeerWriter:
         walltime: Any = None,
         max_bins: Any = None,
     ) -> None:
-        """Log how values of any shape are distributed.
+        """Log a histogram of values of any shape.
 
-        ``bins`` is "tensorflow" (1548 bins that grow by a tenth) or what ``numpy.histogram`` takes;
-        ``max_bins`` merges neighbours until there are about as many.
+        ``bins`` is "tensorflow" (1548 bins, each a tenth wider than the one before) or what
+        ``numpy.histogram`` takes. If there are more than ``max_bins``, neighbours are merged.
         """
         draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
@@ -177,7 +176,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram whose buckets are counted; ``bucket_limits`` are their upper ends."""
+        """Log a histogram with counted buckets; ``bucket_limits`` are their upper ends."""
         totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
         draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
@@ -190,7 +189,7 @@ class PeerWriter:
         walltime: Any = None,
         dataformats: Any = "CHW",
     ) -> None:
-        """Log an image; of a batch, the grid.
+        """Log an image, or a batch as one grid.
 
         Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
         permutation of "HW", "CHW" or "NCHW". Images of PIL and figures need none.
@@ -217,7 +216,7 @@ class PeerWriter:
         close: Any = True,
         walltime: Any = None,
     ) -> None:
-        """Draw a matplotlib figure and log it; of a list, the grid. ``close`` closes them."""
+        """Draw a matplotlib figure and log it, or a list as one grid. ``close`` closes them."""
         from tbimage.kinds import figure as kind
 
         figures, batched = kind.check_figures(figure)
@@ -226,7 +225,7 @@ class PeerWriter:
         finally:
             if close:
                 kind.close(figures)
-        pixels.flags.writeable = False  # nobody else has it: no need for a copy
+        pixels.flags.writeable = False  # nobody else has it, so it need not be copied
         self.add_image(tag, pixels, global_step, walltime, "NHWC" if batched else "HWC")
 
     def add_audio(
@@ -239,8 +238,8 @@ class PeerWriter:
     ) -> None:
         """Log a clip of audio, mono or stereo, of ``sample_rate`` Hz.
 
-        [frames], [channels, frames] or [frames, channels]: floats from -1 to 1, or int16, int32 or
-        uint8 as they are.
+        The clip is [frames], [channels, frames] or [frames, channels]: floats from -1 to 1, or
+        int16, int32 or uint8, which are stored unchanged.
         """
         draft = sounds.audio(
             tag, snd_tensor, sample_rate, self._samples, channels_first=self._channels_first
@@ -275,7 +274,7 @@ class PeerWriter:
             if "strict=False" not in str(error):
                 raise
             raise RuntimeError(
-                f"{error} (Of add_graph this is the argument use_strict_trace=False.)"
+                f"{error} (In add_graph, this argument is use_strict_trace=False.)"
             ) from error
         files.log_graph(*exported)
 
@@ -290,7 +289,7 @@ class PeerWriter:
     ) -> None:
         """Log points [points, dimensions] for the Projector page.
 
-        ``metadata`` has a label for each point, or a row of labels where there is a
+        ``metadata`` has a label for each point, or a row of labels if there is a
         ``metadata_header``. ``label_img`` is [points, C, H, W].
         """
         files = self._get_file_writer()
@@ -327,7 +326,7 @@ class PeerWriter:
         weights: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log precision and recall that are computed; the rows tell how many thresholds."""
+        """Log precision and recall that the caller has computed, one value for each threshold."""
         rows = {
             "true_positive_counts": true_positive_counts,
             "false_positive_counts": false_positive_counts,
@@ -351,7 +350,7 @@ class PeerWriter:
         self.add_custom_scalars({category: {title: ["Margin", tags]}})
 
     def add_custom_scalars(self, layout: Mapping[str, Any]) -> None:
-        """Lay out the Custom Scalars page; charts of several calls add up."""
+        """Add charts to the Custom Scalars page."""
         files = self._get_file_writer()
         if files.native is not None:
             as_peers(files.native.custom_scalars)(layout)
@@ -375,7 +374,7 @@ class PeerWriter:
         self._log(draft, global_step, walltime)
 
     def flush(self) -> None:
-        """Wait until all that was logged is in the files."""
+        """Wait until all earlier summaries are in the files."""
         if self.file_writer is not None:
             self.file_writer.flush()
 

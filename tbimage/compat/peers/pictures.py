@@ -1,4 +1,4 @@
-"""Pictures of torch and tensorboardX: images, grids, boxes and moving pictures."""
+"""Pictures of torch and tensorboardX: images, grids, boxes and clips."""
 
 from __future__ import annotations
 
@@ -13,39 +13,48 @@ import numpy as np
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
-from tbimage.compat.peers.pixels import Pixels, grid, to_levels, with_colors
+from tbimage.compat.peers.pixels import Pixels, grid, to_levels
 from tbimage.events import wire
+from tbimage.fonts import use_installed
 from tbimage.kinds.numbers import numeric_array
 from tbimage.pixels.arrays.array_like import snapshot
 from tbimage.pixels.arrays.encoded import read_encoded
 from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.drawing import fonts
+from tbimage.pixels.drawing.text_rendering import lacking
 from tbimage.pixels.png import encoder
-from tbimage.pixels.values.pictures import Findings
+from tbimage.pixels.png.strips import Run
+from tbimage.pixels.values.pictures import Findings, eight_bits, with_channels
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 
-__all__ = ["boxes", "image", "video"]
-
 Alter = Callable[[Pixels], Pixels]
+
+# Pillow's default, which the peers use.
+_LABEL_SIZE = 10
 
 # The peers' methods have no value_range to pass.
 _FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
 
-# By rank, the layouts that an error may propose, likeliest first.
+# For each rank, the layouts that an error may propose, the most likely first.
 _COMMON = {3: ("CHW", "HWC"), 4: ("NCHW", "NHWC")}
 
 
 @as_peers
-def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None = None) -> Draft:
-    """Draft an image; of a batch, the grid.
+def image(
+    tag: str,
+    data: Any,
+    layout: str,
+    *,
+    single: bool,
+    alter: Alter | None = None,
+    texts: Sequence[str] = (),
+) -> Draft:
+    """Draft an image, or a batch as one grid.
 
-    Args:
-        tag: The tag.
-        data: What ``SummaryWriter.image`` takes.
-        layout: The peers' ``dataformats``. Data that says itself what its axes are (images of PIL,
-            figures) ignores it.
-        single: As in ``pixels.to_levels``.
-        alter: Changes the levels before they are encoded.
+    ``data`` is what ``SummaryWriter.image`` takes, and ``layout`` the peers' ``dataformats``, which
+    images of PIL and figures ignore. ``single`` is that of ``pixels.to_levels``. ``alter`` changes
+    the levels before they are encoded; it writes ``texts``, whose missing characters are reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -58,8 +67,8 @@ def image(tag: str, data: Any, layout: str, *, single: bool, alter: Alter | None
         )
     images = _arranged(data, layout)
 
-    def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
-        return partial(_picture, tag, snapshot(data, images), single, alter, notices, run)
+    def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
+        return partial(_picture, tag, snapshot(data, images), single, alter, texts, notices, run)
 
     return Draft(tag or NO_TAG, images.nbytes, take, "an image")
 
@@ -82,14 +91,14 @@ def _arranged(data: Any, layout: str) -> Pixels:
 
 
 def _describes_itself(data: Any) -> bool:
-    """Whether data says itself what its axes are: an image of PIL or a figure of matplotlib."""
+    """Whether the axes of data are known: those of an image of PIL or a figure of matplotlib."""
     image_class = getattr(sys.modules.get("PIL.Image"), "Image", ())
     figure_class = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
     return isinstance(data, (image_class, figure_class))
 
 
 def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
-    """Check that ``dataformats`` fits a shape, in the words of the faces' users."""
+    """Check that ``dataformats`` fits a shape; errors name the peers' arguments."""
     axes = layout.upper() if isinstance(layout, str) else ""
     if "".join(sorted(axes)) not in ("HW", "CHW", "HNW", "CHNW"):
         raise ValueError(
@@ -116,11 +125,19 @@ def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
 
 
 def _picture(
-    tag: str, images: Pixels, single: bool, alter: Alter | None, notices: Notices, run: encoder.Run
+    tag: str,
+    images: Pixels,
+    single: bool,
+    alter: Alter | None,
+    texts: Sequence[str],
+    notices: Notices,
+    run: Run,
 ) -> list[Piece]:
     levels = _levels(tag, images[0] if len(images) == 1 else grid(images), single, notices)
     if alter is not None:
         levels = alter(levels)
+    if missing := lacking(texts):
+        notices.report(tag, Findings(lacking=missing))
     encoded = encoder.encode(levels, run=run)
     return _value(tag, levels.shape[0], levels.shape[1], encoded.channels, encoded.pieces)
 
@@ -128,7 +145,7 @@ def _picture(
 def _value(
     tag: str, height: int, width: int, channels: int, pieces: Sequence[Piece]
 ) -> list[Piece]:
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
+    metadata = wire.summary_metadata("images", b"", None, wire.DATA_CLASS_BLOB_SEQUENCE)
     return wire.summary([wire.image_value(tag, height, width, channels, pieces, metadata)])
 
 
@@ -144,18 +161,11 @@ def _levels(tag: str, values: Pixels, single: bool, notices: Notices) -> Pixels:
 def boxes(
     tag: str, data: Any, corners: Any, layout: str, labels: Any, rescale: float, *, single: bool
 ) -> Draft:
-    """Draft an image with red boxes.
+    """Draft an image with red boxes, [boxes, 4]: left, top, right and bottom of each, in pixels.
 
-    Args:
-        tag: As in ``image``, like data, layout and single.
-        data: See there.
-        corners: [boxes, 4]: left, top, right and bottom of each, in pixels. Columns beyond the
-            fourth, such as scores, are ignored, as the peers do. No elements: no boxes.
-        layout: See there.
-        labels: A text for each box, or one text, or None. Where they are not as many as boxes,
-            those are drawn that have a box, and a warning says so. (Peers drop all of them.)
-        rescale: The size of the result, 1 for that of the image.
-        single: See there.
+    Columns after the fourth, such as scores, are ignored, as the peers do. ``labels`` is a text for
+    each box, one text, or None. If their number differs from that of the boxes, the first boxes get
+    the labels, and a warning says so. (The peers drop all of them.) ``rescale`` is a scale factor.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
     if not found.size:
@@ -169,23 +179,25 @@ def boxes(
     texts = [labels] if isinstance(labels, str) else list(() if labels is None else labels)
     if texts and len(texts) != len(found):
         warn_caller(
-            f"labels are {len(texts)} for {len(found)} boxes of {tag!r}: the first "
+            f"there are {len(texts)} labels for {len(found)} boxes of {tag!r}: the first "
             f"{min(len(texts), len(found))} boxes get theirs. Pass one for each box.",
             UserWarning,
         )
-    texts = [str(text) for text in texts]
+    texts = [str(text) for text in texts][: len(found)]
+    use_installed()
     alter = partial(_draw, corners=found[:, :4], labels=texts, rescale=rescale)
-    return image(tag, data, layout, single=single, alter=alter)
+    return image(tag, data, layout, single=single, alter=alter, texts=texts)
 
 
 def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float) -> Pixels:
-    """Draw as both peers do: outlines of two pixels, labels within the lower left corner."""
-    from PIL import Image, ImageDraw, ImageFont
+    """Draw as both peers do: outlines of two pixels, and labels in the lower left corner."""
+    from PIL import Image, ImageDraw
 
-    if levels.dtype == np.uint16:
-        levels = (levels >> 8).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(with_colors(levels)))
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default()
+    levels = eight_bits(levels)
+    if levels.shape[2] < 3:
+        levels = with_channels(levels, 3)
+    picture = Image.fromarray(np.ascontiguousarray(levels))
+    pen = ImageDraw.Draw(picture)
     for number, (left, top, right, bottom) in enumerate(corners):
         if not np.isfinite([left, top, right, bottom]).all():
             continue
@@ -193,35 +205,41 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
         pen.line(outline, fill="red", width=2)
         label = labels[number] if number < len(labels) else ""
         if label:
-            width, height = _extent(font, label)
+            width, height = _extent(label)
             margin = np.ceil(height * 0.05)
             ceiling = bottom - height - 2 * margin
             pen.rectangle([(left, ceiling), (left + width, bottom)], fill="red")
-            pen.text((left + margin, ceiling + margin), label, fill="black", font=font)
+            _write(pen, left + margin, ceiling + margin, label)
     if rescale != 1:
         size = max(1, int(picture.width * rescale)), max(1, int(picture.height * rescale))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(picture)
 
 
-def _extent(font: Any, label: str) -> tuple[float, float]:
-    if not hasattr(font, "getbbox"):  # Pillow 9.1
-        width, height = font.getsize(label)
-        return width, height
-    left, top, right, bottom = font.getbbox(label)
-    return right - left, bottom - top
+def _runs(label: str) -> list[tuple[Any, str]]:
+    """Split a label into runs of one font each; the fonts have the size of the peers' labels."""
+    runs = fonts.current().runs(label)
+    return [(font.font_variant(size=_LABEL_SIZE), run) for font, run in runs]
+
+
+def _extent(label: str) -> tuple[float, float]:
+    boxes_of_runs = [font.getbbox(run) for font, run in _runs(label)]
+    width = sum(right - left for left, _, right, _ in boxes_of_runs)
+    return width, max(bottom - top for _, top, _, bottom in boxes_of_runs)
+
+
+def _write(pen: Any, left: float, top: float, label: str) -> None:
+    for font, run in _runs(label):
+        pen.text((left, top), run, fill="black", font=font)
+        left += font.getbbox(run)[2]
 
 
 @as_peers
 def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
-    """Draft a batch of clips, side by side in one GIF; where they have alpha, in one APNG.
+    """Draft a batch of clips, side by side in one GIF; with alpha, in one APNG.
 
-    Args:
-        tag: The tag.
-        data: Clips, of five axes.
-        fps: Frames a second. A warning says where a GIF cannot show so many.
-        layout: A permutation of "NTCHW": clips, frames, channels, rows, columns.
-        single: As in ``pixels.to_levels``.
+    ``layout`` is a permutation of "NTCHW": clips, frames, channels, rows, columns. ``single`` is
+    that of ``pixels.to_levels``. A warning says if the format cannot show so many frames a second.
     """
     tag = check_tag(tag)
     array = numeric_array("vid_tensor", data)
@@ -239,7 +257,7 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
         raise ValueError(f"vid_tensor must have 1 to 4 channels, got shape {array.shape} as {axes}")
     speed = _speed(tag, fps, alpha=clips.shape[4] in (2, 4))
 
-    def take(notices: Notices, run: encoder.Run) -> Callable[[], list[Piece]]:
+    def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         taken = snapshot(data, clips)
         return partial(_video, tag, taken, speed, single, notices, run)
 
@@ -247,7 +265,7 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
 
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
-    """Check the frames a second, and say so where the format shows fewer."""
+    """Check the frames a second, and warn if the format shows fewer."""
     from tbimage.pixels.clips import frames, gif
 
     most, kind = (frames.MOST_FPS, "an APNG") if alpha else (gif.MOST_FPS, "a GIF")
@@ -262,14 +280,15 @@ def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
 
 
 def _video(
-    tag: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: encoder.Run
+    tag: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: Run
 ) -> list[Piece]:
     from tbimage.pixels.clips import apng, gif
     from tbimage.pixels.clips.frames import Frames
     from tbimage.pixels.values.pictures import Picture
 
     count, length, height, width, channels = clips.shape
-    # Both peers: as many places as the next power of two, in about twice as many columns as rows.
+    # As with both peers: the number of places is the next power of two, and there are about twice
+    # as many columns as rows.
     places = 1 << (count - 1).bit_length()
     rows = 1 << (count.bit_length() - 1) // 2
     sheet = np.zeros((places, length, height, width, channels), clips.dtype)

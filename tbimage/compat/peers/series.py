@@ -1,6 +1,6 @@
-"""What torch and tensorboardX log besides pictures, sound, histograms and meshes.
+"""Drafts of scalars, tensors, texts, PR curves and layouts for torch and tensorboardX.
 
-The wire forms are the peers', in which both of TensorBoard's loaders show them.
+They have the peers' wire forms in which both of TensorBoard's loaders show them.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
 from tbimage.compat.peers.errors import as_peers
+from tbimage.events import wire
 from tbimage.events.wire import DATA_CLASS_SCALAR, DATA_CLASS_TENSOR
 from tbimage.kinds import custom_scalars as layout_kind
-from tbimage.kinds import old_style, tensors
+from tbimage.kinds import old_style
 from tbimage.kinds import pr_curve as curve_kind
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import tensor as tensor_kind
 from tbimage.kinds import text as text_kind
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
-
-__all__ = ["layout", "pr_curve", "pr_curve_raw", "scalar", "tensor", "text"]
 
 Make = Callable[[], "list[Piece]"]
 
-#: Both peers take at most so many, which is the number that TensorBoard's own summaries default to.
+#: The most thresholds of both peers, and the default of TensorBoard's own summaries.
 MOST_THRESHOLDS = 127
 
 
@@ -43,13 +42,13 @@ def scalar(
     display_name: str = "",
     description: str = "",
 ) -> Draft:
-    """Draft a scalar, in place of whose tag TensorBoard shows ``display_name``."""
+    """Draft a scalar. TensorBoard shows ``display_name`` in place of its tag."""
     tag = check_tag(tag)
     if as_tensor:
-        metadata = tensors.metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
+        metadata = wire.summary_metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
         with np.errstate(over="ignore"):
             number = np.array(value, np.float32)
-        pieces = old_style.summary([old_style.tensor_value(tag, number, metadata)])
+        pieces = wire.summary([old_style.tensor_value(tag, number, metadata)])
     elif display_name:
         pieces = [_described(tag, value, display_name, description)]
     else:
@@ -72,10 +71,10 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
 
 @as_peers
 def tensor(tag: str, data: Any) -> Draft:
-    """Draft a tensor as it is, for the plugin "tensor"."""
+    """Draft a tensor without conversion, for the plugin "tensor"."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
-    metadata = tensors.metadata("tensor", b"", None, DATA_CLASS_TENSOR)
+    metadata = wire.summary_metadata("tensor", b"", None, DATA_CLASS_TENSOR)
 
     def take(notices: Notices, run: Run) -> Make:
         return partial(_tensor, tag, prepared.snapshot(), metadata)
@@ -86,7 +85,7 @@ def tensor(tag: str, data: Any) -> Draft:
 def _tensor(tag: str, taken: tensor_kind.Tensor, metadata: bytes) -> list[Piece]:
     if taken.array is None:
         return tensor_kind.summary(tag, taken, metadata)
-    return old_style.summary([old_style.tensor_value(tag, taken.array, metadata)])
+    return wire.summary([old_style.tensor_value(tag, taken.array, metadata)])
 
 
 @as_peers
@@ -124,7 +123,7 @@ def _check_predictions(predictions: Array) -> None:
         missing = int(np.isnan(predictions).sum())
         raise ValueError(
             f"predictions must lie within 0 and 1, got {missing} NaN among {predictions.size}: "
-            "leave these out, and their labels"
+            "leave them and their labels out"
         )
     raise ValueError(
         f"predictions must lie within 0 and 1, got {predictions.min():g} to "
@@ -133,7 +132,7 @@ def _check_predictions(predictions: Array) -> None:
 
 
 def _thresholds(num_thresholds: Any) -> int:
-    """Check how many thresholds a curve has; as with both peers one will do."""
+    """Check the number of thresholds of a curve; one is enough, as with both peers."""
     if isinstance(num_thresholds, (int, np.integer)) and num_thresholds == 1:
         return 1
     return curve_kind.check_thresholds(min(num_thresholds, MOST_THRESHOLDS))
@@ -143,14 +142,14 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
     from tbimage.events.messages import PrCurvePluginData
 
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()
-    metadata = tensors.metadata("pr_curves", content, None)
+    metadata = wire.summary_metadata("pr_curves", content, None)
     value = old_style.tensor_value(tag, rows.astype(np.float32), metadata)
-    return old_style.summary([value])
+    return wire.summary([value])
 
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Draft precision and recall that are computed: rows by argument, in the order of the curve."""
+    """Draft rows of computed precision and recall, by argument, in the order of the wire form."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}
@@ -161,5 +160,5 @@ def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
 
 
 def layout(charts: layout_kind.Charts) -> Draft:
-    """Draft a layout of the Custom Scalars page, of what ``check_layout`` returned."""
+    """Draft a layout of the Custom Scalars page."""
     return ready(layout_kind.LAYOUT_TAG, layout_kind.summary(charts))

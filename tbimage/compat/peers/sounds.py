@@ -11,33 +11,22 @@ import numpy as np
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag
 from tbimage.compat.peers.errors import as_peers
+from tbimage.events import wire
 from tbimage.kinds import audio as kind
 from tbimage.kinds import old_style
 from tbimage.kinds.numbers import Array, numeric_array
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
-
-__all__ = ["audio", "shifted_samples", "truncated_samples"]
 
 
 def truncated_samples(values: Array) -> Array:
-    """Turn floats from -1 to 1 into samples as torch does: times 32767, without the fraction.
-
-    Example:
-        >>> truncated_samples(np.array([-1.0, 0.00004, 1.0])).tolist()
-        [-32767, 1, 32767]
-    """
+    """Turn floats from -1 to 1 into samples as torch does: times 32767, without the fraction."""
     samples: Array = (values * values.dtype.type(32767)).astype(np.int16)
     return samples
 
 
 def shifted_samples(values: Array) -> Array:
-    """Turn floats into samples as soundfile does for tensorboardX: the upper half of 32 bits.
-
-    Example:
-        >>> shifted_samples(np.array([-1.0, -0.00004, 0.00004, 1.0])).tolist()
-        [-32768, -2, 1, 32767]
-    """
+    """Turn floats into samples as soundfile does for tensorboardX: the upper half of 32 bits."""
     wide = np.rint(values.astype(np.float64) * 2.0**31).clip(-(2**31), 2**31 - 1)
     return (wide.astype(np.int64) >> 16).astype(np.int16)
 
@@ -51,16 +40,11 @@ def audio(
     *,
     channels_first: bool,
 ) -> Draft:
-    """Draft one clip.
+    """Draft one clip: [frames], [channels, frames] or [frames, channels] with 1 or 2 channels.
 
-    Args:
-        tag: The tag.
-        data: [frames], [channels, frames] or [frames, channels] with 1 or 2 channels: floats from
-            -1 to 1, or integers that a WAV file holds.
-        sample_rate: In Hz.
-        to_samples: Turns floats from -1 to 1 into int16.
-        channels_first: What a shape of [2, 2] means. Where it is true, axes of one element are left
-            out first, as torch does.
+    Its elements are floats from -1 to 1, which ``to_samples`` turns into int16, or integers that a
+    WAV file holds. With ``channels_first``, [2, 2] is [channels, frames], and axes of one element
+    are left out first, as torch does.
     """
     tag = check_tag(tag)
     array = _frames_first(numeric_array("snd_tensor", data), channels_first)
@@ -68,7 +52,7 @@ def audio(
         raise TypeError(
             "snd_tensor must be floats from -1 to 1, or integers that a WAV file can hold "
             f"({', '.join(kind.STORED)}), got dtype {array.dtype}; pass "
-            "snd_tensor.astype('int16') if its values are those of 16 bits"
+            "snd_tensor.astype('int16') if its values fit 16 bits"
         )
     clips = kind.prepare(array, kind.check_sample_rate(sample_rate), None)
 
@@ -115,4 +99,4 @@ def _audio(
     frames, channels = samples.shape
     wav = kind.wav(samples, clips.sample_rate)
     value = old_style.audio_value(tag, wav, clips.sample_rate, channels, frames)
-    return old_style.summary([value])
+    return wire.summary([value])

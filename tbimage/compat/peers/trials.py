@@ -14,11 +14,9 @@ from tbimage.writer.caller_warnings import warn_caller
 if TYPE_CHECKING:
     from tbimage.events.messages import Summary
 
-__all__ = ["directory_of", "free_run", "messages"]
-
 
 def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
-    """Name the run of a trial, and note it: not the one asked for, where that has another trial."""
+    """Choose and note the run of a trial: ``run``, or another one if ``run`` has another trial."""
     run = os.path.normpath(run)
     free, count = run, 1
     while trials.setdefault(free, values) != values:
@@ -34,7 +32,7 @@ def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]
 
 
 def directory_of(run: str, logdir: str) -> str:
-    """Give the directory of a trial's run, which lies below the writer's."""
+    """Return the directory of a trial's run, which is below the writer's."""
     directory = os.path.join(logdir, run)
     if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
         raise ValueError(
@@ -49,8 +47,8 @@ def messages(
 ) -> tuple[Summary, Summary, Summary]:
     """Make experiment, session start and session end of a trial.
 
-    The experiment is empty where there are no domains, so that TensorBoard collects
-    hyperparameters and metrics from all runs.
+    The experiment is empty if there are no domains, so that TensorBoard collects hyperparameters
+    and metrics from all runs.
     """
     from tbimage.events.messages import Summary
 

@@ -1,6 +1,6 @@
 """tensorboardX's GlobalSummaryWriter: one run that modules and forked processes share.
 
-The writer counts steps by itself, so a program that was restarted goes on counting where it was.
+The writer counts the steps itself. A program that was restarted continues with the next step.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["GlobalSummaryWriter"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 
 class SharedWriter(SummaryWriter):
     """A SummaryWriter whose forked copies log to the run of the process that made it.
 
-    What makes no summary of its own (``add_scalars``, ``add_hparams``, …) goes to a forked copy's
-    sub-run, and so does all else once the process that made the writer has ended.
+    Methods that write to runs of their own (``add_scalars``, ``add_hparams``, …) use the forked
+    copy's sub-run. All methods do so after the end of the process that made the writer.
     """
 
     _relay: Relay | None = None
 
     def share(self) -> None:
-        """Take the summaries of processes that are forked from now on."""
+        """Accept summaries of processes that are forked from now on."""
         this = weakref.ref(self)
 
         def log(summary: bytes, step: int | None, wall_time: float) -> None:
@@ -81,29 +81,23 @@ class SharedWriter(SummaryWriter):
 
 
 class GlobalSummaryWriter:
-    """A writer without steps: each call of a tag has the one after the last.
+    """A writer that counts steps: each call of a tag has the step after the last one.
 
     Processes that are forked from the one that made the writer log to the same run, as long as that
-    process lives; one that was handed a pickled copy logs to a sub-run.
+    process lives. A process that gets a pickled copy logs to a sub-run.
 
     Args:
-        logdir: As in ``SummaryWriter``, like all up to ``log_dir``.
-        comment: See there.
-        purge_step: See there.
-        max_queue: See there.
-        flush_secs: See there.
-        filename_suffix: See there.
-        write_to_disk: See there.
-        log_dir: See there.
-        coalesce_process: Taken and not needed: forked processes always log to one run.
-        kwargs: Taken with a warning.
+        logdir: This and the following arguments, up to ``log_dir``, are those of ``SummaryWriter``.
+        coalesce_process: Not used: forked processes always log to one run.
+        kwargs: Not used, with a warning.
 
     Attributes:
         smw: The writer.
     """
 
     _instance: ClassVar[GlobalSummaryWriter | None] = None
-    # By process: a lock that another thread holds during a fork is locked for good in the child.
+    # One lock for each process, because a lock that another thread holds during a fork stays locked
+    # in the child.
     _locks: ClassVar[dict[int, Any]] = {}
 
     def __init__(
@@ -119,7 +113,7 @@ class GlobalSummaryWriter:
         coalesce_process: Any = True,
         **kwargs: Any,
     ) -> None:
-        self.smw = SharedWriter(
+        self.smw: SharedWriter = SharedWriter(
             logdir,
             comment,
             purge_step,
@@ -149,7 +143,7 @@ class GlobalSummaryWriter:
 
     @staticmethod
     def getSummaryWriter() -> GlobalSummaryWriter:  # noqa: N802  tensorboardX's name
-        """Return the one of this process, which the first call makes in ``runs/``."""
+        """Return the writer of this process; the first call makes it in ``runs/``."""
         with GlobalSummaryWriter._locks.setdefault(os.getpid(), threading.RLock()):
             if GlobalSummaryWriter._instance is None:
                 GlobalSummaryWriter._instance = GlobalSummaryWriter()
@@ -158,7 +152,7 @@ class GlobalSummaryWriter:
 
     @property
     def file_writer(self) -> Any:
-        """Where ready messages go."""
+        """The writer for ready messages."""
         return self.smw._get_file_writer()
 
     def close(self) -> None:

@@ -10,23 +10,15 @@ __all__ = ["RecordWriter"]
 
 
 class RecordWriter:
-    """Writes TFRecords to one local file, which is begun anew.
-
-    Args:
-        path: The file; its directory is made if missing.
-    """
+    """Writes TFRecords to a new local file; its directory is made if missing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         self._writer = open(self.path, "wb")  # noqa: SIM115  close() does it
 
     def write(self, data: bytes) -> None:
-        """Append one record.
-
-        Args:
-            data: Its content.
-        """
+        """Append one record."""
         self._writer.writelines(frame([data]))
 
     def flush(self) -> None:

@@ -1,8 +1,8 @@
-"""One run for several processes: forked children hand their summaries to the process they are from.
+"""One run for several processes: forked children send their summaries to their parent process.
 
 That process listens on a Unix socket, with one thread for each child that logs. A child makes its
-summary, sends it, and waits until the other process has taken it. When the call returns, the
-summary is as safe as one of the other process. Steps are counted in one place.
+summary, sends it, and waits until the parent has accepted it. When the call returns, the summary is
+as safe as a summary of the parent. Steps are counted in one place.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from multiprocessing.connection import Connection
 
 __all__ = ["Relay"]
 
-logger = logging.getLogger("tbimage")
+logger: logging.Logger = logging.getLogger("tbimage")
 
 #: Logs the bytes of a Summary at a step (None: an automatic one) and a time.
 Log = Callable[[bytes, "int | None", float], None]
 
-# Whether there is a step, the step and the time, in front of the Summary.
+# The head of a message, before the Summary: whether there is a step, the step, and the time.
 _HEAD = struct.Struct("<?qd")
 
-# A child looks again whether the other process lives after so many seconds without an answer. Only
-# a child that was forked without Python's hooks, and holds the sockets open, needs that.
+# After so many seconds without an answer, a child checks again that its parent lives. This is
+# needed only if a child was forked without Python's hooks and so holds the sockets open.
 _PATIENCE_SECONDS = 1.0
 
 
 class Relay:
-    """Takes the summaries of forked children in the process that made it."""
+    """Accepts summaries of forked children, in the process that made it."""
 
     def __init__(self, log: Log) -> None:
         self._owner = os.getpid()
@@ -57,9 +57,10 @@ class Relay:
         return os.getpid() == self._owner
 
     def send(self, summary: bytes, step: int | None, wall_time: float) -> None:
-        """Hand a summary over; a ConnectionError or EOFError says that nobody is there to take it.
+        """Send a summary to the process that made the relay.
 
-        A RuntimeError says why the other process could not log it.
+        A ConnectionError or EOFError says that this process has ended. A RuntimeError says why it
+        could not log the summary.
         """
         pid = os.getpid()
         link = self._links.get(pid)
@@ -68,7 +69,7 @@ class Relay:
         link.send(_HEAD.pack(step is not None, step or 0, wall_time) + summary)
 
     def close_inherited(self) -> None:
-        """Close a forked child's copies of the sockets, so that it hears when the other ends."""
+        """Close a forked child's copies of the sockets, so that it notices the parent's end."""
         for each in self._sockets:
             each.close()
 
@@ -84,11 +85,11 @@ class _Link:
     def send(self, message: bytes) -> None:
         with self._lock:
             connection = self._connection or self._connect()
-            self._connection = None  # until it has answered: an interrupt must not leave an answer
+            self._connection = None  # until the answer is read, in case of an interrupt
             try:
                 connection.send_bytes(message)
                 while not connection.poll(_PATIENCE_SECONDS):
-                    os.kill(self._owner, 0)  # a ProcessLookupError, when it is gone
+                    os.kill(self._owner, 0)  # raises ProcessLookupError if it has ended
                 answer = connection.recv_bytes()
             except BaseException:
                 connection.close()
@@ -120,7 +121,7 @@ def _accept(listener: socket.socket, sockets: list[socket.socket | Connection], 
 
 
 def _serve(connection: Connection, sockets: list[socket.socket | Connection], log: Log) -> None:
-    """Log what comes, and answer with nothing, or with what went wrong."""
+    """Log each summary that arrives, and answer with an empty message or with the error."""
     try:
         while True:
             message = connection.recv_bytes()
@@ -146,7 +147,7 @@ def _close(owner: int, directory: str, sockets: list[socket.socket | Connection]
         try:
             listener.shutdown(socket.SHUT_RDWR)  # ends accept()
         except OSError:
-            pass  # macOS, where close() does
+            pass  # macOS, where close() ends accept()
         listener.close()
     shutil.rmtree(directory, ignore_errors=True)
 

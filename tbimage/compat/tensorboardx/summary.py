@@ -1,10 +1,10 @@
 """The functions of ``tensorboardX.summary`` that third parties call, and its rule for tags.
 
-Each makes a summary and gives it as a message, for ``writer.file_writer.add_summary``.
+Each makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
 - Names, order and defaults of arguments are tensorboardX's; tests compare them with the installed
-  one.
-- Where only the rule for pixels or for tags differs from torch's, torch's function does the rest.
+  package.
+- Functions that do not differ from torch's are imported from there.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ _UNUSUAL = re.compile(r"[^-/\w.]")
 
 
 def clean_tag(tag: Any) -> Any:
-    """Replace what tensorboardX replaces in the tags of scalars, histograms, images and videos.
+    """Clean a tag as tensorboardX does for scalars, histograms, images and videos.
 
-    All but letters, digits, ``-``, ``_``, ``.`` and ``/`` becomes ``_``; ``/`` in front goes.
+    Characters other than letters, digits, ``-``, ``_``, ``.`` and ``/`` become ``_``. A leading
+    ``/`` is removed.
 
     Example:
         >>> clean_tag("/a b/c")
@@ -63,7 +64,7 @@ def clean_tag(tag: Any) -> Any:
 
 
 def check_hparams(hparam_dict: Any, metric_dict: Any) -> dict[str, Any]:
-    """Check hyperparameters: of a function its name is taken, of what is no plain value ``str``.
+    """Return plain hyperparameters: the name of a function, and ``str`` of other objects.
 
     Example:
         >>> check_hparams({"lr": 0.1, "optimizer": int, "sizes": [3, 5]}, {})
@@ -123,7 +124,7 @@ def histogram(name: Any, values: Any, bins: Any, max_bins: Any = None) -> Summar
 
 
 def image(tag: Any, tensor: Any, rescale: Any = 1, dataformats: Any = "CHW") -> Summary:
-    """Make the message of an image; of a batch, the grid.
+    """Make the message of an image, or of a batch as one grid.
 
     Example:
         >>> image("photo", np.zeros((3, 8, 8))).value[0].image.width

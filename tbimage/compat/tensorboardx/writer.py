@@ -1,4 +1,4 @@
-"""tensorboardX's SummaryWriter and FileWriter: the methods whose signatures are its own."""
+"""tensorboardX's SummaryWriter and FileWriter: the methods whose signatures differ from torch's."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class FileWriter(BaseFileWriter):
 
     Args:
         logdir: The run directory.
-        max_queue: Taken and not needed: what is pending is bounded in bytes.
-        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
-        filename_suffix: Appended to the event file's name.
+        max_queue: Not used: the pending summaries are bounded in bytes.
+        flush_secs: Not used: no summary waits longer than a tenth of a second.
+        filename_suffix: The end of the event file's name.
     """
 
     run_tag: ClassVar[str] = "profiler"
@@ -53,11 +53,7 @@ class FileWriter(BaseFileWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Give what is logged within a block a step, a time or both.
-
-        Args:
-            global_step: For summaries without one.
-            walltime: Likewise.
+        """Set the step or the time, or both, of summaries that have none, within a block.
 
         Raises:
             ValueError: Neither is given.
@@ -69,11 +65,7 @@ class FileWriter(BaseFileWriter):
 
 
 class DummyFileWriter(FileWriter):
-    """Takes all that a FileWriter takes and writes nothing.
-
-    Args:
-        logdir: What ``get_logdir`` returns.
-    """
+    """A FileWriter that writes nothing; ``get_logdir`` returns ``logdir``."""
 
     def __init__(self, logdir: Any) -> None:
         BaseFileWriter.__init__(self, logdir, to_disk=False)
@@ -84,18 +76,18 @@ class SummaryWriter(PeerWriter):
 
     Args:
         logdir: The run directory; None: ``runs/`` with date and host.
-        comment: Appended to that.
-        purge_step: The step from which on TensorBoard is to discard what was logged before.
-        max_queue: Taken and not needed: what is pending is bounded in bytes.
-        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
-        filename_suffix: Appended to the event file's name.
+        comment: The end of that default name.
+        purge_step: TensorBoard discards earlier summaries from this step on.
+        max_queue: Not used: the pending summaries are bounded in bytes.
+        flush_secs: Not used: no summary waits longer than a tenth of a second.
+        filename_suffix: The end of the event file's name.
         write_to_disk: Whether anything is written at all.
         log_dir: Another name of ``logdir``.
-        comet_config: Taken with a warning unless it says ``disabled``.
-        kwargs: Taken with a warning.
+        comet_config: Not used, with a warning unless it says ``disabled``.
+        kwargs: Not used, with a warning.
 
     Attributes:
-        scalar_dict: What ``add_scalars`` has logged, for ``export_scalars_to_json``.
+        scalar_dict: The numbers that ``add_scalars`` has logged, for ``export_scalars_to_json``.
 
     Example:
         >>> import tempfile
@@ -126,7 +118,7 @@ class SummaryWriter(PeerWriter):
         if kwargs:
             warn_caller(f"SummaryWriter does not know {', '.join(sorted(kwargs))}", UserWarning)
         self.kwargs = kwargs
-        self.logdir = logdir or log_dir or default_logdir(comment)
+        self.logdir: Any = logdir or log_dir or default_logdir(comment)
         self._filename_suffix = filename_suffix
         self._write_to_disk = write_to_disk
         self.scalar_dict: dict[str, list[list[Any]]] = {}
@@ -145,7 +137,7 @@ class SummaryWriter(PeerWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Give what is logged within a block a step, a time or both; see ``FileWriter``."""
+        """Set the step or the time, or both, of summaries that have none, within a block."""
         with self._get_file_writer().use_metadata(global_step=global_step, walltime=walltime):
             yield self
 
@@ -178,7 +170,7 @@ class SummaryWriter(PeerWriter):
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log one number for each key, each in a run of its own below this one."""
+        """Log one number for each key, each in its own run below this one."""
         files = self._get_file_writer()
         step, walltime = files.when(global_step, walltime)
         walltime = time.time() if walltime is None else walltime
@@ -190,7 +182,7 @@ class SummaryWriter(PeerWriter):
             self.scalar_dict.setdefault(run, []).append(point)
 
     def export_scalars_to_json(self, path: Any) -> None:
-        """Write what ``add_scalars`` has logged: by run, lists of time, step and value."""
+        """Write the numbers of ``add_scalars``: for each run, lists of time, step and value."""
         with open(path, "w", encoding="utf-8") as file:
             json.dump(self.scalar_dict, file)
         self.scalar_dict = {}
@@ -203,7 +195,7 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NCHW",
     ) -> None:
-        """Log a batch of images as one grid; a list of images has the layout of each."""
+        """Log a batch of images as one grid; for a list, ``dataformats`` is that of each image."""
         if isinstance(img_tensor, (list, tuple)) and len(dataformats) == 3:
             dataformats = f"N{dataformats}"
         self.add_image(tag, img_tensor, global_step, walltime, dataformats)
@@ -221,7 +213,7 @@ class SummaryWriter(PeerWriter):
     ) -> None:
         """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
 
-        ``labels`` is a text for each box, ``rescale`` the scale factor of the result.
+        ``labels`` is a text for each box, and ``rescale`` a scale factor.
         """
         rescale = kwargs.pop("rescale", 1)
         if kwargs:
@@ -242,7 +234,7 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NTCHW",
     ) -> None:
-        """Log a batch of clips of five axes, which ``dataformats`` names, side by side in one GIF.
+        """Log a batch of clips side by side in one GIF; ``dataformats`` names their five axes.
 
         Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
         """
@@ -252,10 +244,10 @@ class SummaryWriter(PeerWriter):
     def add_hparams(
         self, hparam_dict: Any, metric_dict: Any, name: Any = None, global_step: Any = None
     ) -> None:
-        """Log what a trial was made with and its metrics, in a run of its own below this one.
+        """Log the hyperparameters and the metrics of a trial, in its own run below this one.
 
-        ``hparam_dict`` has bools, numbers, strings and tensors of one element; of anything else its
-        name or its ``str`` is taken. ``name`` "." is this run.
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element. Other objects are
+        logged by their name or their ``str``. ``name`` "." is this run.
         """
         values = check_hparams(hparam_dict, metric_dict)
         self._log_hparams(name, values, metric_dict, None, global_step)

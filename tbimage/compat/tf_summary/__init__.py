@@ -1,12 +1,13 @@
 """``tf.summary`` without TensorFlow: TF2's names, signatures, defaults and bytes.
 
 Rules:
-- A Summary is TF2's byte for byte, except the compression of PNGs, wherever TF2 is right.
+
+- Wherever TF2 is right, a Summary is the same byte for byte, except the compression of PNGs.
 - The default writer, the default step and record_if are those of ``tbimage`` itself, so that both
   may be used in one block: ``tbimage.image("depth", depth, value_range="minmax")``.
 - Within a ``tf.function`` each call becomes an operation, which logs with each execution
   (``tracing.py``).
-- What is different on purpose is in docs/migrating.md.
+- docs/migrating.md lists the intended differences.
 
 Example:
     >>> import numpy
@@ -56,7 +57,7 @@ _WITH_TENSORFLOW = (
     "records TensorFlow's own graphs and profiles: use tf.summary.{name} with a writer of "
     "tf.summary.create_file_writer, in a run directory of its own"
 )
-#: What is not here, and what to use instead.
+#: The missing names, and what to use instead.
 _LEFT_OUT = {
     "graph": _WITH_TENSORFLOW + "; tbimage.SummaryWriter.graph shows models of torch and ONNX",
     "trace_export": _WITH_TENSORFLOW,

@@ -1,10 +1,10 @@
 """``tf.summary.image``: batches of images under one tag, by TF2's rule for pixels.
 
-The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which takes an
-integer as a fraction of its type's greatest one. Where that would lose the picture, the rule is
-another: int16 and wider integers that all lie in 0..255 are levels, others that would all become
-black raise, and those that become nearly black are reported. uint32 and uint64, which TF2 does not
-take, follow the rule. Floats, bool and uint8 are left to ``kinds/image.py``, whose rule is TF2's.
+The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which divides an
+integer by the greatest one of its type. If that would lose the picture, there are exceptions: int16
+and wider integers that are all in 0..255 are levels. Others that would all become black raise an
+error, and those that become nearly black are reported. uint32 and uint64, which TF2 does not
+accept, follow the rule. ``kinds/image.py`` converts floats, bool and uint8, by TF2's rule.
 """
 
 from __future__ import annotations
@@ -25,22 +25,20 @@ from tbimage.kinds import image as kind
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions
-from tbimage.kinds.pictures import Prepared
+from tbimage.kinds.pictures import Prepared, summary
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.png.encoder import Run
+from tbimage.pixels.png.strips import Run
 from tbimage.writer import SummaryWriter as RunWriter
-
-__all__ = ["as_levels", "image"]
 
 _LAYOUT = "[batch, height, width, channels] (pass data[None] of a single image)"
 
 # image() has no value_range to pass.
 _FIX = "Scale them, or log them with tbimage.image, which has value_range"
 
-#: What is darker than this level, an eighth of the range, is hard to see on a screen.
+#: Levels below this, an eighth of the range, are hard to see on a screen.
 _DARK = 32
 
-#: How many bits an integer has below those that become its level.
+#: The number of lower bits of an integer that are not part of its level.
 _LOWER_BITS = {"uint16": 8, "int16": 7, "int32": 23, "uint32": 24, "int64": 55, "uint64": 56}
 
 
@@ -50,17 +48,17 @@ def image(
     """Log a batch of images with the default writer.
 
     Args:
-        name: The name, which becomes the tag behind the scopes entered.
+        name: The name. The tag is this name after the scopes.
         data: [batch, height, width, channels] with 1 to 4 channels (gray, gray and alpha, RGB,
-            RGBA): floats from 0 to 1, uint8, bool; other integers as fractions of their type's
-            greatest, or levels from 0 to 255.
+            RGBA): floats from 0 to 1, uint8, bool; other integers as fractions of the greatest one
+            of their type, or as levels from 0 to 255.
         step: An integer or a Variable; None: the default step.
         max_outputs: The most images; the others are left out.
         description: Markdown that TensorBoard shows with the images.
 
     Returns:
-        True; False without a default writer, or where ``record_if`` says no. In a graph of
-        TensorFlow a bool tensor of it.
+        True; False without a default writer, or if ``record_if`` leaves it out. In a graph of
+        TensorFlow, a bool tensor.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -92,21 +90,21 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
             "axes are batch, height, width and channels"
         )
     if array_like.is_immutable(data, array):
-        array.flags.writeable = False  # tells prepare, which does not get the caller's object
+        array.flags.writeable = False  # for prepare, which does not get the caller's object
     array = array[:limit]
     levels = as_levels(array, _is_bfloat16(data))
     _report_dark(writer, tag, array, levels)
-    metadata = tensors.metadata("images", b"", description)
+    metadata = wire.summary_metadata("images", b"", description)
     if not len(levels):
         size = [b"%d" % array.shape[2], b"%d" % array.shape[1]]
         value = tensors.string_value(tag, (2,), size, metadata)
-        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=0)
+        return writer._log(tag, number, time.time(), wire.summary, [value], cost=0)
     images = kind.prepare(levels, "NHWC", None)
     return writer._log(tag, number, time.time(), partial(_summary, tag), images, metadata, writer)
 
 
 def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> None:
-    """Report integers of which TF2's rule makes a picture that is nearly black."""
+    """Report integers that become a nearly black picture by TF2's rule."""
     if array.dtype.name not in _LOWER_BITS or not array.size:
         return
     greatest, brightest = int(array.max()), int(levels.max())
@@ -114,18 +112,22 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
         writer._notices.once(
             tag,
             "dark",
-            f"image {tag!r} has {array.dtype} up to {greatest}, which tf.summary divides by the "
-            f"type's range: the brightest of 255 levels is {brightest}, nearly black. {_FIX}.",
+            "image %r has %s up to %d, which tf.summary divides by the type's range: the brightest "
+            "of 255 levels is %d, nearly black. %s.",
+            array.dtype,
+            greatest,
+            brightest,
+            _FIX,
         )
 
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:
-    """Make the writer's tensor form with TF2's metadata, which has no data class, for its own."""
-    # The form is [size, head, …, metadata]: the first and the last piece are replaced.
+    """Make the writer's tensor form, but with TF2's metadata, which have no data class."""
+    # The form is [size, head, …, metadata]. The first and the last buffer are replaced.
     options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag, fix=_FIX)
     run: Run = writer._pipeline.run_parts
-    _, *value, _ = kind.summary(tag, images, options, run, report)
+    _, *value, _ = summary(tag, images, options, run, report)
     return wire.summary([[*value, metadata]])
 
 
@@ -135,21 +137,11 @@ def _is_bfloat16(data: Any) -> bool:
 
 
 def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
-    """Turn the pixels of which TF2 has a rule of its own into levels.
+    """Turn integers and bfloat16 into levels, by TF2's rules for them.
 
-    Args:
-        pixels: Of any shape and real dtype.
-        bfloat16: Whether they were bfloat16, and are float32 because NumPy has none.
-
-    Returns:
-        uint8 of integers; floats, bool and uint8 as they came. What is new is read-only.
-
-    Raises:
-        ValueError: Integers outside 0..255 are so small for their type that all would be black.
-
-    Example:
-        >>> as_levels(np.array([0, 255])), as_levels(np.array([0, 65535], np.uint16))
-        (array([  0, 255], dtype=uint8), array([  0, 255], dtype=uint8))
+    ``bfloat16`` says that the pixels were bfloat16 and are float32, because NumPy lacks the type.
+    Floats, bool and uint8 are returned themselves. Integers outside 0..255 that would all become
+    black raise a ValueError.
     """
     if bfloat16:
         levels = _levels_of_bfloat16(pixels)
@@ -159,7 +151,7 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
         levels = _levels_of_integers(pixels)
     else:
         return pixels
-    levels.flags.writeable = False  # nobody else has it: no need for a copy
+    levels.flags.writeable = False  # nobody else has it, so it need not be copied
     return levels
 
 
@@ -171,18 +163,18 @@ def _levels_of_integers(pixels: Array) -> Array:
             return pixels.astype(np.uint8)
         if high > 0 and high >> bits == 0:
             raise ValueError(
-                f"data must be levels from 0 to 255 or fill its type, got {pixels.dtype} from "
-                f"{low} to {high}, of which tf.summary makes black; pass floats from 0 to 1, or "
-                "log it with tbimage.image and value_range"
+                "data must be levels from 0 to 255 or use the range of its type, got "
+                f"{pixels.dtype} from {low} to {high}, which tf.summary shows black; pass floats "
+                "from 0 to 1, or log it with tbimage.image and value_range"
             )
     levels: Array = np.maximum(pixels >> bits, 0).astype(np.uint8)
     return levels
 
 
 def _levels_of_bfloat16(pixels: Array) -> Array:
-    """Give floats that become the levels which TF2 computes in bfloat16, where 255.5 is 256.
+    """Return floats that become the levels of TF2, which computes in bfloat16: 255.5 is 256 there.
 
-    The product is exact. Floats, so that what is not finite is still seen for what it is.
+    The product is exact. The result is floats, so that NaN and infinity stay.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         levels = (np.trunc(np.clip(pixels * 256, 0, 255)) + 0.5) / np.float32(255.5)

@@ -1,4 +1,4 @@
-"""``tf.summary``'s numbers, text and sound: TF2's arguments and metadata, tbimage's kinds."""
+"""``tf.summary``'s scalars, histograms, text and audio, with TF2's arguments and metadata."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from tbimage import checks
 from tbimage.compat.tf_summary import tracing
 from tbimage.compat.tf_summary.scopes import tag_of
 from tbimage.compat.tf_summary.state import begin
+from tbimage.events import wire
 from tbimage.kinds import audio as audio_kind
 from tbimage.kinds import histogram as histogram_kind
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import tensors
 from tbimage.kinds import text as text_kind
 from tbimage.kinds.numbers import Array, numeric_array
-
-__all__ = ["audio", "histogram", "scalar", "text"]
 
 _BUCKETS = 30
 _LAYOUT = "[clips, frames, channels]"
@@ -30,14 +29,14 @@ def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> A
     """Log one number with the default writer.
 
     Args:
-        name: The name, which becomes the tag behind the scopes entered.
+        name: The name. The tag is this name after the scopes.
         data: A number, or an array or tensor of rank 0; stored as float32.
         step: An integer or a Variable; None: the default step.
         description: Markdown that TensorBoard shows with the chart.
 
     Returns:
-        True; False without a default writer, or where ``record_if`` says no. In a graph of
-        TensorFlow a bool tensor of it.
+        True; False without a default writer, or if ``record_if`` leaves it out. In a graph of
+        TensorFlow, a bool tensor.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -53,7 +52,7 @@ def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> A
 
 def _check_rank_0(data: Any) -> None:
     shape = np.shape(data) if isinstance(data, (list, tuple)) else getattr(data, "shape", ())
-    if getattr(shape, "rank", 0) is not None and tuple(shape):  # a symbolic tensor's may be unknown
+    if getattr(shape, "rank", 0) is not None and tuple(shape):  # a symbolic rank may be None
         raise ValueError(
             f"data must be one number, got shape {tuple(shape)}; pass its mean, or log it as a "
             "histogram"
@@ -76,26 +75,26 @@ def _scalar(step: Any, tag: str, data: Any, description: Any) -> bool:
 def _as_float32(data: Any) -> Array:
     value = data
     if isinstance(data, (int, float)):
-        value = scalar_kind.check_value(data)  # which takes an int of any size
-    with np.errstate(over="ignore"):  # what float32 does not hold is infinite, as in TF2
+        value = scalar_kind.check_value(data)  # it accepts an int of any size
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, as in TF2
         return numeric_array("data", value).astype(np.float32)
 
 
 def _scalar_summary(tag: str, value: Array, description: str | None) -> bytes:
-    metadata = tensors.metadata("scalars", b"", description)
-    return b"".join(tensors.summary([tensors.value(tag, value, metadata)]))
+    metadata = wire.summary_metadata("scalars", b"", description)
+    return b"".join(wire.summary([tensors.value(tag, value, metadata)]))
 
 
 def histogram(
     name: Any, data: Any, step: Any = None, buckets: Any = None, description: Any = None
 ) -> Any:
-    """Log with the default writer how values are distributed.
+    """Log a histogram of values with the default writer.
 
     Args:
         name: As in ``scalar``.
         data: Numbers of any shape. NaN and infinities are left out, and a warning is logged.
         step: As in ``scalar``.
-        buckets: How many buckets; None: 30. Below 1: none at all.
+        buckets: The number of buckets; None: 30. Below 1, there are none.
         description: As in ``scalar``.
 
     Returns:
@@ -143,8 +142,8 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any
 
     Args:
         name: As in ``scalar``.
-        data: A string of Markdown, or an array of strings of any rank, of which TensorBoard shows
-            ranks 1 and 2 as tables.
+        data: A string of Markdown, or an array of strings of any rank. TensorBoard shows ranks 1
+            and 2 as tables.
         step: As in ``scalar``.
         description: As in ``scalar``.
 
@@ -152,7 +151,7 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any
         As ``scalar``.
 
     Raises:
-        TypeError: ``data`` holds something else than strings, or as ``scalar``.
+        TypeError: ``data`` does not hold strings only, or as ``scalar``.
         ValueError: There is a writer but no step, or a string is not valid Unicode.
 
     Example:
@@ -198,7 +197,7 @@ def audio(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There is a writer but no step, ``encoding`` is another one, or ``data`` is of
+        ValueError: There is a writer but no step, ``encoding`` has another value, or ``data`` has
             another rank.
 
     Example:
@@ -233,6 +232,6 @@ def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
     if samples.ndim != 3 or samples.shape[2] == 0:
         raise ValueError(f"data must be {_LAYOUT}, got shape {samples.shape}")
     if samples.shape[2] > 2 and samples.dtype.kind == "f":
-        # More channels than a browser is sure to play, which is why the writer's method refuses.
+        # The writer's method refuses this, because not every browser plays so many channels.
         return audio_kind.Clips(samples[:limit], sample_rate, False)
     return audio_kind.prepare(data, sample_rate, limit)

@@ -1,4 +1,4 @@
-"""TensorFlow, where the program has imported it: ``sys.modules`` is asked, nothing is imported."""
+"""TensorFlow, if the program has imported it: it is taken from ``sys.modules``, not imported."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["as_input", "as_text", "building_graph", "imported", "is_tensor", "name_scope"]
-
 
 def imported() -> Any | None:
-    """Return the module ``tensorflow``, or None where nobody has imported it."""
+    """Return the module ``tensorflow``, or None if the program has not imported it."""
     tf = sys.modules.get("tensorflow")
-    return tf if hasattr(tf, "executing_eagerly") else None  # without it, it is being imported
+    return tf if hasattr(tf, "executing_eagerly") else None  # else the import is not complete
 
 
 def building_graph() -> Any | None:
@@ -34,7 +32,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def as_input(value: Any) -> Any:
-    """Turn what holds tensors into one tensor, and leave everything else as it is."""
+    """Turn a list that holds tensors into one tensor; return other objects themselves."""
     tf = imported()
     if tf is None or isinstance(value, (tf.Tensor, tf.Variable)) or not _needs_converting(value):
         return value
@@ -48,7 +46,7 @@ def _needs_converting(value: Any) -> bool:
 
 
 def as_text(value: Any) -> Any:
-    """Turn a tensor of one string into the string, and leave everything else as it is."""
+    """Turn a tensor of one string into the string; return other objects themselves."""
     numpy = getattr(value, "numpy", None)
     if not callable(numpy):
         return value

@@ -18,15 +18,14 @@ from tbimage.compat.tf_summary.state import (
     should_record,
     step_of,
 )
+from tbimage.events import wire
 from tbimage.kinds import raw, tensors
 from tbimage.kinds import tensor as kind
 from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.writer import defaults
 
-__all__ = ["write", "write_raw_pb"]
-
 _INT32 = range(-(1 << 31), 1 << 31)
-# What has no type of its own there; NumPy's integers lose theirs in a list.
+# TensorFlow chooses the type of these. (NumPy's integers lose their type in a list.)
 _PYTHON = (bool, int, float, np.integer, list, tuple)
 
 
@@ -34,21 +33,21 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
     """Log a tensor with the default writer.
 
     Args:
-        tag: The tag, as it is: scopes do not matter.
-        tensor: An array of any shape and type, strings and bytes included, or a function without
-            arguments that returns one and is called only if it is recorded. Python's ints become
-            int32 where they fit and its floats float32, as in ``tf.constant``.
+        tag: The tag. Scopes are not added.
+        tensor: An array of any shape and type, strings and bytes included. Or a function without
+            arguments that returns one; the function is called only if the tensor is recorded.
+            Python's ints become int32 if they fit, and its floats float32, as in ``tf.constant``.
         step: An integer or a Variable; None: the default step.
-        metadata: A ``SummaryMetadata`` message, of whichever package, or its bytes, also as a
-            string tensor.
+        metadata: A ``SummaryMetadata`` message, of any package, or its bytes, also as a string
+            tensor.
         name: Not used.
 
     Returns:
-        True; False without a default writer, or where ``record_if`` says no. In a graph of
-        TensorFlow a bool tensor of it.
+        True; False without a default writer, or if ``record_if`` leaves it out. In a graph of
+        TensorFlow, a bool tensor.
 
     Raises:
-        TypeError: An argument is of the wrong type, or no ``TensorProto`` can hold the data's.
+        TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot hold the data.
         ValueError: There is a writer but no step, the tag is empty, or ``metadata`` is bytes of
             something else.
 
@@ -72,7 +71,7 @@ def _write(step: Any, tag: Any, tensor: Any, metadata: Any) -> bool:
     if found is not None:
         value = tensors.string_value(tag, found[0], found[1], field)
         cost = sum(map(len, found[1]))
-        return writer._log(tag, number, time.time(), tensors.summary, [value], cost=cost)
+        return writer._log(tag, number, time.time(), wire.summary, [value], cost=cost)
     prepared = kind.prepare(_narrowed(data))
     return writer._log(tag, number, time.time(), partial(kind.summary, tag), prepared, field)
 
@@ -87,14 +86,14 @@ def _metadata_field(metadata: Any) -> bytes:
 
 
 def _as_numpy(data: Any) -> Any:
-    """Give tensors of TensorFlow and JAX as arrays, which keeps bfloat16 and strings."""
+    """Return a tensor of TensorFlow or JAX as an array, so that bfloat16 and strings are kept."""
     if hasattr(data, "__array__") and not hasattr(data, "detach"):
         return np.asarray(data)
     return list(data) if isinstance(data, range) else data
 
 
 def _strings(data: Any) -> tuple[tuple[int, ...], list[bytes]] | None:
-    """Give the shape and the elements of a tensor of strings; None of anything else."""
+    """Return the shape and the elements of a tensor of strings; None for other data."""
     leaf = first_leaf(data)
     if not (
         isinstance(leaf, (str, bytes))
@@ -112,7 +111,7 @@ def _as_bytes(element: Any) -> bytes:
 
 
 def _narrowed(data: Any) -> Any:
-    """Give Python's numbers the types that TensorFlow gives them."""
+    """Convert Python's numbers to the types that TensorFlow gives them."""
     leaf = first_leaf(data)
     if isinstance(leaf, np.floating) or not isinstance(leaf, _PYTHON):
         return data
@@ -126,10 +125,10 @@ def _narrowed(data: Any) -> Any:
 
 
 def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
-    """Log Summaries that the caller has made with the default writer, as one.
+    """Log the caller's Summaries with the default writer, as one Summary.
 
     Args:
-        tensor: A serialized ``Summary``, or an array of them; also a message, of whichever package.
+        tensor: A serialized ``Summary``, or an array of them; also a message, of any package.
         step: As in ``write``.
         name: Not used.
 
@@ -137,9 +136,9 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
         As ``write``.
 
     Raises:
-        TypeError: ``tensor`` is none of these, or as ``write``.
-        ValueError: There is a writer but no step, whatever ``record_if`` says, or the bytes are no
-            Summary.
+        TypeError: ``tensor`` is of another type, or the step is no integer.
+        ValueError: There is a writer but no step, even if ``record_if`` leaves it out, or the bytes
+            are no Summary.
 
     Example:
         >>> write_raw_pb(b"", step=0)  # there is no default writer
@@ -167,11 +166,11 @@ def should_record_summaries() -> Any:
     """Tell whether summaries are recorded now.
 
     Returns:
-        False without a default writer; else what ``record_if`` says, True where there is none. In a
-        graph of TensorFlow a bool tensor of it.
+        False without a default writer; else the condition of ``record_if``, or True if there is
+        none. In a graph of TensorFlow, a bool tensor.
 
     Raises:
-        TypeError: The condition gives no bool.
+        TypeError: The condition returns no bool.
 
     Example:
         >>> should_record_summaries()  # there is no default writer

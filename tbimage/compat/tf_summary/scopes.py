@@ -1,6 +1,7 @@
-"""``tf.summary``'s rules for tags: scopes, and names behind them.
+"""``tf.summary``'s rules for tags: a name after its scopes.
 
-Where TensorFlow is imported, scopes are its own, so that ``tf.name_scope`` counts, too.
+If TensorFlow is imported, the scopes are those of TensorFlow, so that ``tf.name_scope`` counts,
+too.
 """
 
 from __future__ import annotations
@@ -13,29 +14,16 @@ from typing import Any
 
 from tbimage.compat.tf_summary import peer
 
-__all__ = ["summary_scope", "tag_of"]
-
-# What the name of a scope may not hold; a tag may (tensorflow/python/ops/summary_ops_v2.py).
+# Characters that a tag may have, but not the name of a scope
+# (tensorflow/python/ops/summary_ops_v2.py).
 _NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
 
-#: The scopes entered without TensorFlow, each with a slash behind it.
+#: The scopes entered without TensorFlow, each with a slash after it.
 _scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
 
 
 def tag_of(name: Any, default_name: Any) -> str:
-    """Give a summary's tag: its name, behind the scopes entered.
-
-    Args:
-        name: The name.
-        default_name: What replaces it where it is None or empty.
-
-    Raises:
-        TypeError: It is no string.
-
-    Example:
-        >>> tag_of("loss", "summary"), tag_of("", "summary")
-        ('loss', 'summary')
-    """
+    """Return a summary's tag: its name, or ``default_name`` if it has none, after the scopes."""
     name = name or default_name
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {name!r} of type {type(name).__name__}")
@@ -47,12 +35,12 @@ def tag_of(name: Any, default_name: Any) -> str:
 def summary_scope(
     name: Any, default_name: Any = "summary", values: Any = None
 ) -> Iterator[tuple[str, str]]:
-    """Enter a scope, whose name stands before the names of summaries in it.
+    """Enter a scope. Its name comes before the names of summaries in it.
 
     Args:
-        name: The scope's and the summary's name. With a slash at its end the scope replaces those
-            entered, as in ``tf.name_scope``.
-        default_name: The name where that is empty, or has nothing that a scope's may have.
+        name: The name of the scope and of the summary. With a slash at its end, the scope replaces
+            the outer ones, as in ``tf.name_scope``.
+        default_name: The name if ``name`` is empty, or has no character that a scope may have.
         values: Not used.
 
     Yields:

@@ -1,7 +1,6 @@
-"""What ``tf.summary`` takes from its surroundings: default writer, default step, record_if.
+"""TF2's rules for the default writer, the default step and record_if.
 
-The values are those of ``tbimage.writer.defaults``, of each thread and asyncio task. Here are TF2's
-rules for them.
+The values are those of ``tbimage.writer.defaults``, for each thread and asyncio task.
 """
 
 from __future__ import annotations
@@ -21,24 +20,6 @@ from tbimage.writer import defaults
 from tbimage.writer.conditions import EveryNSteps, EverySeconds
 from tbimage.writer.steps import check_step
 
-__all__ = [
-    "Condition",
-    "Surroundings",
-    "as_step",
-    "asked",
-    "begin",
-    "get_step",
-    "missing_step",
-    "note_set",
-    "record_if",
-    "set_in_graph",
-    "set_step",
-    "should_record",
-    "step_of",
-    "surroundings",
-    "surroundings_of",
-]
-
 
 class Surroundings(NamedTuple):
     """The default writer, the default step and the condition of ``record_if``."""
@@ -49,14 +30,14 @@ class Surroundings(NamedTuple):
 
 
 def surroundings() -> Surroundings:
-    """Return those of this thread or asyncio task."""
+    """Return the surroundings of this thread or asyncio task."""
     return Surroundings(
         defaults.default_writer.get(), defaults.default_step.get(), defaults.condition.get()
     )
 
 
 def surroundings_of(thread: Thread) -> Surroundings | None:
-    """Return those of a thread with a default writer: this one, or the only one that there is."""
+    """Return the surroundings of a thread, or of the only thread that has a default writer."""
     writers = defaults.default_writer.of_threads()
     if thread not in writers:
         if len(writers) != 1:
@@ -66,8 +47,8 @@ def surroundings_of(thread: Thread) -> Surroundings | None:
     return Surroundings(writers[thread], steps.get(thread), conditions.get(thread))
 
 
-#: What was set while a function was traced, which holds for what is logged there: "writer", "step"
-#: and "condition". What was set before holds only until it is set anew.
+#: The values that were set while a function was traced, by the names "writer", "step" and
+#: "condition". They hold for the summaries of that function, until they are set again.
 set_in_graph: ContextVar[dict[str, Any]] = ContextVar("tbimage_tf_set_in_graph", default={})  # noqa: B039
 
 
@@ -78,19 +59,11 @@ def note_set(**values: Any) -> None:
 
 
 def as_step(step: Any) -> int:
-    """Turn what TF2 takes for a step into an int64.
+    """Convert a step of TF2 to an int64.
 
-    Args:
-        step: An integer or a bool; a Variable or anything else with ``__int__``, read now; an array
-            or a list of one of these; a NumPy float that is whole.
-
-    Raises:
-        TypeError: It is none of these. (TF2 cuts the fraction of a NumPy float off.)
-        ValueError: It is several, or does not fit an int64.
-
-    Example:
-        >>> as_step(True), as_step([5]), as_step(np.float32(2))
-        (1, 5, 2)
+    It may be an integer, a bool, a Variable or another object with ``__int__``, an array or a list
+    of one of these, or a whole NumPy float. (TF2 cuts off the fraction of a NumPy float. Here it is
+    a TypeError.)
     """
     try:
         return check_step(step)
@@ -110,47 +83,19 @@ def as_step(step: Any) -> int:
 
 
 def step_of(step: Any) -> int | None:
-    """Give the step of a call.
-
-    Args:
-        step: The call's own; None: the default step, a Variable being read now.
-
-    Returns:
-        The step, or None where there is none.
-
-    Raises:
-        TypeError: As ``as_step``.
-        ValueError: As ``as_step``.
-
-    Example:
-        >>> step_of(3), step_of(None)
-        (3, None)
-    """
+    """Return the step of a call: its own, else the default step, else None."""
     step = defaults.default_step.get() if step is None else step
     return None if step is None else as_step(step)
 
 
 def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int] | None:
-    """Decide whether a summary is to be recorded, before its data is looked at.
+    """Decide whether a summary is recorded, before its data is read.
 
-    Args:
-        tag: Its tag.
-        step: As in ``step_of``.
-        kind: As what TensorBoard shows it, as "a scalar": a tag has one kind. None: any.
-
-    Returns:
-        The writer and the step; None without a default writer, or where ``record_if`` says no.
-
-    Raises:
-        TypeError: The tag is no string, or as ``as_step``.
-        ValueError: There is a writer but no step, the tag is empty, or as ``as_step``.
-
-    Example:
-        >>> begin("loss", 3) is None  # there is no default writer
-        True
+    It returns the writer and the step, or None without a default writer or if ``record_if`` leaves
+    it out. ``kind`` is the kind that TensorBoard shows, such as "a scalar", or None.
     """
     if step is not None:
-        as_step(step)  # also where nothing will be recorded, as TF2 does
+        as_step(step)  # also if nothing is recorded, as TF2 does
     writer = defaults.default_writer.get()
     if writer is None or not should_record(step, tag):
         return None
@@ -164,7 +109,7 @@ def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int]
 
 @contextmanager
 def asked() -> Iterator[None]:
-    """Let everything through within a block, since the condition of ``record_if`` was asked."""
+    """Record everything within a block, because the condition of ``record_if`` was asked before."""
     condition = defaults.condition.get()
     defaults.condition.set_unseen(None)
     try:
@@ -174,16 +119,7 @@ def asked() -> Iterator[None]:
 
 
 def should_record(step: Any, tag: str) -> bool:
-    """Ask the condition of ``record_if``; True where there is none.
-
-    Args:
-        step: As in ``step_of``.
-        tag: The summary's tag.
-
-    Raises:
-        TypeError: The condition gives no bool, or as ``as_step``.
-        ValueError: As ``as_step``.
-    """
+    """Ask the condition of ``record_if``; True if there is none."""
     condition = defaults.condition.get()
     if condition is None:
         return True
@@ -193,13 +129,7 @@ def should_record(step: Any, tag: str) -> bool:
 
 
 def missing_step() -> ValueError:
-    """Make the error of a call that has no step.
-
-    Example:
-        >>> raise missing_step()
-        Traceback (most recent call last):
-        ValueError: step must be given while a writer records, got none; pass step=, or call ...
-    """
+    """Make the error of a call that has no step."""
     return ValueError(
         "step must be given while a writer records, got none; pass step=, or call "
         "experimental.set_step(step) or as_default(step) before"
@@ -208,12 +138,12 @@ def missing_step() -> ValueError:
 
 @dataclass(frozen=True)
 class Condition:
-    """What ``record_if`` was given: a bool, a tensor of one, or a function that returns one."""
+    """The argument of ``record_if``: a bool, a tensor of one, or a function that returns one."""
 
     value: Any
 
     def __call__(self, step: int | None, name: str) -> bool:
-        """Tell whether summaries are to be recorded now."""
+        """Tell whether summaries are recorded now."""
         return _truth(self.value() if callable(self.value) else self.value)
 
 
@@ -222,12 +152,12 @@ def record_if(condition: Any) -> Iterator[None]:
     """Record summaries within a block only while a condition holds.
 
     Args:
-        condition: A bool, or a Variable or array of rank 0 of one, read with each summary; a
-            function without arguments that returns one; None for True. Also
+        condition: A bool; a Variable or array of rank 0 of a bool, read for each summary; a
+            function without arguments that returns one of these; None for True. Also
             ``tbimage.every_n_steps(n)`` and ``tbimage.every_seconds(s)``.
 
     Raises:
-        TypeError: With a summary: the condition is or gives no bool.
+        TypeError: The condition is or returns no bool; raised when a summary is logged.
 
     Example:
         >>> with record_if(lambda: False):
@@ -253,7 +183,7 @@ def _truth(value: Any) -> bool:
     if array.shape == () and array.dtype == bool:
         return bool(array)
     raise TypeError(
-        f"condition must be or give a bool, got {value!r} of type {type(value).__name__}; pass "
+        f"condition must be or return a bool, got {value!r} of type {type(value).__name__}; pass "
         "a comparison, such as lambda: step % 100 == 0"
     )
 
@@ -262,7 +192,7 @@ def get_step() -> Any:
     """Return the default step of this thread or asyncio task.
 
     Returns:
-        What was set, a Variable itself; None where nothing was.
+        The object that was set, perhaps a Variable; None if there is none.
 
     Example:
         >>> get_step() is None
@@ -275,8 +205,7 @@ def set_step(step: Any) -> None:
     """Set the default step of this thread or asyncio task.
 
     Args:
-        step: What ``as_step`` takes; a Variable is read with each summary. None for no default
-            step.
+        step: An integer; a Variable or array of one, read for each summary. None: no default step.
 
     Example:
         >>> set_step(5)

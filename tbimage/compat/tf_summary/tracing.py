@@ -5,15 +5,16 @@ call that is traced therefore adds a ``tf.py_function`` to the graph, which logs
 execution.
 
 Rules:
-- Tensors and Variables are inputs of the operation: its place in the graph decides what it reads.
-- What was set while the function was traced (``with writer.as_default(step)`` in its body) holds in
-  all executions.
+- Tensors and Variables are inputs of the operation, which reads their values at its place in the
+  graph.
+- Values that were set while the function was traced (``with writer.as_default(step)`` in its body)
+  hold in all executions.
 - If the function does not set them, the default writer, the default step and the condition are
   looked up with each execution. The execution runs in a thread of TensorFlow, so they are taken
   from the thread that traced the function. If that thread has no default writer, they are taken
   from the only thread that has one. If no thread has one, or several have, the values at tracing
   are used.
-- Where no default writer is known at tracing, nothing is added, as in TF2: a model that is exported
+- If there is no default writer at tracing, nothing is added, as in TF2: a model that is exported
   must not hold Python code.
 """
 
@@ -28,9 +29,7 @@ from tbimage.compat.tf_summary import peer, state
 from tbimage.compat.tf_summary.state import Condition, Surroundings
 from tbimage.writer import defaults
 
-__all__ = ["ask", "call", "check_rank", "log", "log_made"]
-
-#: What logs or answers, given the step and more arguments.
+#: A function that logs, or that tells whether summaries are recorded. Its first argument is a step.
 Function = Callable[..., bool]
 
 
@@ -40,11 +39,11 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
     Args:
         record: The function that logs with the default writer. It takes the step and the arguments.
         step: Its step; None: the default step.
-        arguments: Whatever ``record`` takes; tensors in them may be symbolic.
-        always: Whether a step is needed even where nothing is recorded.
+        arguments: The other arguments of ``record``; tensors in them may be symbolic.
+        always: Whether a step is needed even if nothing is recorded.
 
     Returns:
-        What ``record`` returns; in a graph a tensor of it.
+        The result of ``record``; in a graph, a tensor of it.
 
     Raises:
         TypeError: ``step`` is no integer.
@@ -73,7 +72,7 @@ def log_made(
 
 
 def ask(function: Function, step: Any, *arguments: Any) -> Any:
-    """Do as ``log``, for a function that needs no step."""
+    """Do the same as ``log``, for a function that needs no step."""
     tf = peer.imported()
     if tf is None:
         return function(step, *arguments)
@@ -109,7 +108,7 @@ def call(function: Callable[[], object]) -> Any:
 
 
 def _check_step(tf: Any, step: Any, always: bool) -> None:
-    """Find at tracing what is wrong with a step, so that the error shows the line of the call."""
+    """Check a step at tracing, so that the error shows the line of the call."""
     if step is None:
         here = _surroundings(tf)
         if here is None or here.step is not None or _in_replica(tf):
@@ -131,8 +130,8 @@ def _check_graph(tf: Any) -> None:
     """Raise if TensorFlow cannot call Python from this graph. Summaries would be lost silently."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise ValueError(
-            "tbimage.compat.tf_summary cannot log within a graph of TensorFlow 1: log what "
-            "session.run returns, outside the graph"
+            "tbimage.compat.tf_summary cannot log within a graph of TensorFlow 1: log the values "
+            "that session.run returns, outside the graph"
         )
     if tf.__internal__.get_enclosing_xla_context() is not None:
         raise ValueError(
@@ -157,7 +156,7 @@ def _surroundings(tf: Any) -> Surroundings | None:
     here = state.surroundings()
     if here.writer is not None:
         return here
-    # A strategy runs replicas in threads of its own, while the one that called it waits.
+    # A strategy runs replicas in its own threads, while the thread that called it waits.
     return state.surroundings_of(threading.current_thread()) if _in_replica(tf) else None
 
 
@@ -229,7 +228,7 @@ def _value(condition: defaults.Condition | None) -> Any:
 
 
 def _asked(condition: defaults.Condition | None) -> Any:
-    """Return the tensor that a condition gives in the graph; None if it does not give one."""
+    """Return the tensor of a condition in the graph; None if the condition has none."""
     if not isinstance(condition, Condition):
         return None
     value = _value(condition)

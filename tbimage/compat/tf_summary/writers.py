@@ -1,4 +1,4 @@
-"""``tf.summary``'s writers: making them, and making one the default."""
+"""``tf.summary``'s writers, and the default writer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["SummaryWriter", "create_file_writer", "create_noop_writer", "flush"]
-
-# What a summary may wait for others here anyway; TF2 waits for ten of them, or for two minutes.
+# The default of SummaryWriter. TF2 waits for ten summaries, or for two minutes.
 _FLUSH_SECS = 0.1
 _ANY = -(1 << 31)
 
@@ -31,14 +29,14 @@ class SummaryWriter:
         >>> writer.close()
     """
 
-    #: What writes; None: nothing does.
+    #: The writer that this one uses; None: nothing is written.
     _writer: RunWriter | None = None
 
     def set_as_default(self, step: Any = None) -> None:
         """Make this the default writer of this thread or asyncio task from now on.
 
         Args:
-            step: The default step from now on; None leaves it as it is.
+            step: The default step from now on; None does not change it.
 
         Raises:
             RuntimeError: The writer is closed.
@@ -46,10 +44,10 @@ class SummaryWriter:
         self.as_default(step).__enter__()
 
     def as_default(self, step: Any = None) -> AbstractContextManager[SummaryWriter | None]:
-        """Make this the default writer within a block, which at its end waits as ``flush`` does.
+        """Make this the default writer within a block, which ends with a ``flush``.
 
         Args:
-            step: The default step within the block; None leaves it as it is.
+            step: The default step within the block; None does not change it.
 
         Raises:
             RuntimeError: The writer is closed.
@@ -68,10 +66,10 @@ class SummaryWriter:
         self._check_open()
 
     def flush(self) -> Any:
-        """Wait until all that was logged before is in the file. A closed writer has nothing left.
+        """Wait until all earlier summaries are in the file. After ``close`` it does nothing.
 
         Returns:
-            None; in a graph of TensorFlow the operation that does it.
+            None; in a graph of TensorFlow, the operation that flushes.
 
         Raises:
             Exception: The first error since the last flush, such as an OSError for a full disk.
@@ -107,7 +105,7 @@ class SummaryWriter:
 
 
 class _Default:
-    """The block of ``as_default``: a class, as ``set_as_default`` enters and never leaves."""
+    """The block of ``as_default``. It is a class, because ``set_as_default`` never leaves it."""
 
     def __init__(self, face: SummaryWriter, writer: RunWriter, step: Any) -> None:
         self._face = face
@@ -139,7 +137,7 @@ class _Default:
             self._face.flush()
         except Exception:
             if exception is None:
-                raise  # else it was logged when it happened, and must not hide what ended the block
+                raise  # else it is logged already, and must not hide the exception of the block
 
 
 def create_file_writer(
@@ -155,13 +153,13 @@ def create_file_writer(
 
     Args:
         logdir: The directory, created if missing; also a path object, or a string tensor.
-        max_queue: Summaries are written within 0.1 seconds, and at once where this is 0.
+        max_queue: Summaries are written within 0.1 seconds, and at once if this is 0.
         flush_millis: They are written within so many milliseconds, if that is less than 0.1
             seconds.
-        filename_suffix: What the event files' names end in. Default: ".v2".
+        filename_suffix: The end of the event files' names. Default: ".v2".
         name: Not used.
-        experimental_trackable: Not used, and warned of.
-        experimental_mesh: Not used, and warned of.
+        experimental_trackable: Not used, with a warning.
+        experimental_mesh: Not used, with a warning.
 
     Returns:
         The writer, which is not the default yet.
@@ -207,7 +205,7 @@ def create_file_writer(
 
 
 def create_noop_writer() -> SummaryWriter:
-    """Make a writer that does nothing, not even becoming the default.
+    """Make a writer that does nothing, and does not become the default writer.
 
     Example:
         >>> with create_noop_writer().as_default(step=3) as entered:
@@ -218,14 +216,14 @@ def create_noop_writer() -> SummaryWriter:
 
 
 def flush(writer: Any = None, name: Any = None) -> Any:
-    """Wait until all that was logged before is in the file.
+    """Wait until all earlier summaries of a writer are in its file.
 
     Args:
-        writer: Whose; None: the default writer's, if there is one.
+        writer: The writer; None: the default writer, if there is one.
         name: Not used.
 
     Returns:
-        None; in a graph of TensorFlow the operation that does it.
+        None; in a graph of TensorFlow, the operation that flushes.
 
     Raises:
         ValueError: It is no writer.

@@ -1,9 +1,9 @@
 """The functions of ``torch.utils.tensorboard.summary`` that third parties call.
 
-Each makes a summary and gives it as a message, for ``writer.file_writer.add_summary``.
+Each makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
-- Names, order and defaults of arguments are torch's; tests compare them with the installed one.
-- Messages are of ``tbimage.events.messages``; every event file writer takes their bytes.
+- Names, order and defaults of arguments are torch's; tests compare them with the installed torch.
+- Messages are those of ``tbimage.events.messages``; every event file writer accepts their bytes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 def check_hparams(
     hparam_dict: Any, metric_dict: Any, hparam_domain_discrete: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check what torch checks of hyperparameters; return them, and their domains with their values.
+    """Check hyperparameters as torch does; return them, and their domains with their values added.
 
     Example:
         >>> check_hparams({"lr": 0.1}, {}, {"lr": [0.2]})
@@ -63,8 +63,8 @@ def check_hparams(
     for name, domain in domains.items():
         if name not in values:
             raise TypeError(
-                f"hparam_domain_discrete must be of hyperparameters, got {name!r}, which is not in "
-                f"hparam_dict: {', '.join(map(repr, values))}"
+                f"hparam_domain_discrete must have names of hyperparameters, got {name!r}; "
+                f"expected some of hparam_dict: {', '.join(map(repr, values))}"
             )
         if not isinstance(domain, list):
             raise TypeError(f"hparam_domain_discrete[{name!r}] must be a list, got {domain!r:.80}")
@@ -75,7 +75,7 @@ def check_hparams(
 
 
 def _plain(name: Any, value: Any) -> Any:
-    """Give a hyperparameter as what a message can hold; a tensor of one element is a number."""
+    """Return a hyperparameter as a bool, number, string or None. A tensor must have one element."""
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "shape", None) == ():
         value = item()
@@ -104,16 +104,7 @@ def hparams(
 
 
 def warn_of_double_precision() -> None:
-    """Warn that scalars are stored as float32.
-
-    Example:
-        >>> import warnings
-        >>> with warnings.catch_warnings(record=True) as caught:
-        ...     warnings.simplefilter("always")
-        ...     warn_of_double_precision()
-        >>> str(caught[0].message).partition(":")[0]
-        'double_precision'
-    """
+    """Warn that scalars are stored as float32."""
     warn_caller(
         "double_precision: scalars are stored as float32, since TensorBoard's default loader does "
         "not show float64. add_tensor keeps it.",
@@ -160,7 +151,7 @@ def histogram_raw(
     bucket_limits: Any,
     bucket_counts: Any,
 ) -> Summary:
-    """Make the message of a histogram that is counted.
+    """Make the message of a histogram with counted buckets.
 
     Example:
         >>> histogram_raw("sizes", 0, 2, 7, 9, 15, [1, 2], [3, 4]).value[0].tag
@@ -181,7 +172,7 @@ def histogram(name: Any, values: Any, bins: Any, max_bins: Any = None) -> Summar
 
 
 def image(tag: Any, tensor: Any, rescale: Any = 1, dataformats: Any = "NCHW") -> Summary:
-    """Make the message of an image; of a batch, the grid.
+    """Make the message of an image, or of a batch as one grid.
 
     Example:
         >>> image("photo", np.zeros((1, 3, 8, 8))).value[0].image.width
@@ -265,7 +256,7 @@ def pr_curve_raw(
     num_thresholds: Any = 127,
     weights: Any = None,
 ) -> Summary:
-    """Make the message of a curve that is computed.
+    """Make the message of precision and recall that the caller has computed.
 
     Example:
         >>> pr_curve_raw("cats", *6 * [[1.0, 0.5]]).value[0].tag

@@ -1,4 +1,4 @@
-"""torch's SummaryWriter and FileWriter: the methods whose signatures are its own."""
+"""torch's SummaryWriter and FileWriter: the methods whose signatures differ from tensorboardX's."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class FileWriter(BaseFileWriter):
 
     Args:
         log_dir: The run directory.
-        max_queue: Taken and not needed: what is pending is bounded in bytes.
-        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
-        filename_suffix: Appended to the event file's name.
+        max_queue: Not used: the pending summaries are bounded in bytes.
+        flush_secs: Not used: no summary waits longer than a tenth of a second.
+        filename_suffix: The end of the event file's name.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class SummaryWriter(PeerWriter):
 
     Args:
         log_dir: The run directory; None: ``runs/`` with date and host.
-        comment: Appended to that.
-        purge_step: The step from which on TensorBoard is to discard what was logged before.
-        max_queue: Taken and not needed: what is pending is bounded in bytes.
-        flush_secs: Taken and not needed: nothing waits longer than a tenth of a second.
-        filename_suffix: Appended to the event file's name.
+        comment: The end of that default name.
+        purge_step: TensorBoard discards earlier summaries from this step on.
+        max_queue: Not used: the pending summaries are bounded in bytes.
+        flush_secs: Not used: no summary waits longer than a tenth of a second.
+        filename_suffix: The end of the event file's name.
 
     Example:
         >>> import tempfile
@@ -63,7 +63,7 @@ class SummaryWriter(PeerWriter):
         flush_secs: Any = 120,
         filename_suffix: Any = "",
     ) -> None:
-        self.log_dir = log_dir or default_logdir(comment)
+        self.log_dir: Any = log_dir or default_logdir(comment)
         self.max_queue = max_queue
         self.flush_secs = flush_secs
         self.filename_suffix = filename_suffix
@@ -101,7 +101,7 @@ class SummaryWriter(PeerWriter):
     def add_tensor(
         self, tag: Any, tensor: Any, global_step: Any = None, walltime: Any = None
     ) -> None:
-        """Log a tensor of any shape as it is, of its own type."""
+        """Log a tensor of any shape, in its own type."""
         self._log(series.tensor(tag, tensor), global_step, walltime)
 
     def add_image_with_boxes(
@@ -117,7 +117,7 @@ class SummaryWriter(PeerWriter):
     ) -> None:
         """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
 
-        ``rescale`` is the scale factor of the result, ``labels`` a text for each box.
+        ``rescale`` is a scale factor, and ``labels`` a text for each box.
         """
         draft = pictures.boxes(
             tag, img_tensor, box_tensor, dataformats, labels, rescale, single=self._single
@@ -147,11 +147,11 @@ class SummaryWriter(PeerWriter):
         run_name: Any = None,
         global_step: Any = None,
     ) -> None:
-        """Log what a trial was made with and its metrics, in a run of its own below this one.
+        """Log the hyperparameters and the metrics of a trial, in its own run below this one.
 
         ``hparam_dict`` has bools, numbers, strings and tensors of one element; None leaves a name
-        out. With ``hparam_domain_discrete``, lists of the values that hyperparameters may take, the
-        page shows only the columns that this call names. ``run_name`` "." is this run.
+        out. ``hparam_domain_discrete`` has lists of the values that hyperparameters may take; with
+        it, the page shows only the columns that this call names. ``run_name`` "." is this run.
         """
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)

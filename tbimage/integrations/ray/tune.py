@@ -29,7 +29,7 @@ logger = logging.getLogger("tbimage")
 _OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_checkpoint"}
 
 
-class TuneCallback(LoggerCallback):  # type: ignore[misc]
+class TuneCallback(LoggerCallback):
     """Logs the results and the hyperparameters of each trial.
 
     Names are those that the trial reports; those of nested dicts are joined with ``/``. The step is

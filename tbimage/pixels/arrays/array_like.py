@@ -1,9 +1,9 @@
-"""Anything that holds numbers in a grid to a NumPy array, and whether its memory may be kept.
+"""Array-like objects to NumPy arrays, and whether their memory may be kept without a copy.
 
 Rules:
 - No framework is imported. The methods of the object are used, and its class is looked up among the
-  modules that are loaded: whoever passes an object has imported its module.
-- What NumPy can view is not copied.
+  loaded modules: a program that has the object has imported its module.
+- Memory that NumPy can view is not copied.
 - Values are not changed. A type that NumPy lacks is widened to the next one that holds all its
   values (bfloat16 to float32), or refused. Long double becomes float64; values beyond the range of
   float64 become infinite, which is reported like any infinity.
@@ -23,16 +23,6 @@ from tbimage.pixels.arrays import pil_images
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.pil_images import from_pil
 
-__all__ = [
-    "as_array",
-    "as_numbers",
-    "check_dtype",
-    "is_immutable",
-    "real_numbers",
-    "snapshot",
-    "upright",
-]
-
 Array = NDArray[Any]
 
 _FIX = (
@@ -51,7 +41,7 @@ _FIXES = {
 
 
 def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
-    """Raise a TypeError where values of a dtype cannot become levels."""
+    """Raise a TypeError if values of a dtype cannot become levels."""
     if dtype.kind in "biuf":
         return
     fix = _FIXES.get(dtype.kind, "convert it to an array of numbers").format(argument)
@@ -59,14 +49,14 @@ def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
 
 
 def as_array(data: object, argument: str = "data") -> Array:
-    """Return the numbers of an object as bools, integers or floats, as a view where possible.
+    """Return the numbers of an object as bools, integers or floats, as a view if possible.
 
-    Taken are: arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
+    It accepts arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
     one shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch that need
     grad or are on an accelerator, arrays of CuPy (``get()``), images of PIL in any mode, and
     figures of matplotlib. Images of PIL become HW (modes 1, L, I, F, I;16) or HWC: palettes and
-    colour spaces that PNG lacks become RGB, images with transparency LA or RGBA. Figures are drawn,
-    as RGB, or as RGBA where a pixel is not opaque.
+    colour spaces that PNG lacks become RGB, images with transparency LA or RGBA. Figures are drawn
+    as RGB, or as RGBA if a pixel is not opaque.
 
     Raises a TypeError for other objects and for complex numbers, objects, strings and dates, and a
     ValueError for ragged lists and for masked elements. Errors name ``argument``.
@@ -86,7 +76,7 @@ def as_array(data: object, argument: str = "data") -> Array:
 def as_numbers(data: object, argument: str = "data") -> Array:
     """Return numbers that mean the same in every dtype, such as coordinates, as an array.
 
-    Other than in :func:`as_array`, the arrays in a list may have different dtypes.
+    Unlike in :func:`as_array`, the arrays in a list may have different dtypes.
     """
     if isinstance(data, (list, tuple)) and not isinstance(_leaf(data), _NUMBERS):
         return np.asarray([as_numbers(part, argument) for part in data])
@@ -107,11 +97,11 @@ def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
 def is_immutable(data: object, array: Array) -> bool:
     """Whether the memory of an array never changes, so that the array can be kept without a copy.
 
-    ``array`` is what :func:`as_array` made of ``data``, or a view of that. True where ``as_array``
-    has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on an
-    accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory and
-    are read-only. The last is a convention: setting ``array.flags.writeable = False`` promises that
-    nobody writes, although older views can.
+    ``array`` is what :func:`as_array` made of ``data``, or a view of that. It is true if
+    ``as_array`` has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on
+    an accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory
+    and are read-only. The last is a convention: a caller that sets ``array.flags.writeable =
+    False`` promises that nobody writes through older views.
     """
     if data is array and array.flags.writeable:
         return False  # the usual case, decided in 0.1 µs instead of 2
@@ -135,13 +125,13 @@ def is_immutable(data: object, array: Array) -> bool:
 def snapshot(data: object, array: Array) -> Array:
     """Return an array whose memory never changes: the array itself if it is immutable, else a copy.
 
-    The copy has the order in memory of the array, so that even a CHW view is copied at full speed.
+    The copy has the array's memory order, so that even a CHW view is copied at full speed.
     """
     return array if is_immutable(data, array) else copy_of(array)
 
 
 def upright(data: object) -> tuple[object, int]:
-    """Turn images of PIL, also in a list, by their EXIF orientation, and count those turned."""
+    """Rotate images of PIL, also in a list, by their EXIF orientation, and count those rotated."""
     if isinstance(data, np.ndarray):
         return data, 0
     images = data if isinstance(data, (list, tuple)) else [data]
@@ -165,7 +155,7 @@ def _converted(data: object, argument: str) -> Array:
     if isinstance(data, (str, bytes, os.PathLike)):
         raise TypeError(
             f"{argument} is or holds {_named(data)}, but paths and encoded pictures are no "
-            "numbers: log them on their own, or open them with PIL first"
+            "numbers: log them one by one, or open them with PIL first"
         )
     return _from_protocol(data, argument)
 
@@ -186,7 +176,7 @@ def _is_a(data: object, class_: tuple[str, str]) -> bool:
 def _from_figure(figure: Any) -> Array:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # A new canvas replaces the figure's own, which the caller's window needs back.
+    # A new canvas replaces the figure's own, which is restored for the caller's window.
     canvas, stale = figure.canvas, figure.stale
     try:
         agg: Any = FigureCanvasAgg(figure)
@@ -215,7 +205,7 @@ _DRAWN = (_PIL_IMAGE, _FIGURE)
 # --- lists ----------------------------------------------------------------------------------------
 
 
-# Types of the first element of nested lists of numbers. In empty lists it is a list.
+# The first element of nested lists of numbers has one of these types. In empty lists it is a list.
 _NUMBERS = (list, tuple, bool, int, float, complex, np.generic)
 
 
@@ -225,8 +215,7 @@ def _without_mask(data: Any, argument: str) -> Array:
         if masked:
             raise ValueError(
                 f"{argument} is a masked array, and {masked} of its {data.size} elements are "
-                "masked; expected none: say what they should look like with "
-                f"{argument}.filled(value)"
+                f"masked; expected none: give them a value with {argument}.filled(value)"
             )
     return np.asarray(data)
 
@@ -265,7 +254,7 @@ def _from_numbers(data: Sequence[Any], argument: str) -> Array:
 
 
 def _shape(data: object, argument: str) -> tuple[int, ...]:
-    """The shape of nested lists; ValueError where the lists are ragged."""
+    """The shape of nested lists; ValueError if the lists are ragged."""
     if not isinstance(data, (list, tuple)):
         return np.shape(data) if isinstance(data, np.ndarray) else ()
     shapes = dict.fromkeys(_shape(part, argument) for part in data)
@@ -317,7 +306,7 @@ def _lives_elsewhere(data: object) -> bool:
     return getattr(getattr(data, "device", None), "type", "cpu") != "cpu"
 
 
-# Exceptions of objects that cannot give an array.
+# Exceptions of objects that cannot become an array.
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 
@@ -337,7 +326,7 @@ def _from_protocol(data: object, argument: str) -> Array:
             if isinstance(array, np.ndarray):
                 return np.asarray(array)
     because = f" ({'; '.join(reasons)})" if reasons else ""
-    raise TypeError(f"{argument} is {_named(data)}, which gives no array{because}: {_FIX}")
+    raise TypeError(f"{argument} is {_named(data)}, which cannot become an array{because}: {_FIX}")
 
 
 def _on_the_host(data: Any) -> Any:
@@ -358,7 +347,7 @@ def _from_dlpack(data: Any) -> Array:
     try:
         return np.from_dlpack(data)
     except _FAILURES:
-        return np.from_dlpack(data, device="cpu")  # NumPy 2.1, and an exporter that copies
+        return np.from_dlpack(data, device="cpu")  # an exporter that copies; new in NumPy 2.1
 
 
 def _from_buffer(data: Any) -> Array | None:
@@ -376,5 +365,5 @@ _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("numpy", lambda data: data.numpy()),
     ("get", lambda data: data.get()),
     ("__float__", np.asarray),
-    ("__class__", _from_buffer),  # before Python 3.12 no attribute tells it
+    ("__class__", _from_buffer),  # before Python 3.12, no attribute marks a buffer
 )

@@ -1,15 +1,16 @@
-"""Copies of what the caller may change, in memory that is used again and again.
+"""Copies of the caller's arrays, in memory that is reused.
 
-Fresh memory costs a page fault for every 4 KiB, and the system takes it back with the next picture.
-The caller waits for that, twice as long as for the copy, and so do the threads that share its
-memory. So copies lie in slots of mappings of 8 MiB, for which the system is asked for pages of
-2 MiB: 4 faults in place of 2048.
+New memory costs a page fault for every 4 KiB, and malloc gives it back to the system after each
+picture. The page faults take twice as long as the copy. They delay the caller and all threads of
+its process. So copies are in slots of memory mappings of 8 MiB, and the system is asked to use
+pages of 2 MiB: 4 faults instead of 2048.
 
 Rules:
-- Memory comes back by itself when the last view of a copy is gone, in whatever thread that is.
-- That may be in a signal handler: no locks; a list or a dict is changed by one call at a time.
-- Idle slots of one size are of one mapping. A mapping goes back to the system as a whole, so others
-  go back after a burst, as soon as the last of their copies is gone.
+- A slot is free again when the last view of its copy is deleted, in any thread.
+- This may happen in a signal handler. So there are no locks, and lists and dicts are changed by
+  single atomic calls.
+- All idle slots of one size belong to one mapping. A mapping goes back to the system only as a
+  whole. So after a burst, each other mapping goes back when the last of its copies is deleted.
 """
 
 from __future__ import annotations
@@ -21,17 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["copy_of"]
-
 Array = NDArray[Any]
 
 #: Smaller copies come from malloc, which keeps the memory.
 LEAST_BYTES = 64 << 10
-#: Of a mapping. Pictures of 0.8 MB took a caller 460 µs in fresh pages, 90 µs in slots of these.
+#: The size of a mapping. A picture of 0.8 MB took a caller 460 µs in new pages and 90 µs in a slot.
 MAPPING_BYTES = 8 << 20
-#: A slot that would leave most of a mapping unused has a mapping of its own size.
+#: A larger slot has a mapping of its own size.
 MOST_BYTES_OF_A_SLOT = MAPPING_BYTES // 2
-#: How many sizes there is idle memory of. It is one mapping of each, 8 MiB at most.
+#: The number of sizes with idle memory. Each size has one idle mapping of at most 8 MiB.
 MOST_SIZES = 4
 
 _PAGE = mmap.PAGESIZE
@@ -42,7 +41,7 @@ class _Memory(np.ndarray[Any, Any]):
 
 
 class _Lent(np.ndarray[Any, Any]):
-    """All of a slot; it is the base of every view of it, and goes with the last one."""
+    """A whole slot. It is the base of every view of the copy, so it is deleted after all views."""
 
     def __del__(self) -> None:
         if isinstance(self.base, _Memory):
@@ -57,7 +56,7 @@ def _take_back(memory: _Memory) -> None:
     if size > MAPPING_BYTES:
         return
     if size not in _idle and len(_idle) >= MOST_SIZES:
-        _idle.clear()  # sizes that nobody asks for any more; or too many for all of this
+        _idle.clear()  # most of these sizes are not used any more
     same = _idle.setdefault(size, [])
     with suppress(IndexError):  # another thread has just taken the last one
         if not same or same[-1].base is memory.base:
@@ -74,14 +73,14 @@ def _lend(size: int) -> _Lent:
 
 
 def _new_memory(size: int) -> _Memory:
-    """Map memory; give one slot of it, and leave the others idle."""
+    """Map memory, return one slot of it, and add the others to the idle ones."""
     count = MAPPING_BYTES // size if size <= MOST_BYTES_OF_A_SLOT else 1
     pages = _new_pages(count * size)
     first, *others = (_Memory(size, np.uint8, pages, place * size) for place in range(count))
     if others:
         if len(_idle) >= MOST_SIZES:
             _idle.clear()
-        _idle[size] = others[::-1]  # the next one is taken from the end
+        _idle[size] = others[::-1]  # the last one is used first
     memory: _Memory = first
     return memory
 
@@ -91,28 +90,16 @@ def _new_pages(size: int) -> Any:
         return np.empty(size, np.uint8)
     try:
         pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError:  # too many mappings; or no memory, which NumPy has a better name for
+    except OSError:  # too many mappings, or no memory: then NumPy raises a better error
         return np.empty(size, np.uint8)
     if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
-        with suppress(OSError):  # a kernel without them
+        with suppress(OSError):  # a kernel without huge pages
             pages.madvise(mmap.MADV_HUGEPAGE)
     return pages
 
 
 def copy_of(array: Array) -> Array:
-    """Copy an array, in the order that it has in memory.
-
-    Args:
-        array: Of any shape, numeric dtype and strides.
-
-    Returns:
-        A copy. A view such as CHW is copied at the speed of memory, and stays a view of that kind.
-
-    Example:
-        >>> photo = np.zeros((3, 480, 640), np.uint8).transpose(1, 2, 0)
-        >>> copy_of(photo).strides == photo.strides
-        True
-    """
+    """Copy an array of any strides, and keep its order in memory. So even CHW views are fast."""
     if array.nbytes < LEAST_BYTES:
         copied: Array = array.copy(order="K")
         return copied

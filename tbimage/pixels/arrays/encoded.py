@@ -1,13 +1,13 @@
-"""Encoded pictures that are stored as they are; only the header is read.
+"""Encoded pictures that are stored unchanged; only the header is read.
 
 Rules:
 - A picture that TensorBoard would not show is refused. TensorBoard shows what Pillow identifies as
   PNG, JPEG, GIF or BMP, and serves everything else as application/octet-stream, which browsers do
   not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
-- Pillow reads the header, as in TensorBoard, but by the class of one format and not by
-  ``Image.open``. The check of ``Image.open`` for decompression bombs warns or raises by a limit
-  that belongs to the application.
-- Bytes are kept as they are. A mutable buffer is copied, as its owner may reuse it.
+- Pillow reads the header, as in TensorBoard, but with the class of one format and not with
+  ``Image.open``. The check of ``Image.open`` for decompression bombs warns or raises, and its limit
+  belongs to the application.
+- Bytes are kept without a copy. A mutable buffer is copied, because its owner may reuse it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import stat
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
-
-__all__ = ["MOST_PIXELS", "EncodedImage", "read_encoded", "read_header"]
 
 #: With more pixels Pillow raises DecompressionBombError in TensorBoard. This is twice
 #: ``Image.MAX_IMAGE_PIXELS``, which is a quarter of a GiB at 3 bytes per pixel.
@@ -49,7 +47,7 @@ class EncodedImage:
 def read_encoded(
     data: bytes | bytearray | memoryview | str | os.PathLike[str], most_bytes: int | None = None
 ) -> EncodedImage:
-    """Take an encoded picture as bytes, or read the whole file of a path: regular files only."""
+    """Return an encoded picture that is given as bytes, or as the path of a regular file."""
     if isinstance(data, (bytes, bytearray, memoryview)):
         return read_header(bytes(data))
     if not isinstance(data, (str, os.PathLike)):
@@ -59,7 +57,7 @@ def read_encoded(
         )
     path = os.fspath(data)  # open() prefers __index__, and would close that descriptor
     status = os.stat(path)
-    # A FIFO waits for ever, /dev/zero has no end. That it is a directory, open() tells.
+    # Reading a FIFO may wait for ever, and /dev/zero has no end. For a directory, open() raises.
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ValueError(f"data must be the path of a regular file, got {path!r}")
     if most_bytes is not None and status.st_size > most_bytes:
@@ -91,9 +89,9 @@ def read_header(data: bytes) -> EncodedImage:
     module, opener = _OPENERS[name]
     try:
         image = getattr(import_module(module), opener)(io.BytesIO(data))
-        if not image.tile:  # as with a JPEG without its scan, which Pillow 13 takes
+        if not image.tile:  # such as a JPEG without a scan, which Pillow 13 accepts
             raise ValueError("it ends before its pixels")
-    except Exception as error:  # Pillow raises whatever a damaged header leads to
+    except Exception as error:  # a damaged header may cause any exception in Pillow
         raise ValueError(f"data holds a {name} picture with a damaged header: {error}") from error
     if image.format != name:
         raise ValueError(
@@ -104,8 +102,8 @@ def read_header(data: bytes) -> EncodedImage:
     if width * height > MOST_PIXELS:
         raise ValueError(
             f"data holds a picture of {width} x {height} pixels; expected at most {MOST_PIXELS:,} "
-            "in all, above which Pillow raises DecompressionBombError in TensorBoard, which then "
-            "serves no image: make it smaller"
+            "in all. With more, Pillow raises DecompressionBombError in TensorBoard, which then "
+            "shows no image: make it smaller"
         )
     return EncodedImage(data, name, width, height, _channels(image, data))
 
@@ -140,12 +138,12 @@ _OPENERS = {
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
 
-# Modes that decoders give other than 3 channels for; palettes, CMYK and YCbCr become RGB.
+# The modes that are not decoded to 3 channels. Palettes, CMYK and YCbCr become RGB.
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-# The place and the value of "gray and alpha" in a PNG's header (IHDR). Pillow gives RGBA for 16
-# bits.
+# The place and the value of "gray and alpha" in a PNG's header (IHDR). Pillow calls such pictures
+# of 16 bits RGBA.
 _COLOR_TYPE = slice(25, 26)
 _GRAY_AND_ALPHA = b"\4"
 

@@ -1,7 +1,8 @@
 """Transpose arrays of any layout to a view with a fixed order of axes.
 
 No layout is inferred: without one, each rank has one meaning, and other shapes are an error. The
-error says what the shape looks like.
+error says what the shape looks like. The layout "BGR" is that of OpenCV: the default axes, with the
+colours in the order blue, green, red.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLIPS", "IMAGES", "MAPS", "MASKS", "SCORES", "Axes", "arrange"]
+#: The layout of images and clips of OpenCV (``cv2.imread``), with one, three or four channels.
+BGR = "BGR"
+# Of blue, green, red, and of those with alpha: the places of red, green, blue, and alpha.
+_COLOURS = {3: slice(None, None, -1), 4: [2, 1, 0, 3]}
 
-# Gray, gray and alpha, RGB, RGBA: what PNG has.
+# PNG has gray, gray and alpha, RGB, and RGBA.
 _MOST_CHANNELS = 4
 
 
@@ -28,7 +32,7 @@ class Axes:
         order: All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C
             channels or classes.
         layouts: The layouts that are allowed, up to permutation.
-        defaults: For each rank, the layout of an array when the caller gives none.
+        defaults: For each rank, the layout of an array if the caller passes none.
         likely: For each rank, the layouts that an error may propose, most likely first. Only data
             whose channels are colours has them.
     """
@@ -77,8 +81,11 @@ def arrange(
     """View an array with all axes of ``axes.order``, and tell whether the array had an axis N.
 
     Missing axes get the length 1. N may be 0. ``layout`` has one letter for each axis, in upper or
-    lower case.
+    lower case; or it is "BGR".
     """
+    reverse = bool(axes.likely) and isinstance(layout, str) and layout.upper() == BGR
+    if reverse:
+        layout = None
     names = _names(array, layout, axes)
     if layout is None and axes is IMAGES:
         view = array[_DEFAULT_VIEWS[array.ndim]]
@@ -98,7 +105,14 @@ def arrange(
             f"{axes.argument} of shape {array.shape} as {names} would have {channels} channels; "
             f"expected 1 to {_MOST_CHANNELS}: {_advice(array.shape, axes)}"
         )
+    if reverse and channels in _COLOURS:
+        view = view[..., _COLOURS[channels]]
     return view, "N" in names
+
+
+def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
+    """View the colours of an image ``(…, C)``; alpha is the last of 2 or 4 channels."""
+    return image[..., :-1] if image.shape[-1] in (2, 4) else image
 
 
 def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
@@ -112,6 +126,8 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
         return axes.defaults[array.ndim]
     *others, last = map(repr, axes.layouts)
     allowed = f"layout must be None or a permutation of {', '.join(others)} or {last}"
+    if axes.likely:
+        allowed += f"; or {BGR!r}, as OpenCV has it"
     if not isinstance(layout, str):
         raise TypeError(f"{allowed}, got {layout!r} of type {type(layout).__name__}")
     names = layout.upper()
@@ -126,7 +142,7 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
 
 
 def _advice(shape: tuple[int, ...], axes: Axes) -> str:
-    """What data of a shape with too many channels might be."""
+    """Say what data of a shape with too many channels may be, and how to pass them."""
     for layout in axes.likely.get(len(shape), ()):
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"

@@ -1,6 +1,6 @@
 """Images of PIL to arrays, with transparency that PIL keeps outside of the pixels.
 
-PIL is not imported here: whoever passes an image has imported it.
+PIL is not imported here: a program that has an image has imported it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["from_pil", "upright"]
-
 _ORIENTATION = 0x0112  # the EXIF tag; 1 is upright (Exif 2.32, 4.6.4)
 
-# The modes that images are converted to where PNG lacks their mode, and where a colour or an index
-# of theirs is transparent.
+# The modes to which images are converted: those in a mode that PNG lacks, and those with a
+# transparent colour or index.
 _MODES = {
     "P": "RGB",
     "PA": "RGBA",
@@ -33,7 +31,7 @@ _OPAQUE = np.uint16(65535)
 
 
 def upright(image: Any) -> Any:
-    """Return a ``PIL.Image.Image`` as its EXIF orientation wants it shown; the same if upright."""
+    """Return an image rotated by its EXIF orientation; an upright image is returned itself."""
     if not hasattr(image, "getexif") or image.getexif().get(_ORIENTATION, 1) not in range(2, 9):
         return image
     from PIL import ImageOps

@@ -15,8 +15,7 @@ from tbimage.pixels.clips import apng, gif
 from tbimage.pixels.clips.frames import EncodedClip, check_fps, render_frames
 from tbimage.pixels.drawing.rendering import Look, check_fit, check_look
 from tbimage.pixels.png import encoder
-
-__all__ = ["FORMATS", "animate", "check_clip", "encode_clip"]
+from tbimage.pixels.png.strips import Run
 
 Array = NDArray[Any]
 
@@ -40,7 +39,7 @@ def encode_clip(
     format: str,
     fps: Fraction,
     compression: str = "fast",
-    run: encoder.Run = encoder.run_serially,
+    run: Run = encoder.run_serially,
 ) -> EncodedClip:
     """Encode one clip of values ``(T, H, W, C)``; the arguments are checked."""
     frames = render_frames(values, look)
@@ -64,11 +63,11 @@ def animate(
             ``layout`` says.
         fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
         format: "apng" keeps every level and all colours, "gif" up to 256 colours.
-        layout: The order of the axes where it is another: "TCHW", …
+        layout: The order of the axes if it is another: "TCHW", …; "BGR" for frames of OpenCV.
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:
-        The file, which loops. TensorBoard shows both formats moving.
+        The file, which loops. TensorBoard plays both formats.
 
     Raises:
         TypeError: An argument is of the wrong type.

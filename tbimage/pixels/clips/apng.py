@@ -2,7 +2,7 @@
 
 The chunks are those of PNG, third edition, section 11.3.6
 (https://www.w3.org/TR/png-3/#apng-frame-based-animation). The changed area of each frame is encoded
-as a PNG file of its own. The contents of its IDAT chunks go into fdAT chunks unchanged.
+as a separate PNG file. The contents of its IDAT chunks go into fdAT chunks unchanged.
 
 Rules:
 - A reader that does not know APNG shows the first frame.
@@ -24,13 +24,12 @@ from tbimage.buffers import Piece
 from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.deflate import crc32
-
-__all__ = ["encode"]
+from tbimage.pixels.png.strips import Run
 
 _SIGNATURE_AND_IHDR_BYTES = 8 + 25
 _END = struct.pack(">I4sI", 0, b"IEND", crc32(b"IEND"))
 _FOREVER = 0
-# Leave the frame as it is for the next one; replace what was there.
+# The next frame is drawn over this one; an area replaces the pixels that were there.
 _DISPOSE_NONE, _BLEND_SOURCE = 0, 0
 
 
@@ -49,9 +48,9 @@ def encode(
     frames: Frames,
     fps: Fraction,
     compression: str = "fast",
-    run: encoder.Run = encoder.run_serially,
+    run: Run = encoder.run_serially,
 ) -> EncodedClip:
-    """Encode a clip that loops; "small" is taken as "balanced", as all frames need one form."""
+    """Encode a clip that loops; "small" means "balanced", because all frames need one form."""
     way = "balanced" if compression == "small" else compression
     encoded, findings = encode_changes(
         frames, lambda pixels: pixels, functools.partial(_encode_area, way), run

@@ -1,9 +1,9 @@
-"""The frames of a clip, made when they are asked for, and their encoding as changed areas.
+"""The frames of a clip, which are made on demand and encoded as changed areas.
 
 Rules:
 - A range that is found in the data is found in the whole clip. One range per frame would flicker.
-- All frames have the same channels. Where a pixel of any frame is not finite and ``nan_color`` is
-  a colour, all frames are in colour.
+- All frames have the same channels. If a pixel of any frame is not finite and ``nan_color`` is not
+  a gray, all frames are in colour.
 - Frames are made one at a time and not kept, so the memory does not grow with the clip's length.
 """
 
@@ -20,27 +20,20 @@ from numpy.typing import NDArray
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.pixels.arrays.layouts import without_alpha
 from tbimage.pixels.drawing.rendering import CONSTANT, Look, fixed_limits, joint_limits, render
-from tbimage.pixels.png import encoder
+from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import Findings, Picture, merge, with_channels
 from tbimage.pixels.values.ranges import Limits
-
-__all__ = [
-    "EncodedClip",
-    "Frames",
-    "changed_area",
-    "check_fps",
-    "encode_changes",
-    "render_frames",
-]
 
 Pixels = NDArray[Any]
 Encoded = TypeVar("Encoded")
 
-#: Blink shows frames of 10 ms and less for 100 ms (ImageDecoder's durations), and screens show 60.
+#: Frames a second. Most screens show 60, and Blink shows frames of 10 ms or less for 100 ms
+#: (ImageDecoder's durations).
 MOST_FPS = 60.0
 
-#: Frames that one call encodes. Each call makes one frame more, the last of the call before.
+#: Frames that one call encodes. It also makes the frame before them.
 FRAMES_OF_A_CALL = 8
 
 
@@ -67,7 +60,7 @@ class EncodedClip:
         height: In pixels.
         width: In pixels.
         channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-        findings: What was found while the frames were made.
+        findings: The findings about the data of the frames.
     """
 
     pieces: list[Piece]
@@ -99,14 +92,14 @@ def render_frames(values: Pixels, look: Look) -> Frames:
 
 def _limits(values: Pixels, look: Look) -> Limits | None:
     """The range of a whole clip."""
-    colors = values[..., : values.shape[3] - (values.shape[3] in (2, 4))]
+    colors = without_alpha(values)
     if look.value_range is not None and look.value_range.kind == "percentile":
         return fixed_limits(colors.reshape(-1, *colors.shape[2:]), look)
     return joint_limits(colors, look)
 
 
 def changed_area(before: Pixels, after: Pixels) -> tuple[slice, slice]:
-    """Find the smallest rectangle with all pixels that differ; one pixel where none does."""
+    """Find the smallest rectangle with all pixels that differ; one pixel if none differs."""
     width = before.shape[1]
     differs = (before != after).reshape(len(before), -1)
     rows = np.flatnonzero(differs.any(axis=1))
@@ -120,13 +113,13 @@ def encode_changes(
     frames: Frames,
     prepare: Callable[[Pixels], Pixels],
     encode: Callable[[Pixels, int, int], Encoded],
-    run: encoder.Run,
+    run: Run,
 ) -> tuple[list[Encoded], Findings]:
     """Encode the area of each frame that differs from the frame before, the first one whole.
 
-    ``prepare`` turns a frame's pixels into what is compared. ``encode`` gets a changed area of
-    that, its top row and its left column. ``run`` calls the encoders of 8 frames each, in parallel
-    where it can.
+    ``prepare`` converts the pixels of a frame. The converted frames are compared, and ``encode``
+    gets the changed area of each, its top row and its left column. ``run`` calls functions that
+    encode 8 frames each, perhaps in parallel.
     """
     starts = range(0, frames.count, FRAMES_OF_A_CALL)
     parts = [functools.partial(_encode_some, frames, prepare, encode, start) for start in starts]

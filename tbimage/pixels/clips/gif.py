@@ -8,7 +8,7 @@ Rules:
 - Gray clips keep all their levels. Clips of up to 256 colours (drawings, colour maps) keep them.
 - For other clips Pillow's median cut finds the palette in a sample of all frames. Each pixel gets
   the nearest colour of the palette from a table of 15 bits, after an ordered dither (Bayer's) was
-  added. The dither hides the steps between colours, and stands still while the clip moves.
+  added. The dither hides the steps between colours, and does not move with the clip.
 """
 
 from __future__ import annotations
@@ -27,13 +27,12 @@ from tbimage.buffers import Piece
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
+from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import eight_bits
-
-__all__ = ["MOST_FPS", "check_alpha", "check_speed", "encode"]
 
 Bytes = NDArray[np.uint8]
 
-#: Delays are hundredths of a second, and browsers show delays of less than two as ten.
+#: Delays are hundredths of a second, and browsers replace a delay of 0 or 1 by 10.
 MOST_FPS = 50
 
 # GIF89a, section 18: sizes are two-byte integers.
@@ -44,7 +43,7 @@ _MOST_SIDE = 65535
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
 # The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
-# evenly. Every n-th pixel would be in one column where n is a multiple of the width.
+# evenly. Every n-th pixel would be in one column if n is a multiple of the width.
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
 # Bayer's ordered dither, 8 by 8, as 0..63.
@@ -56,12 +55,12 @@ _DITHER = ((_PATTERN - 31.5) / 4).round().astype(np.int16)
 
 _TRAILER = b"\x3b"
 _FOREVER = 0
-# Leave the frame as it is for the next one.
+# The next frame is drawn over this one.
 _DISPOSE_NONE = 1 << 2
 
 
 def check_speed(fps: Fraction) -> None:
-    """Raise a ValueError where browsers would show a GIF slower than ``fps``."""
+    """Raise a ValueError if browsers would show a GIF slower than ``fps``."""
     if fps > MOST_FPS:
         raise ValueError(
             f"format='gif' shows at most {MOST_FPS} frames a second, got fps={float(fps):g}: pass "
@@ -78,8 +77,8 @@ def check_alpha(channels: int) -> None:
         )
 
 
-def encode(frames: Frames, fps: Fraction, run: encoder.Run = encoder.run_serially) -> EncodedClip:
-    """Encode a clip, gray or RGB, that loops; of 16 bits the high byte is taken.
+def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> EncodedClip:
+    """Encode a gray or RGB clip that loops; 16-bit levels lose their low byte.
 
     Each delay is rounded to hundredths of a second, so that the sum of the delays is right.
     """
@@ -126,7 +125,7 @@ def _image_block(area: Bytes, top: int, left: int) -> bytes:
 
 
 def _lzw_start(data: bytes) -> int:
-    """Where the LZW data of a GIF of one image begin."""
+    """Return where the LZW data of a GIF of one image begin."""
     position = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     while data[position] == 0x21:  # extensions: label, then blocks with their sizes, then 0
         position += 2
@@ -157,7 +156,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
     """Pixels of up to 16 frames, ``(N, 3)``, about ``_SAMPLED_PIXELS`` of them."""
     if frames.count <= _SAMPLED_FRAMES:
         numbers = list(range(frames.count))
-    else:  # pairs of neighbours, as two pictures may alternate
+    else:  # pairs of neighbours, because two pictures may alternate
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
         numbers = np.union1d(starts, starts + 1).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))
@@ -182,7 +181,7 @@ def _packed(pixels: Bytes) -> NDArray[np.uint32]:
 
 
 def _few_colors(pictures: Iterable[NDArray[Any]]) -> tuple[Bytes, Bytes] | None:
-    """A palette of all colours, and the index of each of 24 bits; None if there are too many."""
+    """Return a palette and the index of each 24-bit colour; None if there are over 256 colours."""
     seen = np.zeros(1 << 24, bool)
     colors = np.empty(0, np.intp)
     for picture in pictures:
@@ -215,7 +214,7 @@ def _median_cut(sample: Bytes) -> Bytes:
 
 
 def _nearest_table(palette: Bytes) -> Bytes:
-    """The nearest colour of a palette for each colour of 15 bits, red in the highest."""
+    """The nearest colour of a palette for each colour of 15 bits, with red in the highest bits."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)
@@ -236,7 +235,7 @@ def _nearest_indices(table: Bytes, pixels: Bytes) -> Bytes:
         rows = slice(top, min(top + step, height))
         dither = pattern[: rows.stop - top]
         keys = np.zeros(dither.shape, np.int16)
-        for channel in range(3):  # by channel, as NumPy is slow on every third element
+        for channel in range(3):  # one by one, because NumPy is slow with every third element
             level = pixels[rows, :, channel] + dither
             np.minimum(np.maximum(level, 0, out=level), 255, out=level)
             level >>= 3

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.values.pictures import eight_bits
 
-__all__ = ["MOST_SIDE", "check_channels", "encode", "holds"]
-
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535
 
@@ -33,7 +31,7 @@ def holds(height: int, width: int, channels: int) -> bool:
 
 
 def encode(pixels: NDArray[Any], quality: int = 90) -> bytes:
-    """Encode levels ``(H, W, C)``, gray or RGB; of 16 bits the high byte is taken.
+    """Encode levels ``(H, W, C)``, gray or RGB; 16-bit levels lose their low byte.
 
     Colours are stored at the full resolution (4:4:4), since thin coloured lines and letters would
     fade otherwise. The files are 1.3 times as large as with 4:2:0.

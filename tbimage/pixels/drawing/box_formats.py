@@ -13,15 +13,6 @@ from tbimage import checks
 from tbimage.pixels.arrays.array_like import real_numbers
 from tbimage.pixels.drawing.palette import check_colors, class_color, label_color
 
-__all__ = [
-    "BOX_FORMATS",
-    "box_colors",
-    "box_corners",
-    "check_boxes",
-    "check_labels",
-    "check_scores",
-]
-
 Coordinates = NDArray[np.float64]
 
 #: Corners; corner and size; centre and size.
@@ -62,7 +53,7 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
     """Check that there is one string or integer per box, or None."""
     if labels is None:
         return None
-    if hasattr(labels, "tolist"):  # also tensors on an accelerator, which are no arrays
+    if hasattr(labels, "tolist"):  # also tensors on an accelerator, which NumPy cannot view
         labels = labels.tolist()
     elif hasattr(labels, "__array__"):
         labels = np.asarray(labels).tolist()
@@ -85,8 +76,8 @@ def _integer(label: Any) -> int:
 def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> NDArray[np.uint8]:
     """Return the colour of each box, ``(count, 3)`` uint8.
 
-    It is given by ``colors``, which holds one or one per box, or by the label. The colour of a
-    label is that of the class for an integer; for a string it depends on nothing else.
+    ``colors`` is one colour, or one per box. If it is None, the label decides: an integer has the
+    colour of its class, and a string always has the same colour.
     """
     if colors is not None:
         return np.array(check_colors(colors, count), np.uint8).reshape(count, 3)

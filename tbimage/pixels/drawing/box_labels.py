@@ -1,10 +1,11 @@
-"""The labels of boxes: texts on a ground of the box's colour.
+"""The labels of boxes: texts on a background of the box's colour.
 
 Rules:
-- A label is on top of its box. Where it does not fit there, or another label is there, it is inside
-  of the box at the top, below the box, or inside at the bottom. Where all these places are taken,
-  it covers the other label.
-- Labels that are drawn later choose first, as they cover others: those of the highest scores.
+- A label is on top of its box. If it does not fit there, or another label is there, it is inside
+  of the box at the top, below the box, or inside at the bottom. If all these places are taken, it
+  covers the other label.
+- Labels that are drawn last choose their places first, because they cover the others. They have the
+  highest scores.
 - A label never exceeds the picture, unless it is larger than the picture.
 """
 
@@ -22,19 +23,17 @@ from tbimage.pixels.drawing.palette import readable_on
 from tbimage.pixels.drawing.text_rendering import blend, coverage
 from tbimage.pixels.values.pictures import Color
 
-__all__ = ["label_places", "make_label", "paste_labels"]
-
 Label = Sequence[NDArray[np.uint8]]
-Place = tuple[int, int, int]  # row, first column, column behind the last
+Place = tuple[int, int, int]  # row, first column, column after the last
 
-# Longer texts are not cached. These are labels of a word or two, and scores.
+# Longer texts are not cached. Shorter ones are labels of a word or two, and scores.
 _KEPT_LETTERS = 16
 
 
 def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
     """Draw a label of several texts, as parts ``(height, width, 3)`` of one height.
 
-    Each text is cached on its own, since a class or a score comes again sooner than both together.
+    Each text is cached separately, since a class or a score repeats more often than a pair of them.
     """
     return [
         _kept(text, size, color, fonts.current())

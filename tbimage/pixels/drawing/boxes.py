@@ -31,8 +31,6 @@ from tbimage.pixels.drawing.palette import CLASS_COLORS, CYCLED, Names, check_na
 from tbimage.pixels.drawing.text_rendering import lacking, size_for
 from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
-__all__ = ["draw_boxes"]
-
 Coordinates = NDArray[np.float64]
 
 #: The most boxes that are drawn; they take about 0.1 s.
@@ -47,8 +45,8 @@ _NOT_FINITE = "boxes with NaN or infinite coordinates, not drawn"
 _OUTSIDE = "boxes that lie outside of the picture, not drawn (are format= and normalized= right?)"
 _FRACTIONS = "boxes within 0..1, taken as pixels (pass normalized=True if they are fractions)"
 _NEGATIVE = "boxes of negative width or height, drawn with exchanged corners (is format= right?)"
-_TOO_MANY = f"boxes beyond the {MOST_BOXES} that are drawn of one picture"
-_TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that are drawn of one picture"
+_TOO_MANY = f"boxes beyond the {MOST_BOXES} that one picture shows"
+_TOO_MANY_LABELS = f"labels beyond the {MOST_LABELS} that one picture shows"
 
 
 def draw_boxes(
@@ -138,8 +136,8 @@ def _drawable_boxes(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
     """Choose the boxes that are drawn.
 
-    Returned are their indices in the order of drawing; the pixels that they cover, as left, top,
-    right and bottom, the latter two excluded; and what was found.
+    It returns their indices in the order of drawing; the pixels that they cover, as left, top,
+    right and bottom, the latter two excluded; and the findings.
     """
     finite = np.all(np.isfinite(corners), axis=1)
     with np.errstate(invalid="ignore"):

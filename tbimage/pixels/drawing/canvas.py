@@ -1,4 +1,4 @@
-"""Sheets of paper that pictures and text are put on."""
+"""Sheets on which pictures and text are put."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbimage.pixels.values.pictures import Color, ink, with_channels
-
-__all__ = ["LETTERS", "PAPER", "QUIET", "blank", "framed", "same_form"]
 
 Pixels = NDArray[Any]
 
@@ -47,7 +45,7 @@ def blank(height: int, width: int, like: Pixels, color: Color = PAPER) -> Pixels
 def same_form(pictures: Sequence[Pixels]) -> list[Pixels]:
     """Convert pictures to the fewest channels and the least depth that can hold all of them.
 
-    What has that form already is not copied.
+    Pictures that have this form already are not copied.
     """
     counts = {picture.shape[2] for picture in pictures}
     channels = (3 if counts & {3, 4} else 1) + bool(counts & {2, 4})

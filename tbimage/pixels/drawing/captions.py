@@ -15,8 +15,6 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Picture, as_picture
 
-__all__ = ["caption"]
-
 #: The most lines of a caption; longer text ends with "…".
 MOST_LINES = 8
 
@@ -28,7 +26,7 @@ _LETTERS_ACROSS = 14
 def caption(
     image: object, text: str, size: int | None = None, margin: int | None = None
 ) -> Picture:
-    """Put a strip with text below a picture, which itself is not changed.
+    """Put a strip with text below a picture. The picture itself is not changed.
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.

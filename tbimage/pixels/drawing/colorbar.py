@@ -1,4 +1,4 @@
-"""A bar beside a picture: which colour is which value."""
+"""A colour bar beside a picture, with the values of its colours."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from tbimage.pixels.drawing.text_rendering import (
 from tbimage.pixels.values.colormaps import table
 from tbimage.pixels.values.pictures import Picture, as_picture, with_channels
 
-__all__ = ["colorbar"]
-
 
 def colorbar(
     image: object,
@@ -33,14 +31,13 @@ def colorbar(
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         values: Two numbers or more, shown beside the bar at equal distances, the first at the
-            bottom. Where there is not room for all, some between the first and the last are
-            omitted.
+            bottom. If there is no room for all, some between the first and the last are omitted.
         colormap: The name of the map; None: from black to white.
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture with the bar, higher where the numbers need it; in colour if the map or the
-        picture is.
+        The picture with the bar. It is higher if the numbers need more room, and in colour if the
+        map or the picture is.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -85,7 +82,10 @@ def colorbar(
 
 
 def _with_room(count: int, height: int, step: int) -> Sequence[int]:
-    """The numbers that have room beside a bar: all or every n-th, the first and the last always."""
+    """Return the indices of the numbers that have room beside a bar: all, or every n-th.
+
+    The first and the last are always among them.
+    """
     for every in range(1, count):
         if (count - 1) % every == 0 and (count - 1) // every * step <= height - step:
             return range(0, count, every)

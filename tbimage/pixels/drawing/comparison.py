@@ -4,8 +4,8 @@ Rules:
 - The last two images are compared: input and output, or output and target.
 - All images are shown by one range, so that equal values look the same. A range that is found in
   the data covers all images.
-- A difference is the mean over colours of ``abs(a - b)``, or of ``a - b`` where it is signed; alpha
-  is ignored. It is shown from 0 to its maximum, or symmetrically around 0, so that small errors are
+- A difference is the mean over colours of ``abs(a - b)``, or of ``a - b`` if it is signed; alpha is
+  ignored. It is shown from 0 to its maximum, or symmetrically around 0, so that small errors are
   visible. The title gives the maximum.
 - MAE and MSE are means over the colours of all pixels that are finite in both images. PSNR is ``10
   * log10(peak ** 2 / MSE)`` in dB. The peak is the length of the shown range: 1 for floats, 255 for
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
-from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.arrays.layouts import arrange, without_alpha
 from tbimage.pixels.blocks import BLOCK
 from tbimage.pixels.drawing.captions import caption
 from tbimage.pixels.drawing.grid import check_titles, grid
@@ -38,15 +38,6 @@ from tbimage.pixels.drawing.rendering import (
 )
 from tbimage.pixels.drawing.text_rendering import number_text, size_for
 from tbimage.pixels.values.pictures import Picture
-
-__all__ = [
-    "DIFFERENCES",
-    "Comparison",
-    "check_comparable",
-    "check_diff",
-    "compare_values",
-    "draw_comparison",
-]
 
 Array = NDArray[Any]
 
@@ -63,8 +54,8 @@ class Comparison:
 
     Attributes:
         picture: All images and the difference in one picture.
-        mae: The mean absolute error, in the units of the data; NaN where nothing can be compared.
-        psnr: The peak signal-to-noise ratio in dB; infinite where there is no difference.
+        mae: The mean absolute error, in the units of the data; NaN if nothing can be compared.
+        psnr: The peak signal-to-noise ratio in dB; infinite if there is no difference.
     """
 
     picture: Picture
@@ -87,8 +78,8 @@ def draw_comparison(
     """Put images side by side, with the difference of the last two.
 
     Args:
-        images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of one dtype;
-            the last two of one shape, unless ``diff`` is None.
+        images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels; all of
+            one dtype, or all floats; the last two of one shape, unless ``diff`` is None.
         titles: One per image; default: "input", "output", "target".
         diff: "abs" for the absolute difference, "signed", or None for no difference.
         look: ``value_range``, ``colormap`` and the other keywords of ``image``.
@@ -116,12 +107,12 @@ def draw_comparison(
 def compare_values(
     images: Sequence[Array], look: Look, titles: Sequence[str] | None, diff: str | None
 ) -> Comparison:
-    """Do the same for views ``(H, W, C)``; the look and ``diff`` are checked, the rest is not."""
+    """Compare views ``(H, W, C)``. ``look`` and ``diff`` are checked already, the others not."""
     check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
     if titles is None:
         titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
     names = check_titles(titles, len(images))
-    colors = [image[..., : image.shape[2] - (image.shape[2] in (2, 4))] for image in images]
+    colors = [without_alpha(image) for image in images]
     limits = None if look.value_range is None else joint_limits(colors, look)
     bare = replace(look, colorbar=False)
     last = look if images[-1].shape[2] <= 2 else bare
@@ -165,11 +156,12 @@ def check_comparable(
 ) -> None:
     """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
 
-    The shape does not matter where ``diff`` is None.
+    Floats may differ in width. The shape does not matter if ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")
-    if len({dtype.newbyteorder("=") for dtype in dtypes}) > 1:
+    scales = {"f" if dtype.kind == "f" else dtype.newbyteorder("=").str for dtype in dtypes}
+    if len(scales) > 1:
         raise TypeError(
             f"images to compare must have one dtype, got {', '.join(map(str, dtypes))}: their "
             "values mean different levels; convert them to one"
@@ -183,11 +175,10 @@ def check_comparable(
 
 def _difference(first: Array, second: Array, signed: bool) -> tuple[Array, float, float]:
     """The difference of two images as ``(H, W)`` float32, mean absolute and mean squared error."""
-    channels = first.shape[2] - (first.shape[2] in (2, 4))
-    first, second = first[..., :channels], second[..., :channels]
+    first, second = without_alpha(first), without_alpha(second)
     difference = np.empty(first.shape[:2], np.float32)
     absolute, squared, count = 0.0, 0.0, 0
-    step = max(1, BLOCK // (first.shape[1] * channels))
+    step = max(1, BLOCK // (first.shape[1] * first.shape[2]))
     with np.errstate(all="ignore"):  # differences that are not finite become NaN and are painted
         for top in range(0, len(first), step):
             rows = slice(top, top + step)

@@ -3,10 +3,10 @@
 Rules:
 - A map is enlarged by repeating pixels until its longer side has about ``LEAST_SIDE`` pixels, so
   that 8 × 8 values are visible as 8 × 8 squares.
-- The number of each map is below it. A map whose values are all equal is crossed out; with a range
-  of its own it is mid-gray. Values that are not finite are painted.
-- A line of text below the sheet tells the common range, how many maps are constant, and how many of
-  all maps are shown.
+- The number of each map is below it. A map whose values are all equal is crossed out. If each map
+  has its own range, it is mid-gray. Values that are not finite are painted.
+- A line of text below the sheet tells the common range, the number of constant maps, and how many
+  of all maps are shown.
 """
 
 from __future__ import annotations
@@ -34,15 +34,6 @@ from tbimage.pixels.values.colormaps import check_colormap, colorize, is_divergi
 from tbimage.pixels.values.levels import to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import Limits, check_value_range
-
-__all__ = [
-    "check_normalize",
-    "draw_feature_maps",
-    "draw_map",
-    "draw_sheet",
-    "joint_limits",
-    "sheet_plan",
-]
 
 Array = NDArray[Any]
 
@@ -144,7 +135,7 @@ def draw_sheet(
     columns: int | None,
     nan_color: Color,
 ) -> Picture:
-    """Do the same for maps ``(H, W, K)`` out of ``total``, with checked arguments."""
+    """Draw maps ``(H, W, K)``, which are some of ``total``; the arguments are checked."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
         limits = joint_limits(planes)
@@ -211,7 +202,7 @@ def _drawn(
 
 
 def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and highest finite value along the first axis, infinite where there is none."""
+    """The lowest and highest finite value along the first axis, infinite if there is none."""
     axes = tuple(range(1, planes.ndim))
     if planes.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
@@ -228,10 +219,10 @@ def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _unit(
     planes: Array, lows: NDArray[np.float64], highs: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Values from 0 to 1 within the limits of each map; one half where these are equal."""
+    """Values from 0 to 1 within the limits of each map; one half if these are equal."""
     unit = np.empty(planes.shape, np.float32)
     narrow = planes.dtype.kind == "f" and planes.dtype.itemsize <= 4
-    with np.errstate(all="ignore"):  # what is not finite stays so
+    with np.errstate(all="ignore"):  # values that are not finite stay so
         for plane, target, low, high in zip(planes, unit, lows, highs, strict=True):
             if low < high:
                 dtype = np.float32 if narrow and high - low < _FLOAT32_RANGE else np.float64
@@ -240,7 +231,7 @@ def _unit(
                 delta = np.subtract(plane, dtype(low), dtype=dtype)
                 np.divide(delta, dtype(high - low), out=target, casting="unsafe")
             else:
-                step = (np.sign(plane - low) + 1) / 2 + plane * 0  # faults stay
+                step = (np.sign(plane - low) + 1) / 2 + plane * 0  # NaN and infinity become NaN
                 np.copyto(target, step, casting="unsafe")
     return unit
 

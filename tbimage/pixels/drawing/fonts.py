@@ -1,8 +1,8 @@
-"""Which font draws a line: the one that the user chose, Pillow's default, or an installed one.
+"""The choice of a font for each line: the user's, Pillow's default, or an installed one.
 
 Pillow's default font (Aileron) has 113 characters. A line is drawn in the first font that has all
-of its characters. If there is none, each character is drawn in the first font that has it, and
-those that no font has become boxes.
+of its characters. If there is none, each character is drawn in the first font that has it.
+Characters that no font has are drawn as boxes.
 
 This module reads no files. ``tbimage.fonts`` gives it the functions that load the chosen
 font and search the installed ones.
@@ -16,14 +16,12 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-__all__ = ["DEFAULT", "Font", "Fonts", "current", "has", "use"]
-
-#: A ``PIL.ImageFont.FreeTypeFont``. It gives itself in other sizes (``font_variant``).
+#: A ``PIL.ImageFont.FreeTypeFont``. Its ``font_variant`` makes other sizes of it.
 Font = Any
 
-# Any size will do to see whether a font has a character. Fonts that lack it hold bitmaps.
+# The size in which characters are looked for. Only fonts of bitmaps may lack a size.
 _SIZE = 20
-# No font has this character: a noncharacter (The Unicode Standard, chapter 23.7).
+# No font has this character: it is a noncharacter (The Unicode Standard, chapter 23.7).
 _NO_CHARACTER = "\U0010ffff"
 # Categories of characters that have no shape of their own: marks, spaces, controls, joiners.
 _SHAPELESS = ("Mn", "Me", "Zs", "Zl", "Zp", "Cc", "Cf")
@@ -92,7 +90,7 @@ class Fonts:
 
 @lru_cache(maxsize=4096)
 def has(font: Font, letter: str) -> bool:
-    """Tell whether a font has a character: whether it draws another shape than for none."""
+    """Tell whether a font has a character: if not, it draws the shape of a missing character."""
     if unicodedata.category(letter) in _SHAPELESS:
         return True
     try:
@@ -114,7 +112,7 @@ _fonts = DEFAULT
 
 
 def current() -> Fonts:
-    """Return the fonts in use. They are a key for caches of what was drawn."""
+    """Return the fonts in use. Caches of drawn text have them in their keys."""
     return _fonts
 
 

@@ -3,8 +3,8 @@
 Rules:
 - A column is as wide as its widest picture, a row as high as its highest. Each picture is centred
   in its cell.
-- Cells follow from sizes alone (:func:`plan`), so the size of a sheet is known before any picture
-  is made.
+- The cells depend only on the sizes (:func:`plan`), so the size of a sheet is known before any
+  picture is made.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ from tbimage.pixels.drawing.text_rendering import (
     write,
 )
 from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture, merge
-
-__all__ = ["Plan", "check_titles", "enlarge", "grid", "plan"]
 
 Size = tuple[int, int]
 
@@ -92,6 +90,16 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     return pixels if factor == 1 else pixels.repeat(factor, axis=1).repeat(factor, axis=0)
 
 
+def tile(images: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Put images ``(N, H, W, C)`` of one size on a sheet, row by row; empty places are black."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    sheet: NDArray[Any] = np.zeros((rows * columns, height, width, channels), images.dtype)
+    sheet[:count] = images
+    sheet = sheet.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    return sheet.reshape(rows * height, columns * width, channels)
+
+
 def plan(sizes: Sequence[Size], columns: int | None = None, padding: int = 2) -> Plan:
     """Return the cells of pictures of some sizes (height, width), with padding also around them."""
     columns = _count_columns(sizes, columns)
@@ -141,8 +149,8 @@ def grid(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There are no images, the shape of one is not that of one image, or the number of
-            titles differs.
+        ValueError: There are no images, a shape is not that of one image, or the number of titles
+            differs.
 
     Example:
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape

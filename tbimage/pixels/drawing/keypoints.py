@@ -4,7 +4,7 @@ Rules:
 - Coordinates are (x, y) in pixels from the top left corner of the picture. (0, 0) is that corner
   and (0.5, 0.5) the centre of the first pixel.
 - Lines and points are clipped to the picture.
-- A point that is NaN or infinite is counted, but neither it nor its lines are drawn.
+- A point that is NaN or infinite is counted. The point and its lines are not drawn.
 - The time is bounded for any number of points: a picture shows at most ``MOST_PIECES`` pieces of
   lines and dots, which is 600,000 pixels of line.
 """
@@ -23,15 +23,13 @@ from tbimage.pixels.drawing.palette import check_colors, class_color
 from tbimage.pixels.drawing.strokes import stroke
 from tbimage.pixels.values.pictures import Color, Picture, drawable
 
-__all__ = ["check_points", "check_skeleton", "draw_keypoints", "draw_polylines", "each_instance"]
-
 Coordinates = NDArray[np.float64]
 Stroke = tuple[Coordinates, float, Color]  # segments, radius, color
 
 #: The most pieces of all strokes of one picture; drawing them takes about 0.5 s.
 MOST_PIECES = 75_000
 
-# The time of a stroke besides its pieces, in pieces.
+# The fixed cost of a stroke, in pieces.
 _PIECES_OF_A_CALL = 16
 
 # Far outside of any picture, but near enough to clip lines exactly in float64.
@@ -41,13 +39,13 @@ _FARTHEST = 1e9
 _RIM: Color = (0, 0, 0)
 
 _NOT_FINITE = "points with NaN or infinite coordinates, not drawn"
-_TOO_MANY = "lines and points beyond what is drawn of one picture"
+_TOO_MANY = "lines and points beyond those that one picture shows"
 
 
 def check_points(points: Any, argument: str = "points") -> Coordinates:
     """Check the points of one instance, ``(K, 2)`` or ``(K, 3)``; return ``(K, 3)`` float64.
 
-    The columns are x, y and whether the point is visible, which is 1 where it was not given.
+    The columns are x, y and the visibility of the point, which is 1 if it was not given.
     """
     array = real_numbers(points, argument)
     if array.size == 0:
@@ -89,9 +87,9 @@ def draw_keypoints(
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         points: ``(K, 2)`` for one instance, ``(M, K, 2)`` for several, or a list of arrays: x and
-            y. A third number, where given, is more than 0 if the point is visible.
-        skeleton: Pairs of indices of points. A line joins them where both are visible. Pairs with
-            an index that an instance lacks are ignored.
+            y. A third number, if given, is more than 0 if the point is visible.
+        skeleton: Pairs of indices of points. A line joins them if both are visible. Pairs with an
+            index that an instance lacks are ignored.
         colors: One (red, green, blue) in 0..255, or one per instance; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.

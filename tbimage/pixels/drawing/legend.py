@@ -1,4 +1,4 @@
-"""A legend below a picture: which colour is which class."""
+"""A legend below a picture, which names the classes of the colours."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
-__all__ = ["legend"]
-
 #: The most entries of a legend. It shows how many are omitted.
 MOST_ENTRIES = 64
 
@@ -34,8 +32,8 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
         size: Of the letters in pixels; default: by the picture's size, 12 or more.
 
     Returns:
-        The picture in colour, with a strip below, and wider where a name needs it; the unchanged
-        picture if there are no entries.
+        The picture in colour, with a strip below. It is wider if a name needs more room. If there
+        are no entries, the picture is unchanged.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -78,7 +76,7 @@ def _check_entry(entry: object) -> tuple[str, Color]:
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Row and left edge of each entry, in rows of a width."""
+    """Row and left edge of each entry, in rows of the width ``across``."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

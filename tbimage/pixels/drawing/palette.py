@@ -1,10 +1,10 @@
-"""Colours of classes: each index has one, and each name.
+"""The colours of classes, by index or by name.
 
-The table was found by search. Nine colours were chosen by eye. Each next one is, among 30,000
-colours of sRGB that are neither dark nor pale nor gray, the farthest from all before it. Then the
-closest pair was moved apart until that gained nothing. By CIEDE2000 the first 12 are at least 20
-apart and all 64 at least 14, and none is nearer than 12 to black, white, or the red of NaN. (1 is
-just noticeable.) A test checks these figures.
+The table was found by search. Nine colours were chosen by eye. Each further colour is the one that
+is farthest from all before it, among 30,000 colours of sRGB that are neither dark nor pale nor
+gray. Then the closest pair was moved apart until this gained nothing more. By CIEDE2000, the first
+12 colours are at least 20 apart and all 64 at least 14. None is nearer than 12 to black, white, or
+the red of NaN. (A distance of 1 is just noticeable.) A test checks these figures.
 """
 
 from __future__ import annotations
@@ -18,18 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tbimage import checks
-
-__all__ = [
-    "CLASS_COLORS",
-    "CYCLED",
-    "Names",
-    "check_colors",
-    "check_names",
-    "class_color",
-    "class_name",
-    "label_color",
-    "readable_on",
-]
 
 _HEX = (
     "1f77dc ff8c00 2ea043 be50e6 00c8d7 ffd700 ff5096 8c563c 96dc3c 0800f0 888008 900858 d80858 "
@@ -45,7 +33,7 @@ Names = Sequence[str] | Mapping[int, str]
 #: ``(64, 3)`` uint8: red, green and blue of the classes 0 to 63; read-only.
 CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).reshape(-1, 3)
 
-#: The finding about classes that have the colour of another class.
+#: The finding about classes that share their colour with another class.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours repeat"
 
 # The number of colours that names get. Only one of them is dark, pale or brown.
@@ -113,7 +101,7 @@ def class_name(index: int, names: Names | None) -> str:
 
 
 def label_color(label: str) -> Color:
-    """Return the colour of a name, which depends on nothing else: not on order, run or process.
+    """Return the colour of a name. It is the same in every order, run and process.
 
     It is one of the first 24 colours, which are brighter than the others. Two names may have the
     same.

@@ -4,7 +4,7 @@ Rules:
 - The steps have this order. Levels are resized before they get colours: the mean of two values has
   the colour of that value, and not the mean of two colours.
 - Pixels that are NaN or infinite are painted last. A pixel of a smaller picture is painted if it
-  contains one of them, so that a fault does not fade.
+  contains one of them, so that a fault stays visible.
 - The natural range of floats is (0, 1). With a diverging colour map it is (-1, 1), and ranges that
   are found in the data ("minmax", percentiles) become symmetric, so that zero is in the middle.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
-from tbimage.pixels.arrays.layouts import arrange
+from tbimage.pixels.arrays.layouts import arrange, without_alpha
 from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
 from tbimage.pixels.values.levels import Levels, to_levels
@@ -29,23 +29,12 @@ from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_r
 from tbimage.pixels.values.resizing import check_scale, nearest, resize, target_size
 from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
-__all__ = [
-    "CONSTANT",
-    "Look",
-    "check_fit",
-    "check_look",
-    "fixed_limits",
-    "joint_limits",
-    "picture",
-    "render",
-]
-
 Array = NDArray[Any]
 
 #: The finding about images in which ``"minmax"`` or percentiles find one value only.
 CONSTANT = "images whose range of values is empty, shown as mid-gray"
 
-# Of pixels that are not finite, until they are painted. A gray leaves gray images gray.
+# The colour of non-finite pixels until they are painted. With a gray, gray images stay gray.
 _BLACK: Color = (0, 0, 0)
 
 
@@ -57,7 +46,7 @@ class Look:
         value_range: Which values become black and white; None: the natural range of the dtype.
         nan_color: Red, green and blue of pixels that are NaN or infinite.
         colormap: The colour map of one-channel data, or None.
-        colorbar: Whether a bar tells which colour is which value.
+        colorbar: Whether a bar shows the values of the colours.
         gamma: The exponent of a tone curve, or None.
         log: The strength of a logarithmic tone curve, or None.
         max_side: The most pixels of the longer side, or None.
@@ -115,7 +104,7 @@ def check_look(
 
 
 def check_fit(look: Look, channels: int) -> None:
-    """Raise a ValueError where a colour map or a bar is asked for an image with colours."""
+    """Raise a ValueError if a colour map or a colour bar is wanted for an image with colours."""
     for argument, wanted in (("colormap", look.colormap), ("colorbar", look.colorbar)):
         if wanted and channels > 2:
             raise ValueError(
@@ -127,7 +116,7 @@ def check_fit(look: Look, channels: int) -> None:
 def fixed_limits(colors: Array, look: Look) -> Limits | None:
     """Return the values that become black and white in an image without alpha.
 
-    They are None where integers are levels already.
+    They are None if the values are integers that are levels already.
     """
     diverging = is_diverging(look.colormap)
     if look.value_range is not None:
@@ -154,9 +143,9 @@ def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
 def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     """Make a picture of the values of one image ``(H, W, C)``, which is only read.
 
-    ``limits`` are the values that become black and white, where they are known. The picture is
-    uint8, or uint16 for uint16 without range, curve and colours. It is in colour with a map, or
-    where a pixel is not finite.
+    ``limits`` are the values that become black and white, if they are known. The picture is uint8,
+    or uint16 for uint16 without range, curve and colours. It is in colour with a colour map, or if
+    a pixel is not finite.
     """
     natural = limits is None and look.value_range is None
     if natural and look.is_plain:
@@ -164,7 +153,7 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
         if found.clipped is None and not found.non_finite:
             return Picture(found.pixels)
         return Picture(found.pixels, Findings(found.clipped, found.non_finite))
-    colors = image[..., : image.shape[2] - (image.shape[2] in (2, 4))]
+    colors = without_alpha(image)
     known = fixed_limits(colors, look) if limits is None else limits
     deep = natural and image.dtype == np.uint16 and not look.curved and look.colormap is None
     found = _levels(image, colors, look, None if deep else known)
@@ -189,7 +178,7 @@ def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> L
     if not look.curved:
         chosen = None if limits is None else ValueRange("fixed", *limits)
         return to_levels(image, chosen, _BLACK)
-    if limits is None:  # integers that are levels, if they lie in 0..255
+    if limits is None:  # integers are levels, which must be in 0..255
         image = to_levels(image, None, _BLACK).pixels
         colors, limits = image[..., : colors.shape[2]], (0.0, 255.0)
     unit = tone(colors, limits, look.gamma, look.log)
@@ -238,7 +227,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
     Args:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
-        layout: The order of the axes where it is another: "CHW", …
+        layout: The order of the axes if it is another: "CHW", …; "BGR" for images of OpenCV.
         look: The keywords below.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the
@@ -247,9 +236,10 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite; default: red.
         colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
             "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
-        colorbar: Whether a bar beside the picture tells which colour is which value.
-        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
-        log: Show values within the range by their logarithm; True is 1000, three decades.
+        colorbar: Whether a bar beside the picture shows the values of the colours.
+        gamma: Brighten values ``t`` within the range to ``t ** (1 / gamma)``; 2.2 is for linear
+            light.
+        log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
         max_side: The most pixels of the longer side. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated, or averaged.
 
@@ -257,7 +247,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         The picture, and what was found in the data.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.
+        TypeError: An argument is of the wrong type, or ``data`` has no pixels.
         ValueError: A shape or another value does not fit.
 
     Example:

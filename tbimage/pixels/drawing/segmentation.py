@@ -1,8 +1,8 @@
 """Segmentation masks: class indices to colours, alone or over a photograph.
 
 Rules:
-- The class of a pixel is an integer, or the index of its highest score, the first of equal ones.
-  Logits and probabilities give the same.
+- The class of a pixel is an integer, or the index of its highest score. Of equal scores, the first
+  counts. Logits and probabilities have the same result.
 - Pixels without a class are visible. A score that is NaN or infinite, or a negative index, is
   painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph, or are nearly black
   without one.
@@ -32,17 +32,15 @@ from tbimage.pixels.drawing.palette import (
 )
 from tbimage.pixels.values.pictures import Color, Findings, Picture, drawable, merge
 
-__all__ = ["IGNORED_COLOR", "Classes", "class_indices", "draw_segmentation", "legend_entries"]
-
 Array = NDArray[Any]
 
-#: Of pixels with ``ignore_index``, where there is no photograph.
+#: The colour of pixels with ``ignore_index`` if there is no photograph.
 IGNORED_COLOR: Color = (32, 32, 36)
 
 NOT_FINITE = "pixels with a NaN or infinite score"
 NEGATIVE = "pixels with a negative class index (is one of them ignore_index=?)"
 
-# Rows of pixels without a class in the table of colours, behind those of the palette.
+# Rows of pixels without a class in the table of colours, after those of the palette.
 _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 
 
@@ -51,8 +49,8 @@ class Classes:
     """The class of each pixel.
 
     Attributes:
-        indices: ``(H, W)``, an integer dtype; without meaning where a pixel is faulty.
-        faulty: ``(H, W)`` bool, the pixels whose scores give no class; None: there are none.
+        indices: ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning.
+        faulty: ``(H, W)`` bool, the pixels without a class; None: there are none.
     """
 
     indices: Array
@@ -85,7 +83,7 @@ def class_indices(labels: Array) -> Classes:
 
 def _highest(scores: Array) -> Array:
     """The index of the highest score of each pixel."""
-    if scores.strides[-1] == scores.itemsize:  # classes lie side by side
+    if scores.strides[-1] == scores.itemsize:  # the classes of a pixel are adjacent
         indices: Array = scores.argmax(axis=-1)
         return indices
     highest = scores[..., 0].copy()
@@ -125,7 +123,7 @@ def draw_segmentation(
 
     Raises:
         TypeError: ``labels`` are neither integers nor floats, or another type is wrong.
-        ValueError: Shapes do not fit, or ``alpha`` lies outside 0..1.
+        ValueError: Shapes do not fit, or ``alpha`` is outside 0..1.
 
     Example:
         >>> draw_segmentation([[0, 1]]).pixels.tolist()

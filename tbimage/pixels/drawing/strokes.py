@@ -4,8 +4,8 @@ A stroke is all pixels near a chain of points. A pixel is covered by ``clip(radi
 1)``, where ``d`` is the distance of its centre from the chain. The pixel in column x and row y has
 its centre at (x + 1/2, y + 1/2).
 
-Segments are cut into pieces of at most ``PIECE`` pixels. Each piece concerns a small square of
-pixels, and the squares of many pieces are computed at once. Where squares overlap, the greatest
+Segments are cut into pieces of at most ``PIECE`` pixels. Each piece covers pixels of a small
+square, and the squares of many pieces are computed at once. Where squares overlap, the greatest
 coverage counts, so the result is that of the whole chain.
 """
 
@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 
 from tbimage.pixels.drawing.text_rendering import blend
 from tbimage.pixels.values.pictures import Color, ink
-
-__all__ = ["stroke"]
 
 Points = NDArray[np.float64]
 
@@ -38,8 +36,8 @@ def stroke(
 
     ``segments`` are ``(M, 2, 2)``, finite: (x, y) of both ends of each segment, in pixels from the
     top left corner. Two equal ends make a dot. ``radius`` is half of the stroke's width in pixels,
-    more than 0. Once the segments would be cut into more than ``most_pieces``, the rest is omitted.
-    Returned are the number of omitted segments, and how many more pieces would have been allowed.
+    more than 0. Segments that would need more than ``most_pieces`` pieces are omitted. It returns
+    the number of omitted segments, and the number of pieces that are still allowed.
     """
     height, width = pixels.shape[:2]
     near = _clipped(segments, width, height, radius + 1)
@@ -131,7 +129,7 @@ def _greatest(
     """For each index its greatest coverage; indices are less than ``size``."""
     sheet = np.zeros(size, np.uint8)
     rest, higher = where, coverage
-    while len(rest):  # where an index is repeated, the last value is written
+    while len(rest):  # if an index is repeated, the last value is written
         sheet[rest] = higher
         lost = sheet[rest] < higher
         rest, higher = rest[lost], higher[lost]

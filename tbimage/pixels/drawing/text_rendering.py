@@ -1,7 +1,7 @@
 """Text to pixels.
 
 A line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines are cached,
-since class names, channel numbers and scores come again with each picture.
+since class names, channel numbers and scores repeat in each picture.
 
 Rules:
 - Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
@@ -22,20 +22,6 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
-
-__all__ = [
-    "LEAST_SIZE",
-    "blend",
-    "check_text",
-    "coverage",
-    "lacking",
-    "line_height",
-    "number_text",
-    "size_for",
-    "text_width",
-    "wrap",
-    "write",
-]
 
 Coverage = NDArray[np.uint8]
 
@@ -85,7 +71,7 @@ def number_text(value: float) -> str:
 
 
 def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
-    """Break text into lines that fit into a width in pixels, at spaces where possible.
+    """Break text into lines that fit into a width in pixels, at spaces if possible.
 
     Line breaks are kept. If there are more than ``most_lines``, the last one ends with "…".
     """
@@ -141,12 +127,12 @@ def _margin(size: int) -> int:
 
 
 def _plain(text: str) -> str:
-    """One line, not too long, of characters that the font is likely to have."""
+    """Return a text as one line of limited length, with characters that fonts usually have."""
     return text[:MOST_LETTERS].translate(_REPLACED)
 
 
 def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
-    """Break one paragraph into lines, at spaces where possible."""
+    """Break one paragraph into lines, at spaces if possible."""
     if _advance(paragraph, size) <= width:
         yield paragraph
         return

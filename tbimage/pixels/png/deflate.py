@@ -1,12 +1,7 @@
 """Deflate and its checksums, by the fastest library that is installed.
 
-What lives here: the settings of deflate that suit filtered pictures, igzip (package ``isal``) where
-it is installed, CRC-32 and Adler-32. What does not: which setting suits which picture
-(strategy.py), and chunks (encoder.py).
-
-Rules:
-- Everything is raw deflate (RFC 1951): the strips of a picture are compressed apart, and encoder.py
-  writes the header and the trailer of the zlib stream that they form.
+All streams are raw deflate (RFC 1951). The strips of a picture are compressed separately, and
+encoder.py writes the header and the trailer of the zlib stream that they form.
 """
 
 from __future__ import annotations
@@ -19,50 +14,41 @@ from tbimage.buffers import Piece
 from tbimage.pixels.png.libraries import igzip
 from tbimage.pixels.scratch import Bytes
 
-__all__ = [
-    "Compressor",
-    "Method",
-    "adler32",
-    "adler32_combine",
-    "compressor",
-    "crc32",
-    "deflated",
-]
-
 _RAW = -15  # a window of 32 KiB and no zlib header
-_RAW_NEAR = -9  # the smallest window that there is
-# Blocks of 32 Ki symbols: 0.2 % smaller and 3 % faster than zlib's default, 8, for 128 KiB.
+_RAW_NEAR = -9  # the smallest window, 512 bytes
+# Blocks of 32 Ki symbols: 0.2 % smaller and 3 % faster than zlib's default, 8, with 128 KiB more
+# memory.
 _MEMORY_LEVEL = 9
 _ADLER_MODULUS = 65521  # RFC 1950, section 8.2: the largest prime below 65536
 
 
 class Compressor(Protocol):
-    """What zlib and isal call a compression object."""
+    """The compression objects of zlib and isal."""
 
     def compress(self, data: Any, /) -> bytes:
-        """Take data in and give what is ready, perhaps nothing."""
+        """Add data, and return the compressed bytes that are ready, perhaps none."""
 
     def flush(self, mode: int = ..., /) -> bytes:
-        """Give the rest."""
+        """Return the remaining compressed bytes."""
 
 
 class Method(enum.Enum):
-    """A way to deflate, named by what it looks for.
+    """A way to deflate.
 
-    Speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9, for photographs, colour
-    maps and flat drawings after filtering.
+    The speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9, after filtering, for
+    photographs, colour maps and flat drawings.
     """
 
     #: The compiled encoder, which filters too (kernel.py): 900 MB/s for photographs, 1000 for
-    #: drawings. Only where ``libraries.kernel()`` is not None.
+    #: drawings. It is used only if ``libraries.kernel()`` is not None.
     KERNEL = "kernel"
-    #: igzip's first level: 280, 900, 4000 MB/s. Only where ``igzip()`` is not None.
+    #: igzip's first level: 280, 900, 4000 MB/s. It is used only if ``igzip()`` is not None.
     IGZIP = "igzip"
-    #: The same, looking back over 512 bytes and not 32 KiB: 320 MB/s for photographs, and 3 %
-    #: smaller. What repeats in noise does so by chance, and far matches cost more than they save.
+    #: The same with a window of 512 bytes in place of 32 KiB: 320 MB/s for photographs, and 3 %
+    #: smaller. In noise, matches are accidental, and distant ones cost more bits than they save.
     IGZIP_NEAR = "igzip, near"
-    #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. The noise in photographs hides all
-    #: other repetition.
+    #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. In photographs, noise leaves no other
+    #: repetition.
     RUNS = "runs"
     #: zlib's first level: 65, 230, 700 MB/s.
     SKIM = "skim"
@@ -72,9 +58,9 @@ class Method(enum.Enum):
     MATCHES = "matches"
     #: zlib's last level: 10, 10, 60 MB/s.
     BEST = "best"
-    #: The same, leaving matches of five bytes and fewer to the Huffman codes.
+    #: The same, but without matches of five bytes or fewer.
     BEST_FILTERED = "best, filtered"
-    #: Huffman codes and nothing else.
+    #: Huffman codes only.
     CODES = "codes"
 
 
@@ -91,24 +77,10 @@ _LEVELS_AND_STRATEGIES = {
 
 
 def compressor(method: Method) -> Compressor:
-    """Make a compression object for raw deflate.
+    """Make a compression object for raw deflate. ``Method.KERNEL`` has none.
 
-    Args:
-        method: How to compress.
-
-    Returns:
-        An object with zlib's ``compress(data)`` and ``flush(mode)``. ``flush(zlib.Z_SYNC_FLUSH)``
-        ends on a byte boundary, so that another stream may follow; ``flush()`` ends the stream.
-
-    Raises:
-        ModuleNotFoundError: ``Method.IGZIP`` or ``IGZIP_NEAR`` without isal.
-        KeyError: ``Method.KERNEL``, which takes rows and not filtered bytes.
-
-    Example:
-        >>> deflater = compressor(Method.RUNS)
-        >>> stream = deflater.compress(bytes(1000)) + deflater.flush()
-        >>> zlib.decompress(stream, wbits=-15) == bytes(1000)
-        True
+    ``flush(zlib.Z_SYNC_FLUSH)`` ends on a byte boundary, so that another stream may follow.
+    ``flush()`` ends the stream.
     """
     if method in _WINDOWS_OF_IGZIP:
         library = igzip()
@@ -121,19 +93,7 @@ def compressor(method: Method) -> Compressor:
 
 
 def deflated(data: Piece | Bytes, method: Method) -> bytes:
-    """Give the raw deflate stream of some bytes.
-
-    Args:
-        data: Contiguous bytes.
-        method: How to compress.
-
-    Raises:
-        ModuleNotFoundError: A method of igzip's without isal.
-
-    Example:
-        >>> zlib.decompress(deflated(bytes(1000), Method.RUNS), wbits=-15) == bytes(1000)
-        True
-    """
+    """Return the raw deflate stream of contiguous bytes."""
     library = igzip()
     if library is not None and method in _WINDOWS_OF_IGZIP:
         stream: bytes = library.compress(data, 1, _WINDOWS_OF_IGZIP[method])
@@ -143,52 +103,23 @@ def deflated(data: Piece | Bytes, method: Method) -> bytes:
 
 
 def crc32(data: Piece | Bytes, start: int = 0) -> int:
-    """Give the CRC-32 that PNG's chunks end with.
-
-    Args:
-        data: Contiguous bytes.
-        start: The CRC-32 of what came before.
-
-    Example:
-        >>> hex(crc32(b"IEND"))
-        '0xae426082'
-        >>> crc32(b"ND", crc32(b"IE")) == crc32(b"IEND")
-        True
-    """
+    """Compute the CRC-32 of contiguous bytes; ``start`` is that of the bytes before them."""
     crc: int = (igzip() or zlib).crc32(data, start)
     return crc
 
 
 def adler32(data: Piece | Bytes, start: int = 1) -> int:
-    """Give the Adler-32 that a zlib stream ends with.
-
-    Args:
-        data: Contiguous bytes.
-        start: The Adler-32 of what came before.
-
-    Example:
-        >>> hex(adler32(b"Wikipedia"))
-        '0x11e60398'
-    """
+    """Compute the Adler-32 of contiguous bytes; ``start`` is that of the bytes before them."""
     total: int = (igzip() or zlib).adler32(data, start)
     return total
 
 
 def adler32_combine(first: int, second: int, second_bytes: int) -> int:
-    """Give the Adler-32 of two blocks, one after the other, from theirs.
+    """Return the Adler-32 of two adjacent blocks, given that of each and the second block's size.
 
-    This is what zlib.h defines as ``adler32_combine``. RFC 1950, section 8.2: the low half is 1
-    plus all bytes, the high half is the sum of every value that the low half has taken. Behind
-    another block each of those values is larger by all bytes of that block.
-
-    Args:
-        first: Adler-32 of the first block.
-        second: Adler-32 of the second block.
-        second_bytes: Length of the second block.
-
-    Example:
-        >>> adler32_combine(adler32(b"Wiki"), adler32(b"pedia"), 5) == adler32(b"Wikipedia")
-        True
+    It is ``adler32_combine`` of zlib.h. The low half of an Adler-32 is 1 plus the sum of all bytes.
+    The high half is the sum of all values that the low half has had (RFC 1950, section 8.2). After
+    another block, each of these values is larger by the sum of the bytes of that block.
     """
     bytes_of_first = (first & 0xFFFF) - 1
     low = (bytes_of_first + (second & 0xFFFF)) % _ADLER_MODULUS

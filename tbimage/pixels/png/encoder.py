@@ -1,16 +1,13 @@
-"""Levels to the bytes of a PNG file.
+"""Levels to the bytes of a PNG file: signature, chunks and the zlib stream of the strips.
 
-What lives here: the file itself: signature, chunks, and the zlib stream that the strips form (PNG,
-third edition, sections 5 and 10, https://www.w3.org/TR/png-3/). What does not: how rows are
-filtered and deflated (strips.py), which way suits a picture (strategy.py, smallest.py), and how its
-samples may be stated in less (reductions.py).
+The sections are those of PNG, third edition (https://www.w3.org/TR/png-3/).
 
 Rules:
-- Each strip of a large picture becomes one IDAT chunk. Strips are encoded apart; the Adler-32 of
-  all is put together from theirs.
-- The file is a list of pieces. It is never put together here, unless it is small.
-- A file depends on the pixels, the compression and the libraries installed, not on how many workers
-  there were.
+- Each strip of a large picture becomes one IDAT chunk. Strips are encoded separately, and their
+  Adler-32s are combined.
+- The file is a list of buffers. They are joined only if the file is small.
+- A file depends on the pixels, the compression and the installed libraries, but not on the number
+  of workers.
 """
 
 from __future__ import annotations
@@ -40,8 +37,6 @@ from tbimage.pixels.png.strips import (
     is_small,
 )
 
-__all__ = ["COMPRESSIONS", "EncodedPng", "Run", "encode", "encode_all", "run_serially"]
-
 T = TypeVar("T")
 
 #: The names of the ways to compress, from the fastest to the smallest.
@@ -51,7 +46,7 @@ MOST_PIXELS_ACROSS = 2**31 - 1
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
-# RFC 1950, section 2.2: deflate, window of 32 KiB, no dictionary, "fastest" (a hint and no more)
+# RFC 1950, section 2.2: deflate, window of 32 KiB, no dictionary, "fastest" (only a hint)
 _ZLIB_HEADER = b"\x78\x01"
 _ADLER_BYTES = 4
 _CRC_OF_IDAT = zlib.crc32(b"IDAT")
@@ -62,8 +57,8 @@ class EncodedPng(NamedTuple):
     """A PNG file.
 
     Attributes:
-        pieces: The file, when put together.
-        channels: Of the picture that it decodes to: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+        pieces: The parts of the file, in order.
+        channels: Of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
     """
 
     pieces: list[Piece]
@@ -71,12 +66,7 @@ class EncodedPng(NamedTuple):
 
 
 def run_serially(parts: Sequence[Callable[[], T]], /) -> list[T]:
-    """Do parts one after the other, in this thread.
-
-    Example:
-        >>> run_serially([lambda: 1, lambda: 2])
-        [1, 2]
-    """
+    """Call the functions one after the other, in this thread."""
     return [part() for part in parts]
 
 
@@ -84,31 +74,16 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
     """Encode levels as a PNG file, without loss.
 
     Args:
-        pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels (gray, gray and
-            alpha, RGB, RGBA), of any strides and byte order, at least one pixel. It is only read.
-        compression: ``"fast"`` takes the least time at about the size that Pillow's default has.
-            ``"balanced"`` is smaller than that, at a quarter of fast's speed. Both state the pixels
-            as they are. ``"small"`` is at most as large as with Pillow's ``optimize=True``, takes a
-            hundred times as long as fast, and states the pixels in less where that loses nothing
-            (equal red, green and blue as gray, opaque alpha not at all, up to 256 colours as a
-            palette of 1 to 8 bits): the colours are the same, the number of channels may not be.
-        run: Does the parts of a picture of more than 1 MiB, or the trials of ``"small"``, perhaps
-            in several threads at once. Buffers belong to the thread that runs a part.
-
-    Returns:
-        The file, and the number of channels that it decodes to.
-
-    Raises:
-        TypeError: ``pixels`` is no array of uint8 or uint16.
-        ValueError: ``pixels`` has another shape, or ``compression`` another name.
-
-    Example:
-        >>> photo = np.zeros((480, 640, 3), np.uint8)
-        >>> encoded = encode(photo)
-        >>> b"".join(encoded.pieces)[1:4], encoded.channels
-        (b'PNG', 3)
-        >>> encode(photo, compression="small").channels
-        1
+        pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
+            and byte order. It is only read.
+        compression: ``"fast"`` takes the least time, at about the size of Pillow's default.
+            ``"balanced"`` is smaller, at a quarter of the speed of fast. Both keep the form of the
+            pixels. ``"small"`` is at most as large as with Pillow's ``optimize=True``, and takes a
+            hundred times as long as fast. It reduces the channels and bits if that loses nothing:
+            equal red, green and blue become gray, opaque alpha is left out, and up to 256 colours
+            become a palette of 1 to 8 bits.
+        run: Calls the functions that encode the strips of a picture of more than 1 MiB, or that
+            try the ways of ``"small"``, perhaps in several threads.
     """
     return encode_all([pixels], compression=compression, run=run)[0]
 
@@ -116,24 +91,12 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
 def encode_all(
     pictures: Sequence[Pixels], *, compression: str = "fast", run: Run = run_serially
 ) -> list[EncodedPng]:
-    """Encode pictures as one PNG file each: the same files as by ``encode``, in less time.
+    """Encode each picture as one PNG file; small pictures of one size are filtered together.
 
-    Args:
-        pictures: Each as ``encode`` takes it. Small ones of one size are filtered at once.
-        compression: As in ``encode``.
-        run: As in ``encode``.
-
-    Raises:
-        TypeError: As ``encode``.
-        ValueError: As ``encode``.
-
-    Example:
-        >>> noise = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 1), np.uint8)
-        >>> [file.pieces for file in encode_all(noise)] == [encode(each).pieces for each in noise]
-        True
+    The files are those of ``encode``, in less time.
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
-    if all(plan is BY_KERNEL for _, plan in planned):  # each alone: there is no call to share
+    if all(plan is BY_KERNEL for _, plan in planned):  # the kernel encodes one picture in a call
         return [EncodedPng(_file(form, plan, run), form.channels) for form, plan in planned]
     files: list[list[Piece]] = [[]] * len(planned)
     alike: defaultdict[object, list[int]] = defaultdict(list)
@@ -147,14 +110,14 @@ def encode_all(
         head, rows = _head(form), [planned[number][0].rows for number in numbers]
         strips = encode_alike(rows, plan, _CRC_OF_FIRST_IDAT)
         for number, strip in zip(numbers, strips, strict=True):
-            files[number] = [b"".join(_chunks(head, [strip]))]  # each piece costs 0.5 µs later on
+            files[number] = [b"".join(_chunks(head, [strip]))]  # each buffer costs 0.5 µs later
     return [
         EncodedPng(pieces, form.channels) for pieces, (form, _) in zip(files, planned, strict=True)
     ]
 
 
 def _planned(pixels: Pixels, compression: str, run: Run) -> tuple[Form, Plan]:
-    """Choose how; what is needed for the way chosen is imported here, for the first picture."""
+    """Choose the form and the plan. Modules are imported when the first picture needs them."""
     _check(pixels)
     if compression == "fast":
         form = full_form(pixels)
@@ -206,7 +169,7 @@ def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
 
 
 def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
-    """Put chunks around the strips: the first also holds the zlib header, the last the Adler-32."""
+    """Put chunks around the strips; the first also has the zlib header, the last the Adler-32."""
     pieces: list[Piece] = []
     adler, before, zlib_header = 1, head, _ZLIB_HEADER
     for strip in strips[:-1]:
@@ -226,7 +189,7 @@ def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
 
 
 def _head(form: Form) -> bytes:
-    """All that comes before the first IDAT."""
+    """Return everything before the first IDAT."""
     rows, across, bit_depth, color_type, _, palette, transparency = form
     return _head_of(rows.height, across, bit_depth, color_type, palette, transparency)
 
@@ -245,5 +208,5 @@ def _head_of(
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
-    """A chunk: length, type, data, CRC-32 of type and data (section 5.3)."""
+    """Make a chunk: length, type, data, CRC-32 of type and data (section 5.3)."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -1,16 +1,15 @@
-"""The filters of PNG: from rows of pixels to rows of differences, a block of rows at a time.
+"""The filters of PNG: a block of rows of pixels to rows of differences.
 
-What lives here: the five filters of the specification (PNG, third edition, section 9.2,
-https://www.w3.org/TR/png-3/#9Filters) and two ways of choosing one of them for each row. What does
-not: which of them suits a picture (strategy.py) and the compression of what comes out (deflate.py).
+There are the five filters of PNG, third edition, section 9.2
+(https://www.w3.org/TR/png-3/#9Filters), and two ways to choose one of them for each row.
 
 Rules:
-- An encoder knows every neighbour already, so nothing here goes pixel by pixel: each filter is a
-  few passes of NumPy over a block that stays in the cache.
-- A block comes as a *window*: its rows and, first, the row above them (zeros above the first row of
-  the picture). It is C-contiguous, so that left, above and above left are slices of one flat array;
-  what such a slice gets wrong, the first pixel of each row, is put right afterwards.
-- Arithmetic is that of uint8, modulo 256, as in the specification. Widening would halve the speed.
+- An encoder knows all neighbours of a pixel. So each filter is a few NumPy operations on a whole
+  block, which stays in the cache.
+- The input is a *window*: the rows of a block, after the row above them (zeros above the first row
+  of the picture). It is C-contiguous, so the left, upper and upper left neighbours are slices of a
+  flat array. Such a slice is wrong for the first pixel of each row, which is corrected afterwards.
+- Arithmetic is modulo 256 in uint8, as in the specification. Wider types would halve the speed.
 """
 
 from __future__ import annotations
@@ -22,43 +21,28 @@ import numpy as np
 
 from tbimage.pixels.scratch import Bytes, take
 
-__all__ = ["Filter", "average_predictor", "filter_rows", "paeth_predictor"]
-
 
 class Filter(enum.IntEnum):
-    """How rows are filtered: by one of the specification's five, or each by one of them."""
+    """A filter of the specification for all rows, or a rule that chooses one for each row."""
 
     NONE = 0
     SUB = 1
     UP = 2
     AVERAGE = 3
     PAETH = 4
-    #: Up for rows that equal the row above, and so become zeros, None for all others. It leaves
-    #: repetition as it is, where deflate finds it: for flat drawings, label maps, colour maps.
+    #: Up for rows that equal the row above, which become zeros, and None for all others. Deflate
+    #: finds the repetition in unfiltered rows: for flat drawings, label maps, colour maps.
     REPEAT = 5
-    #: For each row the one of the five whose differences are smallest, as signed numbers: what the
-    #: specification advises (section 12.7).
+    #: For each row, the filter with the smallest sum of absolute differences, as the specification
+    #: advises (section 12.7).
     LEAST = 6
 
 
 def filter_rows(kind: Filter, window: Bytes, step: int) -> Bytes:
-    """Filter a block of rows.
+    """Filter the n rows of a window ``(1 + n, width)``; ``step`` is the bytes of a pixel.
 
-    Args:
-        kind: Which filter.
-        window: ``(1 + n, width)`` uint8, C-contiguous: the row above, then the ``n`` rows.
-        step: Bytes of one pixel, at most ``width``: how far left the left neighbour is.
-
-    Returns:
-        ``(n, 1 + width)`` uint8, each row headed by the number of its filter. Scratch, good until
-        this thread's next call.
-
-    Example:
-        >>> window = np.array([[0, 0, 0], [5, 6, 7], [5, 6, 9]], np.uint8)
-        >>> filter_rows(Filter.UP, window, 1).tolist()
-        [[2, 5, 6, 7], [2, 0, 0, 2]]
-        >>> filter_rows(Filter.SUB, window, 1).tolist()
-        [[1, 5, 1, 1], [1, 5, 1, 3]]
+    It returns ``(n, 1 + width)`` uint8: each row after the number of its filter. The memory is
+    scratch and valid until this thread's next call.
     """
     rows, width = window.shape
     filtered = take("filtered", (rows - 1) * (width + 1)).reshape(rows - 1, width + 1)
@@ -97,7 +81,7 @@ def _paeth(window: Bytes, step: int, out: Bytes) -> None:
     rows, width = window.shape[0] - 1, window.shape[1]
     flat, size = window.reshape(-1), rows * width
     nearest = take("predictor", size)
-    n = size - step  # the very first pixel of the block has no corner in this window
+    n = size - step  # the first pixel of the block has no upper left neighbour in this window
     paeth_predictor(flat[width:-step], flat[step : step + n], flat[:n], nearest[step:])
     out[:, 0] = 4
     np.subtract(window[1:], nearest.reshape(rows, width), out=out[:, 1:])
@@ -105,19 +89,7 @@ def _paeth(window: Bytes, step: int, out: Bytes) -> None:
 
 
 def average_predictor(left: Bytes, above: Bytes, out: Bytes) -> None:
-    """Put floor((left + above) / 2) into ``out``: what both have, plus half of what only one has.
-
-    Args:
-        left: ``(n,)`` uint8.
-        above: ``(n,)`` uint8.
-        out: ``(n,)`` uint8, apart from the others in memory.
-
-    Example:
-        >>> out = np.empty(2, np.uint8)
-        >>> average_predictor(np.array([255, 3], np.uint8), np.array([254, 0], np.uint8), out)
-        >>> out.tolist()
-        [254, 1]
-    """
+    """Write floor((left + above) / 2): the common bits, plus half of the differing bits."""
     half = np.bitwise_xor(left, above, out=take("a", left.size))
     np.right_shift(half, 1, out=half)
     np.bitwise_and(left, above, out=out)
@@ -125,26 +97,13 @@ def average_predictor(left: Bytes, above: Bytes, out: Bytes) -> None:
 
 
 def paeth_predictor(left: Bytes, above: Bytes, corner: Bytes, out: Bytes) -> None:
-    """Put into ``out`` the one of left, above and corner that is nearest to left + above - corner.
+    """Write the one of left, above and corner that is nearest to left + above - corner.
 
-    Let low and high be the smaller and the larger of left and above, ``over`` how far the corner
-    lies above low and ``under`` how far below high, neither less than 0. Comparing the three
-    distances then comes down to: high if under ≥ 2·over, low if over ≥ 2·under, else corner. And
-    high is corner + under, low is corner - over: no selection is needed, only two products with 0
-    or 1. (tests/pixels/test_filters.py holds this against the specification's text for all 2²⁴
-    neighbourhoods.)
-
-    Args:
-        left: ``(n,)`` uint8.
-        above: ``(n,)`` uint8.
-        corner: ``(n,)`` uint8, above left.
-        out: ``(n,)`` uint8, apart from the others in memory.
-
-    Example:
-        >>> out = np.empty(2, np.uint8)
-        >>> paeth_predictor(*np.array([[90, 10], [70, 20], [95, 15]], np.uint8), out)
-        >>> out.tolist()
-        [70, 15]
+    Let low and high be the smaller and the larger of left and above. Let ``over`` be
+    max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest is high if
+    under ≥ 2·over, low if over ≥ 2·under, and else corner. Because high = corner + under and low =
+    corner - over, two products with 0 or 1 are enough to choose. (tests/pixels/test_filters.py
+    compares this with the specification's text for all 2²⁴ neighbourhoods.)
     """
     size = left.size
     high, over, under = take("a", size), take("b", size), take("c", size)
@@ -175,7 +134,7 @@ def _least(window: Bytes, step: int, out: Bytes) -> None:
     for kind, candidate in enumerate(candidates):
         _FILTERS[Filter(kind)](window, step, candidate)
     magnitudes = take("magnitudes", candidates.size).reshape(candidates.shape)
-    np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))  # -128 stays: as uint8 it is 128
+    np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))  # -128 stays: it is 128 as uint8
     sums = magnitudes[:, :, 1:].sum(axis=2, dtype=np.uint32)
     out[:] = candidates[sums.argmin(axis=0), np.arange(len(out))]
 

@@ -12,9 +12,7 @@ from tbimage.pixels.png.libraries import kernel
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
 
-__all__ = ["Job", "Stream", "encode_rows"]
-
-#: A larger buffer for the output is not kept. It is needed only if one call encodes megabytes.
+#: A larger output buffer is not kept. It is needed only when one call encodes megabytes.
 KEPT_BYTES = 2 << 20
 
 
@@ -23,7 +21,7 @@ class Stream(NamedTuple):
 
     Attributes:
         data: The stream.
-        crc: CRC-32 of what came before, and of ``data``.
+        crc: CRC-32 of the bytes before it in the chunk, and of ``data``.
         adler: Adler-32 of the filtered rows.
     """
 
@@ -33,7 +31,7 @@ class Stream(NamedTuple):
 
 
 class Job(ctypes.Structure):
-    """Job in kernel.c, which describes the fields."""
+    """``Job`` of kernel.c, which describes the fields."""
 
     _fields_ = (
         ("rows", ctypes.c_void_p),
@@ -54,7 +52,7 @@ class Job(ctypes.Structure):
 
 
 class _Memory(threading.local):
-    """What a thread keeps for its next call: 0.6 MiB, and the largest output so far."""
+    """The memory that a thread keeps for its next call: 0.6 MiB, and the largest output so far."""
 
     def __init__(self) -> None:
         self.job = Job()
@@ -75,30 +73,18 @@ def _memory_of(rows: Rows, start: int, stop: int) -> tuple[Pixels, int]:
 
 
 def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool = False) -> Stream:
-    """Filter and deflate some rows; the kernel chooses how.
+    """Filter and deflate the rows from ``start`` to ``stop - 1``; the kernel chooses how.
 
-    Args:
-        rows: The picture.
-        start: First row.
-        stop: One past the last row. The stream ends with the last row of the picture.
-        crc: CRC-32 of what comes before the stream in the same chunk.
-        baseline: Use only the instructions that every processor of this architecture has. The
-            output is the same, but the encoder is slower.
-
-    Raises:
-        RuntimeError: There is no compiled encoder, or it failed.
-
-    Example:
-        >>> rows = Rows(np.zeros((5, 10, 1), np.uint8))
-        >>> kernel() is None or encode_rows(rows, 0, 5, 0).adler == 0x370001
-        True
+    The stream ends with the last row of the picture. ``crc`` is the CRC-32 of the bytes before it
+    in the same chunk. With ``baseline``, only the instructions are used that every processor of
+    this architecture has: the output is the same, but the encoder is slower.
     """
     loaded = kernel()
     if loaded is None:
         raise RuntimeError("there is no compiled encoder")
     height, width = stop - start, rows.width
     filtered_size = height * (width + 1)
-    # Fixed codes take at most 9 bits for a literal byte; 1 KiB is for the ends of blocks.
+    # Fixed codes take at most 9 bits for each byte. The 1 KiB is for the ends of blocks.
     capacity = filtered_size + filtered_size // 8 + 1024
     job = _memory.job
     if _memory.scratch is None:
@@ -111,8 +97,8 @@ def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool =
         if capacity <= KEPT_BYTES:
             _memory.out = out
     window, job.row_stride = _memory_of(rows, start, stop)
-    job.rows = window.__array_interface__["data"][0]
-    job.out = address = out.__array_interface__["data"][0]
+    job.rows = window.ctypes.data  # __array_interface__ crashes where memory lacks
+    job.out = address = out.ctypes.data
     job.height, job.width, job.step, job.capacity = height, width, rows.step, capacity
     job.first, job.last, job.baseline, job.crc = start == 0, stop == rows.height, baseline, crc
     status = loaded.encode(ctypes.byref(job))

@@ -1,9 +1,9 @@
-"""What encodes PNG files in this process: the compiled encoder, else igzip, else zlib.
+"""The libraries that encode PNG files: the compiled encoder, else igzip, else zlib.
 
-A platform wheel has the compiled encoder, kernel.c, beside this file; so has a clone after
-``pip install -e .`` where there is a C compiler. It is loaded with the first picture. The name of
-the library's file states the CRC-32 of its bytes, so that a file that was cut off or changed is
-never given to the system's loader, which could crash. Nothing here needs NumPy.
+A platform wheel has the compiled encoder (kernel.c) beside this file. A clone has it, too, after
+``pip install -e .`` on a machine with a C compiler. It is loaded with the first picture. The name
+of the library file contains the CRC-32 of its bytes. So a truncated or changed file is never given
+to the system's loader, which could crash. This module does not need NumPy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import os
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
-
-__all__ = ["Kernel", "encoder_name", "forget", "igzip", "kernel", "load", "refusal"]
 
 #: The version of the layout of ``Job`` and of the functions: ABI in kernel.c.
 ABI = 1
@@ -26,8 +24,8 @@ class Kernel(NamedTuple):
     """The functions of the compiled encoder.
 
     Attributes:
-        encode: Encodes what a Job (kernel.py) describes; 0 if it succeeded.
-        scratch_bytes: How much memory it needs for that.
+        encode: Encodes the rows that a Job (kernel.py) describes; returns 0 if it succeeded.
+        scratch_bytes: The size of the scratch memory that it needs.
     """
 
     encode: Callable[[Any], int]
@@ -35,19 +33,10 @@ class Kernel(NamedTuple):
 
 
 def load(directory: str | None = None) -> Kernel:
-    """Load the library.
+    """Load the library from a directory, by default that of this file.
 
-    Args:
-        directory: The path of the directory that it is in; None: beside this file.
-
-    Raises:
-        FileNotFoundError: There is none.
-        OSError: It is damaged or of another version, or the system refuses it.
-
-    Example:
-        >>> load("/nowhere")
-        Traceback (most recent call last):
-        FileNotFoundError: there is no compiled encoder in /nowhere
+    Raises FileNotFoundError if there is none, and OSError if it is damaged, of another version, or
+    refused by the system.
     """
     import ctypes
 
@@ -62,7 +51,7 @@ def load(directory: str | None = None) -> Kernel:
     with open(file, "rb") as stream:
         crc = zlib.crc32(stream.read())
     if not names[0].startswith(f"{PREFIX}{crc:08x}."):
-        raise OSError(f"{file} is damaged: its bytes have another CRC-32 than its name says")
+        raise OSError(f"{file} is damaged: the CRC-32 of its bytes is not the one in its name")
     try:
         library = ctypes.CDLL(file)
         start, encode = library.tbimage_kernel_start, library.tbimage_kernel_encode
@@ -90,35 +79,20 @@ def _load_once() -> Kernel | OSError | None:
 
 
 def kernel() -> Kernel | None:
-    """Give the compiled encoder if it can be used; load it, the first time.
-
-    Example:
-        >>> kernel() is None or kernel().scratch_bytes > 0
-        True
-    """
+    """Return the compiled encoder, or None if it cannot be used; the first call loads it."""
     loaded = _load_once()
     return loaded if isinstance(loaded, Kernel) else None
 
 
 def refusal() -> str | None:
-    """Tell why the compiled encoder cannot be used although it is installed; None otherwise.
-
-    Example:
-        >>> refusal() is None or kernel() is None
-        True
-    """
+    """Return why an installed compiled encoder cannot be used, or None."""
     loaded = _load_once()
     return str(loaded) if isinstance(loaded, OSError) else None
 
 
 @functools.cache
 def igzip() -> Any | None:
-    """Give the module ``isal.isal_zlib`` if it is installed (extra ``fast``), else None.
-
-    Example:
-        >>> igzip() is None or hasattr(igzip(), "compressobj")
-        True
-    """
+    """Return the module ``isal.isal_zlib`` if it is installed (extra ``fast``), else None."""
     try:
         from isal import isal_zlib
     except ImportError:
@@ -127,24 +101,18 @@ def igzip() -> Any | None:
 
 
 def forget() -> None:
-    """Look anew for the compiled encoder and for igzip, with the next picture: for tests.
-
-    Example:
-        >>> forget()
-        >>> encoder_name() in ("kernel", "igzip", "zlib")
-        True
-    """
+    """Search again for the compiled encoder and for igzip, with the next picture: for tests."""
     igzip.cache_clear()
     _load_once.cache_clear()
 
 
 def encoder_name() -> str:
-    """Name what encodes PNG files with ``compression="fast"`` in this process.
+    """Return the name of the library that encodes PNG files with ``compression="fast"``.
 
     Returns:
-        "kernel", the compiled encoder of a platform wheel; else "igzip", if the package isal is
+        "kernel" for the compiled encoder of a platform wheel; else "igzip" if the package isal is
         installed (extra ``fast``); else "zlib". The environment variable ``TBIMAGE_PURE=1``
-        switches the first off.
+        switches the compiled encoder off.
 
     Example:
         >>> encoder_name() in ("kernel", "igzip", "zlib")

@@ -1,13 +1,12 @@
-"""Smaller ways to state the same picture: fewer channels, fewer bits, a palette.
+"""Smaller forms of the same picture: fewer channels, fewer bits, a palette.
 
-What lives here: the forms that PNG gives a picture's samples (PNG, third edition, section 11.2) and
-which of them lose nothing. What does not: which form deflates best (smallest.py).
+The forms are those of PNG, third edition, section 11.2. Each of them is lossless.
 
 Rules:
-- Every form decodes to the same colours, not to the same array: a reader that asks for RGB or RGBA
-  sees no difference, one that takes the samples as they are stored gets indices where there is a
-  palette. Hence ``compression="small"`` alone uses them.
-- A picture of 16 bits keeps 16 bits: only its channels may become fewer.
+- Every form decodes to the same colours, but not to the same array. Readers that ask for RGB or
+  RGBA see no difference. Readers that take the stored samples get indices from a palette. Therefore
+  only ``compression="small"`` uses these forms.
+- A picture of 16 bits keeps its 16 bits. Only its channels may become fewer.
 """
 
 from __future__ import annotations
@@ -20,27 +19,25 @@ import numpy.typing as npt
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
 
-__all__ = ["Form", "forms", "full_form"]
-
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PALETTE_COLOR_TYPE = 3
-# bits → what a gray sample of so many bits is multiplied by to give 8 bits
+# Bits of a gray sample, and the factor that makes 8 bits of it.
 _GRAY_STEPS = {1: 255, 2: 85, 4: 17}
-#: Colours are counted in so many pixels at a time, so that a photograph is given up at the first.
+#: The pixels in which colours are counted at a time. A photograph has too many in the first block.
 COUNTED_PIXELS = 1 << 16
 
 
 class Form(NamedTuple):
-    """What a file says of its samples.
+    """The samples of a file, and their description in the header.
 
     Attributes:
         rows: The samples, as bytes.
         across: Width of the picture in pixels.
         bit_depth: Bits of one sample: 1, 2, 4, 8 or 16.
         color_type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA.
-        channels: Of the colours that come out: 1 to 4.
-        palette: Red, green and blue of each index, or nothing.
-        transparency: Alpha of the first indices, or nothing; the others are opaque.
+        channels: Of the decoded picture: 1 to 4.
+        palette: Red, green and blue of each index, or empty.
+        transparency: Alpha of the first indices, or empty; the other indices are opaque.
     """
 
     rows: Rows
@@ -53,32 +50,15 @@ class Form(NamedTuple):
 
 
 def full_form(pixels: Pixels) -> Form:
-    """State a picture as it is.
-
-    Args:
-        pixels: ``(height, across, channels)`` uint8 or uint16.
-
-    Example:
-        >>> full_form(np.zeros((2, 3, 4), np.uint8))[1:5]
-        (3, 8, 6, 4)
-    """
+    """Return the form that keeps all channels and bits."""
     _, across, channels = pixels.shape
     return Form(Rows(pixels), across, 8 * pixels.itemsize, _COLOR_TYPES[channels], channels)
 
 
 def forms(pixels: Pixels) -> list[Form]:
-    """State a picture with as few channels as it needs and, if it can be, with fewer bits.
+    """Return one or two forms with as few channels as possible; the second one has fewer bits.
 
-    Args:
-        pixels: ``(height, across, channels)`` uint8 or uint16.
-
-    Returns:
-        One or two forms; which one deflates better is not known yet.
-
-    Example:
-        >>> chessboard = np.indices((8, 8)).sum(0).astype(np.uint8)[:, :, None] % 2 * 255
-        >>> [form.bit_depth for form in forms(chessboard.repeat(3, axis=2))]
-        [8, 1]
+    Only encoding them tells which one is smaller.
     """
     fewer = _without_gray_channels(_without_opaque_alpha(pixels))
     full = full_form(fewer)
@@ -108,11 +88,11 @@ def _without_gray_channels(pixels: Pixels) -> Pixels:
     red = pixels[:, :, 0]
     if not ((red == pixels[:, :, 1]).all() and (red == pixels[:, :, 2]).all()):
         return pixels
-    return pixels[:, :, ::3]  # gray, and alpha where there is one
+    return pixels[:, :, ::3]  # gray, and alpha if there is one
 
 
 def _as_integers(pixels: Pixels) -> npt.NDArray[np.uint32]:
-    """Each pixel's colour as one number: red, green, blue, alpha, from the highest byte down."""
+    """Return each pixel's colour as one number: red, green, blue, alpha, from the highest byte."""
     wide = np.zeros((*pixels.shape[:2], 4), np.uint8)
     color = pixels[:, :, : (1 if pixels.shape[2] < 3 else 3)]
     wide[:, :, :3] = color
@@ -121,7 +101,7 @@ def _as_integers(pixels: Pixels) -> npt.NDArray[np.uint32]:
 
 
 def _few_colors(pixels: Pixels) -> npt.NDArray[np.uint32] | None:
-    """The picture's colours in ascending order, or None if there are more than 256."""
+    """Return the picture's colours in ascending order, or None if there are more than 256."""
     colors = np.empty(0, np.uint32)
     for top in range(0, len(pixels), _rows_at_once(pixels)):
         found = _as_integers(pixels[top : top + _rows_at_once(pixels)])
@@ -143,7 +123,7 @@ def _gray_form(pixels: Pixels, bits: int) -> Form:
 
 def _palette_form(pixels: Pixels, colors: npt.NDArray[np.uint32]) -> Form:
     opaque = (colors & 0xFF) == 0xFF
-    order = np.argsort(opaque, kind="stable")  # opaque ones last: their alpha need not be stored
+    order = np.argsort(opaque, kind="stable")  # opaque colours last: their alpha is not stored
     rank = np.empty(len(colors), np.uint8)
     rank[order] = np.arange(len(colors))
     indices = np.empty(pixels.shape[:2], np.uint8)
@@ -165,7 +145,7 @@ def _palette_form(pixels: Pixels, colors: npt.NDArray[np.uint32]) -> Form:
 
 
 def _packed(samples: Bytes, bits: int) -> Rows:
-    """Pack samples of so many bits, the first in the high bits, each row filled up to bytes."""
+    """Pack the samples of each row into bytes, the first sample in the high bits."""
     for_each_byte = 8 // bits
     height, across = samples.shape
     packed = np.zeros((height, -(-across // for_each_byte), 1), np.uint8)

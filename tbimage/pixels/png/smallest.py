@@ -1,13 +1,10 @@
 """The smallest file of a picture, found by making several.
 
-What lives here: which forms, filters and ways to deflate are worth trying, and trying them. What
-does not: how each is done (reductions.py, filters.py, deflate.py).
-
 Rules:
-- The way Pillow goes with ``optimize=True`` is always among those tried (for each row the filter
-  with the least differences, zlib's level 9 for filtered data), so the result is never larger.
-- Only sizes are kept while trying; the winner is made again. Else a large picture would be in
-  memory several times over.
+- The way of Pillow's ``optimize=True`` is always tried (for each row the filter with the smallest
+  differences, and zlib's level 9 for filtered data). So the result is never larger than Pillow's.
+- Only the sizes are kept while trying, and the smallest file is made again. Otherwise memory would
+  hold several files of a large picture.
 """
 
 from __future__ import annotations
@@ -21,26 +18,9 @@ from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.png.strategy import SMOOTH_BITS, entropies
 from tbimage.pixels.png.strips import Plan, Run, encode_strip
 
-__all__ = ["choose_smallest"]
-
 
 def choose_smallest(pixels: Pixels, run: Run) -> tuple[Form, Plan]:
-    """Try what may give the smallest file.
-
-    Args:
-        pixels: ``(height, across, channels)`` uint8 or uint16.
-        run: Does the trials.
-
-    Returns:
-        The form and the plan that gave least.
-
-    Example:
-        >>> import numpy as np
-        >>> mask = np.random.default_rng(0).integers(0, 2, (40, 40, 1), np.uint8) * np.uint8(255)
-        >>> form, plan = choose_smallest(mask, lambda parts: [part() for part in parts])
-        >>> form.bit_depth, form.channels
-        (1, 1)
-    """
+    """Try some forms and plans, and return those that give the smallest file."""
     tried = [(form, plan) for form in forms(pixels) for plan in _plans(form.rows)]
     sizes = run([functools.partial(_size, form, plan) for form, plan in tried])
     return tried[sizes.index(min(sizes))]

@@ -1,14 +1,10 @@
-"""Rows to deflated bytes: one strip of a picture, ready to be one IDAT chunk of it.
-
-What lives here: cutting a picture into strips, and filter, deflate and checksums of one strip, or
-of many small pictures at once. What does not: chunks and the zlib stream around the strips
-(encoder.py).
+"""Rows to deflated bytes: one strip of a picture, ready to be one IDAT chunk.
 
 Rules:
-- Strips know nothing of each other, so several workers may share one picture. A strip that is not
-  the last ends with a sync flush: it is a stream that another may follow.
-- A block of rows at a time goes through filter, deflate and checksums, while it is in the cache. So
-  what a picture needs besides its output is a few blocks for each worker, whatever its size.
+- Strips do not depend on each other, so several workers may share one picture. Each strip but the
+  last ends with a sync flush, so that another strip may follow.
+- A block of rows is filtered, deflated and checksummed while it is in the cache. So each worker
+  needs memory for a few blocks besides the output, for pictures of any size.
 """
 
 from __future__ import annotations
@@ -25,33 +21,31 @@ from tbimage.pixels.png.kernel import encode_rows
 from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.scratch import take
 
-__all__ = ["BY_KERNEL", "Plan", "Run", "Strip", "cut", "encode_alike", "encode_strip", "is_small"]
-
 T = TypeVar("T")
 
-#: Raw bytes that are filtered at once. With half as many, Paeth is a tenth slower.
+#: Raw bytes that are filtered at once. With half of them, Paeth is a tenth slower.
 BLOCK_BYTES = 256 << 10
-#: Raw bytes of a strip. Each begins with nothing in its window and costs some turns at the lock of
-#: the interpreter: with 256 KiB, photographs of 800 kB took two workers a tenth longer.
+#: Raw bytes of a strip. Each strip begins with an empty window and waits a few times for the
+#: interpreter's lock. With 256 KiB, two workers took a tenth longer for photographs of 800 kB.
 STRIP_BYTES = 1 << 20
-#: Of smaller pictures, those of one size are encoded together, and the file is one piece.
+#: Smaller pictures of one size are encoded together, and the file is one buffer.
 SMALL_BYTES = 16 << 10
 
 
 class Run(Protocol):
-    """Something that does parts that do not depend on each other, perhaps several at once."""
+    """A function that calls functions which do not depend on each other, perhaps in parallel."""
 
     def __call__(self, parts: Sequence[Callable[[], T]], /) -> list[T]:
-        """Do all parts and give their results in order."""
+        """Call all functions, and return their results in order."""
 
 
 class Plan(NamedTuple):
     """How to encode the rows of a picture.
 
     Attributes:
-        filter: What filters them. ``Method.KERNEL`` chooses itself.
-        method: What deflates them.
-        strip_bytes: How large the strips may be, in raw bytes.
+        filter: The filter. ``Method.KERNEL`` chooses its own.
+        method: The way to deflate.
+        strip_bytes: The largest strip, in raw bytes.
     """
 
     filter: Filter
@@ -59,7 +53,6 @@ class Plan(NamedTuple):
     strip_bytes: int
 
 
-#: The kernel chooses the filter itself.
 BY_KERNEL = Plan(Filter.NONE, Method.KERNEL, STRIP_BYTES)
 
 
@@ -69,7 +62,7 @@ class Strip(NamedTuple):
     Attributes:
         pieces: A raw deflate stream, or a part of one.
         size: Bytes of the pieces.
-        crc: CRC-32 of the chunk type, of what else the caller put first, and of the pieces.
+        crc: CRC-32 of the chunk type, of the bytes that the caller adds next, and of the pieces.
         adler: Adler-32 of the filtered rows.
         filtered_size: Bytes of the filtered rows.
     """
@@ -82,31 +75,16 @@ class Strip(NamedTuple):
 
 
 def is_small(rows: Rows) -> bool:
-    """Tell whether what is done for each picture takes longer than what is done for its bytes.
-
-    Example:
-        >>> import numpy as np
-        >>> is_small(Rows(np.zeros((64, 64, 3), np.uint8)))
-        True
-    """
+    """Tell whether the fixed cost of a picture is greater than the cost of its bytes."""
     size: int = rows.height * rows.width
     return size <= SMALL_BYTES
 
 
 def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
-    """Cut a picture into as few strips as will do, all of about the same height.
+    """Cut a picture into the fewest strips, of about the same height.
 
-    Args:
-        rows: The picture.
-        strip_bytes: Raw bytes of a strip, at most; a strip is at least one row.
-
-    Returns:
-        First row and one past the last row of each strip.
-
-    Example:
-        >>> import numpy as np
-        >>> cut(Rows(np.zeros((5, 10, 1), np.uint8)), 20)
-        [(0, 1), (1, 3), (3, 5)]
+    It returns the first row of each strip, and the row after its last one. A strip has at most
+    ``strip_bytes`` raw bytes, or one row.
     """
     height = rows.height
     if height * rows.width <= strip_bytes:
@@ -117,21 +95,10 @@ def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
 
 
 def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Strip:
-    r"""Filter and deflate some rows.
+    """Filter and deflate the rows from ``start`` to ``stop - 1``.
 
-    Args:
-        rows: The picture.
-        plan: How.
-        start: First row.
-        stop: One past the last row; the deflate stream ends with the last row of the picture.
-        crc: CRC-32 of what the caller will put before these bytes in the same chunk.
-
-    Example:
-        >>> import numpy as np
-        >>> rows = Rows(np.zeros((5, 10, 1), np.uint8))
-        >>> strip = encode_strip(rows, Plan(Filter.UP, Method.RUNS, 100), 0, 5, 0)
-        >>> zlib.decompress(b"".join(strip.pieces), wbits=-15)[:11]
-        b'\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
+    The deflate stream ends with the last row of the picture. ``crc`` is the CRC-32 of the bytes
+    before it in the same chunk.
     """
     if plan.method is Method.KERNEL:
         return _encode_by_kernel(rows, start, stop, crc)
@@ -154,24 +121,10 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
 
 
 def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
-    r"""Filter and deflate pictures of one size, each as a whole.
+    """Filter and deflate pictures of one height, width and step, each as a whole.
 
-    NumPy takes 1 µs for a call and 0.1 µs for the pixels of 64×64: so they are filtered in one.
-
-    Args:
-        pictures: They have the same height, width and step.
-        plan: How.
-        crc: As in ``encode_strip``.
-
-    Returns:
-        One strip for each picture; this thread filters nothing else before it has all of them.
-
-    Example:
-        >>> import numpy as np
-        >>> rows = Rows(np.zeros((5, 10, 1), np.uint8))
-        >>> _, strip = encode_alike([rows, rows], Plan(Filter.UP, Method.RUNS, 100), 0)
-        >>> zlib.decompress(b"".join(strip.pieces), wbits=-15)[:11]
-        b'\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00'
+    A call of NumPy takes 1 µs, and the pixels of 64×64 take 0.1 µs, so one call filters many
+    pictures. Until the last strip is taken, this thread must not filter anything else.
     """
     at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
     for first in range(0, len(pictures), at_once):
@@ -185,7 +138,7 @@ def _encode_by_kernel(rows: Rows, start: int, stop: int, crc: int) -> Strip:
 
 def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
     count, height, width = len(pictures), pictures[0].height, pictures[0].width
-    # One below the other, each under the row of zeros that its first row is filtered with.
+    # The pictures are one below the other, each after a row of zeros: the row above its first one.
     stack = take("stack", count * (1 + height) * width).reshape(count, 1 + height, width)
     for place, picture in zip(stack, pictures, strict=True):
         picture.copy_window(0, height, place)

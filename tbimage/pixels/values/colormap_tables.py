@@ -1,9 +1,9 @@
 """The colours of colour maps, as compact text.
 
-Each table has the 256 colours that matplotlib gives for ``numpy.linspace(0, 1, 256)`` with
+Each table has the 256 colours of matplotlib for ``numpy.linspace(0, 1, 256)`` with
 ``bytes=True``; a test compares every byte. A string is the differences of the reds, then of the
-greens, then of the blues, modulo 256, deflated and in base 85. A reversed map is here only where
-matplotlib's differs by rounding from its map read backwards.
+greens, then of the blues, modulo 256, deflated and in base 85. A reversed map is here only if
+matplotlib's reversed map differs by rounding from its map read backwards.
 
 Origins: viridis, plasma, inferno and magma by N. J. Smith, S. van der Walt and E. Firing (CC0);
 cividis by J. R. Nuñez, C. R. Anderton and R. S. Renslow; turbo by A. Mikhailov, Google
@@ -20,8 +20,6 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["TABLES", "decode"]
 
 
 @functools.cache

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.values.colormap_tables import TABLES, decode
 
-__all__ = ["COLORMAPS", "check_colormap", "colorize", "is_diverging", "table"]
-
-#: The names of the maps. Each has a reverse, with "_r" behind its name.
+#: The names of the maps. Each has a reverse, with "_r" after its name.
 COLORMAPS = tuple(name for name in TABLES if not name.endswith("_r"))
 
 # Maps whose ends are opposites, with a neutral middle.
@@ -38,7 +36,7 @@ def check_colormap(colormap: object, optional: bool = True) -> str | None:
 
 
 def is_diverging(colormap: str | None) -> bool:
-    """Whether zero belongs into the middle of a map."""
+    """Whether zero is in the middle of a map."""
     return colormap is not None and colormap.removesuffix("_r") in _DIVERGING
 
 
@@ -64,7 +62,7 @@ def table(colormap: str) -> NDArray[np.uint8]:
 
 
 def colorize(levels: NDArray[Any], colormap: str) -> NDArray[np.uint8]:
-    """Give each level its colour.
+    """Convert levels to colours.
 
     Args:
         levels: ``(H, W)``, ``(H, W, 1)``, or with alpha ``(H, W, 2)``, uint8. More axes may precede

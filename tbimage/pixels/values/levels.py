@@ -8,9 +8,9 @@ Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
   For floats in the range (0, 1) it is that of ``tf.image.convert_image_dtype(…, saturate=True)``.
 - The range (0, 1) is computed in the dtype of the data, as TensorFlow does. Other ranges of float16
-  and float32 are computed in float32, or in float64 where float32 cannot hold the range; those of
-  wider floats in their own dtype, and those of integers in float64.
-- Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are taken as
+  and float32 are computed in float32, or in float64 if float32 cannot hold the range. Those of
+  wider floats are computed in their own dtype, and those of integers in float64.
+- Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are
   levels and must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
@@ -43,8 +43,6 @@ from tbimage.pixels.values.ranges import (
     float32_holds,
 )
 
-__all__ = ["Levels", "to_levels"]
-
 # From [0, 1] to levels: the largest uint8 and one half, as in convert_image_dtype of TensorFlow's
 # tensorflow/python/ops/image_ops_impl.py.
 _SCALE = 255.5
@@ -57,7 +55,7 @@ class Levels:
     Attributes:
         pixels: ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the
             array that was given.
-        clipped: The lowest and highest finite value, where floats without a value range lay so far
+        clipped: The lowest and highest finite value, if floats without a value range were so far
             outside [0, 1] that clipping changed a level, else None. (1.0000001, which resizing and
             sigmoids produce, has the level of 1.)
         non_finite: The number of pixels with a channel that is NaN or infinite.
@@ -76,9 +74,9 @@ def to_levels(
     """Turn the values of one image ``(H, W, C)``, which is only read, into levels.
 
     The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` is what
-    :func:`check_value_range` takes. Non-finite pixels get ``nan_color``. Unless that is a gray,
-    gray images become RGB for it, and gray with alpha RGBA. Integers outside 0..255 raise a
-    ValueError where there is no value range, except those of uint16.
+    :func:`check_value_range` takes. Non-finite pixels get ``nan_color``. If it is not a gray, gray
+    images become RGB, and gray images with alpha RGBA. Without a value range, integers outside
+    0..255 raise a ValueError, except those of uint16.
     """
     if value_range is None and image.dtype.char in "BH":  # first, to be fast for small pictures
         return Levels(_as_it_is(image), None, 0)
@@ -96,12 +94,12 @@ def to_levels(
             finite = _fill_in_range(pixels, image, chosen)
     if finite:
         return Levels(pixels, clipped, 0)
-    pixels, painted = _paint(pixels, image, color)
+    pixels, painted = paint_non_finite(pixels, image, color)
     return Levels(pixels, clipped, painted)
 
 
 def _as_it_is(image: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers in C order and native byte order: the array itself where it has both."""
+    """The same numbers in C order and native byte order: the array itself if it has both."""
     if image.flags.c_contiguous and image.dtype.isnative:
         return image
     pixels = np.empty(image.shape, image.dtype.newbyteorder("="))
@@ -152,7 +150,7 @@ def _fill(
         raise ValueError(
             f"data of dtype {image.dtype} has values from {lowest} to {highest}; where value_range "
             "does not apply, integers are levels and must lie in 0..255: pass value_range='minmax' "
-            "or the (low, high) that are to be black and white, or convert data to uint8"
+            "or (low, high), the values of black and white, or convert data to uint8"
         )
     return lowest, highest, all_finite
 
@@ -173,7 +171,7 @@ def _scale(block: NDArray[Any], target: NDArray[Any], limits: Limits, inside: bo
 
 
 def _normalize(block: NDArray[Any], out: NDArray[Any], low: Any, high: Any) -> None:
-    """Write ``(block - low) / (high - low)``; where that is 0 / 0, one half."""
+    """Write ``(block - low) / (high - low)``; if that is 0 / 0, one half."""
     if np.isinf(high - low):  # not in float32, see _arithmetic; halves are exact
         np.multiply(block, 0.5, out=out, dtype=out.dtype)
         block, low, high = out, low / 2, high / 2
@@ -197,7 +195,7 @@ def _arithmetic(dtype: np.dtype[Any], limits: Limits) -> np.dtype[Any]:
 
 
 def _table_for(image: NDArray[Any], limits: Limits | None) -> NDArray[Any] | None:
-    """The level of each bit pattern of 8 or 16 bits; None where computing them is less work."""
+    """The level of each bit pattern of 8 or 16 bits; None if computing levels is less work."""
     values = 1 << 8 * image.dtype.itemsize
     if limits is None or values > 1 << 16 or (limits != UNIT and image.size < values):
         return None
@@ -213,10 +211,10 @@ def _table(dtype: np.dtype[Any], limits: Limits) -> NDArray[Any]:
     return table
 
 
-def _paint(
+def paint_non_finite(
     pixels: NDArray[Any], image: NDArray[Any], color: tuple[int, int, int]
 ) -> tuple[NDArray[Any], int]:
-    """Paint the pixels that are not finite; return the painted pixels, and how many were painted.
+    """Paint the pixels that are not finite in ``image``; return the pixels and their number.
 
     Gray pixels get two more channels if the colour is not gray.
     """

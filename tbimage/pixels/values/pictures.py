@@ -18,17 +18,6 @@ from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange
 from tbimage.pixels.values.levels import to_levels
 
-__all__ = [
-    "Findings",
-    "Picture",
-    "as_picture",
-    "drawable",
-    "eight_bits",
-    "ink",
-    "merge",
-    "with_channels",
-]
-
 Pixels = NDArray[Any]
 Color = tuple[int, int, int]
 
@@ -38,11 +27,11 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found in the data of some pictures, for a message to the user.
+    """Findings about the data of some pictures, for a message to the user.
 
     Attributes:
-        clipped: The lowest and highest finite value, where floats without ``value_range`` lay
-            outside ``natural``, else None.
+        clipped: The lowest and highest finite value, if floats without ``value_range`` were outside
+            ``natural``, else None.
         non_finite: The number of pixels that are NaN or infinite.
         natural: The range that was expected of floats without ``value_range``.
         remarks: Other findings: phrases, and how often each was found.
@@ -63,12 +52,13 @@ class Findings:
 class Picture:
     """Levels that are ready to be encoded.
 
-    ``numpy.asarray(picture)`` gives ``picture.pixels``, so whatever takes arrays takes a picture.
+    ``numpy.asarray(picture)`` returns ``picture.pixels``, so functions that take arrays take a
+    picture, too.
 
     Attributes:
         pixels: ``(H, W, C)``, uint8 or uint16, with 1 to 4 channels: gray, gray and alpha, RGB,
             RGBA.
-        findings: What was found in the data.
+        findings: The findings about the data.
     """
 
     pixels: Pixels
@@ -112,7 +102,7 @@ def merge(findings: Iterable[Findings]) -> Findings:
 def as_picture(image: object) -> Picture:
     """Return a picture, or make one of an array, ``(H, W)`` or ``(H, W, C)``, by its dtype's range.
 
-    Pixels are views where possible, so they must not be written to.
+    The pixels may be a view, so they must not be written to.
     """
     if isinstance(image, Picture):
         return image
@@ -127,32 +117,27 @@ def as_picture(image: object) -> Picture:
     return Picture(found.pixels, Findings(found.clipped, found.non_finite))
 
 
-def drawable(image: object, channels: int = 3) -> Picture:
-    """Copy a picture or an array for painting: 8 bits deep, with 3 channels for colours.
-
-    With ``channels=1`` gray pictures stay gray. Alpha is kept.
-    """
+def drawable(image: object) -> Picture:
+    """Copy a picture or an array for painting: 8 bits deep and in colour. Alpha is kept."""
     picture = as_picture(image)
     pixels = eight_bits(picture.pixels)
-    count = pixels.shape[2]
-    wanted = max(count, channels + (count in (2, 4)))
-    if wanted != count:
-        pixels = with_channels(pixels, wanted)
+    if pixels.shape[2] < 3:
+        pixels = with_channels(pixels, 3)
     elif pixels is picture.pixels or pixels.base is not None:
         pixels = pixels.copy()
     return picture.but(pixels)
 
 
 def eight_bits(pixels: Pixels) -> NDArray[np.uint8]:
-    """Take the high byte of 16 bits; 8 bits stay the same array."""
+    """Return the high bytes of 16-bit levels; 8-bit levels are returned themselves."""
     return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
 def with_channels(pixels: Pixels, channels: int) -> Pixels:
     """Add channels: gray becomes red, green and blue, new alpha is opaque.
 
-    Gray with alpha becomes RGBA where 3 channels are asked for. The same array is returned if
-    nothing changes.
+    With ``channels=3``, gray with alpha becomes RGBA. The same array is returned if nothing
+    changes.
     """
     count = pixels.shape[2]
     if count == 2 and channels > 2:

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.blocks import blocks, extent
 
-__all__ = ["UNIT", "Limits", "ValueRange", "check_value_range", "find_limits", "float32_holds"]
-
 #: The values that become level 0 and level 255.
 Limits = tuple[float, float]
 
@@ -89,9 +87,9 @@ def _parsed(value_range: object) -> ValueRange:
 
 
 def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
-    """Return the two values that a range means for one image without alpha, the lower one first.
+    """Return the two values that a range stands for in one image without alpha, the lower first.
 
-    They are ``UNIT`` where they depend on the image and none of its values is finite.
+    If the range depends on the image and none of its values is finite, they are ``UNIT``.
     """
     if chosen.kind == "fixed":
         return chosen.low, chosen.high
@@ -114,7 +112,7 @@ def float32_holds(limits: Limits) -> bool:
 def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
     """Percentiles of the finite values, interpolated linearly as NumPy's default does.
 
-    This is the one place that copies an image, since order statistics reorder it.
+    Nothing else copies a whole image. Here it is needed, since sorting reorders the values.
     """
     values = colors[np.isfinite(colors)]
     if not values.size:

@@ -1,12 +1,12 @@
 """Pictures in other sizes.
 
 Rules:
-- Pillow makes pictures smaller. Where both sides are divided by whole numbers, each pixel is the
-  mean of a block. Otherwise blocks are averaged first, down to 1.5 times the final size
+- Pillow makes pictures smaller. If both sides are divided by whole numbers, each pixel is the mean
+  of a block. Otherwise blocks are averaged first, down to 1.5 times the final size
   (``reducing_gap=1.5``), and a Hamming filter does the rest. This reads 1.1 GB/s, twice as fast as
   the filter alone, and differs from it by 2 levels (root mean square). The filter has no negative
   weights, so it makes no halos at edges.
-- To make a picture larger, pixels are repeated: it shows only what is in the data.
+- Larger pictures are made by repeating pixels, so they show only the data.
 - Colours are multiplied by alpha first, so that colours of transparent pixels do not bleed.
 """
 
@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 
 from tbimage import checks
 
-__all__ = ["check_scale", "nearest", "resize", "target_size"]
-
 Pixels = NDArray[Any]
 Size = tuple[int, int]
 
 # Pillow's modes for 1 to 4 channels of 8 bits.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
-# With it a single pixel becomes more pixels than TensorBoard shows (encoded.MOST_PIXELS).
+# With this factor, one pixel becomes more than TensorBoard shows (encoded.MOST_PIXELS).
 _LARGEST_SCALE = 1e9
 
 

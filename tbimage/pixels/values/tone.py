@@ -1,13 +1,14 @@
-"""Tone curves: dark and bright parts of a wide range in one picture.
+"""Tone curves, which show dark and bright parts of a wide range in one picture.
 
 A curve is applied to ``t = clip((x - low) / (high - low), 0, 1)`` before anything is rounded to 8
 bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0 and 1 to 1.
 
 - gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 displays
   linear light; more than 1 is brighter.
-- log: ``log(1 + log * t) / log(1 + log)``. 1000 gives each of three decades a third of the levels.
+- log: ``log(1 + log * t) / log(1 + log)``. With 1000, each of three decades has a third of the
+  levels.
 
-Float32 is enough: an error of 1e-7 is 3e-5 of a level, also where gamma is 10.
+Float32 is enough: an error of 1e-7 is 3e-5 of a level, even if gamma is 10.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.blocks import blocks
 from tbimage.pixels.values.ranges import Limits, float32_holds
-
-__all__ = ["check_gamma", "check_log", "inverse", "tone"]
 
 
 def check_gamma(gamma: object) -> float | None:
@@ -42,8 +41,8 @@ def tone(
 ) -> NDArray[np.float32]:
     """Bring values ``(H, W, C)`` without alpha into the unit range, as float32, through a curve.
 
-    ``limits`` become 0 and 1; where they are equal, that value becomes one half. The logarithmic
-    curve comes first. NaN and infinite values become NaN.
+    ``limits`` become 0 and 1. If they are equal, that value becomes one half. The logarithmic curve
+    is applied first. NaN and infinite values become NaN.
     """
     toned = np.empty(values.shape, np.float32)
     low, high = map(float, limits)
@@ -79,7 +78,7 @@ def _unit(block: NDArray[Any], low: float, high: float, dtype: Any) -> NDArray[A
 def inverse(
     fraction: float, limits: Limits, gamma: float | None = None, log: float | None = None
 ) -> float:
-    """Return the value that a curve brings to a fraction of the range."""
+    """Return the value that a curve maps to a fraction of the range."""
     if gamma is not None:
         fraction **= gamma
     if log is not None:

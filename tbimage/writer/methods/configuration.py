@@ -1,4 +1,4 @@
-"""Methods for what stands beside the series: hyperparameters, layouts, embeddings, graphs."""
+"""Methods for hyperparameters, layouts, embeddings and graphs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,6 @@ from tbimage.writer.steps import FIRST_STEP, check_step
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = [
-    "custom_scalars",
-    "custom_scalars_margin",
-    "custom_scalars_multiline",
-    "embedding",
-    "graph",
-    "hparams",
-]
-
 
 def hparams(
     self: RunWriter,
@@ -37,32 +28,32 @@ def hparams(
     status: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log what this run was made with, for the HParams page.
+    """Log the hyperparameters of this run, for the HParams page.
 
-    TensorBoard shows one trial for each run, so each trial needs a writer of its own. A later call
-    with the same values may add metrics and the status.
+    TensorBoard shows one trial for each run, so each trial needs its own writer. A later call with
+    the same values may add metrics and the status.
 
     Args:
-        hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays one.
-        metrics: By which scalars the run is judged: numbers by tag, which are logged as scalars, or
-            tags alone. None, or numbers: TensorBoard takes all scalars of the runs.
-        step: That of the metrics' scalars. None: the one after the last that the run has of each
-            tag. It does not count as a step of the tag: scalars may follow at any step.
+        hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays a
+            bool.
+        metrics: The scalars that judge the run: numbers by tag, which are logged as scalars, or
+            only tags. With None or numbers, TensorBoard shows all scalars of the runs.
+        step: The step of the metrics' scalars. None: for each tag, the step after the last one of
+            the run. It does not count as a step of the tag: later scalars may have any step.
         domains: The values that hyperparameters may take, by name; the page offers them as filters.
-            With domains, or tags alone as metrics, the page shows what this call names, and not
-            what other runs add.
-        group: The name of runs that are repetitions of each other.
-        status: "success", "failure" or "running". None: "success" where metrics have values.
-        wall_time: Seconds since the epoch, also when the run began; None: now.
+            With domains, or with only tags as metrics, the page shows the columns that this call
+            names, and no columns that other runs add.
+        group: The common name of runs that repeat one trial.
+        status: "success", "failure" or "running". None: "success" if metrics have values.
+        wall_time: Seconds since the epoch, also the time when the run began; None: now.
 
     Returns:
-        True when it will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An earlier call had other hyperparameters, a domain is of no hyperparameter or
-            lacks its value, or another value does not fit.
+        ValueError: An earlier call had other hyperparameters, a domain has an unknown name or lacks
+            the value of its hyperparameter, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
@@ -99,7 +90,7 @@ def hparams(
 
 
 def _log_metric(self: RunWriter, tag: str, number: float, wall_time: float) -> bool:
-    """Log the result of a trial at an automatic step, with which later ones are not compared."""
+    """Log the result of a trial at an automatic step; later steps may be smaller."""
     self._kinds.check(checks.name(tag), "a scalar")
     steps = self._watches[MAIN].last
     last = steps.get(tag, self._pipeline.last_step(MAIN, tag))
@@ -114,22 +105,21 @@ def custom_scalars(
     *,
     wall_time: float | None = None,
 ) -> bool:
-    """Lay out the Custom Scalars page: charts that put scalars of several tags together.
+    """Define charts of the Custom Scalars page, with scalars of several tags.
 
-    Charts add up over the calls of a writer; one of the same category and title is replaced.
+    Each call adds its charts. A chart of the same category and title is replaced.
 
     Args:
-        layout: ``{category: {title: ["Multiline", tags]}}``, where tags are regular expressions; or
-            ``["Margin", tags]``, where tags come in threes: value, lower bound, upper bound.
+        layout: ``{category: {title: ["Multiline", tags]}}``, with regular expressions as tags; or
+            ``["Margin", tags]``, with tags in threes: value, lower bound, upper bound.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when it will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: A kind of chart is unknown, or tags are not what it takes.
+        ValueError: A kind of chart is unknown, or its tags do not fit.
         RuntimeError: The writer is closed.
 
     Example:
@@ -145,16 +135,16 @@ def custom_scalars(
     wall_time = checks.wall_time(wall_time)
     if not defaults.should_record(0, kind.LAYOUT_TAG):
         return False
-    for tag in kind.not_themselves(charts):
+    for tag in kind.mismatched_tags(charts):
         self._notices.once(
             tag,
             "expression",
-            f"custom scalars: the tag {tag!r} of a multiline chart is a regular expression that "
+            "custom scalars: the tag %r of a multiline chart is a regular expression that "
             "does not match itself, so the chart will not show that tag. Pass re.escape(tag).",
         )
     self._charts.update(charts)
-    # Made by a worker, of all charts that are there by then: however calls from several threads
-    # overlap, the last summary has what all of them gave.
+    # A worker makes the summary from all charts that exist then. So when calls of several threads
+    # overlap, the last summary has the charts of all.
     cost = kind.nbytes(charts)
     return self._log(kind.LAYOUT_TAG, None, wall_time, kind.summary, self._charts, cost=cost)
 
@@ -171,8 +161,8 @@ def custom_scalars_multiline(
 
     Args:
         tags: Regular expressions of the scalars' tags.
-        category: The section of the page that it stands in.
-        title: Its title.
+        category: The section of the page.
+        title: The title of the chart.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -204,8 +194,8 @@ def custom_scalars_margin(
 
     Args:
         tags: Three tags: the value, its lower and its upper bound; or more threes.
-        category: The section of the page that it stands in.
-        title: Its title.
+        category: The section of the page.
+        title: The title of the chart.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -213,7 +203,7 @@ def custom_scalars_margin(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: Tags do not come in threes.
+        ValueError: The number of tags is not a multiple of three.
         RuntimeError: The writer is closed.
 
     Example:
@@ -240,27 +230,26 @@ def embedding(
 ) -> bool:
     """Log points in many dimensions, with labels and pictures, for the Projector page.
 
-    The page reads files in the run directory, which a worker writes; what was logged before stays
-    listed, also from earlier runs of the program.
+    A worker writes the files that the page reads into the run directory. Embeddings that were
+    logged before stay in the list, even those of earlier runs of the program.
 
     Args:
-        name: What the page calls them, with the step.
+        name: The name on the page, which also shows the step.
         data: [points, dimensions] of numbers.
-        step: As in ``image``; one that comes again replaces what it had.
+        step: As in ``image``. The same step again replaces the embedding.
         labels: One for each point; or a list of several for each point, with a ``header``.
         header: The names of the labels' columns.
         images: One for each point: [points, height, width, channels]; values as in ``image``.
-        layout: The order of the images' axes where it is another, as in ``image``.
+        layout: The order of the images' axes if it is another, as in ``image``.
         value_range: Which of the images' values become black and white, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when they will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: Data, labels and images are not of one number, or another value does not fit.
+        ValueError: Data, labels and images differ in number, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
@@ -302,19 +291,18 @@ def graph(
     Args:
         model: A ``torch.nn.Module``, the path of an ONNX file, or a ``GraphDef`` message or its
             bytes.
-        inputs: What a torch model is called with while it is traced.
+        inputs: The inputs with which a torch model is traced.
         strict_trace: ``strict`` of ``torch.jit.trace``: False for models that return dicts or
             lists.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when it will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: ``model`` is none of these.
-        ImportError: The exporter is not installed; the message says what is to be.
-        Exception: What the exporter raises.
+        ImportError: The exporter is not installed; the message says what to install.
+        Exception: An exception of the exporter.
 
     Example:
         >>> import tbimage, tempfile

@@ -1,7 +1,4 @@
-"""Precision and recall.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for precision and recall."""
 
 from __future__ import annotations
 
@@ -12,8 +9,6 @@ from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
-
-__all__ = ["pr_curve", "pr_curve_raw"]
 
 
 def pr_curve(
@@ -32,19 +27,18 @@ def pr_curve(
 
     Args:
         name: The tag.
-        labels: What is true: bools, or 0 and 1; any shape.
-        predictions: How probable the classifier thinks it, from 0 to 1; of the same shape.
+        labels: The true classes: bools, or 0 and 1; any shape.
+        predictions: The probabilities of the classifier, from 0 to 1; of the same shape.
         step: As in ``image``.
-        num_thresholds: How many thresholds there are from 0 to 1, at least 2. (127 as in torch and
+        num_thresholds: The number of thresholds from 0 to 1, at least 2. (127 as in torch and
             tensorboardX.)
-        weights: How much each prediction counts: of the same shape, or one number. None: 1.
+        weights: The weight of each prediction: of the same shape, or one number. None: 1.
         description: Markdown that TensorBoard shows with the curve.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the curve will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``). Predictions outside 0..1 and labels other than 0 and 1 are found by a worker,
-        and raised by ``flush``.
+        As ``image``. A worker finds predictions outside 0..1 and labels other than 0 and 1, and
+        ``flush`` raises the error.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -84,17 +78,17 @@ def pr_curve_raw(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log precision and recall that are computed already.
+    """Log precision and recall that the caller has computed.
 
     Args:
         name: The tag.
         true_positives: Counts, one for each threshold; the thresholds go from 0 to 1 in equal
             steps.
-        false_positives: Likewise, as are the next two.
-        true_negatives: See there.
-        false_negatives: See there.
+        false_positives: Counts, one for each threshold.
+        true_negatives: Counts, one for each threshold.
+        false_negatives: Counts, one for each threshold.
         precision: From 0 to 1, one for each threshold.
-        recall: Likewise.
+        recall: From 0 to 1, one for each threshold.
         step: As in ``image``.
         description: Markdown that TensorBoard shows with the curve.
         wall_time: Seconds since the epoch; None: now.

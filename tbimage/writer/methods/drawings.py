@@ -1,14 +1,9 @@
-"""Drawings: what is made of several images, of activations and of clips.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds, images
-themselves (pictures.py), and what is drawn onto them (overlays.py).
-"""
+"""Methods for pictures of several images, of activations and of clips."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -16,8 +11,6 @@ if TYPE_CHECKING:
 
     from tbimage.kinds.options import LookKeywords, PictureKeywords
     from tbimage.writer.base import RunWriter
-
-__all__ = ["animation", "compare", "feature_maps", "grid"]
 
 
 def feature_maps(
@@ -45,18 +38,17 @@ def feature_maps(
     crossed out.
 
     Args:
-        name: As in ``image``: of a batch each sheet has a tag of its own.
+        name: As in ``image``: each sheet of a batch has its own tag.
         x: [height, width, channels] or [batch, height, width, channels], any number of channels and
             any dtype.
         step: As in ``image``.
-        max_maps: How many maps of an image are shown, from the first; None: all.
+        max_maps: The most maps of an image that are shown, from the first; None: all.
         normalize: Which values become black and white: the lowest and highest of each "map", of all
             maps of an "image" or of the "batch"; or ``(low, high)``, "unit", "signed" or "byte".
         colormap: As in ``image``; None: gray. Zero is in the middle of a diverging one.
-        columns: How many maps stand in a row; None: as many as make the sheet a little wider than
-            high.
-        separate: Whether each map gets a tag of its own, ``name/map/0``, …, in place of a sheet.
-        layout: The order of the axes where it is another: "CHW", "NCHW", …
+        columns: The number of maps in a row; None: the sheet becomes a little wider than high.
+        separate: Whether each map gets its own tag, ``name/map/0``, …, instead of a sheet.
+        layout: The order of the axes if it is another: "CHW", "NCHW", …
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
         description: Markdown that TensorBoard shows with the sheets.
         encoding: As in ``image``.
@@ -87,7 +79,6 @@ def feature_maps(
     options = picture_options(
         self, description, encoding, quality, compression, colormap=colormap, nan_color=nan_color
     )
-    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(
         x,
         layout,
@@ -122,12 +113,11 @@ def grid(
         images: A batch, [batch, height, width, channels]; or a list of images, which may be of
             unequal sizes, channels and dtypes.
         step: As in ``image``.
-        columns: How many stand in a row; None: as many as make the sheet a little wider than high.
+        columns: The number of images in a row; None: the sheet becomes a little wider than high.
         padding: Pixels between them, 0 or more.
         background: Red, green and blue, 0 to 255, of the sheet.
         captions: A text for each image, below it.
-        layout: The order of the axes where it is another: "NCHW", or "CHW" for the images of a
-            list, …
+        layout: The order of the axes if it is another: "NCHW", or "CHW" for the images of a list, …
         description: Markdown that TensorBoard shows with the sheet.
         wall_time: Seconds since the epoch; None: now.
         options: ``value_range``, ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``,
@@ -155,7 +145,6 @@ def grid(
     from tbimage.kinds import grid as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     sheet = kind.prepare(
         images,
         layout,
@@ -184,19 +173,19 @@ def compare(
     """Log images side by side: input, output and their difference, with its measures.
 
     Args:
-        name: As in ``image``: of a batch each sheet has a tag of its own.
-        images: Two or more, of one dtype; each one image or a batch. The difference is that of the
-            last two.
+        name: As in ``image``: each sheet of a batch has its own tag.
+        images: Two or more, of one dtype or all floats; each is one image or a batch. The last two
+            are compared.
         step: As in ``image``.
         titles: A text for each of ``images``, below it.
-        diff: "abs" (how far apart), "signed" (the last but one minus the last, zero in the
-            middle) or None for no difference.
-        scalars: Whether the mean absolute error and the PSNR in dB, of which the caption tells, are
-            logged as scalars too: the batch's mean as ``name/mae`` and ``name/psnr``.
+        diff: "abs" (the absolute difference), "signed" (the last but one minus the last, with zero
+            in the middle) or None (no difference).
+        scalars: Whether the mean absolute error and the PSNR in dB, which the caption shows, are
+            logged as scalars, too: their means over the batch as ``name/mae`` and ``name/psnr``.
         layout: As in ``image``, for all ``images``.
         description: Markdown that TensorBoard shows with the sheets.
         wall_time: Seconds since the epoch; None: now.
-        options: ``value_range`` (what is found in the data is found in all images together),
+        options: ``value_range`` (a range that is found in the data covers all images),
             ``nan_color``, ``colormap``, ``colorbar`` (of the difference), ``gamma``, ``log``,
             ``max_side``, ``scale``, ``encoding``, ``quality`` and ``compression``, as in ``image``.
 
@@ -221,7 +210,6 @@ def compare(
     from tbimage.kinds import compare as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     sheets = kind.prepare(images, layout, checked, titles=titles, diff=diff, scalars=scalars)
     return log_pictures(self, name, step, wall_time, sheets, checked)
 
@@ -241,24 +229,25 @@ def animation(
     wall_time: float | None = None,
     **look: Unpack[LookKeywords],
 ) -> bool:
-    """Log a clip or a batch of clips, which move in TensorBoard.
+    """Log a clip or a batch of clips, which TensorBoard plays.
 
     Args:
-        name: As in ``image``: of a batch each clip has a tag of its own.
+        name: As in ``image``: each clip of a batch has its own tag.
         frames: [frames, height, width], [frames, height, width, channels] or [batch, frames,
             height, width, channels] with 1 to 4 channels.
         step: As in ``image``.
-        fps: Frames a second. Of a GIF at most 50.
-        format: "apng" is lossless and in true colour; "gif" has 256 colours, for readers that know
-            nothing else.
+        fps: Frames a second; at most 50 for a GIF.
+        format: "apng" is lossless and in true colour; "gif" has 256 colours, for programs that
+            cannot read APNG.
         max_outputs: The most clips of a batch; None: all of them.
-        layout: The order of the axes where it is another: "TCHW", "NTCHW", …
+        layout: The order of the axes if it is another: "TCHW", "NTCHW", …; "BGR" for frames of
+            OpenCV, whose colours are in this order.
         description: Markdown that TensorBoard shows with the clips.
         compression: Of an APNG, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
-        look: ``value_range`` (what is found in the data is found in the whole clip), ``nan_color``,
-            ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and ``scale``, as in
-            ``image``.
+        look: ``value_range`` (a range that is found in the data covers the whole clip),
+            ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and
+            ``scale``, as in ``image``.
 
     Returns:
         As ``image``.
@@ -282,7 +271,6 @@ def animation(
     from tbimage.kinds.image import check_max_outputs
 
     options = picture_options(self, description, None, None, compression, **look)
-    wall_time = checks.wall_time(wall_time)
     most = check_max_outputs(max_outputs)
     clips = kind.prepare(frames, layout, options, fps=fps, format=format, max_outputs=most)
     return log_pictures(self, name, step, wall_time, clips, options)

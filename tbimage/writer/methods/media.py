@@ -1,7 +1,4 @@
-"""Sound, text and shapes.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for sound, text and shapes."""
 
 from __future__ import annotations
 
@@ -13,8 +10,6 @@ from tbimage import checks
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
-
-__all__ = ["audio", "mesh", "text"]
 
 
 def audio(
@@ -34,20 +29,19 @@ def audio(
     Args:
         name: The tag.
         data: [frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels. Floats
-            from -1 to 1 become 16 bits as in tf.summary; uint8, int16 and int32 are stored as they
-            are.
+            from -1 to 1 become 16 bits as in tf.summary; uint8, int16 and int32 are stored
+            unchanged.
         sample_rate: Frames a second, in Hz.
         step: As in ``image``.
-        layout: What each axis is: a permutation of the letters of "T", "TC", "NT" or "NTC", for
-            clips (N), frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None:
-            "T", "TC" or "NTC", for one, two or three axes.
+        layout: The order of the axes: a permutation of "T", "TC", "NT" or "NTC", for clips (N),
+            frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None: "T", "TC"
+            or "NTC", for one, two or three axes.
         max_outputs: The most clips of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the clips.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the clips will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -94,16 +88,15 @@ def text(
         data: Markdown; or a list or array of it of rank 1 or 2, which TensorBoard shows as a table.
         step: As in ``image``.
         markdown: Whether TensorBoard renders the text as Markdown. Default True, as in tf.summary.
-            False: it is stored as a code block, and shown as it is; only tabs become spaces.
+            False: it is stored as a code block, and shown unchanged; only tabs become spaces.
         description: Markdown that TensorBoard shows with the text.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the text will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``data`` holds something else than strings.
+        TypeError: An argument is of the wrong type, or ``data`` does not hold strings only.
         ValueError: A string is not valid Unicode, or rows differ in length.
         RuntimeError: The writer is closed.
 
@@ -143,11 +136,11 @@ def mesh(
     """Log a mesh or a point cloud, or a batch of them.
 
     Args:
-        name: What the tags begin with: ``name_VERTEX``, ``name_FACE``, ``name_COLOR``.
+        name: The start of the tags: ``name_VERTEX``, ``name_FACE``, ``name_COLOR``.
         vertices: [points, 3] or [batch, points, 3]: x, y and z of each point, stored as float32.
         step: As in ``image``.
-        faces: [faces, 3] or [batch, faces, 3]: which points make each triangle. None: a point
-            cloud.
+        faces: [faces, 3] or [batch, faces, 3]: the indices of the points of each triangle. None: a
+            point cloud.
         colors: Of the shape of vertices: red, green and blue of each point, integers from 0 to 255
             or floats from 0 to 1.
         config: Camera, lights and material, as the mesh plugin's THREE.js takes them.
@@ -155,8 +148,7 @@ def mesh(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the mesh will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.

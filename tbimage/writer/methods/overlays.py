@@ -1,15 +1,10 @@
-"""Overlays: what is drawn onto images, or stands for their pixels.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds, and images
-themselves (pictures.py).
-"""
+"""Methods for pictures with masks, or with boxes and points drawn onto them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from tbimage import checks
 from tbimage.writer.methods.pictures import log_pictures, picture_options
 
 if TYPE_CHECKING:
@@ -17,8 +12,6 @@ if TYPE_CHECKING:
 
     from tbimage.kinds.options import PictureKeywords
     from tbimage.writer.base import RunWriter
-
-__all__ = ["boxes", "segmentation"]
 
 
 def segmentation(
@@ -40,25 +33,25 @@ def segmentation(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log masks of classes, each class in a colour of its own, over their images or by themselves.
+    """Log masks of classes, each class in its own colour, over their images or alone.
 
     A class index always has the same colour (``tbimage.visual.CLASS_COLORS``).
 
     Args:
         name: As in ``image``.
-        labels: Class indices, integers or bools [height, width] or [batch, height, width]; or
-            floats with an axis more for the classes, logits or probabilities [height, width,
-            classes] or [batch, height, width, classes], of which the highest counts.
+        labels: Class indices, integers or bools [height, width] or [batch, height, width]. Or
+            logits or probabilities, floats [height, width, classes] or [batch, height, width,
+            classes]; the class of a pixel is the one with the highest value.
         step: As in ``image``.
-        image: The images below, as many as masks and of their size; None: none.
+        image: The images below the masks, of the same number and size; None: none.
         classes: The names of classes for the legend, by index.
-        alpha: How far colours cover the images, from 0 to 1.
-        ignore_index: The index of pixels that have no class, which stay as the image is.
-        legend: Whether the classes that a mask has are named below it.
-        outlines: Whether the outlines of areas cover the images wholly.
+        alpha: The opacity of the colours over the images, from 0 to 1.
+        ignore_index: The index of pixels that have no class, which show the image.
+        legend: Whether a legend below each mask names its classes.
+        outlines: Whether the outlines of areas are opaque.
         captions: As in ``image``.
-        layout: The order of the axes of ``image``, and of ``labels`` if they have as many.
-        labels_layout: That of ``labels`` where it is another: "NCHW" of logits, …
+        layout: The order of the axes of ``image``, and of ``labels`` if they have as many axes.
+        labels_layout: The order of the axes of ``labels`` if it is another: "NCHW" of logits, …
         description: Markdown that TensorBoard shows with the pictures.
         wall_time: Seconds since the epoch; None: now.
         options: ``value_range``, ``colormap``, ``gamma`` and ``log`` of the images, ``max_side``
@@ -88,7 +81,6 @@ def segmentation(
     from tbimage.kinds import segmentation as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         labels,
         image,
@@ -129,26 +121,26 @@ def boxes(
 ) -> bool:
     """Log images with boxes, labels and scores, keypoints and lines drawn onto them.
 
-    Coordinates are pixels of the image as it is given, from its top left corner; x first.
+    Coordinates are pixels of the given image, from its top left corner; x is first.
 
     Args:
         name: As in ``image``.
         images: As ``data`` of ``image``, but no files.
-        boxes: [count, 4] of one image; of a batch a list of these, of any lengths, or [batch,
+        boxes: [count, 4] for one image. For a batch, a list of these, of any lengths, or [batch,
             count, 4]. None: none.
         step: As in ``image``.
-        labels: A string or a class index for each box; of a batch, a list of them for each image.
-        scores: A number for each box, likewise. Higher ones are drawn over others.
-        colors: Red, green and blue, 0 to 255, for all boxes, or for each, likewise. None: that of
-            the label, always the same.
+        labels: A string or a class index for each box. For a batch, one such list for each image.
+        scores: A number for each box, in the same form. Boxes of higher scores are drawn last.
+        colors: Red, green and blue, 0 to 255, for all boxes, or for each box in the same form.
+            None: each label has its own colour, which is always the same.
         classes: The names of class indices.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
-        normalized: Whether coordinates, of keypoints and lines too, are fractions of the image's
+        normalized: Whether coordinates, also of keypoints and lines, are fractions of the image's
             width and height.
-        keypoints: [instances, points, 2], or 3 with a visibility, of which 0 hides a point; of a
-            batch a list of these.
+        keypoints: [instances, points, 2], or [instances, points, 3] with a visibility; 0 hides a
+            point. For a batch, a list of these.
         skeleton: Pairs of indices of keypoints that lines join.
-        polylines: A list of [points, 2]; of a batch a list of these lists.
+        polylines: A list of [points, 2]; for a batch, a list of these lists.
         captions: As in ``image``.
         layout: As in ``image``.
         description: Markdown that TensorBoard shows with the pictures.
@@ -177,7 +169,6 @@ def boxes(
     from tbimage.kinds import boxes as kind
 
     checked = picture_options(self, description, **options)
-    wall_time = checks.wall_time(wall_time)
     pictures = kind.prepare(
         images,
         boxes,

@@ -1,8 +1,4 @@
-"""Pictures: images and figures.
-
-What lives here: methods of ``SummaryWriter``, see the package, and the way to the queue that all
-pictures share. What does not: the kinds, and what is drawn of data that is no image (drawings.py).
-"""
+"""Methods for images and figures, and the path of all pictures to the pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
-from tbimage.buffers import Piece
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -21,8 +16,6 @@ if TYPE_CHECKING:
     from tbimage.kinds.pictures import Prepared
     from tbimage.writer.base import RunWriter
     from tbimage.writer.notices import Notices
-
-__all__ = ["figure", "image", "log_pictures", "picture_options"]
 
 
 def image(
@@ -56,41 +49,44 @@ def image(
         data: [height, width], [height, width, channels] or [batch, height, width, channels] with 1
             to 4 channels (gray, gray and alpha, RGB, RGBA): a NumPy array, nested lists, anything
             with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
-            figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored as it
-            is. Values: uint8 and uint16 as they are, bool as black and white, other integers within
-            0..255, floats from 0 to 1. A PIL image is turned by its EXIF orientation; pass
-            ``numpy.asarray(image)`` for the pixels as they are stored.
-        step: An integer that grows with each call; None for the default step
-            (``tbimage.set_step``), else for the one after the last of this name, also across
-            restarts.
+            figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored
+            unchanged. Values: uint8 and uint16 are levels, bool is black and white, other integers
+            are levels in 0..255, floats are from 0 to 1. A PIL image is rotated by its EXIF
+            orientation; pass ``numpy.asarray(image)`` for the pixels as they are stored.
+        step: An integer that increases with each call. None: the default step
+            (``tbimage.set_step``). If there is none: the step after the last one of this name, even
+            if the program was restarted.
         max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
         description: Markdown that TensorBoard shows with the images.
-        layout: The order of the axes where it is another: "CHW", "NCHW", "NHW", …
+        layout: The order of the axes if it is another: "CHW", "NCHW", "NHW", …; "BGR" for images
+            of OpenCV, whose colours are in this order.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
-            None: the dtype tells; floats outside [0, 1] are clipped and a warning is logged.
+            None: the natural range of the dtype; floats outside [0, 1] are clipped, and a warning
+            is logged.
         nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
         colormap: The colours of data of one channel: "viridis", "magma", "turbo", "coolwarm", …
             (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse. Zero is in the middle of
             a diverging one.
-        colorbar: Whether a bar beside the picture tells which colour is which value.
-        gamma: Brighten by the power ``1 / gamma`` of values within the range: 2.2 for linear light.
-        log: Show values within the range by their logarithm; True is 1000, three decades.
-        max_side: Make pictures smaller, so that the longer side has at most so many pixels.
-        scale: Make both sides so many times as long; pixels are repeated, or averaged.
+        colorbar: Whether a bar beside the picture shows the values of the colours.
+        gamma: Brighten values ``t`` within the range to ``t ** (1 / gamma)``; 2.2 is for linear
+            light.
+        log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
+        max_side: The most pixels of the longer side. Larger pictures are made smaller.
+        scale: A factor for both sides; pixels are repeated, or averaged.
         captions: A text for each image of a batch, or one for a single image, below the picture.
         encoding: "png" keeps every level; "jpeg" is smaller, and has no transparency. None: the
-            writer's, like the next two.
+            setting of the writer, as for the next two.
         quality: Of a JPEG, 1 to 100.
         compression: Of a PNG, from the fastest to the smallest: "fast", "balanced", "small".
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the images will be written, or there were none; False when ``record_if`` said no,
-        or there was no room (``on_full``).
+        True if the images will be written, or there were none. False if ``record_if`` or ``keep``
+        left them out, or there was no room (``on_full``).
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``data`` is nothing that has pixels.
+        TypeError: An argument is of the wrong type, or ``data`` has no pixels.
         ValueError: A shape, a channel count or another value does not fit.
         RuntimeError: The writer is closed.
 
@@ -121,7 +117,6 @@ def image(
         max_side=max_side,
         scale=scale,
     )
-    wall_time = checks.wall_time(wall_time)
     most = kind.check_max_outputs(max_outputs)
     bound = self._settings.max_pending_bytes
     images = kind.prepare(data, layout, most, options, captions, most_bytes=bound)
@@ -136,26 +131,7 @@ def picture_options(
     compression: str | None = None,
     **look: Unpack[LookKeywords],
 ) -> PictureOptions:
-    """Check how the pictures of one call are to look and to become bytes.
-
-    Args:
-        self: The writer, whose settings count where the call says None.
-        description: As in ``image``, like the others.
-        encoding: See there.
-        quality: See there.
-        compression: See there.
-        look: ``value_range`` to ``scale``, see there.
-
-    Raises:
-        TypeError: One is of the wrong type.
-        ValueError: One has none of the allowed values.
-
-    Example:
-        >>> import tbimage, tempfile
-        >>> with tbimage.SummaryWriter(tempfile.mkdtemp(), quality=70) as writer:
-        ...     picture_options(writer, None, "jpeg").quality
-        70
-    """
+    """Check the options of the pictures of one call; None stands for the writer's setting."""
     from tbimage.kinds.options import recent_options
 
     settings = self._settings
@@ -174,31 +150,12 @@ def log_pictures(
     self: RunWriter,
     name: str,
     step: int | None,
-    wall_time: float,
+    wall_time: float | None,
     pictures: Prepared,
     options: PictureOptions,
 ) -> bool:
-    """Copy what pictures are made of, and leave the making to a worker.
-
-    Args:
-        self: The writer.
-        name: Checked, like the next two.
-        step: None for an automatic one.
-        wall_time: Seconds since the epoch.
-        pictures: What a kind prepared.
-        options: How they will look and become bytes.
-
-    Returns:
-        Whether there was room, or nothing to log.
-
-    Example:
-        >>> import tbimage, tempfile
-        >>> from tbimage.kinds.image import prepare
-        >>> with tbimage.SummaryWriter(tempfile.mkdtemp()) as writer:
-        ...     options = picture_options(writer, None)
-        ...     log_pictures(writer, "a", 0, 0.0, prepare([[0, 255]], None, None), options)
-        True
-    """
+    """Copy the data of pictures and log them; a worker makes them. True if there are none."""
+    wall_time = checks.wall_time(wall_time)
     if pictures.count == 0:
         return True
     _import_all()
@@ -210,9 +167,9 @@ def log_pictures(
 
 @functools.cache
 def _import_all() -> None:
-    """Import what makes a picture in the call: workers import nothing.
+    """Import all that makes a picture in the call, so that workers import nothing.
 
-    A child that is forked while another thread imports hangs where it imports the same.
+    A forked child hangs at an import if another thread was importing the same module at the fork.
     """
     from tbimage import fonts
     from tbimage.kinds import pictures
@@ -244,17 +201,17 @@ def figure(
 ) -> bool:
     """Draw a matplotlib figure, or several, and log them as images.
 
-    The figures are drawn in the calling thread, as matplotlib demands; the rest is as in ``image``.
+    The figures are drawn in the calling thread, because matplotlib requires it.
 
     Args:
         name: As in ``image``.
         figure: A matplotlib figure; or a list of figures of one size, which become a batch.
         step: As in ``image``.
-        close: Whether pyplot is to close them, which else keeps them in memory; also where
-            ``record_if`` says no.
-        tight: Whether the picture is as large as what is drawn, and a little more
+        close: Whether to close the figures in pyplot, which otherwise keeps them in memory; also if
+            ``record_if`` leaves them out.
+        tight: Whether the picture contains everything that is drawn, with a small margin
             (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
-            size is that of the figure, so that it does not change with the labels.
+            size is that of the figure, and does not change with the labels.
         description: Markdown that TensorBoard shows with the images.
         wall_time: Seconds since the epoch; None: now.
 
@@ -284,13 +241,12 @@ def figure(
         if not wanted:
             return False
         options = picture_options(self, description)
-        wall_time = checks.wall_time(wall_time)
         pixels = kind.draw(figures, batched, checks.flag("tight", tight))
     finally:
         if close:
             kind.close(figures)
     from tbimage.kinds import image as image_kind
 
-    pixels.flags.writeable = False  # nobody else has it: no need for a copy
+    pixels.flags.writeable = False  # nobody else has it, so it need not be copied
     images = image_kind.prepare(pixels, None, None, options)
     return log_pictures(self, name, step, wall_time, images, options)

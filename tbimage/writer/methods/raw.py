@@ -12,9 +12,7 @@ from tbimage.writer.steps import check_step
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
 
-__all__ = ["purge", "raw_event", "raw_summary", "session_log"]
-
-# What a message without tags is called, for record_if and in errors.
+# The name of a message without tags, for record_if and errors.
 _NAMELESS = "(raw)"
 
 
@@ -28,13 +26,12 @@ def raw_summary(
     """Log a Summary that the caller has made.
 
     Args:
-        summary: A ``Summary`` message, of whichever package, or its bytes.
+        summary: A ``Summary`` message, of any package, or its bytes.
         step: As in ``image``, for the Summary's first tag.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when it will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -55,20 +52,19 @@ def raw_summary(
     name, step, wanted = self._begin(tags[0] if tags and tags[0] else _NAMELESS, step)
     if not wanted:
         return False
-    return self._log(name, step, checks.wall_time(wall_time), kind.pieces, data)
+    return self._log(name, step, checks.wall_time(wall_time), bytes, data)
 
 
 def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) -> bool:
     """Log an Event that the caller has made.
 
     Args:
-        event: An ``Event`` message, of whichever package, or its bytes. Without a wall time it gets
-            the current one.
-        step: None: the Event's own.
+        event: An ``Event`` message, of any package, or its bytes. Without a wall time it gets the
+            current one.
+        step: The step; None: that of the Event.
 
     Returns:
-        True when it will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -103,18 +99,18 @@ def session_log(
 ) -> bool:
     """Log that a session began, stopped or saved a checkpoint.
 
-    A second "start" makes TensorBoard's Python loader discard what it has of that step and later
-    ones; ``purge`` is the call for that.
+    A second "start" makes TensorBoard's Python loader discard all data of that step and later ones.
+    Use ``purge`` for that.
 
     Args:
         status: "start", "stop" or "checkpoint".
-        step: Where the session is.
-        checkpoint_path: Where the checkpoint is.
-        message: Anything.
+        step: The step of the session.
+        checkpoint_path: The path of the checkpoint.
+        message: Any text.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when it will be written; False when there was no room (``on_full``).
+        True if it will be written; False if there was no room (``on_full``).
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -141,19 +137,19 @@ def session_log(
 
 
 def purge(self: RunWriter, step: SupportsIndex) -> bool:
-    """Discard what was logged from a step on, because the program goes on from a checkpoint.
+    """Discard all summaries from a step on, because the program continues from a checkpoint.
 
-    TensorBoard's data server discards the points of a tag once the tag is written again at a
-    smaller or equal step, and ignores this call; its Python loader does so for all tags with this
-    call. (Peers write one "start", which the Python loader ignores, too, when it is the first.)
-    So it does in the runs of ``scalars`` below the run directory. Automatic steps of names that
-    this writer has logged go on with this step.
+    TensorBoard's Python loader then discards the points of all tags from this step on, also in the
+    runs of ``scalars`` below the run directory. (Peers write one "start", which this loader ignores
+    if it is the first.) The data server ignores this call: it discards the points of a tag when the
+    tag is written again at a smaller or equal step. Automatic steps of names that this writer has
+    logged continue with this step.
 
     Args:
-        step: The first one to be discarded: that of the next summary.
+        step: The first discarded step. The next summary has this step.
 
     Returns:
-        True when it will be written; False when there was no room (``on_full``).
+        True if it will be written; False if there was no room (``on_full``).
 
     Raises:
         TypeError: ``step`` is no integer.
@@ -170,7 +166,7 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
 
     number = check_step(step)
     logged = session_log(self, "start", number) & session_log(self, "start", number)
-    # Which runs there are, a worker finds out: no call looks into a directory.
+    # A worker finds the runs, because no call reads a directory.
     logged &= self._log(
         "purge",
         number,

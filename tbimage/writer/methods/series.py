@@ -1,7 +1,4 @@
-"""Numbers over time: scalars, several runs' scalars at once, histograms, tensors.
-
-What lives here: methods of ``SummaryWriter``, see the package. What does not: the kinds.
-"""
+"""Methods for numbers over time: scalars, scalars of several runs, histograms, tensors."""
 
 from __future__ import annotations
 
@@ -13,13 +10,11 @@ from tbimage import checks
 from tbimage.events.tickets import SUB_RUNS
 from tbimage.kinds import scalar as scalar_kind
 
-# What a pending value is counted for, in bytes: its number and its run's name.
+# The bytes that a pending value counts for: its number and the name of its run.
 _VALUE_BYTES = 160
 
 if TYPE_CHECKING:
     from tbimage.writer.base import RunWriter
-
-__all__ = ["histogram", "histogram_raw", "scalar", "scalars", "tensor"]
 
 
 def scalar(
@@ -35,15 +30,14 @@ def scalar(
 
     Args:
         name: The tag.
-        value: A number, or an array or tensor of rank 0; stored as float32. NaN and infinities are
-            shown as such.
+        value: A number, or an array or tensor of rank 0; stored as float32. It may be NaN or
+            infinite.
         step: As in ``image``.
         description: Markdown that TensorBoard shows with the chart.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the number will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -76,11 +70,11 @@ def scalars(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log one number for each of several keys: one chart, a line for each.
+    """Log one number for each key: one chart with a line for each key.
 
-    TensorBoard draws a line for each run, so each key has a run of its own: the directory
-    ``name_key`` in the run directory, with ``_`` for what file systems forbid. However many there
-    are, they share one thread and 32 descriptors.
+    TensorBoard draws a line for each run, so each key has its own run: the directory ``name_key``
+    in the run directory, with ``_`` for characters that file systems forbid. All of these runs
+    share one thread and 32 file descriptors.
 
     Args:
         name: The tag, in all of these runs.
@@ -90,13 +84,12 @@ def scalars(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the numbers will be written, or there were none; False when ``record_if`` said no,
-        or there was no room (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type, or a value is no number.
-        ValueError: Two keys make one directory, or a name too long for one, or another value does
-            not fit.
+        ValueError: Two keys make the same directory, a key makes a name that is too long, or
+            another value does not fit.
         OSError: A directory cannot be made.
         RuntimeError: The writer is closed.
 
@@ -108,7 +101,7 @@ def scalars(
     """
     from tbimage.kinds import scalars as kind
 
-    # Each key has a run of its own, in which its steps count: see log_scalars.
+    # Each key has its own run, and log_scalars checks the steps there.
     name, number, wanted = self._begin(name, step, lane=SUB_RUNS, may_repeat=True)
     if not wanted:
         return False
@@ -172,13 +165,12 @@ def histogram(
         data: Numbers of any shape and dtype. NaN and infinities have no bucket: they are left out,
             and a warning is logged.
         step: As in ``image``.
-        buckets: How many buckets of equal width there are from the least to the greatest value.
+        buckets: The number of buckets of equal width from the least to the greatest value.
         description: Markdown that TensorBoard shows with the histogram.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the histogram will be written; False when ``record_if`` said no, or there was no
-        room (``on_full``).
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` is not numbers.
@@ -218,12 +210,12 @@ def histogram_raw(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log a histogram whose buckets are counted already, as by ``numpy.histogram``.
+    """Log a histogram whose buckets the caller has counted, for instance with ``numpy.histogram``.
 
     Args:
         name: The tag.
-        counts: How many values each of the k buckets has.
-        edges: Where the buckets begin, and where the last one ends: k + 1 numbers that do not fall.
+        counts: The number of values in each of the k buckets.
+        edges: The edges of the buckets: k + 1 numbers that do not decrease.
         step: As in ``image``.
         description: Markdown that TensorBoard shows with the histogram.
         wall_time: Seconds since the epoch; None: now.
@@ -266,23 +258,22 @@ def tensor(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log a tensor as it is. TensorBoard itself shows it only where the metadata says how.
+    """Log a tensor without conversion. TensorBoard shows it only if the metadata names its plugin.
 
     Args:
         name: The tag.
         data: An array of any shape and type: bools, integers, floats, complex numbers, strings.
         step: As in ``image``.
-        metadata: A ``SummaryMetadata`` message, of whichever package, or its bytes: which plugin
-            the tensor is for. None: none of TensorBoard's own.
-        description: Markdown, where there is no ``metadata``.
+        metadata: A ``SummaryMetadata`` message, of any package, or its bytes. It names the plugin
+            of the tensor. None: a name that no plugin of TensorBoard has.
+        description: Markdown, if there is no ``metadata``.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True when the tensor will be written; False when ``record_if`` said no, or there was no room
-        (``on_full``).
+        As ``image``.
 
     Raises:
-        TypeError: An argument is of the wrong type, or no ``TensorProto`` can hold the data's.
+        TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot hold the data.
         ValueError: ``metadata`` is bytes of something else, or another value does not fit.
         RuntimeError: The writer is closed.
 

@@ -1,4 +1,4 @@
-"""What the tests of ``tf_summary`` share: calls through it and its peer, and what they wrote.
+"""Helpers of the tests of ``tf_summary``: calls through it and its peer, and their records.
 
 A record is compared byte for byte behind its wall time. PNGs are compared by their decoded pixels.
 """
@@ -35,7 +35,7 @@ def records(directory: Path) -> list[bytes]:
 
 
 def logged(summary: Any, directory: Path, *calls: Call) -> list[bytes]:
-    """What is written by some calls, all of which succeed."""
+    """The records of some calls, all of which succeed."""
     writer = summary.create_file_writer(str(directory))
     with writer.as_default():
         for call in calls:

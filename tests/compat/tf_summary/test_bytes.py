@@ -1,4 +1,4 @@
-"""``tbimage.compat.tf_summary`` has the names of ``tf.summary``, and writes what it writes."""
+"""``tbimage.compat.tf_summary`` has the names of ``tf.summary``, and writes the same bytes."""
 
 from __future__ import annotations
 

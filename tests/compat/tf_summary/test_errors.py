@@ -1,4 +1,4 @@
-"""What ``tf.summary`` refuses is refused, and harms nothing."""
+"""Calls that ``tf.summary`` refuses are refused, and harm nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def recorded_if(summary: Any, condition: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", [*VALUE_ERRORS, *OTHER_ERRORS])
-def test_calls_that_raise_there_raise_here_and_harm_nothing(
+def test_calls_that_raise_in_tensorflow_raise_here_and_harm_nothing(
     tf: Any, tmp_path: Path, name: str
 ) -> None:
     call, expected = (

@@ -1,4 +1,4 @@
-"""In graphs of TensorFlow, calls log with each execution what ``tf.summary`` would log, or more."""
+"""In graphs of TensorFlow, each execution logs the same as ``tf.summary``, or more."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def data(tf: Any, summary: Any, writer: Any) -> None:
 
 
 @pytest.mark.parametrize("loop", [everything, blocks_inside, nested, data])
-def test_what_functions_log_is_what_tensorflow_logs(tf: Any, tmp_path: Path, loop: Loop) -> None:
+def test_functions_log_the_same_as_tensorflow(tf: Any, tmp_path: Path, loop: Loop) -> None:
     found = []
     for summary in (ours, tf.summary):
         directory = tmp_path / str(summary is ours)
@@ -180,7 +180,7 @@ def test_what_functions_log_is_what_tensorflow_logs(tf: Any, tmp_path: Path, loo
         assert our == their
 
 
-#: Calls that TensorFlow cannot trace, and one whose numbers it makes float32 there.
+#: Calls that TensorFlow cannot trace, and one whose numbers TensorFlow converts to float32.
 NOT_IN_FUNCTIONS = {"write strings", "write arrays", "write float64s"}
 
 
@@ -250,7 +250,7 @@ def test_each_execution_logs_with_the_writer_of_its_block(tf: Any, tmp_path: Pat
     assert scalars(tmp_path / "test")["a"] == [(0, 2.0), (1, 2.0), (2, 2.0)]
 
 
-def test_what_a_function_sets_itself_holds_in_all_executions(tf: Any, tmp_path: Path) -> None:
+def test_settings_in_a_function_hold_in_all_executions(tf: Any, tmp_path: Path) -> None:
     own = ours.create_file_writer(tmp_path / "own")
 
     @tf.function
@@ -511,7 +511,7 @@ def test_data_of_a_wrong_shape_is_found_at_tracing(tf: Any, tmp_path: Path) -> N
                 tf.function(lambda: call(np.zeros((2, 2))))()  # noqa: B023
 
 
-def test_what_is_wrong_in_an_execution_is_said_by_the_call(tf: Any, tmp_path: Path) -> None:
+def test_errors_of_an_execution_are_raised_by_the_call(tf: Any, tmp_path: Path) -> None:
     @tf.function(input_signature=[tf.TensorSpec(None)])
     def function(x: Any) -> Any:
         return ours.image("a", x, 1)
@@ -528,7 +528,7 @@ def sentence(error: Exception | None) -> str:
     return str(error).strip().splitlines()[-1]
 
 
-def test_where_tensorflow_cannot_call_python_one_sentence_says_so(tf: Any, tmp_path: Path) -> None:
+def test_one_sentence_tells_that_tensorflow_cannot_call_python(tf: Any, tmp_path: Path) -> None:
     @tf.function(jit_compile=True)
     def compiled(x: Any) -> Any:
         ours.scalar("a", x, 1)

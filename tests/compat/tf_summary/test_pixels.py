@@ -1,4 +1,4 @@
-"""Pixels are TensorFlow's wherever it shows the picture; else the picture is shown all the same."""
+"""Pixels equal TensorFlow's if TensorFlow shows the picture; other pictures are shown, too."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_pixels_of_tensors_are_those_of_tensorflow(tf: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("data", [PIXELS["uint8"].copy(), PIXELS["uint16"].copy()])
-def test_what_the_caller_does_to_an_image_later_does_not_matter(data: Any, tmp_path: Path) -> None:
+def test_the_caller_may_change_its_image_at_once(data: Any, tmp_path: Path) -> None:
     before = data.copy()
 
     def call(summary: Any) -> bool:
@@ -86,7 +86,7 @@ def test_unsigned_integers_fill_their_type(tmp_path: Path, dtype: str) -> None:
 @pytest.mark.parametrize("values", [[0, 256], [-1, 200], [5, 8388607]])
 def test_integers_that_would_be_black_raise(tmp_path: Path, values: list[int]) -> None:
     with ours.create_file_writer(tmp_path).as_default():
-        with pytest.raises(ValueError, match="data must be levels from 0 to 255 or fill its type"):
+        with pytest.raises(ValueError, match="data must be levels from 0 to 255 or use the range"):
             ours.image("a", every("int32", values), 1)
         assert ours.image("a", every("int32", [0, 255]), 1)
 
@@ -126,7 +126,7 @@ def test_integers_that_become_nearly_black_are_reported_once(
         ("int8", [0, 5]),
     ],
 )
-def test_what_is_dark_in_itself_is_not_reported(
+def test_dark_pictures_are_not_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, dtype: str, values: list[int]
 ) -> None:
     logged(ours, tmp_path, lambda s: s.image("a", every(dtype, values), 1))
@@ -139,7 +139,7 @@ def test_bools_are_black_and_white(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_red(
+def test_non_finite_pixels_are_red(
     tmp_path: Path, bad: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     np.testing.assert_array_equal(
@@ -148,12 +148,12 @@ def test_what_is_not_finite_is_red(
     assert "NaN or infinite" in caplog.text
 
 
-def test_what_is_not_finite_is_red_in_bfloat16(tf: Any, tmp_path: Path) -> None:
+def test_non_finite_pixels_are_red_in_bfloat16(tf: Any, tmp_path: Path) -> None:
     data = tf.constant([[[[np.nan], [1.0]]]], tf.bfloat16)
     np.testing.assert_array_equal(shown(tmp_path, data), [[[255, 0, 0], [255, 255, 255]]])
 
 
-def test_what_was_clipped_is_said_once_with_a_fix(
+def test_clipping_is_reported_once_with_a_fix(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bright = np.full((1, 1, 1, 1), 1.5)

@@ -16,7 +16,7 @@ from tbimage.events.messages import Event
 from tests.compat.tf_summary.same import CALLS, SUMMARY, Call, both, error_of, logged, ours
 
 
-def test_other_threads_see_what_living_threads_set_last() -> None:
+def test_other_threads_see_the_last_step_of_living_threads() -> None:
     seen = tbimage.writer.defaults.Surrounding[int]("seen")
     unseen = tbimage.writer.defaults.Surrounding[int]("unseen")
     threads = [threading.Thread(target=seen.set, args=[number]) for number in (11, 12)]
@@ -100,7 +100,7 @@ def test_steps_that_tensorflow_refuses_are_refused(tf: Any, tmp_path: Path, step
 
 
 @pytest.mark.parametrize("step", [np.float64(2.5), object(), {}, 1j])
-def test_what_is_no_step_is_refused(tmp_path: Path, step: Any) -> None:
+def test_values_that_are_no_step_are_refused(tmp_path: Path, step: Any) -> None:
     with pytest.raises(TypeError, match="step must be an integer"):
         ours.scalar("a", 1.0, step)
 

@@ -1,4 +1,4 @@
-"""Writers begin, nest and end as those of ``tf.summary`` do."""
+"""Writers begin, nest and end like those of ``tf.summary``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_writers_nest(tf: Any, tmp_path: Path) -> None:
         assert [Event.FromString(each).step for each in records(place / "outer")] == [5, 5]
 
 
-def test_the_end_of_a_block_waits_for_what_was_logged_in_it(tmp_path: Path) -> None:
+def test_the_end_of_a_block_waits_for_its_summaries(tmp_path: Path) -> None:
     with ours.create_file_writer(tmp_path).as_default():
         ours.image("a", PIXELS["large"], 1)
         ours.scalar("b", 1.0, 1)
@@ -144,7 +144,7 @@ def test_the_noop_writer_does_nothing() -> None:
         assert not ours.scalar("a", 1.0)
 
 
-def test_an_error_in_a_block_is_not_hidden_by_what_its_end_finds(tmp_path: Path) -> None:
+def test_an_error_in_a_block_is_not_hidden_by_one_at_its_end(tmp_path: Path) -> None:
     writer = ours.create_file_writer(tmp_path)
 
     @contextmanager

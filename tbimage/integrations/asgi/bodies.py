@@ -1,0 +1,101 @@
+"""Bodies of HTTP messages that pass by, and the pictures in them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+
+__all__ = ["Body", "picture_of"]
+
+# What a writer stores as it is; other images are decoded.
+_STORED = ("image/png", "image/jpeg", "image/gif", "image/bmp")
+_FORM = "multipart/form-data"
+_IMAGE_HEADER = re.compile(rb"content-type:\s*(image/[\w.+-]+)")
+# The longer side of a picture that is decoded, and the most pixels that it may have before.
+_SIDE, _MOST_PIXELS = 512, 50_000_000
+
+
+@dataclass
+class Body:
+    """A body that may have a picture, as far as it has passed.
+
+    Attributes:
+        content_type: The header, as the sender wrote it.
+        most_bytes: A larger body is let go.
+        pieces: What has passed.
+        complete: Whether all has passed, and is not too large.
+    """
+
+    content_type: str
+    most_bytes: int
+    pieces: list[bytes] = field(default_factory=list)
+    complete: bool = False
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> Body | None:
+        """Tell from the headers whether a body may have a picture; None: it has none."""
+        kind = b""
+        for name, value in headers:  # names are in lower case, as ASGI demands
+            if name == b"content-type":
+                kind = value
+            elif name == b"content-encoding" and value.lower() != b"identity":
+                return None
+        if not kind.lower().startswith((b"image/", _FORM.encode())):
+            return None
+        return cls(kind.decode("latin-1"), most_bytes)
+
+    def add(self, piece: bytes, more: bool) -> None:
+        """Keep a piece, unless the body is too large."""
+        self.most_bytes -= len(piece)
+        if self.most_bytes < 0:
+            self.pieces = []
+        else:
+            self.pieces.append(piece)
+            self.complete = not more
+
+
+def picture_of(body: Body) -> Any:
+    """Return the picture of a body as a writer takes it, or None where it has none."""
+    if not body.complete:
+        return None
+    data = b"".join(body.pieces)
+    kind = _plain(body.content_type)
+    if kind == _FORM:
+        kind, data = _first_image(body.content_type, data)
+    if not data or kind == "image/svg+xml":
+        return None
+    return data if kind in _STORED else _decoded(data)
+
+
+def _plain(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _first_image(content_type: str, data: bytes) -> tuple[str, bytes]:
+    """Find the first image of a multipart form (RFC 7578)."""
+    header = Message()
+    header["content-type"] = content_type
+    boundary = header.get_boundary()
+    for part in data.split(b"--" + boundary.encode("latin-1"))[1:] if boundary else ():
+        head, _, payload = part.partition(b"\r\n\r\n")
+        kind = _IMAGE_HEADER.search(head.lower())
+        if kind is not None:
+            return kind[1].decode(), payload.removesuffix(b"\r\n")
+    return "", b""
+
+
+def _decoded(data: bytes) -> Any:
+    """Decode what a writer does not store as it is, such as WebP, at a modest size."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        if image.width * image.height > _MOST_PIXELS:
+            return None
+        small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((_SIDE, _SIDE))
+    return np.asarray(small)

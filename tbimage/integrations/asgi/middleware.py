@@ -1,0 +1,204 @@
+"""Middleware for ASGI services: sampled pictures and latencies, and counters for a health check.
+
+Rules:
+- A request never waits for logging and never fails because of it. What is logged is kept by
+  reference while it passes, and logged by a thread after the answer was sent.
+- Memory is bounded: by the size of a body, the number of pictures on their way, and the writer's
+  own bound.
+- Each worker process has a run of its own. It opens it when it starts to serve, and closes it on
+  lifespan shutdown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tbimage import checks
+from tbimage.events.names import host_name
+from tbimage.integrations.asgi.bodies import Body
+from tbimage.integrations.asgi.log import Log
+from tbimage.integrations.failures import Failures
+from tbimage.writer import SummaryWriter
+from tbimage.writer.sampling import Keep, Keeper
+from tbimage.writer.settings import Settings
+
+__all__ = ["TensorBoardMiddleware"]
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+# A service never waits, never fails because of a disk, and its log does not grow for ever.
+_SETTINGS: dict[str, Any] = {
+    "on_full": "drop",
+    "on_error": "log",
+    "workers": 1,
+    "max_pending_bytes": 64 << 20,
+    "max_file_bytes": 64 << 20,
+    "keep_files": 8,
+    "close_timeout": 10.0,
+}
+
+
+class TensorBoardMiddleware:
+    """Log a sample of the pictures that a service gets and sends, and how long it takes.
+
+    Pictures are bodies with the content type of an image, and the first image of a multipart form.
+    PNG, JPEG, GIF and BMP are stored as they are. A request and its answer are logged together, as
+    ``requests/image`` and ``responses/image``; their step is the number of requests so
+    far. ``requests/seconds`` has histograms of the time from a request to the end of its answer.
+
+    Args:
+        app: The ASGI application. Wrap the whole application, which works with every framework; or
+            pass this class to ``add_middleware`` of FastAPI or Starlette.
+        logdir: The directory of all runs. Each process has its own, named by time, host and
+            process.
+        keep: Which requests with pictures are logged. Default ``Keep(reservoir=10)``: a fair sample
+            that grows with the logarithm of the requests, 125 of a million. ``Keep(every=1)``: all.
+        stats_path: Where counters are served as JSON; None: nowhere. Default "/tbimage/stats".
+        max_body_bytes: The size up to which a body is logged. Default 4 MiB.
+        settings: Settings of ``tbimage.SummaryWriter``, in place of those for a service:
+            ``on_full="drop"``, ``on_error="log"``, ``workers=1``, ``max_pending_bytes=64 << 20``,
+            ``max_file_bytes=64 << 20``, ``keep_files=8``, ``close_timeout=10``.
+
+    Attributes:
+        failures: Its ``count`` is the number of errors of logging.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: ``max_body_bytes`` is below 1, or ``stats_path`` does not begin with "/".
+
+    Example:
+        >>> from tbimage.integrations.asgi import TensorBoardMiddleware
+        >>> async def service(scope, receive, send):
+        ...     await send({"type": "http.response.start", "status": 200, "headers": []})
+        ...     await send({"type": "http.response.body", "body": b"hello"})
+        >>> app = TensorBoardMiddleware(service, "runs/service")
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        logdir: str | os.PathLike[str],
+        *,
+        keep: Keep | None = None,
+        stats_path: str | None = "/tbimage/stats",
+        max_body_bytes: int = 4 << 20,
+        **settings: Any,
+    ) -> None:
+        if keep is not None and not isinstance(keep, Keep):
+            raise TypeError(f"keep must be a tbimage.Keep or None, got {checks.given(keep)}")
+        if stats_path is not None and not checks.text("stats_path", stats_path).startswith("/"):
+            raise ValueError(f"stats_path must begin with '/', got {stats_path!r}")
+        self.failures = Failures("asgi.TensorBoardMiddleware")
+        self._app = app
+        self._logdir = os.fspath(logdir)
+        self._keep = keep or Keep(reservoir=10)
+        self._stats_path = stats_path
+        self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)
+        self._settings = {**_SETTINGS, **settings}
+        Settings(**self._settings)  # raises here what would raise when the service runs
+        self._log: Log | None = None
+        self._broken = False  # whether the run could not be opened, which is tried only once
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the lifespan of the application."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._closing(send))
+        elif scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] == self._stats_path and scope["method"] in ("GET", "HEAD"):
+            await self._answer_stats(send)
+        else:
+            log = self._open()
+            if log is None:
+                await self._app(scope, receive, send)
+            else:
+                await _serve(self._app, log, scope, receive, send, self._most_bytes)
+
+    def _closing(self, send: Send) -> Send:
+        """Open the run when the application has started, and close it when it has ended."""
+
+        async def send_and_close(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self._open()
+            elif message["type"].startswith("lifespan.shutdown.") and self._log is not None:
+                with self.failures:
+                    self._log.close()
+                self._log = None
+            await send(message)
+
+        return send_and_close
+
+    def _open(self) -> Log | None:
+        """Open the run of this process, once. A service also serves if this fails."""
+        if self._log is None and not self._broken:
+            self._broken = True
+            with self.failures:
+                run = f"{time.strftime('%Y%m%d-%H%M%S')}-{host_name()}-{os.getpid()}"
+                writer = SummaryWriter(os.path.join(self._logdir, run), **self._settings)
+                self._log = Log(writer, Keeper({"*": self._keep}), self.failures)
+                self._broken = False
+        return self._log
+
+    async def _answer_stats(self, send: Send) -> None:
+        log = self._open()
+        counters: dict[str, Any] = {"healthy": False, "failures": self.failures.count}
+        if log is not None:
+            counters |= {
+                "run": os.path.basename(log.writer.logdir),
+                "requests": log.requests,
+                "skipped": log.skipped,
+            }
+            counters |= dataclasses.asdict(log.writer.stats())
+        body = json.dumps(counters).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _serve(
+    app: Application, log: Log, scope: Message, receive: Receive, send: Send, most_bytes: int
+) -> None:
+    """Pass a request on, and keep its picture and that of the answer if they are sampled."""
+    began = time.perf_counter()
+    asked = Body.of(scope["headers"], most_bytes)
+    # None: not decided yet, since only the answer may have a picture.
+    wanted = log.wants() if asked is not None else None
+    answered: Body | None = None
+    log.requests += 1
+
+    async def receive_and_keep() -> Message:
+        message = await receive()
+        if asked is not None and message["type"] == "http.request":
+            asked.add(message.get("body", b""), message.get("more_body", False))
+        return message
+
+    async def send_and_keep(message: Message) -> None:
+        nonlocal answered, wanted
+        if message["type"] == "http.response.start" and wanted is not False:
+            answered = Body.of(message.get("headers", ()), most_bytes)
+            if answered is not None and wanted is None:
+                wanted = log.wants()
+        elif message["type"] == "http.response.body":
+            if answered is not None and wanted:
+                answered.add(message.get("body", b""), message.get("more_body", False))
+            if not message.get("more_body", False):
+                log.end(time.perf_counter() - began)
+        await send(message)
+
+    try:
+        await app(scope, receive_and_keep if wanted else receive, send_and_keep)
+    finally:
+        if wanted:
+            log.take(asked, answered)

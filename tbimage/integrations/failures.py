@@ -1,0 +1,61 @@
+"""Errors of logging, which must not end a training or fail a request."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+
+__all__ = ["Failures"]
+
+_logger = logging.getLogger("tbimage")
+
+
+class Failures:
+    """A block in which errors are counted and not raised. The first of each class is reported.
+
+    Args:
+        of: What fails, as "keras.TensorBoard". The report names it.
+
+    Attributes:
+        count: How many errors there were.
+
+    Example:
+        >>> failures = Failures("an example")
+        >>> for number in (1, 0, 0):
+        ...     with failures:
+        ...         1 / number
+        1.0
+        >>> failures.count
+        2
+    """
+
+    def __init__(self, of: str) -> None:
+        self.count = 0
+        self._of = of
+        self._reported: set[type[BaseException]] = set()
+
+    def __enter__(self) -> Failures:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if exception_type is None or not issubclass(exception_type, Exception):
+            return False
+        self.count += 1
+        if exception_type not in self._reported:
+            self._reported.add(exception_type)
+            try:
+                _logger.error(
+                    "%s could not log: %s: %s. Further errors of this class are only counted.",
+                    self._of,
+                    exception_type.__name__,
+                    exception,
+                    exc_info=exception if _logger.isEnabledFor(logging.DEBUG) else None,
+                )
+            except Exception:  # of a log handler
+                pass
+        return True

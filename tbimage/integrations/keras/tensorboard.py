@@ -1,0 +1,249 @@
+"""Keras's callback ``TensorBoard``, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tbimage import checks
+from tbimage.events.messages import SummaryMetadata
+from tbimage.integrations.failures import Failures
+from tbimage.integrations.frameworks import needs
+from tbimage.integrations.keras.weights import check_names, log_embeddings, log_weights
+from tbimage.writer import SummaryWriter, defaults
+
+with needs("keras", "3.6"):
+    import keras
+
+__all__ = ["TensorBoard"]
+
+# The plugin of TensorBoard's Graphs page that shows the layers of a Keras model, and its version.
+_GRAPH = {"plugin_name": "graph_keras_model", "content": b"1"}
+
+_SURROUNDINGS: Any = (defaults.default_writer, defaults.default_step, defaults.condition)
+
+
+class TensorBoard(keras.callbacks.Callback):
+    """Log a training of Keras as ``keras.callbacks.TensorBoard`` does, on every backend.
+
+    While a batch is processed and ``update_freq`` is not "epoch", the run's writer is the default
+    writer and the number of the batch is the default step: ``tbimage.image("input", batch)`` in a
+    ``train_step`` that runs eagerly, or in another callback, logs to the run.
+
+    Args:
+        log_dir: The directory of the runs ``train`` and ``validation``.
+        histogram_freq: A histogram of each weight after every n-th epoch; 0: none.
+        write_graph: Whether to log the layers of a Sequential or Functional model for the Graphs
+            page.
+        write_images: Whether to log weights as images, together with their histograms.
+        write_steps_per_second: Whether to log the steps per second, of epochs and of batches.
+        update_freq: "epoch"; or n, to log losses and metrics of every n-th batch, too. "batch" is
+            1.
+        profile_batch: Must be 0: profiles need the profiler of a backend, as ``jax.profiler``.
+        embeddings_freq: The embeddings of ``Embedding`` layers after every n-th epoch; 0: none.
+        embeddings_metadata: Files of labels by layer name, or one for all layers: a line for each
+            row of the embedding. A relative path begins at ``log_dir``.
+
+    Attributes:
+        failures: Its ``count`` is the number of errors of logging.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: A frequency is below 0, or there is a ``profile_batch``.
+
+    Example:
+        >>> import keras, os, numpy as np
+        >>> from tbimage.integrations.keras import TensorBoard
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.zeros((8, 4)), np.zeros((8, 1))
+        >>> callback = TensorBoard("runs/keras", histogram_freq=1)
+        >>> _ = model.fit(x, y, validation_split=0.5, callbacks=[callback], verbose=0)
+        >>> sorted(os.listdir("runs/keras"))
+        ['train', 'validation']
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: int | str = "epoch",
+        profile_batch: int = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: str | Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        if profile_batch:
+            raise ValueError(
+                f"profile_batch must be 0, got {profile_batch!r}: profile with jax.profiler, "
+                "torch.profiler or tf.profiler in a callback of your own"
+            )
+        if update_freq != "epoch":
+            given = 1 if update_freq == "batch" else update_freq
+            update_freq = checks.integer("update_freq", given, 1)
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = checks.integer("histogram_freq", histogram_freq, 0)
+        self.write_graph = checks.flag("write_graph", write_graph)
+        self.write_images = checks.flag("write_images", write_images)
+        self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
+        self.update_freq: Any = update_freq
+        self.embeddings_freq = checks.integer("embeddings_freq", embeddings_freq, 0)
+        self.embeddings_metadata = embeddings_metadata
+        self.failures = Failures("keras.TensorBoard")
+        self._writers: dict[str, SummaryWriter] = {}
+        self._before: list[Any] | None = None  # what the batch has replaced in _SURROUNDINGS
+        self._training = False
+        self._shown: Any = None  # the model whose layers were logged
+        self._batches = {"train": 0, "validation": 0}
+
+    def set_model(self, model: Any) -> None:
+        """Take the model. ValueError: it has no layer that ``embeddings_metadata`` names."""
+        super().set_model(model)
+        self._close()
+        if self.embeddings_freq:
+            check_names(self.embeddings_metadata, model)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Log the layers of the model."""
+        self._training = True
+        self._batches["train"] = 0
+        if self.write_graph and self._shown is not self.model:
+            with self.failures:
+                self._log_layers()
+        self._begin_batch("train")
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Write what is pending."""
+        self._training = False
+        self._close()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note when the epoch begins."""
+        if self.write_steps_per_second:
+            self._epoch_began = time.perf_counter(), int(self.model.optimizer.iterations)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Log losses, metrics, weights and embeddings."""
+        self._end_batch()
+        if logs:
+            with self.failures:
+                self._log_metrics(epoch, dict(logs))
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            with self.failures:
+                log_weights(self._writer("train"), self.model, epoch, self.write_images)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            with self.failures:
+                files = self.embeddings_metadata
+                log_embeddings(self._writer("train"), self.model, epoch, self.log_dir, files)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Make the number of the batch the default step."""
+        self._batches["train"] += 1
+        self._begin_batch("train")
+        self._batch_began = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Log losses and metrics of the batch."""
+        step = self._batches["train"]
+        if self.update_freq == "epoch" or step % self.update_freq:
+            return
+        values = dict(logs) if isinstance(logs, dict) else {}
+        if self.write_steps_per_second:
+            values["steps_per_second"] = 1 / (time.perf_counter() - self._batch_began)
+        for name, value in values.items():
+            with self.failures:
+                self._writer("train").scalar(f"batch_{name}", value, step)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Make the run ``validation`` the default writer."""
+        self._begin_batch("validation")
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Make the number of the batch the default step."""
+        self._batches["validation"] += 1
+        self._begin_batch("validation")
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Log losses and metrics by the number of training steps."""
+        self._end_batch()
+        iterations = getattr(self.model.optimizer, "iterations", None)
+        if iterations is not None:
+            for name, value in (logs or {}).items():
+                with self.failures:
+                    tag = f"evaluation_{name}_vs_iterations"
+                    self._writer("validation").scalar(tag, value, int(iterations))
+        if not self._training:
+            self._close()
+
+    def _log_layers(self) -> None:
+        """Log the configuration of the model. A model of another class has none to show."""
+        if type(self.model).__name__ not in ("Functional", "Sequential"):
+            return
+        metadata = SummaryMetadata(plugin_data=_GRAPH)
+        self._writer("train").tensor("keras", self.model.to_json(), 0, metadata=metadata)
+        self._shown = self.model
+
+    def _log_metrics(self, epoch: int, logs: dict[str, Any]) -> None:
+        validation = {name[4:]: logs.pop(name) for name in list(logs) if name.startswith("val_")}
+        logs |= self._learning_rates()
+        if self.write_steps_per_second:
+            began, iterations = self._epoch_began
+            steps = int(self.model.optimizer.iterations) - iterations
+            logs["steps_per_second"] = steps / (time.perf_counter() - began)
+        for run, values in (("train", logs), ("validation", validation)):
+            for name, value in values.items():
+                with self.failures:
+                    self._writer(run).scalar(f"epoch_{name}", value, epoch)
+
+    def _learning_rates(self) -> dict[str, float]:
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of LossScaleOptimizer
+        if hasattr(optimizer, "optimizers"):
+            named = {f"learning_rate_{each.name}": each for each in optimizer.optimizers}
+        else:
+            named = {"learning_rate": optimizer}
+        return {
+            name: float(keras.ops.convert_to_numpy(each.learning_rate))
+            for name, each in named.items()
+            if isinstance(each, keras.optimizers.Optimizer)
+        }
+
+    def _writer(self, run: str) -> SummaryWriter:
+        if run not in self._writers:
+            directory = os.path.join(self.log_dir, run)
+            self._writers[run] = SummaryWriter(directory, wire="tensor", on_error="log")
+        return self._writers[run]
+
+    def _begin_batch(self, run: str) -> None:
+        """Make a run's writer the default writer, until the batch or its epoch ends.
+
+        Not by ``as_default``: if a training ends with an error, nobody leaves its block.
+        """
+        self._end_batch()
+        if self.update_freq == "epoch":
+            return
+        with self.failures:
+            writer, step = self._writer(run), self._batches[run]
+            self._before = [variable.get() for variable in _SURROUNDINGS]
+            wanted = step % self.update_freq == 0
+            values = writer, step, lambda *_: wanted
+            for variable, value in zip(_SURROUNDINGS, values, strict=True):
+                variable.set(value)
+
+    def _end_batch(self) -> None:
+        if self._before is not None:
+            for variable, value in zip(_SURROUNDINGS, self._before, strict=True):
+                variable.set(value)
+            self._before = None
+
+    def _close(self) -> None:
+        self._end_batch()
+        for writer in self._writers.values():
+            with self.failures:
+                writer.close()
+        self._writers = {}

@@ -1,0 +1,75 @@
+"""The weights of a Keras model as histograms and images, and its embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tbimage.integrations.frameworks import needs
+from tbimage.writer import SummaryWriter
+
+with needs("keras", "3.6"):
+    import keras
+
+__all__ = ["check_names", "log_embeddings", "log_weights"]
+
+# tf.summary.image's default, which Keras uses for weights.
+_MOST_IMAGES = 3
+
+
+def log_weights(writer: SummaryWriter, model: Any, step: int, images: bool) -> None:
+    """Log a histogram of each weight, and with ``images`` the weights that are images."""
+    for layer in model.layers:
+        for weight in layer.weights:
+            name = weight.path.replace(":", "_")
+            values = keras.ops.convert_to_numpy(weight)
+            writer.histogram(f"{name}/histogram", values, step)
+            if images and "float" in values.dtype.name:  # a Dropout has a seed, too
+                _log_image(writer, f"{name}/image", values, step)
+    writer.flush()
+
+
+def _log_image(writer: SummaryWriter, tag: str, values: Any, step: int) -> None:
+    """Log a weight as the images that Keras makes of its axes."""
+    values = values.squeeze()
+    if values.ndim == 2 and values.shape[0] > values.shape[1]:
+        values = values.T
+    elif values.ndim == 3 and keras.config.image_data_format() == "channels_last":
+        values = values.transpose(2, 0, 1)  # an image for each kernel
+    shapes = {1: (1, -1, 1, 1), 2: (1, *values.shape, 1), 3: (*values.shape, 1)}
+    batch = values.reshape(shapes.get(values.ndim, values.shape))
+    if batch.ndim == 4 and batch.shape[-1] in (1, 3, 4):
+        writer.image(tag, batch, step, max_outputs=_MOST_IMAGES, value_range="minmax")
+
+
+def log_embeddings(
+    writer: SummaryWriter,
+    model: Any,
+    step: int,
+    directory: str,
+    files: str | Mapping[str, str] | None,
+) -> None:
+    """Log the vectors of each Embedding layer, with the labels of its file, one on each line."""
+    for layer in _embedding_layers(model):
+        file = files.get(layer.name) if isinstance(files, Mapping) else files
+        labels = None
+        if file is not None:
+            labels = Path(directory, file).read_text(encoding="utf-8").splitlines()
+        vectors = keras.ops.convert_to_numpy(layer.embeddings)
+        writer.embedding(layer.name, vectors, step, labels=labels)
+
+
+def check_names(files: str | Mapping[str, str] | None, model: Any) -> None:
+    """Check that each file of labels belongs to a layer."""
+    if isinstance(files, Mapping):
+        unknown = sorted(files.keys() - {layer.name for layer in _embedding_layers(model)})
+        if unknown:
+            raise ValueError(
+                "embeddings_metadata must name Embedding layers of the model, got "
+                f"{', '.join(map(repr, unknown))}"
+            )
+
+
+def _embedding_layers(model: Any) -> list[Any]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]

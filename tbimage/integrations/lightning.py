@@ -1,0 +1,218 @@
+"""A logger of Lightning."""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from tbimage import checks
+from tbimage.compat.torch import SummaryWriter as TorchWriter
+from tbimage.integrations.failures import Failures
+from tbimage.integrations.frameworks import needs
+from tbimage.integrations.hyperparameters import flattened
+from tbimage.writer import SummaryWriter
+from tbimage.writer.settings import check_logdir
+
+with needs("lightning", "2.4"):
+    from lightning.pytorch.core.saving import save_hparams_to_yaml
+    from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+    from lightning.pytorch.utilities import rank_zero_only
+
+__all__ = ["TBImageLogger"]
+
+
+class TBImageLogger(Logger):
+    """Log a training of Lightning, in the directories of its ``TensorBoardLogger``.
+
+    An error of logging never ends a training: it is counted, and reported once. Only if the
+    directory cannot be made, Lightning gets the error, before it begins to train.
+
+    Args:
+        save_dir: The directory of all experiments.
+        name: The name of the experiment, a directory in ``save_dir``. "" or None: none.
+        version: The run: a number n for the directory ``version_n``, or its name. None: the number
+            after the last one that exists.
+        log_graph: Whether ``log_graph`` logs the graph of the model, which needs tensorboard.
+        default_hp_metric: Whether hyperparameters without metrics get the metric ``hp_metric`` with
+            the value -1. Default False: the HParams page does not need it.
+        prefix: Put before each metric, with "-" between.
+        sub_dir: A directory in that of the run.
+
+    Attributes:
+        failures: Its ``count`` is the number of errors of logging.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: ``save_dir`` is empty, or no directory that a writer can write to.
+
+    Example:
+        >>> from tbimage.integrations.lightning import TBImageLogger
+        >>> logger = TBImageLogger("runs", name="model", version="first")
+        >>> logger.log_hyperparams({"lr": 0.1})
+        >>> for step in range(3):
+        ...     logger.log_metrics({"loss": 1 / (step + 1)}, step)
+        >>> logger.log_image("inputs", [[0.0, 0.5], [0.5, 1.0]], step)
+        >>> logger.experiment.add_text("note", "as with torch's writer", step)
+        >>> logger.finalize("success")
+    """
+
+    def __init__(
+        self,
+        save_dir: str | os.PathLike[str],
+        name: str | None = "lightning_logs",
+        version: int | str | None = None,
+        log_graph: bool = False,
+        default_hp_metric: bool = False,
+        prefix: str = "",
+        sub_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__()
+        check_logdir(save_dir)
+        self.failures = Failures("lightning.TBImageLogger")
+        self._save_dir = os.fspath(save_dir)
+        self._name = "" if name is None else checks.text("name", name)
+        self._version = version
+        self._log_graph = checks.flag("log_graph", log_graph)
+        self._default_hp_metric = checks.flag("default_hp_metric", default_hp_metric)
+        self._prefix = checks.text("prefix", prefix)
+        self._sub_dir = "" if sub_dir is None else os.fspath(sub_dir)
+        self._hyperparameters: dict[str, Any] = {}
+        self._experiment: TorchWriter | None = None
+
+    @property
+    def save_dir(self) -> str:
+        """The directory of all experiments."""
+        return self._save_dir
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment."""
+        return self._name
+
+    @property
+    def version(self) -> int | str:
+        """The number or the name of the run."""
+        if self._version is None:
+            root = self.root_dir
+            names = os.listdir(root) if os.path.isdir(root) else []
+            numbers = [int(each[8:]) for each in names if re.fullmatch(r"version_\d+", each)]
+            self._version = max(numbers, default=-1) + 1
+        return self._version
+
+    @property
+    def root_dir(self) -> str:
+        """The directory of the experiment."""
+        return os.path.join(self._save_dir, self._name)
+
+    @property
+    def log_dir(self) -> str:
+        """The directory of the run."""
+        version = self.version if isinstance(self.version, str) else f"version_{self.version}"
+        return os.path.join(self.root_dir, version, self._sub_dir).rstrip(os.sep)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> TorchWriter:
+        """The writer, with the methods of torch's: ``add_scalar``, ``add_image`` and so on."""
+        if self._experiment is None:
+            self._experiment = TorchWriter(self.log_dir)
+        return self._experiment
+
+    @property
+    def writer(self) -> SummaryWriter:
+        """The ``tbimage.SummaryWriter`` of the first process."""
+        native: SummaryWriter = self.experiment._get_file_writer().native  # open again if closed
+        return native
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log numbers.
+
+        Args:
+            metrics: Numbers by name; or a mapping of numbers, each of which has a run of its own.
+            step: An integer that grows; None: 0, as with torch's writer.
+        """
+        for name, value in metrics.items():
+            with self.failures:
+                tag = f"{self._prefix}-{name}" if self._prefix else name
+                many = isinstance(value, Mapping)
+                (self.experiment.add_scalars if many else self.experiment.add_scalar)(
+                    tag, value, step
+                )
+
+    @rank_zero_only
+    def log_image(self, key: str, images: Any, step: int | None = None, **options: Any) -> None:
+        """Log images.
+
+        Args:
+            key: The tag.
+            images: As in ``SummaryWriter.image``; pass ``layout="NCHW"`` for torch's batches.
+            step: An integer that grows; None: the one after the last of this tag.
+            options: More arguments of ``SummaryWriter.image``, as ``value_range``.
+        """
+        with self.failures:
+            self.writer.image(key, images, step, **options)
+
+    @rank_zero_only
+    def log_hyperparams(
+        self,
+        params: Mapping[str, Any] | Namespace,
+        metrics: Mapping[str, Any] | float | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Log the hyperparameters of the run, and by which metrics it is judged.
+
+        Args:
+            params: Values by name; mappings in it are flattened, with "/" between the names.
+            metrics: Numbers by tag; or a number, for the tag ``hp_metric``.
+            step: The step of the metrics.
+        """
+        with self.failures:
+            given = vars(params) if isinstance(params, Namespace) else dict(params)
+            self._hyperparameters |= given
+            if metrics is None and self._default_hp_metric:
+                metrics = -1.0
+            if metrics is not None and not isinstance(metrics, Mapping):
+                metrics = {"hp_metric": metrics}
+            self.writer.hparams(flattened(given, "/"), metrics, step)
+
+    @rank_zero_only
+    def log_graph(self, model: Any, input_array: Any = None) -> None:
+        """Log the graph of a model, if the logger was made with ``log_graph=True``.
+
+        Args:
+            model: The module.
+            input_array: What it is called with. None: its ``example_input_array``.
+        """
+        if self._log_graph:
+            with self.failures:
+                inputs = model.example_input_array if input_array is None else input_array
+                if inputs is None:
+                    raise ValueError("log_graph needs model.example_input_array, which is None")
+                self.writer.graph(model, inputs)
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Wait until what was logged is in the file; write ``hparams.yaml`` as Lightning does."""
+        with self.failures:
+            if self._experiment is not None:
+                self._experiment.flush()
+                file = os.path.join(self.log_dir, "hparams.yaml")
+                if not os.path.exists(file):
+                    save_hparams_to_yaml(file, self._hyperparameters)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Close the file.
+
+        Args:
+            status: How the training ended, as Lightning says it: "success" and others.
+        """
+        if status == "success":
+            self.save()
+        with self.failures:
+            if self._experiment is not None:
+                self._experiment.close()

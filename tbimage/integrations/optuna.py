@@ -1,0 +1,74 @@
+"""A callback of optuna: each trial is a row of TensorBoard's HParams page."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tbimage import checks
+from tbimage.integrations.failures import Failures
+from tbimage.integrations.frameworks import needs
+from tbimage.integrations.hyperparameters import flattened
+from tbimage.writer import SummaryWriter
+
+with needs("optuna", "3.0"):
+    import optuna
+
+__all__ = ["TensorBoardCallback"]
+
+
+class TensorBoardCallback:
+    """Log the parameters and the result of each trial, in a run of its own.
+
+    Args:
+        dirname: The directory of the runs, which are named ``trial-0``, ``trial-1`` and so on.
+        metric_name: The tag of the result; of several results, what their tags begin with, as
+            ``loss_0`` and ``loss_1``.
+
+    Attributes:
+        failures: Its ``count`` is the number of errors of logging.
+
+    Raises:
+        TypeError: ``metric_name`` is no text.
+
+    Example:
+        >>> import optuna
+        >>> from tbimage.integrations.optuna import TensorBoardCallback
+        >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+        >>> def objective(trial):
+        ...     return (trial.suggest_float("x", -1, 1) - 0.5) ** 2
+        >>> callback = TensorBoardCallback("runs/sweep", "loss")
+        >>> optuna.create_study().optimize(objective, n_trials=3, callbacks=[callback])
+    """
+
+    def __init__(self, dirname: str | os.PathLike[str], metric_name: str) -> None:
+        self.failures = Failures("optuna.TensorBoardCallback")
+        self._directory = os.fspath(dirname)
+        self._metric = checks.text("metric_name", metric_name)
+
+    def __call__(self, study: optuna.study.Study, trial: optuna.trial.FrozenTrial) -> None:
+        """Log a trial that has ended.
+
+        Args:
+            study: Its study.
+            trial: As optuna gives it to callbacks.
+        """
+        with self.failures:
+            results: list[Any] = trial.values or []  # none of one that failed
+            names = [self._metric]
+            if len(results) > 1:
+                names = [f"{self._metric}_{number}" for number in range(len(results))]
+            done = trial.state in (
+                optuna.trial.TrialState.COMPLETE,
+                optuna.trial.TrialState.PRUNED,
+            )
+            run = os.path.join(self._directory, f"trial-{trial.number}")
+            with SummaryWriter(run, on_error="log") as writer:
+                for step, value in trial.intermediate_values.items():
+                    writer.scalar(f"{self._metric}_intermediate", value, step)
+                writer.hparams(
+                    flattened(trial.params),
+                    dict(zip(names, results, strict=False)),
+                    trial.number if results else None,
+                    status="success" if done else "failure",
+                )

@@ -1,0 +1,122 @@
+"""A callback of the Trainer of transformers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tbimage import checks
+from tbimage.integrations.failures import Failures
+from tbimage.integrations.frameworks import needs
+from tbimage.integrations.hyperparameters import flattened
+from tbimage.writer import SummaryWriter
+
+with needs("transformers", "4.46"):
+    from transformers import TrainerCallback
+
+__all__ = ["TBImageCallback"]
+
+
+class TBImageCallback(TrainerCallback):
+    """Log what the Trainer logs, its arguments and the configuration of the model.
+
+    The tags are those of its ``TensorBoardCallback``: ``train/loss``, ``eval/loss`` and so on, and
+    the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the Trainer, so that it
+    does not log twice.
+
+    Args:
+        logdir: The run directory. None: "logs" in the Trainer's output directory.
+        draw: Called with the model after each evaluation. It returns pictures by name, as
+            ``SummaryWriter.image`` takes them. None: no pictures.
+
+    Attributes:
+        writer: The writer of the run; None before the training begins.
+        failures: Its ``count`` is the number of errors of logging.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+
+    Example:
+        >>> from tbimage.integrations.transformers import TBImageCallback
+        >>> callback = TBImageCallback("runs/transformers")
+        >>> # trainer = Trainer(model, arguments, callbacks=[callback], ...)
+    """
+
+    def __init__(
+        self,
+        logdir: str | os.PathLike[str] | None = None,
+        draw: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> None:
+        if draw is not None and not callable(draw):
+            raise TypeError(f"draw must be a function of the model, got {checks.given(draw)}")
+        self.writer: SummaryWriter | None = None
+        self.failures = Failures("transformers.TBImageCallback")
+        self._logdir = logdir
+        self._draw = draw
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Open the run, and log the arguments."""
+        with self.failures:
+            self._log_configuration(args, state, kwargs.get("model"))
+
+    def _log_configuration(self, args: Any, state: Any, model: Any) -> None:
+        writer = self._open(args, state)
+        if writer is not None:
+            writer.text("args", args.to_json_string(), markdown=False)
+            config = getattr(model, "config", None)
+            if config is not None:
+                writer.text("model_config", config.to_json_string(), markdown=False)
+
+    def on_log(
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        logs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Log numbers and texts."""
+        with self.failures:
+            writer = self._open(args, state)
+            for name, value in (logs or {}).items():
+                with self.failures:
+                    if writer is not None:
+                        log = writer.text if isinstance(value, str) else writer.scalar
+                        log(_tag(name), value, state.global_step)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Log the pictures that ``draw`` returns."""
+        with self.failures:
+            writer = self._open(args, state)
+            if writer is not None and self._draw is not None:
+                for name, pictures in self._draw(kwargs["model"]).items():
+                    with self.failures:
+                        writer.image(name, pictures, state.global_step)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write what is pending."""
+        with self.failures:
+            if self.writer is not None:
+                self.writer.close()
+        self.writer = None
+
+    def _open(self, args: Any, state: Any) -> SummaryWriter | None:
+        """Give the writer of the first process; None in the others."""
+        if self.writer is None and state.is_world_process_zero:
+            logdir = os.path.join(args.output_dir, "logs") if self._logdir is None else self._logdir
+            if state.is_hyper_param_search and state.trial_name is not None:
+                logdir = os.path.join(logdir, state.trial_name)
+            self.writer = SummaryWriter(logdir, on_error="log")
+            trial = state.trial_params
+            if trial:
+                self.writer.hparams(flattened(trial))
+        return self.writer
+
+
+def _tag(name: str) -> str:
+    """Put a metric into the group that the Trainer gives it."""
+    for group in ("eval", "test"):
+        if name.startswith(f"{group}_"):
+            return f"{group}/{name[len(group) + 1 :]}"
+    return f"train/{name}"

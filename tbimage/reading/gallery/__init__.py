@@ -1,0 +1,111 @@
+"""A page of logs for a browser: charts, pictures, histograms, texts, sounds and hyperparameters.
+
+``gallery(logs, path)`` writes a page that is one file. ``tbimage serve`` and ``gallery.asgi`` show
+the same page live. Whatever a log has in its tags and texts, no script of it can run: the page
+makes all elements with ``textContent``, and its Content-Security-Policy allows no other script.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from tbimage.reading.logs import Logs, read
+
+if TYPE_CHECKING:
+    from tbimage.reading.gallery.asgi import Application
+    from tbimage.reading.gallery.page import Page
+
+__all__ = ["MAX_BYTES", "Gallery", "gallery"]
+
+#: What a page may have by default: it can still be sent, and opens in seconds.
+MAX_BYTES = 50_000_000
+
+
+class Gallery:
+    """``tbimage.gallery``: call it to write a page; ``asgi`` makes a live one.
+
+    Example:
+        >>> import numpy, tbimage
+        >>> with tbimage.SummaryWriter("runs/train") as writer:
+        ...     _ = writer.scalar("loss", 0.5, step=1)
+        ...     _ = writer.image("noise", numpy.zeros((4, 6, 3), numpy.uint8), step=1)
+        >>> page = tbimage.gallery("runs", "page.html")
+        >>> page.runs, page.shown
+        (1, {'scalar': (1, 1), 'image': (1, 1)})
+    """
+
+    def __call__(
+        self,
+        logs: Logs | str | os.PathLike[str],
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        max_bytes: int = MAX_BYTES,
+        progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+    ) -> Page:
+        """Write one HTML file that shows the logs. It needs no server and no network.
+
+        Args:
+            logs: What ``tbimage.read`` returned, or a path for it.
+            path: The file to write. A file of that name is replaced, once the new one is whole.
+            title: The headline. None: the name of the log directory.
+            max_bytes: How large the file may be. Of tags that have more values than fit, some are
+                chosen, evenly over the steps. The page says how many.
+            progress: Goes through the parts of the page and may tell how far it is.
+
+        Returns:
+            What was written: the size, how many values are shown, and what could not be read.
+
+        Raises:
+            OSError: The logs cannot be read, or the file cannot be written.
+            ValueError: ``max_bytes`` is less than the page without any picture needs.
+            TypeError: ``logs`` or ``path`` is of another type.
+
+        Example:
+            >>> import tbimage
+            >>> with tbimage.SummaryWriter("runs/train") as writer:
+            ...     _ = writer.text("note", "A *good* run.", step=0)
+            >>> page = tbimage.gallery(tbimage.read("runs"), "page.html", title="Monday")
+            >>> page.bytes < 200_000
+            True
+        """
+        from tbimage.reading.gallery.contents import collect
+        from tbimage.reading.gallery.page import shell, write_page
+
+        if not isinstance(logs, Logs):
+            logs = read(logs)
+        page = shell(live=False)
+        fixed = len(page.before) + len(page.after)
+        contents = collect(logs, max(max_bytes - fixed, 0) * 19 // 20)
+        if title is not None:
+            contents.index["title"] = title
+        return write_page(os.fspath(path), contents, max_bytes, progress)
+
+    def asgi(self, logdir: str | os.PathLike[str]) -> Application:
+        """Make an ASGI application that shows a log directory live, and only shows it.
+
+        Args:
+            logdir: A directory of runs, one run, or an event file. It need not exist yet.
+
+        Returns:
+            An application for ``app.mount`` of FastAPI or Starlette, or for a server such as
+            uvicorn. It answers whoever reaches it, so mount it where only those get who may see
+            the logs.
+
+        Raises:
+            TypeError: ``logdir`` is neither str nor PathLike.
+
+        Example:
+            >>> import tbimage
+            >>> application = tbimage.gallery.asgi("runs")
+            >>> # app = fastapi.FastAPI(); app.mount("/logs", application)
+        """
+        from tbimage.reading.gallery.asgi import Application
+        from tbimage.reading.gallery.site import Site
+
+        return Application(Site(os.fspath(logdir)))
+
+
+gallery = Gallery()

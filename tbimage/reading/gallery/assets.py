@@ -1,0 +1,217 @@
+"""Assets of a page: the pictures, sounds, and values of tags that its index refers to.
+
+The name of an asset depends on what is in it, so that a browser may keep it for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tbimage.reading.runs import Tag
+
+__all__ = ["MAKERS", "Asset", "Source", "dump"]
+
+# What browsers show, by the first bytes.
+_TYPES = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"RIFF", "audio/wav"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"ID3", "audio/mpeg"),
+)
+
+#: Loads an asset: its content type, and its bytes.
+Asset = Callable[[], tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The values of one tag of one run; of batches, those with the same place in the batch."""
+
+    run: int
+    sample: int
+    about: Tag
+    values: Any  # Scalars, or a Series
+    positions: NDArray[np.intp]  # in the values
+    sizes: NDArray[np.int64]
+
+
+def dump(value: Any) -> str:
+    """Serialize to JSON that has only ASCII and cannot end a script element."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _name(*parts: object) -> str:
+    text = repr(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=12).hexdigest()
+
+
+def _times(wall_times: NDArray[np.float64]) -> list[float | None]:
+    return [round(each, 3) if math.isfinite(each) else None for each in wall_times.tolist()]
+
+
+def _narrow(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return numbers.astype("<f4")
+
+
+def _base64(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+_Chosen = Sequence["NDArray[np.intp]"]
+
+
+def _scalars(
+    assets: dict[str, Asset], runs: Sequence[str], tag: str, group: list[Source], chosen: _Chosen
+) -> list[dict[str, Any]]:
+    """Make one asset for all lines of a chart."""
+    lengths = [
+        (runs[each.run], each.run, len(each.values), float(each.values.wall_times[-1]))
+        for each in group
+    ]
+    name = _name("scalar", tag, lengths, [len(each) for each in chosen])
+
+    def load() -> tuple[str, bytes]:
+        steps: dict[str, int] = {}
+        lines = []
+        for source, points in zip(group, chosen, strict=True):
+            numbers = source.values.values[points]
+            narrow = _narrow(numbers)
+            exact = np.array_equal(narrow.astype(np.float64), numbers, equal_nan=True)
+            step = _base64(source.values.steps[points].astype("<f8"))
+            wall_times = source.values.wall_times[points]
+            start = float(wall_times[0]) if np.isfinite(wall_times[:1]).any() else 0.0
+            line = {
+                "run": source.run,
+                "steps": steps.setdefault(step, len(steps)),
+                "start": start,
+                "times": _base64(_narrow(wall_times - start)),
+                "values": _base64(narrow if exact else numbers.astype("<f8")),
+                "double": not exact,
+            }
+            lines.append(line)
+        return "application/json", dump({"steps": list(steps), "lines": lines}).encode()
+
+    assets[name] = load
+    counts = [(len(points), len(each.sizes)) for points, each in zip(chosen, group, strict=True)]
+    return [
+        {
+            "asset": name,
+            "runs": [each.run for each in group],
+            "shown": sum(shown for shown, _ in counts),
+            "count": sum(count for _, count in counts),
+        }
+    ]
+
+
+def _with_json(
+    content: Callable[[Any], Any],
+) -> Callable[..., list[dict[str, Any]]]:
+    """Return a function that makes an asset of JSON for each run."""
+
+    def make(
+        assets: dict[str, Asset],
+        runs: Sequence[str],
+        tag: str,
+        group: list[Source],
+        chosen: _Chosen,
+    ) -> list[dict[str, Any]]:
+        series = []
+        for source, items in zip(group, chosen, strict=True):
+            if not len(items):
+                continue
+            values, count = source.values, len(source.sizes)
+            last = float(values.wall_times[-1])
+            name = _name(source.about.kind, tag, runs[source.run], count, last, len(items))
+
+            def load(values: Any = values, items: Any = items) -> tuple[str, bytes]:
+                rows = [_or_problem(content, values, int(at)) for at in items]
+                return "application/json", dump(rows).encode()
+
+            assets[name] = load
+            steps, times = values.steps[items].tolist(), _times(values.wall_times[items])
+            about = {"run": source.run, "asset": name, "count": count}
+            series.append({**about, "steps": steps, "times": times})
+        return series
+
+    return make
+
+
+def _or_problem(content: Callable[[Any], Any], values: Any, at: int) -> Any:
+    try:
+        return content(values[at])
+    except ValueError as error:  # it cannot be decoded; the others can
+        return {"problem": str(error)[:200]}
+
+
+def _buckets(histogram: Any) -> list[list[float]]:
+    finite = histogram.buckets[np.isfinite(histogram.buckets).all(axis=1)]
+    return [[float(f"{each:.6g}") for each in bucket] for bucket in finite.tolist()]
+
+
+def _text(text: Any) -> Any:
+    """Return Markdown, or the rows of a table."""
+    strings = text.strings
+    if strings.ndim in (1, 2) and strings.size > 1:
+        return strings.reshape(len(strings), -1).tolist()
+    return text.text
+
+
+def _files(
+    assets: dict[str, Asset], runs: Sequence[str], tag: str, group: list[Source], chosen: _Chosen
+) -> list[dict[str, Any]]:
+    """Make an asset for each picture or sound."""
+    found = []
+    for source, items in zip(group, chosen, strict=True):
+        positions = source.positions[items]
+        steps = source.values.steps[positions].tolist()
+        times = _times(source.values.wall_times[positions])
+        key = source.about.kind, tag, runs[source.run], source.sample
+        names = [_name(*key, *when) for when in zip(steps, times, strict=True)]
+        for name, at in zip(names, positions.tolist(), strict=True):
+            assets[name] = _loader(source.values, at)
+        about = {"run": source.run, "sample": source.sample, "count": len(source.sizes)}
+        found.append({**about, "steps": steps, "times": times, "assets": names})
+    return found
+
+
+def _loader(series: Any, at: int) -> Asset:
+    def load() -> tuple[str, bytes]:
+        item = series[at]
+        encoded = item.encoded
+        content_type = next((each for magic, each in _TYPES if encoded.startswith(magic)), "")
+        if encoded[8:12] == b"WEBP":
+            content_type = "image/webp"
+        if content_type:
+            return content_type, encoded
+        if hasattr(item, "_repr_png_"):  # a picture that browsers do not show
+            return "image/png", item._repr_png_()
+        raise ValueError(f"step {item.step}: a sound of an unknown format")
+
+    return load
+
+
+#: What makes the series of the cards of each kind, in the order of the page.
+MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
+    "scalar": _scalars,
+    "text": _with_json(_text),
+    "histogram": _with_json(_buckets),
+    "image": _files,
+    "audio": _files,
+}

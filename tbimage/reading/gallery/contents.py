@@ -1,0 +1,202 @@
+"""What a page shows: an index of all tags, and the assets that it refers to.
+
+The index is small and is loaded first. An asset is a picture, a sound, or the values of a tag as
+JSON. A page that is a file has all assets in it. A live page asks for an asset when it is to be
+seen.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tbimage.reading.gallery.assets import MAKERS, Asset, Source
+from tbimage.reading.gallery.sampling import choose, fair_shares
+from tbimage.reading.runs import METHODS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tbimage.reading.logs import Logs
+    from tbimage.reading.runs import Run, Tag
+
+__all__ = ["Contents", "collect"]
+
+#: How many values of one run a card has at most: more points than a chart has pixels, more ridges
+#: than fit below each other, and more positions than a slider can be set to.
+_MOST = {"scalar": 5000, "histogram": 100, "image": 1000, "text": 1000, "audio": 1000}
+# A live page loads one chart at a time, and of pictures and texts at first only the index.
+_BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
+
+# Bytes of a point in base64: step and value in float64, and wall time in float32.
+_POINT_BYTES = 27
+# Of an item: its step, wall time and asset in the index; in a page that is a file, its element too.
+_INDEX_BYTES, _ITEM_BYTES = 60, 220
+# Numbers as decimal text take up to three times as many bytes as in an event file.
+_TEXT_FACTOR = 3
+
+# More would make the page long and tell nothing new.
+_MOST_DAMAGE = 50
+
+#: A batch has a tag for each of its pictures.
+_IN_BATCH = re.compile(r"(.+)/image/([0-9]{1,6})", re.DOTALL)
+
+
+@dataclass
+class Contents:
+    """What a page shows.
+
+    Attributes:
+        index: Runs, tags, and which asset is where, for ``json.dumps``.
+        assets: By name; the values of tags come before pictures and sounds.
+        shown: How many values of each kind are in it, and how many there are.
+    """
+
+    index: dict[str, Any]
+    assets: dict[str, Asset] = field(default_factory=dict)
+    shown: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def collect(logs: Logs, room: int | None) -> Contents:
+    """Choose what a page shows.
+
+    Args:
+        logs: The logs.
+        room: About how many bytes all assets may take. Of tags with many values as many are
+            chosen, evenly, as fit. None: the page is live, and loads what is looked at.
+    """
+    sources: dict[tuple[str, str], list[Source]] = {}
+    others: dict[str, dict[str, Any]] = {}
+    names = sorted(logs, key=by_value)
+    for number, name in enumerate(names):
+        run = logs[name]
+        for tag, about in run.tags.items():
+            if about.kind in MAKERS:
+                group = sources.setdefault((about.kind, _card(about.kind, tag, run.tags)), [])
+                group += _sources(run, number, tag, about, live=room is None)
+            elif about.kind != "hparams":
+                blank = {"tag": tag, "kind": about.kind, "plugin": about.plugin, "runs": []}
+                others.setdefault(tag, blank)["runs"].append(number)
+    contents = Contents(
+        {
+            "title": os.path.basename(os.path.abspath(logs.path)) or logs.path,
+            "runs": names,
+            "hparams": _hparams([logs[name] for name in names]),
+            "others": list(others.values()),
+            "damage": [str(each) for each in logs.damage[:_MOST_DAMAGE]],
+        }
+    )
+    order = sorted(sources, key=lambda each: (list(MAKERS).index(each[0]), by_value(each[1])))
+    shares = _divide([(kind, sources[kind, tag]) for kind, tag in order], room)
+    for kind in MAKERS:
+        contents.index[kind] = []
+    for (kind, tag), share in zip(order, shares, strict=True):
+        group = sources[kind, tag]
+        chosen = choose([each.sizes for each in group], share, _MOST[kind])
+        card = _describe(tag, group)
+        card["series"] = MAKERS[kind](contents.assets, names, tag, group, chosen)
+        contents.index[kind].append(card)
+        before, all_before = contents.shown.get(kind, (0, 0))
+        counts = sum(map(len, chosen)), sum(len(each.sizes) for each in group)
+        contents.shown[kind] = before + counts[0], all_before + counts[1]
+    contents.index["shown"] = contents.shown
+    return contents
+
+
+def by_value(name: str) -> list[str | int]:
+    """Sort key: digits by value. Texts and numbers alternate, so that keys can be compared."""
+    parts = re.split(r"([0-9]{1,18})", name)  # int() refuses thousands of digits
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)]
+
+
+def _card(kind: str, tag: str, tags: Mapping[str, Tag]) -> str:
+    """Return the name of the card that shows a tag: one for all pictures of a batch."""
+    batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
+    return batch[1] if batch and batch[1] not in tags else tag
+
+
+def _sources(run: Run, number: int, tag: str, about: Tag, live: bool) -> list[Source]:
+    if about.kind == "scalar":
+        scalars = run.scalars(tag)
+        sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(scalars))
+        return [Source(number, 0, about, scalars, np.arange(len(scalars)), sizes)]
+    series = getattr(run, METHODS[about.kind])(tag)
+    is_file = about.kind in ("image", "audio")
+    if live:
+        sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(series))
+    else:
+        sizes = series.sizes * 4 // 3 + _ITEM_BYTES if is_file else series.sizes * _TEXT_FACTOR
+    if not is_file:
+        return [Source(number, 0, about, series, np.arange(len(series)), sizes)]
+    batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
+    first = int(batch[2]) if batch else 0
+    samples = _samples(series.steps)
+    return [
+        Source(number, first + sample, about, series, there, sizes[there])
+        for sample in range(int(samples.max(initial=-1)) + 1)
+        for there in [np.flatnonzero(samples == sample)]
+    ]
+
+
+def _samples(steps: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Number the values that have the same step."""
+    positions = np.arange(len(steps))
+    starts = positions.copy()
+    starts[1:][steps[1:] == steps[:-1]] = 0
+    return positions - np.maximum.accumulate(starts)
+
+
+def _divide(groups: Sequence[tuple[str, list[Source]]], room: int | None) -> list[int]:
+    """Return how many bytes the values of each card may take."""
+    needs = [_need(kind, group) for kind, group in groups]
+    if room is not None:
+        return fair_shares(needs, room)
+    in_index = [
+        0 if kind == "scalar" else need for (kind, _), need in zip(groups, needs, strict=True)
+    ]
+    shares = fair_shares(in_index, _BYTES_OF_A_LIVE_INDEX)
+    return [
+        min(need, _BYTES_OF_A_LIVE_CHART) if kind == "scalar" else share
+        for (kind, _), need, share in zip(groups, needs, shares, strict=True)
+    ]
+
+
+def _need(kind: str, group: Sequence[Source]) -> int:
+    # Of what is left out in any case, no more than about the right number of bytes is counted.
+    limits = (min(1.0, _MOST[kind] / max(len(each.sizes), 1)) for each in group)
+    sizes = (int(each.sizes.sum()) for each in group)
+    return sum(math.ceil(size * limit) for size, limit in zip(sizes, limits, strict=True))
+
+
+def _describe(tag: str, group: Iterable[Source]) -> dict[str, Any]:
+    card = {"tag": tag}
+    for name in ("description", "display_name"):
+        text = next(filter(None, (getattr(each.about, name) for each in group)), "")
+        if text:
+            card[name] = text
+    return card
+
+
+def _hparams(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Return a row for each run that has hyperparameters, with the last values of its metrics."""
+    rows = []
+    for number, run in enumerate(runs):
+        trial = run.hparams()
+        if trial is None or not (trial.values or trial.metrics):
+            continue
+        scalars = [tag for tag, about in run.tags.items() if about.kind == "scalar"]
+        wanted = [tag for tag in trial.metrics if tag in scalars] or scalars[:8]
+        metrics = {tag: _finite(float(run.scalars(tag).values[-1])) for tag in wanted}
+        values = {name: _finite(trial.values[name]) for name in sorted(trial.values, key=by_value)}
+        rows.append({"run": number, "values": values, "metrics": metrics, "status": trial.status})
+    return rows
+
+
+def _finite(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,61 @@
+"""Which values a page shows when not all of them fit."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["choose", "evenly", "fair_shares"]
+
+
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """Choose at most this many of ``count`` positions, evenly, with the first and the last."""
+    if count <= most:
+        return np.arange(count)
+    if most <= 1:
+        return np.arange(count)[count - max(most, 0) :]  # the last one
+    return np.round(np.linspace(0, count - 1, most)).astype(np.intp)
+
+
+def fair_shares(needs: Sequence[int], room: int) -> list[int]:
+    """Divide room so that small needs are met in full, and large ones get equal shares."""
+    shares = [0] * len(needs)
+    waiting = sorted(range(len(needs)), key=needs.__getitem__)
+    for done, at in enumerate(waiting):
+        shares[at] = min(needs[at], room // (len(needs) - done))
+        room -= shares[at]
+    return shares
+
+
+def choose(series: Sequence[NDArray[np.int64]], room: int, most: int) -> list[NDArray[np.intp]]:
+    """Choose values of several series of one tag, so that all series show the same steps.
+
+    Args:
+        series: The sizes in bytes of the values of each series.
+        room: How many bytes they may take together.
+        most: How many values of each series there may be.
+
+    Returns:
+        The positions that are chosen in each series. Where not even one value of each fits, some
+        series, evenly chosen, have their last value, and the others have none.
+    """
+
+    def cost(limit: int) -> int:
+        return sum(int(sizes[evenly(len(sizes), limit)].sum()) for sizes in series)
+
+    longest = min(max(map(len, series), default=0), most)
+    limit = longest if cost(longest) <= room else bisect_right(range(longest), room, key=cost) - 1
+    if limit > 0:
+        return [evenly(len(sizes), limit) for sizes in series]
+    lasts = np.array([int(sizes[-1]) if len(sizes) else 0 for sizes in series], np.int64)
+    fitting = bisect_right(
+        range(len(series)), room, key=lambda n: int(lasts[evenly(len(series), n)].sum())
+    )
+    shown = set(evenly(len(series), fitting - 1).tolist())
+    return [evenly(len(sizes), int(at in shown)) for at, sizes in enumerate(series)]

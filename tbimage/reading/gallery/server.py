@@ -1,0 +1,84 @@
+"""The live page on this machine, by the server of the standard library.
+
+It listens on 127.0.0.1 only. A page of another site could still reach it through the browser, if
+that site's name is made to point to 127.0.0.1 (DNS rebinding). So it answers only requests whose
+``Host`` is this machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+from tbimage.reading.gallery.site import Answer, Site
+
+__all__ = ["Server"]
+
+logger = logging.getLogger("tbimage")
+
+_OWN_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?", re.ASCII | re.IGNORECASE)
+
+
+class Server(ThreadingHTTPServer):
+    """Shows a site on 127.0.0.1.
+
+    Args:
+        site: What to show.
+        port: The port; 0 for a free one.
+
+    Raises:
+        OSError: The port is in use.
+    """
+
+    daemon_threads = True
+    allow_reuse_port = False
+
+    def __init__(self, site: Site, port: int) -> None:
+        self.site = site
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what failed: a connection that a browser closed is no fault."""
+        error = sys.exc_info()[1]
+        level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+        logger.log(level, "a request of %s failed: %r", client_address, error)
+
+    @property
+    def address(self) -> str:
+        """The address of the page."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "tbimage"
+    sys_version = ""
+    timeout = 60.0  # seconds for which a connection may be idle
+
+    def _respond(self) -> None:
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1 or not _OWN_HOSTS.fullmatch(hosts[0].strip()):
+            answer = Answer(421, {"Content-Type": "text/plain"}, b"not the name of this server\n")
+        else:
+            path = unquote(urlsplit(self.path).path)
+            etag = self.headers.get("If-None-Match", "")
+            answer = self.server.site.answer(self.command, path, etag)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.command not in ("GET", "HEAD"):
+            self.close_connection = True  # what was sent along has not been read
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _respond  # noqa: N815
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        logger.debug(format, *arguments)

@@ -1,0 +1,124 @@
+"""The live page as answers to requests, whichever server has received them.
+
+It has three kinds of addresses: the page, ``index.json``, which says what there is now, and
+``asset/NAME``. Nothing can be changed through it. The logs are looked at when the index is asked
+for, at most once in ``SECONDS_BETWEEN``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tbimage.reading.gallery.assets import dump
+from tbimage.reading.gallery.contents import Contents, collect
+from tbimage.reading.gallery.page import shell
+from tbimage.reading.logs import Logs, read
+
+__all__ = ["Answer", "Site"]
+
+SECONDS_BETWEEN = 1.0
+
+#: Of all answers. The policy comes with the page.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a request."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Site:
+    """A log directory as a site. It may be asked from several threads."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = threading.Lock()  # held while the logs are looked at
+        self._logs: Logs | None = None
+        self._looked = -SECONDS_BETWEEN
+        self._contents = Contents({})
+        self._index = b""
+
+    def answer(self, method: str, path: str, etag: str = "") -> Answer:
+        """Answer a request.
+
+        Args:
+            method: The method of HTTP.
+            path: The path below where the site is, ``"/"`` or what follows it.
+            etag: The header ``If-None-Match``, or an empty string.
+        """
+        if method not in ("GET", "HEAD"):
+            return _refuse(405, "this site only shows\n", {"Allow": "GET, HEAD"})
+        if path == "/":
+            page = shell(live=True)
+            policy = {"Content-Security-Policy": f"{page.policy}; frame-ancestors 'self'"}
+            headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}
+            return Answer(200, {**_HEADERS, **headers, **policy}, page.before + page.after)
+        if path == "/index.json":
+            return self._answer_index(etag)
+        if path.startswith("/asset/"):
+            return self._answer_asset(path.removeprefix("/asset/"))
+        return _refuse(404, "there is no such page\n")
+
+    def look(self) -> None:
+        """Take in what was appended to the logs.
+
+        Raises:
+            OSError: The logs cannot be read.
+            ValueError: The path is no event file.
+        """
+        with self._lock:
+            if time.monotonic() - self._looked < SECONDS_BETWEEN:
+                return
+            if self._logs is None:
+                self._logs = read(self.path)
+            elif not self._logs.refresh():
+                self._looked = time.monotonic()
+                return
+            contents = collect(self._logs, None)
+            self._publish(contents)
+
+    def _publish(self, contents: Contents) -> None:
+        contents.index["problems"] = {}
+        self._contents, self._index = contents, dump(contents.index).encode()
+        self._looked = time.monotonic()
+
+    def _answer_index(self, etag: str) -> Answer:
+        try:
+            self.look()
+        except (OSError, ValueError) as error:  # it is not there yet
+            return _refuse(503, f"{error}\n")
+        index = self._index
+        own = f'"{hashlib.blake2b(index, digest_size=12).hexdigest()}"'
+        headers = {**_HEADERS, "Cache-Control": "no-cache", "ETag": own}
+        if etag == own:
+            return Answer(304, headers, b"")
+        return Answer(200, {**headers, "Content-Type": "application/json"}, index)
+
+    def _answer_asset(self, name: str) -> Answer:
+        asset = self._contents.assets.get(name)
+        if asset is None:  # of an index that is out of date
+            return _refuse(404, "there is no such asset\n")
+        try:
+            content_type, content = asset()
+        except (OSError, ValueError) as error:  # damaged, or gone
+            return _refuse(410, f"{error}\n")
+        kept = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return Answer(200, {**_HEADERS, **kept, "Content-Type": content_type}, content)
+
+
+def _refuse(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    about = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+    body = text.encode("utf-8", "replace")
+    return Answer(status, {**_HEADERS, **about, **(headers or {})}, body)

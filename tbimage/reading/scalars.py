@@ -1,0 +1,215 @@
+"""Take in many records of scalars at once.
+
+All records of one scalar are equal but for wall time, step and the four bytes of the number. A
+record is parsed in full once for each tag. Its other bytes, the *template*, lead from later
+records to the columns of the tag. ``Templates.take_in`` looks up all records of a block with
+NumPy, which takes a third of the time of looking them up one by one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES
+from tbimage.reading.scan import rows_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+__all__ = ["Numbers", "Templates"]
+
+# As many templates as tags, unless somebody writes a new tag for each value. Above the second
+# limit, records are looked up one by one, as the tables for NumPy are made anew for each new tag.
+_MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
+# NumPy takes as long for a few records as for a hundred.
+_FEWEST_RECORDS = 64
+# A record of a scalar with a longer tag, or with its metadata, is taken in alone.
+_LONGEST_RECORD = 512
+_LONGEST_STEP = 5  # bytes of a varint, for steps below 2 ** 35
+
+
+@dataclass
+class Numbers:
+    """The scalars of one tag in one file."""
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    wall_times: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The templates of one length and one place of the number, sorted by their hashes."""
+
+    hashes: NDArray[np.uint64]
+    words: NDArray[np.uint64]
+    order: NDArray[np.intp]
+
+
+@dataclass
+class _Shape:
+    """Templates of one length, counted from behind the step, and one place of the number."""
+
+    position: int
+    templates: list[bytes] = field(default_factory=list)
+    columns: list[int] = field(default_factory=list)
+    table: _Table | None = None
+
+
+class Templates:
+    """The templates of one file."""
+
+    def __init__(self) -> None:
+        self._columns: dict[bytes, Numbers] = {}
+        self._shapes: dict[int, list[_Shape]] = {}  # by length
+        # A tag may have two templates, as the first record has metadata that the others lack.
+        self._numbers: list[Numbers] = []
+        self._places: dict[int, int] = {}  # in that list, by identity
+
+    def add(self, rest: bytes, position: int, numbers: Numbers) -> None:
+        """Note a record's bytes behind the step, where the number is in them, and its columns."""
+        if len(self._columns) >= _MOST_TEMPLATES:
+            return
+        shapes = self._shapes.setdefault(len(rest), [])
+        shape = next((each for each in shapes if each.position == position), None)
+        if shape is None:
+            shape = _Shape(position)
+            shapes.append(shape)
+        template = rest[:position] + rest[position + 4 :]
+        if template in self._columns:
+            return
+        self._columns[template] = numbers
+        shape.templates.append(rest)
+        place = self._places.setdefault(id(numbers), len(self._numbers))
+        if place == len(self._numbers):
+            self._numbers.append(numbers)
+        shape.columns.append(place)
+        shape.table = None
+
+    def find(self, payload: bytes, at: int) -> tuple[Numbers, int] | None:
+        """Return the columns for a record whose step ends at ``at``, and where its number is."""
+        for shape in self._shapes.get(len(payload) - at, ()):
+            number = at + shape.position
+            numbers = self._columns.get(payload[at:number] + payload[number + 4 :])
+            if numbers is not None:
+                return numbers, number
+        return None
+
+    def take_in(self, block: bytes, stops: Sequence[int]) -> int:
+        """Take in the first records of a block, as long as they are known scalars; count them.
+
+        Args:
+            block: The records, one behind the other.
+            stops: Where the payload of each stops.
+        """
+        count = len(stops)
+        if count < _FEWEST_RECORDS or not 0 < len(self._columns) <= _MOST_IN_TABLES:
+            return 0
+        found = np.full(count, -1, np.intp)
+        steps, values = np.zeros(count, np.int64), np.zeros(count, np.float32)
+        wall_times = np.zeros(count, np.float64)
+        ends = np.asarray(stops, np.int64)
+        starts = np.concatenate([[0], ends[:-1] + FOOTER_BYTES]) + HEADER_BYTES
+        lengths = ends - starts
+        for length in np.flatnonzero(np.bincount(np.minimum(lengths, _LONGEST_RECORD))).tolist():
+            if not 16 < length < _LONGEST_RECORD:
+                continue
+            there = np.flatnonzero(lengths == length)
+            rows = rows_of(block, starts[there], length)
+            for at, some in _steps_end(rows):
+                columns, numbers = self._match(rows[some, at:])
+                where = there[some]
+                found[where], values[where] = columns, numbers
+                steps[where] = _steps(rows[some, 10:at])
+            wall_times[there] = np.ascontiguousarray(rows[:, 1:9]).view("<f8")[:, 0]
+        unknown = np.flatnonzero(found < 0)
+        known = int(unknown[0]) if len(unknown) else count
+        self._append(found[:known], steps, wall_times, values.astype(np.float64))
+        return known
+
+    def _match(self, rests: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return for each record which columns it belongs to, or -1, and its number."""
+        columns = np.full(len(rests), -1, np.intp)
+        numbers = np.zeros(len(rests), np.float32)
+        for shape in self._shapes.get(rests.shape[1], ()):
+            if shape.table is None:
+                shape.table = _make_table(shape)
+            table = shape.table
+            words = _words(rests, shape.position)
+            at = np.minimum(np.searchsorted(table.hashes, _hashes(words)), len(table.hashes) - 1)
+            same = (table.words[at] == words).all(axis=1)
+            number = np.ascontiguousarray(rests[:, shape.position : shape.position + 4])
+            columns = np.where(same, table.order[at], columns)
+            numbers = np.where(same, number.view("<f4")[:, 0], numbers)
+        return columns, numbers
+
+    def _append(
+        self,
+        found: NDArray[np.intp],
+        steps: NDArray[np.int64],
+        wall_times: NDArray[np.float64],
+        values: NDArray[np.float64],
+    ) -> None:
+        """Append to the columns of each tag, in the order of the records."""
+        order = np.argsort(found, kind="stable")
+        ordered = found[order]
+        edges = np.flatnonzero(np.diff(ordered, prepend=-1, append=-1))
+        for first, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            numbers, rows = self._numbers[ordered[first]], order[first:end]
+            numbers.steps.frombytes(steps[rows].tobytes())
+            numbers.wall_times.frombytes(wall_times[rows].tobytes())
+            numbers.values.frombytes(values[rows].tobytes())
+
+
+def _make_table(shape: _Shape) -> _Table:
+    templates = np.frombuffer(b"".join(shape.templates), np.uint8)
+    words = _words(templates.reshape(len(shape.templates), -1), shape.position)
+    hashes = _hashes(words)
+    order = np.argsort(hashes)
+    return _Table(hashes[order], words[order], np.array(shape.columns)[order])
+
+
+def _words(rows: NDArray[np.uint8], position: int) -> NDArray[np.uint64]:
+    """Return rows as whole words, with zeros in place of the number and at the end."""
+    words = np.zeros((len(rows), -(-rows.shape[1] // 8)), np.uint64)
+    padded = words.view(np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    padded[:, position : position + 4] = 0
+    return words
+
+
+def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash each row. Rows with the same hash are told apart by comparing them."""
+    hashes = np.zeros(len(words), np.uint64)
+    for column in words.T:
+        hashes = (hashes ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def _steps_end(rows: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.bool_]]]:
+    """Return where the step ends in records that begin with wall time and step; which those are.
+
+    All writers order the fields so. A step of 0 is left out, and such a record is taken in alone.
+    """
+    waiting = (rows[:, 0] == 9) & (rows[:, 9] == 16)
+    found = []
+    for at in range(10, min(10 + _LONGEST_STEP, rows.shape[1] - 1)):
+        last = waiting & (rows[:, at] < 0x80)
+        if last.any():
+            found.append((at + 1, last))
+        waiting = waiting & ~last
+    return found
+
+
+def _steps(varints: NDArray[np.uint8]) -> NDArray[np.int64]:
+    steps = np.zeros(len(varints), np.int64)
+    for at in range(varints.shape[1]):
+        steps |= (varints[:, at] & np.uint8(0x7F)).astype(np.int64) << (7 * at)
+    return steps
