@@ -11,11 +11,9 @@ Rules:
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -40,19 +38,6 @@ def _doctests_run_in_an_empty_directory(request: pytest.FixtureRequest) -> None:
     if isinstance(request.node, pytest.DoctestItem):
         directory = request.getfixturevalue("tmp_path")
         request.getfixturevalue("monkeypatch").chdir(directory)
-
-
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Look for no examples in a module that is made for a framework that is not installed."""
-    names = collection_path.with_suffix("").parts
-    if collection_path.suffix != ".py" or "integrations" not in names or "tests" in names:
-        return None
-    module = ".".join(names[names.index("integrations") :])
-    try:
-        importlib.import_module(f"tbimage.{module.removesuffix('.__init__')}")
-    except ModuleNotFoundError as error:
-        return not (error.name or "").startswith("tbimage") or None
-    return None
 
 
 def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
