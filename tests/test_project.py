@@ -29,7 +29,18 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 50
 REQUIRED = {"numpy", "protobuf", "crc32c", "pillow"}
-EXTRAS = {"fast", "cli", "remote", "view", "docs", "test", "peers", "integrations", "dev"}
+EXTRAS = {
+    "fast",
+    "cli",
+    "remote",
+    "view",
+    "docs",
+    "test",
+    "peers",
+    "integrations",
+    "clusters",
+    "dev",
+}
 
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
 

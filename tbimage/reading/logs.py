@@ -23,7 +23,7 @@ from tbimage.reading.runs import MAKERS, Run, kind_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Logged", "Logs", "package", "read"]
+__all__ = ["Logged", "Logs", "find_runs", "package", "read"]
 
 # Rows of a notebook's table; a log directory may have thousands of tags.
 _MOST_ROWS = 200
@@ -202,32 +202,10 @@ class Logs(Mapping[str, Run]):
 
     def _find(self) -> dict[str, list[str]]:
         """Find the event files of each run, in the order in which TensorBoard reads them."""
-        self._unreadable = []
         if self._is_file:
             return {".": [self.path]}
-        found: dict[str, list[str]] = {}
-        waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(self.path, ".", frozenset())]
-        while waiting:
-            directory, run, above = waiting.pop()
-            files = []
-            try:
-                status = os.stat(directory)
-                identity = (status.st_dev, status.st_ino)
-                if identity in above:
-                    continue  # a link to a directory that it lies in
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if is_event_file(entry.name) and entry.is_file():
-                            files.append(entry.path)
-                        elif entry.is_dir():
-                            below = entry.name if run == "." else f"{run}/{entry.name}"
-                            waiting.append((entry.path, below, above | {identity}))
-            except OSError as error:
-                reason = error.strerror or str(error)
-                self._unreadable.append(Damage(directory, 0, 0, "unreadable", reason))
-            if files:
-                found[run] = sorted(files)
-        return dict(sorted(found.items()))
+        found, self._unreadable = find_runs(self.path)
+        return found
 
     def follow(
         self, *, seconds_between: float = 0.1, until: Callable[[], bool] | None = None
@@ -335,6 +313,39 @@ class Logs(Mapping[str, Run]):
 
 
 _NUMBERS = ("step", "wall_time", "value")
+
+
+def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
+    """Find the runs below a directory, without reading them.
+
+    Returns:
+        The event files of each run, in the order in which TensorBoard reads them; and the
+        directories that cannot be opened.
+    """
+    found: dict[str, list[str]] = {}
+    unreadable: list[Damage] = []
+    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(path, ".", frozenset())]
+    while waiting:
+        directory, run, above = waiting.pop()
+        files = []
+        try:
+            status = os.stat(directory)
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                continue  # a link to a directory that it lies in
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if is_event_file(entry.name) and entry.is_file():
+                        files.append(entry.path)
+                    elif entry.is_dir():
+                        below = entry.name if run == "." else f"{run}/{entry.name}"
+                        waiting.append((entry.path, below, above | {identity}))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            unreadable.append(Damage(directory, 0, 0, "unreadable", reason))
+        if files:
+            found[run] = sorted(files)
+    return dict(sorted(found.items())), unreadable
 
 
 def package(name: str) -> Any:

@@ -15,7 +15,7 @@ from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events.tickets import MAIN, Work
 from tbimage.pipeline import Pipeline
-from tbimage.writer import defaults, directories
+from tbimage.writer import defaults, directories, ranks
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
 from tbimage.writer.settings import Settings, check_logdir
@@ -56,6 +56,7 @@ class RunWriter:
         close_timeout: float = 30.0,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
+        rank: str | int | None = None,
     ) -> None:
         """Open a run directory for writing.
 
@@ -63,8 +64,7 @@ class RunWriter:
             logdir: The run directory, created if missing. TensorBoard names the run after it.
             filename_suffix: The end of the event files' names. Default: nothing.
             wire: "image" writes ``Summary.Image``, which every reader of event files knows;
-            "tensor"
-                writes the form of TF2's ``tf.summary.image``.
+                "tensor" writes the form of TF2's ``tf.summary.image``.
             encoding: How pictures are stored if the call does not say it. "png" keeps every level.
                 "jpeg" takes a fifth of the bytes for a photograph. It makes PNGs of pictures that
                 it cannot hold, such as those with transparency. Default "png", because JPEG adds
@@ -79,45 +79,41 @@ class RunWriter:
                 as training needs it. "drop" counts the summary as dropped and returns False at
                 once, as a service needs it.
             block_timeout: The seconds after which a waiting call drops its summary. Default None:
-            it
-                waits until there is room, but never for a disk that fails.
+                it waits until there is room, but never for a disk that fails.
             workers: The number of threads that encode. Default None: one for each processor that
-            this
-                process may use, at most 4. Four encode about 1.5 GB of pixels a second.
+                this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
             flush_secs: The seconds that a summary that is cheap to encode, such as a scalar, may
-            wait
-                for others, so that they are written together. If the process is killed, the
+                wait for others, so that they are written together. If the process is killed, the
                 summaries of this time are lost. Default 0.1: one write for a hundred scalars in a
                 fast loop.
             fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
-            each
-                ``flush``) or "close" (at the end of a file). Default "never": written data
+                each ``flush``) or "close" (at the end of a file). Default "never": written data
                 survives any end of the process, and an fsync takes milliseconds.
             on_error: What happens to errors that occur after a call has returned. "raise" raises
-            the
-                first one in the next ``flush`` or ``close``; "log" only logs and counts them.
-                Default                 "raise".
+                the first one in the next ``flush`` or ``close``; "log" only logs and counts them.
+                Default "raise".
             max_file_bytes: The most bytes of an event file; after that a new one is begun. Default
                 None: TensorBoard reads files of any size.
             max_file_secs: The greatest age of an event file in seconds; after that a new one is
-            begun.
-                Default None.
-            keep_files: The most event files, at least 2. The oldest are deleted. Files of
-                other programs, the newest two, and files that grew within the last half-hour are
-                never deleted, because a reader may need them. Default None: all are kept.
+                begun. Default None.
+            keep_files: The most event files, at least 2. The oldest are deleted. Files of other
+                programs, the newest two, and files that grew within the last half-hour are never
+                deleted, because a reader may need them. Default None: all are kept.
             keep_bytes: The most bytes of all event files. The oldest files are deleted, with the
-            same
-                exceptions. Default None: all are kept.
+                same exceptions. Default None: all are kept.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
                 it were full. Default 0: it pauses when the disk is full.
             close_timeout: The seconds that ``close`` and the end of the process wait for pending
                 summaries. Default 30: the time that an orchestrator waits between SIGTERM and
                 SIGKILL.
             keep: Which calls are logged, by patterns of names (``fnmatch``; the first match
-            counts):
-                ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+                counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
                 font, as ``tbimage.set_font`` takes it. Default None: the font in use.
+            rank: How the processes of a job share ``logdir``. "separate": each logs to a run of its
+                own, ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK.
+                An integer: the same, with this rank. "zero": rank 0 logs to ``logdir``; in others a
+                call does nothing and returns False. Default None: this is the only process.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -129,7 +125,8 @@ class RunWriter:
         left = {name for name in ("workers", "keep") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
-        self._start(check_logdir(logdir), settings, sub_run=False)
+        directory = ranks.directory_of_rank(check_logdir(logdir), settings.rank)
+        self._start(directory, settings, sub_run=False)
 
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
         if settings.font is not None:
@@ -138,12 +135,14 @@ class RunWriter:
             set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
+        if ranks.silence(self, logdir, settings.rank):
+            return
         self._real = os.path.realpath(logdir)  # here, since no call does I/O
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
         if not sub_run:
-            directories.claim(self._real, self._pipeline.files)
+            directories.claim_run(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline

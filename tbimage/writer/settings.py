@@ -10,6 +10,7 @@ from typing import Any
 from tbimage import checks
 from tbimage.events.segments import SegmentOptions
 from tbimage.pipeline import PipelineOptions
+from tbimage.writer import ranks
 from tbimage.writer.sampling import Keep
 
 # A service needs its processors itself, and four workers encode about 1.5 GB/s.
@@ -59,11 +60,15 @@ class Settings(SegmentOptions, PipelineOptions):
     workers: int = field(default_factory=_usual_workers)
     keep: Mapping[str, Keep] = field(default_factory=dict)
     font: Any = None
+    rank: str | int | None = None
 
     def __post_init__(self) -> None:
         _check_suffix(self.filename_suffix)
         given = self.__dict__
-        checked: dict[str, object] = {"keep": _check_keep(self.keep)}
+        checked: dict[str, object] = {
+            "keep": _check_keep(self.keep),
+            "rank": ranks.check_rank(self.rank),
+        }
         for name, choices in _CHOICES.items():
             checked[name] = checks.choice(name, given[name], choices)
         for name, (least, optional) in _COUNTS.items():
