@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import re
 import subprocess
 import sys
@@ -73,7 +74,9 @@ def test_the_code_of_a_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     PIL.Image.new("RGB", (8, 8)).save("photo.png")
-    for each in run(page, **GIVEN.get(page, {})).values():
+    # In a context of its own, as a page may set the default step.
+    names = contextvars.copy_context().run(run, page, **GIVEN.get(page, {}))
+    for each in names.values():
         if isinstance(each, tbimage.SummaryWriter):
             assert each.close()
     logged = [file for directory in tmp_path.rglob("*") for file in event_files(directory)]

@@ -30,7 +30,7 @@ LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 50
 REQUIRED = {"numpy", "protobuf", "crc32c", "pillow"}
 EXTRAS = {"fast", "cli", "s3", "gs", "az", "view", "docs", "test"}
-EXTRAS |= {"stores", "peers", "integrations", "dev"}
+EXTRAS |= {"stores", "peers", "integrations", "clusters", "dev"}
 
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
 

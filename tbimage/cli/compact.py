@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from tbimage.cli.output import print_json, printable, tell_damage
 from tbimage.cli.progress import progress
 
+if TYPE_CHECKING:
+    from tbimage.reading.compact import Engine
+
 __all__ = ["add_to", "run"]
+
+ENGINES = ("local", "dask", "ray")
 
 _DESCRIPTION = """\
 Copy runs to a new log directory, each to one event file. What a restart has replaced, and
-TensorBoard no longer shows, is left out. SRC is not changed.
+TensorBoard no longer shows, is left out. SRC is not changed. Repeat the command to copy what was
+logged since: runs that have not changed are not copied again.
 """
 
 
@@ -21,7 +29,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "compact", help="copy runs to one file each", description=_DESCRIPTION
     )
     parser.add_argument("source", metavar="SRC", help="a log directory")
-    parser.add_argument("target", metavar="DST", help="the new one; missing, or empty")
+    parser.add_argument(
+        "target", metavar="DST", help="the new one; missing, empty, or an earlier copy"
+    )
     parser.add_argument("--runs", metavar="GLOB", default="*", help="only runs that match")
     parser.add_argument(
         "--keep-images", type=int, metavar="N", help="pictures and sounds of each tag, evenly"
@@ -40,6 +50,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--drop", action="append", default=[], metavar="TAG", help="leave out a tag, or a pattern"
     )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="local", help="what copies the runs, in parallel"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that are started for it"
+    )
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="of a cluster of Dask or Ray that is running"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -51,27 +70,51 @@ def _pair(text: str) -> tuple[str, str]:
     return old, new
 
 
+def _engine(
+    name: str, workers: int | None, address: str | None
+) -> AbstractContextManager[Engine[Any, Any]]:
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {workers}")
+    if name == "local":
+        if address is not None:
+            raise ValueError("--address needs --engine dask or --engine ray")
+        from tbimage.reading.processes import processes
+
+        return processes(workers or 1)
+    if address is not None and workers is not None:
+        raise ValueError("--workers starts processes of its own: leave it out, or --address")
+    if name == "dask":
+        from tbimage.integrations.dask import dask_engine
+
+        return dask_engine(address, workers)
+    from tbimage.integrations.ray import ray_engine
+
+    return ray_engine(address, workers)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Compact; return 1 where something could not be read."""
     from tbimage.reading.compact import compact
 
-    done = compact(
-        arguments.source,
-        arguments.target,
-        runs=arguments.runs,
-        keep_images=arguments.keep_images,
-        every=arguments.every,
-        rename=dict(arguments.rename),
-        drop=arguments.drop,
-        progress=lambda runs: progress(runs, "runs"),
-    )
+    with _engine(arguments.engine, arguments.workers, arguments.address) as engine:
+        done = compact(
+            arguments.source,
+            arguments.target,
+            runs=arguments.runs,
+            keep_images=arguments.keep_images,
+            every=arguments.every,
+            rename=dict(arguments.rename),
+            drop=arguments.drop,
+            engine=engine,
+            progress=lambda runs: progress(runs, "runs"),
+        )
     code = tell_damage(done.lost)
-    counts = {"runs": done.runs, "values": done.values, "left_out": done.left_out}
+    counts = {name: getattr(done, name) for name in ("runs", "unchanged", "values", "left_out")}
     if arguments.json:
         print_json(counts)
     else:
         print(
             f"{done.runs} runs with {done.values} values written to {printable(arguments.target)}, "
-            f"{done.left_out} values left out"
+            f"{done.left_out} values left out, {done.unchanged} runs unchanged"
         )
     return code

@@ -1,4 +1,4 @@
-"""From tickets to the disk: records that cannot be written wait, and are written first next time."""
+"""From tickets to the disk: records that cannot be written wait, and go first next time."""
 
 from __future__ import annotations
 

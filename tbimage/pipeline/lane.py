@@ -1,14 +1,13 @@
 """One order of summaries and the files they go to: the run's own, or those of its sub-runs.
 
-The owner decides what a commit takes and what follows it. A worker carries it out: it alone uses
-the files and the backlog meanwhile.
+The owner decides what a commit takes. A worker carries it out, and alone uses the files meanwhile.
 """
 
 from __future__ import annotations
 
-import collections
 import math
 import time
+from collections import deque
 from itertools import islice
 
 from tbimage.events.backlog import Backlog, Commit
@@ -18,8 +17,7 @@ from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
 from tbimage.workers import Job
 
-# What one commit takes: enough to amortise a system call and the way to a worker and back, little
-# enough that memory is freed, and a flush answered, soon.
+# What one commit takes: many for one system call, few enough that memory is freed soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
 _FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # seconds, doubled each time
 
@@ -30,7 +28,7 @@ class Lane:
     def __init__(self, files: EventFiles, steps: Steps, errors: Errors) -> None:
         self.files = files
         self.steps = steps
-        self.pending: collections.deque[Ticket] = collections.deque()
+        self.pending: deque[Ticket] = deque()
         self.done = 0  # how many summaries are written or lost, in order
         self.synced = 0  # of these, how many a loss of power cannot take
         self.in_commit = 0  # how many a commit has in hand, or could not write
@@ -87,9 +85,10 @@ class Lane:
         if files.commit_secs and sum(map(cost_of, tickets)) < _COMMIT_BYTES:
             self._next_at = now + files.commit_secs
         how = files.sync_at_end if self.at_end else files.sync
-        commit, in_commit = Commit(tickets, how if sync else None, seal), waiting + len(tickets)
-        pending = collections.deque(islice(self.pending, len(tickets), None))
-        self.commit, self.in_commit, self.pending = commit, in_commit, pending
+        commit, each = Commit(tickets, how if sync else None, seal), iter(tickets)
+        self.commit, self.in_commit = commit, waiting + len(tickets)
+        for _ in each:  # which needs no memory: a ticket is in the commit or is pending
+            self.pending.popleft()
         return commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
@@ -118,8 +117,8 @@ class Lane:
         if not commit.ended and commit.error is None:
             commit.error = MemoryError()  # the worker could not even begin
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
-        pending = collections.deque(commit.tickets)  # of which no record could be made
-        pending.extend(self.pending)
+        # Tickets of which no record could be made go back.
+        pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
         now = time.monotonic()
         wait = self._retry_secs * (1 - now % 0.5)  # not all processes at once
         failures, retry_at = self.failures + 1, now + wait
@@ -138,7 +137,7 @@ class Lane:
 
     def give_up(self) -> tuple[int, int]:
         """Forget what no commit has in hand; return how many summaries and bytes that were."""
-        tickets, self.pending = self.pending, collections.deque()
+        tickets, self.pending = self.pending, deque()
         count, released = (0, 0) if self.commit is not None else self.backlog.clear()
         self.in_commit -= count
         count, released = count + len(tickets), released + sum(map(cost_of, tickets))

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import os
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from tbimage.events.names import host_name, next_name
-from tbimage.events.records import frame
-from tbimage.events.wire import file_version_event
+from tbimage.reading.compact_run import Compaction, Rules, RunTask, compact_run, tags_of
 from tbimage.reading.damage import Damage
-from tbimage.reading.logs import Logs, read
-from tbimage.reading.repair import new_file, whole_records
-from tbimage.reading.runs import Run, not_replaced
+from tbimage.reading.logs import find_runs
+from tbimage.reading.targets import read_text, write_text
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+__all__ = ["Compaction", "Engine", "compact"]
 
-    from tbimage.events.messages import Event, Summary
+T = TypeVar("T")
+R = TypeVar("R")
+#: Given a function and its arguments, calls it with each and yields what it returns, in any order.
+#: ``map`` is one. Function, arguments and results can be pickled.
+Engine = Callable[[Callable[[T], R], Sequence[T]], Iterable[R]]
 
-__all__ = ["Compaction", "compact", "renamer"]
-
-
-@dataclass
-class Compaction:
-    """What ``compact`` did.
-
-    Attributes:
-        runs: How many runs were written.
-        values: How many values were kept.
-        left_out: How many were not: replaced by a restart, thinned out, or dropped.
-        lost: What could not be read.
-    """
-
-    runs: int = 0
-    values: int = 0
-    left_out: int = 0
-    lost: list[Damage] = field(default_factory=list)
+#: In the target directory: which log directory it was made from.
+MARK = "compaction.json"
 
 
 def compact(
@@ -53,27 +34,33 @@ def compact(
     every: int = 1,
     rename: Mapping[str, str] | None = None,
     drop: Sequence[str] = (),
-    progress: Callable[[Sequence[Run]], Iterable[Run]] = iter,
+    engine: Engine[Any, Any] = map,
+    progress: Callable[[Sequence[RunTask]], Iterable[RunTask]] = iter,
 ) -> Compaction:
     """Copy the runs of a log directory, each to one event file that both loaders read.
 
     Values that TensorBoard no longer shows, since a restart logged their steps again, are left out.
+    A run that was copied before, by the same rules, is not copied again if its files have not
+    changed. So the call can be repeated: after new values were logged, or after it was stopped.
 
     Args:
         source: The log directory, which is not changed.
-        target: The new one. It must be missing or empty, and not within ``source``.
+        target: The new one. It must be missing, empty, or made by ``compact`` from this source. It
+            must not be within ``source``.
         runs: Which runs are copied, as a shell pattern.
         keep_images: How many pictures and sounds of each tag are kept, evenly spread over its
             steps, with the first and the last. None: all.
         every: 10 keeps the first of each 10 values of a tag, and the last one.
         rename: New names by old ones. A name that ends with ``/`` stands for all tags below it.
         drop: Tags to leave out, as shell patterns.
+        engine: Runs the copies, by default one after the other. ``tbimage.reading.processes``,
+            ``tbimage.integrations.dask`` and ``tbimage.integrations.ray`` have others.
         progress: Goes through the runs and may tell how far it is.
 
     Raises:
         ValueError: An argument is out of range, two tags would get one name, no run matches, or
-            the target is not empty.
-        OSError: A file cannot be read or written.
+            the target holds something else.
+        OSError: A file cannot be written.
 
     Example:
         >>> import tbimage
@@ -84,150 +71,69 @@ def compact(
         3
         >>> tbimage.read("small")["."].scalars("train/loss").steps.tolist()
         [0, 50, 99]
+        >>> compact("runs", "small", every=50, rename={"loss": "train/loss"}).unchanged
+        1
     """
     for name, number in (("keep_images", keep_images), ("every", every)):
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-    logs = read(source)
-    chosen = [run for name, run in logs.items() if fnmatch.fnmatchcase(name, runs)]
-    if not chosen:
-        raise ValueError(f"runs: no run of {logs.path} matches {runs!r}; it has {logs.runs[:5]}")
-    rename_tag = renamer(rename or {})
-    for run in chosen:
-        _check_names(run, rename_tag, drop)
-    directory = _check_target(logs, os.fspath(target))
-    done = Compaction(lost=[each for each in logs.damage if each.kind == "unreadable"])
-    for run in progress(chosen):
-        kept = _choose(run, keep_images, every, drop)
-        _write(run, os.path.join(directory, *run.name.split("/")), kept, rename_tag, done)
+    origin, directory = os.fspath(source), os.fspath(target)
+    _check_target(origin, directory)
+    rules = Rules(keep_images, every, tuple((rename or {}).items()), tuple(drop))
+    found, unreadable = _runs_of(origin)
+    tasks = [
+        RunTask(name, tuple(files), os.path.join(directory, *name.split("/")), rules)
+        for name, files in found.items()
+        if fnmatch.fnmatchcase(name, runs)
+    ]
+    if not tasks:
+        raise ValueError(f"runs: no run of {origin} matches {runs!r}; it has {list(found)[:5]}")
+    if rename:
+        for task, tags in engine(tags_of, tasks):
+            _check_names(task, tags)
+    _mark_target(os.path.realpath(origin), directory)
+    done = Compaction(lost=unreadable)
+    for _, of_run in zip(progress(tasks), engine(compact_run, tasks), strict=True):
+        done.add(of_run)
     return done
 
 
-def renamer(rename: Mapping[str, str]) -> Callable[[str], str]:
-    """Return a function that gives a tag its new name."""
-    prefixes = {old: new for old, new in rename.items() if old.endswith("/")}
-
-    def new_name(tag: str) -> str:
-        if tag in rename:
-            return rename[tag]
-        for old, new in prefixes.items():
-            if tag.startswith(old):
-                return new + tag[len(old) :]
-        return tag
-
-    return new_name
+def _runs_of(source: str) -> tuple[dict[str, list[str]], list[Damage]]:
+    if os.path.isfile(source):
+        return {".": [source]}, []
+    os.scandir(source).close()  # raises where it cannot be read
+    return find_runs(source)
 
 
-def _check_names(run: Run, rename_tag: Callable[[str], str], drop: Sequence[str]) -> None:
+def _check_names(task: RunTask, tags: Iterable[str]) -> None:
     old: dict[str, str] = {}
-    for tag in run.tags:
-        if _is_dropped(tag, drop):
+    for tag in tags:
+        if task.rules.drops(tag):
             continue
-        other = old.setdefault(rename_tag(tag), tag)
+        name = task.rules.new_name(tag)
+        other = old.setdefault(name, tag)
         if other != tag:
             raise ValueError(
-                f"rename: the tags {other!r} and {tag!r} of run {run.name!r} would both become "
-                f"{rename_tag(tag)!r}"
+                f"rename: the tags {other!r} and {tag!r} of run {task.name!r} would both become "
+                f"{name!r}"
             )
 
 
-def _is_dropped(tag: str, drop: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(tag, pattern) for pattern in drop)
-
-
-def _check_target(logs: Logs, target: str) -> str:
-    inner, outer = os.path.realpath(target), os.path.realpath(logs.path)
+def _check_target(source: str, target: str) -> None:
+    inner, outer = os.path.realpath(target), os.path.realpath(source)
     if os.path.commonpath([inner, outer]) == outer:
-        raise ValueError(f"target must not be within {logs.path}, got {target!r}")
-    os.makedirs(target, exist_ok=True)
-    if os.listdir(target):
-        raise ValueError(f"target must be missing or empty, got {target!r}")
-    return target
+        raise ValueError(f"target must not be within {source}, got {target!r}")
+    mark = read_text(os.path.join(target, MARK))
+    if mark is None:
+        if os.path.isdir(target) and os.listdir(target):
+            raise ValueError(
+                f"target must be missing or empty, or an earlier copy of {source}, got {target!r}"
+            )
+    elif (made_from := json.loads(mark).get("source")) != outer:
+        raise ValueError(f"target {target!r} was made from {made_from!r}, and not from {source!r}")
 
 
-def _choose(
-    run: Run, keep_images: int | None, every: int, drop: Sequence[str]
-) -> dict[str, NDArray[np.bool_]]:
-    """Tell of the values of each tag, in the order of the files, which ones are kept."""
-    steps: dict[str, list[int]] = defaultdict(list)
-    pictures: set[str] = {
-        tag for tag, about in run.tags.items() if about.kind in ("image", "audio")
-    }
-    for path in run.files:
-        for event in _events(path, []):
-            for value in event.summary.value:
-                steps[value.tag].append(event.step)
-    chosen = {}
-    for tag, of_tag in steps.items():
-        kept = np.zeros(len(of_tag), bool)
-        if not _is_dropped(tag, drop):
-            shown = np.flatnonzero(not_replaced(np.array(of_tag, np.int64)))
-            thinned = np.union1d(shown[::every], shown[-1:])
-            if tag in pictures and keep_images is not None and keep_images < len(thinned):
-                thinned = thinned[np.linspace(len(thinned) - 1, 0, keep_images).round().astype(int)]
-            kept[thinned] = True
-        chosen[tag] = kept
-    return chosen
-
-
-def _events(path: str, lost: list[Damage]) -> Iterable[Event]:
-    from tbimage.events.messages import Event
-
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        for _, payload in whole_records(path, descriptor, lost):
-            yield Event.FromString(bytes(payload))
-    finally:
-        os.close(descriptor)
-
-
-def _write(
-    run: Run,
-    directory: str,
-    kept: Mapping[str, NDArray[np.bool_]],
-    rename_tag: Callable[[str], str],
-    done: Compaction,
-) -> None:
-    seen: Counter[str] = Counter()
-    metadata: dict[str, Any] = {}
-    described: set[str] = set()
-
-    def keeps(value: Summary.Value) -> bool:
-        if value.HasField("metadata") and value.tag not in metadata:
-            metadata[value.tag] = value.metadata
-        number = seen[value.tag]
-        seen[value.tag] += 1
-        chosen = kept.get(value.tag, ())
-        return number < len(chosen) and bool(chosen[number])  # the file may have grown meanwhile
-
-    os.makedirs(directory, exist_ok=True)
-    now = _first_wall_time(run)
-    name = next_name([], now, host_name(), os.getpid(), "")
-    with new_file(os.path.join(directory, name)) as file:
-        file.writelines(frame([file_version_event(now, "tbimage")]))
-        for path in run.files:
-            for event in _events(path, done.lost):
-                if event.HasField("summary"):
-                    values = [value for value in event.summary.value if keeps(value)]
-                    done.values += len(values)
-                    done.left_out += len(event.summary.value) - len(values)
-                    if not values:
-                        continue
-                    for value in values:  # the first one of a tag has its metadata
-                        if value.tag in metadata and value.tag not in described:
-                            value.metadata.CopyFrom(metadata[value.tag])
-                        described.add(value.tag)
-                        value.tag = rename_tag(value.tag)
-                    copies = list(values)
-                    event.summary.ClearField("value")
-                    event.summary.value.extend(copies)
-                elif event.WhichOneof("what") in (None, "file_version", "session_log"):
-                    continue
-                file.writelines(frame([event.SerializeToString()]))
-    done.runs += 1
-
-
-def _first_wall_time(run: Run) -> float:
-    """The time in the name of the first file, by which loaders sort runs."""
-    part = os.path.basename(run.files[0]).partition("tfevents.")[2].partition(".")[0]
-    return float(part) if part.isdigit() and len(part) == 10 else 0.0
+def _mark_target(source: str, target: str) -> None:
+    path = os.path.join(target, MARK)
+    if read_text(path) is None:
+        write_text(path, json.dumps({"made_by": "tbimage compact", "source": source}))

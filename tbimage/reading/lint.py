@@ -132,8 +132,6 @@ def _findings_of_run(name: str | None, series: dict[str, _Series], logs: Logs) -
 
 
 def _lint_file(path: str, series: dict[str, _Series]) -> Iterator[Finding]:
-    from tbimage.events.messages import Event
-
     if not is_event_file(os.path.basename(path)):
         yield Finding(path, "", "name", os.path.basename(path))
     lost: list[Damage] = []
@@ -144,8 +142,7 @@ def _lint_file(path: str, series: dict[str, _Series]) -> Iterator[Finding]:
         yield Finding(path, "", "unreadable", error.strerror or str(error))
         return
     try:
-        for offset, payload in whole_records(path, descriptor, lost):
-            event = Event.FromString(bytes(payload))
+        for offset, _, event in whole_records(path, descriptor, lost):
             if not count and not event.file_version:
                 yield Finding(path, "", "no-version", f"it begins with {event.WhichOneof('what')}")
             if math.isnan(event.wall_time):

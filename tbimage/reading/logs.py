@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tbimage.reading.copies import Copies
 
-__all__ = ["Logged", "Logs", "package", "read"]
+__all__ = ["Logged", "Logs", "find_runs", "package", "read"]
 
 # Rows of a notebook's table; a log directory may have thousands of tags.
 _MOST_ROWS = 200
@@ -74,8 +74,7 @@ def read(
     Args:
         path: A directory, which is searched with all directories below it for files that have
             ``tfevents`` in their names, or a file of any name. A URL of an object store, such as
-            ``s3://bucket/runs``, works too: its event files are copied to a temporary directory,
-            which is deleted when nothing that was read from it is in use any more.
+            ``s3://bucket/runs``, works too: its event files are copied to a temporary directory.
         verify: Whether the checksum of each large record is compared now, and not when it is read.
             All bytes of the files are read then.
         progress: Goes through the files and may tell how far it is.
@@ -218,34 +217,10 @@ class Logs(Mapping[str, Run]):
 
     def _find(self) -> dict[str, list[str]]:
         """Find the event files of each run, in the order in which TensorBoard reads them."""
-        self._unreadable = []
         if self._is_file:
             return {".": [self._keep(self._root)]}
-        found: dict[str, list[str]] = {}
-        waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [
-            (self._root, ".", frozenset())
-        ]
-        while waiting:
-            directory, run, above = waiting.pop()
-            files = []
-            try:
-                status = os.stat(directory)
-                identity = (status.st_dev, status.st_ino)
-                if identity in above:
-                    continue  # a link to a directory that it lies in
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if is_event_file(entry.name) and entry.is_file():
-                            files.append(self._keep(entry.path))
-                        elif entry.is_dir():
-                            below = entry.name if run == "." else f"{run}/{entry.name}"
-                            waiting.append((entry.path, below, above | {identity}))
-            except OSError as error:
-                reason = error.strerror or str(error)
-                self._unreadable.append(Damage(directory, 0, 0, "unreadable", reason))
-            if files:
-                found[run] = sorted(files)
-        return dict(sorted(found.items()))
+        found, self._unreadable = find_runs(self._root)
+        return {run: [self._keep(path) for path in paths] for run, paths in found.items()}
 
     def _keep(self, path: str) -> str:
         return path if self._copies is None else self._copies.keep(path)
@@ -256,8 +231,7 @@ class Logs(Mapping[str, Run]):
         """Yield values as they are appended, of all runs and of runs that appear.
 
         Args:
-            seconds_between: How long to wait between two looks at the files; in an object store
-                at least one second.
+            seconds_between: The pause between two looks at the files; in a store 1 s at least.
             until: Is asked after each look; the iteration ends when it returns True. None: it
                 never ends.
 
@@ -358,6 +332,39 @@ class Logs(Mapping[str, Run]):
 
 
 _NUMBERS = ("step", "wall_time", "value")
+
+
+def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
+    """Find the runs below a directory, without reading them.
+
+    Returns:
+        The event files of each run, in the order in which TensorBoard reads them; and the
+        directories that cannot be opened.
+    """
+    found: dict[str, list[str]] = {}
+    unreadable: list[Damage] = []
+    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(path, ".", frozenset())]
+    while waiting:
+        directory, run, above = waiting.pop()
+        files = []
+        try:
+            status = os.stat(directory)
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                continue  # a link to a directory that it lies in
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    if is_event_file(entry.name) and entry.is_file():
+                        files.append(entry.path)
+                    elif entry.is_dir():
+                        below = entry.name if run == "." else f"{run}/{entry.name}"
+                        waiting.append((entry.path, below, above | {identity}))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            unreadable.append(Damage(directory, 0, 0, "unreadable", reason))
+        if files:
+            found[run] = sorted(files)
+    return dict(sorted(found.items())), unreadable
 
 
 def package(name: str) -> Any:

@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tbimage.events.records import OVERHEAD_BYTES, frame
 from tbimage.events.wire import file_version_event
 from tbimage.reading.damage import Damage
 from tbimage.reading.places import read_payload
 from tbimage.reading.scan import RecordScanner
+
+if TYPE_CHECKING:
+    from tbimage.events.messages import Event
 
 __all__ = ["Repair", "new_file", "repair", "whole_records"]
 
@@ -65,8 +68,8 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
     descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         with new_file(os.fspath(output)) as file:
-            for _, payload in whole_records(source, descriptor, lost):
-                if not kept and not _is_version(payload):
+            for _, payload, event in whole_records(source, descriptor, lost):
+                if not kept and not event.file_version:
                     file.writelines(frame([file_version_event(0.0, "tbimage")]))
                 file.writelines(frame([payload]))
                 kept += 1
@@ -80,8 +83,8 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
 
 def whole_records(
     path: str, descriptor: int, lost: list[Damage]
-) -> Iterator[tuple[int, bytes | memoryview]]:
-    """Yield offset and payload of each record that is an Event; note in ``lost`` what is not."""
+) -> Iterator[tuple[int, bytes | memoryview, Event]]:
+    """Yield offset, payload and Event of each record that is one; note in ``lost`` what is not."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import Event
@@ -91,20 +94,14 @@ def whole_records(
         payload = read_payload(path, offset) if small is None else small
         try:
             # A loader of TensorBoard dies of a payload that is no Event.
-            Event.FromString(bytes(payload))
+            event = Event.FromString(bytes(payload))
         except DecodeError:
             lost.append(Damage(path, offset, length + OVERHEAD_BYTES, "message"))
         else:
-            yield offset, payload
+            yield offset, payload, event
     lost += scanner.damage
     if scanner.tail is not None:
         lost.append(scanner.tail)
-
-
-def _is_version(payload: bytes | memoryview) -> bool:
-    from tbimage.events.messages import Event
-
-    return bool(Event.FromString(bytes(payload)).file_version)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tbimage.buffers import Piece
 from tbimage.events.storage import urls
 from tbimage.events.tickets import MAIN, Work
 from tbimage.pipeline import Pipeline
-from tbimage.writer import defaults, directories
+from tbimage.writer import defaults, directories, ranks
 from tbimage.writer.notices import Notices
 from tbimage.writer.sampling import Keep, Keeper
 from tbimage.writer.settings import Settings, check_logdir
@@ -59,6 +59,7 @@ class RunWriter:
         spool_dir: str | os.PathLike[str] | None = None,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
+        rank: str | int | None = None,
     ) -> None:
         """Open a run directory for writing.
 
@@ -72,8 +73,8 @@ class RunWriter:
                 it cannot hold, such as those with transparency. Default "png", because JPEG adds
                 errors that look like errors of the data.
             quality: Of a JPEG, 1 to 100. Default 90: the loss is hard to see.
-            compression: Of a PNG: "fast", "balanced" or "small"; all keep every level. Default
-                "fast": "small" takes 5 % less for a photograph, and 20 times as long.
+            compression: Of a PNG: "fast" (default), "balanced" or "small", which takes 5 % less for
+                a photograph, and 20 times as long.
             max_pending_bytes: The most bytes of snapshots and unwritten records in memory. A larger
                 summary is accepted when nothing else is pending. Default 256 MiB: a few hundred
                 photographs.
@@ -91,16 +92,15 @@ class RunWriter:
             fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
                 each ``flush``) or "close" (at the end of a file). Default "never": written data
                 survives any end of the process, and an fsync takes milliseconds.
-            on_error: What happens to errors that occur after a call has returned. "raise" raises
-                the first one in the next ``flush`` or ``close``; "log" only logs and counts them.
-                Default "raise".
+            on_error: What happens to errors that occur after a call has returned. "raise" (default)
+                raises the first in the next ``flush`` or ``close``; "log" logs and counts them.
             max_file_bytes: The most bytes of an event file; after that a new one is begun. Default
                 None: any size, and 64 MiB in an object store.
             max_file_secs: The greatest age of an event file in seconds; after that a new one is
                 begun. Default None.
-            keep_files: The most event files, at least 2. The oldest are deleted. Files of
-                other programs, the newest two, and files that grew within the last half-hour are
-                never deleted, because a reader may need them. Default None: all are kept.
+            keep_files: The most event files, at least 2. The oldest are deleted. Files of other
+                programs, the newest two, and files that grew within the last half-hour are never
+                deleted, because a reader may need them. Default None: all are kept.
             keep_bytes: The most bytes of all event files. The oldest files are deleted, with the
                 same exceptions. Default None: all are kept.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
@@ -111,23 +111,27 @@ class RunWriter:
             upload_secs: An object store gets what is new so often, and at ``flush``. Default 5.
             spool_dir: A local directory for what is not uploaded yet; the next writer uploads it.
             keep: Which calls are logged, by patterns of names (``fnmatch``; the first match
-                counts):
-                ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+                counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
                 font, as ``tbimage.set_font`` takes it. Default None: the font in use.
+            rank: How the processes of a job share ``logdir``. "separate": each logs to a run of its
+                own, ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK.
+                An integer: the same, with this rank. "zero": rank 0 logs to ``logdir``; in others a
+                call does nothing and returns False. Default None: this is the only process.
 
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has none of the allowed values.
             ImportError: The package for the URL is not installed.
-            OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
-                disk or an error of a store is logged, and tried again.
+            OSError: The directory or the event file cannot be made. With ``on_error="log"`` this
+                is logged and tried again, if the disk is full or the directory is in a store.
         """
         given = locals()
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
-        self._start(check_logdir(logdir), settings, sub_run=False)
+        directory = ranks.directory_of_rank(check_logdir(logdir), settings.rank)
+        self._start(directory, settings, sub_run=False)
 
     def _start(self, logdir: str, settings: Settings, *, sub_run: bool) -> None:
         if settings.font is not None:
@@ -136,13 +140,14 @@ class RunWriter:
             set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
-        # Here, since no call does I/O.
-        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
+        if ranks.silence(self, logdir, settings.rank):
+            return
+        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)  # no call does I/O
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
         if not sub_run:
-            directories.claim(self._real, self._pipeline.files)
+            directories.claim_run(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline

@@ -1,4 +1,4 @@
-"""The run directories that this process writes to, and the sub-runs of forked or unpickled writers.
+"""The run directories that are written to, and the sub-runs of forked or unpickled writers.
 
 TensorBoard does not support two writers in one run directory (tensorboard#1063). Its Python loader
 follows one file and loses the records of the other. Its data server mixes both, and drops points of
@@ -11,13 +11,16 @@ import itertools
 import os
 import weakref
 
+from tbimage.events.locks import file_of_another_process
 from tbimage.events.names import host_name
 from tbimage.events.storage import urls
 from tbimage.writer.caller_warnings import warn_caller
 
+__all__ = ["TwoWritersWarning", "claim", "claim_run", "claim_sub_run", "release"]
+
 
 class TwoWritersWarning(UserWarning):
-    """Two live writers of one process write to one run directory."""
+    """Two live writers write to one run directory: of one process, or of two on one file system."""
 
 
 # The files that are written to, by the real path of their directory. Only single atomic calls
@@ -34,6 +37,10 @@ def _forget(key: str, reference: weakref.ref[object]) -> None:
         _tenants.pop(key, None)
 
 
+# Directories of which it was said that another process writes to them.
+_warned: dict[str, None] = {}
+
+
 def claim(directory: str, tenant: object) -> None:
     """Register a tenant of a directory, given by its real path; warn if there is another."""
     reference = _reference(directory, tenant)
@@ -43,11 +50,38 @@ def claim(directory: str, tenant: object) -> None:
     _tenants[directory] = reference
     if other() is not None and other() is not tenant:
         warn_caller(
-            f"another SummaryWriter of this process is writing to {directory!r}: TensorBoard "
-            "follows one event file of a directory and may never show what the others get. Share "
-            "one writer, close the first, or give each its own directory.",
+            f"another SummaryWriter of this process, or of one that it was forked from, is writing "
+            f"to {directory!r}: TensorBoard follows one event file of a directory and may never "
+            "show what the others get. Share one writer, close the first, or give each its own "
+            "directory.",
             TwoWritersWarning,
         )
+
+
+def claim_run(directory: str, tenant: object) -> None:
+    """Claim a directory in which an event file was opened; warn also of another process.
+
+    Args:
+        directory: As for ``claim``.
+        tenant: As for ``claim``.
+
+    Warns:
+        TwoWritersWarning: Another writer has it, or another process has an event file of it open
+            (``events/locks.py``). Of a process it is said once for each directory.
+    """
+    claim(directory, tenant)
+    name = file_of_another_process(directory)
+    if name is None or directory in _warned:
+        return
+    _warned[directory] = None
+    warn_caller(
+        f"another process is writing {name!r} in {directory!r}: TensorBoard's default loader drops "
+        "every point of a tag whose step is not smaller than a new one, so of two processes that "
+        "log the same 50 steps it shows 50 of 100 points or fewer. Give each process a directory "
+        'of its own, with SummaryWriter(logdir, rank="separate"), or let one process log, with '
+        'rank="zero".',
+        TwoWritersWarning,
+    )
 
 
 def release(tenant: object) -> None:

@@ -11,6 +11,7 @@ from tbimage import checks
 from tbimage.events.segments import SegmentOptions
 from tbimage.events.storage import urls
 from tbimage.pipeline import PipelineOptions
+from tbimage.writer import ranks
 from tbimage.writer.sampling import Keep
 
 # A service needs its processors itself, and four workers encode about 1.5 GB/s.
@@ -63,6 +64,7 @@ class Settings(SegmentOptions, PipelineOptions):
     spool_dir: str | os.PathLike[str] | None = None
     keep: Mapping[str, Keep] = field(default_factory=dict)
     font: Any = None
+    rank: str | int | None = None
 
     def __post_init__(self) -> None:
         _check_suffix(self.filename_suffix)
@@ -71,7 +73,11 @@ class Settings(SegmentOptions, PipelineOptions):
             path = os.fspath(spool_dir) if isinstance(spool_dir, os.PathLike) else spool_dir
             spool_dir = os.path.abspath(checks.text("spool_dir", path))
         given = self.__dict__
-        checked: dict[str, object] = {"keep": _check_keep(self.keep), "spool_dir": spool_dir}
+        checked: dict[str, object] = {
+            "keep": _check_keep(self.keep),
+            "spool_dir": spool_dir,
+            "rank": ranks.check_rank(self.rank),
+        }
         for name, choices in _CHOICES.items():
             checked[name] = checks.choice(name, given[name], choices)
         for name, (least, optional) in _COUNTS.items():

@@ -55,7 +55,7 @@ for each in rules.reached_from(module):
     name = each.name.rpartition(".")[2]
     # The framework documents what it calls.
     if not any(hasattr(base, name) for base in getattr(each.owner, "__bases__", ())):
-        rules.test_what_users_reach_documents_its_arguments(each)
+        rules.test_public_names_document_their_arguments(each)
 """
 
 

@@ -20,6 +20,7 @@ from itertools import islice
 from typing import BinaryIO, Protocol
 
 from tbimage.buffers import Piece
+from tbimage.events import locks
 
 __all__ = ["AppendFile", "DiskStorage", "LocalStorage", "MemoryStorage", "Storage"]
 
@@ -109,6 +110,7 @@ class _LocalFile:
         self._descriptor = os.open(path, flags, 0o666)
         status = os.fstat(self._descriptor)
         self._identity = (status.st_dev, status.st_ino)
+        locks.lock(self._descriptor, self._identity)
 
     def write(self, pieces: Sequence[Piece]) -> int:
         return _write_pieces(self._open_descriptor(), pieces)
@@ -140,6 +142,7 @@ class _LocalFile:
             self.size()
         except OSError:  # closed already, or not ours any more
             self._descriptor = None
+        locks.unlock(self._descriptor, self._identity)
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

@@ -1,0 +1,105 @@
+"""Advisory locks on event files: whether another process is writing to a directory.
+
+The file that a writer has open is locked with ``flock``. The system releases the lock when the
+process ends, in whatever way. ``fcntl`` locks are not used: a process loses them when it closes any
+descriptor of the file, and reading its own logs would do that.
+
+Rules:
+- A lock is only a hint for a warning. Nothing waits for one, and where there is none (Windows, file
+  systems without ``flock``), nothing is said.
+- A writer locks its file before it looks for those of others. So of two that start at once, at
+  least one sees the other.
+- Files that this process opened, or the process that it was forked from, are no other process's.
+  ``writer/directories.py`` knows about those.
+- A forked child shares the lock of its parent. The parent releases it explicitly, so that it ends
+  although the child has the descriptor. The child only closes its descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import time
+
+from tbimage.events.names import is_event_file
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["file_of_another_process", "lock", "unlock"]
+
+# A process that looks for other writers holds a lock of a new file for some microseconds.
+_TRIES, _SECONDS_BETWEEN = 20, 0.0005
+# The files that were begun last are looked at. A process that writes has begun one of them, unless
+# others have been started so many times since.
+_MOST_FILES = 100
+
+# By the identity of a locked file, the process that locked it: this one, or one that it was forked
+# from. Changed by single steps of CPython only: another thread might hold a lock during a fork.
+_own: dict[tuple[int, int], int] = {}
+
+
+def lock(descriptor: int, identity: tuple[int, int]) -> None:
+    """Lock a file that was created.
+
+    Args:
+        descriptor: The file's.
+        identity: Its device and inode.
+    """
+    if sys.platform == "win32":
+        return
+    _own[identity] = os.getpid()
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_SECONDS_BETWEEN)
+        except OSError:  # the file system has no locks
+            return
+        else:
+            return
+
+
+def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
+    """Release the lock of a file before it is closed; None: its descriptor is closed already."""
+    process = None if identity is None else _own.pop(identity, None)
+    if sys.platform == "win32":
+        return
+    if descriptor is not None and process == os.getpid():
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def file_of_another_process(directory: str) -> str | None:
+    """Return the name of an event file in a directory that another process is writing to."""
+    with contextlib.suppress(OSError):
+        names = sorted(filter(is_event_file, os.listdir(directory)))
+        for name in reversed(names[-_MOST_FILES:]):
+            if _is_locked(os.path.join(directory, name)):
+                return name
+    return None
+
+
+def _is_locked(path: str) -> bool:
+    if sys.platform == "win32":
+        return False
+    try:
+        # Without waiting for whoever writes to a FIFO of such a name.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) in _own or not stat.S_ISREG(status.st_mode):
+            return False
+        # Shared, so that two processes that look at the same time do not see each other.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)  # and with it the lock
+    return False

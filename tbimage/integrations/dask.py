@@ -1,0 +1,162 @@
+"""Dask: an engine for ``tbimage compact``, and a writer for each worker.
+
+It needs ``dask`` and ``distributed``: ``pip install 'dask[distributed]'``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+try:
+    import distributed
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "this needs Dask, which is not installed: pip install 'dask[distributed]'", name=error.name
+    ) from None
+
+from tbimage.reading.processes import batches, call_each
+from tbimage.writer import SummaryWriter
+from tbimage.writer.settings import check_logdir
+
+if TYPE_CHECKING:
+    from tbimage.reading.compact import Engine
+
+__all__ = ["WorkerWriters", "dask_engine", "worker_writer"]
+
+# So many tasks are with the scheduler at any time, so that a million runs do not fill its memory.
+_MOST_TASKS = 1000
+_PLUGIN = "tbimage-writers"
+
+
+@contextmanager
+def dask_engine(
+    address: str | None = None, workers: int | None = None
+) -> Iterator[Engine[Any, Any]]:
+    """Run ``tbimage.reading.compact`` on Dask: a task for each run, or for up to 16.
+
+    Args:
+        address: That of a scheduler, as "tcp://10.0.0.1:8786". Its workers need tbimage, and the
+            same paths as this process. None: worker processes are started on this machine, and
+            end with the block.
+        workers: How many are started. None: one for each processor.
+
+    Yields:
+        What ``compact`` takes as ``engine``.
+
+    Raises:
+        OSError: Nothing answers at the address.
+
+    Example:
+        >>> from tbimage.reading.compact import compact
+        >>> with dask_engine(workers=2) as engine:  # doctest: +SKIP
+        ...     compact("runs", "small", engine=engine)
+    """
+    if address is not None:
+        with distributed.Client(address, set_as_default=False) as client:
+            yield _engine(client)
+        return
+    with (
+        distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,  # errors of tasks are raised; others come as it ends
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield _engine(client)
+
+
+def _engine(client: Any) -> Engine[Any, Any]:
+    def engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+        waiting = iter(batches(items, sum(client.nthreads().values()) or 1))
+        call = partial(call_each, function)
+        first = client.map(call, list(islice(waiting, _MOST_TASKS)), pure=False)
+        done = distributed.as_completed(first, loop=client.loop, with_results=True)
+        try:
+            for _, results in done:
+                for batch in islice(waiting, 1):
+                    done.add(client.submit(call, batch, pure=False))
+                yield from results
+        finally:
+            client.cancel(list(done.futures), force=True)
+
+    return engine
+
+
+class WorkerWriters(distributed.WorkerPlugin):
+    """A plugin that gives each worker of Dask a writer, and closes it when the worker ends.
+
+    Each worker logs to a run of its own, ``logdir/worker-{its name}``. The run is made when a task
+    first calls ``worker_writer``. The threads of a worker share its writer.
+
+    Args:
+        logdir: The directory of all runs, which all workers can write to.
+        settings: Of the ``SummaryWriter``.
+
+    Example:
+        >>> def double(number):
+        ...     worker_writer().scalar("number", number)
+        ...     return 2 * number
+        >>> with distributed.Client(processes=False, dashboard_address=None) as client:
+        ...     _ = client.register_plugin(WorkerWriters("runs/job"))
+        ...     client.gather(client.map(double, range(3)))
+        [0, 2, 4]
+    """
+
+    name = _PLUGIN
+
+    def __init__(self, logdir: str | os.PathLike[str], **settings: Any) -> None:
+        self._logdir = check_logdir(logdir)
+        self._settings = settings
+
+    def setup(self, worker: Any) -> None:
+        """Begin in a worker; Dask calls this."""
+        self._run = "worker-" + re.sub(r"[^\w.-]+", "-", str(worker.name)).strip(".-")
+        self._writer: SummaryWriter | None = None
+        self._lock = threading.Lock()
+
+    def writer(self) -> SummaryWriter:
+        """Return the writer of this worker."""
+        with self._lock:
+            if self._writer is None:
+                self._writer = SummaryWriter(f"{self._logdir}/{self._run}", **self._settings)
+            return self._writer
+
+    def teardown(self, worker: Any) -> None:
+        """Write what is pending, and close the writer; Dask calls this when the worker ends."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+
+
+def worker_writer() -> SummaryWriter:
+    """Return the writer of the worker that runs this task.
+
+    A task that ends has logged for good once ``flush`` returned True. Without a flush, what it
+    logged is written 0.1 seconds later (``flush_secs``), and when the worker ends.
+
+    Raises:
+        ValueError: This is no task of Dask.
+        RuntimeError: The client has not registered ``WorkerWriters``.
+
+    Example:
+        >>> def square(number):
+        ...     worker_writer().scalar("number", number)
+        ...     return number**2
+    """
+    plugin = distributed.get_worker().plugins.get(_PLUGIN)
+    if plugin is None:
+        raise RuntimeError(
+            "this worker has no writer: call client.register_plugin(WorkerWriters(logdir)) first"
+        )
+    writer: SummaryWriter = plugin.writer()
+    return writer

@@ -1,0 +1,107 @@
+"""Ray: an engine for ``tbimage compact``, and names of runs. ``tune.py`` has the callback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+try:
+    import ray
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "this needs Ray, which is not installed: pip install ray", name=error.name
+    ) from None
+
+from tbimage.reading.processes import batches, call_each
+
+if TYPE_CHECKING:
+    from tbimage.reading.compact import Engine
+
+__all__ = ["ray_engine", "run_name"]
+
+# So many tasks are submitted at any time, so that a million runs do not fill the driver's memory.
+_MOST_TASKS = 1000
+# Of the 48 characters of an id: enough for all tasks of a job.
+_ID_CHARACTERS = 8
+
+
+@contextmanager
+def ray_engine(
+    address: str | None = None, workers: int | None = None
+) -> Iterator[Engine[Any, Any]]:
+    """Run ``tbimage.reading.compact`` on Ray: a task for each run, or for up to 16.
+
+    Args:
+        address: As of ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
+            need tbimage, and the same paths as this process. None: Ray is started on this machine,
+            unless it is running, or the environment variable RAY_ADDRESS has an address. A Ray to
+            which this process is connected already is used as it is.
+        workers: How many tasks run at once. Ray is started on this machine for them. None: one for
+            each processor.
+
+    Yields:
+        What ``compact`` takes as ``engine``.
+
+    Raises:
+        ConnectionError: Nothing answers at the address.
+
+    Example:
+        >>> from tbimage.reading.compact import compact
+        >>> with ray_engine(workers=2) as engine:  # doctest: +SKIP
+        ...     compact("runs", "small", engine=engine)
+    """
+    if ray.is_initialized():
+        yield _engine
+        return
+    local = {} if workers is None else {"address": "local", "num_cpus": workers}
+    given = {} if address is None else {"address": address}
+    ray.init(**local, **given, include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        yield _engine
+    finally:
+        ray.shutdown()
+
+
+def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    task = ray.remote(call_each)
+    waiting = iter(batches(items, int(ray.cluster_resources().get("CPU", 1)) or 1))
+    pending = [task.remote(function, batch) for batch in islice(waiting, _MOST_TASKS)]
+    try:
+        while pending:
+            done, pending = ray.wait(pending)
+            pending += [task.remote(function, batch) for batch in islice(waiting, len(done))]
+            yield from chain.from_iterable(ray.get(done))
+    finally:
+        for reference in pending:
+            ray.cancel(reference)
+
+
+def run_name() -> str:
+    """Return a name for the run of the task or the actor that calls this.
+
+    It is made of the name of the function, the class or the actor, and the first characters of the
+    id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after Ray has started it
+    anew. So does a task that Ray runs again. Outside of tasks and actors it is ``driver``.
+
+    Example:
+        >>> import tbimage
+        >>> @ray.remote  # doctest: +SKIP
+        ... def train(rate):
+        ...     with tbimage.SummaryWriter(f"/shared/runs/{run_name()}") as writer:
+        ...         writer.scalar("loss", 0.5)
+        >>> run_name()
+        'driver'
+    """
+    if not ray.is_initialized():  # to ask for the context would start Ray
+        return "driver"
+    context = ray.get_runtime_context()
+    task, actor = context.get_task_id(), context.get_actor_id()
+    if task is None:
+        return "driver"
+    parts = context.get_task_function_name().split(".")  # module.function, module.Class.method
+    name = parts[-1] if actor is None else context.get_actor_name() or parts[-2]
+    safe = re.sub(r"[^\w.-]+", "-", name).strip(".-")
+    return f"{safe}-{(actor or task)[:_ID_CHARACTERS]}"

@@ -1,0 +1,150 @@
+"""Ray Tune: a callback that logs what trials report, each trial to a run of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+try:
+    from ray.tune.logger import LoggerCallback
+    from ray.tune.result import AUTO_RESULT_KEYS, TRAINING_ITERATION
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"this needs Ray Tune, which lacks {error.name}: pip install 'ray[tune]'", name=error.name
+    ) from None
+
+from tbimage.writer import SummaryWriter
+from tbimage.writer.settings import check_logdir
+
+__all__ = ["TuneCallback"]
+
+logger = logging.getLogger("tbimage")
+
+# What Tune adds to each result (``ray.tune.result``, ``ray.tune.trainable``).
+_OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_checkpoint"}
+
+
+class TuneCallback(LoggerCallback):
+    """Logs the results and the hyperparameters of each trial.
+
+    Names are those that the trial reports; those of nested dicts are joined with ``/``. The step is
+    ``training_iteration``.
+
+    - A number becomes a scalar.
+    - An array of rank 3 becomes an image, and one of rank 4 a batch of images. By default the axes
+      are [batch, channels, height, width]: Tune's own logger for TensorBoard, which is there too
+      where tensorboardX is installed, fails for others and ends the search.
+    - Another array, or a list of numbers, becomes a histogram.
+    - The trial's ``config`` becomes the hyperparameters of the run.
+
+    Other values, and the fields that Tune adds, are left out. A value that cannot be logged is
+    named once in the log ``tbimage``; the trial goes on.
+
+    Tune's own logger for TensorBoard writes to the directory of the experiment. Let ``logdir`` be
+    another one.
+
+    Args:
+        logdir: The directory of all runs. A run has the name of its trial, as
+            ``train_5be6b_00000``. The process that calls ``fit`` writes it.
+        layout: The axes of an image, as in ``SummaryWriter.image``; those of a batch have an N
+            before them. Default: "CHW".
+        settings: Of the ``SummaryWriter``, with ``on_error="log"`` as the default.
+
+    Raises:
+        TypeError: ``logdir`` is of the wrong type.
+        ValueError: ``logdir`` is empty.
+
+    Example:
+        >>> from ray import tune
+        >>> def train(config):
+        ...     for step in range(3):
+        ...         tune.report({"loss": config["rate"] ** step})
+        >>> tuner = tune.Tuner(  # doctest: +SKIP
+        ...     train,
+        ...     param_space={"rate": tune.grid_search([0.1, 0.5])},
+        ...     run_config=tune.RunConfig(callbacks=[TuneCallback("runs/search")]),
+        ... )
+        >>> results = tuner.fit()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, logdir: str | os.PathLike[str], *, layout: str = "CHW", **settings: Any
+    ) -> None:
+        self._logdir = check_logdir(logdir)
+        self._layout = layout
+        self._settings = {"on_error": "log", **settings}
+        self._writers: dict[Any, SummaryWriter] = {}
+        self._refused: set[str] = set()
+
+    def log_trial_start(self, trial: Any) -> None:
+        """Open the run of a trial; Tune calls this."""
+        self._close(trial)
+        self._writers[trial] = SummaryWriter(f"{self._logdir}/{trial}", **self._settings)
+        self._log_hparams(trial, None)  # TensorBoard keeps the first status of a run
+
+    def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
+        """Log a result; Tune calls this."""
+        if trial not in self._writers:
+            self.log_trial_start(trial)
+        step = result.get(TRAINING_ITERATION, iteration)
+        reported = {name: value for name, value in result.items() if name not in _OF_TUNE}
+        for name, value in _flat(reported):
+            try:
+                self._log(self._writers[trial], name, value, step)
+            except (TypeError, ValueError) as error:
+                self._refuse(name, error)
+
+    def log_trial_end(self, trial: Any, failed: bool = False) -> None:
+        """Close the run of a trial; Tune calls this."""
+        if trial in self._writers:
+            self._log_hparams(trial, "failure" if failed else "success")
+            self._close(trial)
+
+    def _log(self, writer: SummaryWriter, name: str, value: Any, step: int) -> None:
+        if isinstance(value, (Number, np.bool_)):
+            writer.scalar(name, value, step)  # type: ignore[arg-type]
+        elif isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
+            rank = np.ndim(value)
+            if rank == 0:
+                writer.scalar(name, value, step)
+            elif rank in (3, 4):
+                writer.image(name, value, step, layout="N" * (rank - 3) + self._layout)
+            else:
+                writer.histogram(name, value, step)
+
+    def _close(self, trial: Any) -> None:
+        writer = self._writers.pop(trial, None)
+        if writer is not None:
+            writer.close()
+
+    def _log_hparams(self, trial: Any, status: str | None) -> None:
+        values = {name: _plain(value) for name, value in _flat(trial.config or {})}
+        try:
+            if values:
+                self._writers[trial].hparams(values, status=status)
+        except (TypeError, ValueError) as error:
+            self._refuse("config", error)
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        if name not in self._refused:
+            self._refused.add(name)
+            logger.warning("Ray Tune: %r is not logged: %s", name, error)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _plain(value: Any) -> Any:
+    """Return a hyperparameter that can be logged."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

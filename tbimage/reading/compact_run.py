@@ -1,0 +1,253 @@
+"""Copy one run to one event file, unless that was done before and the run has not changed.
+
+Rules:
+- A run's directory in the target has one event file and ``compacted.json``, which says what it was
+  made from: the size and time of each file, and the rules.
+- The event file is written under another name first. So the target is whole at every instant, and a
+  copy that was stopped is begun again.
+- A new copy of a run that has grown gets a name that sorts behind the old one, which is deleted
+  last. TensorBoard's data server, which may be reading, goes on with the new one.
+- The same run and rules make the same bytes, so two tasks may copy one run at once.
+- The memory that a copy takes depends on the number of tags and the largest value, and not on how
+  many values there are.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from tbimage.events.names import is_event_file, is_own_name, next_name
+from tbimage.events.records import frame
+from tbimage.events.wire import file_version_event
+from tbimage.reading.damage import Damage
+from tbimage.reading.repair import whole_records
+from tbimage.reading.targets import (
+    names_in,
+    read_text,
+    remove,
+    version_of,
+    whole_file,
+    write_text,
+)
+from tbimage.reading.thinning import Series
+
+if TYPE_CHECKING:
+    from tbimage.events.messages import Event, Summary, SummaryMetadata
+
+__all__ = ["Compaction", "Rules", "RunTask", "compact_run", "tags_of"]
+
+#: In the directory of each run: what it was made from.
+RECORD = "compacted.json"
+# Goes up when the same run and rules make another file than before.
+_FORMAT = 1
+# In place of the host in the names of copies: no host has made them.
+_HOST, _SUFFIX = "compacted", ""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is kept of a run, and under which names; ``compact`` describes each."""
+
+    keep_images: int | None
+    every: int
+    rename: tuple[tuple[str, str], ...]
+    drop: tuple[str, ...]
+
+    def drops(self, tag: str) -> bool:
+        """Tell whether a tag is left out."""
+        return any(fnmatch.fnmatchcase(tag, pattern) for pattern in self.drop)
+
+    def new_name(self, tag: str) -> str:
+        """Return the name that a tag gets."""
+        for old, new in self.rename:
+            if tag == old:
+                return new
+        for old, new in self.rename:
+            if old.endswith("/") and tag.startswith(old):
+                return new + tag[len(old) :]
+        return tag
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """A run to copy.
+
+    Attributes:
+        name: The run's.
+        files: Its event files, in the order in which TensorBoard reads them.
+        directory: Where the copy goes.
+        rules: What is kept.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    directory: str
+    rules: Rules
+
+
+@dataclass
+class Compaction:
+    """What ``compact`` did.
+
+    Attributes:
+        runs: How many runs were written.
+        unchanged: How many runs were not, because a copy was there and the run has not changed.
+        values: How many values were kept in the runs that were written.
+        left_out: How many were not: replaced by a restart, thinned out, or dropped.
+        lost: What could not be read.
+    """
+
+    runs: int = 0
+    unchanged: int = 0
+    values: int = 0
+    left_out: int = 0
+    lost: list[Damage] = field(default_factory=list)
+
+    def add(self, other: Compaction) -> None:
+        """Add what was done elsewhere."""
+        self.runs += other.runs
+        self.unchanged += other.unchanged
+        self.values += other.values
+        self.left_out += other.left_out
+        self.lost += other.lost
+
+
+def compact_run(task: RunTask) -> Compaction:
+    """Copy a run, unless its copy is there and it has not changed."""
+    made_from = {
+        "format": _FORMAT,
+        "rules": asdict(task.rules),
+        "files": {os.path.basename(path): version_of(path) for path in task.files},
+    }
+    record = os.path.join(task.directory, RECORD)
+    copy = _up_to_date_copy(task.directory, read_text(record), made_from)
+    if copy is not None:
+        _remove_copies(task.directory, copy)  # which a task that was stopped has left
+        return Compaction(unchanged=1)
+    done = Compaction(runs=1)
+    series = _first_pass(task)
+    existing = [name for name in names_in(task.directory) if is_event_file(name)]
+    now = _first_wall_time(task.files)
+    name = next_name(existing, now, _HOST, 0, _SUFFIX)
+    with whole_file(os.path.join(task.directory, name)) as file:
+        file.writelines(frame([file_version_event(now, "tbimage")]))
+        _second_pass(task, series, file, done)
+    if all(damage.kind != "unreadable" for damage in done.lost):
+        write_text(record, json.dumps({"file": name, **made_from}))
+    _remove_copies(task.directory, name)
+    return done
+
+
+def _up_to_date_copy(directory: str, record: str | None, made_from: dict[str, Any]) -> str | None:
+    """Return the name of the copy that was made by the same rules from the same files."""
+    try:
+        name = json.loads(record or "{}")["file"]
+        is_same = json.loads(record or "{}") == json.loads(json.dumps({"file": name, **made_from}))
+    except (ValueError, KeyError):
+        return None
+    return name if is_same and version_of(os.path.join(directory, name)) is not None else None
+
+
+def _remove_copies(directory: str, current: str) -> None:
+    """Delete the copies that the current one replaces."""
+    for name in names_in(directory):
+        if name != current and f".{_HOST}.0." in name and is_own_name(name, _SUFFIX):
+            remove(os.path.join(directory, name))
+
+
+def tags_of(task: RunTask) -> tuple[RunTask, list[str]]:
+    """Return the tags of a run, with the task."""
+    tags = {value.tag: None for event in _events(task, []) for value in event.summary.value}
+    return task, list(tags)
+
+
+def _first_pass(task: RunTask) -> dict[str, Series]:
+    """Take in the steps of each tag that is not dropped."""
+    rules = task.rules
+    series: dict[str, Series] = {}
+    for event in _events(task, []):
+        for value in event.summary.value:
+            of_tag = series.get(value.tag)
+            if of_tag is None:
+                if rules.drops(value.tag):
+                    continue
+                keep = rules.keep_images if _is_media(value) else None
+                of_tag = series[value.tag] = Series(rules.every, keep)
+            of_tag.add(event.step)
+    return series
+
+
+def _is_media(value: Summary.Value) -> bool:
+    """Tell whether a tag with this first value holds pictures or sounds."""
+    plugin = value.metadata.plugin_data.plugin_name
+    return value.WhichOneof("value") in ("image", "audio") or plugin in ("images", "audio")
+
+
+def _second_pass(
+    task: RunTask, series: dict[str, Series], file: BinaryIO, done: Compaction
+) -> None:
+    """Write what is kept."""
+    metadata: dict[str, SummaryMetadata] = {}
+    described: set[str] = set()
+    renames = bool(task.rules.rename)
+
+    def keeps(value: Summary.Value, step: int) -> bool:
+        if value.HasField("metadata") and value.tag not in metadata:
+            metadata[value.tag] = value.metadata
+        of_tag = series.get(value.tag)
+        return of_tag is not None and of_tag.keeps(step)
+
+    for payload, event in _records(task, done.lost):
+        if event.HasField("summary"):
+            count = len(event.summary.value)
+            values = [value for value in event.summary.value if keeps(value, event.step)]
+            done.values += len(values)
+            done.left_out += count - len(values)
+            if not values:
+                continue
+            changed = renames or len(values) < count
+            for value in values:  # the first one of a tag has its metadata
+                if value.tag not in described:
+                    described.add(value.tag)
+                    if value.tag in metadata and not value.HasField("metadata"):
+                        value.metadata.CopyFrom(metadata[value.tag])
+                        changed = True
+                value.tag = task.rules.new_name(value.tag)
+            if changed:
+                copies = list(values)
+                event.summary.ClearField("value")
+                event.summary.value.extend(copies)
+                payload = event.SerializeToString()
+        elif event.WhichOneof("what") in (None, "file_version", "session_log"):
+            continue
+        file.writelines(frame([payload]))
+
+
+def _events(task: RunTask, lost: list[Damage]) -> Iterator[Event]:
+    return (event for _, event in _records(task, lost))
+
+
+def _records(task: RunTask, lost: list[Damage]) -> Iterator[tuple[bytes | memoryview, Event]]:
+    """Yield the payload of each whole record of a run, and the Event that it is."""
+    for path in task.files:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            lost.append(Damage(path, 0, 0, "unreadable", error.strerror or str(error)))
+            continue
+        try:
+            for _, payload, event in whole_records(path, descriptor, lost):
+                yield payload, event
+        finally:
+            os.close(descriptor)
+
+
+def _first_wall_time(files: Iterable[str]) -> float:
+    """The time in the name of the first file, by which loaders sort runs."""
+    part = os.path.basename(next(iter(files))).partition("tfevents.")[2].partition(".")[0]
+    return float(part) if part.isdigit() and len(part) == 10 else 0.0

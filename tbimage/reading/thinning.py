@@ -1,0 +1,103 @@
+"""Which values of a tag are kept: those that TensorBoard shows, thinned."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+
+from tbimage.reading.runs import not_replaced
+
+__all__ = ["Series"]
+
+
+class Series:
+    """The steps of one tag: first ``add`` each of them, then ask ``keeps`` for each again.
+
+    A value takes away all earlier values with the same step or a greater one, as in TensorBoard's
+    data server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). It is
+    remembered where steps go back, and not what the steps are. So a tag with a billion values takes
+    as little memory as one with ten.
+
+    Args:
+        every: 10 keeps the first of each 10 values, and the last one.
+        keep: So many of these are kept, evenly spread. The steps are remembered then. None: all.
+
+    Example:
+        >>> series = Series(every=1, keep=None)
+        >>> steps = (0, 1, 2, 3, 2, 3, 4)
+        >>> for step in steps:
+        ...     series.add(step)
+        >>> [series.keeps(step) for step in steps]
+        [True, True, False, False, True, True, True]
+    """
+
+    __slots__ = (
+        "_asked",
+        "_begun",
+        "_count",
+        "_every",
+        "_first_steps",
+        "_keep",
+        "_last",
+        "_shown",
+        "_starts",
+        "_steps",
+        "_thinned",
+        "_wanted",
+    )
+
+    def __init__(self, every: int, keep: int | None) -> None:
+        self._every = every
+        self._keep = keep
+        self._steps: array[int] = array("q")
+        self._count = 0
+        self._last = 0
+        # Steps grow within a stretch. Of each stretch that has values left: the number of its first
+        # value, and the step of that. These steps grow too.
+        self._starts: list[int] = []
+        self._first_steps: list[int] = []
+        # In the second pass: how many values were asked for, how many of them TensorBoard shows,
+        # how many of these ``every`` leaves, how many stretches have begun, and which are wanted
+        self._asked = self._shown = self._thinned = self._begun = 0
+        self._wanted: frozenset[int] | None = None
+
+    def add(self, step: int) -> None:
+        """Take in the step of the next value."""
+        if not self._count or step <= self._last:
+            while self._first_steps and self._first_steps[-1] >= step:
+                self._first_steps.pop()
+                self._starts.pop()
+            self._starts.append(self._count)
+            self._first_steps.append(step)
+        self._last = step
+        self._count += 1
+        if self._keep is not None:
+            self._steps.append(step)
+
+    def keeps(self, step: int) -> bool:
+        """Tell whether the next value is kept; one that was not added is not."""
+        number = self._asked
+        if number == 0 and self._keep is not None:
+            self._wanted = self._choose(self._keep)
+        self._asked += 1
+        if number >= self._count:  # the file has grown meanwhile
+            return False
+        if self._begun < len(self._starts) and number == self._starts[self._begun]:
+            self._begun += 1
+        if self._begun < len(self._starts) and step >= self._first_steps[self._begun]:
+            return False
+        shown = self._shown
+        self._shown += 1
+        if shown % self._every and number < self._count - 1:
+            return False
+        thinned = self._thinned
+        self._thinned += 1
+        return self._wanted is None or thinned in self._wanted
+
+    def _choose(self, keep: int) -> frozenset[int] | None:
+        shown = int(not_replaced(np.array(self._steps, np.int64)).sum())
+        thinned = len(range(0, shown, self._every)) + ((shown - 1) % self._every > 0)
+        if keep >= thinned:
+            return None
+        return frozenset(np.linspace(thinned - 1, 0, keep).round().astype(int).tolist())
