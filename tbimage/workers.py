@@ -10,6 +10,7 @@ import itertools
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
+from os import getpid
 from queue import Empty, SimpleQueue
 from threading import Lock, get_ident
 from typing import Any, Generic, TypeVar, cast
@@ -64,6 +65,7 @@ class Workers:
         self.rivals: list[Workers] = []
         self.busy: dict[int, bool] = {}  # by thread, whether it does a job
         self._note = note
+        self._pid = getpid()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._given: deque[Job] = deque()  # all that have not ended are here
         self._threads: dict[object, None] = {}
@@ -135,7 +137,7 @@ class Workers:
                 job = jobs.get()
             except BaseException:
                 continue  # there was no memory to wait with
-            if job is None:
+            if job is None or self._pid != getpid():  # a greenlet that was forked: see gevent
                 break
             self.busy[ident] = True
             self._do(job)

@@ -225,6 +225,13 @@ class Segments(EventFiles):
 
     def _write(self, batch: Batch) -> int:
         """Write what the segment's first record misses, then these, the first maybe begun."""
+        try:
+            return self._write_pieces(batch)
+        except MemoryError:  # what is in the file must not be written again
+            error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
+            return self._after_error(batch, len(self._missing), 0, error)
+
+    def _write_pieces(self, batch: Batch) -> int:
         preamble = len(self._missing)
         pieces = _join_small([self._missing, *skip(batch.pieces, self._begun)])
         written = 0
@@ -233,30 +240,28 @@ class Segments(EventFiles):
                 count = self._write_once(self._file, pieces)
             except OSError as error:
                 return self._after_error(batch, preamble, written, error)
-            written += count
-            pieces = skip(pieces, count)
-            torn = self._torn(written)
-            if torn:
-                whole = self._account(batch, preamble, torn)
+            if self._is_torn(written + count):
+                whole = self._account(batch, preamble, written)
                 with contextlib.suppress(OSError):
                     if self._file is not None:
                         self._file.cut(self._size - self._begun)
                     self.seal()
                 return whole or self.append(batch)
+            written += count
+            pieces = skip(pieces, count)
         return self._account(batch, preamble, written)
 
-    def _torn(self, written: int) -> int:
-        """Return how many bytes lie before a torn record in the middle of what was written.
+    def _is_torn(self, written: int) -> bool:
+        """Tell whether the file has more bytes than the system says it wrote.
 
         A write that lands in part and reports EINTR is repeated as a whole, by Python itself
-        (PEP 475). What lies behind the last whole record is cut off, since readers can make
-        nothing of it, and follows in another segment.
+        (PEP 475), maybe several times. All that this write put into the file is cut off, since
+        readers can make nothing of it, and goes to another segment.
         """
         try:
-            size = self._file.size() if self._file is not None else self._size + written
+            return self._file is not None and self._file.size() > self._size + written
         except OSError:
-            return 0
-        return max(size - self._size - written, 0)
+            return False
 
     def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
         """Note how far a failed write came; return how many records are complete, or raise."""
@@ -300,13 +305,15 @@ class Segments(EventFiles):
 
     def _account(self, batch: Batch, preamble: int, written: int) -> int:
         """Note how far ``written`` bytes reached; return how many records they completed."""
-        self._size += written
-        self.bytes_written += written
-        self._missing = self._missing[min(written, preamble) :]
+        missing = self._missing[min(written, preamble) :]
         reached = self._begun + max(written - preamble, 0)
         whole = batch.whole_records(reached)
-        self._begun = reached - sum(batch.sizes[:whole])
-        self._records += whole - batch.sizes[:whole].count(0)
+        begun = reached - sum(batch.sizes[:whole])
+        records = self._records + whole - batch.sizes[:whole].count(0)
+        size, bytes_written = self._size + written, self.bytes_written + written
+        # All or, where there is no memory, none.
+        self._size, self.bytes_written, self._missing = size, bytes_written, missing
+        self._begun, self._records = begun, records
         return whole
 
 

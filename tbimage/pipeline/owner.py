@@ -149,6 +149,8 @@ class Owner:
         return bool(turns)
 
     def _give_turn(self, member: Any) -> None:
+        if member.pid != os.getpid():  # this is a greenlet that was forked
+            return
         self._members[member] = None
         self.encoders.limit = min(
             max(self.encoders.limit, member.options.workers), _MOST_WORKERS - 1
