@@ -8,7 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from tbimage.events.storage.urls import is_url
 from tbimage.reading.compact_run import Compaction, Rules, RunTask, compact_run, tags_of
+from tbimage.reading.copies import Copies
 from tbimage.reading.damage import Damage
 from tbimage.reading.logs import find_runs
 from tbimage.reading.targets import read_text, write_text
@@ -44,7 +46,7 @@ def compact(
     changed. So the call can be repeated: after new values were logged, or after it was stopped.
 
     Args:
-        source: The log directory, which is not changed.
+        source: The log directory, which is not changed; a URL is copied to this machine first.
         target: The new one. It must be missing, empty, or made by ``compact`` from this source. It
             must not be within ``source``.
         runs: Which runs are copied, as a shell pattern.
@@ -80,7 +82,8 @@ def compact(
     origin, directory = os.fspath(source), os.fspath(target)
     _check_target(origin, directory)
     rules = Rules(keep_images, every, tuple((rename or {}).items()), tuple(drop))
-    found, unreadable = _runs_of(origin)
+    copies = Copies(origin) if is_url(origin) else None  # until the end of this function
+    found, unreadable = _runs_of(origin if copies is None else copies.path)
     tasks = [
         RunTask(name, tuple(files), os.path.join(directory, *name.split("/")), rules)
         for name, files in found.items()
@@ -91,11 +94,15 @@ def compact(
     if rename:
         for task, tags in engine(tags_of, tasks):
             _check_names(task, tags)
-    _mark_target(os.path.realpath(origin), directory)
+    _mark_target(_real(origin), directory)
     done = Compaction(lost=unreadable)
     for _, of_run in zip(progress(tasks), engine(compact_run, tasks), strict=True):
         done.add(of_run)
     return done
+
+
+def _real(source: str) -> str:
+    return source if is_url(source) else os.path.realpath(source)
 
 
 def _runs_of(source: str) -> tuple[dict[str, list[str]], list[Damage]]:
@@ -120,8 +127,8 @@ def _check_names(task: RunTask, tags: Iterable[str]) -> None:
 
 
 def _check_target(source: str, target: str) -> None:
-    inner, outer = os.path.realpath(target), os.path.realpath(source)
-    if os.path.commonpath([inner, outer]) == outer:
+    inner, outer = os.path.realpath(target), _real(source)
+    if not is_url(source) and os.path.commonpath([inner, outer]) == outer:
         raise ValueError(f"target must not be within {source}, got {target!r}")
     mark = read_text(os.path.join(target, MARK))
     if mark is None:
