@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tbimage
-from tbimage.events.segments import YOUNG_SECS
+from tbimage.events.event_files import YOUNG_SECS
 from tbimage.pipeline import STUCK_SECS
 from tbimage.pipeline.owner import MOST_THREADS
 from tbimage.pixels.arrays import copies

@@ -29,7 +29,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 50
 REQUIRED = {"numpy", "protobuf", "crc32c", "pillow"}
-EXTRAS = {"fast", "cli", "remote", "view", "test", "peers", "clusters", "dev"}
+EXTRAS = {"fast", "cli", "s3", "gs", "az", "view", "test", "stores", "peers", "clusters", "dev"}
 
 FunctionNode = (ast.FunctionDef, ast.AsyncFunctionDef)
 

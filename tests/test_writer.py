@@ -189,7 +189,6 @@ BAD_WRITERS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"logdir": ""}, ValueError, "logdir"),
     ({"logdir": 5}, TypeError, "logdir"),
     ({"logdir": b"x"}, TypeError, "logdir"),
-    ({"logdir": "gs://bucket/run"}, ValueError, "logdir"),
     ({"wire": "v2"}, ValueError, "wire"),
     ({"filename_suffix": "/x"}, ValueError, "filename_suffix"),
     ({"filename_suffix": "1"}, ValueError, "filename_suffix"),

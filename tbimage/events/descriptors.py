@@ -2,7 +2,7 @@
 
 What lives here: a storage whose files give up their descriptors when others need them, and open
 them again when they are written to. What does not: everything else that a file is
-(``storage.py``).
+(``storage/local.py``).
 
 Why: a process has 1024 descriptors, often 256, and a writer of a thousand runs must not take them
 all. Beginning a new event file each time instead would leave a file for each value where more runs
@@ -27,7 +27,7 @@ from tbimage.events.storage import AppendFile, LocalStorage
 
 __all__ = ["SharingStorage"]
 
-# What ``stat`` says of a path that leads nowhere, as in storage.py.
+# What ``stat`` says of a path that leads nowhere, as in storage/local.py.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 

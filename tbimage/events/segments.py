@@ -21,24 +21,15 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from tbimage.buffers import Piece
 from tbimage.events import names, wire
 from tbimage.events.batches import Batch, skip
-from tbimage.events.history import newest_steps
+from tbimage.events.event_files import EventFiles, SegmentOptions, logger
 from tbimage.events.records import small_record
-from tbimage.events.storage import AppendFile, Storage
+from tbimage.events.storage import AppendFile, DiskStorage
 
 __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
-
-logger = logging.getLogger("tbimage")
-
-#: Retention keeps at least this many of the newest segments…
-NEWEST_KEPT = 2
-#: … and all that grew within this many seconds: a TensorBoard that polls once in a while has read
-#: them by then.
-YOUNG_SECS = 1800.0
 
 #: After these a segment can go on as soon as there is room: its missing bytes are still missing.
 #: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
@@ -56,45 +47,18 @@ class UnwritableError(OSError):
     """The first record can never be written: leave it out, and go on with the next."""
 
 
-@dataclass(frozen=True)
-class SegmentOptions:
-    """How a directory's segments are cut, kept and made durable.
-
-    Attributes:
-        filename_suffix: Appended to each file's name.
-        max_file_bytes: A new segment begins before a record would take the current one beyond this;
-            None: never.
-        max_file_secs: A new segment begins once the current one is older; None: never.
-        keep_files: How many segments stay, at least 2; None: all.
-        keep_bytes: How many bytes the segments that stay may have together; None: any.
-        min_free_bytes: Writing stops, as on a full disk, where fewer bytes than this would stay
-            free; 0: never.
-        fsync: "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
-    """
-
-    filename_suffix: str = ""
-    max_file_bytes: int | None = None
-    max_file_secs: float | None = None
-    keep_files: int | None = None
-    keep_bytes: int | None = None
-    min_free_bytes: int = 0
-    fsync: str = "never"
-
-
-class Segments:
-    """Appends records to the event files of one directory, for one thread at a time."""
+class Segments(EventFiles):
+    """Appends records to the event files of one directory of a disk."""
 
     def __init__(
         self,
-        storage: Storage,
+        storage: DiskStorage,
         directory: str,
         options: SegmentOptions,
         say: Callable[..., None] = logger.log,
     ) -> None:
-        self._storage = storage
-        self._say = say  # takes a line for the log, as Logger.log does
-        self._options = options
-        self._host = names.host_name()
+        super().__init__(storage, directory, options, say)
+        self._disk = storage
         self._file: AppendFile | None = None
         self._size = 0  # of the current segment
         self._records = 0  # completed in the current segment
@@ -102,16 +66,6 @@ class Segments:
         self._directory_synced = False  # since the current segment is there
         self._missing: bytes | memoryview = b""  # of the current segment's first record
         self._begun = 0  # how many bytes of the next record are in the current segment already
-        #: Where the segments are.
-        self.directory = directory
-        #: The path of the newest segment, None before the first.
-        self.path: str | None = None
-        #: How many segments were begun.
-        self.count = 0
-        #: How many segments were deleted, moved or replaced while they were written.
-        self.displaced = 0
-        #: How many bytes were written, of all segments.
-        self.bytes_written = 0
 
     def open(self) -> None:
         """Begin the first segment now, so that the run and its errors show at once."""
@@ -138,9 +92,9 @@ class Segments:
             self._begin_segment()
         return self._write(batch.first(self._fitting(batch)))
 
-    def history(self) -> dict[str, int]:
-        """Return the greatest step by tag of what the directory holds."""
-        return newest_steps(self._storage, self.directory)
+    def may_pass(self, error: OSError) -> bool:
+        """Tell whether a writer can start in spite of an error: a full disk may become less so."""
+        return error.errno in PASSING_ERRORS
 
     def _check_file(self) -> None:
         """Begin a new segment where the current one is not what was written."""
@@ -208,11 +162,11 @@ class Segments:
     def _make_durable(self, file: AppendFile) -> None:
         file.sync()
         if not self._directory_synced:  # a file is lost with its name
-            self._storage.sync_directory(self.directory)
+            self._disk.sync_directory(self.directory)
             self._directory_synced = True
 
     def _begin_segment(self) -> None:
-        self._storage.make_directory(self.directory)
+        self._disk.make_directory(self.directory)
         existing = self._storage.names(self.directory)
         now = time.time()
         self._file = self._create_file(existing, now)
@@ -230,7 +184,7 @@ class Segments:
             name = names.next_name(existing, now, self._host, os.getpid(), suffix)
             path = self._storage.join(self.directory, name)
             try:
-                file = self._storage.create(path)
+                file = self._disk.create(path)
             except FileExistsError:
                 existing.append(name)  # by somebody who was faster, or not listed: so on NFS
                 continue
@@ -251,7 +205,7 @@ class Segments:
             room = options.max_file_bytes - self._size + unwritten
             count = max(batch.whole_records(room), 1)
         if options.min_free_bytes:
-            free = self._storage.free_bytes(self.directory) - options.min_free_bytes
+            free = self._disk.free_bytes(self.directory) - options.min_free_bytes
             count = min(batch.whole_records(free + unwritten), count)
             if not count:
                 message = f"less than min_free_bytes={options.min_free_bytes} would be free"
@@ -356,29 +310,6 @@ class Segments:
         self._begun = reached - sum(batch.sizes[:whole])
         self._records += whole - batch.sizes[:whole].count(0)
         return whole
-
-    def _retire(self, existing: Sequence[str]) -> None:
-        """Delete the oldest sealed segments that the options do not keep."""
-        options = self._options
-        if options.keep_files is None and options.keep_bytes is None:
-            return
-        own = [name for name in existing if names.is_own_name(name, options.filename_suffix)]
-        now = time.time()
-        size = 0
-        beyond: list[str] = []
-        # The newest is the segment just begun, which holds nothing yet.
-        for rank, name in enumerate(sorted(own, reverse=True), start=2):
-            path = self._storage.join(self.directory, name)
-            with contextlib.suppress(OSError):  # gone already
-                length, age = self._storage.size_and_age(path, now)
-                size += length
-                too_many = options.keep_files is not None and rank > options.keep_files
-                too_large = options.keep_bytes is not None and size > options.keep_bytes
-                if (too_many or too_large) and rank > NEWEST_KEPT and age > YOUNG_SECS:
-                    beyond.append(path)
-        for path in reversed(beyond):  # the oldest first, so that no gap is left half-way
-            with contextlib.suppress(OSError):  # not ours to delete: no reason to stop logging
-                self._storage.remove(path)
 
 
 def _join_small(pieces: Sequence[Piece]) -> Sequence[Piece]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any, TypeVar
 
-from tbimage.events.segments import PASSING_ERRORS, Segments
+from tbimage.events.event_files import EventFiles
 from tbimage.events.steps import Steps
 from tbimage.pipeline.channel import Channel
 from tbimage.pipeline.owner import current_owner
@@ -26,7 +26,7 @@ from tbimage.pixels.fork_join import ForkJoin
 T = TypeVar("T")
 #: Given what takes lines for the log, and whether it is for a forked child, makes the files of each
 #: lane.
-MakeFiles = Callable[[Callable[..., None], bool], "tuple[Segments, ...]"]
+MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
 #: A writer is not healthy when something is pending and for so many seconds nothing was encoded or
 #: written: ten times what a slow disk takes for a write.
@@ -107,7 +107,7 @@ class Pipeline:
         try:
             lane.files.open()
         except OSError as error:
-            if self._options.on_error == "raise" or error.errno not in PASSING_ERRORS:
+            if self._options.on_error == "raise" or not lane.files.may_pass(error):
                 raise
             lane.error = error
             self._channel.errors.note(error, "writing failed")
@@ -271,7 +271,7 @@ class Pipeline:
                 channel.errors.note_unwritten(give_up.mark)
         return self._outcome(channel, close.result if close.answered else channel.finished)
 
-    def close_soon(self) -> Segments:
+    def close_soon(self) -> EventFiles:
         """Have the files closed once what is pending is written, without waiting.
 
         For writers that are garbage-collected without being closed. Returns the files of the first
@@ -317,7 +317,7 @@ class Pipeline:
         return self._channel.closed
 
     @property
-    def files(self) -> Segments:
+    def files(self) -> EventFiles:
         """The files of the first lane; others in a forked child."""
         return self.channel.lanes[0].files
 
@@ -351,7 +351,9 @@ class Pipeline:
             "displaced_files": sum(each.displaced for each in files),
             "encode_secs": channel.encode_secs,
             "last_error": channel.errors.latest,
-            "healthy": not failing and min(age, now - channel.progress_at) < STUCK_SECS,
+            "healthy": not failing
+            and min(age, now - channel.progress_at)
+            < STUCK_SECS + max(each.commit_secs for each in files),
         }
 
     # The end of the process.

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from tbimage.events.event_files import EventFiles
 from tbimage.events.reporting import Errors
-from tbimage.events.segments import Segments
 from tbimage.events.steps import Steps
 from tbimage.pipeline.lane import Lane
 from tbimage.pipeline.owner import Owner
@@ -37,7 +37,7 @@ class Channel:
     """What one writer has pending in one process; callers use ``inbox``, ``reserve``, and read."""
 
     def __init__(
-        self, owner: Owner, lanes: Sequence[tuple[Segments, Steps]], options: PipelineOptions
+        self, owner: Owner, lanes: Sequence[tuple[EventFiles, Steps]], options: PipelineOptions
     ) -> None:
         self.pid = os.getpid()
         self.owner = owner

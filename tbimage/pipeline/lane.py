@@ -7,6 +7,7 @@ files and the batch while its commit is under way.
 from __future__ import annotations
 
 import collections
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from itertools import islice
 
 from tbimage.buffers import Piece
 from tbimage.events.batches import Batch, concatenate
+from tbimage.events.event_files import EventFiles
 from tbimage.events.history import tags_of
 from tbimage.events.records import small_record
 from tbimage.events.reporting import Errors
-from tbimage.events.segments import Segments, UnwritableError
+from tbimage.events.segments import UnwritableError
 from tbimage.events.steps import Steps
 from tbimage.events.wire import small_event
 from tbimage.pipeline.tickets import LIGHT_BYTES, Ticket, cost_of, make_record
@@ -48,7 +50,7 @@ class Commit:
 class Lane:
     """The pending summaries of one order, and how far they have come."""
 
-    def __init__(self, files: Segments, steps: Steps, errors: Errors) -> None:
+    def __init__(self, files: EventFiles, steps: Steps, errors: Errors) -> None:
         self.files = files
         self.steps = steps
         self.pending: collections.deque[Ticket] = collections.deque()
@@ -65,6 +67,7 @@ class Lane:
         self._batch = Batch()  # what could not be written yet
         self._costs: list[int] = []  # of the records in it, in bytes
         self._retry_at = 0.0
+        self._next_at = 0.0  # when the next commit may begin, unless somebody waits
         self._retry_secs = _FIRST_RETRY
 
     @property
@@ -86,7 +89,8 @@ class Lane:
         if self.commit is not None or self.sealed:
             return None
         now = time.monotonic()
-        tickets = [] if self._costs else self._ready(hurry or now >= self.due)
+        waits = not hurry and now < self._next_at
+        tickets = [] if self._costs or waits else self._ready(hurry or now >= self.due)
         if self._costs and not sync and now < self._retry_at:  # only who waits hurries a retry
             return None
         seal = seal and len(tickets) == len(self.pending)
@@ -98,13 +102,17 @@ class Lane:
         self.commit = Commit(tickets, how if sync else None, seal)
         for _ in tickets:
             self.pending.popleft()
+        more = self.pending[0][6] if self.pending else None  # than one commit takes
+        if tickets and not (self.pending and (more is None or more.ready)):
+            self._next_at = now + self.files.commit_secs
         return self.commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
         """Return the tickets at the head whose records are there or are cheap to make."""
         ready: list[Ticket] = []
         size = 0
-        for ticket in islice(self.pending, _COMMIT_SUMMARIES):
+        most = 1 << 20 if self.files.commit_secs else _COMMIT_SUMMARIES
+        for ticket in islice(self.pending, most):
             work = ticket[6]
             if work is not None:
                 if not work.ready:
@@ -114,7 +122,7 @@ class Lane:
             ready.append(ticket)
             if size >= _COMMIT_BYTES:
                 break
-        return ready if is_due or len(ready) == _COMMIT_SUMMARIES else []
+        return ready if is_due or len(ready) == most else []
 
     def settle(self) -> Commit | None:
         """Take note of what came of a commit that ended."""
@@ -122,7 +130,10 @@ class Lane:
         if commit is None or not commit.ended:
             return None
         done = self.done + commit.written + commit.lost
-        failures, retry_at = self.failures + 1, time.monotonic() + self._retry_secs
+        failures, retry_at = (
+            self.failures + 1,
+            time.monotonic() + self._retry_secs * random.uniform(0.5, 1.0),
+        )
         retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
         if commit.error is not None:
             self.error, self.failures = commit.error, failures

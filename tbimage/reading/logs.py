@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tbimage.events.names import is_event_file
+from tbimage.events.storage.urls import is_url
 from tbimage.reading.damage import Damage
 from tbimage.reading.index import GRAPH, FileIndex, Metadata
 from tbimage.reading.places import Place
@@ -22,6 +23,8 @@ from tbimage.reading.runs import MAKERS, Run, kind_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from tbimage.reading.copies import Copies
 
 __all__ = ["Logged", "Logs", "find_runs", "package", "read"]
 
@@ -70,7 +73,9 @@ def read(
 
     Args:
         path: A directory, which is searched with all directories below it for files that have
-            ``tfevents`` in their names, or a file of any name.
+            ``tfevents`` in their names, or a file of any name. A URL of an object store, such as
+            ``s3://bucket/runs``, works too: its event files are copied to a temporary directory,
+            which is deleted when nothing that was read from it is in use any more.
         verify: Whether the checksum of each large record is compared now, and not when it is read.
             All bytes of the files are read then.
         progress: Goes through the files and may tell how far it is.
@@ -81,7 +86,8 @@ def read(
 
     Raises:
         OSError: There is no such path, or it cannot be read.
-        ValueError: The file is no event file, or the path is a URL.
+        ValueError: The file is no event file, or fsspec does not know the protocol of the URL.
+        ImportError: The package for the URL is not installed.
         TypeError: ``path`` is neither str nor PathLike.
 
     Example:
@@ -102,8 +108,6 @@ def read(
     text: object = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
         raise TypeError(f"path must be str or PathLike, got {path!r} of type {type(path).__name__}")
-    if "://" in text and not os.path.exists(text):
-        raise ValueError(f"path must be a local file or directory, got {text!r}: copy it first")
     return Logs(text, verify, progress)
 
 
@@ -111,7 +115,7 @@ class Logs(Mapping[str, Run]):
     """The runs below a directory, by name. ``read`` makes it.
 
     Attributes:
-        path: The directory, or the one event file.
+        path: The directory, or the one event file, or its URL.
     """
 
     def __init__(
@@ -126,15 +130,22 @@ class Logs(Mapping[str, Run]):
         self._files: dict[str, FileIndex] = {}
         self._metadata: dict[str, dict[str, Metadata]] = {}
         self._unreadable: list[Damage] = []
+        self._copies: Copies | None = None
+        if is_url(path) and not os.path.exists(path):
+            from tbimage.reading.copies import Copies
+
+            self._copies = Copies(path)
+            path = self._copies.path
+        self._root = path
         mode = os.stat(path).st_mode
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-            raise ValueError(f"path must be a directory or a regular file, got {path!r}")
+            raise ValueError(f"path must be a directory or a regular file, got {self.path!r}")
         self._is_file = stat.S_ISREG(mode)
         if not self._is_file:
             os.scandir(path).close()  # raises where it cannot be read
         self._refresh(progress)
         if self._is_file:
-            self._check_file(self._files[path])
+            self._check_file(next(iter(self._files.values())))
 
     def _check_file(self, file: FileIndex) -> None:
         for damage in file.damage:
@@ -151,7 +162,10 @@ class Logs(Mapping[str, Run]):
     @property
     def damage(self) -> list[Damage]:
         """What could not be read, of all files, and directories that cannot be opened."""
-        return [*self._unreadable, *(each for run in self._runs.values() for each in run.damage)]
+        found = [*self._unreadable, *(each for run in self._runs.values() for each in run.damage)]
+        if self._copies is None:
+            return found
+        return [replace(each, path=self._copies.url_of(each.path)) for each in found]
 
     def __getitem__(self, run: str) -> Run:
         try:
@@ -174,6 +188,8 @@ class Logs(Mapping[str, Run]):
         self, progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter
     ) -> list[tuple[str, FileIndex]]:
         """Refresh, and return the files that have something new, with the names of their runs."""
+        if self._copies is not None and self._files:
+            self._copies.refresh()
         found = self._find()
         self._metadata = {name: self._metadata.get(name, {}) for name in found}
         files: dict[str, FileIndex] = {}
@@ -198,9 +214,12 @@ class Logs(Mapping[str, Run]):
     def _find(self) -> dict[str, list[str]]:
         """Find the event files of each run, in the order in which TensorBoard reads them."""
         if self._is_file:
-            return {".": [self.path]}
-        found, self._unreadable = find_runs(self.path)
-        return found
+            return {".": [self._keep(self._root)]}
+        found, self._unreadable = find_runs(self._root)
+        return {run: [self._keep(path) for path in paths] for run, paths in found.items()}
+
+    def _keep(self, path: str) -> str:
+        return path if self._copies is None else self._copies.keep(path)
 
     def follow(
         self, *, seconds_between: float = 0.1, until: Callable[[], bool] | None = None

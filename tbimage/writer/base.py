@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
 from tbimage.buffers import Piece
+from tbimage.events.storage import urls
 from tbimage.pipeline import Pipeline
 from tbimage.pipeline.tickets import MAIN, Work
 from tbimage.writer import defaults, directories, ranks
@@ -56,6 +57,7 @@ class RunWriter:
         keep_bytes: int | None = None,
         min_free_bytes: int = 0,
         close_timeout: float = 30.0,
+        upload_secs: float = 5.0,
         keep: Mapping[str, Keep] | None = None,
         font: Any = None,
         rank: str | int | None = None,
@@ -63,7 +65,7 @@ class RunWriter:
         """Open a run directory for writing.
 
         Args:
-            logdir: The run directory, created if missing.
+            logdir: The run directory, created if missing: a path, or a URL of an object store.
             filename_suffix: Appended to the event files' names. Default: nothing; only who reads
                 the files by name needs one.
             wire: "image" or "tensor"; see the class.
@@ -81,8 +83,7 @@ class RunWriter:
                 long as it takes, but never for a disk that fails.
             workers: How many threads encode. Default None: one for each processor, at most 4.
             flush_secs: For how many seconds a summary that is cheap to encode, such as a scalar,
-                may wait for others to be written with it. A process that is killed loses as much.
-                Default 0.1: one write for a hundred scalars in a fast loop.
+                may wait to be written with others; a kill loses as much. Default 0.1.
             fsync: When the file is made to survive a loss of power: "never", "flush" (each
                 ``flush`` waits for it) or "close" (when a segment ends). Default "never": a crash
                 of the process loses nothing, and waiting for the disk costs milliseconds.
@@ -90,7 +91,7 @@ class RunWriter:
                 raises the first one in the next ``flush`` or ``close``, "log" only logs and counts
                 them. Default "raise".
             max_file_bytes: A new event file is begun before one grows beyond so many bytes. Default
-                None: TensorBoard reads files of any size.
+                None: any size, and 64 MiB in an object store.
             max_file_secs: A new event file is begun after so many seconds. Default None.
             keep_files: The oldest files are deleted when there are more than so many, at least 2.
                 Only this writer's form of names, never the newest two, and none that grew within
@@ -100,6 +101,8 @@ class RunWriter:
                 it were full. Default 0: it stops when the disk is full.
             close_timeout: For how many seconds ``close`` and the end of the process wait for what
                 is pending. Default 30: what Kubernetes waits between SIGTERM and SIGKILL.
+            upload_secs: What is new is uploaded to an object store after so many seconds, and at
+                ``flush`` and ``close``. Default 5: TensorBoard looks as often.
             keep: Which calls are logged at all, by patterns of names (``fnmatch``; the first that
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
@@ -113,8 +116,9 @@ class RunWriter:
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has none of the allowed values.
+            ImportError: The package for the URL is not installed.
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` a full
-                disk is no reason: it is logged, and tried again.
+                disk or an error of a store is logged, and tried again.
         """
         given = locals()
         left = {name for name in ("workers", "keep") if given[name] is None}
@@ -133,7 +137,8 @@ class RunWriter:
         if ranks.is_silent(settings.rank):
             ranks.silence(self, logdir)
             return
-        self._real = os.path.realpath(logdir)  # here, since no call does I/O
+        # Here, since no call does I/O.
+        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()

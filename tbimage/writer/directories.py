@@ -13,6 +13,7 @@ import weakref
 
 from tbimage.events.locks import file_of_another_process
 from tbimage.events.names import host_name
+from tbimage.events.storage import urls
 from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["TwoWritersWarning", "claim", "claim_sub_run", "release", "warn_of_other_process"]
@@ -105,7 +106,7 @@ def claim_sub_run(directory: str, tenant: object) -> str:
     base = f"worker-{host_name()}-{os.getpid()}"
     for number in itertools.count(1):
         name = base if number == 1 else f"{base}-{number}"
-        key = os.path.join(directory, name)
+        key = urls.join(directory, name)
         reference = _reference(key, tenant)
         if _tenants.setdefault(key, reference) is reference:
             break

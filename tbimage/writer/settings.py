@@ -9,6 +9,7 @@ from typing import Any
 
 from tbimage import checks
 from tbimage.events.segments import SegmentOptions
+from tbimage.events.storage import urls
 from tbimage.pipeline import PipelineOptions
 from tbimage.writer import ranks
 from tbimage.writer.sampling import Keep
@@ -42,6 +43,7 @@ _SECONDS = {
     "flush_secs": False,
     "max_file_secs": True,
     "close_timeout": False,
+    "upload_secs": False,
 }
 
 
@@ -70,6 +72,7 @@ class Settings(SegmentOptions, PipelineOptions):
     quality: int = 90
     compression: str = "fast"
     workers: int = field(default_factory=_usual_workers)
+    upload_secs: float = 5.0
     keep: Mapping[str, Keep] = field(default_factory=dict)
     font: Any = None
     rank: str | int | None = None
@@ -96,11 +99,12 @@ def check_logdir(logdir: object) -> str:
 
     Args:
         logdir: A str or PathLike; relative ones are made absolute, so that a later chdir changes
-            nothing.
+            nothing. A URL is that of a directory in an object store.
 
     Raises:
         TypeError: It is neither.
-        ValueError: It is empty or a URL.
+        ValueError: It is empty, or a URL that cannot be one of a run directory.
+        ImportError: What the URL needs is not installed.
 
     Example:
         >>> check_logdir("/tmp/run")
@@ -114,11 +118,8 @@ def check_logdir(logdir: object) -> str:
         raise TypeError(f"logdir must be a str or a path, got {checks.given(logdir)}")
     if not path:
         raise ValueError("logdir must not be empty; pass '.' for the current directory")
-    if "://" in path:
-        raise ValueError(
-            f"logdir must be a local directory, got {path!r}: object stores are not supported yet; "
-            "log to a local directory and upload it"
-        )
+    if urls.is_url(path):
+        return urls.check_url(path, "logdir")
     return os.path.abspath(path)
 
 

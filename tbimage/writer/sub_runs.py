@@ -14,17 +14,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
 
 from tbimage.events.batches import Batch
 from tbimage.events.descriptors import SharingStorage
+from tbimage.events.event_files import EventFiles, SegmentOptions
 from tbimage.events.history import newest_steps
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, small_record
-from tbimage.events.segments import SegmentOptions, Segments
-from tbimage.events.storage import LocalStorage
+from tbimage.events.segments import Segments
+from tbimage.events.storage import LocalStorage, Storage, urls
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
 from tbimage.writer import directories
+from tbimage.writer.settings import Settings
 
 __all__ = ["MOST_DESCRIPTORS", "RunFiles", "SubRuns", "make_files"]
 
@@ -37,26 +38,30 @@ MOST_DESCRIPTORS = 32
 _SESSION_START = b"\x3a\x02\x08\x01"
 
 
-class RunFiles(Segments):
+class RunFiles(EventFiles):
     """The event files of many runs, written to as if they were those of one.
 
     Args:
+        storage: Where the runs are.
         directory: The one that the runs' directories are in.
         options: Of each run's files.
         say: Takes a line for the log.
+        begin: Makes the files of one run, of its directory.
     """
 
     def __init__(
         self,
+        storage: Storage,
         directory: str,
         options: SegmentOptions,
         say: Callable[..., None],
+        begin: Callable[[str], EventFiles],
     ) -> None:
-        self._runs_storage = SharingStorage(MOST_DESCRIPTORS)
-        self._runs: dict[str, Segments] = {}
+        self._begin = begin
+        self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # what could not be written, by run
         self._accepted = 0  # so many records at the head of the next batch are in _waiting already
-        super().__init__(self._runs_storage, directory, options, say)
+        super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
         """Do nothing: a run begins with its first value."""
@@ -64,18 +69,18 @@ class RunFiles(Segments):
     def history(self) -> dict[str, int]:
         """Return the greatest step by tag in all runs below: a call has one step for all."""
         newest: dict[str, int] = {}
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.directory) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    for tag, step in newest_steps(LocalStorage(), entry.path).items():
-                        newest[tag] = max(step, newest.get(tag, step))
+        for run in self._storage.directories(self.directory):
+            if "/" not in run and os.sep not in run:
+                directory = self._storage.join(self.directory, run)
+                for tag, step in newest_steps(self._storage, directory).items():
+                    newest[tag] = max(step, newest.get(tag, step))
         return newest
 
     def append(self, batch: Batch) -> int:
         """Write packages to the runs that they are for.
 
         Args:
-            batch: As in ``Segments.append``.
+            batch: As in ``EventFiles.append``.
 
         Returns:
             The number of records.
@@ -120,18 +125,16 @@ class RunFiles(Segments):
     def _known(self) -> Iterable[str]:
         """Give the runs of ``scalars``: this writer's, and those that the directory holds."""
         yield from self._runs
-        for path, _, _ in islice(os.walk(self.directory), 1, None):
-            run = os.path.relpath(path, self.directory)
+        for run in self._storage.directories(self.directory):
             with contextlib.suppress(OSError):  # what cannot be read is no run, for TensorBoard
-                tags = newest_steps(LocalStorage(), path)
+                tags = newest_steps(self._storage, self._storage.join(self.directory, run))
                 if tags and all(scalars.belongs(run, tag) for tag in tags):
                     yield run
 
     def _write_run(self, run: str) -> None:
         segments = self._runs.get(run)
         if segments is None:
-            directory = os.path.join(self.directory, run)
-            segments = Segments(self._runs_storage, directory, self._options, self._say)
+            segments = self._begin(self._storage.join(self.directory, run))
             self._runs[run] = segments
         while (waiting := self._waiting[run]).sizes:
             written = segments.bytes_written, segments.count, segments.displaced
@@ -145,24 +148,29 @@ class RunFiles(Segments):
         del self._waiting[run]
 
     def sync(self) -> None:
-        """As ``Segments.sync``, for all runs."""
-        self._each(Segments.sync)
+        """As ``EventFiles.sync``, for all runs."""
+        self._each(lambda files: files.sync())
 
     def sync_at_end(self) -> None:
-        """As ``Segments.sync_at_end``, for all runs."""
-        self._each(Segments.sync_at_end)
+        """As ``EventFiles.sync_at_end``, for all runs."""
+        self._each(lambda files: files.sync_at_end())
+
+    @property
+    def syncs_on_flush(self) -> bool:
+        """Whether a flush is to wait for ``sync``."""
+        return self._options.fsync == "flush"
 
     def seal(self) -> None:
-        """As ``Segments.seal``, for all runs."""
+        """As ``EventFiles.seal``, for all runs."""
         self._waiting.clear()
         self._accepted = 0
-        self._each(Segments.seal)
+        self._each(lambda files: files.seal())
 
     def forget(self) -> None:
-        """As ``Segments.forget``, for all runs."""
-        self._each(Segments.forget)
+        """As ``EventFiles.forget``, for all runs."""
+        self._each(lambda files: files.forget())
 
-    def _each(self, function: Callable[[Segments], None]) -> None:
+    def _each(self, function: Callable[[EventFiles], None]) -> None:
         failure: OSError | None = None
         for segments in list(self._runs.values()):
             try:
@@ -191,12 +199,12 @@ class SubRuns:
                     "rename one of them"
                 )
 
-    def claim(self, names: Iterable[str], files: Segments) -> None:
+    def claim(self, names: Iterable[str], files: EventFiles) -> None:
         """Note that these sub-runs are written to, and warn where another writer does."""
         for name in names:
             if name not in self._claimed:
                 self._claimed[name] = None
-                directories.claim(os.path.join(self._real, name), files)
+                directories.claim(urls.join(self._real, name), files)
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
@@ -220,16 +228,44 @@ def _after_varint(data: memoryview, at: int) -> int:
     return at + 1
 
 
+_Maker = Callable[[str], EventFiles]
+
+
 def make_files(
-    options: SegmentOptions,
+    settings: Settings,
     logdir: str,
     real: str,
     is_copy: bool,
     say: Callable[..., None],
     in_child: bool,
-) -> tuple[Segments, RunFiles]:
+) -> tuple[EventFiles, RunFiles]:
     """Make the files of a writer; those of a copy or a forked child are in a sub-run."""
-    main = Segments(LocalStorage(), logdir, options, say)
+    of_run, of_runs, storage = _makers(settings, logdir, say)
+    main = of_run(logdir)
     if is_copy or in_child:
-        main.directory = os.path.join(logdir, directories.claim_sub_run(real, main))
-    return main, RunFiles(main.directory, options, say)
+        main.directory = urls.join(logdir, directories.claim_sub_run(real, main))
+    runs = RunFiles(storage, main.directory, settings, say, of_runs)
+    runs.commit_secs = main.commit_secs
+    return main, runs
+
+
+def _makers(
+    settings: Settings, logdir: str, say: Callable[..., None]
+) -> tuple[_Maker, _Maker, Storage]:
+    """Return what makes the files of a run and of a sub-run, and where they are."""
+    if urls.is_url(logdir):
+        from tbimage.events.object_segments import ObjectSegments
+        from tbimage.events.storage.stores import objects_of
+
+        objects = objects_of(logdir)
+
+        def make(directory: str) -> EventFiles:
+            return ObjectSegments(objects, directory, settings, say, settings.upload_secs)
+
+        return make, make, objects
+    sharing = SharingStorage(MOST_DESCRIPTORS)
+    return (
+        lambda directory: Segments(LocalStorage(), directory, settings, say),
+        lambda directory: Segments(sharing, directory, settings, say),
+        LocalStorage(),
+    )

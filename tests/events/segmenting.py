@@ -10,6 +10,7 @@ from typing import Any
 from tbimage.buffers import Piece
 from tbimage.events import messages
 from tbimage.events.batches import Batch
+from tbimage.events.event_files import EventFiles
 from tbimage.events.records import RecordDecoder, frame
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage, MemoryStorage
@@ -26,7 +27,7 @@ def batch_of(steps: Sequence[int], size: int = 0) -> Batch:
     return Batch(pieces, [sum(map(len, part)) for part in parts])
 
 
-def append_all(segments: Segments, batch: Batch, attempts: int = 50) -> None:
+def append_all(segments: EventFiles, batch: Batch, attempts: int = 50) -> None:
     """Append as the committer does, trying again after errors."""
     while batch.sizes:
         try:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tbimage.events.segments import NEWEST_KEPT, YOUNG_SECS, SegmentOptions, Segments
+from tbimage.events.event_files import NEWEST_KEPT, YOUNG_SECS, SegmentOptions
+from tbimage.events.segments import Segments
 from tbimage.events.storage import LocalStorage
 from tests.events.segmenting import append_all, batch_of, contents, local, steps_of
 

@@ -1,4 +1,4 @@
-"""Storage: append only, one system call for each write, failures as OSError."""
+"""DiskStorage: append only, one system call for each write, failures as OSError."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tbimage.events.storage import LocalStorage, MemoryStorage, Storage
+from tbimage.events.storage import DiskStorage, LocalStorage, MemoryStorage
 from tests.pipeline.faulty import no_descriptors_left
 from tests.pipeline.resources import descriptors
 
@@ -21,13 +21,13 @@ def directory(tmp_path: Path) -> str:
     return os.fspath(tmp_path / "a" / "run")
 
 
-def read(storage: Storage, path: str) -> bytes:
+def read(storage: DiskStorage, path: str) -> bytes:
     with storage.open_to_read(path) as file:
         return file.read()
 
 
 @BOTH
-def test_what_is_appended_is_read_back(make: Callable[[], Storage], directory: str) -> None:
+def test_what_is_appended_is_read_back(make: Callable[[], DiskStorage], directory: str) -> None:
     storage = make()
     assert storage.names(directory) == []
     storage.make_directory(directory)
@@ -51,7 +51,7 @@ def test_what_is_appended_is_read_back(make: Callable[[], Storage], directory: s
 
 @BOTH
 def test_a_file_is_never_opened_for_what_is_there(
-    make: Callable[[], Storage], directory: str
+    make: Callable[[], DiskStorage], directory: str
 ) -> None:
     storage = make()
     storage.make_directory(directory)
@@ -64,7 +64,7 @@ def test_a_file_is_never_opened_for_what_is_there(
 
 @BOTH
 def test_a_file_knows_whether_its_path_leads_to_it(
-    make: Callable[[], Storage], directory: str
+    make: Callable[[], DiskStorage], directory: str
 ) -> None:
     storage = make()
     storage.make_directory(directory)
@@ -78,7 +78,7 @@ def test_a_file_knows_whether_its_path_leads_to_it(
 
 
 @BOTH
-def test_what_is_not_there_is_an_os_error(make: Callable[[], Storage], directory: str) -> None:
+def test_what_is_not_there_is_an_os_error(make: Callable[[], DiskStorage], directory: str) -> None:
     storage = make()
     path = storage.join(directory, "name")
     for operation in (

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage.events import segments
+from tbimage.events import event_files
 from tbimage.writer import sub_runs
 from tests import readers
 from tests.pipeline import logs
@@ -206,7 +206,7 @@ def test_three_hundred_segments_and_a_reader_attached(
 ) -> None:
     """It follows while segments are begun and retired; one that comes later sees what is left."""
     shown: dict[str, list[int]] = {}
-    monkeypatch.setattr(segments, "YOUNG_SECS", 100.0)
+    monkeypatch.setattr(event_files, "YOUNG_SECS", 100.0)
     writer = tbimage.SummaryWriter(tmp_path, max_file_bytes=120, keep_files=20)
     picture = np.zeros((4, 4), np.uint8)
     with readers.open_loader(tmp_path, loader, live=True) as load:

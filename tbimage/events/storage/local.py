@@ -1,9 +1,5 @@
-"""Where the bytes of event files go: a local disk, or memory.
+"""The files of a local disk, or of memory, and the operations that event files need of them.
 
-What lives here: the few operations that event files need, for each kind of place. What does not:
-what the files are called, what is in them and what to do when an operation fails (``segments.py``).
-
-Rules:
 - A file is created new (never opened for what is already there), only ever appended to, and each
   write is one system call on an unbuffered descriptor: a process that is killed or forked has
   nothing in a buffer to lose or to write twice.
@@ -20,12 +16,13 @@ import posixpath
 import shutil
 import stat
 from collections.abc import Sequence
+from itertools import islice
 from typing import BinaryIO, Protocol
 
 from tbimage.buffers import Piece
 from tbimage.events import locks
 
-__all__ = ["AppendFile", "LocalStorage", "MemoryStorage", "Storage"]
+__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "MemoryStorage", "Storage"]
 
 
 class AppendFile(Protocol):
@@ -54,19 +51,16 @@ class AppendFile(Protocol):
 
 
 class Storage(Protocol):
-    """A place that holds files in directories."""
+    """A place that holds files in directories: what can be done in all of them."""
 
     def join(self, directory: str, name: str) -> str:
         """Put a directory and a name together."""
 
-    def make_directory(self, directory: str) -> None:
-        """Create a directory and its parents where they are missing."""
-
     def names(self, directory: str) -> list[str]:
         """List the names in a directory; none where it does not exist."""
 
-    def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError where there is one."""
+    def directories(self, directory: str) -> list[str]:
+        """List all directories below a directory, relative to it."""
 
     def open_to_read(self, path: str) -> BinaryIO:
         """Open a file to read it from its start; FileNotFoundError where there is no such file."""
@@ -76,6 +70,16 @@ class Storage(Protocol):
 
     def remove(self, path: str) -> None:
         """Delete a file."""
+
+
+class DiskStorage(Storage, Protocol):
+    """A place with files that can be appended to."""
+
+    def make_directory(self, directory: str) -> None:
+        """Create a directory and its parents where they are missing."""
+
+    def create(self, path: str) -> AppendFile:
+        """Create a file; FileExistsError where there is one."""
 
     def free_bytes(self, directory: str) -> int:
         """Return how many bytes can still be written."""
@@ -189,6 +193,10 @@ class LocalStorage:
         except FileNotFoundError:
             return []
 
+    def directories(self, directory: str) -> list[str]:
+        below = (path for path, _, _ in islice(os.walk(directory), 1, None))
+        return [os.path.relpath(path, directory) for path in below]
+
     def create(self, path: str) -> AppendFile:
         return _LocalFile(path)
 
@@ -286,6 +294,10 @@ class MemoryStorage:
         return [
             name for folder, name in map(posixpath.split, list(self.files)) if folder == directory
         ]
+
+    def directories(self, directory: str) -> list[str]:
+        folders = {posixpath.dirname(path) for path in self.files}
+        return sorted(posixpath.relpath(each, directory) for each in folders - {directory})
 
     def create(self, path: str) -> AppendFile:
         if path in self.files:

@@ -1,0 +1,88 @@
+"""The fsspec filesystems of one process.
+
+- Each process makes its own: fsspec, aiobotocore and aiohttp do not survive a fork.
+- They run on an event loop of their own. Its executor works while the interpreter ends, when that
+  of asyncio refuses new work and aiohttp could resolve no host name any more.
+- Nothing is cached that another process may change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
+from typing import Any
+
+from tbimage.events.storage.urls import protocol_of
+
+__all__ = ["filesystem_of"]
+
+
+class _Executor(ThreadPoolExecutor):
+    """Runs functions in threads, and in the event loop's own when the interpreter ends."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:  # no thread can be started
+            future: Future[Any] = Future()
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:
+                future.set_exception(error)
+            return future
+
+
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+_filesystems: dict[tuple[int, str], Any] = {}
+
+
+def _event_loop() -> asyncio.AbstractEventLoop:
+    pid = os.getpid()
+    loop = _loops.get(pid)
+    if loop is None:
+        new = asyncio.new_event_loop()
+        new.set_default_executor(_Executor(4, "tbimage-requests"))
+        loop = _loops.setdefault(pid, new)
+        if loop is new:
+            Thread(target=loop.run_forever, name="tbimage-requests", daemon=True).start()
+        else:  # another thread was faster
+            new.close()
+    return loop
+
+
+def filesystem_of(url: str) -> Any:
+    """Return the filesystem of this process for the protocol of a URL."""
+    import fsspec
+    from fsspec.asyn import AsyncFileSystem
+
+    protocol = protocol_of(url)
+    key = os.getpid(), protocol if protocol in _ONE_FOR_ALL else url.rpartition("/")[0]
+    found = _filesystems.get(key)
+    if found is None:
+        kind = fsspec.get_filesystem_class(protocol)
+        options = dict(_OPTIONS.get(protocol, dict)())
+        if issubclass(kind, AsyncFileSystem):
+            options.update(loop=_event_loop(), use_listings_cache=False, skip_instance_cache=True)
+        new, _ = fsspec.url_to_fs(url, **options)
+        found = _filesystems.setdefault(key, new)
+        # gcsfs and adlfs close their sessions by finalizers, which may run at the end of the
+        # program before what is pending is uploaded. Then another one is made.
+        weakref.finalize(new, _filesystems.pop, key, None)
+    return found
+
+
+def _s3_options() -> dict[str, Any]:
+    """Let nothing below the pipeline retry: it does so itself, and counts."""
+    import fsspec.config
+
+    given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
+    return {"config_kwargs": {"retries": {"total_max_attempts": 1}, **given}}
+
+
+# One filesystem serves all buckets of these. Others may have a host in the URL (sftp, abfs).
+_ONE_FOR_ALL = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
+_OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {"s3": _s3_options, "s3a": _s3_options}

@@ -1,0 +1,79 @@
+"""Addresses of object stores: what is one, and which package reads and writes it."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+
+__all__ = ["check_url", "dirname", "is_url", "join"]
+
+_URL = re.compile(r"(?P<protocol>[a-zA-Z][a-zA-Z0-9+.:-]*)://(?P<path>.*)", re.DOTALL)
+# The extra of pyproject.toml that installs what a protocol needs.
+_EXTRAS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "az",
+    "abfs": "az",
+    "abfss": "az",
+}
+
+
+def is_url(path: str) -> bool:
+    """Tell whether a path is the URL of an object store, and no local path."""
+    return _URL.fullmatch(path) is not None
+
+
+def protocol_of(url: str) -> str:
+    """Return the part before ``://``, in lower case."""
+    return url.partition("://")[0].lower()
+
+
+def join(directory: str, *names: str) -> str:
+    """Put a directory, local or in a store, and names below it together."""
+    return (
+        posixpath.join(directory, *names) if is_url(directory) else os.path.join(directory, *names)
+    )
+
+
+def dirname(path: str) -> str:
+    """Return the directory of a path, local or in a store."""
+    return posixpath.dirname(path) if is_url(path) else os.path.dirname(path)
+
+
+def check_url(url: str, argument: str) -> str:
+    """Check the URL of a directory in an object store, and give it without needless slashes.
+
+    Raises:
+        ValueError: It has no bucket, or fsspec does not know its protocol.
+        ImportError: The package for its protocol is not installed; the text says which.
+    """
+    protocol, path = protocol_of(url), url.partition("://")[2]
+    if "::" in url:
+        raise ValueError(f"{argument} must be one URL and no chain of URLs, got {url!r}")
+    extra = _EXTRAS.get(protocol)
+    try:
+        import fsspec
+
+        fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        what = f"'tbimage[{extra}]'" if extra else "fsspec and what it needs for this protocol"
+        raise ImportError(
+            f"{argument}={url!r} needs a package that is missing: pip install {what} ({error})"
+        ) from error
+    except ValueError:
+        raise ValueError(
+            f"{argument} must be a local path or a URL that fsspec knows, such as "
+            f"s3://bucket/runs/a, got {url!r}: fsspec has no protocol {protocol!r}"
+        ) from None
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if extra and (not parts or path.startswith("/")):
+        raise ValueError(
+            f"{argument} must name a bucket, as in {protocol}://bucket/runs/a, got {url!r}"
+        )
+    if ".." in parts or "\0" in path:
+        raise ValueError(f"{argument} must not hold '..' or NUL, got {url!r}")
+    lead = "/" if path.startswith("/") else ""
+    return f"{protocol}://{lead}{'/'.join(parts)}"

@@ -1,0 +1,149 @@
+"""Local copies of the event files below a URL, so that they are read like files of a local disk.
+
+What was appended to an object is fetched alone, and many objects at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tbimage.events.names import is_event_file
+from tbimage.events.storage import urls
+from tbimage.events.storage.filesystems import filesystem_of
+from tbimage.events.storage.objects import as_os_error
+
+__all__ = ["CopiedPath", "Copies"]
+
+# So many bytes and ranges are fetched at once: enough that the store's latency does not count.
+_MOST_BYTES, _MOST_RANGES, _RANGE_BYTES = 64 << 20, 256, 8 << 20
+# What stores call a version of an object in their listings.
+_VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
+
+
+class CopiedPath(str):
+    """The path of a copy. The copies are deleted when nobody has one of these any more."""
+
+    copies: Copies
+
+
+@dataclass(frozen=True)
+class _Object:
+    name: str  # in the store
+    size: int
+    version: str
+
+
+class Copies:
+    """The event files below a URL, or the one that it names.
+
+    Attributes:
+        url: The URL.
+        path: The directory, or the file, that is its local copy.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = urls.check_url(url, "path")
+        self._directory = tempfile.mkdtemp(prefix="tbimage-")
+        weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+        self._known: dict[str, _Object] = {}  # by the path of the copy
+        with as_os_error(self.url):
+            self._is_file = bool(filesystem_of(self.url).isfile(self.url))
+        self.path = self._directory
+        if self._is_file:
+            self.path = os.path.join(self._directory, os.path.basename(self.url))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Fetch what is new; forget copies of objects that are gone."""
+        filesystem = filesystem_of(self.url)
+        found = dict(self._list(filesystem))
+        for path in self._known.keys() - found.keys():
+            os.remove(path)
+        for batch in _batches(self._missing(found)):
+            names = [each.name for _, each, _, _ in batch]
+            starts, ends = [each[2] for each in batch], [each[3] for each in batch]
+            with as_os_error(self.url):
+                parts = filesystem.cat_ranges(names, starts, ends, on_error="return")
+            for (path, each, start, _), data in zip(batch, parts, strict=True):
+                if isinstance(data, FileNotFoundError):
+                    found.pop(path, None)  # deleted meanwhile
+                elif isinstance(data, BaseException):
+                    with as_os_error(each.name):
+                        raise data
+                else:
+                    os.makedirs(os.path.dirname(path), exist_ok=True)
+                    with open(path, "r+b" if start else "wb") as file:
+                        file.seek(start)
+                        file.write(data)
+        self._known = found
+
+    def url_of(self, path: str) -> str:
+        """Return the URL of a copy, or of a directory of copies."""
+        if self._is_file:
+            return self.url
+        below = os.path.relpath(path, self._directory)
+        return self.url if below == "." else urls.join(self.url, *below.split(os.sep))
+
+    def keep(self, path: str) -> CopiedPath:
+        """Return a path that keeps the copies for as long as it is used."""
+        kept = CopiedPath(path)
+        kept.copies = self
+        return kept
+
+    def _list(self, filesystem: Any) -> Iterator[tuple[str, _Object]]:
+        with as_os_error(self.url):
+            if self._is_file:
+                info = filesystem.info(self.url)
+                yield self.path, _object(info)
+                return
+            try:
+                root = filesystem.info(self.url)["name"].rstrip("/") + "/"
+                found = filesystem.find(self.url, detail=True)
+            except FileNotFoundError:
+                raise FileNotFoundError(
+                    errno.ENOENT, "there is no such bucket or directory", self.url
+                ) from None
+        for name, info in found.items():
+            if is_event_file(os.path.basename(name)):
+                yield os.path.join(self._directory, *name[len(root) :].split("/")), _object(info)
+
+    def _missing(self, found: dict[str, _Object]) -> Iterator[tuple[str, _Object, int, int]]:
+        """Give the ranges to fetch."""
+        for path, each in found.items():
+            known = self._known.get(path)
+            start = 0 if known is None else known.size
+            if known is not None and known.version != each.version and each.size <= known.size:
+                start = 0  # it was written anew
+            if start >= each.size and (known is None or start == 0):
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "wb"):
+                    pass
+            for begin in range(start, each.size, _RANGE_BYTES):
+                yield path, each, begin, min(begin + _RANGE_BYTES, each.size)
+
+
+def _object(info: dict[str, Any]) -> _Object:
+    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+    return _Object(info["name"], int(info["size"]), version)
+
+
+def _batches(
+    ranges: Iterator[tuple[str, _Object, int, int]],
+) -> Iterator[list[tuple[str, _Object, int, int]]]:
+    batch: list[tuple[str, _Object, int, int]] = []
+    size = 0
+    for each in ranges:
+        batch.append(each)
+        size += each[3] - each[2]
+        if size >= _MOST_BYTES or len(batch) >= _MOST_RANGES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,118 @@
+"""URLs of run directories: which are right, and what is said of the others; writing to memory://."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+import tbimage
+from tbimage.events.storage import urls
+
+pytest.importorskip("fsspec")
+
+
+@pytest.mark.parametrize(
+    ("given", "checked"),
+    [
+        ("memory://runs/a", "memory://runs/a"),
+        ("MEMORY://runs//a/./", "memory://runs/a"),
+        ("memory:///runs/a", "memory:///runs/a"),
+    ],
+)
+def test_urls_that_are_right(given: str, checked: str) -> None:
+    assert urls.check_url(given, "logdir") == checked
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("no-such://bucket/run", "fsspec has no protocol 'no-such'"),
+        ("memory://a/../b", "must not hold '..'"),
+        ("simplecache::memory://a", "one URL and no chain"),
+    ],
+)
+def test_urls_that_are_wrong(url: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        tbimage.SummaryWriter(url)
+    with pytest.raises(ValueError, match=problem):
+        tbimage.read(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "extra", "module"),
+    [("s3://b/r", "s3", "s3fs"), ("gs://b/r", "gs", "gcsfs"), ("az://b/r", "az", "adlfs")],
+)
+def test_a_package_that_is_missing_is_named(
+    url: str, extra: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fsspec.registry import _registry
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(_registry, url.partition(":")[0], raising=False)
+    for use in (tbimage.SummaryWriter, tbimage.read):
+        with pytest.raises(ImportError, match=rf"pip install 'tbimage\[{extra}\]'"):
+            use(url)
+
+
+def test_a_local_path_is_no_url() -> None:
+    assert not urls.is_url("runs/a")
+    assert not urls.is_url("C:\\runs")
+    assert urls.is_url("memory://runs")
+
+
+def test_what_is_written_to_memory_comes_back() -> None:
+    url = "memory://tests/everything"
+    picture = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    for run in range(2):
+        with tbimage.SummaryWriter(url) as writer:
+            for _ in range(5):
+                writer.scalar("loss", 0.5)
+                writer.scalars("both", {"a": 1, "b": 2})
+            writer.image("noise", picture)
+            assert writer.flush()
+            assert writer.logdir == url
+            assert str(writer.path).startswith(url)
+            logs = tbimage.read("memory://tests")
+            assert logs.runs == ["everything", "everything/both_a", "everything/both_b"]
+            assert logs["everything"].scalars("loss").steps.tolist() == list(range(5 * run + 5))
+            assert logs["everything/both_a"].scalars("both").steps.size == 5 * run + 5
+    assert np.array_equal(logs["everything"].images("noise")[-1].pixels(), picture)
+
+
+def test_logs_are_refreshed_and_their_copies_outlive_them() -> None:
+    url = "memory://tests/refreshed"
+    with tbimage.SummaryWriter(url) as writer:
+        writer.scalar("loss", 1.0, step=0)
+        writer.text("note", "first", step=0)
+        writer.flush()
+        logs = tbimage.read(url)
+        writer.scalar("loss", 1.0, step=1)
+        writer.flush()
+        logs.refresh()
+    assert logs["."].scalars("loss").steps.tolist() == [0, 1]
+    notes = logs["."].texts("note")
+    del logs
+    assert notes[0].text == "first"
+
+
+def test_nothing_is_there_to_read() -> None:
+    with pytest.raises(FileNotFoundError, match="memory://nothing"):
+        tbimage.read("memory://nothing")
+
+
+def test_old_files_are_deleted_when_the_settings_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tbimage.events import event_files
+
+    monkeypatch.setattr(event_files, "YOUNG_SECS", -1.0)
+    url = "memory://tests/retired"
+    with tbimage.SummaryWriter(url, max_file_bytes=100, keep_files=3) as writer:
+        for step in range(20):
+            writer.scalar("loss", 1.0, step=step)
+            assert writer.flush()
+    logs = tbimage.read(url)
+    assert len(logs["."].files) == 3
+    assert logs["."].scalars("loss").steps[-1] == 19

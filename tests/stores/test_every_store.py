@@ -1,0 +1,173 @@
+"""What holds in each store: S3 (moto), Google Cloud Storage (its emulator), Azure (Azurite)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tbimage
+from tests.stores.servers import url_in
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (900, 2000, 3), np.uint8)
+
+
+def test_all_kinds_of_data_come_back(store: str) -> None:
+    url = url_in(store)
+    with tbimage.SummaryWriter(url) as writer:
+        for step in range(60):
+            writer.scalar("loss", step / 2, step=step)
+            writer.scalars("both", {"a": step, "b": -step}, step=step)
+            if step % 20 == 10:
+                writer.image("noise", PICTURE, step=step)
+                assert writer.flush()
+    logs = tbimage.read(url)
+    assert logs.runs == [".", "both_a", "both_b"]
+    assert logs["."].scalars("loss").steps.tolist() == list(range(60))
+    assert logs["both_b"].scalars("both").values.tolist() == [-step for step in range(60)]
+    pictures = logs["."].images("noise")
+    assert [each.step for each in pictures] == [10, 30, 50]
+    assert all(np.array_equal(each.pixels(), PICTURE) for each in pictures)
+    assert logs.damage == []
+
+
+def test_what_flush_confirmed_is_in_the_store_before_close(store: str) -> None:
+    url = url_in(store)
+    writer = tbimage.SummaryWriter(url, upload_secs=3600)
+    logs = tbimage.read(url)
+    for step in range(5):
+        writer.scalar("loss", 1.0, step=step)
+        assert writer.flush()
+        assert writer.stats().pending_items == 0
+        logs.refresh()
+        assert logs["."].scalars("loss").steps.tolist() == list(range(step + 1))
+    writer.close()
+
+
+def test_nothing_is_uploaded_before_upload_secs(store: str) -> None:
+    url = url_in(store)
+    writer = tbimage.SummaryWriter(url, upload_secs=3600)
+    writer.scalar("loss", 1.0, step=0)
+    assert writer.flush()  # the interval begins
+    writer.scalar("loss", 1.0, step=1)
+    writer.image("noise", PICTURE, step=1)
+    time.sleep(1)
+    assert writer.stats().pending_items == 2
+    assert writer.stats().healthy
+    assert tbimage.read(url)["."].scalars("loss").steps.tolist() == [0]
+    assert writer.close()
+    assert tbimage.read(url)["."].scalars("loss").steps.tolist() == [0, 1]
+
+
+def test_what_is_new_is_uploaded_after_upload_secs(store: str) -> None:
+    writer = tbimage.SummaryWriter(url_in(store), upload_secs=0.2)
+    for step in range(3):
+        writer.scalar("loss", 1.0, step=step)
+        while writer.stats().written <= step:
+            time.sleep(0.01)
+    writer.close()
+
+
+def test_a_writer_that_is_opened_again_goes_on(store: str) -> None:
+    url = url_in(store)
+    for _ in range(3):
+        with tbimage.SummaryWriter(url) as writer:
+            writer.scalar("loss", 1.0)
+    assert tbimage.read(url)["."].scalars("loss").steps.tolist() == [0, 1, 2]
+
+
+def test_a_bucket_that_is_missing_is_an_error_at_once(store: str) -> None:
+    url = store.replace("bucket", "missing") + "/run"
+    with pytest.raises(FileNotFoundError, match="missing"):
+        tbimage.SummaryWriter(url)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        tbimage.read(url)
+
+
+def test_a_service_starts_without_its_bucket(store: str) -> None:
+    url = store.replace("bucket", "missing") + "/run"
+    writer = tbimage.SummaryWriter(url, on_error="log")
+    assert not writer.stats().healthy
+    writer.scalar("loss", 1.0, step=0)
+    assert not writer.flush()
+    assert not writer.close(timeout=1)
+    assert writer.stats().dropped["closed"] == 1
+
+
+PROGRAMS = {
+    "end": "",
+    "exit": "sys.exit(3)",
+    "exception": "raise RuntimeError('on purpose')",
+    "fork": """
+        if os.fork() == 0:
+            for step in range(500):
+                writer.scalar("child", 1.0, step=step)
+            writer.close()
+            os._exit(0)
+        os.wait()
+    """,
+    "multiprocessing": """
+        for method in ("fork", "spawn"):
+            process = multiprocessing.get_context(method).Process(target=child, args=(writer,))
+            process.start()
+            process.join()
+            assert process.exitcode == 0
+    """,
+}
+
+
+@pytest.mark.parametrize("how", PROGRAMS)
+def test_nothing_is_lost_when_nobody_closes(store: str, how: str, tmp_path: Path) -> None:
+    url = url_in(store)
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            f"""
+            import multiprocessing, os, sys
+            import tbimage
+
+            def child(writer):
+                for step in range(500):
+                    writer.scalar("child", 1.0, step=step)
+
+            if __name__ == "__main__":
+                writer = tbimage.SummaryWriter({url!r}, upload_secs=3600)
+                for step in range(1000):
+                    writer.scalar("loss", 1.0, step=step)
+            """
+        )
+        + textwrap.indent(textwrap.dedent(PROGRAMS[how]), "    ")
+    )
+    result = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert "the end came" not in result.stderr
+    assert "writing failed" not in result.stderr
+    logs = tbimage.read(url)
+    assert logs["."].scalars("loss").steps.tolist() == list(range(1000))
+    children = [run for run in logs if run.startswith("worker-")]
+    assert len(children) == {"fork": 1, "multiprocessing": 2}.get(how, 0)
+    for run in children:
+        assert logs[run].scalars("child").steps.tolist() == list(range(500))
+
+
+def test_the_command_line_logs_and_lists(store: str, tmp_path: Path) -> None:
+    url = url_in(store)
+    photo = Path(tbimage.__file__).parent / "cli" / "photos" / "cat.jpg"
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "tbimage", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    run("log", os.fspath(photo), "--logdir", url)
+    assert "cat  image  1  step 0" in run("ls", url)
+    run("compact", url, os.fspath(tmp_path))
+    assert tbimage.read(tmp_path)["."].images("cat")[-1].pixels().shape[2] == 3
