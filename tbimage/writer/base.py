@@ -65,9 +65,8 @@ class RunWriter:
         """Open a run directory for writing.
 
         Args:
-            logdir: The run directory, created if missing: a path, or a URL of an object store.
-            filename_suffix: Appended to the event files' names. Default: nothing; only who reads
-                the files by name needs one.
+            logdir: The run directory, created if missing.
+            filename_suffix: Appended to the event files' names. Default: nothing.
             wire: "image" or "tensor"; see the class.
             encoding: How pictures are stored whose call does not say: "png" keeps every level;
                 "jpeg" takes a fifth of the bytes for a photograph, and makes PNGs of what it cannot
@@ -97,8 +96,7 @@ class RunWriter:
                 Only this writer's form of names, never the newest two, and none that grew within
                 the last half-hour, as a reader may be on its way to them. Default None: all stay.
             keep_bytes: As ``keep_files``, when all files have more than so many bytes.
-            min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
-                it were full. Default 0: it stops when the disk is full.
+            min_free_bytes: While fewer bytes are free, writing pauses as on a full disk. Default 0.
             close_timeout: For how many seconds ``close`` and the end of the process wait for what
                 is pending. Default 30: what Kubernetes waits between SIGTERM and SIGKILL.
             upload_secs: What is new is uploaded to an object store after so many seconds, and at
@@ -107,11 +105,10 @@ class RunWriter:
                 matches counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
                 font, as ``tbimage.set_font`` takes it. Default None: what is in use stays.
-            rank: How the processes of one job share ``logdir``. "separate": each logs to a run of
-                its own, ``logdir/rank-0003``. "zero": rank 0 logs to ``logdir``; in the others a
-                call does nothing and returns False, in 0.1 µs. An integer: as "separate", with this
-                rank in place of RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK, of which the
-                first one that is set counts. Default None: no other process logs to ``logdir``.
+            rank: How the processes of a job share ``logdir``. "separate": each logs to a run of its
+                own, ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK.
+                An integer: the same, with this rank. "zero": rank 0 logs to ``logdir``; in others a
+                call does nothing and returns False. Default None: this is the only process.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -134,8 +131,7 @@ class RunWriter:
             set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
-        if ranks.is_silent(settings.rank):
-            ranks.silence(self, logdir)
+        if ranks.silence(self, logdir, settings.rank):
             return
         # Here, since no call does I/O.
         self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
@@ -143,8 +139,7 @@ class RunWriter:
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
         if not sub_run:
-            directories.claim(self._real, self._pipeline.files)
-            directories.warn_of_other_process(self._real)
+            directories.claim_run(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
         self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline

@@ -16,7 +16,7 @@ from tbimage.events.names import host_name
 from tbimage.events.storage import urls
 from tbimage.writer.caller_warnings import warn_caller
 
-__all__ = ["TwoWritersWarning", "claim", "claim_sub_run", "release", "warn_of_other_process"]
+__all__ = ["TwoWritersWarning", "claim", "claim_run", "claim_sub_run", "release"]
 
 
 class TwoWritersWarning(UserWarning):
@@ -66,15 +66,18 @@ def claim(directory: str, tenant: object) -> None:
         )
 
 
-def warn_of_other_process(directory: str) -> None:
-    """Warn once for each directory if another process is writing to it; see ``events/locks.py``.
+def claim_run(directory: str, tenant: object) -> None:
+    """Claim a directory in which an event file was opened; warn also of another process.
 
     Args:
-        directory: Its real path. This process has opened its own event file there already.
+        directory: As for ``claim``.
+        tenant: As for ``claim``.
 
     Warns:
-        TwoWritersWarning: Another process has an event file of the directory open.
+        TwoWritersWarning: Another writer has it, or another process has an event file of it open
+            (``events/locks.py``). Of a process it is said once for each directory.
     """
+    claim(directory, tenant)
     name = file_of_another_process(directory)
     if name is None or directory in _warned:
         return
