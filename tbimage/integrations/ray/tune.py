@@ -25,7 +25,7 @@ __all__ = ["TuneCallback"]
 
 logger = logging.getLogger("tbimage")
 
-# What Tune adds to each result (``ray/tune/result.py``, ``ray/tune/trainable/trainable.py``).
+# What Tune adds to each result (``ray.tune.result``, ``ray.tune.trainable``).
 _OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_checkpoint"}
 
 
