@@ -14,7 +14,7 @@ __all__ = ["DIRECTORY", "NAME", "PARTS", "write_part"]
 #: Where the page lives, and its name.
 DIRECTORY, NAME = Path(__file__).resolve().parent, "RESULTS.md"
 #: The parts in their order, by the commands that write them.
-PARTS = ("benchmarks", "benchmarks.load")
+PARTS = ("benchmarks", "benchmarks.load", "benchmarks.stores")
 
 _TITLE = "# Benchmarks\n\nEach part was made by the command that stands in it."
 _MARK = "<!-- by python -m {} -->"

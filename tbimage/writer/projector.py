@@ -17,6 +17,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tbimage.buffers import Piece
+from tbimage.events.storage import urls
+from tbimage.events.storage.filesystems import filesystem_of
+from tbimage.events.storage.objects import as_os_error
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
@@ -58,14 +61,14 @@ def write(
         >>> sorted(os.listdir(directory))
         ['00000', 'projector_config.pbtxt']
     """
-    where = os.path.join(directory, *kind.directory(name, step).split("/"))
-    os.makedirs(where, exist_ok=True)
+    where = urls.join(directory, *kind.directory(name, step).split("/"))
+    if not urls.is_url(where):
+        os.makedirs(where, exist_ok=True)
     _write_all(where, kind.files(embedding, report))
-    config = os.path.join(directory, kind.CONFIG_NAME)
+    config = urls.join(directory, kind.CONFIG_NAME)
     with _locks.setdefault(os.getpid(), threading.Lock()):
         try:
-            with open(config, encoding="utf-8") as file:
-                existing = file.read()
+            existing = _read(config)
         except FileNotFoundError:
             existing = ""
         listed = kind.config(existing, name, step, embedding)
@@ -75,10 +78,21 @@ def write(
 
 def _write_all(directory: str, files: Mapping[str, Sequence[Piece]]) -> None:
     for name, pieces in files.items():
-        _write(os.path.join(directory, name), pieces)
+        _write(urls.join(directory, name), pieces)
+
+
+def _read(path: str) -> str:
+    if urls.is_url(path):
+        return filesystem_of(path).cat_file(path).decode()  # type: ignore[no-any-return]
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _write(path: str, pieces: Iterable[Piece]) -> None:
+    if urls.is_url(path):  # an object appears when it is complete
+        with as_os_error(path):
+            filesystem_of(path).pipe_file(path, b"".join(pieces))
+        return
     temporary = f"{path}.{os.getpid()}.{threading.get_ident()}.part"
     try:
         with open(temporary, "wb") as file:

@@ -116,3 +116,40 @@ def test_old_files_are_deleted_when_the_settings_say_so(monkeypatch: pytest.Monk
     logs = tbimage.read(url)
     assert len(logs["."].files) == 3
     assert logs["."].scalars("loss").steps[-1] == 19
+
+
+def test_embeddings_are_listed_in_the_store() -> None:
+    import fsspec
+
+    url = "memory://tests/embeddings"
+    with tbimage.SummaryWriter(url) as writer:
+        for name in ("words", "more"):
+            writer.embedding(name, np.zeros((3, 2), np.float32), step=0)
+    files = fsspec.filesystem("memory")
+    listed = files.cat_file("/tests/embeddings/projector_config.pbtxt").decode()
+    assert "words" in listed
+    assert "more" in listed
+
+
+@pytest.mark.parametrize(("adapter", "run"), [("torch", "run_name"), ("tensorboardx", "name")])
+def test_adapters_write_to_the_store(adapter: str, run: str) -> None:
+    from importlib import import_module
+
+    url = f"memory://tests/{adapter}"
+    writer = import_module(f"tbimage.compat.{adapter}").SummaryWriter(url)
+    writer.add_scalar("loss", 0.5, 0)
+    writer.add_scalars("both", {"a": 1.0, "b": 2.0}, 0)
+    writer.add_hparams({"rate": 0.1}, {"accuracy": 0.5}, **{run: "trial"})
+    writer.close()
+    logs = tbimage.read(url)
+    assert [run.replace("/", "_") for run in logs.runs] == [".", "both_a", "both_b", "trial"]
+    assert logs["."].scalars("loss").values.tolist() == [0.5]
+
+
+def test_the_default_writer_writes_to_the_store() -> None:
+    from tbimage.compat import tf_summary
+
+    url = "memory://tests/tf"
+    with tf_summary.create_file_writer(url).as_default():
+        tf_summary.scalar("loss", 0.5, step=0)
+    assert tbimage.read(url)["."].tags["loss"].count == 1

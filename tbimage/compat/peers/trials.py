@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tbimage.compat.peers.numbers import number
+from tbimage.events.storage import urls
 from tbimage.kinds import hparams as kind
 from tbimage.writer.caller_warnings import warn_caller
 
@@ -35,6 +36,8 @@ def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]
 
 def directory_of(run: str, logdir: str) -> str:
     """Give the directory of a trial's run, which lies below the writer's."""
+    if urls.is_url(logdir):
+        return urls.check_url(urls.join(logdir, run), "run_name")
     directory = os.path.join(logdir, run)
     if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
         raise ValueError(
