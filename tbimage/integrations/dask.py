@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ except ModuleNotFoundError as error:
         "this needs Dask, which is not installed: pip install 'dask[distributed]'", name=error.name
     ) from None
 
+from tbimage.reading.processes import batches, call_each
 from tbimage.writer import SummaryWriter
 from tbimage.writer.settings import check_logdir
 
@@ -38,7 +40,7 @@ _PLUGIN = "tbimage-writers"
 def dask_engine(
     address: str | None = None, workers: int | None = None
 ) -> Iterator[Engine[Any, Any]]:
-    """Run ``tbimage.reading.compact`` on Dask: one task for each run.
+    """Run ``tbimage.reading.compact`` on Dask: a task for each run, or for up to 16.
 
     Args:
         address: That of a scheduler, as "tcp://10.0.0.1:8786". Its workers need tbimage, and the
@@ -75,14 +77,15 @@ def dask_engine(
 
 def _engine(client: Any) -> Engine[Any, Any]:
     def engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        waiting = iter(items)
-        first = client.map(function, list(islice(waiting, _MOST_TASKS)), pure=False)
+        waiting = iter(batches(items, sum(client.nthreads().values()) or 1))
+        call = partial(call_each, function)
+        first = client.map(call, list(islice(waiting, _MOST_TASKS)), pure=False)
         done = distributed.as_completed(first, loop=client.loop, with_results=True)
         try:
-            for _, result in done:
-                for item in islice(waiting, 1):
-                    done.add(client.submit(function, item, pure=False))
-                yield result
+            for _, results in done:
+                for batch in islice(waiting, 1):
+                    done.add(client.submit(call, batch, pure=False))
+                yield from results
         finally:
             client.cancel(list(done.futures), force=True)
 

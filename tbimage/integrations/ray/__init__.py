@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -14,6 +14,8 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "this needs Ray, which is not installed: pip install ray", name=error.name
     ) from None
+
+from tbimage.reading.processes import batches, call_each
 
 if TYPE_CHECKING:
     from tbimage.reading.compact import Engine
@@ -30,7 +32,7 @@ _ID_CHARACTERS = 8
 def ray_engine(
     address: str | None = None, workers: int | None = None
 ) -> Iterator[Engine[Any, Any]]:
-    """Run ``tbimage.reading.compact`` on Ray: one task for each run.
+    """Run ``tbimage.reading.compact`` on Ray: a task for each run, or for up to 16.
 
     Args:
         address: As of ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
@@ -64,14 +66,14 @@ def ray_engine(
 
 
 def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-    task = ray.remote(function)
-    waiting = iter(items)
-    pending = [task.remote(item) for item in islice(waiting, _MOST_TASKS)]
+    task = ray.remote(call_each)
+    waiting = iter(batches(items, int(ray.cluster_resources().get("CPU", 1)) or 1))
+    pending = [task.remote(function, batch) for batch in islice(waiting, _MOST_TASKS)]
     try:
         while pending:
             done, pending = ray.wait(pending)
-            pending += [task.remote(item) for item in islice(waiting, len(done))]
-            yield from ray.get(done)
+            pending += [task.remote(function, batch) for batch in islice(waiting, len(done))]
+            yield from chain.from_iterable(ray.get(done))
     finally:
         for reference in pending:
             ray.cancel(reference)
