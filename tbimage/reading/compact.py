@@ -8,12 +8,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from tbimage.events.storage.urls import is_url
+from tbimage.events.storage import urls
 from tbimage.reading.compact_run import Compaction, Rules, RunTask, compact_run, tags_of
-from tbimage.reading.copies import Copies
-from tbimage.reading.damage import Damage
-from tbimage.reading.logs import find_runs
-from tbimage.reading.targets import read_text, write_text
+from tbimage.reading.targets import canonical, names_in, read_text, runs_below, write_text
 
 __all__ = ["Compaction", "Engine", "compact"]
 
@@ -46,9 +43,9 @@ def compact(
     changed. So the call can be repeated: after new values were logged, or after it was stopped.
 
     Args:
-        source: The log directory, which is not changed; a URL is copied to this machine first.
-        target: The new one. It must be missing, empty, or made by ``compact`` from this source. It
-            must not be within ``source``.
+        source: The log directory, or the URL of one in an object store. It is not changed.
+        target: The new one, also a path or a URL. It must be missing, empty, or made by ``compact``
+            from this source. It must not be within ``source``.
         runs: Which runs are copied, as a shell pattern.
         keep_images: How many pictures and sounds of each tag are kept, evenly spread over its
             steps, with the first and the last. None: all.
@@ -79,13 +76,13 @@ def compact(
     for name, number in (("keep_images", keep_images), ("every", every)):
         if number is not None and number < 1:
             raise ValueError(f"{name} must be at least 1, got {number}")
-    origin, directory = os.fspath(source), os.fspath(target)
+    origin = canonical(os.fspath(source), "source")
+    directory = canonical(os.fspath(target), "target")
     _check_target(origin, directory)
     rules = Rules(keep_images, every, tuple((rename or {}).items()), tuple(drop))
-    copies = Copies(origin) if is_url(origin) else None  # until the end of this function
-    found, unreadable = _runs_of(origin if copies is None else copies.path)
+    found, unreadable = runs_below(origin)
     tasks = [
-        RunTask(name, tuple(files), os.path.join(directory, *name.split("/")), rules)
+        RunTask(name, files, _directory_of(directory, name), rules)
         for name, files in found.items()
         if fnmatch.fnmatchcase(name, runs)
     ]
@@ -94,22 +91,15 @@ def compact(
     if rename:
         for task, tags in engine(tags_of, tasks):
             _check_names(task, tags)
-    _mark_target(_real(origin), directory)
+    _mark_target(origin, directory)
     done = Compaction(lost=unreadable)
     for _, of_run in zip(progress(tasks), engine(compact_run, tasks), strict=True):
         done.add(of_run)
     return done
 
 
-def _real(source: str) -> str:
-    return source if is_url(source) else os.path.realpath(source)
-
-
-def _runs_of(source: str) -> tuple[dict[str, list[str]], list[Damage]]:
-    if os.path.isfile(source):
-        return {".": [source]}, []
-    os.scandir(source).close()  # raises where it cannot be read
-    return find_runs(source)
+def _directory_of(target: str, run: str) -> str:
+    return target if run == "." else urls.join(target, *run.split("/"))
 
 
 def _check_names(task: RunTask, tags: Iterable[str]) -> None:
@@ -127,20 +117,20 @@ def _check_names(task: RunTask, tags: Iterable[str]) -> None:
 
 
 def _check_target(source: str, target: str) -> None:
-    inner, outer = os.path.realpath(target), _real(source)
-    if not is_url(source) and os.path.commonpath([inner, outer]) == outer:
+    separator = "/" if urls.is_url(source) else os.sep
+    if f"{target}{separator}".startswith(source.rstrip(separator) + separator):
         raise ValueError(f"target must not be within {source}, got {target!r}")
-    mark = read_text(os.path.join(target, MARK))
+    mark = read_text(urls.join(target, MARK))
     if mark is None:
-        if os.path.isdir(target) and os.listdir(target):
+        if names_in(target):
             raise ValueError(
                 f"target must be missing or empty, or an earlier copy of {source}, got {target!r}"
             )
-    elif (made_from := json.loads(mark).get("source")) != outer:
+    elif (made_from := json.loads(mark).get("source")) != source:
         raise ValueError(f"target {target!r} was made from {made_from!r}, and not from {source!r}")
 
 
 def _mark_target(source: str, target: str) -> None:
-    path = os.path.join(target, MARK)
+    path = urls.join(target, MARK)
     if read_text(path) is None:
         write_text(path, json.dumps({"made_by": "tbimage compact", "source": source}))

@@ -17,20 +17,22 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tbimage.events.names import is_event_file, is_own_name, next_name
 from tbimage.events.records import frame
+from tbimage.events.storage import urls
 from tbimage.events.wire import file_version_event
 from tbimage.reading.damage import Damage
 from tbimage.reading.repair import whole_records
 from tbimage.reading.targets import (
+    SourceFile,
+    local_files,
     names_in,
     read_text,
     remove,
-    version_of,
     whole_file,
     write_text,
 )
@@ -79,13 +81,13 @@ class RunTask:
 
     Attributes:
         name: The run's.
-        files: Its event files, in the order in which TensorBoard reads them.
-        directory: Where the copy goes.
+        files: Its event files with their versions, in the order in which TensorBoard reads them.
+        directory: Where the copy goes, a path or a URL.
         rules: What is kept.
     """
 
     name: str
-    files: tuple[str, ...]
+    files: tuple[SourceFile, ...]
     directory: str
     rules: Rules
 
@@ -122,55 +124,57 @@ def compact_run(task: RunTask) -> Compaction:
     made_from = {
         "format": _FORMAT,
         "rules": asdict(task.rules),
-        "files": {os.path.basename(path): version_of(path) for path in task.files},
+        "files": {os.path.basename(path): version for path, version in task.files},
     }
-    record = os.path.join(task.directory, RECORD)
-    copy = _up_to_date_copy(task.directory, read_text(record), made_from)
-    if copy is not None:
-        _remove_copies(task.directory, copy)  # which a task that was stopped has left
+    existing = names_in(task.directory)
+    record = urls.join(task.directory, RECORD)
+    known = read_text(record) if RECORD in existing else None
+    copy = _up_to_date_copy(known, made_from)
+    if copy is not None and copy in existing:
+        _remove_copies(task.directory, existing, copy)  # which a task that was stopped has left
         return Compaction(unchanged=1)
     done = Compaction(runs=1)
-    series = _first_pass(task)
-    existing = [name for name in names_in(task.directory) if is_event_file(name)]
-    now = _first_wall_time(task.files)
-    name = next_name(existing, now, _HOST, 0, _SUFFIX)
-    with whole_file(os.path.join(task.directory, name)) as file:
-        file.writelines(frame([file_version_event(now, "tbimage")]))
-        _second_pass(task, series, file, done)
+    now = _first_wall_time(task.files[0][0])
+    name = next_name(filter(is_event_file, existing), now, _HOST, 0, _SUFFIX)
+    with local_files([path for path, _ in task.files], done.lost) as files:
+        series = _first_pass(task.rules, files)
+        with whole_file(urls.join(task.directory, name)) as file:
+            file.writelines(frame([file_version_event(now, "tbimage")]))
+            _second_pass(task.rules, files, series, file, done)
     if all(damage.kind != "unreadable" for damage in done.lost):
         write_text(record, json.dumps({"file": name, **made_from}))
-    _remove_copies(task.directory, name)
+    _remove_copies(task.directory, existing, name)
     return done
 
 
-def _up_to_date_copy(directory: str, record: str | None, made_from: dict[str, Any]) -> str | None:
+def _up_to_date_copy(record: str | None, made_from: dict[str, Any]) -> str | None:
     """Return the name of the copy that was made by the same rules from the same files."""
     try:
         name = json.loads(record or "{}")["file"]
         is_same = json.loads(record or "{}") == json.loads(json.dumps({"file": name, **made_from}))
     except (ValueError, KeyError):
         return None
-    return name if is_same and version_of(os.path.join(directory, name)) is not None else None
+    return name if is_same else None
 
 
-def _remove_copies(directory: str, current: str) -> None:
+def _remove_copies(directory: str, existing: Iterable[str], current: str) -> None:
     """Delete the copies that the current one replaces."""
-    for name in names_in(directory):
+    for name in existing:
         if name != current and f".{_HOST}.0." in name and is_own_name(name, _SUFFIX):
-            remove(os.path.join(directory, name))
+            remove(urls.join(directory, name))
 
 
 def tags_of(task: RunTask) -> tuple[RunTask, list[str]]:
     """Return the tags of a run, with the task."""
-    tags = {value.tag: None for event in _events(task, []) for value in event.summary.value}
-    return task, list(tags)
+    with local_files([path for path, _ in task.files], []) as files:
+        events = (event for _, event in _records(files, []))
+        return task, list({value.tag: None for event in events for value in event.summary.value})
 
 
-def _first_pass(task: RunTask) -> dict[str, Series]:
+def _first_pass(rules: Rules, files: Mapping[str, str]) -> dict[str, Series]:
     """Take in the steps of each tag that is not dropped."""
-    rules = task.rules
     series: dict[str, Series] = {}
-    for event in _events(task, []):
+    for _, event in _records(files, []):
         for value in event.summary.value:
             of_tag = series.get(value.tag)
             if of_tag is None:
@@ -189,12 +193,15 @@ def _is_media(value: Summary.Value) -> bool:
 
 
 def _second_pass(
-    task: RunTask, series: dict[str, Series], file: BinaryIO, done: Compaction
+    rules: Rules,
+    files: Mapping[str, str],
+    series: Mapping[str, Series],
+    file: BinaryIO,
+    done: Compaction,
 ) -> None:
     """Write what is kept."""
     metadata: dict[str, SummaryMetadata] = {}
     described: set[str] = set()
-    renames = bool(task.rules.rename)
 
     def keeps(value: Summary.Value, step: int) -> bool:
         if value.HasField("metadata") and value.tag not in metadata:
@@ -202,7 +209,7 @@ def _second_pass(
         of_tag = series.get(value.tag)
         return of_tag is not None and of_tag.keeps(step)
 
-    for payload, event in _records(task, done.lost):
+    for payload, event in _records(files, done.lost):
         if event.HasField("summary"):
             count = len(event.summary.value)
             values = [value for value in event.summary.value if keeps(value, event.step)]
@@ -210,14 +217,14 @@ def _second_pass(
             done.left_out += count - len(values)
             if not values:
                 continue
-            changed = renames or len(values) < count
+            changed = bool(rules.rename) or len(values) < count
             for value in values:  # the first one of a tag has its metadata
                 if value.tag not in described:
                     described.add(value.tag)
                     if value.tag in metadata and not value.HasField("metadata"):
                         value.metadata.CopyFrom(metadata[value.tag])
                         changed = True
-                value.tag = task.rules.new_name(value.tag)
+                value.tag = rules.new_name(value.tag)
             if changed:
                 copies = list(values)
                 event.summary.ClearField("value")
@@ -228,26 +235,26 @@ def _second_pass(
         file.writelines(frame([payload]))
 
 
-def _events(task: RunTask, lost: list[Damage]) -> Iterator[Event]:
-    return (event for _, event in _records(task, lost))
-
-
-def _records(task: RunTask, lost: list[Damage]) -> Iterator[tuple[bytes | memoryview, Event]]:
+def _records(
+    files: Mapping[str, str], lost: list[Damage]
+) -> Iterator[tuple[bytes | memoryview, Event]]:
     """Yield the payload of each whole record of a run, and the Event that it is."""
-    for path in task.files:
+    for path, name in files.items():
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            lost.append(Damage(path, 0, 0, "unreadable", error.strerror or str(error)))
+            lost.append(Damage(name, 0, 0, "unreadable", error.strerror or str(error)))
             continue
+        found: list[Damage] = []
         try:
-            for _, payload, event in whole_records(path, descriptor, lost):
+            for _, payload, event in whole_records(path, descriptor, found):
                 yield payload, event
         finally:
             os.close(descriptor)
+        lost += [replace(each, path=name) for each in found]
 
 
-def _first_wall_time(files: Iterable[str]) -> float:
+def _first_wall_time(path: str) -> float:
     """The time in the name of the first file, by which loaders sort runs."""
-    part = os.path.basename(next(iter(files))).partition("tfevents.")[2].partition(".")[0]
+    part = os.path.basename(path).partition("tfevents.")[2].partition(".")[0]
     return float(part) if part.isdigit() and len(part) == 10 else 0.0

@@ -19,12 +19,12 @@ from tbimage.events.storage import urls
 from tbimage.events.storage.filesystems import filesystem_of
 from tbimage.events.storage.objects import as_os_error
 
-__all__ = ["CopiedPath", "Copies"]
+__all__ = ["VERSIONS", "CopiedPath", "Copies"]
 
 # So many bytes and ranges are fetched at once: enough that the store's latency does not count.
 _MOST_BYTES, _MOST_RANGES, _RANGE_BYTES = 64 << 20, 256, 8 << 20
-# What stores call a version of an object in their listings.
-_VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
+#: What stores call a version of an object in their listings.
+VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
 
 
 class CopiedPath(str):
@@ -130,7 +130,7 @@ class Copies:
 
 
 def _object(info: dict[str, Any]) -> _Object:
-    version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
+    version = next((str(info[key]) for key in VERSIONS if info.get(key)), "")
     return _Object(info["name"], int(info["size"]), version)
 
 

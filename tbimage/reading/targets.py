@@ -1,21 +1,128 @@
-"""Files that appear as a whole or not at all, in the directory that ``compact`` writes to."""
+"""What ``compact`` reads from and writes to: directories of a disk, or URLs of object stores.
+
+A file that is written appears as a whole or not at all.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["names_in", "read_text", "remove", "version_of", "whole_file", "write_text"]
+from tbimage.events.names import is_event_file
+from tbimage.events.storage import urls
+from tbimage.reading.damage import Damage
+from tbimage.reading.logs import find_runs
+
+__all__ = [
+    "SourceFile",
+    "canonical",
+    "local_files",
+    "names_in",
+    "read_text",
+    "remove",
+    "runs_below",
+    "whole_file",
+    "write_text",
+]
+
+#: The path or the URL of an event file, and what changes when the file does: its size, and its time
+#: or its version.
+SourceFile = tuple[str, tuple[str | int, ...]]
 
 # TensorBoard reads no file of such a name.
 _UNFINISHED = ".unfinished-"
 # What a process that was killed has left is deleted after so many seconds.
 _STALE_SECS = 3600.0
+
+
+def canonical(path: str, argument: str) -> str:
+    """Return one spelling for all those of a directory; ValueError for a URL that is none."""
+    return urls.check_url(path, argument) if urls.is_url(path) else os.path.realpath(path)
+
+
+def runs_below(path: str) -> tuple[dict[str, tuple[SourceFile, ...]], list[Damage]]:
+    """Find the runs below a directory or a URL, without reading them, and what cannot be opened.
+
+    Returns:
+        The files of each run, in the order in which TensorBoard reads them; and the directories
+        that cannot be opened.
+
+    Raises:
+        OSError: There is no such path, or it cannot be read.
+    """
+    if urls.is_url(path):
+        return _runs_in_store(path), []
+    if os.path.isfile(path):
+        return {".": ((path, _version_of(path)),)}, []
+    os.scandir(path).close()  # raises where it cannot be read
+    found, unreadable = find_runs(path)
+    return {
+        run: tuple((file, _version_of(file)) for file in files) for run, files in found.items()
+    }, unreadable
+
+
+def _version_of(path: str) -> tuple[str | int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:  # deleted meanwhile
+        return ()
+    return status.st_size, status.st_mtime_ns
+
+
+def _runs_in_store(url: str) -> dict[str, tuple[SourceFile, ...]]:
+    from tbimage.events.storage.objects import as_os_error
+    from tbimage.reading.copies import VERSIONS
+
+    filesystem = _filesystem(url)
+    with as_os_error(url):
+        root = filesystem.info(url)["name"].rstrip("/") + "/"
+        found = filesystem.find(url, detail=True)
+    runs: dict[str, list[SourceFile]] = {}
+    for name, info in sorted(found.items()):
+        run, _, file = name[len(root) :].rpartition("/")
+        if is_event_file(file):
+            version = next((str(info[key]) for key in VERSIONS if info.get(key)), "")
+            path = urls.join(url, *filter(None, run.split("/")), file)
+            runs.setdefault(run or ".", []).append((path, (int(info["size"]), version)))
+    return {run: tuple(files) for run, files in sorted(runs.items())}
+
+
+def _filesystem(url: str) -> Any:
+    from tbimage.events.storage.filesystems import filesystem_of
+
+    return filesystem_of(url)
+
+
+@contextmanager
+def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, str]]:
+    """Copy objects to a temporary directory; files of a disk stay where they are.
+
+    Yields:
+        The path of each file on the disk, and its name. What is gone is noted in ``lost``.
+    """
+    if not any(map(urls.is_url, paths)):
+        yield {path: path for path in paths}
+        return
+    from tbimage.events.storage.objects import as_os_error
+
+    with tempfile.TemporaryDirectory(prefix="tbimage-") as directory:
+        local: dict[str, str] = {}
+        for number, path in enumerate(paths):
+            copy = os.path.join(directory, f"{number:08d}")
+            try:
+                with as_os_error(path):
+                    _filesystem(path).get_file(path, copy)
+            except OSError as error:
+                lost.append(Damage(path, 0, 0, "unreadable", error.strerror or str(error)))
+            else:
+                local[copy] = path
+        yield local
 
 
 @contextmanager
@@ -24,6 +131,17 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
 
     Its directory is made if missing. If the block raises, nothing is left.
     """
+    if urls.is_url(path):
+        from tbimage.events.storage.objects import as_os_error
+
+        with tempfile.NamedTemporaryFile(prefix="tbimage-") as copy:
+            yield copy  # type: ignore[misc]
+            copy.flush()
+            with as_os_error(path):
+                filesystem = _filesystem(path)
+                filesystem.makedirs(urls.dirname(path), exist_ok=True)
+                filesystem.put_file(copy.name, path)
+        return
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)
     # Two tasks may write the same file at once, where an engine repeats one.
@@ -50,7 +168,13 @@ def _remove_stale(directory: str) -> None:
 def read_text(path: str) -> str | None:
     """Read a small file; None where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
+        if urls.is_url(path):
+            from tbimage.events.storage.objects import as_os_error
+
+            with as_os_error(path):
+                content: bytes = _filesystem(path).cat_file(path)
+            return content.decode("utf-8", "replace")
+        with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -64,22 +188,22 @@ def write_text(path: str, text: str) -> None:
 
 def names_in(directory: str) -> list[str]:
     """List the names in a directory; none where it does not exist."""
+    if urls.is_url(directory):
+        from tbimage.events.storage.stores import objects_of
+
+        return objects_of(directory).names(directory)
     try:
         return os.listdir(directory)
     except FileNotFoundError:
         return []
 
 
-def version_of(path: str) -> list[int] | None:
-    """Return what changes when a file changes: its size and time; None where it cannot be read."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
-
-
 def remove(path: str) -> None:
     """Delete a file, if it is there."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+        if urls.is_url(path):
+            from tbimage.events.storage.stores import objects_of
+
+            objects_of(path).remove(path)
+        else:
+            os.unlink(path)

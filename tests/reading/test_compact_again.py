@@ -232,13 +232,13 @@ def test_a_file_that_vanishes_costs_itself_and_the_run_is_copied_again(
 ) -> None:
     log(tmp_path / "logs", range(3), ["a"])
     first = readers.event_files(tmp_path / "logs")[0]
-    from tbimage.reading.targets import version_of as real
+    real = os.listdir
 
-    def vanishing(path: str) -> Any:
+    def vanishing(directory: str) -> Any:
         first.unlink(missing_ok=True)
-        return real(path)
+        return real(directory) if os.path.isdir(directory) else []
 
-    monkeypatch.setattr(run_module, "version_of", vanishing)
+    monkeypatch.setattr(run_module, "names_in", vanishing)
     done = compact(tmp_path / "logs", tmp_path / "small")
     assert {damage.kind for damage in done.lost} == {"unreadable"}
     done = compact(tmp_path / "logs", tmp_path / "small")

@@ -469,7 +469,7 @@ def test_a_thousand_runs_can_be_used(browser: Any, tmp_path: Path) -> None:
 
     PIL.Image.fromarray(np.full((24, 32, 3), 80, np.uint8)).save(tmp_path / "picture.png")
     encoded = (tmp_path / "picture.png").read_bytes()
-    metadata = wire.summary_metadata("images", wire.DATA_CLASS_BLOB_SEQUENCE, None)
+    metadata = wire.summary_metadata("images", b"", None, wire.DATA_CLASS_BLOB_SEQUENCE)
     picture = wire.image_value("picture", 24, 32, 3, [encoded], metadata)
     for number in range(1000):
         run = tmp_path / "logs" / f"group{number % 10}" / f"run{number}"
