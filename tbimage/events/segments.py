@@ -241,7 +241,8 @@ class Segments(EventFiles):
             except OSError as error:
                 return self._after_error(batch, preamble, written, error)
             if self._is_torn(written + count):
-                whole = self._account(batch, preamble, written)
+                right = self._count_right(b"".join(pieces)[:count], self._size + written)
+                whole = self._account(batch, preamble, written + right)
                 with contextlib.suppress(OSError):
                     if self._file is not None:
                         self._file.cut(self._size - self._begun)
@@ -255,13 +256,24 @@ class Segments(EventFiles):
         """Tell whether the file has more bytes than the system says it wrote.
 
         A write that lands in part and reports EINTR is repeated as a whole, by Python itself
-        (PEP 475), maybe several times. All that this write put into the file is cut off, since
+        (PEP 475), maybe several times. What lies behind the last whole record is cut off, since
         readers can make nothing of it, and goes to another segment.
         """
         try:
             return self._file is not None and self._file.size() > self._size + written
         except OSError:
             return False
+
+    def _count_right(self, expected: bytes, start: int) -> int:
+        """Count the bytes of a torn write that are in the file as they should be."""
+        try:
+            with self._storage.open_to_read(self.path or "") as file:
+                file.seek(start)
+                found = file.read(len(expected))
+        except OSError:
+            return 0
+        pairs = zip(expected, found, strict=False)
+        return next((at for at, (a, b) in enumerate(pairs) if a != b), len(found))
 
     def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
         """Note how far a failed write came; return how many records are complete, or raise."""

@@ -92,6 +92,7 @@ def test_the_first_writes_are_lies(tmp_path: Path, lies: dict[str, object]) -> N
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)  # of thousands of files
 @pytest.mark.parametrize("lies", cases(every=2))
 def test_each_second_write_is_a_lie_and_files_are_small(
     tmp_path: Path, lies: dict[str, object]
@@ -100,6 +101,7 @@ def test_each_second_write_is_a_lie_and_files_are_small(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)  # of thousands of files
 @pytest.mark.parametrize("lies", cases(every=2))
 def test_each_second_write_is_a_lie_and_files_are_durable(
     tmp_path: Path, lies: dict[str, object]
