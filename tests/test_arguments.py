@@ -275,7 +275,15 @@ def test_the_flags_of_a_figure(name: str, writer: Any) -> None:
 
 def test_no_argument_is_forgotten() -> None:
     """Each argument that is annotated as a number or a flag is tested above."""
-    tested = {*INTEGERS, *NUMBERS, *FLAGS, *CHOICES, "close", "tight"}
+    tested = {
+        *INTEGERS,
+        *NUMBERS,
+        *FLAGS,
+        *CHOICES,
+        "close",
+        "tight",
+        "rank",
+    }  # rank: test_ranks.py
     forgotten = {
         parameter.name
         for _, method in inspect.getmembers(tbimage.SummaryWriter, inspect.isfunction)

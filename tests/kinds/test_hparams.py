@@ -171,6 +171,7 @@ def test_a_metric_that_is_a_scalar_of_the_run_too(
         writer.flush()
         with writer.as_default(step=4), tbimage.record_if(tbimage.every_n_steps(4)):
             writer.hparams({"lr": 0.1}, {"acc": 0.75})  # the default step is that of a scalar
+        assert writer.flush()
         if not automatic:
             # The data server drops the first metric, at step 0, for the scalar at that step.
             first = [] if loader == "data_server" else [0]

@@ -7,6 +7,7 @@ threads are gone, whatever Python believes.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ STATES = {
     "asleep": "writer.scalar('p', 0.5, 0); writer.image('q', PICTURE, 0); writer.flush()",
 }
 
+#: From CPython 3.13 on, threads that wait for a queue are in a table of the interpreter. Only a fork
+#: that it sees clears this table: the child may crash in a queue of its own (parking_lot.c).
+sleeping = pytest.mark.skipif(
+    sys.version_info >= (3, 13), reason="CPython 3.13 needs PyOS_AfterFork_Child in the child"
+)
+
 #: What is called first in the child.
 FIRST = {
     "scalar": "writer.scalar('first', 0.5, 0)",
@@ -94,7 +101,8 @@ def cases() -> list[Any]:
     """Each first call and each end with a parent that sleeps, and each state once more."""
     found = [(state, first, "exit") for state in STATES for first in FIRST]
     found += [(state, "scalar", end) for state in STATES for end in ENDS if end != "exit"]
-    return [pytest.param(*case, id="-".join(case)) for case in found]
+    marks = {"new": (), "asleep": sleeping}
+    return [pytest.param(*case, id="-".join(case), marks=marks[case[0]]) for case in found]
 
 
 @pytest.mark.parametrize(("state", "first", "end"), cases())
@@ -143,6 +151,7 @@ assert writer.close(10)
     assert found.get("q", []) == {"new": [], "asleep": [0]}[state]
 
 
+@sleeping
 def test_a_child_that_logs_nothing_ends_at_once_and_writes_nothing(tmp_path: Path) -> None:
     script = f"""
 writer = open_writer()
@@ -157,6 +166,7 @@ assert writer.close(10)
     assert everything(tmp_path) == {"p": [0], "q": [0]}
 
 
+@sleeping
 def test_a_writer_that_the_child_opens_works(tmp_path: Path) -> None:
     """The threads that the parent's writers share are gone."""
     script = f"""
@@ -179,6 +189,7 @@ assert writer.close(10)
     assert told(tmp_path, "child")["healthy"]
 
 
+@sleeping
 def test_a_child_of_a_child_has_a_run_of_its_own(tmp_path: Path) -> None:
     script = f"""
 writer = open_writer()
