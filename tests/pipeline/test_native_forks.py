@@ -64,8 +64,8 @@ STATES = {
     "asleep": "writer.scalar('p', 0.5, 0); writer.image('q', PICTURE, 0); writer.flush()",
 }
 
-#: From CPython 3.13 on, threads that wait for a queue are in a table of the interpreter. Only a fork
-#: that it sees clears this table: the child may crash in a queue of its own (parking_lot.c).
+#: From CPython 3.13 on, threads that wait for a queue are in a table of the interpreter. Only
+#: a fork that it sees clears the table: the child may crash in a queue of its own (parking_lot.c).
 sleeping = pytest.mark.skipif(
     sys.version_info >= (3, 13), reason="CPython 3.13 needs PyOS_AfterFork_Child in the child"
 )
