@@ -23,7 +23,11 @@ from tbimage.writer.ranks import VARIABLES
 from tests import readers
 from tests.pipeline import logs
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no flock"),
+    # JAX says so in each fork of a process that has imported it.
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
+]
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 

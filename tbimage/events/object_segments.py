@@ -333,9 +333,12 @@ class ObjectSegments(EventFiles):
         found = self._objects.look(segment.path)
         self._in_doubt = False
         if found is None and segment.version is None:
-            if segment.source is not None:  # what it was to begin with may be gone
-                self._padded = None
-                self.forget()
+            if segment.source is not None:
+                # What it was to begin with may be gone. The request may still arrive, late: the
+                # object has the same path and size without it, so the store refuses one of both.
+                self._padded = segment.source = None
+                start = small_record(wire.file_version_event(time.time(), "tbimage"))
+                segment.missing = start + _padding(int(self._objects.grows_from) - len(start))
             return 0
         if (
             found is not None

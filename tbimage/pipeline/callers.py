@@ -225,7 +225,8 @@ class Pipeline:
         """Wait until all that was put before is in the file; see ``SummaryWriter.flush``."""
         channel = self.channel
         # In this order: a channel is active before the owner takes a ticket out of its inbox.
-        if channel.inbox.empty() and not channel.active:
+        is_quiet = channel.inbox.empty() and not channel.active
+        if is_quiet and all(lane.durable == lane.done for lane in channel.lanes):
             return self._outcome(channel, True)
         return self._outcome(channel, self.ask("flush", timeout).result)
 

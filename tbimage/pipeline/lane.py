@@ -1,7 +1,4 @@
-"""One order of summaries and the files they go to: the run's own, or those of its sub-runs.
-
-The owner decides what a commit takes. A worker carries it out, and alone uses the files meanwhile.
-"""
+"""One order of summaries and the files they go to: the run's own, or those of its sub-runs."""
 
 from __future__ import annotations
 

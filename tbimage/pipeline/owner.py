@@ -1,9 +1,4 @@
-"""The threads that the writers of one process share: one owner, encoders, and file workers.
-
-The owner waits for nothing but its messages, so it always answers: files are written, directories
-read and pictures encoded by workers, which are started as there is work and end with the last
-writer. A disk that hangs costs the worker that waits for it, and no other writer waits.
-"""
+"""The threads that the writers of one process share: one owner, encoders, and file workers."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tbimage.events import object_segments
@@ -173,6 +173,7 @@ FAULTS = st.lists(st.sampled_from([None, None, None, "before", "after", "late"])
     limit=st.sampled_from([None, 2000]),
     written=st.sampled_from([0, 5 << 20]),
 )
+@example([(1, 0), (2, 692), (3, 373)], [None, None, None, None, "late"], 2000, 5 << 20)
 def test_each_record_comes_back_once_and_in_order_whatever_fails(
     grows_from: float,
     sizes: list[tuple[int, int]],

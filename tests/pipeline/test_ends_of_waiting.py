@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 
 import tbimage
+from tests import readers
 from tests.pipeline import logs, lying_disk
 from tests.pipeline.soundness import everything
 
@@ -143,6 +144,22 @@ os._exit(0)
 """
     done = lying_disk.run(script, tmp_path / "run")
     assert json.loads(done.stdout) == [10, 9, 1, 1, 1]
+
+
+def test_a_flush_makes_durable_what_was_written_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when nothing is pending any more, and the owner sleeps."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with tbimage.SummaryWriter(tmp_path, fsync="flush") as writer:
+        for step in range(3):
+            writer.scalar("a", 0.5, step)
+            readers.wait_until(lambda: not writer.stats().pending_items, "all to be written")
+            readers.wait_until(lambda: not writer._pipeline.channel.active, "the owner to sleep")
+            synced.clear()
+            assert writer.flush()
+            assert synced
 
 
 @pytest.mark.parametrize("on_error", ["log", "raise"])
