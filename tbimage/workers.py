@@ -40,8 +40,8 @@ class Job:
     ) -> None:
         self.report = report  # called when the job has ended
         self.function = function
-        self.arguments = arguments
-        self.ended = False
+        self.arguments: tuple[Any, ...] = arguments
+        self.ended: bool = False
 
 
 class Workers:

@@ -76,21 +76,21 @@ class EventFiles(ABC):
         self._options = options
         self._host = names.host_name()
         #: The least time between two commits, where nobody waits.
-        self.commit_secs = 0.0
+        self.commit_secs: float = 0.0
         #: When ``sync`` is due although nobody waits, on the monotonic clock.
-        self.sync_at = math.inf
+        self.sync_at: float = math.inf
         #: Whether no later ``sync`` makes good one that failed.
-        self.sync_is_final = True
+        self.sync_is_final: bool = True
         #: Where the files are.
         self.directory = directory
         #: The path of the newest file, None before the first.
         self.path: str | None = None
         #: How many files were begun.
-        self.count = 0
+        self.count: int = 0
         #: How many files were deleted, moved or replaced while they were written.
-        self.displaced = 0
+        self.displaced: int = 0
         #: How many bytes were written, of all files.
-        self.bytes_written = 0
+        self.bytes_written: int = 0
 
     @abstractmethod
     def open(self) -> None:

@@ -100,7 +100,7 @@ class ObjectSegments(EventFiles):
         spool_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(objects, directory, options, say)
-        self.commit_secs = upload_secs if spool_dir is None else 0.0
+        self.commit_secs: float = upload_secs if spool_dir is None else 0.0
         self.sync_is_final = spool_dir is None
         self._upload_secs = upload_secs
         self._next_upload = 0.0  # from the spool

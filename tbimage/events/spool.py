@@ -43,7 +43,7 @@ class Spool:
         self._directory = os.path.join(directory, f"{short}-{digest}")
         self._say = say
         #: The process that writes it.
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self._path = ""
         self._file: int | None = None
         self._size = 0

@@ -44,7 +44,7 @@ class TBImageTracker(GeneralTracker):
 
     def __init__(self, logdir: str | os.PathLike[str], **settings: Any) -> None:
         super().__init__()
-        self.failures = Failures("accelerate.TBImageTracker")
+        self.failures: Failures = Failures("accelerate.TBImageTracker")
         self._logdir = logdir
         self._settings = {"on_error": "log", **settings}
         self._writer: SummaryWriter | None = None

@@ -30,7 +30,7 @@ class Failures:
     """
 
     def __init__(self, of: str) -> None:
-        self.count = 0
+        self.count: int = 0
         self._of = of
         self._reported: set[type[BaseException]] = set()
 

@@ -71,7 +71,7 @@ class TBImageLogger(Logger):
     ) -> None:
         super().__init__()
         check_logdir(save_dir)
-        self.failures = Failures("lightning.TBImageLogger")
+        self.failures: Failures = Failures("lightning.TBImageLogger")
         self._save_dir = os.fspath(save_dir)
         self._name = "" if name is None else checks.text("name", name)
         self._version = version

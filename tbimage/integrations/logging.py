@@ -70,7 +70,7 @@ class TensorBoardHandler(logging.Handler):
                 'writer, or a directory of its own, as "runs/log"'
             )
         self.writer = writer
-        self.failures = Failures("logging.TensorBoardHandler")
+        self.failures: Failures = Failures("logging.TensorBoardHandler")
         self._here = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:

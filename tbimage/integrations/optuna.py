@@ -42,7 +42,7 @@ class TensorBoardCallback:
     """
 
     def __init__(self, dirname: str | os.PathLike[str], metric_name: str) -> None:
-        self.failures = Failures("optuna.TensorBoardCallback")
+        self.failures: Failures = Failures("optuna.TensorBoardCallback")
         self._directory = os.fspath(dirname)
         self._metric = checks.text("metric_name", metric_name)
 

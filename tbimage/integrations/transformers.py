@@ -51,7 +51,7 @@ class TBImageCallback(TrainerCallback):
         if draw is not None and not callable(draw):
             raise TypeError(f"draw must be a function of the model, got {checks.given(draw)}")
         self.writer: SummaryWriter | None = None
-        self.failures = Failures("transformers.TBImageCallback")
+        self.failures: Failures = Failures("transformers.TBImageCallback")
         self._logdir = logdir
         self._draw = draw
 

@@ -30,7 +30,7 @@ class Channel:
     def __init__(
         self, owner: Owner, lanes: Sequence[tuple[EventFiles, Steps]], options: PipelineOptions
     ) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.owner = owner
         self.options = options
         main = lanes[0][0]  # not self, which would make a circle of references
@@ -42,17 +42,17 @@ class Channel:
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for room
         self.late: dict[int, None] = {}  # tickets that came after the end, by id: calls that raise
         self.closed = False  # callers may put nothing more
-        self.awake = False  # the owner looks into the inbox without being woken
-        self.active = False  # the owner looks at this channel from time to time
-        self.finished = False
-        self.woken_at = 0.0  # when a caller last woke the owner for an empty channel
-        self.pending_bytes = 0  # of what was taken in
+        self.awake: bool = False  # the owner looks into the inbox without being woken
+        self.active: bool = False  # the owner looks at this channel from time to time
+        self.finished: bool = False
+        self.woken_at: float = 0.0  # when a caller last woke the owner for an empty channel
+        self.pending_bytes: int = 0  # of what was taken in
         self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
         self.kept_out: dict[int, int] = {}  # calls, by thread
         self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
-        self.written = 0
+        self.written: int = 0
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
-        self.encode_secs = 0.0
+        self.encode_secs: float = 0.0
         self.progress_at = time.monotonic()
         self._turns = 0
         self._in_turn = False

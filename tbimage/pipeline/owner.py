@@ -34,7 +34,7 @@ class Owner:
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         # The process ends: every caller waits for its own summary. Then Python has ended the main
         # thread already, as also where this package is imported by an exit handler.
-        self.ending = not main_thread().is_alive()
+        self.ending: bool = not main_thread().is_alive()
         self._role = Lock()  # held by the thread that is the owner
         self._running = False
         self._started_at = -1.0  # when a thread was last started to become the owner

@@ -49,7 +49,7 @@ class Copies:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = urls.check_url(url, "path")
+        self.url: str = urls.check_url(url, "path")
         self._directory = tempfile.mkdtemp(prefix="tbimage-")
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         self._known: dict[str, _Object] = {}  # by the path of the copy

@@ -87,7 +87,7 @@ class Silence:
     """In place of the pipeline of a writer that logs nothing: all is done at once."""
 
     def __init__(self, directory: str) -> None:
-        self.closed = False
+        self.closed: bool = False
         self.files = SimpleNamespace(directory=directory, path=None)
 
     def flush(self, timeout: float | None = None) -> bool:

@@ -101,7 +101,7 @@ def cases() -> list[Any]:
     """Each first call and each end with a parent that sleeps, and each state once more."""
     found = [(state, first, "exit") for state in STATES for first in FIRST]
     found += [(state, "scalar", end) for state in STATES for end in ENDS if end != "exit"]
-    marks = {"new": (), "asleep": sleeping}
+    marks: dict[str, Any] = {"new": (), "asleep": sleeping}
     return [pytest.param(*case, id="-".join(case), marks=marks[case[0]]) for case in found]
 
 

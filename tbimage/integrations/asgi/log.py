@@ -25,7 +25,9 @@ class Log:
     def __init__(self, writer: SummaryWriter, keeper: Keeper, failures: Failures) -> None:
         self.writer = writer
         self.requests = 0
-        self.skipped = 0  # requests that were sampled, and not logged since the thread is behind
+        self.skipped: int = (
+            0  # requests that were sampled, and not logged since the thread is behind
+        )
         self._step = 0
         self._failures = failures
         self._keeper = keeper

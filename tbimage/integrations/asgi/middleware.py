@@ -96,7 +96,7 @@ class TensorBoardMiddleware:
             raise TypeError(f"keep must be a tbimage.Keep or None, got {checks.given(keep)}")
         if stats_path is not None and not checks.text("stats_path", stats_path).startswith("/"):
             raise ValueError(f"stats_path must begin with '/', got {stats_path!r}")
-        self.failures = Failures("asgi.TensorBoardMiddleware")
+        self.failures: Failures = Failures("asgi.TensorBoardMiddleware")
         self._app = app
         self._logdir = os.fspath(logdir)
         self._keep = keep or Keep(reservoir=10)

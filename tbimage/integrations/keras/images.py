@@ -76,9 +76,9 @@ class ImagesCallback(keras.callbacks.Callback):
                 raise TypeError(
                     f"{argument} must be a list of names, got {names!r}; pass [{names!r}]"
                 )
-        self.freq = checks.integer("freq", freq, 1)
-        self.log_dir = os.fspath(log_dir)
-        self.failures = Failures("keras.ImagesCallback")
+        self.freq: int = checks.integer("freq", freq, 1)
+        self.log_dir: str = os.fspath(log_dir)
+        self.failures: Failures = Failures("keras.ImagesCallback")
         self._data = data
         self._fn = fn
         self._layers = tuple(layers)

@@ -86,15 +86,17 @@ class TensorBoard(keras.callbacks.Callback):
         if update_freq != "epoch":
             given = 1 if update_freq == "batch" else update_freq
             update_freq = checks.integer("update_freq", given, 1)
-        self.log_dir = os.fspath(log_dir)
-        self.histogram_freq = checks.integer("histogram_freq", histogram_freq, 0)
-        self.write_graph = checks.flag("write_graph", write_graph)
-        self.write_images = checks.flag("write_images", write_images)
-        self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
+        self.log_dir: str = os.fspath(log_dir)
+        self.histogram_freq: int = checks.integer("histogram_freq", histogram_freq, 0)
+        self.write_graph: bool = checks.flag("write_graph", write_graph)
+        self.write_images: bool = checks.flag("write_images", write_images)
+        self.write_steps_per_second: bool = checks.flag(
+            "write_steps_per_second", write_steps_per_second
+        )
         self.update_freq: Any = update_freq
-        self.embeddings_freq = checks.integer("embeddings_freq", embeddings_freq, 0)
+        self.embeddings_freq: int = checks.integer("embeddings_freq", embeddings_freq, 0)
         self.embeddings_metadata = embeddings_metadata
-        self.failures = Failures("keras.TensorBoard")
+        self.failures: Failures = Failures("keras.TensorBoard")
         self._writers: dict[str, SummaryWriter] = {}
         self._before: list[Any] | None = None  # what the batch has replaced in _SURROUNDINGS
         self._training = False
