@@ -238,8 +238,8 @@ def test_the_end_of_the_program_waits_for_close_timeout_and_no_longer(
             f"""
             import tbimage
             writer = tbimage.SummaryWriter({URL!r}, upload_secs=3600, close_timeout=1)
+            input()  # from here on the store hangs
             writer.scalar("loss", 1.0, step=0)
-            input()
             """
         )
     )

@@ -90,9 +90,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.histogram_freq: int = checks.integer("histogram_freq", histogram_freq, 0)
         self.write_graph: bool = checks.flag("write_graph", write_graph)
         self.write_images: bool = checks.flag("write_images", write_images)
-        self.write_steps_per_second: bool = checks.flag(
-            "write_steps_per_second", write_steps_per_second
-        )
+        self.write_steps_per_second = checks.flag("write_steps_per_second", write_steps_per_second)
         self.update_freq: Any = update_freq
         self.embeddings_freq: int = checks.integer("embeddings_freq", embeddings_freq, 0)
         self.embeddings_metadata = embeddings_metadata
