@@ -33,7 +33,7 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
 class Job:
     """What a worker is to do; ``ended`` once that is over, whatever came of it: see ``report``."""
 
-    __slots__ = ("arguments", "ended", "function", "report")
+    __slots__ = ("__weakref__", "arguments", "ended", "function", "report")
 
     def __init__(
         self, report: Callable[[], object] | None, function: Callable[..., object], *arguments: Any
@@ -67,7 +67,7 @@ class Workers:
         self._note = note
         self._pid = getpid()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._given: deque[Job] = deque()  # all that have not ended are here
+        self._given: deque[Job] = deque()  # all that have not ended, and some that have
         self._threads: dict[object, None] = {}
 
     @property
@@ -76,10 +76,13 @@ class Workers:
         return len(self._threads)
 
     def is_idle(self) -> bool:
-        """Tell whether all jobs that were given have ended."""
-        while self._given and self._given[0].ended:
-            self._given.popleft()
-        return not self._given
+        """Tell whether all jobs that were given have ended, if that is sure."""
+        given = self._given
+        for _ in range(2):
+            while given and given[0].ended:
+                given.popleft()
+            given.rotate(-1)  # a job that hangs must not keep all that follow it
+        return not given
 
     def give(self, job: Job, count: int = 1) -> None:
         """Have a job done, by one of ``count`` more threads; here, where no thread can be had.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,26 @@ def test_threads_end_with_close(tmp_path: Path) -> None:
     assert threads() - others
     writer.close()
     readers.wait_until(lambda: not threads() - others, "threads to end", 20)
+
+
+def test_a_job_that_hangs_keeps_no_others_in_memory() -> None:
+    """A disk that hangs for days, beside others that are written to."""
+    hangs = threading.Event()
+    pool = workers.Workers(3, 3, print)
+    pool.give(workers.Job(None, hangs.wait, 60))
+
+    def done() -> weakref.ref[workers.Job]:
+        job = workers.Job(None, len, ())
+        pool.give(job)
+        readers.wait_until(lambda: job.ended, "a job to end")
+        return weakref.ref(job)
+
+    jobs = [done() for _ in range(200)]
+    assert sum(job() is not None for job in jobs) < 20
+    assert not pool.is_idle()
+    hangs.set()
+    readers.wait_until(pool.is_idle, "the pool to be idle")
+    pool.dismiss()
 
 
 def test_where_no_thread_can_be_started_callers_do_the_work(
