@@ -38,7 +38,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
         cwd=ROOT,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    # With -W a warning is an error. TensorFlow, which autodoc imports, says something anyway.
+    assert done.returncode == 0, done.stderr
     return directory
 
 
