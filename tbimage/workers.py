@@ -199,7 +199,8 @@ class ForkJoin(Generic[T]):
         self.help()
         while any(result is _MISSING for result in self._results):
             self._news.acquire(timeout=0.1)
-        self._parts = ()  # a thread that comes too late must not keep the data of the job
+        # A thread that comes too late, maybe much later, must not keep what the job is about.
+        results, self._parts, self._results = self._results, (), []
         if self._errors:
             raise self._errors[0]
-        return cast("list[T]", self._results)
+        return cast("list[T]", results)

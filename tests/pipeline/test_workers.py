@@ -78,6 +78,19 @@ def test_a_job_that_hangs_keeps_no_others_in_memory() -> None:
     pool.dismiss()
 
 
+def test_helpers_that_come_late_keep_nothing_of_a_job() -> None:
+    """They wait behind all pictures that are to be encoded: that was 4 MB for each of these."""
+
+    class Result:
+        pass
+
+    group = workers.ForkJoin([Result, Result])
+    references = [weakref.ref(result) for result in group.finish()]
+    assert [reference() for reference in references] == [None, None]
+    group.help()
+    assert group.finish() == []
+
+
 def test_where_no_thread_can_be_started_callers_do_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
