@@ -225,8 +225,7 @@ class ObjectSegments(EventFiles):
         suffix = options.filename_suffix
         name = names.next_name(self._names, now, self._host, os.getpid(), suffix)
         path = self._storage.join(self.directory, name)
-        missing = content or small_record(wire.file_version_event(now, "tbimage"))
-        segment = _Segment(path, time.monotonic(), missing)
+        segment = _Segment(path, time.monotonic(), content or _start_of_file(now))
         least = self._objects.grows_from
         if (
             self.bytes_written >= _PAD_FROM
@@ -237,7 +236,7 @@ class ObjectSegments(EventFiles):
                 segment.source, segment.missing = self._padded, b""
                 segment.padded = self._padded[2]
             else:
-                segment.missing += _padding(int(least) - len(missing))
+                segment.missing = _start_of_file(now, least)
                 segment.padded = len(segment.missing)
         self._segment = segment
         self._begun = 0
@@ -337,8 +336,7 @@ class ObjectSegments(EventFiles):
                 # What it was to begin with may be gone. The request may still arrive, late: the
                 # object has the same path and size without it, so the store refuses one of both.
                 self._padded = segment.source = None
-                start = small_record(wire.file_version_event(time.time(), "tbimage"))
-                segment.missing = start + _padding(int(self._objects.grows_from) - len(start))
+                segment.missing = _start_of_file(time.time(), self._objects.grows_from)
             return 0
         if (
             found is not None
@@ -365,6 +363,15 @@ class ObjectSegments(EventFiles):
         if self._padded is not None and self._padded[0] == segment.path:
             self._padded = None
         self._begin(size, content or b"")
+
+
+def _start_of_file(now: float, least: float = 0) -> bytes:
+    """Return the first record of an event file, padded to ``least`` bytes or a few more.
+
+    The size depends on ``least`` only.
+    """
+    start = small_record(wire.file_version_event(now, "tbimage"))
+    return start + _padding(int(least) - len(start)) if least else start
 
 
 def _padding(size: int) -> bytes:

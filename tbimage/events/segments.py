@@ -71,19 +71,7 @@ class Segments(EventFiles):
         self._write(Batch())
 
     def append(self, batch: Batch) -> int:
-        """Append framed records, in order.
-
-        Args:
-            batch: At least one record. After a call that did not complete all of them or raised,
-                the next call must start with the first record that was not completed.
-
-        Returns:
-            How many of the records are now completely in the file, at least one. Less than all when
-            a segment ended or the system took only a part: call again with the rest.
-
-        Raises:
-            OSError: None of these records was completed. Call again later with the same records.
-        """
+        """Append framed records, in order; see ``EventFiles.append``."""
         self._check_file()
         self._rotate_before(batch.sizes[0])
         if self._file is None:
