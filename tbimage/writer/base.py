@@ -126,7 +126,7 @@ class RunWriter:
             OSError: The directory or the event file cannot be made. With ``on_error="log"`` this
                 is logged and tried again, if the disk is full or the directory is in a store.
         """
-        given = locals()
+        given = dict(locals())  # a copy: in Python 3.10 under a debugger the dict would hold itself
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
