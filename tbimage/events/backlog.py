@@ -70,7 +70,7 @@ class Backlog:
         try:
             self._add(commit)
             self._write(commit)
-            if commit.written and failing:
+            if commit.written and failing and self._files.error is None:
                 self._errors.note_recovery()
             self._end(commit)
         except BaseException as error:  # an OSError, no memory, or a defect

@@ -1,6 +1,7 @@
 """What all implementations of a run's event files share; ``EventFiles`` is what the pipeline calls.
 
-``segments.py`` writes to disks, ``object_segments.py`` to object stores.
+``segments.py`` writes to disks, ``object_segments.py`` to object stores, ``spooled_files.py`` to a
+disk first and then to a store.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tbimage.events import names
@@ -81,6 +82,10 @@ class EventFiles(ABC):
         self.sync_at: float = math.inf
         #: Whether no later ``sync`` makes good one that failed.
         self.sync_is_final: bool = True
+        #: How many summaries that were appended no ``sync`` has made durable yet.
+        self.unsynced: int = 0
+        #: What the last work that goes on beside the commits failed with.
+        self.error: BaseException | None = None
         #: Where the files are.
         self.directory = directory
         #: The path of the newest file, None before the first.
@@ -140,6 +145,26 @@ class EventFiles(ABC):
     def syncs_on_flush(self) -> bool:
         """Whether a flush is to wait for ``sync``."""
         return False
+
+    def parts(self, batch: Batch) -> Mapping[str, Batch]:
+        """Return what of these records belongs to which directory, in order."""
+        return {self.directory: batch}
+
+    def files_in(self, directory: str) -> EventFiles:
+        """Return the files of a directory that ``parts`` has named."""
+        return self
+
+    @contextlib.contextmanager
+    def _counting(self, files: EventFiles) -> Iterator[None]:
+        """Count here what other files write within the block."""
+        before = files.bytes_written, files.count, files.displaced
+        try:
+            yield
+        finally:
+            self.bytes_written += files.bytes_written - before[0]
+            self.count += files.count - before[1]
+            self.displaced += files.displaced - before[2]
+            self.path = files.path
 
     def may_pass(self, error: OSError) -> bool:
         """Tell whether a writer can start in spite of an error: what it logs waits until then."""

@@ -31,7 +31,7 @@ from tbimage.events import names, wire
 from tbimage.events.batches import Batch, skip
 from tbimage.events.event_files import EventFiles, SegmentOptions, logger
 from tbimage.events.records import frame, small_record
-from tbimage.events.spool import Spool
+from tbimage.events.spool import Attempt
 from tbimage.events.storage.objects import ChangedError, Objects, Version
 
 __all__ = ["ObjectSegments"]
@@ -47,8 +47,6 @@ MOST_BYTES = 64 << 20
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
 # So many names may turn out to be taken before something must be wrong.
 _MOST_NAMES_TRIED = 10
-# From a spool, so many bytes are uploaded at once, and after an error again after so many seconds.
-_MOST_AT_ONCE, _RETRY_SECS = 16 << 20, 2.0
 # A field of Event that no reader knows. Readers skip such fields.
 _PADDING_FIELD = 1000
 
@@ -97,16 +95,13 @@ class ObjectSegments(EventFiles):
         options: SegmentOptions,
         say: Callable[..., None] = logger.log,
         upload_secs: float = 5.0,
-        spool_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(objects, directory, options, say)
-        self.commit_secs: float = upload_secs if spool_dir is None else 0.0
-        self.sync_is_final = spool_dir is None
-        self._upload_secs = upload_secs
-        self._next_upload = 0.0  # from the spool
-        self._spool_dir = None if spool_dir is None else os.fspath(spool_dir)
-        self._spool: Spool | None = None
-        self._left = spool_dir is not None  # files of earlier processes may be in the spool
+        self.commit_secs: float = upload_secs
+        #: How many bytes of records the store has acknowledged.
+        self.done: int = 0
+        #: Is told of each upload before it begins.
+        self.before_upload: Callable[[Attempt], None] | None = None
         self._objects = objects
         self._most_bytes = min(options.max_file_bytes or MOST_BYTES, _MOST_BYTES)
         self._writer = secrets.token_hex(8)
@@ -118,62 +113,12 @@ class ObjectSegments(EventFiles):
 
     def open(self) -> None:
         """Put the first segment now, so that the run and its errors show at once."""
-        if self._spool_dir is not None:
-            self._upload_left(self._begin_spool(self._spool_dir))
         self._begin(0)
         with contextlib.suppress(ChangedError):  # the name is taken: the first append sees to it
             self._upload(Batch())
 
     def append(self, batch: Batch) -> int:
         """Upload framed records, in order; see ``EventFiles.append``."""
-        if self._spool_dir is None:
-            return self._append(batch)
-        spool = self._begin_spool(self._spool_dir)
-        if spool.keep(batch):
-            self.sync_at = self._next_upload
-            return len(batch.sizes)
-        self.sync()  # the local disk fails: without it, in the right order
-        return self._append(batch)
-
-    def sync(self) -> None:
-        """Upload what is in the spool; OSError where it is there still."""
-        if self._spool is None:
-            return
-        now = time.monotonic()
-        self.sync_at = now + min(self._upload_secs, _RETRY_SECS)
-        if self._left:
-            self._upload_left(self._spool)
-        while (batch := self._spool.first(_MOST_AT_ONCE)).sizes:
-            self._spool.drop(self._append(batch))
-        self._next_upload = now + self._upload_secs
-        self.sync_at = math.inf
-
-    def sync_at_end(self) -> None:
-        """As ``sync``."""
-        self.sync()
-
-    @property
-    def syncs_on_flush(self) -> bool:
-        """Whether a flush is to wait for ``sync``."""
-        return self._spool_dir is not None
-
-    def _begin_spool(self, directory: str) -> Spool:
-        if self._spool is None:
-            self._spool = Spool(directory, self.directory, self._say)
-        return self._spool
-
-    def _upload_left(self, spool: Spool) -> None:
-        """Upload what earlier processes have left on the local disk, each to a segment."""
-        for records, delete in spool.left_by_others():
-            if records:
-                self.forget()
-                self._begin(len(records))
-                self._upload(Batch([records], [len(records)]))
-            delete()
-        self._left = False
-        self.forget()
-
-    def _append(self, batch: Batch) -> int:
         for _ in range(_MOST_NAMES_TRIED):
             if self._in_doubt and (whole := self._find_out(batch)):
                 return whole
@@ -192,21 +137,44 @@ class ObjectSegments(EventFiles):
         raise OSError(errno.EBUSY, "somebody else changes each event file", self.directory)
 
     def seal(self) -> None:
-        """Upload what is in the spool, and end the current segment."""
-        self.sync()
+        """End the current segment."""
         self.forget()
-        if self._spool is not None:
-            self._spool.close()
 
     def forget(self) -> None:
         """Let go of the current segment as it is; in a forked child it is the parent's."""
         segment, self._segment = self._segment, None
         self._in_doubt = False
         self._begun = 0
-        if self._spool is not None and self._spool.pid != os.getpid():
-            self._spool.close()
         if segment is not None and segment.padded and segment.version is not None:
             self._padded = segment.path, segment.version, segment.padded
+
+    def resume(self, attempt: Attempt) -> None:
+        """Go on with the upload of another process, which ended before it knew the answer.
+
+        The next records must be those of this upload. They go to the same object. So if the request
+        still arrives, late, the store refuses it or ours.
+        """
+        lead = b"" if attempt.size else _start_of_file(time.time())
+        if len(lead) < attempt.lead and not math.isinf(self._objects.grows_from):
+            lead = _start_of_file(time.time(), self._objects.grows_from)
+        if len(lead) != attempt.lead:  # the content of an object that somebody has deleted
+            return
+        segment = _Segment(attempt.path, time.monotonic(), lead, records=1)
+        if attempt.size:
+            segment.version = Version(attempt.size)
+            segment.content = None
+            if attempt.size < self._objects.grows_from:
+                segment.content = self._content_of(attempt.path, attempt.size)
+        self._segment, self._writer = segment, attempt.writer
+        self._begun, self._in_doubt = attempt.begun, True
+        self.path, self.count = attempt.path, self.count + 1
+
+    def _content_of(self, path: str, size: int) -> bytes:
+        try:
+            with self._storage.open_to_read(path) as file:
+                return file.read(size)
+        except FileNotFoundError:
+            return b""
 
     def history(self) -> dict[str, int]:
         """Return the greatest step by tag of what the directory holds."""
@@ -289,6 +257,12 @@ class ObjectSegments(EventFiles):
         data = b"".join([segment.missing, *skip(batch.pieces, self._begun)])
         if not data and segment.version is not None:
             return self._note(segment, batch, data, segment.version)
+        if self.before_upload is not None:
+            # What is copied from another object counts as lead, since it can be made again.
+            size = 0 if segment.version is None else segment.size
+            lead = len(segment.missing) + segment.size - size
+            attempt = Attempt(segment.path, self._writer, size, lead, self._begun, self.done)
+            self.before_upload(attempt)
         self._in_doubt = True
         version = self._send(segment, data)
         self._in_doubt = False
@@ -320,6 +294,7 @@ class ObjectSegments(EventFiles):
         reached = self._begun + max(new - preamble, 0)
         whole = batch.whole_records(reached)
         self._begun = reached - sum(batch.sizes[:whole])
+        self.done += sum(batch.sizes[:whole])
         segment.records += whole
         return whole
 

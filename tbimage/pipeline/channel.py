@@ -197,7 +197,7 @@ class Channel:
         for lane, target, failures, given_up in request.targets if done else ():
             if lane.given_up != given_up:
                 return False
-            if lane.durable < target:
+            if (lane.done if request.what == "write" else lane.durable) < target:
                 if lane.failures > failures:
                     return False
                 done = False
@@ -309,9 +309,9 @@ class Channel:
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
         seal = seal or any(lane.is_ending for lane in self.lanes)
-        waiting = bool(self._asked) or self._closing
+        waiting = self._closing or any(each.what != "write" for each in self._asked)
         is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
-        hurry = waiting or is_short or self.owner.ending
+        hurry = bool(self._asked) or self._closing or is_short or self.owner.ending
         for lane in self.lanes:
             commit = lane.begin(hurry=hurry, sync=waiting, seal=seal)
             if commit is not None:

@@ -124,9 +124,9 @@ class Lane:
             self.error, self.failures = commit.error, failures
             self._retry_at, self._retry_secs = retry_at, retry_secs
         elif commit.written or commit.sync is not None or commit.sync_error is not None:
-            self.error, self._retry_secs = commit.sync_error, _FIRST_RETRY
+            self.error, self._retry_secs = commit.sync_error or self.files.error, _FIRST_RETRY
         if commit.error is None and (commit.sync is not None or commit.seal):
-            self.synced = done
+            self.synced = done - self.files.unsynced
         self.sealed = commit.seal and commit.error is None
         self.done, self.in_commit, self.pending = done, in_commit, pending
         self.commit = self.job = None

@@ -24,7 +24,7 @@ class PipelineOptions:
 
 @dataclass(eq=False)
 class Request:
-    """What a caller asks for: "flush", "close", "give up", or "room" for its work.
+    """What a caller asks for: "write", "flush", "close", "give up", or "room" for its work.
 
     ``answered`` is the state; the gate only wakes the caller. A request that is lost on its way was
     not ``seen``, and is sent again by the caller.

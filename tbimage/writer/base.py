@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from tbimage import checks
@@ -88,7 +87,7 @@ class RunWriter:
             flush_secs: The seconds that a summary that is cheap to encode, such as a scalar, may
                 wait for others, so that they are written together. If the process is killed, the
                 summaries of this time are lost. Default 0.1: one write for a hundred scalars in a
-                fast loop.
+                fast loop. With 0 and ``spool_dir``, a call waits until its summary is on the disk.
             fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
                 each ``flush``) or "close" (at the end of a file). Default "never": written data
                 survives any end of the process, and an fsync takes milliseconds.
@@ -261,12 +260,7 @@ class RunWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, exception: object, traceback: object) -> None:
         try:
             self.close()
         except Exception:
@@ -352,7 +346,7 @@ class RunWriter:
             self._pipeline.let_go()
         if counts_step:
             self._watches[lane].note(name, step)
-        return True
+        return self._written(True)
 
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool
@@ -381,6 +375,11 @@ class RunWriter:
             last[name] = step
         else:
             self._watches[MAIN].note(name, step)
+        return self._written(logged)
+
+    def _written(self, logged: bool) -> bool:
+        if logged and self._settings.writes_through:
+            self._pipeline.ask("write", self._settings.close_timeout)
         return logged
 
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
-from tbimage.events.batches import Batch
+from tbimage.events.batches import Batch, concatenate
 from tbimage.events.descriptors import SharingStorage
 from tbimage.events.event_files import EventFiles, SegmentOptions
 from tbimage.events.history import newest_steps
@@ -93,23 +92,32 @@ class RunFiles(EventFiles):
         """Unpack the records that are new in this batch."""
         if self._accepted == len(batch.sizes):
             return
-        rest = batch.without_first(self._accepted)
-        records = b"".join(rest.pieces)
+        waiting = dict(self._waiting)
+        for run, new in self._unpack(batch.without_first(self._accepted)).items():
+            waiting[run] = concatenate([waiting.get(run, Batch()), new])
+        count = len(batch.sizes)
+        self._waiting, self._accepted = waiting, count  # last, because all else may fail
+
+    def _unpack(self, batch: Batch) -> dict[str, Batch]:
+        """Return the records of each run."""
+        records = b"".join(batch.pieces)
         new: dict[str, list[bytes]] = {}
         at = 0
-        for size in rest.sizes:
+        for size in batch.sizes:
             if size:
                 for run, record in _unpacked(memoryview(records)[at : at + size]):
                     for each in [run] if run else {*new, *self._waiting, *self._known()}:
                         new.setdefault(each, []).append(record)
             at += size
-        waiting = dict(self._waiting)
-        for run, parts in new.items():
-            old = waiting.get(run, Batch())
-            sizes = [*old.sizes, *map(len, parts)]
-            waiting[run] = Batch([*old.pieces, b"".join(parts)], sizes)
-        count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # last, because all else may fail
+        return {run: Batch([b"".join(parts)], [*map(len, parts)]) for run, parts in new.items()}
+
+    def parts(self, batch: Batch) -> Mapping[str, Batch]:
+        """Return the records of each run, by its directory."""
+        return {self._files_of(run).directory: new for run, new in self._unpack(batch).items()}
+
+    def files_in(self, directory: str) -> EventFiles:
+        """Return the files of a run, by its directory."""
+        return self._runs[directory[len(self.directory) :].lstrip("/")]
 
     def _known(self) -> Iterable[str]:
         """Yield the runs of ``scalars``: this writer's, and those that the directory holds."""
@@ -120,20 +128,16 @@ class RunFiles(EventFiles):
                 if tags and all(scalars.belongs(run, tag) for tag in tags):
                     yield run
 
+    def _files_of(self, run: str) -> EventFiles:
+        if run not in self._runs:
+            self._runs[run] = self._begin(self._storage.join(self.directory, run))
+        return self._runs[run]
+
     def _write_run(self, run: str) -> None:
-        segments = self._runs.get(run)
-        if segments is None:
-            segments = self._begin(self._storage.join(self.directory, run))
-            self._runs[run] = segments
+        segments = self._files_of(run)
         while (waiting := self._waiting[run]).sizes:
-            written = segments.bytes_written, segments.count, segments.displaced
-            try:
+            with self._counting(segments):
                 self._waiting[run] = waiting.without_first(segments.append(waiting))
-            finally:
-                self.bytes_written += segments.bytes_written - written[0]
-                self.count += segments.count - written[1]
-                self.displaced += segments.displaced - written[2]
-                self.path = segments.path
         del self._waiting[run]
 
     def sync(self) -> None:
@@ -227,14 +231,24 @@ def make_files(
     is_copy: bool,
     say: Callable[..., None],
     in_child: bool,
-) -> tuple[EventFiles, RunFiles]:
+) -> tuple[EventFiles, EventFiles]:
     """Make the files of a writer; those of a copy or a forked child are in a sub-run."""
-    of_run, of_runs, storage = _makers(settings, logdir, say)
-    main = of_run(logdir)
+    make, make_sharing, storage = _makers(settings, logdir, say)
+    main = files = make(logdir)
+    runs: EventFiles = RunFiles(storage, logdir, settings, say, make_sharing)
+    runs.commit_secs = main.commit_secs
+    of_runs = runs
+    if settings.spool_dir is not None and urls.is_url(logdir):
+        from tbimage.events.spool import Spool
+        from tbimage.events.spooled_files import SpooledFiles
+
+        place, secs = os.fspath(settings.spool_dir), settings.upload_secs
+        main = SpooledFiles(files, Spool(place, logdir, say), make, secs)
+        runs = SpooledFiles(of_runs, Spool(place, logdir, say), None, secs)
     if is_copy or in_child:
-        main.directory = urls.join(logdir, directories.claim_sub_run(real, main))
-    runs = RunFiles(storage, main.directory, settings, say, of_runs)
-    runs.commit_secs = settings.upload_secs if urls.is_url(logdir) else 0.0
+        directory = urls.join(logdir, directories.claim_sub_run(real, main))
+        for each in (files, of_runs, main, runs):
+            each.directory = directory
     return main, runs
 
 
@@ -248,11 +262,10 @@ def _makers(
 
         objects = objects_of(logdir)
 
-        def make(directory: str, spool_dir: str | os.PathLike[str] | None = None) -> EventFiles:
-            secs = settings.upload_secs
-            return ObjectSegments(objects, directory, settings, say, secs, spool_dir)
+        def make(directory: str) -> EventFiles:
+            return ObjectSegments(objects, directory, settings, say, settings.upload_secs)
 
-        return partial(make, spool_dir=settings.spool_dir), make, objects
+        return make, make, objects
     sharing = SharingStorage(MOST_DESCRIPTORS)
     return (
         lambda directory: Segments(LocalStorage(), directory, settings, say),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from tbimage.buffers import Piece
 from tbimage.events.storage.objects import ChangedError, Objects, Version
@@ -63,9 +64,7 @@ class FakeStore(Objects):
     ) -> Version:
         self.requests += 1
         self.bytes_up += size
-        late, self._late = self._late, lambda: None
-        with contextlib.suppress(ChangedError):
-            late()
+        self.arrive()
         fault = next(self.faults, None)
         if fault == "before":
             raise OSError(errno.EBUSY, "slow down", path)
@@ -78,6 +77,12 @@ class FakeStore(Objects):
         if fault == "after":
             raise OSError(errno.ETIMEDOUT, "no answer", path)
         return taken
+
+    def arrive(self) -> None:
+        """Let the request that is late have its effect."""
+        late, self._late = self._late, lambda: None
+        with contextlib.suppress(ChangedError):
+            late()
 
     def _take(
         self, path: str, version: Version | None, made: Callable[[], bytes], writer: str
@@ -96,6 +101,11 @@ class FakeStore(Objects):
             return None
         content, tag, writer = self.objects[path]
         return Version(len(content), tag, writer)
+
+    def open_to_read(self, path: str) -> BinaryIO:
+        if path not in self.objects:
+            raise FileNotFoundError(path)
+        return io.BytesIO(self.objects[path][0])
 
     def names(self, directory: str) -> list[str]:
         return [path.rpartition("/")[2] for path in self.objects]

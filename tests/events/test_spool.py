@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import logging
 import math
-import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tbimage
-from tbimage.events import object_segments
+from tbimage.events import spooled_files
+from tbimage.events.event_files import logger
 from tbimage.events.object_segments import ObjectSegments
 from tbimage.events.segments import SegmentOptions
+from tbimage.events.spool import Spool, SpoolFile
+from tbimage.events.spooled_files import SpooledFiles
 from tests.events.segmenting import batch_of
 from tests.events.stores import FakeStore
 from tests.events.test_object_segments import RUN, steps_of
 
 
-def begin(store: FakeStore, spool: Path, **options: Any) -> ObjectSegments:
-    return ObjectSegments(store, RUN, SegmentOptions(), upload_secs=3600, spool_dir=str(spool))
+def begin(store: FakeStore, spool: Path, *, padded: bool = False) -> SpooledFiles:
+    """Begin as a process does; ``padded``: behind so many bytes that S3 gets padding."""
+
+    def make(directory: str) -> ObjectSegments:
+        segments = ObjectSegments(store, directory, SegmentOptions(), upload_secs=3600)
+        segments.bytes_written = (5 << 20) * padded
+        return segments
+
+    return SpooledFiles(make(RUN), Spool(str(spool), RUN, logger.log), make, 3600)
 
 
-def files(spool: Path) -> list[int]:
-    """The sizes of the files in a spool."""
-    return sorted(path.stat().st_size for path in spool.rglob("*") if path.is_file())
+def upload(files: SpooledFiles) -> None:
+    """Upload all that is in the spool, and wait for it."""
+    files.sync_at_end()
+
+
+def kill(files: SpooledFiles) -> None:
+    """Release the locks as a kill does."""
+    files._spool.close()
+    if files._uploading is not None:
+        files._uploading.file.close()
+
+
+def files_of(spool: Path) -> list[Path]:
+    return sorted(path for path in spool.rglob("*") if path.is_file())
 
 
 def test_records_wait_on_the_disk_until_an_upload_is_due(tmp_path: Path) -> None:
@@ -39,34 +64,34 @@ def test_records_wait_on_the_disk_until_an_upload_is_due(tmp_path: Path) -> None
     segments.open()
     assert segments.append(batch_of([0])) == 1
     assert segments.sync_at <= time.monotonic()  # the first is due at once
-    segments.sync()
+    upload(segments)
+    segments._next_upload = time.monotonic() + 3600
     assert segments.append(batch_of([1, 2])) == 2
     assert segments.append(batch_of([3])) == 1
     assert time.monotonic() < segments.sync_at < math.inf
-    assert files(tmp_path) == [batch_of([1, 2, 3]).size]
+    assert segments.unsynced == 3
     assert steps_of(store) == [0]
-    segments.sync()
+    upload(segments)
     assert segments.sync_at == math.inf
+    assert segments.unsynced == 0
     assert steps_of(store) == [0, 1, 2, 3]
-    assert files(tmp_path) == [0]
-    segments.seal()
-    assert files(tmp_path) == []
+    assert files_of(tmp_path) == []
 
 
 def test_what_a_process_has_left_is_uploaded_by_the_next(tmp_path: Path) -> None:
     store = FakeStore()
     first = begin(store, tmp_path)
     first.append(batch_of([0, 1, 2]))
-    assert first._spool is not None
-    assert first._spool._file is not None
-    os.write(first._spool._file, b"half a record")
-    os.close(first._spool._file)  # as a kill does
+    (path,) = files_of(tmp_path)
+    with path.open("r+b") as file:  # a kill within a write
+        file.truncate(path.stat().st_size - 1)
+    kill(first)
     second = begin(store, tmp_path)
     second.open()
     second.append(batch_of([3]))
     second.seal()
-    assert steps_of(store) == [0, 1, 2, 3]
-    assert files(tmp_path) == []
+    assert steps_of(store) == [0, 1, 3]
+    assert files_of(tmp_path) == []
 
 
 def test_what_a_living_process_has_is_left_to_it(tmp_path: Path) -> None:
@@ -75,8 +100,48 @@ def test_what_a_living_process_has_is_left_to_it(tmp_path: Path) -> None:
     first.append(batch_of([0]))
     second.open()
     assert steps_of(store) == []
-    first.sync()
+    upload(first)
     assert steps_of(store) == [0]
+
+
+# What a process does, and what its requests meet; "kill" may follow a request whose answer it has
+# not seen.
+_ACTIONS = st.sampled_from(["append", "append", "large", "upload", "kill"])
+_FAULTS = st.sampled_from([None, None, "before", "after", "late"])
+
+
+@settings(deadline=None)
+@given(
+    actions=st.lists(_ACTIONS, max_size=40),
+    faults=st.lists(_FAULTS, max_size=60),
+    grows_from=st.sampled_from([0, 1000, 5 << 20, math.inf]),
+    padded=st.booleans(),
+)
+def test_each_record_comes_to_the_store_once_whatever_is_killed(
+    actions: list[str], faults: list[str | None], grows_from: float, padded: bool
+) -> None:
+    store = FakeStore(grows_from, iter(faults))
+    step = 0
+    with tempfile.TemporaryDirectory() as spool:
+        segments = begin(store, Path(spool), padded=padded)
+        for action in actions:
+            if action in ("append", "large"):
+                sizes = (500, 70_000)
+                segments.append(batch_of([step, step + 1], sizes[action == "large"]))
+                step += 2
+            elif action == "upload":
+                with contextlib.suppress(OSError):
+                    upload(segments)
+            else:
+                kill(segments)
+                segments = begin(store, Path(spool), padded=padded)
+                with contextlib.suppress(OSError):
+                    segments.open()
+        store.faults = iter(())
+        upload(segments)
+        store.arrive()
+        assert files_of(Path(spool)) == []
+    assert sorted(steps_of(store)) == list(range(step))
 
 
 def test_while_the_store_fails_records_are_on_the_disk(tmp_path: Path) -> None:
@@ -85,22 +150,49 @@ def test_while_the_store_fails_records_are_on_the_disk(tmp_path: Path) -> None:
     for step in range(5):
         assert segments.append(batch_of([step])) == 1
         with pytest.raises(OSError, match=r"slow down|no answer"):
-            segments.sync()
+            upload(segments)
         assert segments.sync_at < math.inf
+        assert segments.error is not None
     store.faults = iter(())
-    segments.sync()
+    upload(segments)
+    assert segments.error is None
     assert steps_of(store) == list(range(5))
+
+
+def test_records_are_on_the_disk_also_while_the_store_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, goes_on = FakeStore(), threading.Event()
+    put = store.put
+
+    def hang(*arguments: Any) -> Any:
+        goes_on.wait(60)
+        return put(*arguments)
+
+    monkeypatch.setattr(store, "put", hang)
+    segments = begin(store, tmp_path)
+    for step in range(3):
+        assert segments.append(batch_of([step])) == 1
+        segments.sync()
+        assert segments.sync_at < math.inf
+    assert segments.unsynced == 3
+    on_disk = b"".join(path.read_bytes() for path in files_of(tmp_path))
+    assert all(b"".join(batch_of([step]).pieces) in on_disk for step in range(3))
+    assert steps_of(store) == []
+    goes_on.set()
+    upload(segments)
+    assert steps_of(store) == [0, 1, 2]
 
 
 def test_a_spool_of_many_bytes_is_uploaded_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_segments, "_MOST_AT_ONCE", 1000)
+    monkeypatch.setattr(spooled_files, "_MOST_AT_ONCE", 1000)
     store = FakeStore()
     segments = begin(store, tmp_path)
     for step in range(20):
         segments.append(batch_of([step], [10, 3000][step % 2]))
-    segments.sync()
+    upload(segments)
     assert steps_of(store) == list(range(20))
 
 
@@ -111,16 +203,16 @@ def test_a_disk_that_fails_is_logged_and_costs_nothing(
     segments = begin(store, tmp_path)
     segments.append(batch_of([0]))
 
-    def write(*_: Any) -> int:
+    def write(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "tbimage"):
-        patched.setattr(os, "write", write)
+        patched.setattr(SpoolFile, "write", write)
         assert segments.append(batch_of([1])) == 1
         assert segments.append(batch_of([2])) == 1
     assert caplog.text.count("nothing can be kept") == 1
     segments.append(batch_of([3]))
-    segments.sync()
+    upload(segments)
     assert steps_of(store) == [0, 1, 2, 3]
 
 
@@ -139,7 +231,7 @@ def test_a_writer_with_a_spool_uploads_everything(tmp_path: Path) -> None:
     logs = tbimage.read(url)
     assert logs["."].scalars("loss").steps.tolist() == list(range(201))
     assert logs["both_a"].scalars("both").steps.size == 200
-    assert files(tmp_path) == []
+    assert files_of(tmp_path) == []
 
 
 def test_what_was_accepted_before_a_kill_is_uploaded_by_the_next_writer(tmp_path: Path) -> None:
@@ -157,7 +249,7 @@ time.sleep(1)  # more than flush_secs
 os._exit(9)
 """
     subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
-    assert len(files(tmp_path)) == 1
+    assert files_of(tmp_path)
     with tbimage.SummaryWriter("memory://spool/killed", spool_dir=str(tmp_path)) as writer:
         writer.scalar("loss", 1.0)
     steps = tbimage.read("memory://spool/killed")["."].scalars("loss").steps.tolist()

@@ -1,0 +1,252 @@
+"""Event files in a store, with a spool on the local disk before them.
+
+- A commit writes to the spool, which takes microseconds. So records are on the disk also while an
+  upload is under way.
+- A thread uploads what is in the spool: each ``upload_secs``, and when somebody waits.
+- Each record comes to the store once, whatever is killed: the next writer of the run finds out by
+  the noted attempt what the last upload came to, and goes on behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+from tbimage.events.batches import Batch
+from tbimage.events.event_files import EventFiles
+from tbimage.events.object_segments import ObjectSegments
+from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
+
+__all__ = ["SpooledFiles"]
+
+# So many bytes of a spool are in memory at once.
+_MOST_AT_ONCE = 16 << 20
+# A commit waits so long for an upload, then makes way for the next commit, and looks again.
+_PATIENCE_SECS = 0.02
+_RETRY_SECS = 2.0
+
+
+class SpooledFiles(EventFiles):
+    """Appends records to a spool, and uploads them from there.
+
+    Args:
+        files: Those in the store.
+        spool: On the local disk.
+        make: Makes the files of a directory in the store, for what earlier processes have left.
+            None: another one of the writer's sees to that.
+        upload_secs: How often to upload where nobody waits.
+    """
+
+    def __init__(
+        self,
+        files: EventFiles,
+        spool: Spool,
+        make: Callable[[str], EventFiles] | None,
+        upload_secs: float,
+    ) -> None:
+        super().__init__(files._storage, files.directory, files._options, files._say)
+        self.sync_is_final = False
+        self._files = files
+        self._spool = spool
+        self._make = make
+        self._upload_secs = upload_secs
+        self._next_upload = 0.0
+        self._uploading: _Upload | None = None
+        self._thread: threading.Thread | None = None
+        self._outcome: BaseException | None = None  # of the thread
+        self._goes_direct = False  # the last records went to the store in part
+
+    def open(self) -> None:
+        """Upload what earlier processes have left, and begin the first file."""
+        self.sync_at = 0.0  # if this fails
+        self._upload_left()
+        with self._counting(self._files):
+            self._files.open()
+        self.sync_at = math.inf
+
+    def append(self, batch: Batch) -> int:
+        """Write framed records to the spool; see ``EventFiles.append``."""
+        count = len(batch.sizes)
+        if not self._goes_direct and self._spool.keep(self._files.parts(batch), count):
+            self.unsynced += count
+            self.sync_at = min(self.sync_at, self._next_upload)
+            return count
+        self.sync_at_end()  # the local disk fails: without it, in the right order
+        self._goes_direct = True
+        with self._counting(self._files):
+            done = self._files.append(batch)
+        self._goes_direct = False
+        return done
+
+    def sync(self) -> None:
+        """Begin to upload what is in the spool, or raise an OSError if that has failed."""
+        now = time.monotonic()
+        if self._thread is None:
+            self._next_upload = now + self._upload_secs
+            self._thread = threading.Thread(target=self._upload, daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # no thread can be had
+                self._thread = None
+                self._upload()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_SECS)
+            if self._thread.is_alive():
+                self.sync_at = now + _PATIENCE_SECS
+                return
+        self._end_upload()
+
+    def sync_at_end(self) -> None:
+        """Upload what is in the spool, and wait for it."""
+        if self._thread is not None:
+            self._thread.join()
+            self._end_upload()
+        while self.unsynced or self._make is not None:
+            self._upload()
+            self._end_upload()
+
+    @property
+    def syncs_on_flush(self) -> bool:
+        """Whether a flush is to wait for ``sync``."""
+        return True
+
+    def _end_upload(self) -> None:
+        self._thread = None
+        self.error, self._outcome = self._outcome, None
+        left = 0 if self._uploading is None else self._uploading.file.count
+        self.unsynced = left + self._spool.count
+        if self.error is not None:
+            self.sync_at = time.monotonic() + min(self._upload_secs, _RETRY_SECS)
+            raise self.error
+        self.sync_at = self._next_upload if self.unsynced else math.inf
+
+    def _upload(self) -> None:
+        """Upload what was there when this began, and keep the error, if there is one."""
+        try:
+            self._upload_left()
+            if self._uploading is None and (file := self._spool.take()) is not None:
+                self._uploading = _Upload(file, self._files.files_in, {})
+            if self._uploading is not None:
+                self._uploading.go_on(self._append)
+                self._uploading = None
+        except BaseException as error:
+            self._outcome = error
+
+    def _upload_left(self) -> None:
+        if self._make is None:
+            return
+        for file in self._spool.left_by_others():
+            attempts = file.attempts()
+            files_in = partial(_resumed, self._make, attempts, {})
+            done = {directory: attempt.done for directory, attempt in attempts.items()}
+            with contextlib.closing(file):  # after an error, the next attempt locks it again
+                _Upload(file, files_in, done).go_on(self._append)
+        self._make = None
+
+    def _append(self, files: EventFiles, batch: Batch) -> int:
+        with self._counting(files):
+            return files.append(batch)
+
+    def seal(self) -> None:
+        """Upload what is in the spool, and end the current file."""
+        self.sync_at_end()
+        self._files.seal()
+
+    def forget(self) -> None:
+        """In a forked child, let go of what is the parent's."""
+        if not self._spool.is_own():
+            self._spool.close()
+            self._files.forget()
+
+    def history(self) -> dict[str, int]:
+        """Return the greatest step by tag of what the directory holds."""
+        return self._files.history()
+
+
+class _Upload:
+    """The upload of one file of a spool, which goes on where an error has ended it.
+
+    Args:
+        file: The file.
+        files_in: Returns the files of a directory in the store.
+        done: How many bytes of its records of a directory are in the store.
+    """
+
+    def __init__(
+        self, file: SpoolFile, files_in: Callable[[str], EventFiles], done: Mapping[str, int]
+    ) -> None:
+        self.file = file
+        self._files_in = files_in
+        self._skip = dict(done)
+        self._done = dict(done)
+        self._before: dict[str, int] = {}  # what the files of a directory had done before
+        self._waiting: dict[str, Batch] = {}
+        self._windows = self._read()
+
+    def go_on(self, append: Callable[[EventFiles, Batch], int]) -> None:
+        """Upload what is left, and delete the file."""
+        while self._waiting or self._read_more():
+            for directory in list(self._waiting):
+                files = cast(ObjectSegments, self._files_in(directory))
+                self._before.setdefault(directory, files.done)
+                files.before_upload = partial(self._note, directory)
+                try:
+                    while (waiting := self._waiting[directory]).sizes:
+                        self._waiting[directory] = waiting.without_first(append(files, waiting))
+                finally:
+                    files.before_upload = None
+                del self._waiting[directory]
+        self.file.delete()
+
+    def _note(self, directory: str, attempt: Attempt) -> None:
+        done = self._done.get(directory, 0) + attempt.done - self._before[directory]
+        with contextlib.suppress(OSError):  # the local disk is full; the upload makes room
+            self.file.note(directory, replace(attempt, done=done))
+
+    def _read_more(self) -> bool:
+        self._waiting = next(self._windows, {})
+        return bool(self._waiting)
+
+    def _read(self) -> Iterator[dict[str, Batch]]:
+        """Yield records by directory: so many bytes at once, or one chunk."""
+        parts: dict[str, list[bytes]] = {}
+        size = 0
+        for directory, data in self.file.chunks():
+            if size + len(data) > _MOST_AT_ONCE and parts:
+                yield self._batches(parts)
+                parts, size = {}, 0
+            parts.setdefault(directory, []).append(data)
+            size += len(data)
+        if parts:
+            yield self._batches(parts)
+
+    def _batches(self, parts: Mapping[str, list[bytes]]) -> dict[str, Batch]:
+        """Join the parts of each directory, without what is in the store already."""
+        batches: dict[str, Batch] = {}
+        for directory, pieces in parts.items():
+            data = b"".join(pieces)
+            skip = min(self._skip.get(directory, 0), len(data))
+            self._skip[directory] = self._skip.get(directory, 0) - skip
+            batches[directory] = batch_of(data[skip:])
+        return batches
+
+
+def _resumed(
+    make: Callable[[str], EventFiles],
+    attempts: Mapping[str, Attempt],
+    made: dict[str, ObjectSegments],
+    directory: str,
+) -> ObjectSegments:
+    """Return the files of a directory, after what another process has attempted last."""
+    if directory not in made:
+        files = cast(ObjectSegments, make(directory))
+        if directory in attempts:
+            files.resume(attempts[directory])
+        made[directory] = files
+    return made[directory]
