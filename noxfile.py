@@ -3,6 +3,7 @@
     nox -s matrix                             # all of them
     nox -s matrix -k "3.10 and oldest" -- -x  # one of them; what follows -- goes to pytest
     nox -s protobuf                           # each series of protobuf, with both of its runtimes
+    nox -s integrations                       # the oldest frameworks; some minutes, so not by default
 
 uv makes the environments. They have neither TensorBoard nor a peer: a test that needs one skips.
 README's test command covers the newest Python with the newest releases.
@@ -55,14 +56,23 @@ SESSIONS = [
     (PYTHONS[-2], "pure", DEPEND_ON_THE_ENCODER),
 ]
 
+#: The packages that tbimage.integrations is made for: the oldest release of each is what the extra
+#: says. The tests run with them, and with the peers of that time that they need.
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+_AMONG_PEERS = ("accelerate", "jax", "lightning", "starlette", "uvicorn")
+FRAMEWORKS = [
+    *EXTRAS["integrations"][1:],
+    *(peer for peer in EXTRAS["peers"] if peer.startswith(_AMONG_PEERS)),
+]
+
 #: Each major version since 4.21, and of the long series 4 the first and the last.
 PROTOBUFS = ["4.21.*", "4.25.*", "5.29.*", "6.33.*", "7.*"]
 
 _CHECK_BOUNDS = """
-import sys
+import re, sys
 from importlib.metadata import version
 for bound in sys.argv[1:]:
-    name, oldest = bound.split(">=")
+    name, oldest = re.fullmatch(r"([\\w-]+)>=([\\w.]+).*", bound).groups()
     print(bound, "->", version(name))
     if not f"{version(name)}.".startswith(f"{oldest}."):
         sys.exit(f"the lower bound {bound} was not tested: {version(name)} was installed")
@@ -110,3 +120,22 @@ def protobuf(session: nox.Session, version: str) -> None:
             env=environment,
         )
         session.run(*PYTEST, "tbimage/events", "tests/events", *session.posargs, env=environment)
+
+
+@nox.session(python="3.11", default=False)
+def integrations(session: nox.Session) -> None:
+    """Run the tests of the integrations with the oldest release of each framework."""
+    # Before the others: the oldest build of this release would be the one for GPUs.
+    session.install(*(peer for peer in EXTRAS["peers"] if peer.startswith("torch==")))
+    # uwsgi has no wheels. TensorBoard of that time imports pkg_resources, which setuptools has lost.
+    session.install(
+        *("--only-binary=:all:", "--no-binary=uwsgi", "--resolution=lowest-direct"),
+        *("-r", "pyproject.toml", "--extra=integrations", "--group=matrix", "setuptools<81"),
+    )
+    session.install("--no-deps", "--editable=.")
+    session.run("python", "-c", _CHECK_BOUNDS, *FRAMEWORKS)
+    session.run(
+        *PYTEST,
+        *("-m", "slow or not slow", "tests/integrations", *session.posargs),
+        env=SKIPPING_ALLOWED,
+    )

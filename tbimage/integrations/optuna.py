@@ -11,7 +11,7 @@ from tbimage.integrations.frameworks import needs
 from tbimage.integrations.hyperparameters import flattened
 from tbimage.writer import SummaryWriter
 
-with needs("optuna", "3.0"):
+with needs("optuna", "3.1"):
     import optuna
 
 __all__ = ["TensorBoardCallback"]

@@ -275,3 +275,25 @@ def test_the_command_line_logs_and_lists(s3: CountingS3, tmp_path: Path) -> None
     assert "cat  image  1  step 0" in run("ls", URL)
     run("compact", URL, os.fspath(tmp_path))
     assert tbimage.read(tmp_path)["."].images("cat")[-1].pixels().shape[2] == 3
+
+
+def test_gevent_is_an_error_at_once() -> None:
+    """asyncio does not work in greenlets: no upload would ever succeed."""
+    pytest.importorskip("gevent")
+    program = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import tbimage
+for function in (tbimage.SummaryWriter, tbimage.read):
+    try:
+        function("s3://bucket/run")
+    except ValueError as error:
+        print(error)
+with tbimage.SummaryWriter("memory://run") as writer:
+    assert writer.scalar("loss", 1.0, step=0)
+assert tbimage.read("memory://run")["."].scalars("loss").steps.tolist() == [0]
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert result.stdout.count("gevent has replaced threads") == 2

@@ -9,16 +9,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from threading import Thread
 from typing import Any
 
 from tbimage.events.storage.urls import protocol_of
 
 __all__ = ["filesystem_of"]
+
+# The end of the program waits so long for requests that are under way.
+_LAST_SECS = 2.0
 
 
 class _Executor(ThreadPoolExecutor):
@@ -72,8 +77,32 @@ def filesystem_of(url: str) -> Any:
         found = _filesystems.setdefault(key, new)
         # gcsfs and adlfs close their sessions by finalizers, which may run at the end of the
         # program before what is pending is uploaded. Then another one is made.
-        weakref.finalize(new, _filesystems.pop, key, None)
+        weakref.finalize(new, _retire, key)
     return found
+
+
+def _retire(key: tuple[int, str]) -> None:
+    """Use a filesystem no more, and wait a moment for its requests: its session ends after this."""
+    _filesystems.pop(key, None)
+    loop = _loops.get(os.getpid())
+    if loop is not None and key[0] == os.getpid() and not _is_in_loop():
+        with contextlib.suppress(TimeoutError, FutureTimeoutError):
+            asyncio.run_coroutine_threadsafe(_requests(), loop).result(_LAST_SECS)
+
+
+async def _requests() -> None:
+    """Wait for all requests that are under way."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others)
+
+
+def _is_in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _s3_options() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import sys
 
 __all__ = ["check_url", "dirname", "is_url", "join"]
 
@@ -47,7 +48,8 @@ def check_url(url: str, argument: str) -> str:
     """Check the URL of a directory in an object store, and give it without needless slashes.
 
     Raises:
-        ValueError: It has no bucket, or fsspec does not know its protocol.
+        ValueError: It has no bucket, fsspec does not know its protocol, or gevent has replaced
+            threads, which asyncio does not survive.
         ImportError: The package for its protocol is not installed; the text says which.
     """
     protocol, path = protocol_of(url), url.partition("://")[2]
@@ -57,7 +59,7 @@ def check_url(url: str, argument: str) -> str:
     try:
         import fsspec
 
-        fsspec.get_filesystem_class(protocol)
+        kind = fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         what = f"'tbimage[{extra}]'" if extra else "fsspec and what it needs for this protocol"
         raise ImportError(
@@ -68,6 +70,13 @@ def check_url(url: str, argument: str) -> str:
             f"{argument} must be a local path or a URL that fsspec knows, such as "
             f"s3://bucket/runs/a, got {url!r}: fsspec has no protocol {protocol!r}"
         ) from None
+    gevent = sys.modules.get("gevent.monkey")
+    if kind.async_impl and gevent is not None and gevent.is_module_patched("threading"):
+        raise ValueError(
+            f"{argument} must be a local path where gevent has replaced threads, got {url!r}: the "
+            "packages for object stores need threads of the system. Use workers without gevent, "
+            "such as gthread, or log to a local directory"
+        )
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if extra and (not parts or path.startswith("/")):
         raise ValueError(
