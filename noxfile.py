@@ -3,7 +3,7 @@
     nox -s matrix                             # all of them
     nox -s matrix -k "3.10 and oldest" -- -x  # one of them; what follows -- goes to pytest
     nox -s protobuf                           # each series of protobuf, with both of its runtimes
-    nox -s integrations                       # the oldest frameworks; some minutes, so not by default
+    nox -s integrations                       # the oldest frameworks: minutes, so not by default
 
 uv makes the environments. They have neither TensorBoard nor a peer: a test that needs one skips.
 README's test command covers the newest Python with the newest releases.
@@ -127,7 +127,7 @@ def integrations(session: nox.Session) -> None:
     """Run the tests of the integrations with the oldest release of each framework."""
     # Before the others: the oldest build of this release would be the one for GPUs.
     session.install(*(peer for peer in EXTRAS["peers"] if peer.startswith("torch==")))
-    # uwsgi has no wheels. TensorBoard of that time imports pkg_resources, which setuptools has lost.
+    # uwsgi has no wheels. That TensorBoard imports pkg_resources, which setuptools has lost.
     session.install(
         *("--only-binary=:all:", "--no-binary=uwsgi", "--resolution=lowest-direct"),
         *("-r", "pyproject.toml", "--extra=integrations", "--group=matrix", "setuptools<81"),

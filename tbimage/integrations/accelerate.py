@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from tbimage.integrations.failures import Failures
+from tbimage.integrations.failures import Failures, guarded
 from tbimage.integrations.frameworks import needs
 from tbimage.integrations.hyperparameters import flattened
 from tbimage.writer import SummaryWriter
@@ -57,12 +57,14 @@ class TBImageTracker(GeneralTracker):
         return self._writer
 
     @on_main_process
+    @guarded
     def store_init_configuration(self, values: Mapping[str, Any]) -> None:
         """Log the configuration ``values`` as hyperparameters of the run."""
         with self.failures:
             self.tracker.hparams(flattened(values))
 
     @on_main_process
+    @guarded
     def log(self, values: Mapping[str, Any], step: int | None = None, **kwargs: Any) -> None:
         """Log numbers and texts.
 
@@ -81,6 +83,7 @@ class TBImageTracker(GeneralTracker):
                     self.tracker.scalar(name, value, step, **kwargs)
 
     @on_main_process
+    @guarded
     def log_images(self, values: Mapping[str, Any], step: int | None = None, **kwargs: Any) -> None:
         """Log images.
 
@@ -94,6 +97,7 @@ class TBImageTracker(GeneralTracker):
                 self.tracker.image(name, images, step, **kwargs)
 
     @on_main_process
+    @guarded
     def finish(self) -> None:
         """Write what is pending."""
         with self.failures:

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
 from types import TracebackType
+from typing import Any, TypeVar, cast
 
-__all__ = ["Failures"]
+__all__ = ["Failures", "guarded"]
 
 _logger = logging.getLogger("tbimage")
+_Method = TypeVar("_Method", bound=Callable[..., None])
+
+
+def guarded(method: _Method) -> _Method:
+    """Let no error leave a method that a framework calls: ``self.failures`` counts it.
+
+    Args:
+        method: The method, which returns None.
+
+    Example:
+        >>> class Callback:
+        ...     failures = Failures("an example")
+        ...
+        ...     @guarded
+        ...     def on_end(self, loss):
+        ...         1 / loss
+        >>> Callback().on_end(0)
+        >>> Callback.failures.count
+        1
+    """
+
+    @functools.wraps(method)
+    def call(self: Any, *arguments: Any, **keywords: Any) -> None:
+        with self.failures:
+            method(self, *arguments, **keywords)
+
+    return cast(_Method, call)
 
 
 class Failures:

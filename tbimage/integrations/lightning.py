@@ -10,7 +10,7 @@ from typing import Any
 
 from tbimage import checks
 from tbimage.compat.torch import SummaryWriter as TorchWriter
-from tbimage.integrations.failures import Failures
+from tbimage.integrations.failures import Failures, guarded
 from tbimage.integrations.frameworks import needs
 from tbimage.integrations.hyperparameters import flattened
 from tbimage.writer import SummaryWriter
@@ -128,6 +128,7 @@ class TBImageLogger(Logger):
         return native
 
     @rank_zero_only
+    @guarded
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log numbers.
 
@@ -144,6 +145,7 @@ class TBImageLogger(Logger):
                 )
 
     @rank_zero_only
+    @guarded
     def log_image(self, key: str, images: Any, step: int | None = None, **options: Any) -> None:
         """Log images.
 
@@ -157,6 +159,7 @@ class TBImageLogger(Logger):
             self.writer.image(key, images, step, **options)
 
     @rank_zero_only
+    @guarded
     def log_hyperparams(
         self,
         params: Mapping[str, Any] | Namespace,
@@ -180,6 +183,7 @@ class TBImageLogger(Logger):
             self.writer.hparams(flattened(given, "/"), metrics, step)
 
     @rank_zero_only
+    @guarded
     def log_graph(self, model: Any, input_array: Any = None) -> None:
         """Log the graph of a model, if the logger was made with ``log_graph=True``.
 
@@ -195,6 +199,7 @@ class TBImageLogger(Logger):
                 self.writer.graph(model, inputs)
 
     @rank_zero_only
+    @guarded
     def save(self) -> None:
         """Wait until what was logged is in the file; write ``hparams.yaml`` as Lightning does."""
         with self.failures:
@@ -205,6 +210,7 @@ class TBImageLogger(Logger):
                     save_hparams_to_yaml(file, self._hyperparameters)
 
     @rank_zero_only
+    @guarded
     def finalize(self, status: str) -> None:
         """Close the file.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from typing import Any
 
 from tbimage import checks
 from tbimage.integrations.failures import Failures
@@ -84,13 +84,21 @@ class TensorBoardHandler(logging.Handler):
         self._here.busy = True
         try:
             with self.failures, defaults.replaced(default_step=None, condition=None):
-                text = self.format(record)
-                self.writer.text(f"log/{record.levelname}", text, markdown=False)
+                with self.failures:
+                    text = self.format(record)
+                    self.writer.text(f"log/{record.levelname}", text, markdown=False)
                 step = getattr(record, "step", None)
-                for name, number in _numbers(record):
-                    self.writer.scalar(name, number, step, wall_time=record.created)
+                for name, value in vars(record).items():
+                    if name not in _OWN and name != "step":
+                        with self.failures:
+                            self._log_number(name, value, step, record.created)
         finally:
             self._here.busy = False
+
+    def _log_number(self, name: str, value: object, step: Any, wall_time: float) -> None:
+        plain = checks.plain_value(value)
+        if isinstance(plain, (int, float)) and not isinstance(plain, bool):
+            self.writer.scalar(name, plain, step, wall_time=wall_time)
 
     def close(self) -> None:
         """Close the writer if the handler made it."""
@@ -98,11 +106,3 @@ class TensorBoardHandler(logging.Handler):
         if self._owns_writer:
             with self.failures:
                 self.writer.close()
-
-
-def _numbers(record: logging.LogRecord) -> Iterator[tuple[str, float]]:
-    for name, value in vars(record).items():
-        if name not in _OWN and name != "step":
-            plain = checks.plain_value(value)
-            if isinstance(plain, (int, float)) and not isinstance(plain, bool):
-                yield name, plain

@@ -65,7 +65,8 @@ class TensorBoardCallback:
             run = os.path.join(self._directory, f"trial-{trial.number}")
             with SummaryWriter(run, on_error="log") as writer:
                 for step, value in trial.intermediate_values.items():
-                    writer.scalar(f"{self._metric}_intermediate", value, step)
+                    with self.failures:
+                        writer.scalar(f"{self._metric}_intermediate", value, step)
                 writer.hparams(
                     flattened(trial.params),
                     dict(zip(names, results, strict=False)),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tbimage import checks
-from tbimage.integrations.failures import Failures
+from tbimage.integrations.failures import Failures, guarded
 from tbimage.integrations.frameworks import needs
 from tbimage.integrations.hyperparameters import flattened
 from tbimage.writer import SummaryWriter
@@ -55,6 +55,7 @@ class TBImageCallback(TrainerCallback):
         self._logdir = logdir
         self._draw = draw
 
+    @guarded
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Open the run, and log the arguments."""
         with self.failures:
@@ -68,6 +69,7 @@ class TBImageCallback(TrainerCallback):
             if config is not None:
                 writer.text("model_config", config.to_json_string(), markdown=False)
 
+    @guarded
     def on_log(
         self,
         args: Any,
@@ -85,6 +87,7 @@ class TBImageCallback(TrainerCallback):
                         log = writer.text if isinstance(value, str) else writer.scalar
                         log(_tag(name), value, state.global_step)
 
+    @guarded
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Log the pictures that ``draw`` returns."""
         with self.failures:
@@ -94,6 +97,7 @@ class TBImageCallback(TrainerCallback):
                     with self.failures:
                         writer.image(name, pictures, state.global_step)
 
+    @guarded
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write what is pending."""
         with self.failures:

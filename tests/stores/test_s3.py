@@ -278,7 +278,7 @@ def test_the_command_line_logs_and_lists(s3: CountingS3, tmp_path: Path) -> None
 
 
 def test_gevent_is_an_error_at_once() -> None:
-    """asyncio does not work in greenlets: no upload would ever succeed."""
+    """In greenlets asyncio does not work: no upload would ever succeed."""
     pytest.importorskip("gevent")
     program = """
 import gevent.monkey

@@ -54,7 +54,7 @@ class Body:
         if self.most_bytes < 0:
             self.pieces = []
         else:
-            self.pieces.append(piece)
+            self.pieces.append(bytes(piece))  # a bytearray may change; bytes are not copied
             self.complete = not more
 
 

@@ -29,7 +29,7 @@ class Log:
             0  # requests that were sampled, and not logged since the thread is behind
         )
         self._step = 0
-        self._failures = failures
+        self.failures = failures
         self._keeper = keeper
         self._latencies: list[float] = []
         self._due = time.monotonic() + _LATENCY_SECS
@@ -54,7 +54,7 @@ class Log:
             self._thread.submit(self._histogram, seconds, self._next_step())
 
     def _histogram(self, seconds: list[float], step: int) -> None:
-        with self._failures:
+        with self.failures:
             self.writer.histogram("requests/seconds", seconds, step)
 
     def take(self, *bodies: Body | None) -> None:
@@ -78,7 +78,7 @@ class Log:
     def _pictures(self, step: int, bodies: tuple[Body | None, ...], size: int) -> None:
         try:
             for tag, body in zip(("requests/image", "responses/image"), bodies, strict=True):
-                with self._failures:
+                with self.failures:
                     picture = None if body is None else picture_of(body)
                     if picture is not None:
                         self.writer.image(tag, picture, step)

@@ -34,6 +34,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
+# The messages that have the body of an answer, or name the file that has it.
+_BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
+
 # A service never waits, never fails because of a disk, and its log does not grow for ever.
 _SETTINGS: dict[str, Any] = {
     "on_full": "drop",
@@ -172,33 +175,44 @@ async def _serve(
 ) -> None:
     """Pass a request on, and keep its picture and that of the answer if they are sampled."""
     began = time.perf_counter()
-    asked = Body.of(scope["headers"], most_bytes)
-    # None: not decided yet, since only the answer may have a picture.
-    wanted = log.wants() if asked is not None else None
+    asked: Body | None = None
     answered: Body | None = None
+    # None: not decided yet, since only the answer may have a picture.
+    wanted: bool | None = None
     log.requests += 1
+    with log.failures:
+        asked = Body.of(scope["headers"], most_bytes)
+        wanted = log.wants() if asked is not None else None
 
     async def receive_and_keep() -> Message:
         message = await receive()
         if asked is not None and message["type"] == "http.request":
-            asked.add(message.get("body", b""), message.get("more_body", False))
+            with log.failures:
+                asked.add(message.get("body", b""), message.get("more_body", False))
         return message
 
     async def send_and_keep(message: Message) -> None:
+        with log.failures:
+            look_at(message)
+        await send(message)
+
+    def look_at(message: Message) -> None:
         nonlocal answered, wanted
-        if message["type"] == "http.response.start" and wanted is not False:
+        kind = message["type"]
+        if kind == "http.response.start" and wanted is not False:
             answered = Body.of(message.get("headers", ()), most_bytes)
             if answered is not None and wanted is None:
                 wanted = log.wants()
-        elif message["type"] == "http.response.body":
-            if answered is not None and wanted:
-                answered.add(message.get("body", b""), message.get("more_body", False))
-            if not message.get("more_body", False):
+        elif kind in _BODIES:
+            more = message.get("more_body", False)
+            if answered is not None and wanted and kind == "http.response.body":
+                answered.add(message.get("body", b""), more)
+            if not more:
                 log.end(time.perf_counter() - began)
-        await send(message)
 
     try:
         await app(scope, receive_and_keep if wanted else receive, send_and_keep)
     finally:
         if wanted:
-            log.take(asked, answered)
+            with log.failures:
+                log.take(asked, answered)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tbimage import checks
-from tbimage.integrations.failures import Failures
+from tbimage.integrations.failures import Failures, guarded
 from tbimage.integrations.frameworks import needs
 from tbimage.writer import SummaryWriter
 from tbimage.writer.conditions import record_if
@@ -93,6 +93,7 @@ class ImagesCallback(keras.callbacks.Callback):
             if name not in known:
                 raise ValueError(f"the model must have a layer {name!r}; it has {', '.join(known)}")
 
+    @guarded
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log the pictures of this epoch."""
         if epoch % self.freq:
@@ -125,6 +126,7 @@ class ImagesCallback(keras.callbacks.Callback):
             layout="NCHW" if channels_first else "NHWC",
         )
 
+    @guarded
     def on_train_end(self, logs: Any = None) -> None:
         """Write what is pending."""
         if self._writer is not None:

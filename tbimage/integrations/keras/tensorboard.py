@@ -9,9 +9,14 @@ from typing import Any
 
 from tbimage import checks
 from tbimage.events.messages import SummaryMetadata
-from tbimage.integrations.failures import Failures
+from tbimage.integrations.failures import Failures, guarded
 from tbimage.integrations.frameworks import needs
-from tbimage.integrations.keras.weights import check_names, log_embeddings, log_weights
+from tbimage.integrations.keras.weights import (
+    check_names,
+    learning_rates,
+    log_embeddings,
+    log_weights,
+)
 from tbimage.writer import SummaryWriter, defaults
 
 with needs("keras", "3.6"):
@@ -108,6 +113,7 @@ class TensorBoard(keras.callbacks.Callback):
         if self.embeddings_freq:
             check_names(self.embeddings_metadata, model)
 
+    @guarded
     def on_train_begin(self, logs: Any = None) -> None:
         """Log the layers of the model."""
         self._training = True
@@ -122,11 +128,13 @@ class TensorBoard(keras.callbacks.Callback):
         self._training = False
         self._close()
 
+    @guarded
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note when the epoch begins."""
         if self.write_steps_per_second:
             self._epoch_began = time.perf_counter(), int(self.model.optimizer.iterations)
 
+    @guarded
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Log losses, metrics, weights and embeddings."""
         self._end_batch()
@@ -141,12 +149,14 @@ class TensorBoard(keras.callbacks.Callback):
                 files = self.embeddings_metadata
                 log_embeddings(self._writer("train"), self.model, epoch, self.log_dir, files)
 
+    @guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Make the number of the batch the default step."""
         self._batches["train"] += 1
         self._begin_batch("train")
         self._batch_began = time.perf_counter()
 
+    @guarded
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Log losses and metrics of the batch."""
         step = self._batches["train"]
@@ -154,7 +164,8 @@ class TensorBoard(keras.callbacks.Callback):
             return
         values = dict(logs) if isinstance(logs, dict) else {}
         if self.write_steps_per_second:
-            values["steps_per_second"] = 1 / (time.perf_counter() - self._batch_began)
+            with self.failures:
+                values["steps_per_second"] = 1 / (time.perf_counter() - self._batch_began)
         for name, value in values.items():
             with self.failures:
                 self._writer("train").scalar(f"batch_{name}", value, step)
@@ -168,6 +179,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._batches["validation"] += 1
         self._begin_batch("validation")
 
+    @guarded
     def on_test_end(self, logs: Any = None) -> None:
         """Log losses and metrics by the number of training steps."""
         self._end_batch()
@@ -190,28 +202,17 @@ class TensorBoard(keras.callbacks.Callback):
 
     def _log_metrics(self, epoch: int, logs: dict[str, Any]) -> None:
         validation = {name[4:]: logs.pop(name) for name in list(logs) if name.startswith("val_")}
-        logs |= self._learning_rates()
+        with self.failures:
+            logs |= learning_rates(self.model.optimizer)
         if self.write_steps_per_second:
-            began, iterations = self._epoch_began
-            steps = int(self.model.optimizer.iterations) - iterations
-            logs["steps_per_second"] = steps / (time.perf_counter() - began)
+            with self.failures:
+                began, iterations = self._epoch_began
+                steps = int(self.model.optimizer.iterations) - iterations
+                logs["steps_per_second"] = steps / (time.perf_counter() - began)
         for run, values in (("train", logs), ("validation", validation)):
             for name, value in values.items():
                 with self.failures:
                     self._writer(run).scalar(f"epoch_{name}", value, epoch)
-
-    def _learning_rates(self) -> dict[str, float]:
-        optimizer = self.model.optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of LossScaleOptimizer
-        if hasattr(optimizer, "optimizers"):
-            named = {f"learning_rate_{each.name}": each for each in optimizer.optimizers}
-        else:
-            named = {"learning_rate": optimizer}
-        return {
-            name: float(keras.ops.convert_to_numpy(each.learning_rate))
-            for name, each in named.items()
-            if isinstance(each, keras.optimizers.Optimizer)
-        }
 
     def _writer(self, run: str) -> SummaryWriter:
         if run not in self._writers:

@@ -12,7 +12,7 @@ from tbimage.writer import SummaryWriter
 with needs("keras", "3.6"):
     import keras
 
-__all__ = ["check_names", "log_embeddings", "log_weights"]
+__all__ = ["check_names", "learning_rates", "log_embeddings", "log_weights"]
 
 # tf.summary.image's default, which Keras uses for weights.
 _MOST_IMAGES = 3
@@ -73,3 +73,17 @@ def check_names(files: str | Mapping[str, str] | None, model: Any) -> None:
 
 def _embedding_layers(model: Any) -> list[Any]:
     return [layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)]
+
+
+def learning_rates(optimizer: Any) -> dict[str, float]:
+    """Return the learning rate of an optimizer, or those of the optimizers that it has, by name."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of LossScaleOptimizer
+    if hasattr(optimizer, "optimizers"):
+        named = {f"learning_rate_{each.name}": each for each in optimizer.optimizers}
+    else:
+        named = {"learning_rate": optimizer}
+    return {
+        name: float(keras.ops.convert_to_numpy(each.learning_rate))
+        for name, each in named.items()
+        if isinstance(each, keras.optimizers.Optimizer)
+    }
