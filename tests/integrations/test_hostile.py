@@ -50,11 +50,11 @@ RECORDS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("arguments, extra", RECORDS)
+@pytest.mark.parametrize(("arguments", "extra"), RECORDS)
 def test_a_record_raises_nothing_and_later_ones_are_logged(
     tmp_path: Path, arguments: tuple[Any, ...], extra: dict[str, Any]
 ) -> None:
-    logger = logging.Logger("training")
+    logger = logging.getLogger("tests.hostile")
     handler = TensorBoardHandler(tmp_path)
     logger.addHandler(handler)
     logger.error(*arguments, extra=extra)
@@ -62,6 +62,7 @@ def test_a_record_raises_nothing_and_later_ones_are_logged(
         raise ValueError("an exception whose text is logged")
     except ValueError:
         logger.exception("later", extra={"later": 1.0})
+    logger.removeHandler(handler)
     handler.close()
     run = tbimage.read(tmp_path)["."]
     assert run.scalars("later").values.tolist() == [1.0]
