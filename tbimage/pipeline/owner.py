@@ -19,6 +19,7 @@ MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
 _LINGER_SECS = 0.5  # the threads stay after the last writer, as another one may come
 _START_SECS = 0.1  # for a thread to become the owner, until another one is started
+_QUIETLY = contextlib.suppress(BaseException)
 _TICK_SECS = 0.05  # between two looks while something is pending: a lost message costs no more
 
 
@@ -97,10 +98,8 @@ class Owner:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
                 except BaseException as error:  # no memory, or an exception that somebody sent
-                    try:
+                    with _QUIETLY:  # there may be no memory to note that there was none
                         self._note(error)
-                    except BaseException:
-                        pass  # there is no memory to note that there was none
         finally:  # also where an exception came in the line before: the next call starts another
             if not ended:
                 self._running = False
