@@ -13,7 +13,8 @@ from tbimage.events.batches import Batch
 from tbimage.events.event_files import EventFiles
 from tbimage.events.records import RecordDecoder, frame
 from tbimage.events.segments import SegmentOptions, Segments
-from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.events.storage import LocalStorage
+from tests.events.memory_storage import MemoryStorage
 
 
 def event(step: int, size: int = 0) -> bytes:

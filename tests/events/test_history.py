@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tbimage.events import messages, wire
 from tbimage.events.history import newest_steps
 from tbimage.events.records import small_record
-from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.events.storage import LocalStorage
+from tests.events.memory_storage import MemoryStorage
 
 tags = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 int64s = st.integers(-(2**63), 2**63 - 1)

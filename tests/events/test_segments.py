@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.events.segments import SegmentOptions, Segments
-from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.events.storage import LocalStorage
+from tests.events.memory_storage import MemoryStorage
 from tests.events.segmenting import append_all, batch_of, contents, decode, local, steps_of
 from tests.pipeline.faulty import FaultyStorage, error, failing, healthy
 from tests.pipeline.resources import descriptors

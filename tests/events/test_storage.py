@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tbimage.events.storage import DiskStorage, LocalStorage, MemoryStorage
+from tbimage.events.storage import DiskStorage, LocalStorage
+from tests.events.memory_storage import MemoryStorage
 from tests.pipeline.faulty import no_descriptors_left
 from tests.pipeline.resources import descriptors
 
