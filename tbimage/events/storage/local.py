@@ -1,10 +1,9 @@
 """Event files on a local disk, and the operations that event files need from any storage.
 
-- A file is created new (never opened for what is already there), only ever appended to, and each
-  write is one system call on an unbuffered descriptor: a process that is killed or forked has
-  nothing in a buffer to lose or to write twice.
-- Failures are ``OSError``, raised to the caller, never retried here. A write that raises has
-  written nothing; one that returns may have written only a part.
+- A file is always new, and only appended to. Each write is one system call without a buffer, so a
+  process that is killed or forked loses nothing and writes nothing twice.
+- Failures raise ``OSError`` and are not retried here. A write that raises has written nothing; a
+  write that returns may have written only a part.
 """
 
 from __future__ import annotations
