@@ -67,7 +67,7 @@ def test_the_greatest_step_of_each_tag_is_found(files: list[list[dict[str, Any]]
 
 
 @given(st.lists(events, min_size=1, max_size=4), st.data())
-def test_any_damage_costs_at_most_the_rest_of_its_file(
+def test_damage_hides_at_most_the_rest_of_its_file(
     listed: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     content = bytearray(b"".join(map(record, listed)))

@@ -256,7 +256,7 @@ def import_in_order(order: list[str], **environment: str) -> None:
     run_python(["-c", "\n".join(IMPORTS[name] + SERIALISE for name in order)], **environment)
 
 
-def test_lives_in_one_process_with_its_peers() -> None:
+def test_works_in_one_process_with_its_peers() -> None:
     import_in_order(["tbimage", "tensorflow", "tensorboard", "tensorboardX", "torch"])
 
 
@@ -273,7 +273,7 @@ def test_lives_in_one_process_with_its_peers() -> None:
     ],
     ids=" ".join,
 )
-def test_lives_in_one_process_with_its_peers_in_any_order(
+def test_works_in_one_process_with_its_peers_in_any_order(
     order: list[str], implementation: str
 ) -> None:
     import_in_order(order, PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=implementation)

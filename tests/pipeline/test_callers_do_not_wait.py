@@ -167,7 +167,7 @@ held()
 )
 
 
-def test_a_full_memory_over_a_hanging_write_refuses_at_once(tmp_path: Path) -> None:
+def test_drop_refuses_at_once_while_memory_is_full_and_a_write_hangs(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{HANGING}
 accepted = [writer.image("a", PICTURE, step) for step in range(1, 2000)]
@@ -203,7 +203,7 @@ print(json.dumps("closed"))
 
 
 @pytest.mark.parametrize("count", [1, 50])
-def test_an_event_loop_ends_while_a_write_hangs(tmp_path: Path, count: int) -> None:
+def test_an_event_loop_can_end_while_a_write_hangs(tmp_path: Path, count: int) -> None:
     """``asyncio.run`` waits for threads of its own: a flush that was given up must not be one."""
     script = f"""{HANGING}
 async def main():
@@ -220,7 +220,7 @@ print("the loop has ended")
     assert "the loop has ended" in lying_disk.run(script, tmp_path / "run").stdout
 
 
-def test_an_aflush_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_cancelled_aflush_leaves_no_request(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{HANGING}
 async def main():
@@ -242,7 +242,7 @@ assert writer.close()
     assert everything(logdir) == {"a": [0], "b": [0, 1, 2]}
 
 
-def test_a_loop_goes_on_while_aflush_waits(tmp_path: Path) -> None:
+def test_the_event_loop_runs_while_aflush_waits(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{HANGING}
 async def main():
@@ -333,7 +333,7 @@ PATHS = [
 
 @pytest.mark.parametrize("on_full", ["drop", "block"])
 @pytest.mark.parametrize("name", PATHS)
-def test_a_path_that_is_no_small_file_is_an_error_in_the_call(
+def test_a_path_must_be_a_regular_file_within_the_memory_bound(
     tmp_path: Path, paths: dict[str, Any], name: str, on_full: str
 ) -> None:
     script = """
@@ -372,9 +372,7 @@ def test_a_path_may_be_a_link_to_a_file(tmp_path: Path) -> None:
     assert everything(tmp_path / "run") == {"a": [0, 1]}
 
 
-def test_a_path_that_is_refused_leaves_the_counters_as_they_were(
-    tmp_path: Path, paths: dict[str, Any]
-) -> None:
+def test_a_refused_path_does_not_change_the_counters(tmp_path: Path, paths: dict[str, Any]) -> None:
     writer = tbimage.SummaryWriter(tmp_path / "run", max_pending_bytes=1_000_000)
     assert_goes_on(writer, 0)
     before = writer.stats()

@@ -25,7 +25,7 @@ def fill(path: Path, leave: int) -> Path:
 
 
 @pytest.mark.parametrize("on_full", ["block", "drop"])
-def test_a_full_disk_is_outlived(
+def test_writing_continues_after_a_full_disk(
     small_disk: Path, on_full: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     filler = fill(small_disk, leave=4 * 1024)
@@ -63,7 +63,7 @@ def test_a_full_disk_is_outlived(
         assert count_points(run, loader) == stats.written
 
 
-def test_a_full_disk_is_an_error_of_flush_where_errors_are_raised(small_disk: Path) -> None:
+def test_flush_raises_the_error_of_a_full_disk_if_on_error_is_raise(small_disk: Path) -> None:
     filler = fill(small_disk, leave=8 * 1024)
     writer = tbimage.SummaryWriter(small_disk / "run")
     for step in range(4):
@@ -77,7 +77,7 @@ def test_a_full_disk_is_an_error_of_flush_where_errors_are_raised(small_disk: Pa
     assert logs.steps(small_disk / "run", "a") == [0, 1, 2, 3]
 
 
-def test_a_service_comes_up_on_a_full_disk(small_disk: Path) -> None:
+def test_a_service_starts_on_a_full_disk(small_disk: Path) -> None:
     run = small_disk / "run"
     run.mkdir()
     filler = fill(small_disk, leave=0)
@@ -94,7 +94,7 @@ def test_a_service_comes_up_on_a_full_disk(small_disk: Path) -> None:
     assert logs.steps(run, "a") == [0]
 
 
-def test_closing_on_a_full_disk_gives_up_and_counts(
+def test_close_on_a_full_disk_counts_lost_summaries(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(small_disk, leave=8 * 1024)
@@ -109,7 +109,7 @@ def test_closing_on_a_full_disk_gives_up_and_counts(
     assert logs.steps(small_disk / "run", "a") == list(range(stats.written))
 
 
-def test_the_guard_stops_before_the_disk_is_full(small_disk: Path) -> None:
+def test_min_free_bytes_stops_writing_before_the_disk_is_full(small_disk: Path) -> None:
     filler = fill(small_disk, leave=24 * 1024)
     writer = tbimage.SummaryWriter(
         small_disk / "run", on_error="log", min_free_bytes=16 * 1024, max_pending_bytes=BOUND

@@ -64,7 +64,7 @@ assert len(ended) == 0, ended
 """
 
 
-def test_closing_wakes_all_that_wait(tmp_path: Path) -> None:
+def test_close_wakes_all_waiting_calls(tmp_path: Path) -> None:
     """While the disk still hangs."""
     script = f"""{WATCH}{WAITERS}
 assert writer.close(0.2) is False
@@ -79,7 +79,7 @@ os._exit(0)
     assert json.loads(done.stdout) == 15
 
 
-def test_the_end_of_the_process_wakes_all_that_wait(tmp_path: Path) -> None:
+def test_the_end_of_the_process_wakes_all_waiting_calls(tmp_path: Path) -> None:
     """Threads that Python waits for before it runs exit handlers would hold up the end for ever."""
     script = f"""{WATCH}{WAITERS}
 import atexit
@@ -91,7 +91,7 @@ def look():
     assert "exit handlers run" in done.stdout
 
 
-def test_a_disk_that_is_well_again_wakes_all_that_wait(tmp_path: Path) -> None:
+def test_a_disk_that_works_again_wakes_all_waiting_calls(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{WATCH}{WAITERS}
 open(release, "w").close()
@@ -112,7 +112,7 @@ report(writer)
 
 
 @pytest.mark.parametrize("on_full", ["drop", "block"])
-def test_who_exactly_fits_is_let_in(tmp_path: Path, on_full: str) -> None:
+def test_a_summary_that_exactly_fits_is_admitted(tmp_path: Path, on_full: str) -> None:
     """A bound of so many scalars holds so many; with one byte less, one less."""
     script = f"""{WATCH}
 def hanging(name, bound):
@@ -163,9 +163,7 @@ def test_a_flush_makes_durable_what_was_written_before_it(
 
 
 @pytest.mark.parametrize("on_error", ["log", "raise"])
-def test_that_writing_works_again_is_logged_before_a_flush_says_so(
-    tmp_path: Path, on_error: str
-) -> None:
+def test_recovery_is_logged_before_flush_returns(tmp_path: Path, on_error: str) -> None:
     script = f"""{WATCH}
 import logging
 lines = []
@@ -235,9 +233,7 @@ def make_errors(writer: tbimage.SummaryWriter, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["levels", "within an except block", "several", "batch"])
 @pytest.mark.parametrize("within", ["flush", "close"])
-def test_an_error_that_is_raised_later_holds_no_picture(
-    tmp_path: Path, kind: str, within: str
-) -> None:
+def test_an_error_raised_later_holds_no_picture(tmp_path: Path, kind: str, within: str) -> None:
     """No traceback, of it or of what it came from, leads to frames that hold arrays."""
     writer = tbimage.SummaryWriter(tmp_path, workers=1)
     writer.image("good", np.zeros((8, 8), np.uint8), 0)
@@ -262,7 +258,7 @@ def test_an_error_that_is_raised_later_holds_no_picture(
     assert not any("encode" in name or "summary" in name for name in names), names
 
 
-def test_an_error_of_the_disk_holds_no_picture(tmp_path: Path) -> None:
+def test_a_disk_error_holds_no_picture(tmp_path: Path) -> None:
     script = """
 import tracemalloc
 large = np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8)  # 48 MB
@@ -386,7 +382,7 @@ def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> N
 # Files of many runs on few descriptors.
 
 
-def test_the_descriptors_that_stay_open_are_those_used_last(tmp_path: Path) -> None:
+def test_the_most_recently_used_descriptors_stay_open(tmp_path: Path) -> None:
     def opened() -> list[int]:
         found = []
         for link in os.listdir("/proc/self/fd"):
@@ -426,9 +422,7 @@ def test_the_descriptors_that_stay_open_are_those_used_last(tmp_path: Path) -> N
     assert found == {f"loss_{key}": steps for key, steps in used.items()}
 
 
-def test_nobody_is_told_twice_that_it_is_over(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_opening_and_closing_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A process that opens and closes many writers logs nothing about it."""
     with caplog.at_level(logging.INFO, logger="tbimage"):
         for number in range(20):

@@ -49,14 +49,14 @@ def run(tmp_path: Path, script: str, code: int = 0) -> str:
         ("import concurrent.futures as f; f.ThreadPoolExecutor(2).submit(log, 100)", 0),
     ],
 )
-def test_nothing_is_lost_when_nobody_closes(tmp_path: Path, end: str, code: int) -> None:
+def test_nothing_is_lost_without_close(tmp_path: Path, end: str, code: int) -> None:
     run(tmp_path, f"log()\n{end}", code)
     assert logs.steps(tmp_path, "a")[:100] == A
     assert logs.steps(tmp_path, "b")[:4] == B
     assert len(logs.steps(tmp_path, "a")) == (200 if "submit" in end else 100)
 
 
-def test_os_exit_loses_what_was_not_flushed_and_no_more(tmp_path: Path) -> None:
+def test_os_exit_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     run(tmp_path, "log()\nwriter.flush()\nlog(100)\nos._exit(0)")
     assert logs.steps(tmp_path, "a")[:100] == A
     assert logs.steps(tmp_path, "b")[:4] == B
@@ -70,7 +70,7 @@ def test_os_exit_loses_what_was_not_flushed_and_no_more(tmp_path: Path) -> None:
         "lambda number, frame: (writer.flush(), os._exit(5))",
     ],
 )
-def test_sigterm_that_is_handled_loses_nothing(tmp_path: Path, handler: str) -> None:
+def test_a_handled_sigterm_loses_nothing(tmp_path: Path, handler: str) -> None:
     """Everything that a call returned for before the signal came is there."""
     script = f"""
 signal.signal(signal.SIGTERM, {handler})
@@ -93,20 +93,20 @@ while True:
     assert len(steps) >= acknowledged + 1
 
 
-def test_sigterm_that_is_not_handled_loses_what_was_not_flushed(tmp_path: Path) -> None:
+def test_an_unhandled_sigterm_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     script = "log()\nwriter.flush()\nlog(100)\nos.kill(os.getpid(), signal.SIGTERM)"
     run(tmp_path, script, code=-signal.SIGTERM)
     assert logs.steps(tmp_path, "a")[:100] == A
     assert logs.steps(tmp_path, "b")[:4] == B
 
 
-def test_threads_that_outlive_the_main_one_lose_nothing(tmp_path: Path) -> None:
+def test_threads_that_outlive_the_main_thread_lose_nothing(tmp_path: Path) -> None:
     run(tmp_path, "threading.Thread(target=lambda: (time.sleep(0.3), log())).start()")
     assert logs.steps(tmp_path, "a") == A
     assert logs.steps(tmp_path, "b") == B
 
 
-def test_daemon_threads_are_cut_off_without_a_hang(tmp_path: Path) -> None:
+def test_daemon_threads_do_not_delay_the_exit(tmp_path: Path) -> None:
     """What was logged when the main thread ended is there; from then on calls say False."""
     script = """
 done = []
@@ -131,7 +131,7 @@ os.write(1, repr(counts).encode())
             assert len(steps) >= count
 
 
-def test_closing_when_the_interpreter_tears_down_does_not_hang(tmp_path: Path) -> None:
+def test_close_during_interpreter_finalization_does_not_hang(tmp_path: Path) -> None:
     """Daemon threads are stopped by then, and one of them may have stood anywhere."""
     script = """
 class Late:
@@ -275,16 +275,14 @@ log(10)
         "writer = None",
     ],
 )
-def test_a_disk_that_hangs_holds_up_the_end_for_close_timeout_and_no_longer(
-    tmp_path: Path, end: str
-) -> None:
+def test_a_hanging_disk_delays_the_exit_by_close_timeout_at_most(tmp_path: Path, end: str) -> None:
     done = children.run(f"{CLOCK}{START}{HUNG}\nending = time.monotonic()\n{end}", tmp_path)
     assert int(done.stdout) < 20  # half a second, and not the default of 30
     assert "summaries were written" in done.stderr
     assert logs.steps(tmp_path / "hung", "a") == list(range(10))
 
 
-def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_a_failing_disk_does_not_delay_the_exit(tmp_path: Path) -> None:
     script = HUNG.replace("hang_here.wait()", "raise OSError(28, 'No space left on device')")
     errors = run(tmp_path, script)
     assert errors.count("No space left") == 1
@@ -292,7 +290,7 @@ def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
     assert logs.steps(tmp_path / "hung", "a") == list(range(10))
 
 
-def test_several_writers_end_side_by_side(tmp_path: Path) -> None:
+def test_the_exit_waits_for_all_writers_together(tmp_path: Path) -> None:
     """The deadlines of those that hang run together: 3 seconds are not 24."""
     script = """
 hanging.wait()  # so the first writer does not write while the disk is well
@@ -309,7 +307,7 @@ ending = time.monotonic()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="not there")
-def test_importing_at_exit_is_no_error(tmp_path: Path) -> None:
+def test_importing_at_exit_works(tmp_path: Path) -> None:
     script = "import atexit; atexit.register(lambda: __import__('tbimage').SummaryWriter)"
     done = children.run(script)
     assert (done.stdout, done.stderr) == ("", "")
@@ -340,7 +338,7 @@ asyncio.new_event_loop().run_until_complete(kernel([
 """
 
 
-def test_a_notebook_that_is_never_closed_loses_nothing(tmp_path: Path) -> None:
+def test_a_notebook_without_close_loses_nothing(tmp_path: Path) -> None:
     """As a kernel of Jupyter does: cells in a running event loop, tracebacks that stay, Ctrl-C."""
     assert run(tmp_path, NOTEBOOK) == ""
     assert logs.steps(tmp_path, "a") == list(range(200))

@@ -93,7 +93,7 @@ os.write(1, repr(counts).encode())
         ]
 
 
-def test_what_is_pending_is_the_parents_alone(tmp_path: Path) -> None:
+def test_pending_summaries_stay_with_the_parent(tmp_path: Path) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
 for step in range(100):
@@ -115,7 +115,7 @@ assert writer.logdir == sys.argv[1]
     assert logs.sub_runs(tmp_path) == []  # a child that logs nothing leaves nothing
 
 
-def test_automatic_steps_go_on_in_the_child(tmp_path: Path) -> None:
+def test_automatic_steps_continue_in_the_child(tmp_path: Path) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1])
 for _ in range(3):
@@ -135,7 +135,7 @@ if pid:
 
 
 @pytest.mark.parametrize("how", ["flush", "close", "_exit", "exit", "raise"])
-def test_whatever_the_child_does_leaves_the_parents_file_alone(tmp_path: Path, how: str) -> None:
+def test_the_child_never_changes_the_file_of_its_parent(tmp_path: Path, how: str) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], fsync="close")
 writer.scalar("a", 0.5, 0)
@@ -226,7 +226,7 @@ writer.scalar("a", 0.5, 2)
     assert sorted(logs.steps(each, "a") for each in logs.sub_runs(tmp_path)) == [[0], [1]]
 
 
-def test_programs_that_are_started_leave_the_writer_alone(tmp_path: Path) -> None:
+def test_started_programs_do_not_affect_the_writer(tmp_path: Path) -> None:
     script = """
 import subprocess
 writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)

@@ -95,7 +95,7 @@ def assert_written(writer: tbimage.SummaryWriter, logdir: Path, later: list[int]
     assert stats.logged == stats.written, stats
 
 
-def test_the_interrupter_comes_to_every_place() -> None:
+def test_the_interrupter_reaches_every_place() -> None:
     """In each version of Python, and again after each interrupt."""
 
     def call() -> None:
@@ -121,7 +121,7 @@ def test_the_interrupter_comes_to_every_place() -> None:
 @pytest.mark.parametrize("state", ["asleep", "at work"])
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.timeout(1800)
-def test_an_interrupt_costs_at_most_its_call(
+def test_an_interrupt_loses_at_most_its_call(
     tmp_path: Path, name: str, state: str, every: bool
 ) -> None:
     writer = open_writer(tmp_path)
@@ -150,7 +150,7 @@ def test_an_interrupt_costs_at_most_its_call(
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("name", ["scalar", "scalar, automatic step", "small image", "flush"])
 @pytest.mark.timeout(1800)
-def test_an_interrupt_of_the_first_call_costs_at_most_that(
+def test_an_interrupt_of_the_first_call_loses_at_most_that_call(
     tmp_path: Path, name: str, every: bool
 ) -> None:
     """When threads are started and files are opened."""
@@ -174,9 +174,7 @@ def test_an_interrupt_of_the_first_call_costs_at_most_that(
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("state", ["asleep", "at work"])
 @pytest.mark.timeout(1800)
-def test_close_that_is_interrupted_may_be_called_again(
-    tmp_path: Path, state: str, every: bool
-) -> None:
+def test_an_interrupted_close_may_be_called_again(tmp_path: Path, state: str, every: bool) -> None:
     def prepared(logdir: Path) -> tbimage.SummaryWriter:
         writer = open_writer(logdir, workers=1)
         writer.scalar("a", 0.5, 0)
@@ -205,7 +203,7 @@ def test_close_that_is_interrupted_may_be_called_again(
 
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.timeout(1800)
-def test_opening_that_is_interrupted_may_be_tried_again(tmp_path: Path, every: bool) -> None:
+def test_interrupted_opening_may_be_repeated(tmp_path: Path, every: bool) -> None:
     """It harms no other writer, and the next one of the same directory is not its rival."""
     other = open_writer(tmp_path / "other")
     warm(other)
@@ -239,7 +237,9 @@ def test_opening_that_is_interrupted_may_be_tried_again(tmp_path: Path, every: b
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("kind", ["scalar", "image"])
 @pytest.mark.timeout(1800)
-def test_who_waits_for_memory_may_be_interrupted(tmp_path: Path, kind: str, every: bool) -> None:
+def test_a_call_that_waits_for_memory_may_be_interrupted(
+    tmp_path: Path, kind: str, every: bool
+) -> None:
     """The caller behind it is not kept waiting by a place that nobody holds any more."""
     large = np.random.default_rng(1).integers(0, 256, (500, 500, 3), np.uint8)
     with open_writer(tmp_path / "imports") as writer:
@@ -274,7 +274,7 @@ def test_who_waits_for_memory_may_be_interrupted(tmp_path: Path, kind: str, ever
 
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.timeout(1800)
-def test_who_waits_in_flush_may_be_interrupted(tmp_path: Path, every: bool) -> None:
+def test_a_waiting_flush_may_be_interrupted(tmp_path: Path, every: bool) -> None:
     """An image is being encoded for as long as the flush has places."""
     large = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), np.uint8)
     with open_writer(tmp_path / "imports") as writer:
@@ -296,7 +296,7 @@ def test_who_waits_in_flush_may_be_interrupted(tmp_path: Path, every: bool) -> N
     assert_written(writer, tmp_path / "run", later)
 
 
-def test_a_block_that_is_interrupted_closes_its_writer(tmp_path: Path) -> None:
+def test_an_interrupted_with_block_closes_its_writer(tmp_path: Path) -> None:
     with open_writer(tmp_path / "imports") as writer:
         warm(writer)
     for place in range(0, 400, 20):

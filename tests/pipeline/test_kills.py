@@ -81,12 +81,12 @@ def check(logdir: Path, kills: int, seed: int) -> None:
         }
 
 
-def test_what_flush_confirmed_survives(tmp_path: Path) -> None:
+def test_flushed_summaries_survive_a_kill(tmp_path: Path) -> None:
     check(tmp_path, 15, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(1, 11))
-def test_what_flush_confirmed_survives_five_hundred_kills(tmp_path: Path, seed: int) -> None:
+def test_flushed_summaries_survive_five_hundred_kills(tmp_path: Path, seed: int) -> None:
     check(tmp_path, 50, seed)

@@ -96,7 +96,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("on_error", ["log", "raise"])
-def test_a_handler_that_raises_costs_nothing(tmp_path: Path, error: str, on_error: str) -> None:
+def test_a_handler_that_raises_loses_no_summary(tmp_path: Path, error: str, on_error: str) -> None:
     script = f"""
 def fail(record):
     raise {error}("of the handler")
@@ -125,7 +125,7 @@ report(writer, handler)
 
 
 @pytest.mark.parametrize("error", ["ValueError", "GeneratorExit", "BaseException"])
-def test_a_filter_that_raises_costs_nothing(tmp_path: Path, error: str) -> None:
+def test_a_filter_that_raises_loses_no_summary(tmp_path: Path, error: str) -> None:
     script = f"""
 handler = listen(lambda record: None)
 def fail(record):
@@ -217,7 +217,7 @@ report(writer, handler, accepted=accepted)
     assert sum(told["dropped"].values()) == told["pending_items"] == 0
 
 
-def test_a_handler_on_the_root_logger_that_flushes_is_no_deadlock(tmp_path: Path) -> None:
+def test_a_root_handler_that_flushes_causes_no_deadlock(tmp_path: Path) -> None:
     """The main thread holds its lock within ``flush``; the notice of the writer needs that lock."""
     script = """
 handler = listen(lambda record: writer.flush(), name="")
@@ -269,7 +269,7 @@ report(writer, handler, written_while_held=written)
     assert everything(tmp_path)["good"] == list(range(20))
 
 
-def test_a_handler_that_is_slow_holds_up_no_picture(tmp_path: Path) -> None:
+def test_a_slow_handler_does_not_delay_writing(tmp_path: Path) -> None:
     script = """
 may_go_on = threading.Event()
 handler = listen(lambda record: may_go_on.wait(40))
@@ -286,7 +286,7 @@ report(writer, handler)
     assert everything(tmp_path) == SIX
 
 
-def test_all_that_was_to_be_said_is_said_before_the_process_ends(tmp_path: Path) -> None:
+def test_all_lines_are_logged_before_the_process_ends(tmp_path: Path) -> None:
     """Also what is found out while the exit drains."""
     script = """
 logging.basicConfig()

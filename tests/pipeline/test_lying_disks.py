@@ -81,20 +81,20 @@ def load(tmp_path: Path, lies: dict[str, object], **settings: object) -> dict[st
 
 
 @pytest.mark.parametrize("lies", cases(every=3))
-def test_each_third_write_is_a_lie(tmp_path: Path, lies: dict[str, object]) -> None:
+def test_each_third_write_reports_a_wrong_result(tmp_path: Path, lies: dict[str, object]) -> None:
     load(tmp_path, lies)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("lies", cases(every=1, times=1) + cases(every=1, times=4))
-def test_the_first_writes_are_lies(tmp_path: Path, lies: dict[str, object]) -> None:
+def test_the_first_writes_report_wrong_results(tmp_path: Path, lies: dict[str, object]) -> None:
     load(tmp_path, lies)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)  # of thousands of files
 @pytest.mark.parametrize("lies", cases(every=2))
-def test_each_second_write_is_a_lie_and_files_are_small(
+def test_each_second_write_reports_a_wrong_result_and_files_are_small(
     tmp_path: Path, lies: dict[str, object]
 ) -> None:
     load(tmp_path, lies, max_file_bytes=4000)
@@ -103,14 +103,14 @@ def test_each_second_write_is_a_lie_and_files_are_small(
 @pytest.mark.soak
 @pytest.mark.timeout(900)  # of thousands of files
 @pytest.mark.parametrize("lies", cases(every=2))
-def test_each_second_write_is_a_lie_and_files_are_durable(
+def test_each_second_write_reports_a_wrong_result_and_files_are_synced(
     tmp_path: Path, lies: dict[str, object]
 ) -> None:
     load(tmp_path, lies, fsync="flush")
 
 
 @pytest.mark.parametrize("mode", ["before", "within", "after"])
-def test_lies_about_sub_runs(tmp_path: Path, mode: str) -> None:
+def test_writes_of_sub_runs_report_wrong_results(tmp_path: Path, mode: str) -> None:
     """``scalars`` writes to a file for each key."""
     script = """
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -137,7 +137,7 @@ report(writer)
 
 @pytest.mark.parametrize("mode", ["before", "within", "after"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=errno.errorcode.get)
-def test_a_disk_that_lies_for_ever_is_not_called_healthy(
+def test_a_disk_that_always_reports_wrong_results_is_not_healthy(
     tmp_path: Path, mode: str, number: int
 ) -> None:
     """What is confirmed is in the file once; what is not is counted as lost or pending."""

@@ -106,7 +106,7 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("state", "first", "end"), cases())
-def test_a_child_that_nobody_announced_loses_nothing(
+def test_a_child_of_a_fork_in_c_loses_nothing(
     tmp_path: Path, state: str, first: str, end: str
 ) -> None:
     script = f"""
@@ -190,7 +190,7 @@ assert writer.close(10)
 
 
 @sleeping
-def test_a_child_of_a_child_has_a_run_of_its_own(tmp_path: Path) -> None:
+def test_a_child_of_a_child_has_its_own_run(tmp_path: Path) -> None:
     script = f"""
 writer = open_writer()
 {STATES["asleep"]}
@@ -218,7 +218,7 @@ assert writer.close(10)
     assert str(tmp_path) not in runs
 
 
-def test_a_server_of_four_children_and_no_first_fork_in_python(tmp_path: Path) -> None:
+def test_a_server_whose_four_children_are_forked_in_c(tmp_path: Path) -> None:
     """As uWSGI does: the application is loaded once, and logs from each worker."""
     script = """
 writer = open_writer()

@@ -226,7 +226,7 @@ report(faults)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_allocations_that_fail(tmp_path: Path, seed: int) -> None:
+def test_failing_allocations(tmp_path: Path, seed: int) -> None:
     """From one allocation on for some, all fail, in all threads: MemoryError wherever it comes."""
     pytest.importorskip("_testcapi", reason="_testcapi, CPython's own test module, is not there")
     script = """

@@ -261,7 +261,7 @@ elif "{end}" == "context":
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_greenlet_that_is_killed_costs_at_most_its_call(tmp_path: Path, when: str) -> None:
+def test_a_killed_greenlet_loses_at_most_its_call(tmp_path: Path, when: str) -> None:
     """``gevent.Timeout`` and ``GreenletExit`` come wherever a greenlet waits."""
     pytest.importorskip("gevent")
     script = """

@@ -61,7 +61,7 @@ def assert_in_order(writer: tbimage.SummaryWriter) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("warm", [False, True])
-def test_an_exception_costs_at_most_the_call_that_it_interrupts(
+def test_an_exception_loses_at_most_the_interrupted_call(
     tmp_path: Path, call: str, warm: bool
 ) -> None:
     for place in itertools.count():
@@ -181,7 +181,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 @pytest.mark.parametrize("handler", ["raises", "logs"])
-def test_who_waits_for_room_may_be_interrupted(
+def test_a_call_that_waits_for_memory_may_be_interrupted(
     tmp_path: Path, gate: threading.Event, handler: str
 ) -> None:
     for place in itertools.count():
@@ -218,7 +218,7 @@ def test_who_waits_for_room_may_be_interrupted(
     assert place > 10
 
 
-def test_real_signals_at_random_find_nothing_else(tmp_path: Path, no_garbage: None) -> None:
+def test_real_signals_at_random_times(tmp_path: Path, no_garbage: None) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     handled = 0
     may_raise = False

@@ -67,7 +67,7 @@ report(writer)
 
 @pytest.mark.soak
 @pytest.mark.parametrize("logged", ["scalar", "picture"])
-def test_a_write_that_hangs_is_not_healthy(tmp_path: Path, logged: str) -> None:
+def test_a_writer_with_a_hanging_write_is_not_healthy(tmp_path: Path, logged: str) -> None:
     call = {"scalar": "writer.scalar('a', 0.5, 1)", "picture": "writer.image('a', PICTURE, 1)"}
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -85,7 +85,7 @@ let_go(writer)
 
 
 @pytest.mark.soak
-def test_sub_runs_that_hang_are_not_healthy(tmp_path: Path) -> None:
+def test_a_writer_with_hanging_sub_runs_is_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
 writer.scalars("a", {{"k": 0.5}}, 0)
@@ -101,7 +101,7 @@ let_go(writer)
 
 
 @pytest.mark.soak
-def test_directories_that_hang_are_not_healthy(tmp_path: Path) -> None:
+def test_a_writer_with_a_hanging_directory_is_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
 writer.scalars("a", {{"k": 0.5}}, 0)
@@ -117,7 +117,7 @@ let_go(writer)
 
 
 @pytest.mark.soak
-def test_one_writer_that_hangs_does_not_hide_that_another_is_stuck(tmp_path: Path) -> None:
+def test_a_hanging_writer_does_not_make_another_unhealthy(tmp_path: Path) -> None:
     """Writers share threads. Whoever does not move says so; whoever does says that."""
     script = f"""{STUCK}
 os.makedirs(logdir)
@@ -150,7 +150,7 @@ print(json.dumps(step))
 
 
 @pytest.mark.soak
-def test_a_handler_that_never_returns_does_not_hide_it(tmp_path: Path) -> None:
+def test_a_hanging_log_handler_does_not_hide_a_hanging_write(tmp_path: Path) -> None:
     """Either what is behind it moves, or healthy is False in the end."""
     script = """
 from tbimage.writer.stats import STUCK_SECS
@@ -172,7 +172,7 @@ os._exit(0)
 
 
 @pytest.mark.soak
-def test_a_queue_that_is_full_and_moves_is_healthy(tmp_path: Path) -> None:
+def test_a_full_queue_that_moves_is_healthy(tmp_path: Path) -> None:
     """For longer than the bound; what counts is progress, not how long the queue is."""
     from tbimage.writer.stats import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
 

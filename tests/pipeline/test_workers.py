@@ -58,7 +58,7 @@ def test_threads_end_with_close(tmp_path: Path) -> None:
     readers.wait_until(lambda: not threads() - others, "threads to end", 20)
 
 
-def test_a_job_that_hangs_keeps_no_others_in_memory() -> None:
+def test_a_hanging_job_keeps_no_other_job_in_memory() -> None:
     """A disk that hangs for days, beside others that are written to."""
     hangs = threading.Event()
     pool = workers.Workers(3, 3, print)
@@ -78,7 +78,7 @@ def test_a_job_that_hangs_keeps_no_others_in_memory() -> None:
     pool.dismiss()
 
 
-def test_helpers_that_come_late_keep_nothing_of_a_job() -> None:
+def test_late_helpers_keep_no_data_of_a_job() -> None:
     """They wait behind all pictures that are to be encoded: that was 4 MB for each of these."""
 
     class Result:
@@ -91,7 +91,7 @@ def test_helpers_that_come_late_keep_nothing_of_a_job() -> None:
     assert group.finish() == []
 
 
-def test_where_no_thread_can_be_started_callers_do_the_work(
+def test_callers_do_the_work_if_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with RLIMIT_NPROC, in a container's pids cgroup, and when the interpreter ends."""
@@ -110,7 +110,7 @@ def test_where_no_thread_can_be_started_callers_do_the_work(
     assert logs.steps(tmp_path, "a") == list(range(21))
 
 
-def test_where_no_thread_can_be_started_a_failing_disk_holds_up_nobody(
+def test_a_failing_disk_delays_no_caller_if_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
 ) -> None:
     storage = faulty(healthy)
