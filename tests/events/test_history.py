@@ -1,4 +1,4 @@
-"""The existing files of a run directory, from any writer and with any damage."""
+"""Find the last steps in existing files, of any writer and with any damage."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def test_names_that_are_not_there_are_attribute_errors() -> None:
         messages.Evnt  # type: ignore[attr-defined]  # noqa: B018
 
 
-# One process, everybody's messages.
+# The messages of all packages in one process.
 
 # A program for each package: import it, and serialise an event with the messages it brings.
 IMPORTS = {

@@ -1,4 +1,4 @@
-"""Event files in an object store: what is uploaded, and what is in the store whatever fails."""
+"""Event files in an object store: the uploads, and the content of the store after faults."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_store_that_cannot_copy_is_noticed() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 400)), max_size=6), st.integers(1, 900))
 def test_no_object_grows_beyond_max_file_bytes(parts: list[tuple[int, int]], limit: int) -> None:
-    """But for one that holds a single record, which is larger."""
+    """Except an object with a single record, which may be larger."""
     store = FakeStore(0)
     segments = begin(store, max_file_bytes=limit)
     segments.open()

@@ -1,4 +1,4 @@
-"""What is on the local disk until a store has acknowledged it."""
+"""Records on the local disk that a store has not acknowledged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begin(store: FakeStore, spool: Path, **options: Any) -> ObjectSegments:
 
 
 def files(spool: Path) -> list[int]:
-    """The sizes of the files in a spool."""
+    """Return the sizes of the files in a spool."""
     return sorted(path.stat().st_size for path in spool.rglob("*") if path.is_file())
 
 

@@ -101,7 +101,7 @@ def test_more_pieces_than_one_call_takes_are_a_short_write(directory: str) -> No
 
 
 def test_two_descriptors_append_and_never_overwrite(tmp_path: Path) -> None:
-    """As a forked child and its parent have them for a moment."""
+    """As in a forked child and its parent."""
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
     copy = os.dup(file._open_descriptor())  # type: ignore[attr-defined]
     file.write([b"one"])
@@ -143,7 +143,7 @@ def test_a_file_in_a_moved_directory_is_not_in_place(tmp_path: Path) -> None:
 def test_a_file_whose_path_cannot_be_checked_counts_as_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The open file can be written to all the same; another one could not be made."""
+    """The open file can still be written to, and no other one could be created."""
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
 
     def stat(path: object) -> os.stat_result:

@@ -1,4 +1,4 @@
-"""URLs of run directories: which are right, and what is said of the others; writing to memory://."""
+"""URLs of run directories: valid and invalid ones, and writers at memory:// URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator sees: counters, and what is logged of errors."""
+"""The counters of a writer, and the lines that it logs about errors."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_traceback_is_logged_at_level_debug(
 
 
 class RudeError(Exception):
-    """An error that cannot even say what it is."""
+    """An error whose ``str()`` raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("rude")

@@ -1,4 +1,4 @@
-"""Real disks that are full: nothing hangs, and all goes on once there is room."""
+"""Real disks that are full: nothing hangs, and writing continues when there is space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOUND = 20_000
 
 
 def fill(path: Path, leave: int) -> Path:
-    """Fill a disk but for so many bytes."""
+    """Fill a disk except for ``left`` bytes."""
     filler = path / "filler"
     filler.write_bytes(bytes(shutil.disk_usage(path).free // 4096 * 4096 - leave))
     return filler
@@ -55,7 +55,7 @@ def test_writing_continues_after_a_full_disk(
     assert stats.written == load.accepted
     assert load.most_pending <= BOUND
     levels = [record.levelname for record in caplog.records]
-    assert levels == ["ERROR", "WARNING"], caplog.text  # it fails, it works again
+    assert levels == ["ERROR", "WARNING"], caplog.text  # the failure, and the recovery
     assert stats.segments == 1
     assert len(logs.summaries(run)) == stats.written
     assert logs.steps(run, "scalar")[-4:] == [100, 101, 102, 103]

@@ -1,4 +1,4 @@
-"""Summaries that cannot be made: each costs itself, and no other."""
+"""A summary that cannot be made is lost, and no other one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_image_that_cannot_be_encoded_is_lost_alone(
             writer.flush()
     else:
         assert writer.flush() is False
-    assert writer.flush()  # it is said once
+    assert writer.flush()  # raised once
     stats = writer.stats()
     assert (stats.logged, stats.written, stats.dropped["error"]) == (20, 19, 1)
     assert stats.healthy  # the disk is
@@ -42,7 +42,7 @@ def test_an_image_that_cannot_be_encoded_is_lost_alone(
 
 
 class Unusual(BaseException):
-    """What no encoder should raise."""
+    """Exceptions that an encoder should never raise."""
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_commit_without_memory_loses_nothing(
 
 def test_an_unread_error_does_not_keep_its_picture_in_memory(tmp_path: Path) -> None:
     class Picture(np.ndarray):
-        """An array that can be watched."""
+        """An array that can be weakly referenced."""
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     watched = []

@@ -1,6 +1,6 @@
-"""Whoever waits is woken; who fits is let in; what is said is said in time.
+"""Waiting calls are woken, summaries that fit are admitted, and lines are logged in time.
 
-Each of these was a change to the code that no test noticed.
+Each test was written for a change of the code that no other test noticed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ faulthandler.dump_traceback_later(40, exit=True, file=watch_file)
 release = os.path.join(os.path.dirname(logdir), "release")
 """
 
-# Everybody waits: for memory, and for all to be written.
+# Threads that wait for memory, and threads that wait for a flush.
 WAITERS = """
 writer = tbimage.SummaryWriter(logdir, on_full="block", max_pending_bytes=20_000, close_timeout=1.0)
 writer.scalar("a", 0.5, 0)
@@ -80,7 +80,7 @@ os._exit(0)
 
 
 def test_the_end_of_the_process_wakes_all_waiting_calls(tmp_path: Path) -> None:
-    """Threads that Python waits for before it runs exit handlers would hold up the end for ever."""
+    """Python waits for these threads before it runs exit handlers, so none may be stuck."""
     script = f"""{WATCH}{WAITERS}
 import atexit
 @atexit.register
@@ -113,7 +113,7 @@ report(writer)
 
 @pytest.mark.parametrize("on_full", ["drop", "block"])
 def test_a_summary_that_exactly_fits_is_admitted(tmp_path: Path, on_full: str) -> None:
-    """A bound of so many scalars holds so many; with one byte less, one less."""
+    """A bound for N scalars admits N; with one byte less, it admits N - 1."""
     script = f"""{WATCH}
 def hanging(name, bound):
     lie(write_hold=None)
@@ -149,7 +149,7 @@ os._exit(0)
 def test_a_flush_makes_durable_what_was_written_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when nothing is pending any more, and the owner sleeps."""
+    """Also if nothing is pending, and the owner sleeps."""
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     with tbimage.SummaryWriter(tmp_path, fsync="flush") as writer:
@@ -196,7 +196,7 @@ assert writer.close()
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
-    """An error with all that it came from."""
+    """Yield an error and its causes."""
     found: list[BaseException] = []
     pending = [error]
     while pending:
@@ -234,7 +234,7 @@ def make_errors(writer: tbimage.SummaryWriter, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["levels", "within an except block", "several", "batch"])
 @pytest.mark.parametrize("within", ["flush", "close"])
 def test_an_error_raised_later_holds_no_picture(tmp_path: Path, kind: str, within: str) -> None:
-    """No traceback, of it or of what it came from, leads to frames that hold arrays."""
+    """No traceback of the error or of its causes has a frame that holds an array."""
     writer = tbimage.SummaryWriter(tmp_path, workers=1)
     writer.image("good", np.zeros((8, 8), np.uint8), 0)
     writer.flush()
@@ -250,7 +250,7 @@ def test_an_error_raised_later_holds_no_picture(tmp_path: Path, kind: str, withi
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert held < 40_000_000  # 32 MiB of copies are kept to be used again
+    assert held < 40_000_000  # the memory of copies that is kept, 32 MiB
     main, *others = chain(error)
     assert all(each.__traceback__ is None for each in others), [repr(each) for each in others]
     assert within in frames(main.__traceback__)
@@ -279,7 +279,7 @@ assert writer.close()
 import gc
 gc.collect()
 held = tracemalloc.get_traced_memory()[0] - before
-assert held < 40_000_000, held  # 32 MiB of copies are kept to be used again
+assert held < 40_000_000, held  # the memory of copies that is kept, 32 MiB
 pending, seen = [error.__context__, error.__cause__], []
 while pending:
     each = pending.pop()
@@ -292,11 +292,11 @@ print(json.dumps(repr(error)))
     assert "OSError" in done.stdout
 
 
-# The gate of keep=.
+# keep=
 
 
 def switching(frame: types.FrameType, event: str, argument: Any) -> Any:
-    """A trace function that lets other threads run between any two bytecodes of the writer."""
+    """Trace the writer, so that other threads run between any two of its bytecodes."""
     if event == "call":
         if f"{os.sep}tbimage{os.sep}" not in frame.f_code.co_filename:
             return None
@@ -351,7 +351,7 @@ def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: 
 
 @pytest.mark.parametrize("call", ["scalar", "image", "scalars"])
 def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> None:
-    """Threads change places at any bytecode, and no step is there twice or left out."""
+    """Threads switch at any bytecode, and no step is repeated or left out."""
     writer = tbimage.SummaryWriter(tmp_path)
     picture = np.zeros((4, 4), np.uint8)
     log: Callable[[], bool] = {

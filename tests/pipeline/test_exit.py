@@ -1,4 +1,4 @@
-"""However a program ends: what it logged is in the file, and nothing hangs."""
+"""The end of a program: its summaries are in the file, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_os_exit_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     ],
 )
 def test_a_handled_sigterm_loses_nothing(tmp_path: Path, handler: str) -> None:
-    """Everything that a call returned for before the signal came is there."""
+    """All calls that returned before the signal are in the file."""
     script = f"""
 signal.signal(signal.SIGTERM, {handler})
 step = 0
@@ -107,7 +107,7 @@ def test_threads_that_outlive_the_main_thread_lose_nothing(tmp_path: Path) -> No
 
 
 def test_daemon_threads_do_not_delay_the_exit(tmp_path: Path) -> None:
-    """What was logged when the main thread ended is there; from then on calls say False."""
+    """Summaries logged before the main thread ended are in the file; later calls return False."""
     script = """
 done = []
 def hammer(name):
@@ -132,7 +132,7 @@ os.write(1, repr(counts).encode())
 
 
 def test_close_during_interpreter_finalization_does_not_hang(tmp_path: Path) -> None:
-    """Daemon threads are stopped by then, and one of them may have stood anywhere."""
+    """Daemon threads have been stopped, at any place of their code."""
     script = """
 class Late:
     def __init__(self, writer, log):
@@ -181,7 +181,7 @@ if sys.argv[2] == "before":
 
 
 def test_exit_handlers_may_make_writers(tmp_path: Path) -> None:
-    """Even before the package was ever imported; most programs have imported threading by then."""
+    """Also if the package was not imported before. Most programs have imported ``threading``."""
     script = """
 import atexit, sys, threading
 def at_exit():
@@ -202,7 +202,7 @@ atexit.register(at_exit)
 
 
 def test_exit_handlers_may_wait_for_threads_that_log(tmp_path: Path) -> None:
-    """What they log is written, too."""
+    """Their summaries are written, too."""
     script = (
         """
 import atexit
@@ -277,7 +277,7 @@ log(10)
 )
 def test_a_hanging_disk_delays_the_exit_by_close_timeout_at_most(tmp_path: Path, end: str) -> None:
     done = children.run(f"{CLOCK}{START}{HUNG}\nending = time.monotonic()\n{end}", tmp_path)
-    assert int(done.stdout) < 20  # half a second, and not the default of 30
+    assert int(done.stdout) < 20  # half a second, not the default of 30
     assert "summaries were written" in done.stderr
     assert logs.steps(tmp_path / "hung", "a") == list(range(10))
 
@@ -291,9 +291,9 @@ def test_a_failing_disk_does_not_delay_the_exit(tmp_path: Path) -> None:
 
 
 def test_the_exit_waits_for_all_writers_together(tmp_path: Path) -> None:
-    """The deadlines of those that hang run together: 3 seconds are not 24."""
+    """The timeouts of hanging writers run in parallel: 3 seconds in all, and not 24."""
     script = """
-hanging.wait()  # so the first writer does not write while the disk is well
+hanging.wait()  # so that the first writer does not write before the disk hangs
 hang = False
 writers = [tbimage.SummaryWriter(sys.argv[1] + f"/{i}", close_timeout=3.0) for i in range(8)]
 hang = True
@@ -323,7 +323,7 @@ async def kernel(cells):
             result = eval(code, globals())
             if asyncio.iscoroutine(result):
                 await result
-        except (Exception, KeyboardInterrupt) as error:  # which holds all that the cell had
+        except (Exception, KeyboardInterrupt) as error:  # which holds all variables of the cell
             sys.last_value, sys.last_traceback = error, error.__traceback__
 
 asyncio.new_event_loop().run_until_complete(kernel([
@@ -339,7 +339,7 @@ asyncio.new_event_loop().run_until_complete(kernel([
 
 
 def test_a_notebook_without_close_loses_nothing(tmp_path: Path) -> None:
-    """As a kernel of Jupyter does: cells in a running event loop, tracebacks that stay, Ctrl-C."""
+    """As in a Jupyter kernel: cells in a running event loop, kept tracebacks, and Ctrl-C."""
     assert run(tmp_path, NOTEBOOK) == ""
     assert logs.steps(tmp_path, "a") == list(range(200))
     assert logs.steps(tmp_path / "again", "a") == A

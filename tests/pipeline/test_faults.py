@@ -1,4 +1,4 @@
-"""Disks that write too little, fail or hang, at any operation and for as long as they like."""
+"""Disks that write too little, fail or hang, in any operation and for any time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BOUND = 20_000
     ids=str,
 )
 def test_occasional_faults_lose_nothing(tmp_path: Path, faulty: Storages, fault: Fault) -> None:
-    """A short write, or an error, at every third."""
+    """Plan a short write or an error for every third operation."""
     storage = faulty(healthy)
     writes = 0
 
@@ -130,7 +130,7 @@ def test_on_a_hanging_disk_calls_drop_and_flush_returns(tmp_path: Path, faulty: 
 
 @pytest.mark.parametrize("more", [0, 4])
 def test_close_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: int) -> None:
-    """What the hanging thread has in its hands it still writes, the rest is given up."""
+    """The hanging thread still writes its batch, and all other summaries are given up."""
     storage = faulty(healthy)
     begun, going_on = threading.Event(), threading.Event()
 
@@ -169,7 +169,7 @@ def test_a_failed_fsync_is_reported_once(tmp_path: Path, faulty: Storages, on_er
         assert writer.flush() is False
     assert not writer.stats().healthy
     time.sleep(0.1)
-    assert storage.count("sync") == 1  # it is not tried over and over
+    assert storage.count("sync") == 1  # it is not repeated
     writer.scalar("a", 0.5, 1)
     assert writer.flush()
     assert writer.stats().healthy

@@ -1,4 +1,4 @@
-"""What a writer writes to or with is taken away: its file, its directory, descriptors."""
+"""A writer loses its file, its directory, or its descriptors."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_logging_continues_when_there_are_descriptors_again(tmp_path: Path) -> N
     writer.scalar("a", 0.5, 0)
     assert writer.flush()
     with no_descriptors_left():
-        writer.scalar("a", 0.5, 1)  # whether it gets a new file is a matter of luck
+        writer.scalar("a", 0.5, 1)  # it may or may not get a new file
         writer.flush(5)
         os.unlink(writer.path or "")
         writer.scalar("b", 0.5, 2)

@@ -1,4 +1,4 @@
-"""A disk whose answers are not true: real system calls that are changed by a preloaded library.
+"""A disk that reports wrong results: a preloaded library changes real system calls.
 
 FUSE and network file systems report errors for writes that landed in part or wholly. What is in the
 file decides what is written again, not what the system said.
@@ -60,7 +60,7 @@ def assert_exactly_once(logdir: Path) -> None:
     found = everything(logdir)
     assert found.pop("scalar") == list(range(STEPS))
     assert sorted(itertools.chain(*found.values())) == list(range(10, STEPS, 10))
-    # No lie left anything behind that a reader takes for the end of its file.
+    # No wrong result leaves bytes that end a file for a reader.
     for loader in ("python", "data_server"):
         (run,) = logs.shown(logdir, loader).values()
         assert run.pop("scalar") == list(range(STEPS)), loader
@@ -140,7 +140,7 @@ report(writer)
 def test_a_disk_that_always_reports_wrong_results_is_not_healthy(
     tmp_path: Path, mode: str, number: int
 ) -> None:
-    """What is confirmed is in the file once; what is not is counted as lost or pending."""
+    """Confirmed summaries are in the file once; the others are counted as lost or pending."""
     script = """
 writer = tbimage.SummaryWriter(logdir, on_error="log", max_pending_bytes=100_000, on_full="drop")
 writer.scalar("scalar", 0.5, 0)

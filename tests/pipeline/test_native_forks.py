@@ -39,7 +39,7 @@ def wait_for(pid):
             assert os.waitstatus_to_exitcode(status) == 0, status
             return
         if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGABRT)  # faulthandler tells where it hangs
+            os.kill(pid, signal.SIGABRT)  # faulthandler prints where it hangs
             os.waitpid(pid, 0)
             raise TimeoutError("the child hangs")
         time.sleep(0.001)
@@ -98,7 +98,7 @@ def told(tmp_path: Path, name: str) -> dict[str, Any]:
 
 
 def cases() -> list[Any]:
-    """Each first call and each end with a parent that sleeps, and each state once more."""
+    """List each first call and each end with a sleeping parent, and each state of the parent."""
     found = [(state, first, "exit") for state in STATES for first in FIRST]
     found += [(state, "scalar", end) for state in STATES for end in ENDS if end != "exit"]
     marks: dict[str, Any] = {"new": (), "asleep": sleeping}
@@ -146,7 +146,7 @@ assert writer.close(10)
     assert logs.steps(child["logdir"], "child") == list(range(1, 50))
     if end != "_exit":
         assert found["behind"] == [0]
-    # What the parent had pending at the fork is there once.
+    # The pending summaries of the parent are in the file once.
     assert found.get("p", []) == {"new": [], "asleep": [0]}[state]
     assert found.get("q", []) == {"new": [], "asleep": [0]}[state]
 

@@ -26,7 +26,7 @@ from tests.processes import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
-# Each request logs a scalar and a picture under its own name, and says what was accepted.
+# Each request logs a scalar and a picture under its own name, and returns which were accepted.
 APPLICATION = """
 import os
 import numpy as np
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(command: list[str], directory: Path, logdir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in a group of its own, of which nobody is left at the end."""
+    """Run a server in its own process group, and end all its processes after the block."""
     roots = os.pathsep.join([*children._ROOTS, str(directory)])
     environment = {**os.environ, "PYTHONPATH": roots, "LOGDIR": str(logdir)}
     with open(directory / "output", "wb") as output:
@@ -96,7 +96,7 @@ def ask(port: int, name: str) -> str:
 def serve_and_stop(
     tmp_path: Path, command: list[str], port: int, stop: signal.Signals, loaded: int | None
 ) -> None:
-    """Ask for all, stop gracefully, and compare what was accepted with what is in the files."""
+    """Send all requests, stop gracefully, and compare the accepted summaries with the files."""
     logdir = tmp_path / "logs"
     (tmp_path / "app.py").write_text(APPLICATION)
     with serving(command, tmp_path, logdir) as process:
@@ -113,7 +113,7 @@ def serve_and_stop(
             names = [f"request{number}" for number in range(REQUESTS)]
             replies = list(pool.map(lambda name: ask(port, name), names))
         process.send_signal(stop)
-        process.wait(40)  # less than close_timeout: nobody waits for threads that are gone
+        process.wait(40)  # less than close_timeout, so no process waits for missing threads
     output = (tmp_path / "output").read_text()
     accepted = [name for reply in replies for name in reply.split(",")[:-1]]
     pids = {reply.rpartition(",")[2] for reply in replies}

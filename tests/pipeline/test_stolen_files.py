@@ -1,4 +1,4 @@
-"""What the program does to event files and to their descriptors behind the writer's back."""
+"""The program changes event files or their descriptors while a writer uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.pipeline.soundness import PICTURE, assert_goes_on, everything
 
 
 def descriptor_of(path: str | None) -> int:
-    """The number under which this process has a file open."""
+    """Return the descriptor of an open file of this process."""
     assert path is not None
     for link in Path("/proc/self/fd").iterdir():
         try:
@@ -28,7 +28,7 @@ def descriptor_of(path: str | None) -> int:
 
 
 def steal(path: str | None, foreign: Path, flags: int) -> int:
-    """Close the descriptor of an event file, and open another file under its number."""
+    """Close the descriptor of an event file, and open another file with the same number."""
     number = descriptor_of(path)
     os.close(number)
     opened = os.open(foreign, os.O_CREAT | flags, 0o666)
@@ -146,7 +146,7 @@ def delete(path: Path) -> None:
 
 
 def replace(path: Path) -> None:
-    """As an editor saves, or rsync copies: the same bytes in another file."""
+    """An editor or rsync replaces the file by another one with the same bytes."""
     other = path.with_name("other")
     shutil.copy(path, other)
     other.replace(path)
@@ -177,7 +177,7 @@ DEEDS: list[Callable[[Path], None]] = [
 def test_summaries_that_are_flushed_later_can_be_read(
     tmp_path: Path, deed: Callable[[Path], None], load: str
 ) -> None:
-    """The loaders of TensorBoard show every later point, whatever was done to the file."""
+    """TensorBoard's loaders show every later point, after any change to the file."""
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
 
     def log(step: int) -> None:

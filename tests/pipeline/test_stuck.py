@@ -14,7 +14,7 @@ from tests.pipeline import children, lying_disk
 from tests.pipeline.soundness import PICTURE, everything
 from tests.pipeline.test_log_handlers import START as LISTEN
 
-# Waits a little longer than the bound; the figure is a constant that is documented.
+# The tests wait a little longer than this documented constant.
 STUCK = """
 from tbimage.writer.stats import STUCK_SECS
 release = os.path.join(os.path.dirname(logdir), "release")
@@ -118,7 +118,7 @@ let_go(writer)
 
 @pytest.mark.soak
 def test_a_hanging_writer_does_not_make_another_unhealthy(tmp_path: Path) -> None:
-    """Writers share threads. Whoever does not move says so; whoever does says that."""
+    """Writers share threads, but each one reports only its own state."""
     script = f"""{STUCK}
 os.makedirs(logdir)
 stuck = tbimage.SummaryWriter(logdir + "/stuck", on_error="log")
@@ -151,7 +151,7 @@ print(json.dumps(step))
 
 @pytest.mark.soak
 def test_a_hanging_log_handler_does_not_hide_a_hanging_write(tmp_path: Path) -> None:
-    """Either what is behind it moves, or healthy is False in the end."""
+    """Later summaries are written, or ``healthy`` becomes False."""
     script = """
 from tbimage.writer.stats import STUCK_SECS
 import time
@@ -173,7 +173,7 @@ os._exit(0)
 
 @pytest.mark.soak
 def test_a_full_queue_that_moves_is_healthy(tmp_path: Path) -> None:
-    """For longer than the bound; what counts is progress, not how long the queue is."""
+    """It is full for longer than the bound, but only progress counts."""
     from tbimage.writer.stats import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
 
     noise = np.random.default_rng(0).integers(0, 64, (500, 500, 3), np.uint8)

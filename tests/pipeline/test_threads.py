@@ -23,7 +23,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
 
 
 def in_threads(count: int, work: Callable[[int], object]) -> None:
-    """Run ``work(number)`` in so many threads at once, and raise what any of them raised."""
+    """Run ``work(number)`` in several threads at once, and raise the first error of any."""
     errors: list[BaseException] = []
     barrier = threading.Barrier(count)
 
@@ -44,7 +44,7 @@ def in_threads(count: int, work: Callable[[int], object]) -> None:
 
 
 class Watch:
-    """Looks at the counters of a writer all the time, as a health endpoint does."""
+    """Reads the counters of a writer all the time, as a health endpoint does."""
 
     def __init__(self, writer: tbimage.SummaryWriter) -> None:
         self.writer = writer
@@ -112,7 +112,7 @@ def test_sixty_four_threads_keep_their_order_and_the_memory_bound(
 
 
 def test_a_summary_above_the_bound_is_admitted_alone(tmp_path: Path) -> None:
-    """Others keep coming all the time, and must let it pass."""
+    """It is admitted although other calls come all the time."""
     writer = tbimage.SummaryWriter(tmp_path, max_pending_bytes=100_000, workers=2)
     over = threading.Event()
 
@@ -132,7 +132,7 @@ def test_a_summary_above_the_bound_is_admitted_alone(tmp_path: Path) -> None:
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
-    """Of a process under tenfold overload, by the kernel's own account."""
+    """The kernel reports the memory of a process that logs ten times too much."""
     from tests.pipeline import children
 
     script = """
@@ -156,11 +156,11 @@ assert stats.dropped["full"] > 1000, stats
 print(megabytes() - before)
 """
     grown = float(children.run(script, tmp_path).stdout)
-    assert grown < 32 + 30  # what two encoders work with, and what malloc keeps
+    assert grown < 32 + 30  # the memory of two encoders, and memory that malloc keeps
 
 
 def test_close_under_load(tmp_path: Path) -> None:
-    """Calls that returned True are in the file, the others raise; nobody waits for ever."""
+    """Calls that returned True are in the file, the others raise, and none waits for ever."""
     for attempt in range(10):
         writer = tbimage.SummaryWriter(tmp_path / str(attempt), max_pending_bytes=50_000)
         accepted: dict[int, list[int]] = {}
@@ -206,7 +206,7 @@ def test_flush_under_load_confirms_earlier_summaries(tmp_path: Path) -> None:
 def test_tensorboard_reads_while_three_hundred_segments_are_written(
     tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It follows while segments are begun and retired; one that comes later sees what is left."""
+    """One reader follows while segments begin and are deleted; another one reads the rest later."""
     shown: dict[str, list[int]] = {}
     monkeypatch.setattr(event_files, "YOUNG_SECS", 100.0)
     writer = tbimage.SummaryWriter(tmp_path, max_file_bytes=120, keep_files=20)

@@ -1,4 +1,4 @@
-"""Room for what waits: who has to wait for it, for how long, and in which order it is given."""
+"""Admission: which calls wait for memory, for how long, and in which order."""
 
 from __future__ import annotations
 

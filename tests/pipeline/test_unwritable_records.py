@@ -22,7 +22,7 @@ logging.basicConfig(format="%(levelname)s %(name)s %(message)s")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 random = np.random.default_rng(0)
 GOOD = random.integers(0, 256, (20, 20), np.uint8)
-POISON = random.integers(0, 256, (900, 900, 3), np.uint8)  # 2.4 MB, and no encoder makes it less
+POISON = random.integers(0, 256, (900, 900, 3), np.uint8)  # 2.4 MB, and it cannot be compressed
 
 def open_writer(**settings):
     return tbimage.SummaryWriter(sys.argv[1], **settings)
