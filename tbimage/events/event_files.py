@@ -30,24 +30,15 @@ YOUNG_SECS = 1800.0
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """When a new segment begins, how many are kept, and when they are made durable.
+    """When a new segment begins, how many are kept, and when they are made durable."""
 
-    Attributes:
-        filename_suffix: The end of each file's name.
-        max_file_bytes: The most bytes of a segment; None: any number.
-        max_file_secs: The greatest age of a segment; None: any age.
-        keep_files: The number of segments that are kept, at least 2; None: all.
-        keep_bytes: The most bytes of all kept segments together; None: any number.
-        min_free_bytes: The bytes of the disk that stay free: otherwise it counts as full.
-        fsync: "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
-    """
-
-    filename_suffix: str = ""
-    max_file_bytes: int | None = None
-    max_file_secs: float | None = None
-    keep_files: int | None = None
-    keep_bytes: int | None = None
-    min_free_bytes: int = 0
+    filename_suffix: str = ""  # the end of each file's name
+    max_file_bytes: int | None = None  # the most bytes of a segment; None: any number
+    max_file_secs: float | None = None  # the greatest age of a segment; None: any age
+    keep_files: int | None = None  # the number of segments that are kept, at least 2; None: all
+    keep_bytes: int | None = None  # the most bytes of all kept segments together; None: any number
+    min_free_bytes: int = 0  # the bytes of the disk that stay free: otherwise it counts as full
+    # "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
     fsync: str = "never"
 
 
