@@ -139,10 +139,10 @@ class Workers:
                 ident = get_ident()
                 self.busy.setdefault(ident, False)
                 job = job or jobs.get()
-                if job is None or self._pid != getpid():  # a greenlet that was forked: see gevent
+                if job is None or self._pid != getpid():  # a greenlet in a forked child
                     break
             except BaseException:
-                continue  # there was no memory: a job that was taken is begun all the same
+                continue  # no memory; a job that was taken begins anyway
             self.busy[ident] = True
             self._do(job)
             self.busy[ident] = False

@@ -92,7 +92,7 @@ class Backlog:
             unwritable = 0
             try:
                 done = self._files.append(self._batch)
-            except UnwritableError as error:  # this record only: those behind it are written
+            except UnwritableError as error:  # lose only this record
                 record = b"".join(self._batch.first(1).pieces)
                 what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
                 self._errors.lose(error, f"{what or 'a summary'} was not written")
@@ -101,11 +101,11 @@ class Backlog:
                 try:
                     self._note_written(commit, done, unwritable)
                     break
-                except MemoryError:  # what was written must not be written again
+                except MemoryError:  # no record may be written twice
                     time.sleep(PATIENCE_SECS)
 
     def _note_written(self, commit: Commit, done: int, unwritable: int) -> None:
-        """Drop the records that were written, or none where there is no memory for that."""
+        """Drop the written records; MemoryError if there is no memory for that."""
         rest, costs = self._batch.without_first(done), self.costs[done:]
         released = commit.released + sum(self.costs[:done])
         lost = self._batch.sizes[:done].count(0) + unwritable

@@ -35,13 +35,13 @@ __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 #: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
 PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
 
-PATIENCE_SECS = 0.01  #: until there may be memory again
+PATIENCE_SECS = 0.01  #: the pause until there may be memory again
 
-# Where it was noted how far a write came, nothing may raise before that is returned. Made here, as
-# there may be no memory to make it.
+# After a write is accounted for, nothing may raise before the result is returned. It is made here,
+# because there may be no memory later.
 _QUIETLY = contextlib.suppress(OSError, MemoryError)
 
-_MOST_NAMES_TRIED = 1000  # more that are taken mean that something is wrong with the directory
+_MOST_NAMES_TRIED = 1000  # if all of these are taken, something is wrong
 
 # Smaller buffers are joined: copying 16 KiB costs as much as one more buffer in writev.
 _JOIN_BELOW = 16 * 1024
@@ -214,7 +214,7 @@ class Segments(EventFiles):
             try:
                 error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
                 return self._after_error(batch, len(self._missing), 0, error)
-            except MemoryError:  # what is in the file must not be written again
+            except MemoryError:  # bytes in the file must not be written again
                 time.sleep(PATIENCE_SECS)
 
     def _write_pieces(self, batch: Batch) -> int:

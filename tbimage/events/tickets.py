@@ -93,11 +93,11 @@ def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], N
             else:
                 made = work.record if work.apart else make_record(ticket, work)
                 size = sum(map(len, made))
-        except BaseException as error:  # those behind it go on
+        except BaseException as error:  # the later ones go on
             lose(error, f"{name!r} at step {step} was not written")
             sizes.append(0)
             continue
-        # Not within the try: where memory lacks here, no size may stand without its bytes.
+        # Outside of the try: after a MemoryError here, no size may be noted without its bytes.
         sizes.append(size)
         if work is None:
             small.append(record)
