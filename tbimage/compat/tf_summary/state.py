@@ -59,7 +59,7 @@ def note_set(**values: Any) -> None:
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
 
 
-#: The tag of a summary in each function that was traced without a default writer.
+#: The tags of summaries that were traced while there was no default writer.
 _never_logged: dict[str, None] = {}
 
 
