@@ -26,21 +26,21 @@ class AppendFile(Protocol):
     """A file that is only ever appended to."""
 
     def write(self, pieces: Sequence[Piece]) -> int:
-        """Append pieces with one system call and return how many bytes of them were written."""
+        """Append buffers with one system call, and return the number of written bytes."""
 
     def sync(self) -> None:
         """Wait until what was written would survive a loss of power."""
 
     def size(self) -> int:
-        """Return how many bytes it has now; ESTALE where the descriptor belongs to another file."""
+        """Return its current size; ESTALE if the descriptor belongs to another file."""
 
     def cut(self, size: int) -> None:
-        """Cut off what lies behind so many bytes."""
+        """Truncate the file to ``size`` bytes."""
 
     def in_place(self) -> bool:
-        """Tell whether the path still leads to the file: not once it was deleted or replaced.
+        """Tell whether the path still leads to the file, and it was not deleted or replaced.
 
-        Where this cannot be told, True: the open file can be written to all the same.
+        If this is not known, return True, because the open file can be written to anyway.
         """
 
     def close(self) -> None:
@@ -48,19 +48,19 @@ class AppendFile(Protocol):
 
 
 class Storage(Protocol):
-    """A place that holds files in directories: what can be done in all of them."""
+    """A place with files in directories: the operations of all such places."""
 
     def join(self, directory: str, name: str) -> str:
         """Put a directory and a name together."""
 
     def names(self, directory: str) -> list[str]:
-        """List the names in a directory; none where it does not exist."""
+        """List the names in a directory; none if it does not exist."""
 
     def directories(self, directory: str) -> list[str]:
         """List all directories below a directory, relative to it."""
 
     def open_to_read(self, path: str) -> BinaryIO:
-        """Open a file to read it from its start; FileNotFoundError where there is no such file."""
+        """Open a file for reading; FileNotFoundError if it does not exist."""
 
     def size_and_age(self, path: str, now: float) -> tuple[int, float]:
         """Return a file's size in bytes and the seconds since it last grew."""
@@ -73,23 +73,22 @@ class DiskStorage(Storage, Protocol):
     """A place with files that can be appended to."""
 
     def make_directory(self, directory: str) -> None:
-        """Create a directory and its parents where they are missing."""
+        """Create a directory and its parents, if they are missing."""
 
     def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError where there is one."""
+        """Create a file; FileExistsError if there is one."""
 
     def free_bytes(self, directory: str) -> int:
-        """Return how many bytes can still be written."""
+        """Return the free bytes of the disk."""
 
     def sync_directory(self, directory: str) -> None:
         """Wait until the names in a directory, and its own, would survive a loss of power."""
 
 
-# What ``stat`` says of a path that leads nowhere; of a path that may not be looked at (EACCES) or a
-# network that is down it says other things.
+# The errors of ``stat`` for a path without a file. Missing rights (EACCES) and network faults give
+# other errors.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
-# What ``fsync`` of a directory says where it is not allowed or means nothing; Linux's manual names
-# EINVAL.
+# The errors of ``fsync`` if directories cannot be synced; Linux's manual names EINVAL.
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})
 
 # One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).
@@ -98,7 +97,7 @@ _MOST_PIECES = 1024
 
 class _LocalFile:
     _descriptor: int | None = None
-    _identity: tuple[int, int] | None = None  # None in a file whose opening was interrupted
+    _identity: tuple[int, int] | None = None  # None if opening was interrupted
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -118,7 +117,7 @@ class _LocalFile:
     def size(self) -> int:
         status = os.fstat(self._open_descriptor())
         if self._identity not in (None, (status.st_dev, status.st_ino)):
-            self._descriptor = None  # the program closed it, and opened another file of its own
+            self._descriptor = None  # the program has closed it, and opened another file
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
         return status.st_size
 
@@ -137,7 +136,7 @@ class _LocalFile:
             return
         try:
             self.size()
-        except OSError:  # closed already, or not ours any more
+        except OSError:  # closed already, or of another file
             self._descriptor = None
         locks.unlock(self._descriptor, self._identity)
         descriptor, self._descriptor = self._descriptor, None
@@ -165,7 +164,7 @@ else:  # Windows
 
 
 class LocalStorage:
-    """Files of this machine, or of whatever is mounted on it.
+    """Files of this machine, or of a file system that is mounted on it.
 
     Example:
         >>> import tempfile
@@ -199,7 +198,7 @@ class LocalStorage:
         return _LocalFile(path)
 
     def open_to_read(self, path: str) -> BinaryIO:
-        # A FIFO would wait for whoever writes to it, for ever if nobody does.
+        # Opening a FIFO would wait until another process writes to it.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise FileNotFoundError(errno.ENOENT, "no regular file", path)
         return open(path, "rb")
@@ -216,8 +215,8 @@ class LocalStorage:
 
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":
-            return  # which opens no directories
-        while True:  # upwards, since each parent holds the name of a child that may be new
+            return  # it cannot open directories
+        while True:  # upwards, because each parent has the name of a directory that may be new
             try:
                 _sync_path(directory)
             except OSError as error:
