@@ -1,13 +1,11 @@
 """The writers of event files that are compared, each behind the same four methods.
 
-What lives here: how each is opened and called, and what its process must not find. What does not:
-encoders of pictures (encoders.py).
-
 Rules:
 - A contestant is called as its documentation says, with its defaults, in the way that suits it.
-- Each runs without the packages that it can do without, in its favour: torch's writer and
-  tensorboard's would import TensorFlow, tensorboardX torch, and none gets faster by it. tbimage is
-  two contestants: with its compiled encoder, and as a pure wheel with required dependencies only.
+- Each runs without its optional packages, which is an advantage: the writers of torch and
+  tensorboard would import TensorFlow, and tensorboardX would import torch, and none gets faster by
+  that. tbimage is two contestants: with its compiled encoder, and as a pure wheel with required
+  dependencies only.
 - Nothing here imports a contestant before it is opened.
 """
 

@@ -1,12 +1,10 @@
-"""The pictures that every benchmark encodes: made on the spot, the same on every machine.
-
-What lives here: pictures. What does not: measuring anything (encoders.py).
+"""The pictures that every benchmark encodes. They are computed, and equal on every machine.
 
 Rules:
-- Photographs are those that the wheel of scikit-image ships; everything else is computed from them,
-  from a seeded generator or from plain geometry. Nothing is downloaded.
-- A picture is what a user of event files logs. Hence feature maps come as a grid and in colour,
-  masks as 0 and 255 and as label colours, and the depth map both as uint16 and in colour.
+- The photographs are those in the wheel of scikit-image. All else is computed from them, from a
+  seeded generator or from geometry. Nothing is downloaded.
+- The pictures are like those that users log. So there are feature maps as a grid and in colour,
+  masks as 0 and 255 and as label colours, and a depth map as uint16 and in colour.
 """
 
 from __future__ import annotations

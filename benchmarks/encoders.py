@@ -2,19 +2,16 @@
 
     python -m benchmarks.encoders             # the whole corpus, every contestant
     python -m benchmarks.encoders --quick     # pictures of up to half a megabyte, fewer rounds
-    python -m benchmarks.encoders --small     # also what compression="small" gives, and how slowly
-
-What lives here: encoders alone, from an array to bytes in memory. What does not: event files, and
-what a caller waits for.
+    python -m benchmarks.encoders --small     # also compression="small", which is slow
 
 Rules:
-- For each picture the contestants take turns, round after round, so that whatever else the machine
-  does meanwhile strikes all of them. What counts is the median over the rounds, and of that the
-  ratio to Pillow's default.
-- A contestant is given the array in the memory that suits it: no conversion is charged to anybody.
+- For each picture the contestants take turns, round after round, so that other work of the machine
+  affects all of them. The result is the median over the rounds, and its ratio to Pillow's default.
+- Each contestant gets the array in the memory layout that it needs, so that no conversion is
+  measured.
 - Every file is decoded by OpenCV and compared before its figures count.
-- Seconds are those of the processor, in this process: what an idle core would take, whoever else
-  is at work. The last table is about two cores and goes by the clock: it needs an idle machine.
+- Seconds are processor time of this process, as on an idle core. The last table is about two cores
+  and measures elapsed time, so it needs an idle machine.
 """
 
 from __future__ import annotations

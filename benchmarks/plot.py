@@ -1,7 +1,4 @@
-"""The figures of the report that are seen faster than read, as one PNG.
-
-What lives here: the picture. What does not: what it shows (sections/), the tables (report.py).
-"""
+"""The most important figures of the report as a chart, in one PNG."""
 
 from __future__ import annotations
 

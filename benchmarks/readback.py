@@ -1,12 +1,9 @@
-"""Reads back what a contestant wrote, and compares every pixel with what it was given.
-
-What lives here: from event files to pixels, whatever form a contestant gave them. What does not:
-judging encoders, which check their own (encoders.py).
+"""Reads back the files of a contestant, and compares every pixel with the logged pictures.
 
 Rules:
-- Reading is tbimage's, which checks every checksum, and decoding Pillow's.
-- A contestant may lay a batch out as it likes: one image each, strings of one tensor (TensorFlow),
-  or one image with the batch as its tiles (torch, tensorboardX).
+- tbimage reads the files and checks every checksum, and Pillow decodes the pictures.
+- A contestant may store a batch as single images, as strings of one tensor (TensorFlow), or as one
+  image with the batch as tiles (torch, tensorboardX).
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The report: what was run on what, the targets, and a table for each section, as Markdown.
-
-What lives here: the order of things, and the words around the tables. What does not: the tables
-(targets.py, sections/).
-"""
+"""The report as Markdown: the machine, the targets, and a table for each section."""
 
 from __future__ import annotations
 

@@ -1,12 +1,8 @@
-"""What was measured: one list of values for each figure of each contestant.
-
-What lives here: tasks, their results, and medians of them. What does not: measuring (sections/),
-and saying what the figures mean (targets.py, report.py).
+"""The measured values: a list for each figure of each contestant.
 
 Rules:
-- A value is one observation in one process. What is reported is the median of all of them, and
-  ratios are ratios of medians.
-- Seconds and bytes throughout. Only report.py and its like know milliseconds and MiB.
+- A value is one observation in one process. The report gives medians, and ratios of medians.
+- Values are in seconds and bytes. Only the reports convert them to milliseconds and MiB.
 """
 
 from __future__ import annotations

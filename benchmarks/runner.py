@@ -1,13 +1,10 @@
 """Runs the tasks: each in a fresh process, contestants in turn, repeat after repeat.
 
-What lives here: processes, their order, and what becomes of what they leave behind. What does not:
-what they measure (sections/).
-
 Rules:
-- In one repeat, contestants that are compared run one after another, and in the next one in the
-  opposite order: whatever else the machine does meanwhile strikes all of them.
-- Nothing else runs while a process measures: what it left is read back afterwards.
-- A process that fails costs its own figures and nothing else. The report names it.
+- In one repeat, the contestants run one after another, and in the next repeat in the opposite
+  order. So other work of the machine affects all of them.
+- Nothing else runs while a process measures. Its files are read back afterwards.
+- If a process fails, only its own figures are lost, and the report names it.
 """
 
 from __future__ import annotations

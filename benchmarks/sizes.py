@@ -1,7 +1,4 @@
-"""How much is measured: a full run, and one that shows within a minute and a half where it stands.
-
-What lives here: counts. What does not: what is counted (sections/).
-"""
+"""The sizes of the benchmarks: a full run, and a quick one of a minute and a half."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""TensorBoard's page in a real browser: headless Chromium, driven through selenium.
-
-What lives here: starting the browser, waiting for what a page is to show, looking into shadow roots
-(TensorBoard's older pages are web components) and frames (its projector). What does not: the server
-(processes.py).
-"""
+"""Open TensorBoard's page in a real browser: headless Chromium, controlled by selenium."""
 
 from __future__ import annotations
 

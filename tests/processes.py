@@ -1,13 +1,10 @@
 """Child processes for the tests: TensorBoard's data server, and TensorBoard itself.
 
-What lives here: starting them, knowing when they have loaded, and ending them whatever happens.
-What does not: what they say about a log directory (readers.py) and how it looks (browser.py).
-
 Rules:
-- Nothing sleeps for a fixed time. The data server logs the end of each load cycle, also when
-  TensorBoard starts it; TensorBoard's Python loader is told to load before it serves.
-- Every process that is started here ends here: the data server with its standard input, which it
-  holds even when the tests are killed, TensorBoard by SIGTERM.
+- Nothing sleeps for a fixed time. The data server logs the end of each load cycle, also if
+  TensorBoard starts it. TensorBoard's Python loader loads before it serves.
+- Every process ends here. The data server ends when its standard input closes, also if the tests
+  are killed. TensorBoard ends by SIGTERM.
 """
 
 from __future__ import annotations

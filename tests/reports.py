@@ -1,7 +1,4 @@
-"""What the readers of tests/readers.py report, as plain values that compare.
-
-What lives here: the types. What does not: how they are filled.
-"""
+"""The results of tests/readers.py, as plain values that can be compared."""
 
 from __future__ import annotations
 

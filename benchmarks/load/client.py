@@ -1,16 +1,13 @@
-"""The load: HTTP requests over loopback, sent by the clock or as fast as answers come.
-
-What lives here: connections, and when what is sent on them. What does not: what is asked for, and
-of whom (runner.py).
+"""The load: HTTP requests over loopback, sent at fixed times or as fast as answers come.
 
 Rules:
-- By the clock means: a request is sent when it is due, however many are unanswered, and its time
-  counts from that moment. A client that waits for the last answer first would not notice that the
-  service has stopped.
-- Connections are kept open and take turns, so that each worker process behind the port gets its
-  share. A new one is opened where all are in use.
-- A request fails that is answered with another status than 200, or not at all, or too late.
-- A client of few lines, as it takes its share of the same processors: 0.1 ms a request.
+- At fixed times, a request is sent when it is due, also if earlier ones are unanswered, and its
+  time counts from then. A client that waits for the last answer would not notice that the service
+  has stopped.
+- Connections stay open and are used in turn, so that each worker process behind the port gets its
+  share. A new one is opened if all are in use.
+- A request fails if its answer is missing or late, or its status is not 200.
+- The client is short, because it runs on the same processors: 0.1 ms for each request.
 """
 
 from __future__ import annotations

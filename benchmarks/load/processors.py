@@ -1,11 +1,8 @@
-"""Whose the processors are while a service is measured: who keeps them busy, and who is first.
+"""The use of the processors by other programs while a service is measured (Linux).
 
-What lives here: the scheduler's view (Linux). What does not: what is measured (runner.py).
-
-Why: "when cores are free" is a condition of what is measured, and a machine that somebody else uses
-does not fulfil it. The share that others had stands in the report. With ``--real-time`` the service
-and its client are served before all others, and find processors as free as on a machine of their
-own, but for the caches.
+The target holds for free cores, and other programs on the machine take some of them. The report
+gives their share. With ``--real-time`` the service and its client run before all others, as on a
+machine of their own, except that others use the caches.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The report: what was reached, and a table, as Markdown.
-
-What lives here: targets, and words around figures. What does not: measuring (runner.py).
-"""
+"""The report as Markdown: the results, the targets, and a table."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What was measured: for each number of worker processes and each contestant, one ``Figures``.
-
-What lives here: observations, and medians of them. What does not: measuring (runner.py), and what
-the figures are to be (report.py).
-"""
+"""The measured values: one ``Figures`` for each number of worker processes and each contestant."""
 
 from __future__ import annotations
 

@@ -1,18 +1,16 @@
-"""Runs the load test: who is started, and who is asked for what, when.
+"""Runs the load test: starts the services, and sends the requests.
 
-What lives here: the order of things. What does not: sending (client.py), processes (server.py),
-words (report.py).
-
-Strategy. For each number of worker processes, and in each repeat, every contestant's service is
-started anew. Then they take turns: a few seconds of requests by the clock, at a rate that leaves
-processors idle, for "no logging" and tbimage again and again, for the peers once; then requests as
-fast as answers come; and in the first repeat the overload. Who waits for its turn does nothing.
+For each number of worker processes, and in each repeat, the service of each contestant is
+restarted. Then they take turns. First come a few seconds of requests at fixed times, at a rate that
+leaves processors idle: several turns for "no logging" and tbimage, one for each peer. Then requests
+are sent as fast as answers come, and in the first repeat an overload. A service that is not
+measured is idle.
 
 Rules:
-- Turns are short and their order is reversed each time: what else the machine does strikes all,
-  and the median of the turns leaves out those that it strikes most.
-- Every request that was answered must have been logged, and what tbimage counted as written must be
-  in its event files. A difference is a fault, which the report names.
+- Turns are short and their order is reversed each time. So other work of the machine affects all
+  contestants, and the median of the turns leaves out the most affected ones.
+- Every answered request must have been logged, and the summaries that tbimage counts as written
+  must be in its event files. The report names every difference.
 """
 
 from __future__ import annotations

@@ -1,11 +1,8 @@
 """The service as processes: started, watched and ended.
 
-What lives here: uvicorn on a free port of the loopback interface. What does not: what it serves
-(service.py), and what it is asked for (client.py).
-
 Rules:
-- What is started here is ended here, whatever happens: by SIGTERM, and where that does not do
-  within the time given, by SIGKILL, worker processes included.
+- Every process ends here: by SIGTERM, and after a time limit by SIGKILL, including worker
+  processes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""What ``tbimage.visual`` draws, from arrays to pixels on one processor: as a worker does it.
-
-What lives here: each drawing at the size of a photograph, or of a network's layer. What does not:
-encoding what comes out (encoders.py), and what the caller pays (caller.py).
-"""
+"""The functions of ``tbimage.visual``, from arrays to pixels on one processor, as in a worker."""
 
 from __future__ import annotations
 

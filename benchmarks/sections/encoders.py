@@ -1,8 +1,4 @@
-"""Encoders alone, from an array to a PNG in memory, on one processor and on the whole corpus.
-
-What lives here: running ``benchmarks.encoders`` in fresh processes and saying what came of it. What
-does not: the encoders and how they take turns (``benchmarks/encoders.py``).
-"""
+"""Encoders alone, from an array to a PNG in memory, on one processor and the whole corpus."""
 
 from __future__ import annotations
 

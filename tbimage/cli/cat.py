@@ -47,7 +47,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print, write or show the values; return 1 where some could not be read."""
+    """Print, write or show the values; return 1 if some cannot be read."""
     logs = open_logs(arguments.logdir)
     chosen = list(_chosen(logs, arguments))
     if not chosen:
@@ -79,7 +79,7 @@ def _chosen(logs: Logs, arguments: argparse.Namespace) -> Iterator[tuple[Run, st
 def _values(
     run: Run, tag: str, kind: str, arguments: argparse.Namespace
 ) -> Iterator[tuple[int, float, Any] | ValueError]:
-    """Yield step, wall time and value of each, or the error that reading it raises."""
+    """Yield the step, wall time and value of each, or the error of reading it."""
     if kind == "scalar":
         numbers = run.scalars(tag, raw=arguments.raw)
         columns = numbers.steps.tolist(), numbers.wall_times.tolist(), numbers.values.tolist()
@@ -102,7 +102,7 @@ def _values(
         if arguments.step in (None, step):
             try:
                 item = series[at]
-                as_text(kind, item)  # reads a picture
+                as_text(kind, item)  # this reads a picture, and may fail
                 yield step, item.wall_time, item
             except ValueError as error:
                 yield error

@@ -1,4 +1,4 @@
-"""``tbimage compact``: a log directory with one event file for each run, thinned or renamed."""
+"""``tbimage compact``: copy runs to one event file each, with fewer values or new names."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _engine(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compact; return 1 where something could not be read."""
+    """Compact; return 1 if something cannot be read."""
     from tbimage.reading.compact import compact
 
     with _engine(arguments.engine, arguments.workers, arguments.address) as engine:

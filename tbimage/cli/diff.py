@@ -37,7 +37,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the differences; return 1 where there are any."""
+    """Print the differences; return 1 if there are any."""
     from tbimage.reading.diff import diff
 
     first, second = open_logs(arguments.first), open_logs(arguments.second)

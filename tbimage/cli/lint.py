@@ -1,4 +1,4 @@
-"""``tbimage lint``: what is wrong with event files, and what TensorBoard will not show."""
+"""``tbimage lint``: find faults in event files, and values that TensorBoard does not show."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; return 1 where there are any."""
+    """Print the findings; return 1 if there are any."""
     from tbimage.reading.lint import CODES, lint
 
     code = 0

@@ -1,4 +1,4 @@
-"""``tbimage repair``: the whole records of a damaged event file, in a new file."""
+"""``tbimage repair``: copy the undamaged records of an event file to a new file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Repair; return 1 where something is lost."""
+    """Repair; return 1 if something is lost."""
     from tbimage.events.names import is_event_file
     from tbimage.reading.repair import repair
 

@@ -1,4 +1,4 @@
-"""``tbimage serve``: the page of a log directory, live on this machine."""
+"""``tbimage serve``: serve the page of a log directory on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tbimage.reading.gallery.site import Site
 
     site = Site(arguments.logdir)
-    site.look()  # raises where there is nothing
+    site.look()  # raises if there is nothing
     if not 0 <= arguments.port < 1 << 16:
         raise ValueError(f"--port must be from 0 to 65535, got {arguments.port}")
     try:

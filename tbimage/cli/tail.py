@@ -1,4 +1,4 @@
-"""``tbimage tail``: the values that were logged last, and with -f those to come."""
+"""``tbimage tail``: print the last values, and with -f also new ones."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the last values, and those to come."""
+    """Print the last values, and with -f new ones as they are logged."""
     from tbimage.reading.logs import read
 
-    # It may have no run yet.
+    # The directory may have no run yet.
     logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
     wanted = chooser(arguments)
     found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]
@@ -63,7 +63,7 @@ def _print(logged: Logged, as_object: bool) -> None:
             print_json({**about, **when, **as_json(logged.kind, value)})
             return
         text = as_text(logged.kind, value)
-    except ValueError as error:  # damaged, or not to be decoded
+    except ValueError as error:  # damaged, or it cannot be decoded
         print(f"tbimage: {printable(error)}", file=sys.stderr)
         return
     cells = local_time(logged.wall_time), logged.run, logged.tag, logged.step, text

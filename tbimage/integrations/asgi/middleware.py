@@ -106,7 +106,7 @@ class TensorBoardMiddleware:
         self._stats_path = stats_path
         self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)
         self._settings = {**_SETTINGS, **settings}
-        Settings(**self._settings)  # raises here what would raise when the service runs
+        Settings(**self._settings)  # raises errors now, and not when the service runs
         self._log: Log | None = None
         self._broken = False  # whether the run could not be opened, which is tried only once
 
