@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tbimage
 from tests import readers
 from tests.integrations.programs import HEAVY, require, run
 
@@ -140,10 +142,17 @@ def outline(runs: Runs) -> dict[str, dict[str, Any]]:
     }
 
 
+def names_weights() -> bool:
+    """Tell whether Keras's own callback gives each weight a tag of its own, as ours does."""
+    return tuple(map(int, metadata.version("keras").split(".")[:2])) >= (3, 14)
+
+
 @pytest.fixture(scope="module")
 def of_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directories `theirs` and `ours` of one training."""
-    require("tensorflow")
+    require("tensorflow", "keras")
+    if not names_weights():
+        pytest.skip("Keras before 3.14 gives the weights of all layers the same tags")
     directory = tmp_path_factory.mktemp("keras")
     run(BOTH, directory, hide=(), cwd=directory, KERAS_BACKEND="tensorflow")
     return directory
@@ -174,13 +183,18 @@ def test_tags_runs_steps_and_values_are_those_of_keras(of_keras: Path, loader: s
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends_need_no_tensorflow(tmp_path: Path, of_keras: Path, backend: str) -> None:
+def test_other_backends_need_no_tensorflow(
+    tmp_path: Path, backend: str, request: pytest.FixtureRequest
+) -> None:
     require(backend)
     said = run(OURS, tmp_path, cwd=tmp_path, KERAS_BACKEND=backend)
     assert said == f"{backend}\n"
-    for loader in ("python", "data_server"):
-        ours = outline(readers.read_runs(tmp_path / "ours", loader))
-        assert ours == outline(readers.read_runs(of_keras / "theirs", loader))
+    assert tbimage.read(tmp_path / "ours").runs == ["train", "validation"]
+    if names_weights():
+        theirs = request.getfixturevalue("of_keras") / "theirs"
+        for loader in ("python", "data_server"):
+            ours = outline(readers.read_runs(tmp_path / "ours", loader))
+            assert ours == outline(readers.read_runs(theirs, loader))
 
 
 def decoded(series: readers.Series) -> list[np.ndarray]:
