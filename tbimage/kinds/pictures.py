@@ -27,6 +27,7 @@ from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.encoded import EncodedImage
+from tbimage.pixels.mappings import moved
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
 
@@ -181,7 +182,7 @@ def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.Encode
     if _becomes_jpeg(picture.pixels, options):
         from tbimage.pixels.clips import jpeg
 
-        pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
+        pieces = moved([jpeg.encode(picture.pixels, options.quality)])
     else:
         file = next(files)
         pieces, channels = file.pieces, file.channels
