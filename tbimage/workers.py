@@ -133,15 +133,16 @@ class Workers:
     def _work(
         self, thread: object, jobs: SimpleQueue[Job | None], threads: dict[object, None]
     ) -> None:
-        ident, job = get_ident(), None
-        self.busy[ident] = False  # from here on no entry is added, which would need memory
+        job: Job | None = None
         while True:
             try:
-                job = jobs.get()
+                ident = get_ident()
+                self.busy.setdefault(ident, False)
+                job = job or jobs.get()
+                if job is None or self._pid != getpid():  # a greenlet that was forked: see gevent
+                    break
             except BaseException:
-                continue  # there was no memory to wait with
-            if job is None or self._pid != getpid():  # a greenlet that was forked: see gevent
-                break
+                continue  # there was no memory: a job that was taken is begun all the same
             self.busy[ident] = True
             self._do(job)
             self.busy[ident] = False

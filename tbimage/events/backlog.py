@@ -10,12 +10,10 @@ from tbimage.events.batches import Batch, concatenate
 from tbimage.events.event_files import EventFiles
 from tbimage.events.history import tags_of
 from tbimage.events.reporting import Errors
-from tbimage.events.segments import UnwritableError
+from tbimage.events.segments import PATIENCE_SECS, UnwritableError
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, make_batch
 
 __all__ = ["Backlog", "Commit"]
-
-_PATIENCE_SECS = 0.01  # until there may be memory again
 
 
 @dataclass(slots=True)
@@ -91,31 +89,29 @@ class Backlog:
 
     def _write(self, commit: Commit) -> None:
         while self.costs:
+            unwritable = 0
             try:
                 done = self._files.append(self._batch)
-                lost = self._batch.sizes[:done].count(0)
             except UnwritableError as error:  # this record only: those behind it are written
                 record = b"".join(self._batch.first(1).pieces)
                 what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
                 self._errors.lose(error, f"{what or 'a summary'} was not written")
-                done = lost = 1
-            while not self._note_written(commit, done, lost):
-                time.sleep(_PATIENCE_SECS)
+                done = unwritable = 1
+            while True:
+                try:
+                    self._note_written(commit, done, unwritable)
+                    break
+                except MemoryError:  # what was written must not be written again
+                    time.sleep(PATIENCE_SECS)
 
-    def _note_written(self, commit: Commit, done: int, lost: int) -> bool:
-        """Drop the records that were written; False where there is no memory for that.
-
-        They must not be written twice, so this is tried until it succeeds.
-        """
-        try:
-            rest, costs = self._batch.without_first(done), self.costs[done:]
-            released = commit.released + sum(self.costs[:done])
-            written, lost = commit.written + done - lost, commit.lost + lost
-        except MemoryError:
-            return False
+    def _note_written(self, commit: Commit, done: int, unwritable: int) -> None:
+        """Drop the records that were written, or none where there is no memory for that."""
+        rest, costs = self._batch.without_first(done), self.costs[done:]
+        released = commit.released + sum(self.costs[:done])
+        lost = self._batch.sizes[:done].count(0) + unwritable
+        written, lost = commit.written + done - lost, commit.lost + lost
         self._batch, self.costs = rest, costs
         commit.released, commit.written, commit.lost = released, written, lost
-        return True
 
     def _end(self, commit: Commit) -> None:
         if commit.sync is not None:  # no later attempt would help: the system forgets the bytes

@@ -35,6 +35,12 @@ __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 #: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
 PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
 
+PATIENCE_SECS = 0.01  #: until there may be memory again
+
+# Where it was noted how far a write came, nothing may raise before that is returned. Made here, as
+# there may be no memory to make it.
+_QUIETLY = contextlib.suppress(OSError, MemoryError)
+
 _MOST_NAMES_TRIED = 1000  # more that are taken mean that something is wrong with the directory
 
 # Smaller pieces are copied together: a copy of 16 KiB costs as much as one more entry in writev.
@@ -215,9 +221,14 @@ class Segments(EventFiles):
         """Write what the segment's first record misses, then these, the first maybe begun."""
         try:
             return self._write_pieces(batch)
-        except MemoryError:  # what is in the file must not be written again
-            error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
-            return self._after_error(batch, len(self._missing), 0, error)
+        except MemoryError:
+            pass
+        while True:
+            try:
+                error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
+                return self._after_error(batch, len(self._missing), 0, error)
+            except MemoryError:  # what is in the file must not be written again
+                time.sleep(PATIENCE_SECS)
 
     def _write_pieces(self, batch: Batch) -> int:
         preamble = len(self._missing)
@@ -231,7 +242,7 @@ class Segments(EventFiles):
             if self._is_torn(written + count):
                 right = self._count_right(b"".join(pieces)[:count], self._size + written)
                 whole = self._account(batch, preamble, written + right)
-                with contextlib.suppress(OSError):
+                with _QUIETLY:
                     if self._file is not None:
                         self._file.cut(self._size - self._begun)
                     self.seal()
@@ -273,7 +284,7 @@ class Segments(EventFiles):
         began_segment = self._records == 0
         too_large = error.errno == errno.EFBIG
         if landed is None or too_large or self._is_broken(error):
-            with contextlib.suppress(OSError):  # the first error is the one to report
+            with _QUIETLY:  # the first error is the one to report
                 self.seal()
         if whole:
             return whole

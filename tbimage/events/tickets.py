@@ -92,14 +92,19 @@ def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], N
         try:
             if work is None:
                 record = small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
-                small.append(record)
-                sizes.append(len(record))
+                size = len(record)
             else:
                 made = work.record if work.apart else make_record(ticket, work)
-                sizes.append(sum(map(len, made)))
-                pieces += (b"".join(small), *made)
-                small = []
+                size = sum(map(len, made))
         except BaseException as error:  # those behind it go on
             lose(error, f"{name!r} at step {step} was not written")
             sizes.append(0)
+            continue
+        # Not within the try: where memory lacks here, no size may stand without its bytes.
+        sizes.append(size)
+        if work is None:
+            small.append(record)
+        else:
+            pieces += (b"".join(small), *made)
+            small = []
     return Batch([*pieces, b"".join(small)], sizes)
