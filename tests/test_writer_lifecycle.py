@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
-import socket
+import os
 import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,8 @@ def test_restarts_while_the_clock_steps_backwards_on_a_host_of_an_odd_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file sorts behind those that are there, so both loaders show all."""
-    monkeypatch.setattr(socket, "gethostname", lambda: "gpu 7/büro.läb tfevents\n")
+    name = "gpu 7/büro.läb tfevents\n"
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename=name))
     for restart in range(4):
         with monkeypatch.context() as patch:
             patch.setattr(time, "time", lambda: 1.7e9 - 1000 * (restart // 2))  # noqa: B023

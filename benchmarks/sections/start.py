@@ -9,6 +9,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from compileall import compile_dir
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +81,8 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
     blocked = list(contestant.blocked) if contestant else []
     statement = contestant.statement if contestant else f"import {_FLOOR}"
     figures: dict[str, list[float]] = defaultdict(list)
+    # pip compiles what it installs; a clone may have no bytecode (PYTHONDONTWRITEBYTECODE).
+    compile_dir(Path(__file__).parents[2] / "tbimage", quiet=1)
     for number in range(int(task.arguments["pairs"])):
         logdir = directory / f"first{number}"
         body = _FIRST_IMAGE.get(task.contestant, "")

@@ -13,7 +13,6 @@ import errno
 import io
 import os
 import posixpath
-import shutil
 import stat
 from collections.abc import Sequence
 from itertools import islice
@@ -215,7 +214,9 @@ class LocalStorage:
         os.remove(path)
 
     def free_bytes(self, directory: str) -> int:
-        return shutil.disk_usage(directory).free
+        from shutil import disk_usage  # 2 ms, which few programs need
+
+        return disk_usage(directory).free
 
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":

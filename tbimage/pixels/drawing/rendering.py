@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange, without_alpha
-from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
 from tbimage.pixels.values.levels import Levels, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
@@ -169,6 +168,8 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     if look.colorbar:
         ends = (0.0, 255.0) if known is None else known
         values = [inverse(tick / 4, ends, look.gamma, look.log) for tick in range(5)]
+        from tbimage.pixels.drawing.colorbar import colorbar  # only its text needs fonts
+
         made = colorbar(made, values, look.colormap)
     return made
 
