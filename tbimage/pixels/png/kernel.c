@@ -122,7 +122,6 @@ HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     }
     return high << 16 | low;
 }
-
 /* --- filters ----------------------------------------------------------------------------------------------------- */
 /* The filter that gives the same where the row above is 0. */
 static const int WITHOUT_ABOVE[6] = {0, 1, 0, 1, 1, 0};
@@ -172,7 +171,6 @@ HOT size_t fill(const Job *job, Place *place, uint8_t *out, size_t room) {
     }
     return filled;
 }
-
 /* --- literals and matches (3.2.5) --------------------------------------------------------------------------------- */
 HOT unsigned length_symbol(unsigned length, unsigned *extra) {
     unsigned x = length - 3;
@@ -450,14 +448,15 @@ HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size
 }
 
 /* --- which filter, and whether to look for matches ---------------------------------------------------------------- */
-/* n · log₂(n) in 1/256 bits. Between powers of two a parabola is off by 0.008 at most. */
-HOT int64_t times_log2(uint32_t n) {
-    if (n < 2) return 0;
+/* n · log₂(n) in 1/256 bits, for n > 0. Between powers of two a parabola is off by 0.008 at most. */
+HOT int64_t compute_times_log2(uint32_t n) {
     unsigned whole = log2_floor(n);
     uint64_t part = ((uint64_t)n << 16 >> whole) - 65536;
     uint64_t curve = part + (part * (65536 - part) >> 16) * 22500 / 65536;
     return (int64_t)n * (int64_t)((whole << 8) + (curve >> 8));
 }
+static int32_t times_log2_table[256]; /* of 0, 0: without it, counts of 0 and 1 were branches that are hard to predict */
+HOT int64_t times_log2(uint32_t n) { return n < 256 ? times_log2_table[n] : compute_times_log2(n); }
 HOT int64_t entropy(const uint32_t *counts, int n) { /* of all together */
     int64_t total = 0, sum = 0;
     for (int i = 0; i < n; i++) total += counts[i], sum += times_log2(counts[i]);
@@ -481,8 +480,8 @@ HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
             for (int k = 0; k < 5; k++) s->counts[k][b[j + k * n]]++;
     }
     *bits = INT64_MAX;
-    for (int k = 0; k < 5; k++)
-        if (entropy(s->counts[k], 256) < *bits) *bits = entropy(s->counts[k], 256), kind = (uint32_t)k;
+    for (int64_t k = 0, left; k < 5; k++)
+        if ((left = entropy(s->counts[k], 256)) < *bits) *bits = left, kind = (uint32_t)k;
     *bits /= rows * n;
     return (int)kind;
 }
@@ -546,7 +545,7 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     s->depth = bits < DRAWING ? DEEPER : DEPTH;
     if (bits < SMOOTH) {
         const int kinds[4] = {kind, kind, REPEAT, UP}; /* the first with runs, the others with matches */
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < (kinds[1] == UP ? 3 : 4); i++) { /* UP need not be tried twice */
             int64_t tried = trial(job, s, kinds[i], i > 0);
             if (tried < size) size = tried, kind = kinds[i], matches = i > 0;
         }
@@ -587,6 +586,7 @@ static int64_t (*find_fastest(void))(Job *job) {
 /* --- what is exported --------------------------------------------------------------------------------------------- */
 EXPORT int64_t tbimage_kernel_start(void) { /* to be called before all else */
     make_crc_tables();
+    for (uint32_t n = 1; n < 256; n++) times_log2_table[n] = (int32_t)compute_times_log2(n);
     fastest = find_fastest();
     return ABI;
 }
