@@ -119,12 +119,13 @@ def summary(
 ) -> list[Piece]:
     """Make the Summary; ``report`` is called if there are findings about the data."""
     parts = prepared.parts(prepared.arrays, options, run)
-    at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, prepared.nbytes))
+    size = prepared.nbytes
+    at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, size))
     jobs = [
         partial(_encoded, parts[first : first + at_once], options, run)
         for first in range(0, len(parts), at_once)
     ]
-    parallel = prepared.nbytes >= _PARALLEL_ABOVE and len(jobs) > 1
+    parallel = size >= _PARALLEL_ABOVE and len(jobs) > 1
     pictures = list(chain.from_iterable(run(jobs) if parallel else [job() for job in jobs]))
     findings = [picture.findings for picture in pictures if picture.findings]
     if findings:

@@ -190,8 +190,10 @@ def _neighbourhoods(rows: Rows) -> tuple[Bytes, Bytes, Bytes, Bytes]:
     down = _stride(height / _SAMPLED_ROWS)
     right = _stride(across * len(range(0, height, down)) / sampled)
     pixels: npt.NDArray[np.void] | npt.NDArray[np.integer]
-    if rows.stored is not None:  # with whole pixels as items, NumPy copies three times as fast
-        pixels = rows.stored.view(np.dtype((np.void, rows.step)))
+    if (
+        stored := rows.stored
+    ) is not None:  # with whole pixels as items, NumPy copies three times as fast
+        pixels = stored.view(np.dtype((np.void, rows.step)))
     else:
         pixels = rows.pixels
 
