@@ -289,16 +289,16 @@ HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t s
 /* The symbols that occur, ascending by their counts, which are below 2¹⁸. */
 static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     uint16_t other[LITERALS], places[512];
-    int used = 0;
-    for (int i = 0; i < n; i++) if (counts[i] > 0) order[used++] = (uint16_t)i;
-    for (int shift = 0; shift <= 9; shift += 9) {
+    uint32_t used = 0, all = 0;
+    for (int i = 0; i < n; i++) if (counts[i] > 0) order[used++] = (uint16_t)i, all |= counts[i];
+    for (int shift = 0; used > 1 && all >> shift > 0; shift += 9) { /* most often once */
         memset(places, 0, sizeof places);
-        for (int i = 0; i < used; i++) places[counts[order[i]] >> shift & 511]++;
+        for (uint32_t i = 0; i < used; i++) places[counts[order[i]] >> shift & 511]++;
         for (int i = 0, sum = 0; i < 512; i++) { int count = places[i]; places[i] = (uint16_t)sum; sum += count; }
-        for (int i = 0; i < used; i++) other[places[counts[order[i]] >> shift & 511]++] = order[i];
-        memcpy(order, other, (size_t)used * sizeof *order);
+        for (uint32_t i = 0; i < used; i++) other[places[counts[order[i]] >> shift & 511]++] = order[i];
+        memcpy(order, other, used * sizeof *order);
     }
-    return used;
+    return (int)used;
 }
 /* The bits of each symbol's code, at most `limit`: Huffman's algorithm, with a queue of symbols and one of pairs. */
 static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *lengths) {
@@ -331,9 +331,9 @@ static void make_codes(const uint8_t *lengths, int n, uint32_t *codes) {
     for (int i = 0; i < n; i++) count[lengths[i]] += lengths[i] > 0;
     for (int bits = 1; bits <= 15; bits++) next[bits + 1] = (next[bits] + count[bits]) << 1;
     for (int i = 0; i < n; i++) {
-        uint32_t code = next[lengths[i]]++, reversed = 0; /* the first bit of a code is packed lowest (3.1.1) */
-        for (int bit = 0; bit < lengths[i]; bit++) reversed = reversed << 1 | (code >> bit & 1);
-        codes[i] = reversed << 8 | lengths[i];
+        uint32_t code = next[lengths[i]]++ << (16 - lengths[i]); /* reversed: its first bit is packed lowest (3.1.1) */
+        code = (code & 0x5555) << 1 | (code >> 1 & 0x5555), code = (code & 0x3333) << 2 | (code >> 2 & 0x3333);
+        code = (code & 0xF0F) << 4 | (code >> 4 & 0xF0F), codes[i] = (code & 0xFF) << 16 | (code & 0xFF00) | lengths[i];
     }
 }
 
@@ -455,7 +455,7 @@ HOT int64_t compute_times_log2(uint32_t n) {
     uint64_t curve = part + (part * (65536 - part) >> 16) * 22500 / 65536;
     return (int64_t)n * (int64_t)((whole << 8) + (curve >> 8));
 }
-static int32_t times_log2_table[256]; /* of 0, 0: without it, counts of 0 and 1 were branches that are hard to predict */
+static int32_t times_log2_table[256]; /* 0 of 0. A branch for counts of 0 and 1 would be hard to predict. */
 HOT int64_t times_log2(uint32_t n) { return n < 256 ? times_log2_table[n] : compute_times_log2(n); }
 HOT int64_t entropy(const uint32_t *counts, int n) { /* of all together */
     int64_t total = 0, sum = 0;
