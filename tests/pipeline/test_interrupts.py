@@ -129,9 +129,9 @@ def test_an_interrupt_loses_at_most_its_call(
     call = CALLS[name]
     stride = places_of(every, lambda: call(writer, "a", 0))
     later = []
-    place = beyond = 0
+    place = beyond = step = 0
     while beyond < 3:  # the places of a call depend on what other threads do at the same time
-        step = place + beyond + 1
+        step += 1
         if state == "at work":
             for offset in range(3):
                 writer.scalar("before", 0.5, 3 * step + offset)
