@@ -189,7 +189,7 @@ def test_a_copy_or_a_record_that_is_missing_or_damaged_is_made_anew(tmp_path: Pa
 
 
 def test_two_that_copy_one_run_at_once_make_one_file(tmp_path: Path) -> None:
-    """As engines do that repeat a task whose worker does not answer."""
+    """Engines repeat a task if its worker does not answer."""
     log(tmp_path / "logs", range(3), ["a"])
 
     def twice(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
