@@ -57,7 +57,7 @@ class Levels:
     pixels: NDArray[Any]
     # The lowest and highest finite value, if floats without a value range were so far outside [0,
     # 1] that clipping changed a level, else None. (1.0000001, which resizing and sigmoids produce,
-    # has the level of 1.).
+    # has the level of 1.)
     clipped: tuple[float, float] | None
     non_finite: int  # the number of pixels with a channel that is NaN or infinite
 
