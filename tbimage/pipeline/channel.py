@@ -50,7 +50,6 @@ class Channel:
         self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
         self.kept_out: dict[int, int] = {}  # calls that ``keep`` left out, by thread
         self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
-        self.written: int = 0
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
         self.encode_secs: float = 0.0
         self.progress_at = time.monotonic()
@@ -100,7 +99,9 @@ class Channel:
             lowest = max(min(lowest, total - twice), 0)
             items = self.inbox.qsize() + (self._held is not None)
             items += sum(lane.taken - lane.done for lane in self.lanes)
-            counts = items, lowest, self.written, self.dropped.copy(), self.error is not None
+            dropped = {**self.dropped, "error": sum(lane.lost for lane in self.lanes)}
+            written = sum(lane.written for lane in self.lanes)
+            counts = items, lowest, written, dropped, self.error is not None
             if turns == self._turns and not self._in_turn:
                 break
             time.sleep(_LOOK_SECS)  # the owner is changing the counters
@@ -285,9 +286,7 @@ class Channel:
         job = None
         try:
             if name is not None:
-                drawn = lane.steps.draw(name, step)
-                if step is None:
-                    ticket = (index, name, drawn, *ticket[3:])
+                ticket = (index, name, lane.steps.draw(name, step), *ticket[3:])
             if not lane.pending:
                 lane.due = time.monotonic() + self.options.flush_secs
             pending_bytes = self.pending_bytes + tickets.cost_of(ticket)
@@ -295,9 +294,10 @@ class Channel:
                 job = Job(self.wake, self._encode, ticket, work)
                 self._encoding.append((work, job))
             lane.pending.append(ticket)
-        except BaseException as error:  # no greater step, or no memory
-            self._passed += 1
-            self.dropped["error"] += 1
+        except BaseException as error:  # there is no greater step, or no memory
+            if self._encoding and self._encoding[-1][1] is job:
+                self._encoding.pop()
+            lane.done, lane.lost = lane.done + 1, lane.lost + 1
             self.errors.lose(error, f"{name!r} was not written")
             return
         self.pending_bytes = pending_bytes
@@ -324,8 +324,6 @@ class Channel:
         commit = lane.settle()
         if commit is None:
             return
-        self.written += commit.written
-        self.dropped["error"] += commit.lost
         self.pending_bytes -= commit.released
         self.encode_secs += commit.secs
         if commit.error is None:

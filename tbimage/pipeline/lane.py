@@ -27,9 +27,11 @@ class Lane:
         self.steps = steps
         self.pending: deque[Ticket] = deque()
         self.done: int = 0  # how many summaries are written or lost, in order
-        self.synced: int = 0  # how many of these survive a loss of power
-        self.in_commit: int = 0  # how many are in the commit, or could not be written
-        self.failures: int = 0  # failed commits in a row
+        self.written: int = 0
+        self.lost: int = 0  # that could not be encoded or written
+        self.synced: int = 0  # of these, how many a loss of power cannot take
+        self.in_commit: int = 0  # how many a commit has in hand, or could not write
+        self.failures: int = 0  # commits that failed and are tried again
         self.given_up: int = 0
         self.due: float = 0.0  # when the cheap summaries at the head must be written
         self.commit: Commit | None = None
@@ -50,9 +52,9 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is pending or being written or synced."""
-        idle = not self.pending and not self.backlog.costs and self.commit is None
-        return idle and self.files.sync_at == math.inf
+        """Whether nothing is pending or being written, and no ``sync`` is to come."""
+        busy = self.pending or self.in_commit or self.commit
+        return not busy and self.files.sync_at == math.inf
 
     @property
     def is_ending(self) -> bool:
@@ -112,7 +114,8 @@ class Lane:
         if commit is None or (self.job is not None and not self.job.ended):
             return None
         if not commit.ended and commit.error is None:
-            commit.error = MemoryError()  # the worker could not begin
+            commit.error = MemoryError()  # the worker could not even begin
+        written, lost = self.written + commit.written, self.lost + commit.lost
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
         # Tickets without a record go back to the head.
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
@@ -128,6 +131,7 @@ class Lane:
         if commit.error is None and (commit.sync is not None or commit.seal):
             self.synced = done
         self.sealed = commit.seal and commit.error is None
+        self.written, self.lost = written, lost
         self.done, self.in_commit, self.pending = done, in_commit, pending
         self.commit = self.job = None
         return commit
