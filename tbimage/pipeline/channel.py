@@ -294,7 +294,7 @@ class Channel:
                 job = Job(self.wake, self._encode, ticket, work)
                 self._encoding.append((work, job))
             lane.pending.append(ticket)
-        except BaseException as error:  # there is no greater step, or no memory
+        except BaseException as error:  # no greater step, or no memory
             if self._encoding and self._encoding[-1][1] is job:
                 self._encoding.pop()
             lane.done, lane.lost = lane.done + 1, lane.lost + 1

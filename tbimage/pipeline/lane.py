@@ -28,10 +28,10 @@ class Lane:
         self.pending: deque[Ticket] = deque()
         self.done: int = 0  # how many summaries are written or lost, in order
         self.written: int = 0
-        self.lost: int = 0  # that could not be encoded or written
-        self.synced: int = 0  # of these, how many a loss of power cannot take
-        self.in_commit: int = 0  # how many a commit has in hand, or could not write
-        self.failures: int = 0  # commits that failed and are tried again
+        self.lost: int = 0  # summaries that could not be encoded or written
+        self.synced: int = 0  # how many of these survive a loss of power
+        self.in_commit: int = 0  # how many are in the commit, or could not be written
+        self.failures: int = 0  # failed commits in a row
         self.given_up: int = 0
         self.due: float = 0.0  # when the cheap summaries at the head must be written
         self.commit: Commit | None = None
@@ -52,7 +52,7 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is pending or being written, and no ``sync`` is to come."""
+        """Whether nothing is pending or being written or synced."""
         busy = self.pending or self.in_commit or self.commit
         return not busy and self.files.sync_at == math.inf
 
@@ -114,7 +114,7 @@ class Lane:
         if commit is None or (self.job is not None and not self.job.ended):
             return None
         if not commit.ended and commit.error is None:
-            commit.error = MemoryError()  # the worker could not even begin
+            commit.error = MemoryError()  # the worker could not begin
         written, lost = self.written + commit.written, self.lost + commit.lost
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
         # Tickets without a record go back to the head.

@@ -17,10 +17,10 @@ from tbimage.workers import Job, Workers
 #: The most threads of one process. There is always room for an encoder and for a file worker.
 MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
-_LINGER_SECS = 0.5  # the threads stay after the last writer, as another one may come
-_START_SECS = 0.1  # for a thread to become the owner, until another one is started
+_LINGER_SECS = 0.5  # the threads stay after the last writer, for the next one
+_START_SECS = 0.1  # if no thread is the owner by then, start another one
 _QUIETLY = contextlib.suppress(BaseException)
-_TICK_SECS = 0.05  # between two looks while something is pending: a lost message costs no more
+_TICK_SECS = 0.05  # between two checks while something is pending; a lost message costs no more
 
 
 class Owner:
@@ -97,10 +97,10 @@ class Owner:
             while not ended:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
-                except BaseException as error:  # no memory, or an exception that somebody sent
-                    with _QUIETLY:  # there may be no memory to note that there was none
+                except BaseException as error:  # no memory, or an exception sent to this thread
+                    with _QUIETLY:  # no memory to note the lack of memory
                         self._note(error)
-        finally:  # also where an exception came in the line before: the next call starts another
+        finally:  # after any exception, so that the next call starts another owner
             if not ended:
                 self._running = False
                 self._role.release()
