@@ -35,7 +35,7 @@ Row = tuple[str, str, str]
 
 _SCALARS = """
 import sys
-sys.modules["tensorflow"] = None  # tensorboardX's own file system has no S3
+sys.modules["tensorflow"] = None  # the file system of TensorFlow has no S3
 {before}
 from {module} import SummaryWriter
 writer = SummaryWriter({url!r})
