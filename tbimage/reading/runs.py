@@ -66,7 +66,7 @@ METHODS = {
     "hparams": "hparams",
     "graph": "graph",
 }
-#: What makes an item of each kind.
+#: The function that makes an item of each kind.
 MAKERS: Mapping[str, _Maker[Any]] = {
     "image": Image,
     "histogram": items.histogram,

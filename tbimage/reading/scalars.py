@@ -54,7 +54,7 @@ class _Table:
 
 @dataclass
 class _Shape:
-    """Templates of one length, counted from behind the step, and one place of the number."""
+    """Templates with one length after the step, and with one place of the number."""
 
     position: int
     templates: list[bytes] = field(default_factory=list)

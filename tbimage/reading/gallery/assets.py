@@ -207,7 +207,7 @@ def _loader(series: Any, at: int) -> Asset:
     return load
 
 
-#: What makes the series of the cards of each kind, in the order of the page.
+#: The functions that make the series of cards of each kind, in the order of the page.
 MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
     "scalar": _scalars,
     "text": _with_json(_text),
