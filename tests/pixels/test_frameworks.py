@@ -141,8 +141,7 @@ def test_arrays_like_those_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "jax", types.SimpleNamespace(Array=JaxArray))
             assert is_immutable(data, result)
-            # An array that NumPy made from a tensor, and that keeps the tensor alive, counts as
-            # NumPy's.
+            # The array itself may be passed. It is immutable if it refers to the object of JAX.
             assert is_immutable(result, result[0]) == isinstance(data, OnTheCPU)
 
 
