@@ -14,7 +14,7 @@ import pytest
 from tests.pipeline import children, logs
 from tests.pipeline.soundness import everything
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 START = """
 import ctypes, dataclasses, faulthandler, gc, itertools, json, os, random, signal, sys

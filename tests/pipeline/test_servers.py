@@ -24,7 +24,7 @@ from tests.pipeline import children
 from tests.pipeline.soundness import everything
 from tests.processes import wait_until
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 # Each request logs a scalar and a picture under its own name, and returns which were accepted.
 APPLICATION = """
