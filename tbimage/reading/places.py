@@ -21,19 +21,12 @@ _CHECKSUM = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Place:
-    """The place of a value.
+    """The place of a value."""
 
-    Attributes:
-        path: The file.
-        offset: Where the value's record starts, in bytes.
-        ordinal: The number of the value in the record.
-        form: The field of ``Summary.Value`` that holds it.
-    """
-
-    path: str
-    offset: int
-    ordinal: int
-    form: int
+    path: str  # the file
+    offset: int  # where the value's record starts, in bytes
+    ordinal: int  # the number of the value in the record
+    form: int  # the field of ``Summary.Value`` that holds it
 
     def load(self) -> memoryview:
         """Read the record, compare its checksums, and return the content of the value's field."""

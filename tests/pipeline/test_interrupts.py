@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_garbage")
 LARGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 POINTS = np.linspace(0.0, 1.0, 1000)
 
-#: What is interrupted, given a tag and a step.
+#: The interrupted calls, with a tag and a step.
 CALLS: dict[str, Callable[[tbimage.SummaryWriter, str, int], object]] = {
     "scalar": lambda writer, tag, step: writer.scalar(tag, 0.5, step),
     "scalar, automatic step": lambda writer, tag, step: writer.scalar(tag, 0.5),

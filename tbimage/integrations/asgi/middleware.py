@@ -173,7 +173,7 @@ async def _serve(
     """Pass a request on, and keep its picture and that of the answer if they are sampled."""
     began = time.perf_counter()
     asked = Body.of(scope["headers"], most_bytes)
-    # None: not decided yet, since only the answer may have a picture.
+    # None: not decided yet, because only the answer may have a picture.
     wanted = log.wants() if asked is not None else None
     answered: Body | None = None
     log.requests += 1
