@@ -59,7 +59,7 @@ def note_set(**values: Any) -> None:
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
 
 
-#: A summary of each function that was traced while there was no default writer.
+#: The tags of summaries that were traced while there was no default writer.
 _never_logged: dict[str, None] = {}
 
 
@@ -69,7 +69,7 @@ def note_never_logged(tag: Any) -> None:
 
 
 def warn_of_never_logged() -> None:
-    """Warn, once a default writer is set, of functions that were traced before it."""
+    """Warn about functions that were traced before a default writer was set."""
     names = ", ".join(sorted(_never_logged))
     _never_logged.clear()
     if names:
