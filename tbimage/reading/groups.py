@@ -2,7 +2,7 @@
 
 Most programs log the same scalars at each step. So the records of one step, a *group*, have the
 same lengths as those of the step before, and most of their bytes are equal. NumPy then checks and
-reads thousands of records at once, which takes a tenth of the time of going from record to record.
+reads thousands of records at once, which takes a fifth of the time of going from record to record.
 
 The checksums need no look at equal bytes. CRC32C is linear: the checksum of a record is that of
 the record in the first group, XORed with one number from a table for each byte that differs.
@@ -136,5 +136,6 @@ def _tables(many: int) -> NDArray[np.uint32]:
 
 def masked(checksums: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Mask checksums, as ``events.records.mask`` masks one."""
-    rotated = checksums >> np.uint32(15) | checksums << np.uint32(17)
-    return rotated + np.uint32(MASK_DELTA)
+    rotated: NDArray[np.uint32] = checksums >> np.uint32(15) | checksums << np.uint32(17)
+    rotated += np.uint32(MASK_DELTA)
+    return rotated

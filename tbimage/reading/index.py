@@ -207,7 +207,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), length, offset, at)
 
     def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> None:
-        """Parse a record in full. Its Summary starts at ``at``, if that is not 0."""
+        """Parse a record in full. Its Summary probably starts at ``at``, if that is not 0."""
         try:
             event = parse_event(read, length)
             numbers = [self._number_or_samples(read, value) for value in event.values]
@@ -225,7 +225,8 @@ class FileIndex:
                 self._add_entry(value.tag, event, place, samples, length)
         if event.graph:
             self._add_entry(GRAPH_TAG, event, (offset, 0, GRAPH), 1, length)
-        if at and len(event.values) == 1 and length < BLOCK_BYTES:
+        starts_there = at and read(at, at + 1) == b"*"  # the key of Summary
+        if starts_there and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
