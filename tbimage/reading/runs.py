@@ -287,6 +287,16 @@ class Run:
         contents = [each.content for each in self._metadata.values() if each.plugin == "hparams"]
         return items.hparams(contents) if contents else None
 
+    def custom_scalars(self) -> items.Layout | None:
+        """Return the layout of the Custom Scalars page that was logged last, or None.
+
+        Raises:
+            ValueError: It cannot be decoded.
+        """
+        columns = self._columns(items.LAYOUT_TAG, raw=False)
+        last = len(columns.steps) - 1
+        return items.layout(columns.place(last)) if last >= 0 else None
+
     def graph(self) -> bytes | None:
         """Return the serialized ``GraphDef`` that was logged last, or None."""
         if GRAPH_TAG not in self.tags or self.tags[GRAPH_TAG].kind != "graph":

@@ -5,7 +5,6 @@ The name of an asset depends on what is in it, so that a browser may keep it for
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import math
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tbimage.reading.gallery.plugins import curve_content, in_base64, mesh_content
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +43,7 @@ Asset = Callable[[], tuple[str, bytes]]
 class Source:
     """The values of one tag of one run; of batches, those with the same place in the batch."""
 
+    kind: str  # of its card
     run: int
     sample: int
     about: Tag
@@ -70,10 +72,6 @@ def _narrow(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
         return numbers.astype("<f4")
 
 
-def _base64(array: NDArray[Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-
-
 _Chosen = Sequence["NDArray[np.intp]"]
 
 
@@ -94,15 +92,15 @@ def _scalars(
             numbers = source.values.values[points]
             narrow = _narrow(numbers)
             exact = np.array_equal(narrow.astype(np.float64), numbers, equal_nan=True)
-            step = _base64(source.values.steps[points].astype("<f8"))
+            step = in_base64(source.values.steps[points].astype("<f8"))
             wall_times = source.values.wall_times[points]
             start = float(wall_times[0]) if np.isfinite(wall_times[:1]).any() else 0.0
             line = {
                 "run": source.run,
                 "steps": steps.setdefault(step, len(steps)),
                 "start": start,
-                "times": _base64(_narrow(wall_times - start)),
-                "values": _base64(narrow if exact else numbers.astype("<f8")),
+                "times": in_base64(_narrow(wall_times - start)),
+                "values": in_base64(narrow if exact else numbers.astype("<f8")),
                 "double": not exact,
             }
             lines.append(line)
@@ -138,7 +136,7 @@ def _with_json(
                 continue
             values, count = source.values, len(source.sizes)
             last = float(values.wall_times[-1])
-            name = _name(source.about.kind, tag, runs[source.run], count, last, len(items))
+            name = _name(source.kind, tag, runs[source.run], count, last, len(items))
 
             def load(values: Any = values, items: Any = items) -> tuple[str, bytes]:
                 rows = [_or_problem(content, values, int(at)) for at in items]
@@ -176,23 +174,25 @@ def _text(text: Any) -> Any:
 def _files(
     assets: dict[str, Asset], runs: Sequence[str], tag: str, group: list[Source], chosen: _Chosen
 ) -> list[dict[str, Any]]:
-    """Make an asset for each picture or sound."""
+    """Make an asset for each picture, sound or mesh."""
     found = []
     for source, items in zip(group, chosen, strict=True):
         positions = source.positions[items]
         steps = source.values.steps[positions].tolist()
         times = _times(source.values.wall_times[positions])
-        key = source.about.kind, tag, runs[source.run], source.sample
+        key = source.kind, tag, runs[source.run], source.sample
         names = [_name(*key, *when) for when in zip(steps, times, strict=True)]
         for name, at in zip(names, positions.tolist(), strict=True):
-            assets[name] = _loader(source.values, at)
+            assets[name] = _loader(source.kind, source.values, at)
         about = {"run": source.run, "sample": source.sample, "count": len(source.sizes)}
         found.append({**about, "steps": steps, "times": times, "assets": names})
     return found
 
 
-def _loader(series: Any, at: int) -> Asset:
+def _loader(kind: str, series: Any, at: int) -> Asset:
     def load() -> tuple[str, bytes]:
+        if kind == "mesh":
+            return "application/json", dump(mesh_content(*series[at])).encode()
         item = series[at]
         encoded = item.encoded
         content_type = next((each for magic, each in _TYPES if encoded.startswith(magic)), "")
@@ -211,7 +211,9 @@ def _loader(series: Any, at: int) -> Asset:
 MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
     "scalar": _scalars,
     "text": _with_json(_text),
+    "pr_curve": _with_json(curve_content),
     "histogram": _with_json(_buckets),
+    "mesh": _files,
     "image": _files,
     "audio": _files,
 }

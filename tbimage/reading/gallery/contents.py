@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tbimage.reading.gallery.assets import MAKERS, Asset, Source
+from tbimage.reading.gallery.plugins import Meshes, charts, page_kind
 from tbimage.reading.gallery.sampling import choose, fair_shares
 from tbimage.reading.runs import METHODS
 
@@ -30,7 +31,15 @@ __all__ = ["Contents", "collect"]
 
 #: How many values of one run a card has at most: more points than a chart has pixels, more ridges
 #: than fit below each other, and more positions than a slider can be set to.
-_MOST = {"scalar": 5000, "histogram": 100, "image": 1000, "text": 1000, "audio": 1000}
+_MOST = {
+    "scalar": 5000,
+    "text": 1000,
+    "pr_curve": 200,
+    "histogram": 100,
+    "mesh": 200,
+    "image": 1000,
+    "audio": 1000,
+}
 # A live page loads one chart at a time, and of pictures and texts at first only the index.
 _BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
 
@@ -77,10 +86,11 @@ def collect(logs: Logs, room: int | None) -> Contents:
     for number, name in enumerate(names):
         run = logs[name]
         for tag, about in run.tags.items():
-            if about.kind in MAKERS:
-                group = sources.setdefault((about.kind, _card(about.kind, tag, run.tags)), [])
-                group += _sources(run, number, tag, about, live=room is None)
-            elif about.kind != "hparams":
+            kind = page_kind(tag, about.kind, about.plugin, run.tags)
+            if kind in MAKERS:
+                group = sources.setdefault((kind, _card(kind, tag, run.tags)), [])
+                group += _sources(run, number, tag, kind, about, live=room is None)
+            elif kind not in ("hparams", "") and about.plugin != "custom_scalars":
                 blank = {"tag": tag, "kind": about.kind, "plugin": about.plugin, "runs": []}
                 others.setdefault(tag, blank)["runs"].append(number)
     contents = Contents(
@@ -105,6 +115,7 @@ def collect(logs: Logs, room: int | None) -> Contents:
         before, all_before = contents.shown.get(kind, (0, 0))
         counts = sum(map(len, chosen)), sum(len(each.sizes) for each in group)
         contents.shown[kind] = before + counts[0], all_before + counts[1]
+    contents.index["chart"] = charts((logs[name] for name in names), contents.index["scalar"])
     contents.index["shown"] = contents.shown
     return contents
 
@@ -117,28 +128,30 @@ def by_value(name: str) -> list[str | int]:
 
 def _card(kind: str, tag: str, tags: Mapping[str, Tag]) -> str:
     """Return the name of the card that shows a tag: one for all pictures of a batch."""
+    if kind == "mesh":
+        return tag.removesuffix("_VERTEX")
     batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
     return batch[1] if batch and batch[1] not in tags else tag
 
 
-def _sources(run: Run, number: int, tag: str, about: Tag, live: bool) -> list[Source]:
-    if about.kind == "scalar":
+def _sources(run: Run, number: int, tag: str, kind: str, about: Tag, live: bool) -> list[Source]:
+    if kind == "scalar":
         scalars = run.scalars(tag)
         sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(scalars))
-        return [Source(number, 0, about, scalars, np.arange(len(scalars)), sizes)]
-    series = getattr(run, METHODS[about.kind])(tag)
-    is_file = about.kind in ("image", "audio")
+        return [Source(kind, number, 0, about, scalars, np.arange(len(scalars)), sizes)]
+    series = Meshes.of(run, tag) if kind == "mesh" else getattr(run, METHODS[about.kind])(tag)
+    is_file = kind in ("image", "audio", "mesh")
     if live:
         sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(series))
     else:
         sizes = series.sizes * 4 // 3 + _ITEM_BYTES if is_file else series.sizes * _TEXT_FACTOR
     if not is_file:
-        return [Source(number, 0, about, series, np.arange(len(series)), sizes)]
-    batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
+        return [Source(kind, number, 0, about, series, np.arange(len(series)), sizes)]
+    batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
     first = int(batch[2]) if batch else 0
     samples = _samples(series.steps)
     return [
-        Source(number, first + sample, about, series, there, sizes[there])
+        Source(kind, number, first + sample, about, series, there, sizes[there])
         for sample in range(int(samples.max(initial=-1)) + 1)
         for there in [np.flatnonzero(samples == sample)]
     ]

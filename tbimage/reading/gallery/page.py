@@ -24,9 +24,11 @@ SCRIPTS = (
     "markdown.js",
     "charts.js",
     "scalars.js",
+    "curves.js",
     "pictures.js",
     "viewer.js",
     "histograms.js",
+    "meshes.js",
     "lists.js",
     "main.js",
 )

@@ -98,6 +98,13 @@ function drawAxes(context, x, y, size, format, logarithmic) {
     context.textAlign = at + half > width ? "right" : "center";
     context.fillText(text, Math.min(at, width - 2), bottom + 8);
   }
+  if (!format.titles) return;
+  context.textAlign = "right";
+  context.textBaseline = "bottom";
+  context.fillText(format.titles[0], width - MARGIN.right - 2, bottom - 4);
+  context.textAlign = "left";
+  context.textBaseline = "top";
+  context.fillText(format.titles[1], MARGIN.left + 4, MARGIN.top - 6);
 }
 
 function line(context, x1, y1, x2, y2) {

@@ -4,8 +4,11 @@
 
 const SECTIONS = [
   ["scalar", "Scalars", ScalarCard],
+  ["chart", "Custom scalars", ChartCard],
   ["image", "Images", PictureCard],
+  ["pr_curve", "PR curves", CurveCard],
   ["histogram", "Histograms", HistogramCard],
+  ["mesh", "Meshes", MeshCard],
   ["text", "Text", TextCard],
   ["audio", "Audio", SoundCard],
   ["hparams", "Hyperparameters", HParamsCard],
@@ -140,7 +143,7 @@ function renderNotices() {
   const notices = [];
   if (left.length) {
     const parts = left.map(([kind, [shown, count]]) =>
-      `${formatCount(shown)} of ${formatCount(count)} ${kind === "scalar" ? "points of scalars" : `values of kind ${kind}`}`);
+      `${formatCount(shown)} of ${formatCount(count)} ${kind === "scalar" ? "points of scalars" : `values of kind ${kind.replace("_", " ")}`}`);
     notices.push(element("p", { className: "notice" },
       `Not everything is on this page. It has ${parts.join(", ")}, chosen evenly over the steps.`));
   }
@@ -169,11 +172,11 @@ function connectControls() {
   on("smoothing", "input", () => {
     state.smoothing = +byId("smoothing").value;
     byId("smoothing-value").textContent = state.smoothing ? state.smoothing.toFixed(2) : "off";
-    refreshKind("scalar");
+    refreshKind("scalar", "chart");
   });
   on("axis", "change", () => {
     state.axis = byId("axis").value;
-    for (const card of cards.values()) if (card.kind === "scalar") card.setZoom(null);
+    for (const card of cards.values()) if (card instanceof ScalarCard) card.setZoom(null);
   });
   on("size", "input", () => {
     byId("size-value").textContent = `${byId("size").value} px`;
@@ -195,8 +198,8 @@ function connectControls() {
   for (const id of ["smoothing", "size"]) byId(id).dispatchEvent(new Event("input"));
 }
 
-function refreshKind(kind) {
-  for (const card of cards.values()) if (card.kind === kind) card.refresh();
+function refreshKind(...kinds) {
+  for (const card of cards.values()) if (kinds.includes(card.kind)) card.refresh();
 }
 
 // Data.
