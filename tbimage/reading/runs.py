@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
-T = TypeVar("T")
-_Maker = Callable[[int, float, int, Place], T]
+_Maker = Callable[[int, float, int, Place], Any]
 
 #: The field that holds a value and, of tensors, the plugin → what kind of tag it is.
 _KINDS = {
@@ -67,7 +66,7 @@ METHODS = {
     "graph": "graph",
 }
 #: What makes an item of each kind.
-MAKERS: Mapping[str, _Maker[Any]] = {
+MAKERS: Mapping[str, _Maker] = {
     "image": Image,
     "histogram": items.histogram,
     "text": items.text,
@@ -95,6 +94,7 @@ class Tag:
         description: Markdown, as it was logged with the tag.
         display_name: The name that TensorBoard shows, where it differs from the tag.
         plugin: The dashboard that shows it, as ``"pr_curves"``; empty where it is not told.
+        content: What the plugin's writer noted of the tag, a message of the plugin.
     """
 
     kind: str
@@ -104,6 +104,7 @@ class Tag:
     description: str = ""
     display_name: str = ""
     plugin: str = ""
+    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ class Run:
             kind = kind_of(int(entries.forms[0]), metadata.plugin)
             steps, count = entries.steps, int(entries.samples.sum())
         plugin = metadata.plugin or _PLUGINS.get(kind, "")
-        about = metadata.description, metadata.display_name, plugin
+        about = metadata.description, metadata.display_name, plugin, metadata.content
         return Tag(kind, count, int(steps[0]), int(steps[-1]), *about)
 
     def scalars(self, tag: str, *, raw: bool = False) -> Scalars:
@@ -294,8 +295,7 @@ class Run:
             ValueError: It cannot be decoded.
         """
         columns = self._columns(items.LAYOUT_TAG, raw=False)
-        last = len(columns.steps) - 1
-        return items.layout(columns.place(last)) if last >= 0 else None
+        return items.layout(columns.place(-1)) if len(columns.steps) else None
 
     def graph(self) -> bytes | None:
         """Return the serialized ``GraphDef`` that was logged last, or None."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tbimage.reading.gallery.assets import MAKERS, Asset, Source
-from tbimage.reading.gallery.plugins import Meshes, charts, page_kind
+from tbimage.reading.gallery.plugins import charts, find_meshes
 from tbimage.reading.gallery.sampling import choose, fair_shares
 from tbimage.reading.runs import METHODS
 
@@ -53,6 +53,10 @@ _TEXT_FACTOR = 3
 # More would make the page long and tell nothing new.
 _MOST_DAMAGE = 50
 
+#: What the page draws of tensors, by plugin; layouts are no card, but make charts.
+_PLUGINS = {"pr_curves": "pr_curve", "custom_scalars": "layout"}
+_SHOWN_ELSEWHERE = ("hparams", "layout")
+
 #: A batch has a tag for each of its pictures.
 _IN_BATCH = re.compile(r"(.+)/image/([0-9]{1,6})", re.DOTALL)
 
@@ -80,25 +84,14 @@ def collect(logs: Logs, room: int | None) -> Contents:
         room: About how many bytes all assets may take. Of tags with many values as many are
             chosen, evenly, as fit. None: the page is live, and loads what is looked at.
     """
-    sources: dict[tuple[str, str], list[Source]] = {}
-    others: dict[str, dict[str, Any]] = {}
     names = sorted(logs, key=by_value)
-    for number, name in enumerate(names):
-        run = logs[name]
-        for tag, about in run.tags.items():
-            kind = page_kind(tag, about.kind, about.plugin, run.tags)
-            if kind in MAKERS:
-                group = sources.setdefault((kind, _card(kind, tag, run.tags)), [])
-                group += _sources(run, number, tag, kind, about, live=room is None)
-            elif kind not in ("hparams", "") and about.plugin != "custom_scalars":
-                blank = {"tag": tag, "kind": about.kind, "plugin": about.plugin, "runs": []}
-                others.setdefault(tag, blank)["runs"].append(number)
+    sources, others = _gather([logs[name] for name in names], live=room is None)
     contents = Contents(
         {
             "title": os.path.basename(os.path.abspath(logs.path)) or logs.path,
             "runs": names,
             "hparams": _hparams([logs[name] for name in names]),
-            "others": list(others.values()),
+            "others": others,
             "damage": [str(each) for each in logs.damage[:_MOST_DAMAGE]],
         }
     )
@@ -126,32 +119,54 @@ def by_value(name: str) -> list[str | int]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
-def _card(kind: str, tag: str, tags: Mapping[str, Tag]) -> str:
-    """Return the name of the card that shows a tag: one for all pictures of a batch."""
-    if kind == "mesh":
-        return tag.removesuffix("_VERTEX")
-    batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
-    return batch[1] if batch and batch[1] not in tags else tag
+def _gather(
+    runs: Sequence[Run], live: bool
+) -> tuple[dict[tuple[str, str], list[Source]], list[dict[str, Any]]]:
+    """Return the values of each card, by kind and name, and the tags that have no card."""
+    sources: dict[tuple[str, str], list[Source]] = {}
+    others: dict[str, dict[str, Any]] = {}
+    for number, run in enumerate(runs):
+        meshes, parts = find_meshes(run)
+        for tag, about in run.tags.items():
+            kind, card, first = _place(tag, about, run.tags)
+            if tag in meshes:
+                name = meshes[tag].name
+                found = _sources("mesh", number, 0, about, meshes[tag], live)
+                sources.setdefault(("mesh", name), []).extend(found)
+            elif kind in MAKERS:
+                values = getattr(run, METHODS[about.kind])(tag)
+                found = _sources(kind, number, first, about, values, live)
+                sources.setdefault((kind, card), []).extend(found)
+            elif tag not in parts and kind not in _SHOWN_ELSEWHERE:
+                blank = {"tag": tag, "kind": kind, "plugin": about.plugin, "runs": []}
+                others.setdefault(tag, blank)["runs"].append(number)
+    return sources, list(others.values())
 
 
-def _sources(run: Run, number: int, tag: str, kind: str, about: Tag, live: bool) -> list[Source]:
+def _place(tag: str, about: Tag, tags: Mapping[str, Tag]) -> tuple[str, str, int]:
+    """Return kind and name of the card that shows a tag, and the place of a picture in a batch."""
+    if about.kind == "tensor" and about.plugin in _PLUGINS:
+        return _PLUGINS[about.plugin], tag, 0
+    batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
+    if batch is None:
+        return about.kind, tag, 0
+    return about.kind, tag if batch[1] in tags else batch[1], int(batch[2])
+
+
+def _sources(kind: str, run: int, first: int, about: Tag, values: Any, live: bool) -> list[Source]:
     if kind == "scalar":
-        scalars = run.scalars(tag)
-        sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(scalars))
-        return [Source(kind, number, 0, about, scalars, np.arange(len(scalars)), sizes)]
-    series = Meshes.of(run, tag) if kind == "mesh" else getattr(run, METHODS[about.kind])(tag)
+        sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(values))
+        return [Source(kind, run, 0, about, values, np.arange(len(values)), sizes)]
     is_file = kind in ("image", "audio", "mesh")
     if live:
-        sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(series))
+        sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(values))
     else:
-        sizes = series.sizes * 4 // 3 + _ITEM_BYTES if is_file else series.sizes * _TEXT_FACTOR
+        sizes = values.sizes * 4 // 3 + _ITEM_BYTES if is_file else values.sizes * _TEXT_FACTOR
     if not is_file:
-        return [Source(kind, number, 0, about, series, np.arange(len(series)), sizes)]
-    batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
-    first = int(batch[2]) if batch else 0
-    samples = _samples(series.steps)
+        return [Source(kind, run, 0, about, values, np.arange(len(values)), sizes)]
+    samples = _samples(values.steps)
     return [
-        Source(kind, number, first + sample, about, series, there, sizes[there])
+        Source(kind, run, first + sample, about, values, there, sizes[there])
         for sample in range(int(samples.max(initial=-1)) + 1)
         for there in [np.flatnonzero(samples == sample)]
     ]

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from tbimage.reading.items import Tensor
     from tbimage.reading.runs import Run
+    from tbimage.reading.series import Series
 
-__all__ = ["Meshes", "charts", "curve_content", "in_base64", "mesh_content", "page_kind"]
+__all__ = ["Meshes", "charts", "curve_content", "find_meshes", "in_base64", "mesh_content"]
 
-#: Plugins whose tensors the page draws → the kind of their cards.
-_KINDS = {"pr_curves": "pr_curve", "mesh": "mesh"}
-_VERTICES = "_VERTEX"  # the end of the tag; tensorboard/plugins/mesh/metadata.py
+# MeshPluginData.ContentType; see proto/tbimage/plugin_data.proto.
+_VERTICES, _FACES, _COLORS = 1, 2, 3
 
 # More thresholds than a chart of 230 pixels can show.
 _MOST_THRESHOLDS = 256
@@ -38,15 +38,6 @@ _MATCHING_SECONDS = 5.0
 _COMPLEX = re.compile(r"\)[*+?{]|\(\?|\\[1-9]")
 
 
-def page_kind(tag: str, kind: str, plugin: str, tags: Mapping[str, object]) -> str:
-    """Return the kind of the card that shows a tag; empty for a part of a mesh on another card."""
-    found = _KINDS.get(plugin, kind) if kind == "tensor" else kind
-    if found != "mesh" or tag.endswith(_VERTICES):
-        return found
-    base = re.sub(r"_(FACE|COLOR)$", "", tag)
-    return "" if base + _VERTICES in tags else kind
-
-
 def in_base64(array: NDArray[Any]) -> str:
     """Return the bytes of an array as text."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
@@ -56,7 +47,7 @@ def curve_content(tensor: Tensor) -> dict[str, Any]:
     """Return the rows of a PR curve: counts of four outcomes, precision, recall, threshold.
 
     As in TensorBoard, the thresholds at the end that nothing reaches are left out
-    (``pr_curves_plugin.py``): precision is undefined there.
+    (``_make_pr_entry`` of its plugin): precision is undefined there.
     """
     rows = tensor.value
     if rows.ndim != 2 or rows.shape[0] != 6 or not rows.shape[1] or rows.dtype.kind not in "fiu":
@@ -74,33 +65,29 @@ def curve_content(tensor: Tensor) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Meshes:
-    """The meshes of one tag: the parts of each step."""
+    """The meshes of one name in one run: the parts of each step.
 
-    vertices: Any  # Series of tensors
-    parts: Mapping[str, Any]
+    Attributes:
+        name: Their name.
+        vertices: Tensors.
+        faces: Tensors, or None.
+        colors: Tensors, or None.
+    """
 
-    @classmethod
-    def of(cls, run: Run, tag: str) -> Meshes:
-        """Find the parts of the mesh whose vertices have this tag."""
-        base = tag.removesuffix(_VERTICES)
-        parts = {}
-        for part in "FACE", "COLOR":
-            about = run.tags.get(f"{base}_{part}")
-            if about is not None and about.kind == "tensor":
-                parts[part] = run.tensors(f"{base}_{part}")
-        return cls(run.tensors(tag), parts)
+    name: str
+    vertices: Series[Tensor]
+    faces: Series[Tensor] | None
+    colors: Series[Tensor] | None
 
     @property
     def steps(self) -> NDArray[np.int64]:
         """The step of each mesh."""
-        steps: NDArray[np.int64] = self.vertices.steps
-        return steps
+        return self.vertices.steps
 
     @property
     def wall_times(self) -> NDArray[np.float64]:
         """When each was logged."""
-        wall_times: NDArray[np.float64] = self.vertices.wall_times
-        return wall_times
+        return self.vertices.wall_times
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -114,12 +101,47 @@ class Meshes:
 
     def __getitem__(self, at: int) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[Any] | None]:
         step = int(self.steps[at])
-        found: list[NDArray[Any] | None] = []
-        for name in "FACE", "COLOR":
-            series = self.parts.get(name)
-            there = series is not None and (series.steps == step).any()
-            found.append(series.at(step).value if series is not None and there else None)
-        return self.vertices[at].value, found[0], found[1]
+        faces, colors = (
+            series.at(step).value if series is not None and (series.steps == step).any() else None
+            for series in (self.faces, self.colors)
+        )
+        return self.vertices[at].value, faces, colors
+
+
+def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
+    """Find the meshes of a run.
+
+    Returns:
+        The meshes by the tags of their vertices, and the tags of their other parts.
+    """
+    tags: dict[str, dict[int, str]] = {}
+    for tag, about in run.tags.items():
+        if (about.kind, about.plugin) == ("tensor", "mesh"):
+            name, part = _mesh_part(about.content)
+            tags.setdefault(name, {})[part] = tag
+    found: dict[str, Meshes] = {}
+    others: set[str] = set()
+    for name, parts in tags.items():
+        if not name or _VERTICES not in parts:
+            continue
+        rest = [parts.get(_FACES), parts.get(_COLORS)]
+        series = [None if tag is None else run.tensors(tag) for tag in rest]
+        found[parts[_VERTICES]] = Meshes(name, run.tensors(parts[_VERTICES]), *series)
+        others.update(filter(None, rest))
+    return found, others
+
+
+def _mesh_part(content: bytes) -> tuple[str, int]:
+    """Return the name of a mesh, and which part of it a tag has."""
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import MeshPluginData
+
+    try:
+        data = MeshPluginData.FromString(content)
+    except DecodeError:
+        return "", 0
+    return data.name, data.content_type
 
 
 def mesh_content(
@@ -132,9 +154,10 @@ def mesh_content(
         raise ValueError(f"vertices of a mesh have the shape [batch, n, 3], and these {shape}")
     batch = vertices.shape[0] if vertices.ndim == 3 else 1
     content: dict[str, Any] = {"batch": batch, "points": len(points), "faces": 0}
-    if triangles is not None and triangles.dtype.kind in "iu":
+    if triangles is not None:
         content["faces"] = len(triangles)
-        triangles = triangles[evenly(len(triangles), _MOST_FACES)]
+        with np.errstate(invalid="ignore"):  # torch logs indices as float32
+            triangles = triangles[evenly(len(triangles), _MOST_FACES)].astype(np.int64)
         triangles = triangles[((triangles >= 0) & (triangles < len(points))).all(axis=1)]
         kept, corners = np.unique(triangles, return_inverse=True)
         content["triangles"] = in_base64(corners.reshape(-1).astype("<u4"))
@@ -143,7 +166,7 @@ def mesh_content(
     with np.errstate(over="ignore"):
         content["places"] = in_base64(points[kept].astype("<f4"))
     if levels is not None and len(levels) == len(points):
-        content["colors"] = in_base64(levels[kept].astype("u1"))
+        content["colors"] = in_base64(np.clip(np.nan_to_num(levels[kept]), 0, 255).astype("u1"))
     return content
 
 
