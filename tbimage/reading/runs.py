@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,6 @@ class Tag:
         description: Markdown, as it was logged with the tag.
         display_name: The name that TensorBoard shows, where it differs from the tag.
         plugin: The dashboard that shows it, as ``"pr_curves"``; empty where it is not told.
-        content: What the plugin's writer noted of the tag, a message of the plugin.
     """
 
     kind: str
@@ -104,7 +103,6 @@ class Tag:
     description: str = ""
     display_name: str = ""
     plugin: str = ""
-    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -144,6 +142,7 @@ class Run:
 
     Attributes:
         name: As TensorBoard names it: the directory below the log directory, or ``"."``.
+        metadata: What the first value of each tag tells of it.
 
     Example:
         >>> import tbimage
@@ -158,7 +157,7 @@ class Run:
     def __init__(self, name: str, metadata: Mapping[str, Metadata]) -> None:
         self.name = name
         self._files: list[FileIndex] = []
-        self._metadata = metadata
+        self.metadata = metadata
 
     def set_files(self, files: list[FileIndex]) -> None:
         """Take these files, or what was appended to them."""
@@ -187,7 +186,7 @@ class Run:
         return {name: self._describe(name) for name in sorted(names)}
 
     def _describe(self, name: str) -> Tag:
-        metadata = self._metadata.get(name, Metadata())
+        metadata = self.metadata.get(name, Metadata())
         if any(name in file.numbers for file in self._files):
             kind, steps = "scalar", self.scalars(name).steps
             count = len(steps)
@@ -196,7 +195,7 @@ class Run:
             kind = kind_of(int(entries.forms[0]), metadata.plugin)
             steps, count = entries.steps, int(entries.samples.sum())
         plugin = metadata.plugin or _PLUGINS.get(kind, "")
-        about = metadata.description, metadata.display_name, plugin, metadata.content
+        about = metadata.description, metadata.display_name, plugin
         return Tag(kind, count, int(steps[0]), int(steps[-1]), *about)
 
     def scalars(self, tag: str, *, raw: bool = False) -> Scalars:
@@ -285,7 +284,7 @@ class Run:
 
     def hparams(self) -> items.HParams | None:
         """Return the hyperparameters of the run, or None where none were logged."""
-        contents = [each.content for each in self._metadata.values() if each.plugin == "hparams"]
+        contents = [each.content for each in self.metadata.values() if each.plugin == "hparams"]
         return items.hparams(contents) if contents else None
 
     def custom_scalars(self) -> items.Layout | None:
@@ -308,7 +307,7 @@ class Run:
 
     def _series(self, tag: str, kind: str, raw: bool) -> Series[Any]:
         columns = self._columns(tag, raw)
-        plugin = self._metadata.get(tag, Metadata()).plugin
+        plugin = self.metadata.get(tag, Metadata()).plugin
         suits = {
             form: kind_of(form, plugin) == kind or (kind == "tensor" and form == TENSOR)
             for form in set(columns.forms.tolist())

@@ -35,6 +35,9 @@ _TYPES = (
     (b"ID3", "audio/mpeg"),
 )
 
+# Of a text on the page. Twice as much takes a browser more than a second.
+_LONGEST_TEXT, _MOST_ROWS, _MOST_COLUMNS = 200_000, 500, 50
+
 #: Loads an asset: its content type, and its bytes.
 Asset = Callable[[], tuple[str, bytes]]
 
@@ -164,11 +167,23 @@ def _buckets(histogram: Any) -> list[list[float]]:
 
 
 def _text(text: Any) -> Any:
-    """Return Markdown, or the rows of a table."""
+    """Return Markdown, or the rows of a table; not more than a browser shows at once."""
     strings = text.strings
-    if strings.ndim in (1, 2) and strings.size > 1:
-        return strings.reshape(len(strings), -1).tolist()
-    return text.text
+    if strings.ndim not in (1, 2) or strings.size < 2:
+        return _cut(text.text, _LONGEST_TEXT)
+    cells = strings.reshape(len(strings), -1)
+    rows, columns = cells.shape
+    shown = cells[:_MOST_ROWS, :_MOST_COLUMNS]
+    longest = _LONGEST_TEXT // shown.size
+    table = [[_cut(cell, longest) for cell in row] for row in shown.tolist()]
+    if shown.size < cells.size:
+        table.append([f"… of {rows} rows and {columns} columns"])
+    return table
+
+
+def _cut(text: str, longest: int) -> str:
+    rest = len(text) - longest
+    return text if rest <= 0 else f"{text[:longest]}… and {rest} more characters"
 
 
 def _files(

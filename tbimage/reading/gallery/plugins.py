@@ -117,7 +117,7 @@ def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
     tags: dict[str, dict[int, str]] = {}
     for tag, about in run.tags.items():
         if (about.kind, about.plugin) == ("tensor", "mesh"):
-            name, part = _mesh_part(about.content)
+            name, part = _mesh_part(run.metadata[tag].content)
             tags.setdefault(name, {})[part] = tag
     found: dict[str, Meshes] = {}
     others: set[str] = set()

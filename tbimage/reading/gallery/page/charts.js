@@ -61,7 +61,13 @@ function makeScale(domain, range, logarithmic = false) {
 }
 
 /** Widen a range by a part on both sides, so that no line runs along an edge. */
-function padded([low, high], part, logarithmic = false) {
+function padded(range, part, logarithmic = false) {
+  return widened(range, part, logarithmic).map((each) => Math.max(Math.min(each, LARGEST), -LARGEST));
+}
+
+const LARGEST = 8e307; // so that the difference of two is finite, too
+
+function widened([low, high], part, logarithmic) {
   if (!(low <= high)) return [0, 1];
   if (logarithmic) {
     const factor = (high / low) ** part || 1;

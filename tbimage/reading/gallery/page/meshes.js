@@ -9,6 +9,7 @@ class MeshCard extends Card {
   constructor(kind, entry) {
     super(kind, entry);
     this.most = 6;
+    this.items = [];
     this.angles = { yaw: -0.6, pitch: 0.35 };
     this.stepper = new Stepper(() => this.load());
     this.tools.append(
@@ -97,7 +98,7 @@ class MeshCard extends Card {
   }
 
   paint() {
-    for (const { canvas, mesh, series } of this.items ?? []) {
+    for (const { canvas, mesh, series } of this.items) {
       const width = canvas.parentElement?.clientWidth;
       if (!mesh || !width) continue;
       const context = prepareCanvas(canvas, width, MESH_HEIGHT);
