@@ -156,7 +156,7 @@ class Image:
                 warnings.simplefilter("ignore")  # of large pictures and odd metadata
                 return PIL.Image.open(io.BytesIO(encoded))
         except PIL.UnidentifiedImageError:
-            raise self.place.broken("its picture is damaged, or of an unknown format") from None
+            raise self.place.broken("its picture cannot be decoded: it is of no known format") from None
         except Exception as error:  # too many pixels, or damage
             raise self.place.broken(f"its picture cannot be decoded: {error}") from error
 
