@@ -1,8 +1,4 @@
-"""One fresh process: ``python -m benchmarks.child TASK DIRECTORY`` measures one task.
-
-What lives here: what must happen before anything is imported. What does not: measuring (sections/),
-starting this process (runner.py).
-"""
+"""One fresh process: ``python -m benchmarks.child TASK DIRECTORY`` measures one task."""
 
 from __future__ import annotations
 

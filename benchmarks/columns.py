@@ -1,8 +1,4 @@
-"""The pictures that event files are filled with: three sizes of photographs, and one small batch.
-
-What lives here: making them and handing them to the processes that log them. What does not: the
-corpus (corpus.py), which they are cut from.
-"""
+"""The pictures that are logged: three sizes of photographs, and one small batch."""
 
 from __future__ import annotations
 
@@ -35,7 +31,7 @@ class Column:
 
 @functools.cache
 def _photographs() -> dict[str, Any]:
-    from benchmarks.corpus import corpus  # scikit-image, which the measured processes need not have
+    from benchmarks.corpus import corpus  # scikit-image, which the measured processes do not need
 
     return {picture.name: picture.pixels for picture in corpus(("photograph",))}
 

@@ -1,13 +1,11 @@
 """The writers of event files that are compared, each behind the same four methods.
 
-What lives here: how each is opened and called, and what its process must not find. What does not:
-encoders of pictures (encoders.py).
-
 Rules:
 - A contestant is called as its documentation says, with its defaults, in the way that suits it.
-- Each runs without the packages that it can do without, in its favour: torch's writer and
-  tensorboard's would import TensorFlow, tensorboardX torch, and none gets faster by it. tbimage is
-  two contestants: with its compiled encoder, and as a pure wheel with required dependencies only.
+- Each runs without its optional packages, which is an advantage: the writers of torch and
+  tensorboard would import TensorFlow, and tensorboardX would import torch, and none gets faster by
+  that. tbimage is two contestants: with its compiled encoder, and as a pure wheel with required
+  dependencies only.
 - Nothing here imports a contestant before it is opened.
 """
 
@@ -47,13 +45,13 @@ class Contestant:
     """A writer.
 
     Attributes:
-        name: In tables and on the command line.
-        open: Opens a writer on a directory.
-        statement: What its users import.
+        name: Its name in tables and on the command line.
+        open: A function that opens a writer on a directory.
+        statement: The import statement of its users.
         distribution: Its name in a package index, for its version.
         blocked: Modules that its process must not find.
         images: Whether it can log images.
-        environment: What its process finds in the environment besides.
+        environment: More environment variables of its process.
     """
 
     name: str
@@ -137,7 +135,7 @@ class _TensorFlow:
 
 
 class _Tensorboard:
-    """tensorboard's own writer, which knows scalars only."""
+    """tensorboard's own writer, which has only scalars."""
 
     def __init__(self, directory: str) -> None:
         from tensorboard.summary import Writer
@@ -195,6 +193,6 @@ def installed(name: str) -> bool:
 
 
 def block(modules: Iterable[str]) -> None:
-    """Let the import of these modules fail from now on, as if they were not installed."""
+    """Make the import of these modules fail, as if they were not installed."""
     for name in modules:
         sys.modules[name] = None  # type: ignore[assignment]

@@ -1,8 +1,4 @@
-"""RESULTS.md: one page with several parts, each written by its own command.
-
-What lives here: putting a part in its place and leaving the others alone. What does not: what the
-parts say (report.py, load/report.py).
-"""
+"""RESULTS.md: one page with several parts, each written by its own command."""
 
 from __future__ import annotations
 

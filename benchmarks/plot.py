@@ -1,7 +1,4 @@
-"""The figures of the report that are seen faster than read, as one PNG.
-
-What lives here: the picture. What does not: what it shows (sections/), the tables (report.py).
-"""
+"""The most important figures of the report as a chart, in one PNG."""
 
 from __future__ import annotations
 
@@ -29,10 +26,10 @@ _COLORS = {
 
 
 def draw(results: Results, path: Path) -> bool:
-    """Draw what was measured of it: photographs end to end, and how cost grows with their number.
+    """Draw the times of photographs, and how the cost grows with their number.
 
     Args:
-        results: What was measured.
+        results: The measured values.
         path: Where to write the PNG.
 
     Returns:

@@ -1,13 +1,10 @@
 """Runs the tasks: each in a fresh process, contestants in turn, repeat after repeat.
 
-What lives here: processes, their order, and what becomes of what they leave behind. What does not:
-what they measure (sections/).
-
 Rules:
-- In one repeat, contestants that are compared run one after another, and in the next one in the
-  opposite order: whatever else the machine does meanwhile strikes all of them.
-- Nothing else runs while a process measures: what it left is read back afterwards.
-- A process that fails costs its own figures and nothing else. The report names it.
+- In one repeat, the contestants run one after another, and in the next repeat in the opposite
+  order. So other work of the machine affects all of them.
+- Nothing else runs while a process measures. Its files are read back afterwards.
+- If a process fails, only its own figures are lost, and the report names it.
 """
 
 from __future__ import annotations
@@ -35,9 +32,9 @@ __all__ = ["run"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# TensorFlow's remarks about the processor, and its search for others, which this is not about.
+# Messages of TensorFlow about processors, which do not matter here.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-# A task takes seconds; one that hangs must not take the others with it.
+# A task takes seconds. One that hangs must not stop the others.
 _TIMEOUT_SECS = 600
 
 
@@ -67,7 +64,7 @@ def run(names: Sequence[str], contestants: Sequence[str], sizes: Sizes) -> Resul
 
 
 def _say(where: str, task: Task) -> None:
-    """Tell who waits how far it is."""
+    """Print the progress."""
     print(f"{where}: {task.contestant}: {', '.join(task.cases)}", file=sys.stderr, flush=True)
 
 
@@ -91,7 +88,7 @@ def _measure(task: Task, directory: Path, pixels: Path, results: Results) -> Non
 
 
 def _in_fresh_process(task: Task, directory: Path) -> str | None:
-    """Run a task; return what went wrong, or None."""
+    """Run a task; return the error, or None."""
     arguments = json.dumps(dataclasses.asdict(task))
     try:
         done = subprocess.run(

@@ -1,7 +1,4 @@
-"""How much is measured: a full run, and one that shows within a minute and a half where it stands.
-
-What lives here: counts. What does not: what is counted (sections/).
-"""
+"""The sizes of the benchmarks: a full run, and a quick one of a minute and a half."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ __all__ = ["FULL", "QUICK", "Sizes"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How often, how many, how long.
+    """The sizes of a run of the benchmarks.
 
     Attributes:
         repeats: Fresh processes for each figure.
@@ -58,7 +55,7 @@ class Sizes:
 
 FULL = Sizes(
     repeats=3,
-    # Importing peers takes seconds, and so do 10,000 images; encoders take turns within a process.
+    # Importing peers takes seconds, and so do 10,000 images. Encoders take turns in one process.
     fewer={
         "photos": (3, 2),
         "encoders": (1, 0),

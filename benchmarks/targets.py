@@ -1,13 +1,10 @@
-"""What is to be reached, and whether it was: the table at the head of the report.
-
-What lives here: the figures of the table, their targets, and where among the results they are. What
-does not: measuring them (sections/).
+"""The targets and whether they are met: the table at the top of the report.
 
 Rules:
 - A row has one target for the default install, with the compiled encoder, and one for the pure
-  wheel with required dependencies only, and is judged by each apart. None: there is no target.
-- Where a row sums up several observations (columns of photographs, pictures of a corpus), its
-  figure is their geometric mean, and the least and the greatest stand behind it.
+  wheel with required dependencies only. Each is judged separately. None: there is no target.
+- If a row has several observations (columns of photographs, pictures of a corpus), its figure is
+  their geometric mean, followed by the least and the greatest.
 """
 
 from __future__ import annotations

@@ -3,10 +3,6 @@
     python proto/regenerate.py            # after a change to proto/tbimage/*.proto
     python proto/regenerate.py --check    # only say whether both files are up to date
 
-What lives here: the call of protoc (that of grpcio-tools, which only development needs) and the
-writer of the type stub. What does not: how the classes are built at run time
-(tbimage/events/messages.py).
-
 Rules:
 - messages.binpb is a serialized google.protobuf.FileDescriptorSet, dependencies first, so that it
   can be added to a pool from front to back. File options (java_package and the like) are dropped:

@@ -83,7 +83,7 @@ def _opened(path: str | os.PathLike[str], argument: str) -> fonts.Font:
     from PIL import ImageFont
 
     try:
-        return ImageFont.truetype(path, 20)
+        return ImageFont.truetype(os.fspath(path), 20)  # Pillow 10.1 takes no Path
     except OSError as error:
         raise ValueError(
             f"{argument} must be the path of a TrueType or OpenType file, got {path!r}: {error}"

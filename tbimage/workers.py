@@ -1,12 +1,12 @@
-"""Threads that do jobs, and one job in parts that several of them share."""
+"""Threads that do jobs, and jobs whose parts run in several threads."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
 
-# One step, where Thread takes a lock of Python's own. All of these are bound here, so that
-# a program that replaces them later (gevent) gets either its own threads and queues or Python's.
+# This starts a thread in one step; Thread uses a lock. All of these are bound here, so that they
+# are all Python's or all gevent's, also if gevent patches them later.
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _MISSING = object()
 
 
 def take_all(queue: SimpleQueue[T]) -> list[T]:
-    """Take out of a queue what is in it."""
+    """Remove and return all items of a queue."""
     taken: list[T] = []
     with contextlib.suppress(Empty):
         while True:
@@ -31,7 +31,7 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
 
 
 class Job:
-    """What a worker is to do; ``ended`` once that is over, whatever came of it: see ``report``."""
+    """A job for a worker; ``ended`` becomes true when it is over, also after an error."""
 
     __slots__ = ("__weakref__", "arguments", "ended", "function", "report")
 
@@ -45,10 +45,10 @@ class Job:
 
 
 class Workers:
-    """Threads that do jobs, started as they are needed, up to a limit.
+    """Threads that do jobs. They are started when they are needed, up to a limit.
 
-    One thread gives the jobs. An error of a job goes to ``note``. The threads of ``rivals`` count
-    against ``most``, too. A job that meets a lack of memory ends.
+    One thread gives the jobs. ``note`` gets the error of a job. The threads of ``rivals`` count
+    towards ``most``, too. A job ends when there is no memory for it.
 
     Example:
         >>> results = SimpleQueue()
@@ -63,11 +63,11 @@ class Workers:
         self.limit = limit
         self.most = most
         self.rivals: list[Workers] = []
-        self.busy: dict[int, bool] = {}  # by thread, whether it does a job
+        self.busy: dict[int, bool] = {}  # by thread: whether it does a job
         self._note = note
         self._pid = getpid()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._given: deque[Job] = deque()  # all that have not ended, and some that have
+        self._given: deque[Job] = deque()  # all jobs that run, and some that ended
         self._threads: dict[object, None] = {}
 
     @property
@@ -76,19 +76,19 @@ class Workers:
         return len(self._threads)
 
     def is_idle(self) -> bool:
-        """Tell whether all jobs that were given have ended, if that is sure."""
+        """Tell whether all given jobs have ended; False if this is not certain."""
         given = self._given
         for _ in range(2):
             while given and given[0].ended:
                 given.popleft()
-            given.rotate(-1)  # a job that hangs must not keep all that follow it
+            given.rotate(-1)  # so that a hanging job does not keep the later ones in memory
         return not given
 
     def give(self, job: Job, count: int = 1) -> None:
-        """Have a job done, by one of ``count`` more threads; here, where no thread can be had.
+        """Queue a job and start up to ``count`` threads; do it here if no thread can be started.
 
         Raises:
-            MemoryError: The job is not given.
+            MemoryError: The job was not queued.
         """
         under_way = 0 if self.is_idle() else len(self._given)
         most = min(under_way + count, self.limit)
@@ -109,23 +109,23 @@ class Workers:
             self._threads[thread] = None
             try:
                 start_new_thread(self._work, (thread, self._jobs, self._threads))
-            except RuntimeError:  # no thread can be had
+            except RuntimeError:  # no thread can be started
                 del self._threads[thread]
                 return
 
     def share(self, parts: Sequence[Callable[[], T]], count: int) -> list[T]:
-        """Do the parts of one job here, with at most ``count - 1`` workers that have no other."""
+        """Do the parts of one job in this thread and in at most ``count - 1`` idle workers."""
         group = ForkJoin(parts)
         for _ in range(min(count, len(parts), self.count + 1) - 1):
             self._jobs.put(Job(None, group.help))
         return group.finish()
 
     def discard(self) -> None:
-        """Forget the jobs that nobody has begun."""
+        """Drop the jobs that no thread has begun."""
         take_all(self._jobs)
 
     def dismiss(self) -> None:
-        """Let the threads end when they have done their jobs."""
+        """End the threads after their jobs."""
         for _ in range(self.count):
             self._jobs.put(None)
         self._jobs, self._given, self._threads = SimpleQueue(), deque(), {}
@@ -133,15 +133,16 @@ class Workers:
     def _work(
         self, thread: object, jobs: SimpleQueue[Job | None], threads: dict[object, None]
     ) -> None:
-        ident, job = get_ident(), None
-        self.busy[ident] = False  # from here on no entry is added, which would need memory
+        job: Job | None = None
         while True:
             try:
-                job = jobs.get()
+                ident = get_ident()
+                self.busy.setdefault(ident, False)
+                job = job or jobs.get()
+                if job is None or self._pid != getpid():  # a greenlet in a forked child
+                    break
             except BaseException:
-                continue  # there was no memory to wait with
-            if job is None or self._pid != getpid():  # a greenlet that was forked: see gevent
-                break
+                continue  # no memory; a job that was taken begins anyway
             self.busy[ident] = True
             self._do(job)
             self.busy[ident] = False
@@ -165,26 +166,25 @@ class Workers:
         try:
             self._note(error)
         except BaseException:
-            pass  # there is no memory to note that there was none
+            pass  # no memory to note the lack of memory
 
 
 class ForkJoin(Generic[T]):
-    """Parts of one job: any number of threads may ``help``, one must ``finish``.
+    """The parts of one job. Any number of threads may ``help``; one must ``finish``.
 
-    Helping is voluntary: when no thread comes, the one that finishes does all parts, so a busy pool
-    can never deadlock.
+    If no thread helps, the thread that finishes does all parts. So a busy pool cannot deadlock.
     """
 
     def __init__(self, parts: Sequence[Callable[[], T]]) -> None:
         self._parts = parts
-        self._next = itertools.count()  # next() is one step in CPython
+        self._next = itertools.count()  # next() is atomic in CPython
         self._results: list[object] = [_MISSING] * len(parts)
         self._errors: list[BaseException] = []
-        self._news = Lock()  # released where a part is done; only ever a wake-up
+        self._news = Lock()  # released after each part, as a wake-up only
         self._news.acquire()
 
     def help(self) -> None:
-        """Do parts until none is left to begin. Errors are kept for the thread that finishes."""
+        """Do parts until all have begun. ``finish`` raises their errors."""
         while (index := next(self._next)) < len(self._results):
             try:
                 self._results[index] = self._parts[index]()
@@ -195,11 +195,11 @@ class ForkJoin(Generic[T]):
                 self._news.release()
 
     def finish(self) -> list[T]:
-        """Do what is left, wait for others, and return the results; raise an error of a part."""
+        """Do the remaining parts, wait for the others, and return the results or raise an error."""
         self.help()
         while any(result is _MISSING for result in self._results):
             self._news.acquire(timeout=0.1)
-        # A thread that comes too late, maybe much later, must not keep what the job is about.
+        # A thread that comes too late must not keep the data of the job in memory.
         results, self._parts, self._results = self._results, (), []
         if self._errors:
             raise self._errors[0]

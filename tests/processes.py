@@ -1,13 +1,10 @@
 """Child processes for the tests: TensorBoard's data server, and TensorBoard itself.
 
-What lives here: starting them, knowing when they have loaded, and ending them whatever happens.
-What does not: what they say about a log directory (readers.py) and how it looks (browser.py).
-
 Rules:
-- Nothing sleeps for a fixed time. The data server logs the end of each load cycle, also when
-  TensorBoard starts it; TensorBoard's Python loader is told to load before it serves.
-- Every process that is started here ends here: the data server with its standard input, which it
-  holds even when the tests are killed, TensorBoard by SIGTERM.
+- Nothing sleeps for a fixed time. The data server logs the end of each load cycle, also if
+  TensorBoard starts it. TensorBoard's Python loader loads before it serves.
+- Every process ends here. The data server ends when its standard input closes, also if the tests
+  are killed. TensorBoard ends by SIGTERM.
 """
 
 from __future__ import annotations
@@ -31,8 +28,8 @@ R = TypeVar("R")
 #: Enough for a busy machine; nothing waits for it unless something is broken.
 DEADLINE_SECONDS = 60.0
 
-# What the data server logs at level "info" after a pass over all files, and the switch of its
-# logger, which reaches it through TensorBoard too.
+# The line that the data server logs at level "info" after it has read all files, and the variable
+# that sets this level, also through TensorBoard.
 _LOADED = "Finished load cycle"
 _LOG_LOADING = {"RUST_LOG": "info"}
 
@@ -62,7 +59,7 @@ def wait_until(
 
 
 class Program:
-    """A child process whose standard error is read line by line, and which ends with the test."""
+    """A child process that ends with the test, and whose standard error is read line by line."""
 
     def __init__(self, arguments: list[str], **environment: str) -> None:
         self.lines: list[str] = []

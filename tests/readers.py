@@ -1,18 +1,15 @@
-"""The real readers of event files, each as a plain function: a log directory in, Python data out.
-
-What lives here: TensorBoard's loaders, its HTTP routes, TensorFlow and tbparse. What does not: any
-expectation; that is the business of the tests.
+"""The real readers of event files. Each is a function from a log directory to Python data.
 
 Rules:
-- Nothing is imitated. The Python loader is configured by TensorBoard's own command line, the data
-  server is the binary in its wheel, the browser is Chromium.
-- TensorBoard reads records with TensorFlow where that is installed. Here it never does: its own
-  reader is what the users of tbimage have, and TensorFlow takes seconds to import. What TensorFlow
-  makes of a file, `read_with_tensorflow` tells.
-- Imports of readers are inside the functions: collecting tests must cost nothing, and the version
-  matrix runs without them. There a test that asks a reader skips.
-- What a child process does or shows is in processes.py and browser.py, the types of what is
-  returned in reports.py; their public names are here too, so that a test has one door to knock at.
+- No reader is imitated. TensorBoard's own command line configures the Python loader, the data
+  server is the binary in its wheel, and the browser is Chromium.
+- TensorBoard reads records with TensorFlow if it is installed. Here it uses its own reader, as for
+  users of tbimage, because TensorFlow takes seconds to import. `read_with_tensorflow` reads a file
+  with TensorFlow.
+- Readers are imported inside the functions, so that collecting tests is quick. A test skips if its
+  reader is missing, as in the version matrix.
+- processes.py starts child processes, browser.py shows pages, and reports.py has the types of
+  results. Their public names are here, too, so that tests import only this module.
 """
 
 from __future__ import annotations
@@ -80,7 +77,7 @@ LOADERS = ("python", "python_multifile", "data_server")
 
 
 def _keep_tensorflow_out_of_tensorboard() -> None:
-    """Make TensorBoard read by itself, and leave it TensorFlow for being `tf.summary`."""
+    """Make TensorBoard read without TensorFlow; `tf.summary` still works."""
     sys.modules[NO_TENSORFLOW] = types.ModuleType(NO_TENSORFLOW)
     try:
         from tensorboard import compat, lazy
@@ -100,7 +97,7 @@ _keep_tensorflow_out_of_tensorboard()
 
 
 def without_warnings(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a reader's code with its own warnings off: the tests turn warnings into errors."""
+    """Turn off the warnings of a reader, because the tests turn warnings into errors."""
 
     @functools.wraps(function)
     def quietly(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -187,7 +184,7 @@ def read_provider(provider: Any) -> dict[str, dict[str, Series]]:
     }
     for plugin in provider.list_plugins(context, experiment_id=""):
         if not plugin:
-            continue  # a value without metadata that no rule of TensorBoard's covers
+            continue  # a value without metadata, to which no rule of TensorBoard applies
         of_plugin = {"experiment_id": "", "plugin_name": plugin}
         for data_class, convert in _KINDS.items():
             listed = getattr(provider, f"list_{data_class}s")(context, **of_plugin)
@@ -217,7 +214,7 @@ def read_runs(logdir: os.PathLike[str] | str, loader: str) -> dict[str, dict[str
 
 @without_warnings
 def read_accumulator(directory: os.PathLike[str] | str) -> dict[str, list[Image]]:
-    """`EventAccumulator.Images()` of one run, nothing sampled away: {tag: images}."""
+    """All images of `EventAccumulator.Images()` of one run: {tag: images}."""
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_accumulator
 

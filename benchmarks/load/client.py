@@ -1,16 +1,13 @@
-"""The load: HTTP requests over loopback, sent by the clock or as fast as answers come.
-
-What lives here: connections, and when what is sent on them. What does not: what is asked for, and
-of whom (runner.py).
+"""The load: HTTP requests over loopback, sent at fixed times or as fast as answers come.
 
 Rules:
-- By the clock means: a request is sent when it is due, however many are unanswered, and its time
-  counts from that moment. A client that waits for the last answer first would not notice that the
-  service has stopped.
-- Connections are kept open and take turns, so that each worker process behind the port gets its
-  share. A new one is opened where all are in use.
-- A request fails that is answered with another status than 200, or not at all, or too late.
-- A client of few lines, as it takes its share of the same processors: 0.1 ms a request.
+- At fixed times, a request is sent when it is due, also if earlier ones are unanswered, and its
+  time counts from then. A client that waits for the last answer would not notice that the service
+  has stopped.
+- Connections stay open and are used in turn, so that each worker process behind the port gets its
+  share. A new one is opened if all are in use.
+- A request fails if its answer is missing or late, or its status is not 200.
+- The client is short, because it runs on the same processors: 0.1 ms for each request.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["Client", "Outcome", "post"]
 
-# Between connections: of those that come at once, one worker process takes them all.
+# The pause between connections: one worker process would take all that come at once.
 _PAUSE_SECS = 0.003
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -40,7 +37,7 @@ def post(path: str, body: bytes, content_type: str) -> bytes:
 
 @dataclass
 class Outcome:
-    """What became of some requests.
+    """The results of some requests.
 
     Attributes:
         seconds: How long each answer took.
@@ -92,7 +89,7 @@ class Client:
             connection.abort()
 
     async def by_the_clock(self, rate: float, count: int) -> Outcome:
-        """Send so many requests, so many a second, and wait for all answers."""
+        """Send requests at a rate, and wait for all answers."""
         outcome = Outcome()
         started = asyncio.get_running_loop().time() + 0.01
         await asyncio.gather(
@@ -102,7 +99,7 @@ class Client:
         return outcome
 
     async def in_turns(self, at_once: int, seconds: float) -> Outcome:
-        """Keep so many requests going for so many seconds."""
+        """Keep a number of requests running for some seconds."""
         outcome = Outcome()
         started = time.perf_counter()
 

@@ -1,13 +1,10 @@
-"""How each contestant logs: the input of every request, from within the request.
-
-What lives here: the logs that stand in the place of the example's journal. What does not: the
-service (examples/inference_service), and starting it (server.py).
+"""The logs of the contestants: each logs the input of every request, within the request.
 
 Rules:
 - Each contestant is called as its documentation says. Peers have no setting for services: they
-  encode in the caller's thread, and none of their requests is spared that.
-- Packages that a peer can do without are hidden from it, as in benchmarks/contestants.py.
-- What was counted is left in a file, as behind one port no worker can be asked for by name.
+  always encode in the thread of the request.
+- Optional packages are hidden from each peer, as in benchmarks/contestants.py.
+- Each worker writes its counts to a file, because a request to the port reaches any worker.
 """
 
 from __future__ import annotations
@@ -36,7 +33,7 @@ PEERS = ("tensorboardX", "torch")
 
 @dataclasses.dataclass
 class Counts:
-    """What a log without counters of its own can tell.
+    """The counters of a log that has none.
 
     Attributes:
         logged: How many requests there were.
@@ -75,7 +72,7 @@ class _Tbimage(_Counting):
         self._writer = open_writer(os.fspath(self.directory))
 
     def add(self, entry: Entry) -> int:
-        with self._lock:  # TensorBoard wants growing steps
+        with self._lock:  # TensorBoard needs growing steps
             step = super().add(entry)
             self._writer.image("requests/input", entry.photograph, step)
         return step

@@ -1,8 +1,4 @@
-"""What was measured: for each number of worker processes and each contestant, one ``Figures``.
-
-What lives here: observations, and medians of them. What does not: measuring (runner.py), and what
-the figures are to be (report.py).
-"""
+"""The measured values: one ``Figures`` for each number of worker processes and each contestant."""
 
 from __future__ import annotations
 
@@ -72,10 +68,10 @@ class Results:
 
 
 def median(values: list[float]) -> float | None:
-    """The median, or None where there is nothing."""
+    """Return the median, or None if there are no values."""
     return statistics.median(values) if values else None
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
-    """A ratio, where both are known."""
+    """Return a ratio, if both numbers are known."""
     return above / below if above is not None and below else None

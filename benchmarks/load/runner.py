@@ -1,18 +1,16 @@
-"""Runs the load test: who is started, and who is asked for what, when.
+"""Runs the load test: starts the services, and sends the requests.
 
-What lives here: the order of things. What does not: sending (client.py), processes (server.py),
-words (report.py).
-
-Strategy. For each number of worker processes, and in each repeat, every contestant's service is
-started anew. Then they take turns: a few seconds of requests by the clock, at a rate that leaves
-processors idle, for "no logging" and tbimage again and again, for the peers once; then requests as
-fast as answers come; and in the first repeat the overload. Who waits for its turn does nothing.
+For each number of worker processes, and in each repeat, the service of each contestant is
+restarted. Then they take turns. First come a few seconds of requests at fixed times, at a rate that
+leaves processors idle: several turns for "no logging" and tbimage, one for each peer. Then requests
+are sent as fast as answers come, and in the first repeat an overload. A service that is not
+measured is idle.
 
 Rules:
-- Turns are short and their order is reversed each time: what else the machine does strikes all,
-  and the median of the turns leaves out those that it strikes most.
-- Every request that was answered must have been logged, and what tbimage counted as written must be
-  in its event files. A difference is a fault, which the report names.
+- Turns are short and their order is reversed each time. So other work of the machine affects all
+  contestants, and the median of the turns leaves out the most affected ones.
+- Every answered request must have been logged, and the summaries that tbimage counts as written
+  must be in its event files. The report names every difference.
 """
 
 from __future__ import annotations
@@ -46,12 +44,12 @@ __all__ = ["FULL", "OVERLOAD", "QUICK", "Sizes", "run"]
 #: How many times what the service can do an overload asks for.
 OVERLOAD = 10
 
-# By the clock so much of one processor is used, by the service without logging.
+# The part of one processor that the service without logging uses at fixed times.
 _USED_PROCESSOR = 0.5
 # Connections to each worker process, on average, so that each gets some.
 _CONNECTIONS = 8
 _WARM_UP_RATE = 40.0
-# After a turn, so that what is pending is encoded, and is no burden to the next one.
+# The pause after a turn, in which pending pictures are encoded.
 _PAUSE_SECS = 0.2
 _STOP_SECS = 20.0
 
@@ -190,7 +188,7 @@ class _Repeat:
             figures.failed += self._failures[contestant]
 
     def _turn(self, contestant: str, server: Server, rate: float) -> float:
-        """Ask by the clock; give the seconds of the processors."""
+        """Send requests at fixed times; return the processor time."""
         is_peer = contestant not in (NONE, TBIMAGE)
         secs = self._sizes.peer_secs if is_peer else self._sizes.turn_secs
         count = max(1, round(rate * secs))
@@ -222,7 +220,7 @@ class _Repeat:
                 yield from peers
 
     def _as_fast_as_answers_come(self, servers: dict[str, Server]) -> float:
-        """Give what the service does without logging, in requests a second."""
+        """Return the requests a second of the service without logging."""
         for contestant, server in servers.items():
             outcome = self._ask(
                 contestant, server, lambda client: client.in_turns(8, self._sizes.full_secs)
@@ -240,8 +238,8 @@ class _Repeat:
             self._results.of(self._workers, contestant).overload = outcome
 
     def _end(self, contestant: str, server: Server) -> None:
-        """End a service, and look at what it has left."""
-        # Requests that nobody waits for any more are in the way, and were perhaps logged.
+        """End a service, and read its files."""
+        # Abandoned requests still take time, and may have been logged.
         all_answered = self._failures[contestant] == 0
         ended = server.stop(_STOP_SECS if all_answered or contestant == TBIMAGE else 0)
         try:
@@ -277,7 +275,7 @@ class _Repeat:
 
 
 class _Left(NamedTuple):
-    """What the processes of a service have left: their own counts, and pictures in event files."""
+    """Return the counts of the processes of a service, and the pictures in their event files."""
 
     logged: int
     written: int
@@ -297,7 +295,7 @@ def _read(directory: Path) -> _Left:
 
 
 def _pictures(run: Path) -> int:
-    """How many pictures the event files of a run hold; every checksum is checked."""
+    """Count the pictures in the event files of a run, and check every checksum."""
     values: Iterable[bool] = (
         value.HasField("image") for event in read_run(run) for value in event.summary.value
     )

@@ -34,7 +34,7 @@ __all__ = ["measure", "report", "tasks"]
 
 _ACCUMULATOR, _PARSER = "EventAccumulator", "tbparse"
 _WITH_TENSORFLOW = "EventAccumulator with TensorFlow"
-# As many bytes as a PNG of 375×375 noise has.
+# The bytes of a PNG of 375×375 noise.
 _PHOTO_BYTES = 422_000
 _SMALL_PHOTO = b"\x89PNG".ljust(8000, b"\0")
 _TAGS = 10
@@ -84,7 +84,7 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
     if task.contestant == _ACCUMULATOR:
         block(["tensorflow"])
     else:
-        import_module("tensorflow")  # TensorBoard reads records with it where it is installed
+        import_module("tensorflow")  # TensorBoard reads records with it if it is installed
     figures, repeats = {}, _PEERS[task.contestant][2]
     expected = int(task.arguments["scalars"])
     with warnings.catch_warnings():
@@ -154,7 +154,7 @@ def _write_runs(logs: Path, runs: int) -> None:
 
 def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics]:
     import tbimage
-    import tbimage.reading.gallery  # its import is no part of reading, nor is that of logs
+    import tbimage.reading.gallery  # the imports of readers and of logs are not measured
 
     def index() -> int:
         return sum(len(run.tags) for run in tbimage.read(logs).values())
@@ -191,7 +191,7 @@ def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics
 
 
 def _delays(logs: Path) -> list[float]:
-    """How long after an event was appended ``follow`` yields it."""
+    """Return the time until ``follow`` yields an event that was appended."""
     import tbimage
 
     followed = tbimage.read(logs)

@@ -1,16 +1,16 @@
 """The command ``tbimage``: write image files to logs, read logs, and repair them.
 
-Each command is one file with two functions: ``add_to`` adds it to the command line, ``run`` runs
-it. The file must import nothing heavy, so that ``--help`` is quick; ``run`` imports what it needs.
+Each command is one file with two functions: ``add_to`` adds it to the command line, and ``run``
+runs it. The file imports nothing large, so that ``--help`` is quick; ``run`` imports the rest.
 
 Results go to stdout, progress and errors to stderr. An error is one line and no traceback. Exit
 codes:
 
-    0    all was done, and nothing was found that is wrong
+    0    done, without findings
     1    done, with findings: damaged records, problems that lint found, differences
     2    not done: a wrong argument, a missing file, a full disk
     130  interrupted by Ctrl-C
-    141  whoever reads the output has closed it, as ``head`` does
+    141  the reader of the output has closed it, as ``head`` does
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ __all__ = ["main"]
 #: The commands, in the order of --help.
 COMMANDS = (ls, cat, tail, gallery, serve, export, lint, repair, compact, diff, log, demo, doctor)
 
-FAILED = 2  # what argparse uses, too
-INTERRUPTED = 130  # what shells give a command that SIGINT ended
-BROKEN_PIPE = 141  # what they give one that SIGPIPE ended
+FAILED = 2  # as in argparse
+INTERRUPTED = 130  # as in shells, for a command that SIGINT ended
+BROKEN_PIPE = 141  # the same for SIGPIPE
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with errors of one line; the usage, which it would print first, is in --help."""
+    """argparse with errors of one line. It prints the usage only for --help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"tbimage: error: {message} (see {self.prog} --help)\n")
 
 
 class _Version(argparse.Action):
-    """Print the version and what encodes PNG files."""
+    """Print the version and the PNG encoder in use."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         from tbimage.pixels.png.libraries import encoder_name
@@ -70,8 +70,8 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command ``tbimage`` with these arguments, or this process's; return the exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # as stderr does: any name can be printed
+    """Run the command with ``argv``, or the arguments of this process; return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as in stderr, so that any name can be printed
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return BROKEN_PIPE
-    except (ImportError, KeyError, OSError, ValueError) as error:  # any other would be a defect
+    except (ImportError, KeyError, OSError, ValueError) as error:  # any other one is a defect
         print(f"tbimage: error: {in_one_line(error)}", file=sys.stderr)
         return FAILED
     return code
@@ -110,16 +110,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _discard_output() -> None:
-    """Let Python flush stdout at its end to where nobody has closed it."""
+    """Redirect stdout to the null device, so that Python's flush at its end raises no error."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
-        pass  # stdout is no file here
+        pass  # stdout is not a file
 
 
 @contextmanager
 def _logged_to_stderr() -> Iterator[None]:
-    """Show the library's warnings; its errors are raised as well."""
+    """Print the warnings that the library logs. Its errors are raised, so they are not printed."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("tbimage: %(message)s"))
     handler.addFilter(lambda record: record.levelno < logging.ERROR)

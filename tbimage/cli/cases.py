@@ -1,4 +1,4 @@
-"""Data for the demo and the examples: photographs, and what small models make of them.
+"""Data for the demo and the examples: photographs, and the outputs of small models.
 
 Everything is computed from two photographs with NumPy alone, and is the same at every call. The
 feature maps come from a convolution, the reconstruction from a principal component analysis, the
@@ -53,7 +53,7 @@ def input_batch(step: int) -> NDArray[np.uint8]:
         top, left = random.integers(np.array(photograph.shape[:2]) - 3 * _CROP + 1)
         crop = photograph[top : top + 3 * _CROP, left : left + 3 * _CROP]
         crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
-    squares = np.stack(crops).reshape(4, _CROP, 3, _CROP, 3, 3)  # 3 x 3 pixels become one
+    squares = np.stack(crops).reshape(4, _CROP, 3, _CROP, 3, 3)  # each 3 x 3 pixels become one
     batch: NDArray[np.uint8] = squares.mean((2, 4)).round().astype(np.uint8)
     return batch
 
@@ -65,7 +65,7 @@ def filter_bank() -> NDArray[np.float32]:
     across = x * np.cos(angles) + y * np.sin(angles)
     window = np.exp(-2 * (x**2 + y**2))
     waves = np.stack([window * np.sin(np.pi * across), window * np.cos(np.pi * across)], axis=1)
-    waves -= waves.mean((2, 3), keepdims=True)  # flat areas excite no filter
+    waves -= waves.mean((2, 3), keepdims=True)  # so that flat areas give zero
     colors = np.array([[1, 1, 1], [-1, -1, 2]]) / 3
     bank: NDArray[np.float32] = np.einsum("apij,kc->apkijc", waves, colors).astype(np.float32)
     return bank.reshape(16, _FILTER, _FILTER, 3)
@@ -83,14 +83,14 @@ def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
-    """Compress 8×8 patches of images to principal components, of 192, and restore them."""
+    """Compress 8×8 patches of images to some of 192 principal components, and restore them."""
     count, height, width, channels = images.shape
     grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
     in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)
     patches = in_patches.reshape(-1, _PATCH * _PATCH * channels)
     mean = patches.mean(0)
     centered = patches - mean
-    _, directions = np.linalg.eigh(centered.T @ centered)  # by growing variance
+    _, directions = np.linalg.eigh(centered.T @ centered)  # in the order of variance
     basis = directions[:, -components:]
     restored = (centered @ basis @ basis.T + mean).reshape(in_patches.shape)
     outputs: NDArray[np.float32] = restored.swapaxes(2, 3).reshape(images.shape)
@@ -103,7 +103,7 @@ def segment(images: NDArray[np.uint8], classes: int = 4) -> NDArray[np.intp]:
 
 
 def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The mean around each pixel, so that texture does not tear classes apart."""
+    """The mean around each pixel, so that a textured area becomes one class."""
     smooth = image.astype(np.float64)
     for axis in (0, 1):
         padded = np.pad(smooth, [(3, 3) if axis == each else (0, 0) for each in range(3)], "edge")
@@ -112,7 +112,7 @@ def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _k_means(image: NDArray[np.float64], classes: int) -> NDArray[np.intp]:
-    # Brightness, red against green, yellow against blue; each counts the same.
+    # Brightness, red minus green, yellow minus blue, with equal weights.
     points = image.reshape(-1, 3) @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]).T
     points = (points - points.mean(0)) / points.std(0)
     some = points[::16]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the values of a tag, one in a line: run (where there are several), step, wall time, value.
-TAG may be a pattern as of file names in a shell.
+Print the values of a tag, one in each line: run (if there are several), step, wall time, value.
+TAG may be a shell pattern.
 """
 
 
@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("tags", metavar="TAG", help="the tag, or a pattern of tags")
     parser.add_argument("--run", dest="runs", metavar="GLOB", default="*", help="only these runs")
     parser.add_argument("--step", type=int, metavar="N", help="only this step")
-    parser.add_argument("--raw", action="store_true", help="also what a restart has replaced")
+    parser.add_argument("--raw", action="store_true", help="also replaced values")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print one JSON object for each value")
     how.add_argument(
@@ -47,7 +47,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print, write or show the values; return 1 where some could not be read."""
+    """Print, write or show the values; return 1 if some cannot be read."""
     logs = open_logs(arguments.logdir)
     chosen = list(_chosen(logs, arguments))
     if not chosen:
@@ -83,7 +83,7 @@ def _chosen(logs: Logs, arguments: argparse.Namespace) -> Iterator[tuple[Run, st
 def _values(
     run: Run, tag: str, kind: str, arguments: argparse.Namespace
 ) -> Iterator[tuple[int, float, Any] | ValueError]:
-    """Yield step, wall time and value of each, or the error that reading it raises."""
+    """Yield the step, wall time and value of each, or the error of reading it."""
     if kind == "scalar":
         numbers = run.scalars(tag, raw=arguments.raw)
         columns = numbers.steps.tolist(), numbers.wall_times.tolist(), numbers.values.tolist()
@@ -106,7 +106,7 @@ def _values(
         if arguments.step in (None, step):
             try:
                 item = series[at]
-                as_text(kind, item)  # reads a picture
+                as_text(kind, item)  # this reads a picture, and may fail
                 yield step, item.wall_time, item
             except ValueError as error:
                 yield error

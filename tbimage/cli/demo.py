@@ -1,6 +1,6 @@
-"""``tbimage demo``: log three cases on real photographs and, on request, show them.
+"""``tbimage demo``: log three example cases with real photographs, and show them on request.
 
-examples/ has the same cases as scripts to copy.
+The scripts in examples/ have the same cases.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from tbimage.cli import view
 __all__ = ["add_to", "log_feature_maps", "log_inputs", "log_reconstruction", "run"]
 
 _DESCRIPTION = """\
-Log three cases on real photographs to a run directory of TensorBoard: what a network is fed, what
-its first layer makes of it, and a reconstruction and a segmentation. Nothing is downloaded.
+Log three example cases with real photographs to a run directory: the inputs of a network, the
+feature maps of its first layer, and a reconstruction with a segmentation. Nothing is downloaded.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser(
-        "demo", help="log three cases on real photographs", description=_DESCRIPTION
-    )
+    parser = commands.add_parser("demo", help="log three example cases", description=_DESCRIPTION)
     parser.add_argument(
         "--logdir",
         metavar="DIR",
@@ -36,7 +34,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Log the cases; show them, or tell how to."""
+    """Log the cases, and show them or print how to see them."""
     if arguments.view:
         view.check_installed()
     try:
@@ -45,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             log_feature_maps(writer)
             log_reconstruction(writer)
     except OSError as error:
-        error.filename = error.filename or arguments.logdir  # a full disk does not tell where
+        error.filename = error.filename or arguments.logdir  # the error of a full disk has no path
         raise
     print(f"Inputs, feature maps, a reconstruction and a segmentation are in {arguments.logdir}")
     if arguments.view:
@@ -55,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def log_inputs(writer: SummaryWriter) -> None:
-    """Log batches as a training gets them."""
+    """Log input batches of a training."""
     from tbimage.cli.cases import input_batch
 
     for step in range(5):
@@ -86,7 +84,7 @@ def log_feature_maps(writer: SummaryWriter) -> None:
 
 
 def log_reconstruction(writer: SummaryWriter) -> None:
-    """Log photographs beside their reconstructions, their difference, a segmentation."""
+    """Log photographs beside their reconstructions and differences, and a segmentation."""
     import numpy as np
 
     from tbimage.cli.cases import CLASS_COLORS, photographs, reconstruct, segment

@@ -1,4 +1,4 @@
-"""``tbimage doctor``: whether this installation writes logs that TensorBoard shows."""
+"""``tbimage doctor``: check whether this installation writes logs that TensorBoard shows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tbimage.cli.output import print_json, printable
 __all__ = ["Finding", "add_to", "run"]
 
 _DESCRIPTION = """\
-Print the versions and the PNG encoder in use, look at the runs in LOGDIR, write a test run below
-it, read that back with tbimage and, where it is installed, with TensorBoard, and remove it. The
-exit code is 0 where all of this works, and 1 where something has to be done, which is printed.
+Print the versions and the PNG encoder in use, and check the runs in LOGDIR. Write a test run below
+it, read it back with tbimage and TensorBoard (if installed), and remove it. The exit code is 0 if
+all of this works. Otherwise it is 1, and the output says what to do.
 """
 
 _FEW_BYTES = 1 << 30
@@ -39,20 +39,12 @@ _SHAPE = (16, 24, 3)
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, and what came of it.
+    """The result of one check."""
 
-    Attributes:
-        check: What was looked at: "python", "dependency", "encoder", "tensorboard", "runs",
-            "space", "write", "read" or "show".
-        status: "ok"; "note": works, and could be better; "problem": does not work.
-        found: What was found.
-        advice: What to do. Empty where there is nothing to do.
-    """
-
-    check: str
-    status: str
+    check: str  # python, dependency, encoder, tensorboard, runs, space, write, read or show
+    status: str  # "ok", "note" (it works, but could be better) or "problem"
     found: str
-    advice: str = ""
+    advice: str = ""  # what to do, if there is something to do
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -71,7 +63,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; return 1 where there is a problem."""
+    """Print the findings; return 1 if there is a problem."""
     problems = 0
     for finding in _findings(arguments.logdir):
         problems += finding.status == "problem"
@@ -93,7 +85,7 @@ def _findings(logdir: str | None) -> Iterator[Finding]:
     dependencies = list(_dependencies())
     yield from dependencies
     if any(finding.status == "problem" for finding in dependencies):
-        return  # nothing else can work
+        return  # no other check can succeed
     yield _encoder()
     yield _tensorboard()
     if logdir is not None:
@@ -171,7 +163,7 @@ def _is_local(logdir: str) -> bool:
 
 
 def _contents(logdir: str) -> Iterator[Finding]:
-    """Look at what is in the log directory already."""
+    """Check the runs that are in the log directory already."""
     if _is_local(logdir):
         if not os.path.isdir(logdir):
             found = f"{os.path.abspath(logdir)} does not exist yet"
@@ -205,7 +197,7 @@ def _contents(logdir: str) -> Iterator[Finding]:
 
 @contextmanager
 def _new_directory(logdir: str | None) -> Iterator[str]:
-    """Name a new directory below the log directory, or a temporary one; remove it afterwards."""
+    """Yield a new directory below the log directory, or a temporary one, and remove it later."""
     if logdir is None:
         directory = tempfile.mkdtemp(prefix="tbimage-")
     else:
@@ -224,7 +216,7 @@ def _new_directory(logdir: str | None) -> Iterator[str]:
 
 
 def _remove_from_store(url: str) -> None:
-    with suppress(ImportError, OSError, ValueError):  # then nothing was written
+    with suppress(ImportError, OSError, ValueError):  # nothing was written
         import fsspec
 
         filesystem, path = fsspec.url_to_fs(url)
@@ -232,7 +224,7 @@ def _remove_from_store(url: str) -> None:
 
 
 def _trial(directory: str) -> Iterator[Finding]:
-    """Log a picture and a number, and read them back with all readers that are there."""
+    """Log a picture and a number, and read them back with all installed readers."""
     import numpy as np
 
     from tbimage.reading.logs import read
@@ -282,7 +274,7 @@ def _shown(directory: str, pixels: Any) -> Finding:
 
 
 def _address(fetch: Any) -> str:
-    """Wait until TensorBoard knows the picture; return where it has it."""
+    """Wait until TensorBoard has the picture; return its path."""
     query = f"/data/plugin/images/images?run=.&tag={_TAG}&sample=0"
     deadline = time.monotonic() + _SECONDS_TO_SHOW
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""How an error reads on a terminal."""
+"""The text of an error on a terminal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ __all__ = ["in_one_line"]
 
 
 def in_one_line(error: Exception) -> str:
-    """Say in one line what went wrong: path and reason of the system's errors, else the message."""
+    """Describe an error in one line: path and reason of an OSError, or else the message."""
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename is not None else ""
         return f"{named}{error.strerror}"
-    # A KeyError shows its message as a literal.
+    # str() of a KeyError is the repr of its message.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
     return " ".join(str(message).split())

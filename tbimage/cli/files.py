@@ -1,8 +1,8 @@
-"""Which files ``tbimage log`` takes, and under which tags.
+"""The files that ``tbimage log`` logs, and their tags.
 
 Rules:
 - A tag depends on one argument and the path below it, and not on the other arguments. So the next
-  call continues the series of this one. The only exception are two files with the same tag.
+  call continues the series of this one. Two files with the same tag are the only exception.
 - Digits are sorted by value: frame2 comes before frame10.
 - Names that begin with a dot are left out, as ``ls`` does. Links to directories are not followed.
 """
@@ -23,13 +23,7 @@ __all__ = ["File", "distinct", "find"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to log.
-
-    Attributes:
-        path: As the user would write it.
-        tag: The name to log it under.
-        named: Whether the user named this very file, and not a directory above it.
-    """
+    """A file to log, and its tag; ``named`` tells that the user gave it, and not its directory."""
 
     path: Path
     tag: str
@@ -39,7 +33,7 @@ class File:
 def find(
     paths: Sequence[str | os.PathLike[str]], on_error: Callable[[OSError], None]
 ) -> list[File]:
-    """Find the files that paths mean; ``on_error`` gets what cannot be read."""
+    """Find the files of these paths; ``on_error`` gets the error of each that cannot be read."""
     found = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -47,8 +41,8 @@ def find(
                 (each.relative_to(path) for each in _walk(path, on_error)), key=_by_value
             )
             found += [File(path / each, _tag(path.name, each), False) for each in below]
-        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises where there is nothing
-            # A pipe would wait for a writer, and again when it is read after its header was.
+        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises if there is nothing
+            # Reading a pipe would wait for a writer, once for the header and once for the content.
             on_error(OSError(errno.EINVAL, "not a regular file: save it to one first", str(path)))
         else:
             found.append(File(path, _tag("", PurePath(path.name)), True))
@@ -75,11 +69,11 @@ def _by_value(path: PurePath) -> list[list[str | int]]:
 def _tag(directory: str, path: PurePath) -> str:
     parents = [directory] if directory not in ("", "..") else []
     name = "/".join([*parents, *path.parent.parts, path.stem])
-    return os.fsencode(name).decode("utf-8", "replace")  # a name need not be Unicode, a tag must
+    return os.fsencode(name).decode("utf-8", "replace")  # a tag must be Unicode
 
 
 def distinct(files: Sequence[File]) -> list[File]:
-    """Keep the suffix in tags that would be equal; raise ValueError where they still are."""
+    """Keep the suffix in tags that would be equal without; ValueError if they are equal anyway."""
     counts = Counter(file.tag for file in files)
     renamed = [
         replace(file, tag=file.tag + file.path.suffix) if counts[file.tag] > 1 else file

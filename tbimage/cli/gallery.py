@@ -14,11 +14,10 @@ __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
 Write one HTML file that shows logs: charts of scalars, pictures with a slider for the step and a
-comparison pixel by pixel, histograms, texts, sounds and hyperparameters. It can be sent to anybody
-who has a browser.
+comparison pixel by pixel, histograms, texts, sounds and hyperparameters. Any browser can show it.
 """
 
-# The page tells each problem where the picture would be.
+# The page shows the other problems, each in the place of its picture.
 _MOST_TOLD = 20
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -52,7 +51,7 @@ def _bytes(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page; return 1 where something could not be read."""
+    """Write the page; return 1 if something cannot be read."""
     from tbimage.reading.gallery import gallery
 
     logs = open_logs(arguments.logdir)

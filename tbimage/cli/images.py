@@ -1,4 +1,4 @@
-"""Files to what a writer takes: stored as they are, or decoded with Pillow."""
+"""Reads image files for a writer: unchanged if browsers can show them, or else with Pillow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NotAnImageError", "identify", "looks_like_image", "read"]
 
-# What TensorBoard serves and browsers draw; see tbimage/pixels/arrays/encoded.py.
+# The formats that TensorBoard and browsers show; see tbimage/pixels/arrays/encoded.py.
 _STORED = {"PNG", "JPEG", "GIF", "BMP"}
 
-# Of these a file that cannot be read is damaged, and not of some other kind.
+# A file with such a name that cannot be read is damaged, and not some other kind of file.
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 # Modes of 32-bit numbers, which have no natural range.
@@ -28,18 +28,18 @@ class NotAnImageError(ValueError):
 
 
 def looks_like_image(path: Path) -> bool:
-    """Tell whether the name of a file claims that it is an image."""
+    """Tell whether a file has the suffix of an image."""
     return path.suffix.lower() in _SUFFIXES
 
 
 def identify(path: Path) -> str:
-    """Return an image's format, as Pillow names it; NotAnImageError where there is none."""
+    """Return Pillow's name of an image's format; NotAnImageError if there is none."""
     with _opened(path) as image:
         return image.format or ""
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return what to pass to a writer for a file, and the keywords that go with it."""
+    """Return the data and the keywords with which a writer logs a file."""
     from PIL import ImageOps
 
     with _opened(path) as image:
@@ -55,14 +55,14 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     from PIL import Image, ImageFile, UnidentifiedImageError
 
     with open(path, "rb") as file, warnings.catch_warnings():
-        # Of odd metadata, and of large images, which TensorBoard shows all the same.
+        # Pillow warns of odd metadata, and of large images, which TensorBoard can show.
         warnings.simplefilter("ignore")
         try:
             image = Image.open(file)
-            if isinstance(image, ImageFile.StubImageFile):  # HDF5 and others, known by name only
+            if isinstance(image, ImageFile.StubImageFile):  # Pillow cannot read HDF5 and others
                 raise UnidentifiedImageError
             yield image
         except UnidentifiedImageError as error:
             raise NotAnImageError(f"{path}: not an image, or a damaged one") from error
-        except Exception as error:  # Pillow raises whatever a damaged file leads to
+        except Exception as error:  # Pillow raises any error for a damaged file
             raise NotAnImageError(f"{path}: an image that cannot be read: {error}") from error

@@ -11,7 +11,7 @@ __all__ = ["as_json", "as_text", "local_time"]
 
 
 def local_time(wall_time: float) -> str:
-    """Write a wall time as date and time of day, in the local time zone."""
+    """Format a wall time as date and time, in the local time zone."""
     try:
         return datetime.datetime.fromtimestamp(wall_time).isoformat(" ", "milliseconds")
     except (OverflowError, OSError, ValueError):  # NaN, or a year beyond 9999
@@ -19,7 +19,7 @@ def local_time(wall_time: float) -> str:
 
 
 def as_text(kind: str, value: Any, width: int = 100) -> str:
-    """Describe a value in one line; of a text at most so many characters."""
+    """Describe a value in one line; a text is cut to ``width`` characters."""
     if kind == "scalar":
         return f"{value:g}"
     if kind == "image":
@@ -38,7 +38,7 @@ def as_text(kind: str, value: Any, width: int = 100) -> str:
 
 
 def as_json(kind: str, value: Any) -> dict[str, Any]:
-    """Give a value's fields as JSON has them; of pictures and sounds not the bytes."""
+    """Return the fields of a value for JSON, without the bytes of pictures and sounds."""
     if kind == "scalar":
         return {"value": float(value)}
     if kind == "image":

@@ -1,4 +1,4 @@
-"""``tbimage lint``: what is wrong with event files, and what TensorBoard will not show."""
+"""``tbimage lint``: find faults in event files, and values that TensorBoard does not show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["add_to", "run"]
 _DESCRIPTION = """\
 Read all records of log directories or event files and report damage, steps that go back, tags of
 two kinds, missing metadata, and values that TensorBoard does not show, each with the reason.
-The exit code is 1 where there is any finding.
+The exit code is 1 if there are findings.
 """
 
 
@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; return 1 where there are any."""
+    """Print the findings; return 1 if there are any."""
     from tbimage.reading.lint import CODES, lint
 
     code = 0

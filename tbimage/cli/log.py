@@ -1,8 +1,8 @@
 """``tbimage log``: log image files, or directories of them, to a run directory.
 
-A file that cannot be read is named on stderr, and the others are logged; the exit code is 2 then.
-In a directory this holds for files whose names end like an image's. All other files there are
-skipped and counted.
+If a file cannot be read, an error is printed, the other files are logged, and the exit code is 2.
+In a directory, this applies only to files with the suffix of an image. All other files are counted
+and skipped if they are not images.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _DESCRIPTION = """\
 Log image files to a run directory of TensorBoard.
 
 PNG, JPEG, GIF and BMP files are stored as they are, bit for bit. Other formats that Pillow opens
-(WebP, TIFF, …) are decoded first, since TensorBoard does not show them; of a file with several
-pictures the first is taken.
+(WebP, TIFF, …) are decoded first, because TensorBoard does not show them. If a file has several
+pictures, the first one is logged.
 
-Directories are searched with all directories below them, in natural order: frame2 before frame10.
-Files there that are no images are skipped and counted. Hidden files and links to directories are
-left out.
+All directories below a directory are searched, too, in natural order: frame2 before frame10. Files
+in directories that are not images are skipped and counted. Hidden files and links to directories
+are left out.
 """
 
 _NAMES_AND_STEPS = """\
@@ -55,21 +55,13 @@ names and steps:
 
 @dataclass
 class _Report:
-    """What was done with the files.
+    """The results of a call."""
 
-    Attributes:
-        problems: A line for each that should have been logged and could not be.
-        skipped: How many files of directories are no images.
-        logged: How many images were logged under each name.
-        written: How many of them are in the event file.
-        bytes_written: The size of that file.
-    """
-
-    problems: list[str] = field(default_factory=list)
-    skipped: int = 0
-    logged: Counter[str] = field(default_factory=Counter)
-    written: int = 0
-    bytes_written: int = 0
+    problems: list[str] = field(default_factory=list)  # a line for each file that was not logged
+    skipped: int = 0  # files in directories that are not images
+    logged: Counter[str] = field(default_factory=Counter)  # images, by name
+    written: int = 0  # images in the event file
+    bytes_written: int = 0  # the size of the event file
 
     def add_problem(self, error: Exception) -> None:
         """Note a file that cannot be read."""
@@ -114,7 +106,7 @@ def _step(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Log the files and print a report; return 2 where one could not be logged."""
+    """Log the files and print a report; return 2 if one cannot be logged."""
     report = _Report()
     files = _only_images(find(arguments.paths, report.add_problem), report)
     if arguments.name is None:
@@ -151,7 +143,7 @@ def _log(files: Sequence[File], arguments: argparse.Namespace, report: _Report) 
         with writer:
             for file in progress(files, "images"):
                 _log_one(writer, file, arguments, report)
-    except OSError as error:  # of the first image that could not be written; the others were tried
+    except OSError as error:  # of the first failed image; the others were tried, too
         report.problems.append(f"{arguments.logdir}: {in_one_line(error)}")
     stats = writer.stats()
     report.written, report.bytes_written = stats.written, stats.bytes_written

@@ -1,4 +1,4 @@
-"""``tbimage ls``: the runs of a log directory, and the tags of each."""
+"""``tbimage ls``: list the runs of a log directory, and the tags of each run."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-List the runs of a log directory, a run, or an event file, and of each tag its kind, the number of
-values, the first and the last step, and of scalars the last value.
+List the runs of a log directory, a run, or an event file, and the tags of each run: kind, number
+of values, first and last step, and the last value of scalars.
 """
 
 
@@ -38,7 +38,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List runs and tags; return 1 where damage was found."""
+    """List runs and tags; return 1 if a file is damaged."""
     logs = open_logs(arguments.logdir)
     wanted = chooser(arguments)
     listed = {

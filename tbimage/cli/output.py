@@ -1,4 +1,4 @@
-"""What the commands that read logs share: which values are wanted, and how they are printed."""
+"""The common parts of the commands that read logs: the choice of values, and their output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def printable(text: object) -> str:
-    r"""Escape what a terminal would act on, as control characters in a tag: ``\x1b``."""
+    r"""Escape characters that control a terminal, such as ``\x1b``."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text)
     )
@@ -42,7 +42,7 @@ def short(text: str, length: int = 100) -> str:
 
 
 def columns(rows: Sequence[Sequence[object]], numbers: Iterable[int] = ()) -> list[str]:
-    """Align the cells of rows; the columns of these numbers go to the right."""
+    """Align the cells of rows; the columns with these indices are aligned to the right."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     right = set(numbers)
@@ -71,17 +71,17 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def chooser(arguments: argparse.Namespace) -> Callable[[str, str], bool]:
-    """Return a function that tells whether a run and a tag are wanted, by --run and --tag."""
+    """Return a function that tells whether --run and --tag match a run and a tag."""
     return lambda run, tag: matches(run, arguments.runs) and matches(tag, arguments.tags)
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Tell whether a name equals a pattern, or matches it as file names do in a shell."""
+    """Tell whether a name equals a pattern, or matches it as a shell pattern."""
     return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
 def open_logs(path: str) -> Logs:
-    """Read logs; none at all is an error."""
+    """Read logs; ValueError if there are none."""
     from tbimage.reading.logs import read
 
     logs = read(path, progress=lambda files: progress(files, "files"))
@@ -93,9 +93,9 @@ def open_logs(path: str) -> Logs:
 
 
 def tell_damage(damage: Iterable[Damage]) -> int:
-    """Name on stderr what could not be read; return the exit code.
+    """Print to stderr what cannot be read; return the exit code.
 
-    A record that is incomplete at the end of a file is no finding: its writer may be at work.
+    An incomplete record at the end of a file is not a finding, because it may still be written.
     """
     code = 0
     for each in damage:

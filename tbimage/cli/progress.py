@@ -1,6 +1,6 @@
-"""A progress bar on a terminal, and nothing where stderr is no terminal.
+"""A progress bar, if stderr is a terminal.
 
-tqdm draws it where it is installed (``pip install 'tbimage[cli]'``), else a counting line does.
+tqdm draws it if it is installed (``pip install 'tbimage[cli]'``). Otherwise a line counts.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ __all__ = ["progress"]
 
 T = TypeVar("T")
 
-# tqdm's own default; a terminal shows no more.
+# As in tqdm.
 _SECONDS_BETWEEN_UPDATES = 0.1
 
 _CLEAR_LINE = "\r\x1b[K"
 
 
 def progress(items: Sequence[T], unit: str) -> Iterable[T]:
-    """Go through items and show on a terminal how many are done."""
+    """Yield the items, and show how many are done."""
     if not sys.stderr.isatty():
         return items
     try:

@@ -1,4 +1,4 @@
-"""``tbimage serve``: the page of a log directory, live on this machine."""
+"""``tbimage serve``: serve the page of a log directory on this machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import argparse
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Show a log directory in the browser, on this machine only. The page takes in what is appended, of
-new runs too. Nothing can be changed through it. Ctrl-C ends it.
+Show a log directory in the browser, on this machine only. The page shows new values and new runs
+as they are appended. It cannot change anything. Ctrl-C ends it.
 """
 
 
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tbimage.reading.gallery.site import Site
 
     site = Site(arguments.logdir)
-    site.look()  # raises where there is nothing
+    site.look()  # raises if there is nothing
     if not 0 <= arguments.port < 1 << 16:
         raise ValueError(f"--port must be from 0 to 65535, got {arguments.port}")
     try:

@@ -1,4 +1,4 @@
-"""``tbimage tail``: the values that were logged last, and with -f those to come."""
+"""``tbimage tail``: print the last values, and with -f also new ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the values that were logged last: wall time, run, tag, step, value. With -f, go on and print
-what is appended, of new runs too, until Ctrl-C.
+Print the last values: wall time, run, tag, step, value. With -f, also print new values as they are
+appended, including those of new runs, until Ctrl-C.
 """
 
 
@@ -28,17 +28,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
     parser.add_argument("-n", dest="count", type=int, default=10, metavar="N", help="how many")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
+    parser.add_argument("-f", "--follow", action="store_true", help="also print new values")
     add_choice(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for each value")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the last values, and those to come."""
+    """Print the last values, and with -f new ones as they are logged."""
     from tbimage.reading.logs import read
 
-    # It may have no run yet.
+    # The directory may have no run yet.
     logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
     wanted = chooser(arguments)
     found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]
@@ -63,7 +63,7 @@ def _print(logged: Logged, as_object: bool) -> None:
             print_json({**about, **when, **as_json(logged.kind, value)})
             return
         text = as_text(logged.kind, value)
-    except ValueError as error:  # damaged, or not to be decoded
+    except ValueError as error:  # damaged, or it cannot be decoded
         print(f"tbimage: {printable(error)}", file=sys.stderr)
         return
     cells = local_time(logged.wall_time), logged.run, logged.tag, logged.step, text

@@ -1,4 +1,4 @@
-"""Pictures on a terminal: kitty's and iTerm's protocols, sixel, else half blocks in 24-bit colors.
+"""Pictures on a terminal: the protocols of kitty and iTerm, sixel, or half blocks in colour.
 
 Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/, https://iterm2.com/documentation-images.html,
 and for sixel the VT330/VT340 programmer reference manual, chapter 14.
@@ -20,12 +20,12 @@ __all__ = ["PROTOCOLS", "protocol_of", "show"]
 
 PROTOCOLS = ("kitty", "iterm", "sixel", "blocks")
 
-_KITTY_CHUNK = 4096  # the most that the protocol allows
-_WIDEST = 640  # pixels; sixel has no scaling of its own
+_KITTY_CHUNK = 4096  # the limit of the protocol
+_WIDEST = 640  # in pixels; sixel cannot scale
 
 
 def protocol_of(environment: Mapping[str, str]) -> str:
-    """Tell what the terminal can show, by the variables that it sets."""
+    """Return the protocol of the terminal, by the environment variables that it sets."""
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if "kitty" in term or "KITTY_WINDOW_ID" in environment or "ghostty" in (term, program):
         return "kitty"
@@ -37,7 +37,7 @@ def protocol_of(environment: Mapping[str, str]) -> str:
 
 
 def show(picture: PIL.Image.Image, protocol: str, stream: TextIO) -> None:
-    """Write a picture to a terminal; ``"auto"`` finds the protocol out."""
+    """Write a picture to a terminal; ``"auto"`` chooses the protocol."""
     if protocol == "auto":
         protocol = protocol_of(os.environ)
     draw = {"kitty": _kitty, "iterm": _iterm, "sixel": _sixel, "blocks": _blocks}[protocol]
@@ -76,7 +76,7 @@ def _sixel(picture: PIL.Image.Image) -> Iterator[str]:
     yield f'\x1bPq"1;1;{small.width};{small.height}'
     for number, (red, green, blue) in enumerate(palette):
         yield f"#{number};2;{red};{green};{blue}"
-    for top in range(0, len(pixels), 6):  # bands of six rows; each color once over
+    for top in range(0, len(pixels), 6):  # bands of six rows, drawn colour by colour
         band = pixels[top : top + 6]
         bits = (1 << np.arange(len(band)))[:, None]
         for number in np.unique(band):
@@ -87,7 +87,7 @@ def _sixel(picture: PIL.Image.Image) -> Iterator[str]:
 
 
 def _blocks(picture: PIL.Image.Image) -> Iterator[str]:
-    """Two rows of pixels to a line: the upper one is the letter's color, the lower the ground's."""
+    """Yield lines of half blocks: the text colour is the upper pixel, the background the lower."""
     columns = min(shutil.get_terminal_size().columns, 120)
     small = picture.convert("RGB")
     small.thumbnail((columns, 2 * columns))

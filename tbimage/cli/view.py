@@ -1,4 +1,4 @@
-"""Start TensorBoard on a run directory, in an interpreter of its own."""
+"""Start TensorBoard on a run directory, in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from typing import IO
 __all__ = ["INSTALL", "check_installed", "how_to_see", "is_installed", "served", "view"]
 
 #: How to get TensorBoard.
-INSTALL = "pip install tensorboard"  # tbimage[view] would have to be on a package index
+INSTALL = "pip install tensorboard"  # not tbimage[view], which is on no package index yet
 
 # How many images of a tag TensorBoard keeps and shows by default
 # (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,
 # tensorboard/plugins/metrics/metrics_plugin.py).
 _IMAGES_SHOWN = 10
 
-# What it says on stderr once its port is open, up to 2.21 at least (tensorboard/program.py).
+# The line that it prints to stderr when its port is open (tensorboard/program.py of 2.21).
 _ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
 
 _SECONDS_TO_ANSWER = 60
@@ -43,7 +43,7 @@ def how_to_see(logdir: str, images_of_a_tag: int = 1) -> str:
 
 
 def check_installed() -> None:
-    """Raise ModuleNotFoundError where TensorBoard is not installed."""
+    """Raise ModuleNotFoundError if TensorBoard is not installed."""
     if not is_installed():
         raise ModuleNotFoundError(f"--view needs TensorBoard, which is not installed: {INSTALL}")
 
@@ -70,9 +70,7 @@ def view(logdir: str) -> int:
 def served(logdir: str) -> Iterator[Callable[[str], bytes]]:
     """Run TensorBoard on a log directory; yield a function that fetches a path of its address.
 
-    Raises:
-        ChildProcessError: TensorBoard ended by itself.
-        TimeoutError: It opened no port within a minute.
+    ChildProcessError: TensorBoard has ended. TimeoutError: it opens no port within a minute.
     """
     process = _start(logdir, "--port=0", "--host=localhost")
     try:
@@ -100,7 +98,7 @@ def _start(logdir: str, *options: str) -> subprocess.Popen[str]:
 
 
 def _listen(process: subprocess.Popen[str]) -> tuple[deque[str], SimpleQueue[str | None]]:
-    """Return the last line that TensorBoard says, and a queue that gets its address, or None."""
+    """Return the last line that TensorBoard prints, and a queue that gets its address or None."""
     addresses: SimpleQueue[str | None] = SimpleQueue()
     said: deque[str] = deque(["nothing"], maxlen=1)
     threading.Thread(target=_read, args=(process.stderr, said, addresses), daemon=True).start()
@@ -108,7 +106,7 @@ def _listen(process: subprocess.Popen[str]) -> tuple[deque[str], SimpleQueue[str
 
 
 def _show(process: subprocess.Popen[str]) -> str:
-    """Say where TensorBoard is, wait until it ends, and return the last line that it said."""
+    """Print the address of TensorBoard, wait until it ends, and return its last line."""
     said, addresses = _listen(process)
     address = addresses.get()
     if address is not None:
@@ -119,7 +117,7 @@ def _show(process: subprocess.Popen[str]) -> str:
 
 
 def _read(stream: IO[str], said: deque[str], addresses: SimpleQueue[str | None]) -> None:
-    """Read what TensorBoard says until it ends, so that it never waits for a reader."""
+    """Read the output of TensorBoard until it ends, so that it never waits for a reader."""
     with stream:
         for line in stream:
             if line.strip():
@@ -138,7 +136,7 @@ def _fetch(address: str) -> bytes:
 
 @contextmanager
 def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM end this process by an exception, so that TensorBoard does not outlive it."""
+    """Let SIGTERM raise an exception in this process, so that TensorBoard is ended, too."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return

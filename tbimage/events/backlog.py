@@ -1,4 +1,4 @@
-"""From tickets to the disk: records that cannot be written wait, and go first next time."""
+"""Writes tickets to the disk. Records that cannot be written now are written first next time."""
 
 from __future__ import annotations
 
@@ -10,32 +10,30 @@ from tbimage.events.batches import Batch, concatenate
 from tbimage.events.event_files import EventFiles
 from tbimage.events.history import tags_of
 from tbimage.events.reporting import Errors
-from tbimage.events.segments import UnwritableError
+from tbimage.events.segments import PATIENCE_SECS, UnwritableError
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, make_batch
 
 __all__ = ["Backlog", "Commit"]
 
-_PATIENCE_SECS = 0.01  # until there may be memory again
-
 
 @dataclass(slots=True)
 class Commit:
-    """What is to be written at once; the results are valid once it has ``ended``."""
+    """Tickets to write at once, and the results, which are valid when it has ``ended``."""
 
-    tickets: Sequence[Ticket]  # none once their records are in the backlog
-    sync: Callable[[], None] | None = None  # makes durable what was written
+    tickets: Sequence[Ticket]  # empty when their records are in the backlog
+    sync: Callable[[], None] | None = None  # makes the written records durable
     seal: bool = False  # whether to close the file
     written: int = 0
     lost: int = 0
     released: int = 0  # bytes of memory
     secs: float = 0.0  # of encoding
-    error: BaseException | None = None  # of writing, which is tried again
-    sync_error: BaseException | None = None  # of making durable or closing, which is not
+    error: BaseException | None = None  # of writing, which is repeated later
+    sync_error: BaseException | None = None  # of sync or closing, not repeated
     ended: bool = False
 
 
 class Backlog:
-    """The records of one order that wait for the disk; one thread at a time uses it.
+    """The records of one lane that wait for the disk. One thread at a time uses it.
 
     Example:
         >>> import tempfile
@@ -57,15 +55,15 @@ class Backlog:
         self._errors = errors
 
     def clear(self) -> tuple[int, int]:
-        """Forget all records; return how many they are, and their bytes."""
+        """Drop all records; return their number and their bytes."""
         count, size = len(self.costs), sum(self.costs)
         self.costs, self._batch = [], Batch()
         return count, size
 
     def carry_out(self, commit: Commit, failing: bool) -> None:
-        """Make the records of a commit, and write them behind what waits.
+        """Make the records of a commit, and write them after the waiting records.
 
-        ``failing``: the last attempt to write failed, so that a success is news.
+        ``failing`` tells that the last attempt to write failed, so that a success is logged.
         """
         try:
             self._add(commit)
@@ -75,7 +73,7 @@ class Backlog:
             self._end(commit)
         except BaseException as error:  # an OSError, no memory, or a defect
             commit.error = error
-            if not isinstance(error, OSError):  # it is not known how far a write came
+            if not isinstance(error, OSError):  # nobody knows how much was written
                 self._try(self._files.forget)
             self._errors.note(error, "writing failed")
         commit.ended = True
@@ -86,39 +84,37 @@ class Backlog:
         costs = self.costs + [LIGHT_BYTES if work is None else work.cost for work in works]
         commit.secs = sum(each.secs for each in works if each is not None and not each.apart)
         batch = concatenate([self._batch, batch]) if self.costs else batch
-        # From here on nothing needs memory: the tickets are in the commit or their records here.
+        # This needs no memory. So each summary is either a ticket of the commit or a record here.
         self._batch, self.costs, commit.tickets = batch, costs, ()
 
     def _write(self, commit: Commit) -> None:
         while self.costs:
+            unwritable = 0
             try:
                 done = self._files.append(self._batch)
-                lost = self._batch.sizes[:done].count(0)
-            except UnwritableError as error:  # this record only: those behind it are written
+            except UnwritableError as error:  # lose only this record
                 record = b"".join(self._batch.first(1).pieces)
                 what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
                 self._errors.lose(error, f"{what or 'a summary'} was not written")
-                done = lost = 1
-            while not self._note_written(commit, done, lost):
-                time.sleep(_PATIENCE_SECS)
+                done = unwritable = 1
+            while True:
+                try:
+                    self._note_written(commit, done, unwritable)
+                    break
+                except MemoryError:  # no record may be written twice
+                    time.sleep(PATIENCE_SECS)
 
-    def _note_written(self, commit: Commit, done: int, lost: int) -> bool:
-        """Drop the records that were written; False where there is no memory for that.
-
-        They must not be written twice, so this is tried until it succeeds.
-        """
-        try:
-            rest, costs = self._batch.without_first(done), self.costs[done:]
-            released = commit.released + sum(self.costs[:done])
-            written, lost = commit.written + done - lost, commit.lost + lost
-        except MemoryError:
-            return False
+    def _note_written(self, commit: Commit, done: int, unwritable: int) -> None:
+        """Drop the written records; MemoryError if there is no memory for that."""
+        rest, costs = self._batch.without_first(done), self.costs[done:]
+        released = commit.released + sum(self.costs[:done])
+        lost = self._batch.sizes[:done].count(0) + unwritable
+        written, lost = commit.written + done - lost, commit.lost + lost
         self._batch, self.costs = rest, costs
         commit.released, commit.written, commit.lost = released, written, lost
-        return True
 
     def _end(self, commit: Commit) -> None:
-        if commit.sync is not None:  # no later attempt would help: the system forgets the bytes
+        if commit.sync is not None:  # a later attempt cannot help: the system has dropped the bytes
             text = "what was written may not survive a loss of power"
             commit.sync_error = self._try(commit.sync, text)
         if commit.seal:

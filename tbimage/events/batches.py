@@ -12,14 +12,11 @@ from tbimage.buffers import Piece
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Framed records that follow each other.
+    """Framed records that follow each other."""
 
-    Attributes:
-        pieces: The bytes. A buffer may hold several records, and a record may span several buffers.
-        sizes: The size of each record in bytes; 0 stands for a summary that could not be made.
-    """
-
+    # The bytes. A buffer may hold several records, and a record may span several buffers.
     pieces: Sequence[Piece] = ()
+    # The size of each record in bytes; 0 stands for a summary that could not be made.
     sizes: Sequence[int] = field(default=())
 
     @property

@@ -85,7 +85,7 @@ class SharingStorage(LocalStorage):
                 longest_unused.failure = error
 
     def __del__(self) -> None:
-        for file in list(self._open):
+        for file in list(getattr(self, "_open", ())):  # empty if __init__ was interrupted
             with contextlib.suppress(OSError):
                 self.release(file)
 

@@ -1,4 +1,4 @@
-"""What all implementations of a run's event files share; ``EventFiles`` is what the pipeline calls.
+"""``EventFiles``: the interface between the pipeline and the event files of a run.
 
 ``segments.py`` writes to disks, ``object_segments.py`` to object stores.
 """
@@ -24,45 +24,26 @@ logger = logging.getLogger("tbimage")
 
 #: Retention keeps at least this many of the newest segments…
 NEWEST_KEPT = 2
-#: … and all that grew within this many seconds: a TensorBoard that polls once in a while has read
-#: them by then.
+#: … and all that grew within so many seconds, because TensorBoard may not have read them yet.
 YOUNG_SECS = 1800.0
 
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """How a directory's segments are cut, kept and made durable.
+    """When a new segment begins, how many are kept, and when they are made durable."""
 
-    Attributes:
-        filename_suffix: Appended to each file's name.
-        max_file_bytes: A new segment begins before a record would take the current one beyond this;
-            None: never.
-        max_file_secs: A new segment begins once the current one is older; None: never.
-        keep_files: How many segments stay, at least 2; None: all.
-        keep_bytes: How many bytes the segments that stay may have together; None: any.
-        min_free_bytes: Writing stops, as on a full disk, where fewer bytes than this would stay
-            free; 0: never.
-        fsync: "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
-    """
-
-    filename_suffix: str = ""
-    max_file_bytes: int | None = None
-    max_file_secs: float | None = None
-    keep_files: int | None = None
-    keep_bytes: int | None = None
-    min_free_bytes: int = 0
+    filename_suffix: str = ""  # the end of each file's name
+    max_file_bytes: int | None = None  # the most bytes of a segment; None: any number
+    max_file_secs: float | None = None  # the greatest age of a segment; None: any age
+    keep_files: int | None = None  # the number of segments that are kept, at least 2; None: all
+    keep_bytes: int | None = None  # the most bytes of all kept segments together; None: any number
+    min_free_bytes: int = 0  # the bytes of the disk that stay free: otherwise it counts as full
+    # "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
     fsync: str = "never"
 
 
 class EventFiles(ABC):
-    """Appends records to the event files of one directory, for one thread at a time.
-
-    Args:
-        storage: Where the directory is.
-        directory: The directory.
-        options: How its files are cut and kept.
-        say: Takes a line for the log, as ``Logger.log`` does.
-    """
+    """Appends records to the event files of one directory, for one thread at a time."""
 
     def __init__(
         self,
@@ -75,15 +56,15 @@ class EventFiles(ABC):
         self._say = say
         self._options = options
         self._host = names.host_name()
-        #: The least time between two commits, where nobody waits.
+        #: The least seconds between two commits, if no caller waits.
         self.commit_secs: float = 0.0
-        #: When ``sync`` is due although nobody waits, on the monotonic clock.
+        #: When ``sync`` is due if no caller waits for it, on the monotonic clock.
         self.sync_at: float = math.inf
-        #: Whether no later ``sync`` makes good one that failed.
+        #: Whether a later ``sync`` cannot repair a failed one.
         self.sync_is_final: bool = True
-        #: Where the files are.
+        #: The directory of the files.
         self.directory = directory
-        #: The path of the newest file, None before the first.
+        #: The path of the newest file; None before the first one.
         self.path: str | None = None
         #: How many files were begun.
         self.count: int = 0
@@ -94,63 +75,62 @@ class EventFiles(ABC):
 
     @abstractmethod
     def open(self) -> None:
-        """Begin the first file now, so that the run and its errors show at once."""
+        """Begin the first file now, so that the run is visible and errors are raised at once."""
 
     @abstractmethod
     def append(self, batch: Batch) -> int:
         """Append framed records, in order.
 
         Args:
-            batch: At least one record. After a call that did not complete all of them or raised,
-                the next call must start with the first record that was not completed.
+            batch: At least one record. The next call must begin with the first record that this one
+                did not complete.
 
         Returns:
-            How many of the records are now completely in the file, at least one. Less than all when
-            a file ended or the system took only a part: call again with the rest.
+            The number of records that are now complete in the file: at least one. If it is not all
+            of them, because the file is full or the system wrote less, call again with the rest.
 
         Raises:
-            OSError: None of these records was completed. Call again later with the same records.
+            OSError: No record was completed. Call again later with the same records.
         """
 
     @abstractmethod
     def seal(self) -> None:
-        """End the current file, if there is one: the next record begins another.
+        """Close the current file, so that the next record begins a new one.
 
         Raises:
-            OSError: The system reported late that writing had failed. The file is closed all the
-                same.
+            OSError: An earlier write has failed. The file is closed anyway.
         """
 
     @abstractmethod
     def forget(self) -> None:
-        """Let go of the current file as it is; in a forked child it is the parent's."""
+        """Drop the current file without writing to it, because it belongs to the parent process."""
 
-    def sync(self) -> None:  # noqa: B027  # what a store has acknowledged is durable
-        """Make what was written durable, where the options ask for it with each flush.
+    def sync(self) -> None:  # noqa: B027  # a store's acknowledged bytes are durable
+        """Make the written records durable, if the options demand it for each flush.
 
         Raises:
-            OSError: It could not be made durable, and no later attempt would: the system forgets
-                what it could not write. The file is sealed.
+            OSError: This failed. The system has dropped the bytes, so no later attempt can help.
+                The file is sealed.
         """
 
     def sync_at_end(self) -> None:  # noqa: B027  # as ``sync``
-        """Make what was written durable, unless ``fsync`` is "never": nothing more will follow."""
+        """Make the written records durable at the end, unless ``fsync`` is "never"."""
 
     @property
     def syncs_on_flush(self) -> bool:
-        """Whether a flush is to wait for ``sync``."""
+        """Whether a flush waits for ``sync``."""
         return False
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error: what it logs waits until then."""
+        """Tell whether a writer can start in spite of an error, which may be gone later."""
         return True
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step by tag of what the directory holds."""
+        """Return the greatest step of each tag in the directory."""
         return newest_steps(self._storage, self.directory)
 
     def _retire(self, existing: Sequence[str]) -> None:
-        """Delete the oldest sealed segments that the options do not keep."""
+        """Delete the oldest sealed segments if there are more than the options allow."""
         options = self._options
         if options.keep_files is None and options.keep_bytes is None:
             return
@@ -158,7 +138,7 @@ class EventFiles(ABC):
         now = time.time()
         size = 0
         beyond: list[str] = []
-        # The newest is the segment just begun, which holds nothing yet.
+        # Rank 1 is the segment that is about to begin.
         for rank, name in enumerate(sorted(own, reverse=True), start=2):
             path = self._storage.join(self.directory, name)
             with contextlib.suppress(OSError):  # gone already
@@ -168,6 +148,6 @@ class EventFiles(ABC):
                 too_large = options.keep_bytes is not None and size > options.keep_bytes
                 if (too_many or too_large) and rank > NEWEST_KEPT and age > YOUNG_SECS:
                     beyond.append(path)
-        for path in reversed(beyond):  # the oldest first, so that no gap is left half-way
-            with contextlib.suppress(OSError):  # not ours to delete: no reason to stop logging
+        for path in reversed(beyond):  # the oldest first, so that an error leaves no gap
+            with contextlib.suppress(OSError):  # no right to delete it: logging continues
                 self._storage.remove(path)

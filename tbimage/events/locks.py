@@ -6,10 +6,10 @@ descriptor of the file, and reading its own logs would do that.
 
 Rules:
 - A lock is only a hint for a warning. Nothing waits for one, and where there is none (Windows, file
-  systems without ``flock``), nothing is said.
+  systems without ``flock``), there is no warning.
 - A writer locks its file before it looks for those of others. So of two that start at once, at
   least one sees the other.
-- Files that this process opened, or the process that it was forked from, are no other process's.
+- Files of this process, and of the process that it was forked from, are ignored here.
   ``writer/directories.py`` knows about those.
 - A forked child shares the lock of its parent. The parent releases it explicitly, so that it ends
   although the child has the descriptor. The child only closes its descriptor.
@@ -32,22 +32,17 @@ __all__ = ["file_of_another_process", "lock", "unlock"]
 
 # A process that looks for other writers holds a lock of a new file for some microseconds.
 _TRIES, _SECONDS_BETWEEN = 20, 0.0005
-# The files that were begun last are looked at. A process that writes has begun one of them, unless
-# others have been started so many times since.
+# Only the newest files are checked. This misses a process that writes only if so many files were
+# begun after its own.
 _MOST_FILES = 100
 
-# By the identity of a locked file, the process that locked it: this one, or one that it was forked
-# from. Changed by single steps of CPython only: another thread might hold a lock during a fork.
+# The process that locked each file: this one, or one that it was forked from. It has no lock, which
+# another thread could hold during a fork: all changes are atomic in CPython.
 _own: dict[tuple[int, int], int] = {}
 
 
 def lock(descriptor: int, identity: tuple[int, int]) -> None:
-    """Lock a file that was created.
-
-    Args:
-        descriptor: The file's.
-        identity: Its device and inode.
-    """
+    """Lock a file that was just created; ``identity`` is its device and inode."""
     if sys.platform == "win32":
         return
     _own[identity] = os.getpid()
@@ -63,7 +58,7 @@ def lock(descriptor: int, identity: tuple[int, int]) -> None:
 
 
 def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
-    """Release the lock of a file before it is closed; None: its descriptor is closed already."""
+    """Release the lock of a file before it is closed; ``descriptor`` is None if it is closed."""
     process = None if identity is None else _own.pop(identity, None)
     if sys.platform == "win32":
         return
@@ -86,7 +81,7 @@ def _is_locked(path: str) -> bool:
     if sys.platform == "win32":
         return False
     try:
-        # Without waiting for whoever writes to a FIFO of such a name.
+        # Without waiting, in case it is a FIFO.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
@@ -94,12 +89,12 @@ def _is_locked(path: str) -> bool:
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) in _own or not stat.S_ISREG(status.st_mode):
             return False
-        # Shared, so that two processes that look at the same time do not see each other.
+        # Shared, so that two processes that check at the same time do not see each other's lock.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         pass
     finally:
-        os.close(descriptor)  # and with it the lock
+        os.close(descriptor)  # this releases the lock, too
     return False

@@ -1,16 +1,16 @@
-"""The event files of one run: when one ends, what follows a failed write, which old ones go.
+"""The event files of one run on a disk: when a new one begins, and what a failed write does.
 
 Each rule follows from how TensorBoard's loaders read (see the table in docs/design.md):
-- A segment is only appended to. Nothing follows a record that is incomplete: after a failed write
-  either its missing bytes follow, or the segment is sealed and the whole record goes to a new one.
-- Segment N is closed before N + 1 exists, and is not written again: the Python loader leaves N for
-  good when N + 1 is there.
-- A segment without a complete record is not sealed for an error that a new one would meet, too:
+- A segment is only appended to. After a failed write, either the missing bytes of the record
+  follow, or the segment is sealed and the whole record is written to a new one.
+- Segment N is closed before N + 1 exists, and is not written again: the Python loader does not
+  return to N when N + 1 exists.
+- A segment without a complete record is not sealed for an error that a new segment would have, too:
   each attempt would leave one more file.
 - Each segment starts with ``file_version`` and can be read alone. SessionLog.START is never
-  written: with one in each segment the Python loader keeps the last segment only.
-- Only sealed segments are deleted, never the newest two and never young ones: a reader may not have
-  read them yet.
+  written: if each segment has one, the Python loader keeps only the last segment.
+- Only sealed segments are deleted. The newest two and young ones are kept, because a reader may not
+  have read them yet.
 """
 
 from __future__ import annotations
@@ -31,18 +31,24 @@ from tbimage.events.storage import AppendFile, DiskStorage
 
 __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 
-#: After these a segment can go on as soon as there is room: its missing bytes are still missing.
+#: After these errors, the missing bytes can be appended to the segment later.
 #: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
 PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
 
-_MOST_NAMES_TRIED = 1000  # more that are taken mean that something is wrong with the directory
+PATIENCE_SECS = 0.01  #: the pause until there may be memory again
 
-# Smaller pieces are copied together: a copy of 16 KiB costs as much as one more entry in writev.
+# After a write is accounted for, nothing may raise before the result is returned. It is made here,
+# because there may be no memory later.
+_QUIETLY = contextlib.suppress(OSError, MemoryError)
+
+_MOST_NAMES_TRIED = 1000  # if all of these are taken, something is wrong
+
+# Smaller buffers are joined: copying 16 KiB costs as much as one more buffer in writev.
 _JOIN_BELOW = 16 * 1024
 
 
 class UnwritableError(OSError):
-    """The first record can never be written: leave it out, and go on with the next."""
+    """The first record can never be written. Leave it out, and continue with the next one."""
 
 
 class Segments(EventFiles):
@@ -66,7 +72,7 @@ class Segments(EventFiles):
         self._begun = 0  # how many bytes of the next record are in the current segment already
 
     def open(self) -> None:
-        """Begin the first segment now, so that the run and its errors show at once."""
+        """Begin the first segment now; see ``EventFiles.open``."""
         self._begin_segment()
         self._write(Batch())
 
@@ -79,11 +85,11 @@ class Segments(EventFiles):
         return self._write(batch.first(self._fitting(batch)))
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error: a full disk may become less so."""
+        """Tell whether a writer can start in spite of an error: a full disk may get space again."""
         return error.errno in PASSING_ERRORS
 
     def _check_file(self) -> None:
-        """Begin a new segment where the current one is not what was written."""
+        """Begin a new segment if the current file is not as it was written."""
         file = self._file
         if file is None:
             return
@@ -103,12 +109,7 @@ class Segments(EventFiles):
             )
 
     def sync(self) -> None:
-        """Make what was written durable, where the options ask for it with each flush.
-
-        Raises:
-            OSError: It could not be made durable, and no later attempt would: the system forgets
-                what it could not write. The segment is sealed.
-        """
+        """Make the written records durable; see ``EventFiles.sync``."""
         if self._file is not None and self.syncs_on_flush:
             try:
                 self._make_durable(self._file)
@@ -118,28 +119,23 @@ class Segments(EventFiles):
 
     @property
     def syncs_on_flush(self) -> bool:
-        """Whether a flush is to wait for ``sync``."""
+        """Whether a flush waits for ``sync``."""
         return self._options.fsync == "flush"
 
     def seal(self) -> None:
-        """End the current segment, if there is one: the next record begins another.
-
-        Raises:
-            OSError: The system reported late that writing had failed. The segment is closed all the
-                same.
-        """
+        """Close the current segment; see ``EventFiles.seal``."""
         try:
             self.sync_at_end()
         finally:
             self.forget()
 
     def sync_at_end(self) -> None:
-        """Make what was written durable, unless ``fsync`` is "never": nothing more will follow."""
+        """Make the written records durable; see ``EventFiles.sync_at_end``."""
         if self._file is not None and self._options.fsync != "never":
             self._make_durable(self._file)
 
     def forget(self) -> None:
-        """Let go of the current segment as it is; in a forked child it is the parent's."""
+        """Drop the current segment; see ``EventFiles.forget``."""
         file, self._file = self._file, None
         self._begun = 0
         if file is not None:
@@ -147,7 +143,7 @@ class Segments(EventFiles):
 
     def _make_durable(self, file: AppendFile) -> None:
         file.sync()
-        if not self._directory_synced:  # a file is lost with its name
+        if not self._directory_synced:  # without its name, a file is lost
             self._disk.sync_directory(self.directory)
             self._directory_synced = True
 
@@ -172,20 +168,17 @@ class Segments(EventFiles):
             try:
                 file = self._disk.create(path)
             except FileExistsError:
-                existing.append(name)  # by somebody who was faster, or not listed: so on NFS
+                existing.append(name)  # made since, or not listed (NFS)
                 continue
             self.path = path
             return file
         raise FileExistsError(errno.EEXIST, "all names for an event file are taken", path)
 
     def _fitting(self, batch: Batch) -> int:
-        """Count the records that belong in the current segment: the first always does.
-
-        Raises:
-            OSError: There is no room for it on the disk.
-        """
+        """Count the records that fit into the segment, 1 at least; OSError if the disk is full."""
         options = self._options
-        unwritten = self._begun - len(self._missing)  # what is there already, and what comes before
+        # The file has the first ``begun`` bytes of the batch; ``missing`` bytes come before it.
+        unwritten = self._begun - len(self._missing)
         count = len(batch.sizes)
         if options.max_file_bytes is not None:
             room = options.max_file_bytes - self._size + unwritten
@@ -199,7 +192,7 @@ class Segments(EventFiles):
         return count
 
     def _rotate_before(self, length: int) -> None:
-        """Seal the current segment if the next record, of this length, is for another one."""
+        """Seal the current segment if a record of this length must begin a new one."""
         if self._file is None or self._begun or not self._records:
             return
         options = self._options
@@ -212,12 +205,17 @@ class Segments(EventFiles):
             self.seal()
 
     def _write(self, batch: Batch) -> int:
-        """Write what the segment's first record misses, then these, the first maybe begun."""
+        """Write the missing bytes of the segment's first record, and then the batch."""
         try:
             return self._write_pieces(batch)
-        except MemoryError:  # what is in the file must not be written again
-            error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
-            return self._after_error(batch, len(self._missing), 0, error)
+        except MemoryError:
+            pass
+        while True:
+            try:
+                error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
+                return self._after_error(batch, len(self._missing), 0, error)
+            except MemoryError:  # bytes in the file must not be written again
+                time.sleep(PATIENCE_SECS)
 
     def _write_pieces(self, batch: Batch) -> int:
         preamble = len(self._missing)
@@ -231,7 +229,7 @@ class Segments(EventFiles):
             if self._is_torn(written + count):
                 right = self._count_right(b"".join(pieces)[:count], self._size + written)
                 whole = self._account(batch, preamble, written + right)
-                with contextlib.suppress(OSError):
+                with _QUIETLY:
                     if self._file is not None:
                         self._file.cut(self._size - self._begun)
                     self.seal()
@@ -241,11 +239,10 @@ class Segments(EventFiles):
         return self._account(batch, preamble, written)
 
     def _is_torn(self, written: int) -> bool:
-        """Tell whether the file has more bytes than the system says it wrote.
+        """Tell whether the file has more bytes than the system reported as written.
 
-        A write that lands in part and reports EINTR is repeated as a whole, by Python itself
-        (PEP 475), maybe several times. What lies behind the last whole record is cut off, since
-        readers can make nothing of it, and goes to another segment.
+        If a write fails with EINTR after a part of it, Python repeats it as a whole (PEP 475). The
+        caller then cuts the file after the last whole record, and writes the rest elsewhere.
         """
         try:
             return self._file is not None and self._file.size() > self._size + written
@@ -253,7 +250,7 @@ class Segments(EventFiles):
             return False
 
     def _count_right(self, expected: bytes, start: int) -> int:
-        """Count the bytes of a torn write that are in the file as they should be."""
+        """Count the correct bytes of a torn write in the file."""
         try:
             with self._storage.open_to_read(self.path or "") as file:
                 file.seek(start)
@@ -264,16 +261,16 @@ class Segments(EventFiles):
         return next((at for at, (a, b) in enumerate(pairs) if a != b), len(found))
 
     def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
-        """Note how far a failed write came; return how many records are complete, or raise."""
+        """Note how much a failed write has written; return the complete records, or raise."""
         total = preamble + batch.size - self._begun
         landed = self._landed(total, written)
         whole = self._account(batch, preamble, written if landed is None else landed)
         if landed == total:
-            return whole  # the system reported an error, and wrote all the same
+            return whole  # all was written in spite of the error
         began_segment = self._records == 0
         too_large = error.errno == errno.EFBIG
         if landed is None or too_large or self._is_broken(error):
-            with contextlib.suppress(OSError):  # the first error is the one to report
+            with _QUIETLY:  # the first error is the one to report
                 self.seal()
         if whole:
             return whole
@@ -284,7 +281,7 @@ class Segments(EventFiles):
         return self.append(batch)
 
     def _landed(self, total: int, written: int) -> int | None:
-        """Return how many bytes are in the file, whatever the system said; None: not known."""
+        """Return how many bytes are in the file, by its size; None: not known."""
         try:
             size = self._file.size() if self._file is not None else self._size + written
         except OSError:
@@ -293,32 +290,32 @@ class Segments(EventFiles):
 
     def _write_once(self, file: AppendFile, pieces: Sequence[Piece]) -> int:
         count = file.write(pieces)
-        if count <= 0:  # a storage that takes nothing and reports nothing would be tried for ever
+        if count <= 0:  # otherwise this would be tried for ever
             raise OSError(errno.EIO, "the storage wrote nothing", self.path)
         return count
 
     def _is_broken(self, error: OSError) -> bool:
-        """Tell whether nothing more can be expected of the current segment after an error."""
-        if error.errno == errno.EBADF:  # somebody else closed our descriptor
+        """Tell whether the current segment cannot be written to after an error."""
+        if error.errno == errno.EBADF:  # other code closed our descriptor
             return True
         return self._records > 0 and error.errno not in PASSING_ERRORS
 
     def _account(self, batch: Batch, preamble: int, written: int) -> int:
-        """Note how far ``written`` bytes reached; return how many records they completed."""
+        """Note that ``written`` bytes are written; return how many records they complete."""
         missing = self._missing[min(written, preamble) :]
         reached = self._begun + max(written - preamble, 0)
         whole = batch.whole_records(reached)
         begun = reached - sum(batch.sizes[:whole])
         records = self._records + whole - batch.sizes[:whole].count(0)
         size, bytes_written = self._size + written, self.bytes_written + written
-        # All or, where there is no memory, none.
+        # These assignments need no memory, so all of them happen or none.
         self._size, self.bytes_written, self._missing = size, bytes_written, missing
         self._begun, self._records = begun, records
         return whole
 
 
 def _join_small(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Join neighbours that are small to one piece."""
+    """Join small neighbours to one buffer."""
     joined: list[Piece] = []
     small: list[Piece] = []
     for piece in pieces:

@@ -1,9 +1,8 @@
-"""Records on the local disk that a store has not acknowledged: a kill cannot take them.
+"""A file on the local disk with the records that a store has not acknowledged.
 
-- A process has a file of its own for each run, which it holds a lock on while it lives.
-- The file is cut to nothing when the store has acknowledged all that is in it.
-- A file without such a lock was left by a process that ended. The next writer of the run uploads
-  what is in it.
+- A process has its own file for each run, and holds a lock on it until it ends.
+- The file is emptied when the store has acknowledged all its records.
+- A file without a lock was left by a process that ended. The next writer of the run uploads it.
 """
 
 from __future__ import annotations
@@ -29,13 +28,7 @@ __all__ = ["Spool"]
 
 
 class Spool:
-    """The records of one run that are not acknowledged, for one thread at a time.
-
-    Args:
-        directory: Where the files of all runs are.
-        run: The URL of the run.
-        say: Takes a line for the log.
-    """
+    """The records of one run that are not acknowledged, for one thread at a time."""
 
     def __init__(self, directory: str, run: str, say: Callable[..., None]) -> None:
         short = re.sub(r"\W+", "-", run)[-60:].strip("-")
@@ -47,12 +40,12 @@ class Spool:
         self._path = ""
         self._file: int | None = None
         self._size = 0
-        self._start = 0  # of what is not acknowledged
-        self._sizes: list[int] = []  # of the records that ``first`` gave
+        self._start = 0  # of the records that are not acknowledged
+        self._sizes: list[int] = []  # of the records that ``first`` returned
         self._failed = False
 
     def keep(self, batch: Batch) -> bool:
-        """Write records behind those that are there; False, and a line for the log, if it fails."""
+        """Append records; if this fails, log it and return False."""
         try:
             file = self._open()
             view = memoryview(b"".join(batch.pieces))
@@ -71,7 +64,7 @@ class Spool:
         return True
 
     def first(self, size: int) -> Batch:
-        """Read the first records that were not dropped: about so many bytes, at least one."""
+        """Read the first remaining records: about ``size`` bytes, and at least one record."""
         self._sizes = []
         if self._file is None or self._start == self._size:
             return Batch()
@@ -84,14 +77,14 @@ class Spool:
         return Batch([data[: sum(sizes)]], sizes)
 
     def drop(self, count: int) -> None:
-        """Note that the first records of what ``first`` gave are acknowledged."""
+        """Note that the store has acknowledged the first records that ``first`` returned."""
         self._start += sum(self._sizes[:count])
         if self._start == self._size and self._file is not None:
             os.ftruncate(self._file, 0)
             self._start = self._size = 0
 
     def close(self) -> None:
-        """Delete the file, unless something in it was not acknowledged."""
+        """Delete the file if all its records are acknowledged."""
         file, self._file = self._file, None
         if file is not None:
             if self._size == 0 and self.pid == os.getpid():
@@ -100,7 +93,7 @@ class Spool:
             os.close(file)
 
     def left_by_others(self) -> Iterator[tuple[bytes, Callable[[], None]]]:
-        """Give the records in each file whose process has ended, and what deletes the file."""
+        """Yield the records in each file of an ended process, and a function that deletes it."""
         try:
             names = sorted(os.listdir(self._directory))
         except FileNotFoundError:
@@ -126,7 +119,7 @@ class Spool:
 
 
 def _sizes_of(data: bytes) -> list[int]:
-    """Return the size of each record that is there as a whole."""
+    """Return the size of each complete record."""
     decoder = RecordDecoder()
     decoder.feed(data)
     ends = [0]
@@ -137,5 +130,5 @@ def _sizes_of(data: bytes) -> list[int]:
 
 
 def _whole_records(data: bytes) -> bytes:
-    """Return the records before one that was not written as a whole."""
+    """Return the records before the first incomplete one."""
     return data[: sum(_sizes_of(data))]

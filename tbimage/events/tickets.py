@@ -1,4 +1,4 @@
-"""Tickets: one summary on its way from a call to the file, and how tickets become records."""
+"""Tickets: summaries on their way from a call to the file, and how they become records."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Ticket", "Work", "cost_of", "make_batch", "make_record", "purge_mark
 
 #: The two orders of a pipeline: the run's own files, and those of its sub-runs.
 MAIN, SUB_RUNS = 0, 1
-#: Stands among the arguments of ``make`` for the step, which the owner of the pipeline decides.
+#: A placeholder in the arguments of ``make`` for the step, which the owner decides later.
 STEP = object()
-#: Memory that a ticket without ``Work`` is counted for, in bytes; measured with tracemalloc. The
-#: same for one with ``Work``, besides its snapshot, and besides its record.
+#: The bytes of memory that are counted for a ticket without ``Work``, for one with ``Work`` without
+#: its snapshot, and for its record without the data. Measured with tracemalloc.
 LIGHT_BYTES, WORK_BYTES, RECORD_BYTES = 640, 1024, 512
 
 
 class Work:
-    """The snapshot of a summary that is more than a few numbers, then its record.
+    """The snapshot of a large summary, and later its record.
 
-    Its bytes count as pending for as long as it exists, or until its record is in the file.
+    Its bytes count as pending until it is deleted or its record is in the file.
     """
 
     __slots__ = ("__weakref__", "apart", "arguments", "cost", "ready", "record", "secs")
@@ -36,13 +36,13 @@ class Work:
         self.ready: bool = not apart
         self.arguments: tuple[Any, ...] = ()
         self.record: Sequence[Piece] = ()
-        self.secs: float = 0.0  # that encoding took
+        self.secs: float = 0.0  # the time that encoding took
 
 
 #: The lane, the name (None: its steps do not count), the step (None: an automatic one), the wall
 #: time (None: ``make`` makes a whole Event), the function that makes the serialized Summary, and
-#: its arguments; or, where these are large, the work that has them.
-#: A plain tuple: to make an object of a class takes 0.3 µs more, a fifth of what a scalar costs.
+#: its arguments, or the work that has them if they are large. It is a plain tuple, because an #:
+#: object of a class takes 0.3 µs more, a fifth of the time of a scalar.
 Ticket = tuple[
     int,
     "str | None",
@@ -55,18 +55,18 @@ Ticket = tuple[
 
 
 def purge_mark() -> bytes:
-    """Stand as ``make`` in a ticket that lets automatic steps go on with its step."""
+    """Mark a ticket, as its ``make``, after which automatic steps continue with its step."""
     return b""
 
 
 def cost_of(ticket: Ticket) -> int:
-    """Return for how many bytes a ticket counts."""
+    """Return the bytes of memory that are counted for a ticket."""
     work = ticket[6]
     return LIGHT_BYTES if work is None else work.cost
 
 
 def make_record(ticket: Ticket, work: Work) -> list[Piece]:
-    """Make the framed record of a ticket that has work, and whose step is decided."""
+    """Make the framed record of a ticket that has work and a step."""
     _, _, step, wall_time, make, _, _ = ticket
     started = time.perf_counter()
     try:
@@ -80,26 +80,28 @@ def make_record(ticket: Ticket, work: Work) -> list[Piece]:
 
 
 def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], None]) -> Batch:
-    """Give the records of some tickets, with an empty one for each that cannot be made.
-
-    ``lose`` is given the error of each of these, and what it cost.
-    """
+    """Make the records of tickets: an empty one after an error, which goes to ``lose``."""
     pieces: list[Piece] = []
     sizes: list[int] = []
-    small: list[bytes] = []  # records that follow each other and become one piece
+    small: list[bytes] = []  # neighbouring records, to be joined
     for ticket in tickets:
         _, name, step, wall_time, make, arguments, work = ticket
         try:
             if work is None:
                 record = small_record(small_event(wall_time, step, make(*arguments)))  # type: ignore[arg-type]
-                small.append(record)
-                sizes.append(len(record))
+                size = len(record)
             else:
                 made = work.record if work.apart else make_record(ticket, work)
-                sizes.append(sum(map(len, made)))
-                pieces += (b"".join(small), *made)
-                small = []
-        except BaseException as error:  # those behind it go on
+                size = sum(map(len, made))
+        except BaseException as error:  # the later ones go on
             lose(error, f"{name!r} at step {step} was not written")
             sizes.append(0)
+            continue
+        # Outside of the try: after a MemoryError here, no size may be noted without its bytes.
+        sizes.append(size)
+        if work is None:
+            small.append(record)
+        else:
+            pieces += (b"".join(small), *made)
+            small = []
     return Batch([*pieces, b"".join(small)], sizes)

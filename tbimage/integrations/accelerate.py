@@ -18,7 +18,7 @@ __all__ = ["TBImageTracker"]
 
 
 class TBImageTracker(GeneralTracker):
-    """Log what an ``Accelerator`` tracks.
+    """Log the values that an ``Accelerator`` tracks.
 
     An error of logging never ends a training: it is counted, and reported once.
 

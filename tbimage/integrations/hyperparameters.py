@@ -11,11 +11,11 @@ __all__ = ["flattened"]
 
 
 def flattened(configuration: Mapping[Any, Any], separator: str = ".") -> dict[str, Any]:
-    """Give each value of nested mappings a name. Values of other types become texts.
+    """Flatten nested mappings to one name for each value. Values of other types become texts.
 
     Args:
         configuration: Values by name; None leaves a name out.
-        separator: What is put between the names.
+        separator: The text between the names.
 
     Example:
         >>> flattened({"lr": 0.1, "model": {"sizes": [3, 4], "bias": None}})

@@ -163,7 +163,7 @@ class TBImageLogger(Logger):
         metrics: Mapping[str, Any] | float | None = None,
         step: int | None = None,
     ) -> None:
-        """Log the hyperparameters of the run, and by which metrics it is judged.
+        """Log the hyperparameters of the run, and the metrics that judge it.
 
         Args:
             params: Values by name; mappings in it are flattened, with "/" between the names.
@@ -185,7 +185,7 @@ class TBImageLogger(Logger):
 
         Args:
             model: The module.
-            input_array: What it is called with. None: its ``example_input_array``.
+            input_array: The input of the module. None: its ``example_input_array``.
         """
         if self._log_graph:
             with self.failures:

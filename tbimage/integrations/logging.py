@@ -13,7 +13,7 @@ from tbimage.writer import SummaryWriter, defaults
 
 __all__ = ["TensorBoardHandler"]
 
-# What every record has. All else is from the ``extra=`` of the call.
+# The attributes of every record. All others come from ``extra=`` of the call.
 _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 

@@ -49,7 +49,7 @@ class MetricWriter:
 
     @property
     def writer(self) -> SummaryWriter:
-        """The writer, for all that clu has no method for."""
+        """The writer, for summaries without a method in clu."""
         return self._writer
 
     def write_summaries(

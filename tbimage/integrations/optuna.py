@@ -22,8 +22,8 @@ class TensorBoardCallback:
 
     Args:
         dirname: The directory of the runs, which are named ``trial-0``, ``trial-1`` and so on.
-        metric_name: The tag of the result; of several results, what their tags begin with, as
-            ``loss_0`` and ``loss_1``.
+        metric_name: The tag of the result. Several results have tags with a number: ``loss_0``,
+            ``loss_1``.
 
     Attributes:
         failures: Its ``count`` is the number of errors of logging.
@@ -54,7 +54,7 @@ class TensorBoardCallback:
             trial: As optuna gives it to callbacks.
         """
         with self.failures:
-            results: list[Any] = trial.values or []  # none of one that failed
+            results: list[Any] = trial.values or []  # a failed trial has none
             names = [self._metric]
             if len(results) > 1:
                 names = [f"{self._metric}_{number}" for number in range(len(results))]

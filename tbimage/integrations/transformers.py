@@ -19,7 +19,7 @@ __all__ = ["TBImageCallback"]
 
 
 class TBImageCallback(TrainerCallback):
-    """Log what the Trainer logs, its arguments and the configuration of the model.
+    """Log the values that the Trainer logs, its arguments and the configuration of the model.
 
     The tags are those of its ``TensorBoardCallback``: ``train/loss``, ``eval/loss`` and so on, and
     the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the Trainer, so that it

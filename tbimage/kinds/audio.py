@@ -41,30 +41,20 @@ _BLOCK = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Findings about the samples, for a message to the user.
+    """Findings about the samples, for a message to the user."""
 
-    Attributes:
-        peak: The greatest absolute value if it is above 1, so that floats were clipped; else None.
-        non_finite: How many samples were NaN or infinite; NaN became silence.
-    """
-
+    # The greatest absolute value if it is above 1, so that floats were clipped; else None.
     peak: float | None
-    non_finite: int
+    non_finite: int  # how many samples were NaN or infinite; NaN became silence
 
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """The checked clips of one call.
+    """The checked clips of one call."""
 
-    Attributes:
-        samples: [clips, frames, channels]; a view of the caller's memory until ``snapshot``.
-        sample_rate: In Hz.
-        immutable: Whether the memory of the samples never changes.
-    """
-
-    samples: Array
-    sample_rate: int
-    immutable: bool
+    samples: Array  # [clips, frames, channels]; a view of the caller's memory until ``snapshot``
+    sample_rate: int  # in Hz
+    immutable: bool  # whether the memory of the samples never changes
 
     def snapshot(self) -> Clips:
         """Copy the samples, unless they are immutable."""

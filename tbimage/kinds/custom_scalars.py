@@ -25,15 +25,11 @@ LAYOUT_TAG = "custom_scalars__config__"
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One chart.
+    """One chart."""
 
-    Attributes:
-        kind: "multiline" or "margin".
-        tags: In a multiline chart, regular expressions of tags. In a margin chart, tags in threes:
-            value, lower bound, upper bound.
-    """
-
-    kind: str
+    kind: str  # "multiline" or "margin"
+    # In a multiline chart, regular expressions of tags. In a margin chart, tags in threes: value,
+    # lower bound, upper bound.
     tags: Sequence[str]
 
 

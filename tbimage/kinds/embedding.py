@@ -47,19 +47,13 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f%/\\:*?"<>|]|^\.{1,2}$')
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """The checked arguments of one call.
+    """The checked arguments of one call."""
 
-    Attributes:
-        vectors: [points, dimensions]; a view of the caller's memory until ``snapshot``.
-        labels: A row of cells for each point, after the header if there is one; or None.
-        images: A picture for each point, or None.
-        value_range: Which values of the images become black and white.
-    """
-
-    vectors: Array
+    vectors: Array  # [points, dimensions]; a view of the caller's memory until ``snapshot``
+    # A row of cells for each point, after the header if there is one; or None.
     labels: Sequence[Sequence[str]] | None
-    images: Prepared | None
-    value_range: ranges.ValueRange | None
+    images: Prepared | None  # a picture for each point, or None
+    value_range: ranges.ValueRange | None  # which values of the images become black and white
 
     @property
     def nbytes(self) -> int:

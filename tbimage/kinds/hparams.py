@@ -52,24 +52,16 @@ _FIELDS: Mapping[type, tuple[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The checked arguments of one call.
+    """The checked arguments of one call."""
 
-    Attributes:
-        values: The hyperparameters by name.
-        domains: The values that some hyperparameters may take.
-        metrics: The values of the metrics by tag; None if they are not known.
-        explicit: Whether an experiment is written: the caller gave domains, or metrics without
-            values.
-        group: The name that repetitions of one trial share, or empty.
-        status: A key of ``STATUSES``, or None for unknown.
-    """
-
-    values: Mapping[str, HParam]
-    domains: Mapping[str, Sequence[HParam]]
+    values: Mapping[str, HParam]  # the hyperparameters by name
+    domains: Mapping[str, Sequence[HParam]]  # the values that some hyperparameters may take
+    # The values of the metrics by tag; None if they are not known.
     metrics: Mapping[str, float | None]
+    # Whether an experiment is written: the caller gave domains, or metrics without values.
     explicit: bool
-    group: str
-    status: str | None
+    group: str  # the name that repetitions of one trial share, or empty
+    status: str | None  # a key of ``STATUSES``, or None for unknown
 
 
 def prepare(

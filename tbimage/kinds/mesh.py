@@ -27,13 +27,10 @@ CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
 
 @dataclass(frozen=True, slots=True)
 class Mesh:
-    """The checked arguments of one call.
+    """The checked arguments of one call."""
 
-    Attributes:
-        parts: "VERTEX", "FACE" and "COLOR": [batch, points or faces, 3] each; views of the caller's
-            memory until ``snapshot``.
-    """
-
+    # "VERTEX", "FACE" and "COLOR": [batch, points or faces, 3] each; views of the caller's memory
+    # until ``snapshot``.
     parts: Mapping[str, Array]
 
     @property

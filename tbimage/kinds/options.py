@@ -46,24 +46,15 @@ _AS_IT_IS = Look()
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """How pictures look and are stored; ``check_options`` makes it.
+    """How pictures look and are stored; ``check_options`` makes it."""
 
-    Attributes:
-        wire: "image" or "tensor".
-        description: Markdown that TensorBoard shows beside the pictures, or None.
-        look: How values become pixels.
-        encoding: One of ``ENCODINGS``.
-        quality: Of a JPEG, 1 to 100.
-        compression: Of a PNG, one of ``encoder.COMPRESSIONS``.
-        png_instead: Whether a picture that JPEG cannot hold becomes a PNG; if not, it is an error.
-    """
-
-    wire: str = "image"
-    description: str | None = None
-    look: Look = _AS_IT_IS
-    encoding: str = "png"
-    quality: int = 90
-    compression: str = "fast"
+    wire: str = "image"  # "image" or "tensor"
+    description: str | None = None  # Markdown that TensorBoard shows beside the pictures, or None
+    look: Look = _AS_IT_IS  # how values become pixels
+    encoding: str = "png"  # one of ``ENCODINGS``
+    quality: int = 90  # of a JPEG, 1 to 100
+    compression: str = "fast"  # of a PNG, one of ``encoder.COMPRESSIONS``
+    # Whether a picture that JPEG cannot hold becomes a PNG; if not, it is an error.
     png_instead: bool = False
 
 

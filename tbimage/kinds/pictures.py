@@ -56,21 +56,14 @@ Part = Callable[[], Made]
 
 @dataclass(slots=True)  # frozen=True would take 2 µs more
 class Prepared:
-    """The checked arguments of one call.
+    """The checked arguments of one call."""
 
-    Attributes:
-        arrays: Views of the caller's memory until ``snapshot``.
-        immutable: For each array, whether its memory never changes.
-        parts: Returns the functions that make the pictures, given snapshots of the arrays.
-        suffixes: The end of each picture's tag, after the name.
-        held_bytes: Bytes besides the arrays that are held until the pictures are made.
-    """
-
-    arrays: tuple[Array, ...]
-    immutable: tuple[bool, ...]
+    arrays: tuple[Array, ...]  # views of the caller's memory until ``snapshot``
+    immutable: tuple[bool, ...]  # for each array, whether its memory never changes
+    # Returns the functions that make the pictures, given snapshots of the arrays.
     parts: Callable[[Sequence[Array], PictureOptions, Run[Any]], Sequence[Part]]
-    suffixes: tuple[str, ...]
-    held_bytes: int = 0
+    suffixes: tuple[str, ...]  # the end of each picture's tag, after the name
+    held_bytes: int = 0  # bytes besides the arrays that are held until the pictures are made
 
     @property
     def count(self) -> int:

@@ -24,17 +24,12 @@ _PLUGIN = "tensor"
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """The checked tensor of one call.
+    """The checked tensor of one call."""
 
-    Attributes:
-        array: The numbers, a view of the caller's memory until ``snapshot``; None for strings.
-        strings: The strings; None for numbers.
-        immutable: Whether the memory never changes.
-    """
-
+    # The numbers, a view of the caller's memory until ``snapshot``; None for strings.
     array: Array | None
-    strings: text.Text | None
-    immutable: bool
+    strings: text.Text | None  # the strings; None for numbers
+    immutable: bool  # whether the memory never changes
 
     @property
     def nbytes(self) -> int:

@@ -1,7 +1,7 @@
-"""The side of the pipeline that callers see: put, wait for room, flush, close, look.
+"""The calls into the pipeline: put a summary, wait for memory, flush, close, read counters.
 
-A call changes what is shared by exactly one ``put``. Whatever interrupts it, before that nothing
-has happened, and after it the summary is the owner's. No caller does I/O, and none holds a lock.
+A call changes shared state by exactly one ``put``. If it is interrupted earlier, nothing has
+happened; if later, the owner has the summary. No caller does I/O, and none holds a lock.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ T = TypeVar("T")
 #: Makes the files of each lane, given what takes lines for the log, and whether it is for a child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
-# A caller that waits looks again after so many seconds; an aflush, which has no gate, after the
-# second figure, doubled each time up to the third.
+# The seconds between two checks of a waiting caller; then the same for aflush, which has no gate:
+# the first interval, which doubles each time, and the longest one.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
-_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # room enough for a thousand threads at once
-_MANY_SMALL = 32  # pictures that wait: the owner is woken, so that encoding goes on meanwhile
-_GIVE_UP_SECS = 1.0  # for the owner to count what is lost
+_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough for a thousand threads at once
+_MANY_SMALL = 32  # with so many waiting pictures the owner is woken, so that they are encoded
+_GIVE_UP_SECS = 1.0  # how long to wait until the owner has counted what is lost
 
 live: dict[int, weakref.ref[Pipeline]] = {}  #: for the end of the process
 
 
 class Pipeline:
-    """What one writer has on its way to its files, here and in the processes that it forks to."""
+    """The pipeline of one writer, in this process and in the processes that are forked from it."""
 
     def __init__(self, make_files: MakeFiles, options: PipelineOptions) -> None:
         self._make_files = make_files
         self._options = options
-        self._is_over = False  # the process ends, and all that was not written is lost
-        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread, until it is put
+        self._is_over = False  # the process ends; what is not written is lost
+        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: admitted, not yet put
         owner = current_owner()
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
@@ -56,12 +56,12 @@ class Pipeline:
 
     @property
     def channel(self) -> Channel:
-        """The state in this process."""
+        """The channel of this process; the first call in a forked child makes a new one."""
         channel = self._channel
         return channel if channel.pid == getpid() else self._enter_child(channel)
 
     def _enter_child(self, parent: Channel) -> Channel:
-        """Begin anew in a process that was forked: all that is pending is the parent's."""
+        """Make a new channel in a forked child: all pending summaries stay with the parent."""
         pid = getpid()
         channel = self._channels.get(pid)
         if channel is None:
@@ -73,7 +73,7 @@ class Pipeline:
                 files = self._make_files(owner.log.say, True)
             steps = [lane.steps.copy() for lane in parent.lanes]
             for index, name, step, *_ in take_all(parent.inbox):
-                if name is not None:  # the parent's owner has yet to decide its step
+                if name is not None:  # the parent's owner has not decided its step yet
                     steps[index].draw(name, step)
             channel = Channel(owner, list(zip(files, steps, strict=True)), self._options)
             channel.closed = channel.finished = parent.closed
@@ -87,7 +87,7 @@ class Pipeline:
         try:
             lane.files.open()
         except OSError as error:
-            # A service must come up where the disk is full or the store is down.
+            # A service must start although the disk is full or the store is down.
             if self._options.on_error == "raise" or not lane.files.may_pass(error):
                 raise
             lane.error = error
@@ -97,14 +97,14 @@ class Pipeline:
     # Logging.
 
     def put_light(self, ticket: Ticket) -> bool:
-        """Put a summary that costs less to make than to hand over; return whether it fits."""
+        """Put a summary that is cheaper to make than to hand over; return whether it fits."""
         channel = self._channel
         if channel.pid != getpid():
             channel = self._enter_child(channel)
         if channel.closed:
             raise self._closed_error()
         inbox = channel.inbox
-        # In this order: what the owner takes in meanwhile counts twice, and not never.
+        # In this order: a ticket that is taken in between is counted twice, and never missed.
         pending = inbox.qsize() * LIGHT_BYTES + channel.pending_bytes
         if pending > channel.easy_bytes or channel.reserved or channel.line:
             return self._put_carefully(channel, ticket)
@@ -126,7 +126,7 @@ class Pipeline:
         return True
 
     def let_go(self) -> None:
-        """Take back the reservation of what this thread has in hand and did not put."""
+        """Release the memory that this thread has reserved for a summary that it did not put."""
         in_hand = self._in_hand.pop(get_ident(), None)
         if in_hand is not None:
             self._channel.release(in_hand)
@@ -134,7 +134,7 @@ class Pipeline:
     def admit(self, work: Work) -> bool:
         """Reserve memory before a snapshot is made, and wait for it as the options say.
 
-        The reservation ends with the work, so there is nothing to undo for whoever is interrupted.
+        The reservation ends with the work, so an interrupted caller has nothing to undo.
         """
         channel = self.channel
         if channel.closed:
@@ -147,7 +147,7 @@ class Pipeline:
             channel.trying.pop(key, None)
             return True
         channel.release(key)
-        # In a signal handler that interrupted an admission of this thread nobody can wait.
+        # A signal handler that interrupted an admission of this thread cannot wait for it.
         may_wait = in_hand is None or in_hand() is None
         if self._options.on_full == "block" and channel.error is None and may_wait:
             if self.ask("room", self._options.block_timeout, work).result:
@@ -170,14 +170,14 @@ class Pipeline:
         if channel.inbox.qsize() <= 1:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
-        if channel.closed or channel.owner.ending:  # by another thread, or a handler, in this call
+        if channel.closed or channel.owner.ending:  # during this call, elsewhere
             self.ask("flush", self._options.close_timeout)
         if id(ticket) in channel.late:
             channel.late.pop(id(ticket), None)
             raise self._closed_error()
 
     def go_back(self, step: int) -> None:
-        """Let automatic steps of all names go on with this one at most."""
+        """Continue the automatic steps of all names with this step, or with a smaller one."""
         for lane in range(len(self._channel.lanes)):
             self.put((lane, None, step, None, purge_mark, (), None))
 
@@ -194,7 +194,7 @@ class Pipeline:
     def ask(
         self, what: str, timeout: float | None, work: Work | None = None, *, waits: bool = True
     ) -> Request:
-        """Send a request, and wait for the answer for so many seconds."""
+        """Send a request, and wait at most ``timeout`` seconds for the answer."""
         channel, deadline = self._channel, None if timeout is None else time.monotonic() + timeout
         request = Request(what, deadline, work)
         try:
@@ -202,7 +202,7 @@ class Pipeline:
             if waits:
                 self.wait_for(request)
         finally:
-            request.work = None  # whoever is interrupted leaves the line
+            request.work = None  # an interrupted caller leaves the line
         return request
 
     def wait_for(self, request: Request, interrupts: Sequence[None] = ()) -> None:
@@ -224,7 +224,7 @@ class Pipeline:
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was put before is in the file; see ``SummaryWriter.flush``."""
         channel = self.channel
-        # In this order: a channel is active before the owner takes a ticket out of its inbox.
+        # In this order, because the owner makes a channel active before it empties the inbox.
         is_quiet = channel.inbox.empty() and not channel.active
         if is_quiet and all(lane.durable == lane.done for lane in channel.lanes):
             return self._outcome(channel, True)
@@ -254,7 +254,7 @@ class Pipeline:
         return self._outcome(channel, close.result)
 
     def close_soon(self) -> EventFiles:
-        """Have the files closed without waiting; return those of the first lane."""
+        """Let the files be closed without waiting for it; return the files of the first lane."""
         channel = self._channel
         if channel.pid == getpid():
             channel.closed = True
@@ -262,12 +262,12 @@ class Pipeline:
         return channel.lanes[0].files
 
     def give_up(self) -> int:
-        """Close for good, and forget what is not being written; return how many summaries it is."""
+        """Close, and drop all summaries that are not being written now; return how many."""
         self._channel.closed = True
         return self.ask("give up", _GIVE_UP_SECS).mark
 
     def begin_last_flush(self) -> Request | None:
-        """Ask for what is pending to be written; None where there can be nothing."""
+        """Ask the owner to write what is pending; None if nothing can be pending."""
         channel = self._channel
         if channel.pid != getpid() or channel.finished or self._is_over:
             return None
@@ -282,10 +282,10 @@ class Pipeline:
         self._channel.errors.note_unwritten(given_up + self._channel.counts()[0])
 
     def _outcome(self, channel: Channel, done: bool) -> bool:
-        channel.owner.log.wait()  # what happened is logged before anybody who waited goes on
+        channel.owner.log.wait()  # errors are logged before a waiting caller continues
         error = channel.errors.take()
         if error is None and channel.error is not None and not done:
-            error = copy.copy(channel.error)  # what is raised holds the frames of the caller
+            error = copy.copy(channel.error)  # a raised error holds the frames of the caller
         if error is not None and self._options.on_error == "raise":
             raise error
         return done and error is None
@@ -299,14 +299,14 @@ class Pipeline:
     # Workers.
 
     def run_parts(self, parts: Sequence[Callable[[], T]]) -> list[T]:
-        """Run the parts of one job on this thread and on encoders that have nothing else to do."""
+        """Run the parts of one job in this thread and in idle encoders."""
         return self._channel.owner.encoders.share(parts, self._options.workers)
 
     def say(self, level: int, message: str, *arguments: object) -> None:
-        """Take a line for the log, from any thread."""
+        """Log a line, from any thread, without waiting."""
         self._channel.owner.log.say(level, message, *arguments)
 
-    # Looking.
+    # Properties.
 
     @property
     def closed(self) -> bool:
@@ -315,11 +315,11 @@ class Pipeline:
 
     @property
     def files(self) -> EventFiles:
-        """The files of the first lane; others in a forked child."""
+        """The files of the first lane; a forked child has files of its own."""
         return self.channel.lanes[0].files
 
 
 def _add_one(counts: dict[int, int]) -> None:
-    """Count something: each thread in an entry of its own, which no other thread changes."""
+    """Add one to the count of the calling thread; each thread changes only its own entry."""
     thread = get_ident()
     counts[thread] = counts.get(thread, 0) + 1

@@ -20,12 +20,12 @@ from tbimage.pipeline.owner import Owner
 from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import Job, take_all
 
-_MOST_AT_ONCE = 8192  # tickets that are taken in before commits begin
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # at counters while the owner changes them
+_MOST_AT_ONCE = 8192  # tickets that are taken in before the next commits begin
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # tries to read counters while the owner changes them
 
 
 class Channel:
-    """What one writer has pending in one process; callers use ``inbox``, ``reserve``, and read."""
+    """The pending summaries of one writer in one process; callers only put, reserve and read."""
 
     def __init__(
         self, owner: Owner, lanes: Sequence[tuple[EventFiles, Steps]], options: PipelineOptions
@@ -33,82 +33,83 @@ class Channel:
         self.pid: int = os.getpid()
         self.owner = owner
         self.options = options
-        main = lanes[0][0]  # not self, which would make a circle of references
+        main = lanes[0][0]  # not self: that would be a reference cycle
         self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
-        self.reserved: dict[weakref.ref[Work], int] = {}  # of work that the owner has not taken in
-        self.trying: dict[weakref.ref[Work], int] = {}  # of callers that look whether there is room
-        self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for room
-        self.late: dict[int, None] = {}  # tickets that came after the end, by id: calls that raise
-        self.closed = False  # callers may put nothing more
-        self.awake: bool = False  # the owner looks into the inbox without being woken
-        self.active: bool = False  # the owner looks at this channel from time to time
+        self.reserved: dict[weakref.ref[Work], int] = {}  # bytes of work not taken in yet
+        self.trying: dict[weakref.ref[Work], int] = {}  # bytes of callers that check
+        self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for memory
+        self.late: dict[int, None] = {}  # by id: tickets put after the end, whose calls raise
+        self.closed = False  # no more summaries are accepted
+        self.awake: bool = False  # the owner reads the inbox without a wake-up
+        self.active: bool = False  # the owner visits this channel regularly
         self.finished: bool = False
-        self.woken_at: float = 0.0  # when a caller last woke the owner for an empty channel
-        self.pending_bytes: int = 0  # of what was taken in
+        self.woken_at: float = 0.0  # when a caller last woke the owner while nothing was pending
+        self.pending_bytes: int = 0  # of the tickets that were taken in
         self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
-        self.kept_out: dict[int, int] = {}  # calls, by thread
+        self.kept_out: dict[int, int] = {}  # calls that ``keep`` left out, by thread
         self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
-        self.written: int = 0
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
         self.encode_secs: float = 0.0
         self.progress_at = time.monotonic()
         self._turns = 0
         self._in_turn = False
-        self._passed = 0  # tickets that were taken out of the inbox and went to no lane
-        self._held: Ticket | None = None  # waits until a worker has read the history of its lane
+        self._passed = 0  # tickets from the inbox that went to no lane
+        self._held: Ticket | None = None  # waits for the history of its lane
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes and closes that wait for their answer
         self._closing = False
-        # When tickets were taken in, and how many each lane had by then.
+        # Times at which tickets were taken in, and the count of each lane at these times.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # Callers.
 
     def bytes_pending(self) -> int:
-        """Return how many bytes may be pending: what is put after an admission counts twice."""
-        # In this order: what the owner takes in meanwhile counts twice, and not never.
+        """Return the bytes pending, at most: a ticket put after its admission counts twice."""
+        # In this order: what the owner takes in between is counted twice, and never missed.
         reserved = sum(self.reserved.values())
         return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
     def reserve(self, work: Work, where: dict[weakref.ref[Work], int]) -> weakref.ref[Work]:
-        """Count the bytes of a work until the owner takes it in, or nobody has it any more."""
+        """Count the bytes of a work until the owner takes it in or it is deleted."""
         reference = weakref.ref(work, self.release)
         where[reference] = work.cost
         return reference
 
     def release(self, reference: weakref.ref[Work]) -> None:
-        """Do not count a work any more."""
+        """Stop counting a work."""
         self.reserved.pop(reference, None)
         self.trying.pop(reference, None)
 
     def has_room(self, cost: int) -> bool:
-        """Tell whether so many bytes more may be pending; a larger summary passes alone."""
-        # In this order: what is admitted meanwhile counts twice, and not never.
+        """Tell whether ``cost`` more bytes fit. A summary above the bound fits if it is alone."""
+        # In this order: what is admitted in between is counted twice, and never missed.
         others, trying = len(self.trying) > 1, sum(self.trying.values())
         pending = self.bytes_pending()
         total = pending + trying + cost
         return total <= self.options.max_pending_bytes or not (pending or others)
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
-        """Return items and bytes pending, written, dropped, failing: of one moment if possible."""
-        lowest = self.bytes_pending()  # what moves meanwhile counts twice
+        """Return items and bytes pending, written, dropped, failing; if possible of one moment."""
+        lowest = self.bytes_pending()  # what the owner moves in between counts twice
         for _ in range(_MOST_LOOKS):
             turns, total = self._turns, self.bytes_pending()
             twice = min(len(self.reserved), self.inbox.qsize()) * LIGHT_BYTES
             lowest = max(min(lowest, total - twice), 0)
             items = self.inbox.qsize() + (self._held is not None)
             items += sum(lane.taken - lane.done for lane in self.lanes)
-            counts = items, lowest, self.written, self.dropped.copy(), self.error is not None
+            dropped = {**self.dropped, "error": sum(lane.lost for lane in self.lanes)}
+            written = sum(lane.written for lane in self.lanes)
+            counts = items, lowest, written, dropped, self.error is not None
             if turns == self._turns and not self._in_turn:
                 break
-            time.sleep(_LOOK_SECS)  # the owner is just moving them from one to another
+            time.sleep(_LOOK_SECS)  # the owner is changing the counters
         return counts
 
     @property
     def error(self) -> BaseException | None:
-        """What the last write failed with."""
+        """The error of the last write; None if it succeeded."""
         return next((lane.error for lane in self.lanes if lane.error is not None), None)
 
     # The owner: requests.
@@ -121,7 +122,7 @@ class Channel:
             self._refuse_late()
             request.answer(request.what != "room")
         elif request.what == "room":
-            # Held weakly: who stops waiting, for whatever reason, leaves the line.
+            # A weak reference: a caller that stops waiting, for any reason, leaves the line.
             self.line.append(weakref.ref(request))
         elif request.what == "give up":
             self._closing = True
@@ -134,14 +135,14 @@ class Channel:
         request.seen = True
 
     def _refuse_late(self) -> None:
-        """Let calls raise that put a ticket after the end."""
+        """Refuse tickets that were put after the end: their calls raise."""
         for ticket in take_all(self.inbox):
             self.late[id(ticket)] = None
             if ticket[6] is not None:
                 self.release(weakref.ref(ticket[6]))
 
     def _give_up(self) -> int:
-        """Forget what no commit has in hand, and count it."""
+        """Drop all tickets that are in no commit, and return how many."""
         for lane in self.lanes:
             self._settle(lane)
         held, self._held = self._held, None
@@ -158,7 +159,7 @@ class Channel:
         return count
 
     def _serve_line(self) -> None:
-        """Admit callers that wait for room, in the order in which they came."""
+        """Admit callers that wait for memory, in FIFO order."""
         hopeless = self._closing or self.error is not None
         while self.line:
             request = self.line[0]()
@@ -171,11 +172,11 @@ class Channel:
             self.line.popleft()
 
     def _answer(self) -> None:
-        """Answer who waits for what was written, or for the end."""
+        """Answer flushes and closes that are done."""
         for request in self._asked[:]:
             all_in = self.inbox.empty() or self._received() >= request.mark
             if all_in and not request.targets and self._held is None:
-                # A commit that is under way began before: that it fails does not count.
+                # A running commit began before the request, so its failure does not count.
                 request.targets = [
                     (each, each.taken, each.failures + (each.commit is not None), each.given_up)
                     for each in self.lanes
@@ -192,7 +193,7 @@ class Channel:
                 request.answer(not any(lane.given_up for lane in self.lanes))
 
     def _result(self, request: Request) -> bool | None:
-        """Return what to answer: False after a failure, None: nothing yet."""
+        """Return the answer: False after a failure; None: not known yet."""
         done = bool(request.targets) and request.what != "close"
         for lane, target, failures, given_up in request.targets if done else ():
             if lane.given_up != given_up:
@@ -206,11 +207,11 @@ class Channel:
     # The owner: turns.
 
     def turn(self) -> None:
-        """Take in what callers put, begin what can begin, and answer who waits."""
+        """Take in new tickets, begin commits that are due, and answer waiting callers."""
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # Callers of a channel that is being closed look what became of their ticket.
+            # While a channel closes, each caller checks whether its ticket was accepted.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:
@@ -224,21 +225,21 @@ class Channel:
             self._in_turn = False
 
     def _rest(self) -> None:
-        """Go to sleep where nothing is pending; have another turn where more came meanwhile."""
+        """Become inactive if nothing is pending, or have another turn if a ticket has just come."""
         if self.finished:
             self.awake = self.active = False
         elif self._held is None and not any(lane.is_ending for lane in self.lanes):
             is_idle = all(lane.is_idle for lane in self.lanes)
             if is_idle and self.inbox.empty() and not (self.line or self._asked):
                 self.marks.clear()
-                self.pending_bytes = 0  # whatever errors have made of it
-                self.awake = self.active = False  # from here on a caller wakes the owner
+                self.pending_bytes = 0  # errors may have left another number
+                self.awake = self.active = False  # from now on callers wake the owner
             if not self.inbox.empty():
                 self.active = True
                 self.owner.send(self)
 
     def _take_in(self) -> None:
-        """Decide the steps of what callers put, in order, and have pictures encoded."""
+        """Take tickets from the inbox, decide their steps, and give pictures to encoders."""
         if any(lane.is_ending for lane in self.lanes):
             return
         before = self._received()
@@ -253,7 +254,7 @@ class Channel:
                     break
                 ticket = get()
                 index, name, step, _, _, _, work = ticket
-                # The short way of most tickets: a scalar with the next step of a name.
+                # The fast path of most tickets: a scalar with the next step of its name.
                 if work is None and index == MAIN and pending and name in last and step is not None:
                     pending.append(ticket)
                     self.pending_bytes += LIGHT_BYTES
@@ -285,9 +286,7 @@ class Channel:
         job = None
         try:
             if name is not None:
-                drawn = lane.steps.draw(name, step)
-                if step is None:
-                    ticket = (index, name, drawn, *ticket[3:])
+                ticket = (index, name, lane.steps.draw(name, step), *ticket[3:])
             if not lane.pending:
                 lane.due = time.monotonic() + self.options.flush_secs
             pending_bytes = self.pending_bytes + tickets.cost_of(ticket)
@@ -295,9 +294,10 @@ class Channel:
                 job = Job(self.wake, self._encode, ticket, work)
                 self._encoding.append((work, job))
             lane.pending.append(ticket)
-        except BaseException as error:  # there is no greater step, or no memory
-            self._passed += 1
-            self.dropped["error"] += 1
+        except BaseException as error:  # no greater step, or no memory
+            if self._encoding and self._encoding[-1][1] is job:
+                self._encoding.pop()
+            lane.done, lane.lost = lane.done + 1, lane.lost + 1
             self.errors.lose(error, f"{name!r} was not written")
             return
         self.pending_bytes = pending_bytes
@@ -324,18 +324,16 @@ class Channel:
         commit = lane.settle()
         if commit is None:
             return
-        self.written += commit.written
-        self.dropped["error"] += commit.lost
         self.pending_bytes -= commit.released
         self.encode_secs += commit.secs
         if commit.error is None:
             self._note_progress()
         elif self._closing:
-            # Who closes waits for one attempt, and not for the disk.
+            # A close waits for one attempt to write, not until the disk works again.
             self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:
-        """Count the memory of records in place of that of their snapshots."""
+        """Count the bytes of finished records instead of their snapshots."""
         while self._encoding and self._encoding[0][1].ended:
             work, _ = self._encoding[0]
             cost = tickets.RECORD_BYTES + sum(map(len, work.record))
@@ -344,7 +342,7 @@ class Channel:
             self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
             self._encoding.popleft()
             self._note_progress()
-        if self._encoding and self.owner.encoders.is_idle():  # there was no memory to give it
+        if self._encoding and self.owner.encoders.is_idle():  # no memory to queue it before
             self.owner.encoders.give(self._encoding[0][1], self.options.workers)
 
     def _note_progress(self) -> None:
@@ -362,7 +360,7 @@ class Channel:
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
             work.record = tickets.make_record(ticket, work)
-        except BaseException as error:  # whatever it is: the tickets behind this one must not wait
+        except BaseException as error:  # any error: later tickets must not wait
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
         work.arguments = ()  # the snapshot
 

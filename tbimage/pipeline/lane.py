@@ -1,4 +1,4 @@
-"""One order of summaries and the files they go to: the run's own, or those of its sub-runs."""
+"""A lane: summaries in one order, and their files: those of the run, or of its sub-runs."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
 from tbimage.workers import Job
 
-# What one commit takes: many for one system call, few enough that memory is freed soon.
+# The most in one commit: many summaries share a system call, and memory is still freed soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
 _FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # seconds, doubled each time
 
 
 class Lane:
-    """The pending summaries of one order, and how far they have come."""
+    """Pending summaries in one order, and how many are written and durable."""
 
     def __init__(self, files: EventFiles, steps: Steps, errors: Errors) -> None:
         self.files = files
         self.steps = steps
         self.pending: deque[Ticket] = deque()
         self.done: int = 0  # how many summaries are written or lost, in order
-        self.synced: int = 0  # of these, how many a loss of power cannot take
-        self.in_commit: int = 0  # how many a commit has in hand, or could not write
-        self.failures: int = 0  # commits that failed and are tried again
+        self.written: int = 0
+        self.lost: int = 0  # summaries that could not be encoded or written
+        self.synced: int = 0  # how many of these survive a loss of power
+        self.in_commit: int = 0  # how many are in the commit, or could not be written
+        self.failures: int = 0  # failed commits in a row
         self.given_up: int = 0
-        self.due: float = 0.0  # when the light summaries at the head have waited long enough
+        self.due: float = 0.0  # when the cheap summaries at the head must be written
         self.commit: Commit | None = None
-        self.job: Job | None = None  # that carries it out; None where there was no memory for one
-        self.reading: Job | None = None  # of the history
-        self.error: BaseException | None = None  # of the last write, None once one succeeds
+        self.job: Job | None = None  # of the commit; None if there was no memory for one
+        self.reading: Job | None = None  # reads the history
+        self.error: BaseException | None = None  # of the last write; None after a success
         self.sealed: bool = False
-        self.at_end = False  # the process ends: flushes make durable what a close would
+        self.at_end = False  # the process ends: a flush syncs what a close would sync
         self.backlog = Backlog(files, errors)
         self._next_at = 0.0  # when the next commit may begin
         self._retry_at = 0.0
@@ -45,23 +47,23 @@ class Lane:
 
     @property
     def taken(self) -> int:
-        """How many summaries came in."""
+        """How many summaries were taken in."""
         return self.done + self.in_commit + len(self.pending)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is pending or being written, and no ``sync`` is to come."""
-        idle = not self.pending and not self.backlog.costs and self.commit is None
-        return idle and self.files.sync_at == math.inf
+        """Whether nothing is pending or being written or synced."""
+        busy = self.pending or self.in_commit or self.commit
+        return not busy and self.files.sync_at == math.inf
 
     @property
     def is_ending(self) -> bool:
-        """Whether the file is closed, or about to be."""
+        """Whether the file is closed or is being closed."""
         return self.sealed or (self.commit is not None and self.commit.seal)
 
     @property
     def durable(self) -> int:
-        """How many summaries are as durable as a flush makes them."""
+        """How many summaries are as durable as after a flush."""
         return self.synced if self.at_end or self.files.syncs_on_flush else self.done
 
     def begin(self, *, hurry: bool, sync: bool, seal: bool) -> Commit | None:
@@ -69,7 +71,7 @@ class Lane:
         if self.commit is not None or self.sealed:
             return None
         now, waiting, files = time.monotonic(), len(self.backlog.costs), self.files
-        if waiting and not sync and now < self._retry_at:  # only who waits hurries a retry
+        if waiting and not sync and now < self._retry_at:  # only a waiting caller retries sooner
             return None
         may_begin = not waiting and (hurry or now >= self._next_at)
         tickets = self._ready(hurry or now >= self.due) if may_begin else []
@@ -84,15 +86,15 @@ class Lane:
         how = files.sync_at_end if self.at_end else files.sync
         commit, each = Commit(tickets, how if sync else None, seal), iter(tickets)
         self.commit, self.in_commit = commit, waiting + len(tickets)
-        for _ in each:  # which needs no memory: a ticket is in the commit or is pending
+        for _ in each:  # needs no memory: each ticket is in the commit or pending
             self.pending.popleft()
         return commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
-        """Return the tickets at the head whose records are there or are cheap to make."""
+        """Return the tickets at the head whose records are finished or cheap to make."""
         ready: list[Ticket] = []
         size = 0
-        # An upload has few bytes at most, and each is the only one for a while.
+        # An upload of an object store has few bytes, and the next one comes only after a while.
         most = _COMMIT_BYTES if self.files.commit_secs else _COMMIT_SUMMARIES
         for ticket in islice(self.pending, most):
             work = ticket[6]
@@ -107,17 +109,18 @@ class Lane:
         return ready if is_due or len(ready) == most else []
 
     def settle(self) -> Commit | None:
-        """Take note of what came of a commit that ended."""
+        """Store the results of a commit that ended."""
         commit = self.commit
         if commit is None or (self.job is not None and not self.job.ended):
             return None
         if not commit.ended and commit.error is None:
-            commit.error = MemoryError()  # the worker could not even begin
+            commit.error = MemoryError()  # the worker could not begin
+        written, lost = self.written + commit.written, self.lost + commit.lost
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
-        # Tickets of which no record could be made go back.
+        # Tickets without a record go back to the head.
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
         now = time.monotonic()
-        wait = self._retry_secs * (1 - now % 0.5)  # not all processes at once
+        wait = self._retry_secs * (1 - now % 0.5)  # so that processes do not retry together
         failures, retry_at = self.failures + 1, now + wait
         retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
         if commit.error is not None:
@@ -128,12 +131,13 @@ class Lane:
         if commit.error is None and (commit.sync is not None or commit.seal):
             self.synced = done
         self.sealed = commit.seal and commit.error is None
+        self.written, self.lost = written, lost
         self.done, self.in_commit, self.pending = done, in_commit, pending
         self.commit = self.job = None
         return commit
 
     def give_up(self) -> tuple[int, int]:
-        """Forget what no commit has in hand; return how many summaries and bytes that were."""
+        """Drop all summaries that are in no commit; return how many summaries and bytes."""
         tickets, self.pending = self.pending, deque()
         count, released = (0, 0) if self.commit is not None else self.backlog.clear()
         self.in_commit -= count

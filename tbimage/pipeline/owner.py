@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from _thread import start_new_thread  # bound here for gevent's sake: see workers.py
+from _thread import start_new_thread  # bound here because of gevent: see workers.py
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Lock, get_ident, main_thread
@@ -17,9 +17,10 @@ from tbimage.workers import Job, Workers
 #: The most threads of one process. There is always room for an encoder and for a file worker.
 MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
-_LINGER_SECS = 0.5  # the threads stay after the last writer, as another one may come
-_START_SECS = 0.1  # for a thread to become the owner, until another one is started
-_TICK_SECS = 0.05  # between two looks while something is pending: a lost message costs no more
+_LINGER_SECS = 0.5  # the threads stay after the last writer, for the next one
+_START_SECS = 0.1  # if no thread is the owner by then, start another one
+_QUIETLY = contextlib.suppress(BaseException)
+_TICK_SECS = 0.05  # between two checks while something is pending; a lost message costs no more
 
 
 class Owner:
@@ -32,12 +33,12 @@ class Owner:
         self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, self._note)
         self.encoders.rivals, self.files.rivals = [self.files], [self.encoders]
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
-        # The process ends: every caller waits for its own summary. Then Python has ended the main
-        # thread already, as also where this package is imported by an exit handler.
+        # Whether the process ends, so that every caller waits for its own summary. If an exit
+        # handler imports this package, the main thread has ended already.
         self.ending: bool = not main_thread().is_alive()
         self._role = Lock()  # held by the thread that is the owner
         self._running = False
-        self._started_at = -1.0  # when a thread was last started to become the owner
+        self._started_at = -1.0  # when the last owner thread was started
         self._members: dict[Any, None] = {}
         self._active: dict[Any, None] = {}
         self._next_tick = 0.0
@@ -46,13 +47,13 @@ class Owner:
         self._errors.note(error, "an error in the pipeline itself")
 
     def send(self, member: Any, request: Any = None) -> None:
-        """Send a message; without a request it is a wake-up only."""
+        """Send a request, or without one a wake-up."""
         self.messages.put((member, request))
         if not self._running:
             self.see_to_it()
 
     def see_to_it(self) -> None:
-        """Start the owner where it does not run; where no thread can be had, do its work here."""
+        """Start the owner if it does not run; if no thread can be started, do its work here."""
         now = time.monotonic()
         if self._running or now - self._started_at < _START_SECS:
             return
@@ -66,11 +67,11 @@ class Owner:
                         pass
                 finally:
                     for member in self._active:
-                        member.awake = False  # no thread looks: the next call must come here
+                        member.awake = False  # no thread reads the inbox: the next call must do it
                     self._role.release()
 
     def take_over(self) -> None:
-        """Do what can be done now, when the interpreter has stopped all threads but this one."""
+        """Do the owner's work here, after the interpreter has stopped all other threads."""
         for workers in (self.files, self.encoders):
             workers.limit = 0
             workers.dismiss()
@@ -78,14 +79,14 @@ class Owner:
             self._round(0.0)
 
     def wait_until_idle(self, secs: float) -> None:
-        """Wait until no worker does a job: Python aborts if it stops a thread within C++."""
+        """Wait until no worker does a job: Python aborts if it stops a thread that runs C++."""
         end = time.monotonic() + secs
         for workers in (self.encoders, self.files):
             while any(list(workers.busy.values())) and time.monotonic() < end:
                 time.sleep(0.005)
 
     def is_worker(self) -> bool:
-        """Tell whether the calling thread is a worker, which must not wait for itself."""
+        """Tell whether the calling thread is a worker: it must not wait for itself."""
         return get_ident() in self.files.busy or get_ident() in self.encoders.busy
 
     def _own(self) -> None:
@@ -96,30 +97,28 @@ class Owner:
             while not ended:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
-                except BaseException as error:  # no memory, or an exception that somebody sent
-                    try:
+                except BaseException as error:  # no memory, or an exception sent to this thread
+                    with _QUIETLY:  # no memory to note the lack of memory
                         self._note(error)
-                    except BaseException:
-                        pass  # there is no memory to note that there was none
-        finally:  # also where an exception came in the line before: the next call starts another
+        finally:  # after any exception, so that the next call starts another owner
             if not ended:
                 self._running = False
                 self._role.release()
 
     def _goes_on(self) -> bool:
-        """End the threads after the last writer, unless a message comes meanwhile."""
+        """End the threads after the last writer, unless a new message has come."""
         self.encoders.dismiss()
         self.files.dismiss()
         self._running = False
         self._role.release()
-        # A caller puts its message before it looks whether the owner runs: one of both sees it.
+        # A caller first puts its message and then checks the role, so one of the two sees it.
         if self.messages.empty() or not self._role.acquire(blocking=False):
             return False
         self._running = True
         return True
 
     def _round(self, secs: float | None = None) -> bool:
-        """Take the messages that are there, wait for the first one, and give turns."""
+        """Wait for a message, take all that are there, and give each channel its turn."""
         turns: dict[Any, None] = {}
         if secs is None and self._active:
             secs = max(self._next_tick - time.monotonic(), 0.0)
@@ -144,7 +143,7 @@ class Owner:
         return bool(turns)
 
     def _give_turn(self, member: Any) -> None:
-        if member.pid != os.getpid():  # this is a greenlet that was forked
+        if member.pid != os.getpid():  # a greenlet in a forked child
             return
         self._members[member] = None
         self.encoders.limit = min(
@@ -153,7 +152,7 @@ class Owner:
         try:
             member.turn()
         except BaseException as error:
-            member.active = True  # it has another turn soon
+            member.active = True  # so that it has another turn soon
             self._note(error)
         if member.active:
             self._active[member] = None
@@ -168,7 +167,7 @@ at_first_use: list[Callable[[], None]] = []  #: called when a process gets its o
 
 
 def current_owner() -> Owner:
-    """Return the owner of this process, which has no thread until it is needed."""
+    """Return the owner of this process; its thread starts when it is needed."""
     pid = os.getpid()
     owner = _owners.get(pid)
     if owner is None:

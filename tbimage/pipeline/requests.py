@@ -1,4 +1,4 @@
-"""What callers ask of the owner, and under which options."""
+"""Requests of callers to the owner, and the options of a pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tbimage.pipeline.lane import Lane
 
 @dataclass(frozen=True)
 class PipelineOptions:
-    """How much a pipeline may hold, and what follows errors: see ``SummaryWriter``."""
+    """The options of a pipeline; ``SummaryWriter`` documents them."""
 
     max_pending_bytes: int = 256 << 20
     on_full: str = "block"
@@ -24,10 +24,10 @@ class PipelineOptions:
 
 @dataclass(eq=False)
 class Request:
-    """What a caller asks for: "flush", "close", "give up", or "room" for its work.
+    """A request of a caller: "flush", "close", "give up", or "room" (memory) for its work.
 
-    ``answered`` is the state; the gate only wakes the caller. A request that is lost on its way was
-    not ``seen``, and is sent again by the caller.
+    ``answered`` is the state; ``gate`` only wakes the caller. The caller sends a request again that
+    the owner has not ``seen``, since the message may be lost.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Copy runs to one event file each: without what TensorBoard no longer shows, thinned, renamed."""
+"""Copy each run to one event file, without values that TensorBoard no longer shows."""
 
 from __future__ import annotations
 
@@ -38,27 +38,28 @@ def compact(
 ) -> Compaction:
     """Copy the runs of a log directory, each to one event file that both loaders read.
 
-    Values that TensorBoard no longer shows, since a restart logged their steps again, are left out.
-    A run that was copied before, by the same rules, is not copied again if its files have not
-    changed. So the call can be repeated: after new values were logged, or after it was stopped.
+    Values are left out if TensorBoard no longer shows them, because a restart logged their steps
+    again. A run that was copied by the same rules is not copied again if its files have not
+    changed. So the call can be repeated after new values were logged, or after it was stopped.
 
     Args:
         source: The log directory, or the URL of one in an object store. It is not changed.
-        target: The new one, also a path or a URL. It must be missing, empty, or made by ``compact``
-            from this source. It must not be within ``source``.
+        target: The new directory, a path or a URL. It must be missing, empty, or made by
+            ``compact`` from this source. It must not be within ``source``.
         runs: Which runs are copied, as a shell pattern.
         keep_images: How many pictures and sounds of each tag are kept, evenly spread over its
             steps, with the first and the last. None: all.
         every: 10 keeps the first of each 10 values of a tag, and the last one.
         rename: New names by old ones. A name that ends with ``/`` stands for all tags below it.
         drop: Tags to leave out, as shell patterns.
-        engine: Runs the copies, by default one after the other. ``tbimage.reading.processes``,
-            ``tbimage.integrations.dask`` and ``tbimage.integrations.ray`` have others.
-        progress: Goes through the runs and may tell how far it is.
+        engine: Calls a function for each run, by default for one after the other.
+            ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and
+            ``tbimage.integrations.ray`` have parallel engines.
+        progress: Takes the runs and yields them; it may show the progress.
 
     Raises:
-        ValueError: An argument is out of range, two tags would get one name, no run matches, or
-            the target holds something else.
+        ValueError: An argument is out of range, two tags would get one name, no run matches, or the
+            target has other files.
         OSError: A file cannot be written.
 
     Example:

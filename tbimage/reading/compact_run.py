@@ -1,15 +1,15 @@
-"""Copy one run to one event file, unless that was done before and the run has not changed.
+"""Copy one run to one event file, unless it was copied before and has not changed.
 
 Rules:
-- A run's directory in the target has one event file and ``compacted.json``, which says what it was
-  made from: the size and time of each file, and the rules.
-- The event file is written under another name first. So the target is whole at every instant, and a
-  copy that was stopped is begun again.
-- A new copy of a run that has grown gets a name that sorts behind the old one, which is deleted
-  last. TensorBoard's data server, which may be reading, goes on with the new one.
+- A run's directory in the target has one event file and ``compacted.json``, which has the size and
+  the time of each source file, and the rules.
+- The event file is first written under another name. So the target is complete at every moment, and
+  a copy that was stopped begins again.
+- If a run has grown, the name of its new copy sorts after the name of the old one, which is deleted
+  last. So TensorBoard's data server continues with the new one.
 - The same run and rules make the same bytes, so two tasks may copy one run at once.
-- The memory that a copy takes depends on the number of tags and the largest value, and not on how
-  many values there are.
+- The memory of a copy depends on the number of tags and the largest value, and not on the number of
+  values.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ __all__ = ["Compaction", "Rules", "RunTask", "compact_run", "tags_of"]
 
 #: In the directory of each run: what it was made from.
 RECORD = "compacted.json"
-# Goes up when the same run and rules make another file than before.
+# Increased when the same run and rules make another file than before.
 _FORMAT = 1
-# In place of the host in the names of copies: no host has made them.
+# It takes the place of the host in the names of copies.
 _HOST, _SUFFIX = "compacted", ""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is kept of a run, and under which names; ``compact`` describes each."""
+    """Which values of a run are kept, and under which names; ``compact`` documents the fields."""
 
     keep_images: int | None
     every: int
@@ -94,13 +94,13 @@ class RunTask:
 
 @dataclass
 class Compaction:
-    """What ``compact`` did.
+    """The results of ``compact``.
 
     Attributes:
         runs: How many runs were written.
-        unchanged: How many runs were not, because a copy was there and the run has not changed.
+        unchanged: How many runs were not written, because their copies are up to date.
         values: How many values were kept in the runs that were written.
-        left_out: How many were not: replaced by a restart, thinned out, or dropped.
+        left_out: How many values were left out: replaced by a restart, thinned out, or dropped.
         lost: What could not be read.
     """
 
@@ -111,7 +111,7 @@ class Compaction:
     lost: list[Damage] = field(default_factory=list)
 
     def add(self, other: Compaction) -> None:
-        """Add what was done elsewhere."""
+        """Add the results of another task."""
         self.runs += other.runs
         self.unchanged += other.unchanged
         self.values += other.values
@@ -120,7 +120,7 @@ class Compaction:
 
 
 def compact_run(task: RunTask) -> Compaction:
-    """Copy a run, unless its copy is there and it has not changed."""
+    """Copy a run, unless its copy is up to date."""
     made_from = {
         "format": _FORMAT,
         "rules": asdict(task.rules),
@@ -131,7 +131,7 @@ def compact_run(task: RunTask) -> Compaction:
     known = read_text(record) if RECORD in existing else None
     copy = _up_to_date_copy(known, made_from)
     if copy is not None and copy in existing:
-        _remove_copies(task.directory, existing, copy)  # which a task that was stopped has left
+        _remove_copies(task.directory, existing, copy)  # of a task that was stopped
         return Compaction(unchanged=1)
     done = Compaction(runs=1)
     now = _first_wall_time(task.files[0][0])
@@ -172,7 +172,7 @@ def tags_of(task: RunTask) -> tuple[RunTask, list[str]]:
 
 
 def _first_pass(rules: Rules, files: Mapping[str, str]) -> dict[str, Series]:
-    """Take in the steps of each tag that is not dropped."""
+    """Read the steps of each tag that is not dropped."""
     series: dict[str, Series] = {}
     for _, event in _records(files, []):
         for value in event.summary.value:
@@ -199,7 +199,7 @@ def _second_pass(
     file: BinaryIO,
     done: Compaction,
 ) -> None:
-    """Write what is kept."""
+    """Write the values that are kept."""
     metadata: dict[str, SummaryMetadata] = {}
     described: set[str] = set()
 
@@ -238,7 +238,7 @@ def _second_pass(
 def _records(
     files: Mapping[str, str], lost: list[Damage]
 ) -> Iterator[tuple[bytes | memoryview, Event]]:
-    """Yield the payload of each whole record of a run, and the Event that it is."""
+    """Yield the payload of each undamaged record of a run, and its Event."""
     for path, name in files.items():
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))

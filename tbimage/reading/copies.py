@@ -1,6 +1,6 @@
 """Local copies of the event files below a URL, so that they are read like files of a local disk.
 
-What was appended to an object is fetched alone, and many objects at a time.
+Only bytes that were appended to an object are fetched, for many objects at a time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tbimage.events.storage.objects import as_os_error
 
 __all__ = ["VERSIONS", "CopiedPath", "Copies"]
 
-# So many bytes and ranges are fetched at once: enough that the store's latency does not count.
+# So many bytes and ranges are fetched at once, so that the latency of the store does not matter.
 _MOST_BYTES, _MOST_RANGES, _RANGE_BYTES = 64 << 20, 256, 8 << 20
 #: What stores call a version of an object in their listings.
 VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
 
 
 class CopiedPath(str):
-    """The path of a copy. The copies are deleted when nobody has one of these any more."""
+    """The path of a copy. The copies are deleted when the last of their paths is deleted."""
 
     copies: Copies
 
@@ -66,7 +66,7 @@ class Copies:
         self.refresh()
 
     def refresh(self) -> None:
-        """Fetch what is new; forget copies of objects that are gone."""
+        """Fetch new bytes, and drop the copies of deleted objects."""
         filesystem = filesystem_of(self.url)
         found = dict(self._list(filesystem))
         for path in self._known.keys() - found.keys():
@@ -78,7 +78,7 @@ class Copies:
                 parts = filesystem.cat_ranges(names, starts, ends, on_error="return")
             for (path, each, start, _), data in zip(batch, parts, strict=True):
                 if isinstance(data, FileNotFoundError):
-                    found.pop(path, None)  # deleted meanwhile
+                    found.pop(path, None)  # it was just deleted
                 elif isinstance(data, BaseException):
                     with as_os_error(each.name):
                         raise data
@@ -120,12 +120,12 @@ class Copies:
                 yield os.path.join(self._directory, *name[len(root) :].split("/")), _object(info)
 
     def _missing(self, found: dict[str, _Object]) -> Iterator[tuple[str, _Object, int, int]]:
-        """Give the ranges to fetch."""
+        """Yield the ranges to fetch."""
         for path, each in found.items():
             known = self._known.get(path)
             start = 0 if known is None else known.size
             if known is not None and known.version != each.version and each.size <= known.size:
-                start = 0  # it was written anew
+                start = 0  # it was replaced
             if start >= each.size and (known is None or start == 0):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "wb"):

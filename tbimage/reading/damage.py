@@ -1,4 +1,4 @@
-"""What is reported of a place in an event file that cannot be read."""
+"""Reports of places in event files that cannot be read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Damage:
         offset: Where the part starts, in bytes.
         length: How many bytes it has.
         kind: ``"header"``, ``"payload"``, ``"message"``, ``"torn"`` or ``"unreadable"``.
-        detail: The system's reason where the kind is ``"unreadable"``, else empty.
+        detail: The reason of the system if the kind is ``"unreadable"``, or empty.
 
     Example:
         >>> print(Damage("events.out.tfevents.1", 40, 133, "payload"))

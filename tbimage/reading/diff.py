@@ -44,8 +44,8 @@ def diff(
     Args:
         first: A run.
         second: Another one.
-        tolerance: By how much numbers may differ, relative to the greater one.
-        progress: Goes through the tags and may tell how far it is.
+        tolerance: The greatest allowed difference of two numbers, relative to the greater one.
+        progress: Takes the tags and yields them; it may show the progress.
 
     Example:
         >>> import tbimage
@@ -113,7 +113,7 @@ def _diff_items(tag: str, first: Run, second: Run, tolerance: float) -> Iterator
     for at, other in pairs:
         try:
             detail = compare(ours[at], theirs[other], tolerance)
-        except ValueError as error:  # damaged, or not to be decoded
+        except ValueError as error:  # damaged, or it cannot be decoded
             detail = str(error)
         if detail:
             different.append((ours.steps[at], detail))

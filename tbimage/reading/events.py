@@ -1,11 +1,12 @@
 """Read the raw events of event files, in the order in which they were written.
 
-Nothing is sampled, converted or dropped, as TensorBoard's loaders do.
+No event is left out or converted. (TensorBoard's loaders do both.)
 
 Rules:
-- A file that ends within a record is no error: its writer is still writing, or was killed.
+- An incomplete record at the end of a file is not an error: its writer is still writing, or was
+  killed.
 - Any other fault is a ``CorruptFileError``, which names the file and the byte. All events before it
-  have been yielded by then. ``tbimage.read`` reads what lies behind a fault too.
+  are yielded first. ``tbimage.read`` also reads records after a fault.
 - One file is open at a time, and one chunk or record of it is in memory.
 """
 
@@ -27,7 +28,7 @@ __all__ = ["CorruptFileError", "read_events", "read_run"]
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-# As much as one read gets: several images, or thousands of scalars.
+# The bytes of one read: several images, or thousands of scalars.
 _CHUNK_BYTES = 1 << 20
 
 
@@ -59,7 +60,7 @@ def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
     """Yield the events of one event file.
 
     Args:
-        path: The file. It may be growing: what is appended while it is read is read too.
+        path: The file. It may be growing: events that are appended during the call are read, too.
 
     Yields:
         Every event whose record is complete, in the order of the file. The first one holds
@@ -67,7 +68,7 @@ def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
 
     Raises:
         CorruptFileError: A checksum does not match, or a record is not an Event.
-        OSError: The file cannot be opened or read. It is raised when the first event is asked for.
+        OSError: The file cannot be opened or read. It is raised with the first event.
 
     Example:
         >>> from tbimage.events.messages import Event
@@ -107,10 +108,10 @@ def read_run(
     """Yield the events of all event files of one run, file by file in the order of their names.
 
     Args:
-        directory: The directory that holds the files. Directories below it are other runs, and are
-            not read. Files that appear during the reading are not read either.
-        on_error: ``"raise"`` raises where a file is damaged. ``"log"`` logs a warning and goes on
-            with the next file, as both of TensorBoard's loaders do.
+        directory: The directory of the files. Directories below it are other runs, and are not
+            read. Files that are created during the call are not read.
+        on_error: What happens if a file is damaged. ``"raise"`` raises an error. ``"log"`` logs a
+            warning and continues with the next file, as both of TensorBoard's loaders do.
 
     Returns:
         An iterator of the events. Each file begins with a ``file_version``.

@@ -1,8 +1,8 @@
-"""Write what logs hold to files that other programs read.
+"""Write the values of logs to files that other programs read.
 
-Names of runs and tags come from whoever wrote the logs. No part of them can lead out of the
-directory: each part becomes the name of a file or directory of its own, with harmless characters,
-and the directory is new or empty, so that no link can be in it.
+The names of runs and tags may be hostile. No name leads out of the directory: each part of a name
+becomes one file or directory name with harmless characters. The directory is new or empty, so it
+has no links.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 @dataclass
 class Export:
-    """What ``export`` wrote.
+    """The results of ``export``.
 
     Attributes:
         files: How many files.
         rows: How many rows of tables.
-        problems: What could not be written, and why.
+        problems: The values that could not be written, with the reasons.
     """
 
     files: int = 0
@@ -79,12 +79,12 @@ def export(
 
     Args:
         logs: What ``tbimage.read`` returned.
-        directory: Where to; it must be missing or empty.
+        directory: The new directory; it must be missing or empty.
         format: ``"csv"``, ``"jsonl"``, or ``"parquet"``, which needs pyarrow.
-        choose: Is asked for each run and tag whether it is wanted.
-        raw: Whether values that a restart replaced are written too.
+        choose: A function of run and tag that tells whether the tag is written.
+        raw: Whether values that a restart replaced are written, too.
         step: The only step to write, or None for all.
-        progress: Goes through the runs and may tell how far it is.
+        progress: Takes the runs and yields them; it may show the progress.
 
     Raises:
         ValueError: The directory is not empty, or the format is unknown.
@@ -241,18 +241,18 @@ def _write_items(
         except ValueError as error:
             done.problems.append(str(error))
             continue
-        # A minus sign does not sort, so the number of the value leads there.
+        # Negative steps do not sort as text, so the name begins with the number of the value.
         name = f"{number:09d}_step{step}" if negative else f"{step:09d}"
         if sample := getattr(item, "sample", 0):
             name += f"_{sample}"
-        while name in written:  # with raw, a step may come again
+        while name in written:  # with raw, a step may be repeated
             name += "_again"
         written.add(name)
         try:
             os.makedirs(directory, exist_ok=True)
             with open(os.path.join(directory, name + suffix), "xb") as file:
                 file.write(data)
-        except (FileExistsError, NotADirectoryError) as error:  # of a tag that looks like a file
+        except (FileExistsError, NotADirectoryError) as error:  # a file of another tag is there
             done.problems.append(f"{error.filename}: {error.strerror}")
             continue
         done.files += 1
@@ -269,7 +269,7 @@ def _npy(item: Any) -> tuple[bytes, str]:
     value = item.value
     if value.nbytes > 1 << 30 and 0 in value.strides:
         raise ValueError(f"a tensor of step {item.step} repeats one element {value.size} times")
-    if value.dtype == object:  # bytes of any length: as fixed-width ones, which need no pickle
+    if value.dtype == object:  # bytes of any length get one length, which needs no pickle
         value = value.astype(bytes)
     np.save(buffer, value, allow_pickle=False)
     return buffer.getvalue(), ".npy"
@@ -286,7 +286,7 @@ _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
 
 
 def suffix_of(encoded: bytes) -> str:
-    """Give the suffix of a picture's or a sound's file, by its first bytes."""
+    """Return the suffix for the file of a picture or a sound, by its first bytes."""
     if encoded[:4] == b"RIFF":
         return ".webp" if encoded[8:12] == b"WEBP" else ".wav"
     return next((suffix for magic, suffix in _SUFFIXES if encoded.startswith(magic)), ".bin")
@@ -301,7 +301,7 @@ def _parts(name: str) -> list[str]:
 
 
 def safe_name(part: str) -> str:
-    """Make the name of a file or directory of any text; different texts give different names."""
+    """Turn any text into a file name; different texts give different names."""
     name = re.sub(r"[^\w. -]", "_", part)[:_LONGEST_NAME].strip(" ")
     odd = (
         not name

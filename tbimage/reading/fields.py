@@ -1,7 +1,7 @@
-"""Walk over the fields of a protobuf message without reading what they hold.
+"""Walk over the fields of a protobuf message without reading their contents.
 
-The messages here may have payloads of many megabytes, of which only a tag and a step are wanted,
-so a message is given as a function that reads some bytes of it.
+The messages may have payloads of many megabytes, but only a tag and a step are needed. So a message
+is passed as a function that reads some of its bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def signed(value: int) -> int:
-    """Convert a varint to the int64 that it stands for."""
+    """Convert a varint to an int64."""
     return value - (1 << 64) if value >> 63 else value
 
 
@@ -56,7 +56,7 @@ def varint_at(read: Read, start: int, stop: int) -> int:
 
 
 def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield each field's number, wire type, and where its content starts and stops.
+    """Yield number, wire type, start and end of each field.
 
     Args:
         read: Reads the message.

@@ -1,4 +1,4 @@
-"""A picture in an event file, decoded by Pillow when it is asked for."""
+"""A picture in an event file, which Pillow decodes on request."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Image"]
 
-# Modes in which Pillow opens files and that hold no plain colours.
+# Modes of Pillow whose values are not gray or RGB.
 _CONVERTED = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
 @dataclass(frozen=True)
 class Image:
-    """A picture. It is read when one of its properties is asked for, each time anew.
+    """A picture. Each property reads it from the file, each time it is used.
 
-    Reading compares the checksum of the record. It raises ``CorruptFileError`` where the record is
-    damaged, ``OSError`` where the file is gone, and ``ValueError`` where the picture cannot be
+    Reading compares the checksum of the record. It raises ``CorruptFileError`` if the record is
+    damaged, ``OSError`` if the file is missing, and ``ValueError`` if the picture cannot be
     decoded.
 
     Attributes:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
         sample: Which picture of its step it is; above 0 in batches.
-        place: Where it lies.
+        place: Its place in the file.
     """
 
     step: int
@@ -80,7 +80,7 @@ class Image:
             return picture.width, picture.height, {"LA": 2, "RGB": 3, "RGBA": 4}.get(mode, 1)
 
     def _load(self) -> tuple[tuple[int, int, int], bytes]:
-        """Return width, height and channels, 0 where they are not told, and the encoded picture."""
+        """Return width, height and channels, 0 if they are not stored, and the encoded picture."""
         content = self.place.load()
         read = bytes_reader(content)
         if self.place.form == IMAGE:
@@ -102,8 +102,8 @@ class Image:
         """Decode the picture.
 
         Returns:
-            ``[height, width, channels]``, uint8, or uint16 where the picture has 16 bits. Of an
-            animation it is the first frame.
+            ``[height, width, channels]``, uint8, or uint16 if the picture has 16 bits. An animation
+            gives its first frame.
 
         Raises:
             ValueError: It cannot be decoded, or has more pixels than Pillow's limit
@@ -125,14 +125,14 @@ class Image:
         array = np.asarray(picture)
         if picture.mode == "1":
             array = array.astype(np.uint8) * np.uint8(255)
-        elif picture.mode == "I":  # as older releases of Pillow open 16-bit gray
+        elif picture.mode == "I":  # older releases of Pillow open 16-bit gray like this
             array = array.astype(np.uint16)
         return array.reshape(*array.shape[:2], -1)
 
     def pil(self) -> PIL.Image.Image:
         """Decode the picture to a Pillow image.
 
-        It is like ``pixels``, but of colors of 16 bits Pillow keeps the upper 8.
+        It has the values of ``pixels``, but Pillow keeps only the upper 8 of 16 bits of colours.
         """
         return self._decode(self.encoded)
 
@@ -145,7 +145,7 @@ class Image:
                     return converted
                 loaded: PIL.Image.Image = picture.copy()
                 return loaded
-            except Exception as error:  # Pillow raises whatever damage leads to
+            except Exception as error:  # Pillow raises any error for damaged files
                 raise self.place.broken(f"its picture cannot be decoded: {error}") from error
 
     def _opened(self, encoded: bytes) -> PIL.Image.Image:
@@ -153,10 +153,12 @@ class Image:
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of large pictures and odd metadata
+                warnings.simplefilter("ignore")  # about large pictures and odd metadata
                 return PIL.Image.open(io.BytesIO(encoded))
         except PIL.UnidentifiedImageError:
-            raise self.place.broken("its picture cannot be decoded: it is of no known format") from None
+            raise self.place.broken(
+                "its picture cannot be decoded: it is of no known format"
+            ) from None
         except Exception as error:  # too many pixels, or damage
             raise self.place.broken(f"its picture cannot be decoded: {error}") from error
 

@@ -1,8 +1,8 @@
-"""What one event file holds: the numbers of its scalars, and where everything else lies.
+"""The index of one event file: the numbers of its scalars, and the places of all other values.
 
-Scalars are taken in while the file is scanned; of all other values the index has the place of the
-record, the step and the wall time. So the index of a file of pictures is small, and no picture is
-read before somebody asks for it.
+The scan of a file reads its scalars. For all other values the index has the place of the record,
+the step and the wall time. So the index of a file of pictures is small, and pictures are read only
+when they are used.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _DOUBLE = struct.Struct("<d")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the first value of a tag tells of it."""
+    """The properties of a tag, from its first value."""
 
     plugin: str = ""
     content: bytes = b""
@@ -71,7 +71,7 @@ class Metadata:
 
 @dataclass
 class Entries:
-    """Where the other values of one tag lie in one file; a column for each thing known of them."""
+    """The places of the other values of one tag in one file, as columns."""
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     wall_times: array[float] = field(default_factory=lambda: array("d"))
@@ -84,7 +84,7 @@ class Entries:
 
 @dataclass
 class _Value:
-    """Where the parts of a Summary.Value lie in its record's payload."""
+    """The places of the parts of a Summary.Value in the payload of its record."""
 
     tag: str = ""
     metadata: tuple[int, int] | None = None
@@ -131,12 +131,12 @@ class FileIndex:
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read, by now."""
+        """The damage that was found until now."""
         tail = [self._scanner.tail] if self._scanner.tail else []
         return [*sorted(self._scanner.damage), *tail, *self._unreadable]
 
     def refresh(self) -> bool:
-        """Take in what was appended; return whether there was anything new."""
+        """Read what was appended; return whether there was anything."""
         self._unreadable = []
         try:
             status = os.stat(self.path)
@@ -151,7 +151,7 @@ class FileIndex:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if identity != self._identity or status.st_size < self._scanner.offset:
-                self._clear()  # another file, or one that was written anew
+                self._clear()  # another file, or its content was replaced
             self._identity, self._size = identity, status.st_size
             self._take_in(descriptor)
         except OSError as error:
@@ -192,7 +192,7 @@ class FileIndex:
     def _take_in_record(self, payload: bytes, offset: int) -> None:
         """Take in a record, which is not parsed in full if one of its tag has been."""
         length, at = len(payload), 0
-        # Wall time, step (left out where it is 0), Summary: as every writer orders them.
+        # Every writer writes wall time, step (left out if it is 0) and Summary in this order.
         if length > 16 and payload[0] == 9 and payload[9] in (16, 42):
             step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
             if step > 0x7F:
@@ -267,7 +267,7 @@ class FileIndex:
         entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
-        """Note where the number of such a record is, so that the next one is not parsed."""
+        """Note the place of the number in such records, so that the next one is not parsed."""
         if value.form == _SIMPLE_VALUE:
             position: int | None = value.start
         elif value.form == TENSOR and value.tag in self.numbers:

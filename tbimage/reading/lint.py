@@ -1,4 +1,4 @@
-"""Find what is wrong with event files, and what TensorBoard will not show, and why."""
+"""Find faults of event files, and values that TensorBoard does not show."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _SHOWN_FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that is wrong.
+    """One fault.
 
     Attributes:
         path: The file, or the directory of a run.
         tag: The tag, or empty.
         code: A key of ``CODES``.
-        detail: Where, and how often.
-        severity: ``"error"`` where data is lost or not shown, else ``"warning"``.
+        detail: Where it is, and how often.
+        severity: ``"error"`` if data is lost or not shown, else ``"warning"``.
     """
 
     path: str
@@ -62,7 +62,7 @@ class Finding:
 
     @property
     def severity(self) -> str:
-        """``"error"`` where data is lost or not shown, else ``"warning"``."""
+        """``"error"`` if data is lost or not shown, else ``"warning"``."""
         return "warning" if self.code in _WARNINGS else "error"
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class Finding:
 
 @dataclass
 class _Series:
-    """What is known of the values of a tag, up to a place in a run."""
+    """The state of a tag up to a place in a run."""
 
     first_kind: str
     plugin: str
@@ -85,11 +85,11 @@ class _Series:
 def lint(
     logs: Logs, *, progress: Callable[[Sequence[str]], Iterable[str]] = iter
 ) -> Iterator[Finding]:
-    """Read all records of logs, and yield what is wrong with them.
+    """Read all records of logs, and yield their faults.
 
     Args:
         logs: What ``tbimage.read`` returned.
-        progress: Goes through the files and may tell how far it is.
+        progress: Takes the files and yields them; it may show the progress.
 
     Example:
         >>> import tbimage

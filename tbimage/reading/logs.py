@@ -1,4 +1,4 @@
-"""A log directory: its runs, what is appended to them, and tables of all scalars."""
+"""A log directory: its runs, new values as they are appended, and tables of all scalars."""
 
 from __future__ import annotations
 
@@ -68,16 +68,16 @@ def read(
 ) -> Logs:
     """Read the logs in a directory of runs, in one run, or in one event file.
 
-    Steps, tags and scalars are read at once. Pictures and other large values are read when they
-    are asked for, so that logs of many gigabytes open in a second and take little memory.
+    Steps, tags and scalars are read at once. Pictures and other large values are read on request,
+    so that logs of many gigabytes open in a second and take little memory.
 
     Args:
-        path: A directory, which is searched with all directories below it for files that have
-            ``tfevents`` in their names, or a file of any name. A URL of an object store, such as
-            ``s3://bucket/runs``, works too: its event files are copied to a temporary directory.
+        path: A directory, or an event file of any name. In and below a directory, the files with
+            ``tfevents`` in their names are read. Or a URL of an object store, such as
+            ``s3://bucket/runs``, whose event files are copied to a temporary directory.
         verify: Whether the checksum of each large record is compared now, and not when it is read.
-            All bytes of the files are read then.
-        progress: Goes through the files and may tell how far it is.
+            This reads all bytes of the files.
+        progress: Takes the files and yields them; it may show the progress.
 
     Returns:
         The logs. A directory without event files gives logs without runs. Damaged records are
@@ -160,7 +160,7 @@ class Logs(Mapping[str, Run]):
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read, of all files, and directories that cannot be opened."""
+        """The damage of all files, and directories that cannot be opened."""
         found = [*self._unreadable, *(each for run in self._runs.values() for each in run.damage)]
         if self._copies is None:
             return found
@@ -180,10 +180,10 @@ class Logs(Mapping[str, Run]):
         return len(self._runs)
 
     def refresh(self) -> bool:
-        """Take in what was appended, new files and new runs; forget files that are gone.
+        """Read appended values, new files and new runs, and drop deleted files.
 
         Returns:
-            Whether anything is different now.
+            Whether anything has changed.
         """
         before = list(self._files)
         return bool(self._refresh()) or list(self._files) != before
@@ -191,7 +191,7 @@ class Logs(Mapping[str, Run]):
     def _refresh(
         self, progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter
     ) -> list[tuple[str, FileIndex]]:
-        """Refresh, and return the files that have something new, with the names of their runs."""
+        """Refresh, and return the files with new values, and the names of their runs."""
         if self._copies is not None and self._files:
             self._copies.refresh()
         found = self._find()
@@ -228,16 +228,16 @@ class Logs(Mapping[str, Run]):
     def follow(
         self, *, seconds_between: float = 0.1, until: Callable[[], bool] | None = None
     ) -> Iterator[Logged]:
-        """Yield values as they are appended, of all runs and of runs that appear.
+        """Yield values as they are appended, of all runs and of new runs.
 
         Args:
-            seconds_between: The pause between two looks at the files; in a store 1 s at least.
-            until: Is asked after each look; the iteration ends when it returns True. None: it
-                never ends.
+            seconds_between: The pause between two checks of the files; at least 1 s in a store.
+            until: A function that is called after each check; the iteration ends when it returns
+                True. None: it never ends.
 
         Yields:
-            What was appended after the last ``refresh``. Values that were written between two
-            looks come in the order of their wall times.
+            Values that were appended after the last ``refresh``. The values of one check are in the
+            order of their wall times.
         """
         seen = {path: _counts(index) for path, index in self._files.items()}
         while True:
@@ -248,7 +248,7 @@ class Logs(Mapping[str, Run]):
             yield from sorted(new, key=lambda logged: logged.wall_time)
             if until is not None and until():
                 return
-            # A store bills each listing.
+            # A store charges for each listing.
             time.sleep(seconds_between if self._copies is None else max(seconds_between, 1.0))
 
     def last(self, count: int) -> list[Logged]:
@@ -351,7 +351,7 @@ def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
             status = os.stat(directory)
             identity = (status.st_dev, status.st_ino)
             if identity in above:
-                continue  # a link to a directory that it lies in
+                continue  # a link to a directory that contains it
             with os.scandir(directory) as entries:
                 for entry in entries:
                     if is_event_file(entry.name) and entry.is_file():
@@ -368,7 +368,7 @@ def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
 
 
 def package(name: str) -> Any:
-    """Import a package that is not required, or tell how to install it."""
+    """Import an optional package; ImportError with the command that installs it."""
     try:
         return import_module(name)
     except ImportError:

@@ -1,4 +1,4 @@
-"""Read one value again, by the place that the index has of it."""
+"""Read one value from its place in the index."""
 
 from __future__ import annotations
 
@@ -21,19 +21,12 @@ _CHECKSUM = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value lies.
+    """The place of a value."""
 
-    Attributes:
-        path: The file.
-        offset: Where the value's record starts, in bytes.
-        ordinal: Which value of the record it is.
-        form: The field of ``Summary.Value`` that holds it.
-    """
-
-    path: str
-    offset: int
-    ordinal: int
-    form: int
+    path: str  # the file
+    offset: int  # where the value's record starts, in bytes
+    ordinal: int  # the number of the value in the record
+    form: int  # the field of ``Summary.Value`` that holds it
 
     def load(self) -> memoryview:
         """Read the record, compare its checksums, and return the content of the value's field."""
@@ -52,7 +45,7 @@ class Place:
         return payload[value.start : value.stop]
 
     def broken(self, problem: str) -> ValueError:
-        """Make the error for a value that is whole and still cannot be decoded."""
+        """Make the error for an undamaged value that cannot be decoded."""
         return ValueError(f"{shown(self.path)}: the record at byte {self.offset}: {problem}")
 
 
@@ -69,7 +62,7 @@ def read_payload(path: str, offset: int) -> memoryview:
             raise CorruptFileError(shown(path), offset, "checksum of its length")
         length = _HEADER.unpack(header)[0]
         rest = os.fstat(file.fileno()).st_size - offset - HEADER_BYTES - FOOTER_BYTES
-        if length > min(rest, LARGEST_PAYLOAD):  # before memory is taken for it
+        if length > min(rest, LARGEST_PAYLOAD):  # before memory is allocated for it
             raise CorruptFileError(shown(path), offset, "the file ends within it")
         file.seek(offset + HEADER_BYTES)
         record = memoryview(bytearray(length + FOOTER_BYTES))

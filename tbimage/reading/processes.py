@@ -1,4 +1,4 @@
-"""Engines of ``compact``: several processes of this machine, and what all engines share."""
+"""The engine of ``compact`` with several processes, and the common parts of all engines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-# A task of Dask or Ray costs 2 ms besides its work, and a run of 20 small files takes 14 ms. Each
-# worker gets so many batches at least, so that all end at about the same time.
+# A task of Dask or Ray takes 2 ms besides its work, and a run of 20 small files takes 14 ms. Each
+# worker gets at least 8 batches, so that all end at about the same time.
 _MOST_ITEMS, _BATCHES_OF_A_WORKER = 16, 8
 
 
@@ -39,10 +39,10 @@ def call_each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 @contextmanager
 def processes(workers: int) -> Iterator[Callable[[Callable[[T], R], Sequence[T]], Iterable[R]]]:
-    """Start processes, which end with the block.
+    """Start processes, and end them after the block.
 
     Args:
-        workers: How many, at least 1. With 1 the calling process does the work.
+        workers: The number of processes, at least 1. With 1, the calling process does the work.
 
     Yields:
         An engine, as ``compact`` takes it.
@@ -55,7 +55,7 @@ def processes(workers: int) -> Iterator[Callable[[Callable[[T], R], Sequence[T]]
     if workers == 1:
         yield map
         return
-    # A process that is forked while other threads hold locks may wait for these for ever.
+    # A process that is forked while another thread holds a lock may wait for the lock for ever.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
 

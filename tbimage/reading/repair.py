@@ -1,4 +1,4 @@
-"""Copy the whole records of a damaged event file to a new one."""
+"""Copy the undamaged records of an event file to a new one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["Repair", "new_file", "repair", "whole_records"]
 
 @dataclass(frozen=True)
 class Repair:
-    """What ``repair`` did.
+    """The results of ``repair``.
 
     Attributes:
         kept: How many records were copied.
-        kept_bytes: How many bytes they have.
-        lost: What was left out.
+        kept_bytes: The bytes of these records.
+        lost: The damaged parts, which were left out.
     """
 
     kept: int
@@ -36,19 +36,19 @@ class Repair:
 
 
 def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repair:
-    """Copy all records that are whole to a new file, which both loaders of TensorBoard read.
+    """Copy all undamaged records to a new file, which both loaders of TensorBoard read.
 
     Args:
         path: The damaged file, which is not changed.
         output: The new file; it must not exist. TensorBoard reads it if its name contains
-            ``tfevents``. A file whose first event was lost gets a new one.
+            ``tfevents``. If the first event is lost, the new file gets another one.
 
     Returns:
-        What was copied and what was left out.
+        The copied records and the damaged parts.
 
     Raises:
-        FileExistsError: There is something at ``output``.
-        ValueError: There is no whole record in the file.
+        FileExistsError: ``output`` exists.
+        ValueError: The file has no undamaged record.
         OSError: A file cannot be read or written.
 
     Example:
@@ -84,7 +84,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
 def whole_records(
     path: str, descriptor: int, lost: list[Damage]
 ) -> Iterator[tuple[int, bytes | memoryview, Event]]:
-    """Yield offset, payload and Event of each record that is one; note in ``lost`` what is not."""
+    """Yield offset, payload and Event of each undamaged record; add all others to ``lost``."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import Event
@@ -93,7 +93,7 @@ def whole_records(
     for offset, length, small in scanner.records(descriptor):
         payload = read_payload(path, offset) if small is None else small
         try:
-            # A loader of TensorBoard dies of a payload that is no Event.
+            # A payload that is not an Event stops a loader of TensorBoard.
             event = Event.FromString(bytes(payload))
         except DecodeError:
             lost.append(Damage(path, offset, length + OVERHEAD_BYTES, "message"))
@@ -106,7 +106,7 @@ def whole_records(
 
 @contextmanager
 def new_file(path: str) -> Iterator[BinaryIO]:
-    """Open a file that must not exist, and remove it again where writing fails."""
+    """Open a file that must not exist, and remove it if writing fails."""
     with open(path, "xb") as file:
         try:
             yield file

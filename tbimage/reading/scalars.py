@@ -1,9 +1,9 @@
-"""Take in many records of scalars at once.
+"""Read many records of scalars at once.
 
-All records of one scalar are equal but for wall time, step and the four bytes of the number. A
-record is parsed in full once for each tag. Its other bytes, the *template*, lead from later
-records to the columns of the tag. ``Templates.take_in`` looks up all records of a block with
-NumPy, which takes a third of the time of looking them up one by one.
+All records of one scalar are equal except for wall time, step and the four bytes of the number. For
+each tag, one record is parsed in full. Its other bytes, the *template*, lead from later records to
+the columns of the tag. ``Templates.take_in`` looks up all records of a block with NumPy, which
+takes a third of the time of looking them up one by one.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Numbers", "Templates"]
 
-# As many templates as tags, unless somebody writes a new tag for each value. Above the second
-# limit, records are looked up one by one, as the tables for NumPy are made anew for each new tag.
+# There are as many templates as tags, and this bounds them if each value has a new tag. Above the
+# second limit, records are looked up one by one, because each new tag makes new tables for NumPy.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
 # NumPy takes as long for a few records as for a hundred.
 _FEWEST_RECORDS = 64
-# A record of a scalar with a longer tag, or with its metadata, is taken in alone.
+# A longer record, with a long tag or with metadata, is read alone.
 _LONGEST_RECORD = 512
 _LONGEST_STEP = 5  # bytes of a varint, for steps below 2 ** 35
 
@@ -55,7 +55,7 @@ class _Table:
 
 @dataclass
 class _Shape:
-    """Templates of one length, counted from behind the step, and one place of the number."""
+    """Templates with one length after the step, and with one place of the number."""
 
     position: int
     templates: list[bytes] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Templates:
         self.group: Sequence[int] = ()
         self._columns: dict[bytes, Numbers] = {}
         self._shapes: dict[int, list[_Shape]] = {}  # by length
-        # A tag may have two templates, as the first record has metadata that the others lack.
+        # A tag may have two templates, because the first record has metadata that the others lack.
         self._numbers: list[Numbers] = []
         self._places: dict[int, int] = {}  # in that list, by identity
 
@@ -172,7 +172,7 @@ class Templates:
         return True
 
     def _match(self, rests: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Return for each record which columns it belongs to, or -1, and its number."""
+        """Return the index of each record's columns, or -1, and its number."""
         columns = np.full(len(rests), -1, np.intp)
         numbers = np.zeros(len(rests), np.float32)
         for shape in self._shapes.get(rests.shape[1], ()):
@@ -232,9 +232,9 @@ def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _steps_end(rows: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.bool_]]]:
-    """Return where the step ends in records that begin with wall time and step; which those are.
+    """Return the ends of steps, and which records begin with wall time and a step that ends there.
 
-    All writers order the fields so. A step of 0 is left out, and such a record is taken in alone.
+    All writers use this order. A step of 0 is left out, and such a record is read alone.
     """
     waiting = (rows[:, 0] == 9) & (rows[:, 9] == 16)
     found = []

@@ -1,15 +1,15 @@
 """Find the records of an event file that may be damaged, growing, or larger than the memory.
 
-The file is read in blocks with ``pread`` and not mapped into memory: where a mapped file becomes
-shorter, the process dies of SIGBUS.
+The file is read in blocks with ``pread`` and not mapped into memory, because SIGBUS ends a process
+if a mapped file becomes shorter.
 
 Rules:
 - A record that fits in a block is read and its checksum compared. The checksum of a
   larger record is compared only if ``verify`` is true, or if neither a record nor the end of
   the file follows it.
-- At a fault, the scan goes on at the next place where a whole record with both checksums is found.
-  The length of the damaged record is not trusted. Suppose a writer is stopped within a record,
-  and another writer appends to the file. Then this length covers good records of the second writer.
+- After a fault, the scan continues at the next complete record with two right checksums.
+  The length of the damaged record is not trusted. If a writer is stopped within a record, and
+  another writer appends to the file, this length covers good records of the second writer.
 - No memory is allocated for a payload before the file is known to have that many bytes.
 """
 
@@ -41,8 +41,8 @@ __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at"
 # A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
-# After a block of more than so many records, the next block is larger. Behind a picture there are
-# a few scalars, and another picture.
+# After a block of more than so many records, the next block is larger. After a picture there are
+# usually a few scalars, and another picture.
 _MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 20, 1 << 12
 # The next record is usually near. If it is not found, the blocks that are searched become larger.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
@@ -66,13 +66,13 @@ read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
 class Batch(NamedTuple):
-    """Records that follow each other, whose checksums are right.
+    """Consecutive records with right checksums.
 
     Attributes:
-        base: Where the block is in the file.
-        block: The bytes of the records. Of a record that is larger than a block, its first bytes.
-        stops: Where the payload of each record stops in the block.
-        groups: The same records as groups, where they were found so.
+        base: The place of the block in the file.
+        block: The bytes of the records; of one record that is larger than a block, its first bytes.
+        stops: The end of each record's payload in the block.
+        groups: The same records as groups, if they were found so.
     """
 
     base: int
@@ -111,9 +111,9 @@ class RecordScanner:
     """Read the records of one file from where the last scan ended.
 
     Attributes:
-        offset: Where the next record starts; what lies before it has been read or reported.
-        damage: What was skipped.
-        tail: What lies behind ``offset`` and is no record yet, or None.
+        offset: The start of the next record. All bytes before it were read or reported.
+        damage: The skipped parts.
+        tail: The incomplete record after ``offset``, or None.
     """
 
     def __init__(self, path: str, verify: bool = False) -> None:
@@ -134,13 +134,13 @@ class RecordScanner:
         self._expected = lengths
 
     def records(self, descriptor: int) -> Iterator[tuple[int, int, bytes | None]]:
-        """Yield offset, length and payload of each record that is complete by now.
+        """Yield offset, length and payload of each complete record.
 
         Args:
             descriptor: The file, open for reading.
 
         Yields:
-            The payload is None where the record is larger than a block.
+            The payload is None if the record is larger than a block.
         """
         for batch in self.batches(descriptor):
             base, start = batch.base, HEADER_BYTES
@@ -150,7 +150,7 @@ class RecordScanner:
                 start = stop + OVERHEAD_BYTES
 
     def batches(self, descriptor: int) -> Iterator[Batch]:
-        """Yield the records that are complete by now, many at once.
+        """Yield the complete records, many at once.
 
         Args:
             descriptor: The file, open for reading.
@@ -190,7 +190,7 @@ class RecordScanner:
                 self._block_bytes = max(self._block_bytes, BLOCK_BYTES)
 
     def _read_batch(self) -> tuple[Batch, int | None]:
-        """Read the records that lie in the next block as a whole, and go behind them.
+        """Read the complete records in the next block, and continue after them.
 
         Returns:
             The records before the first one with a wrong checksum, and the length of that one.
@@ -229,7 +229,7 @@ class RecordScanner:
         return find_groups(block, self._expected)
 
     def _find_records(self, block: bytes) -> tuple[array[int], array[int]]:
-        """Return where payloads stop in a block, and their checksums as they are."""
+        """Return the ends of payloads in a block, and their stored checksums."""
         stops, checksums = array("q"), array("I")
         add_stop, add_checksum, lengths = stops.append, checksums.append, self._lengths
         at, last = 0, len(block) - FOOTER_BYTES
@@ -250,7 +250,7 @@ class RecordScanner:
         return stops, checksums
 
     def _parse_header(self, data: bytes) -> int | None:
-        """Return the length of a record, or None where these bytes begin with no header."""
+        """Return the length of a record, or None if these bytes do not begin with a header."""
         header = data[:HEADER_BYTES]
         if len(header) < HEADER_BYTES:
             return None
@@ -309,7 +309,7 @@ class RecordScanner:
         return True
 
     def _find_record(self, start: int) -> int | None:
-        """Return where the next whole record starts, or None; note where to go on searching."""
+        """Return the start of the next complete record, or None; note where to continue."""
         unfinished, base, size = None, start, _FIRST_SEARCH_BYTES
         while base < self._size:
             block = read_at(self._descriptor, size + HEADER_BYTES - 1, base)

@@ -1,4 +1,4 @@
-"""What a run returns for a tag: arrays for scalars, and lazy sequences for everything else."""
+"""The values of a tag: arrays of scalars, and lazy sequences of everything else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scalars:
 
     Attributes:
         steps: int64 ``[n]``.
-        values: float64 ``[n]``. Most writers store float32, which is widened.
+        values: float64 ``[n]``. Most writers store float32, which becomes float64.
         wall_times: float64 ``[n]``, in seconds since 1970.
     """
 
@@ -34,7 +34,7 @@ class Scalars:
 
 
 class Series(Sequence[T]):
-    """The items of one tag in the order of logging. Each is read when it is asked for.
+    """The items of one tag in the order of logging. Each is read when it is used.
 
     Attributes:
         steps: int64 ``[n]``, the step of each item.
@@ -84,7 +84,7 @@ class Series(Sequence[T]):
 
         Args:
             step: The step.
-            sample: Which item, where the step has several, as a batch of pictures.
+            sample: The number of the item, if the step has several, such as a batch of pictures.
 
         Raises:
             KeyError: There is none.

@@ -1,6 +1,6 @@
-"""What ``compact`` reads from and writes to: directories of a disk, or URLs of object stores.
+"""Sources and targets of ``compact``: directories of a disk, or URLs of object stores.
 
-A file that is written appears as a whole or not at all.
+A written file appears complete, or not at all.
 """
 
 from __future__ import annotations
@@ -35,26 +35,21 @@ __all__ = [
 #: or its version.
 SourceFile = tuple[str, tuple[str | int, ...]]
 
-# TensorBoard reads no file of such a name.
+# TensorBoard does not read files with this name.
 _UNFINISHED = ".unfinished-"
-# What a process that was killed has left is deleted after so many seconds.
+# Files of killed processes are deleted after so many seconds.
 _STALE_SECS = 3600.0
 
 
 def canonical(path: str, argument: str) -> str:
-    """Return one spelling for all those of a directory; ValueError for a URL that is none."""
+    """Return the same path for all spellings of a directory; ValueError for a wrong URL."""
     return urls.check_url(path, argument) if urls.is_url(path) else os.path.realpath(path)
 
 
 def runs_below(path: str) -> tuple[dict[str, tuple[SourceFile, ...]], list[Damage]]:
-    """Find the runs below a directory or a URL, without reading them, and what cannot be opened.
+    """Find the files of each run below a directory or a URL, and directories that cannot be opened.
 
-    Returns:
-        The files of each run, in the order in which TensorBoard reads them; and the directories
-        that cannot be opened.
-
-    Raises:
-        OSError: There is no such path, or it cannot be read.
+    The files are in the order in which TensorBoard reads them. OSError: the path cannot be read.
     """
     if urls.is_url(path):
         return _runs_in_store(path), []
@@ -70,7 +65,7 @@ def runs_below(path: str) -> tuple[dict[str, tuple[SourceFile, ...]], list[Damag
 def _version_of(path: str) -> tuple[str | int, ...]:
     try:
         status = os.stat(path)
-    except OSError:  # deleted meanwhile
+    except OSError:  # it was just deleted
         return ()
     return status.st_size, status.st_mtime_ns
 
@@ -103,8 +98,7 @@ def _filesystem(url: str) -> Any:
 def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, str]]:
     """Copy objects to a temporary directory; files of a disk stay where they are.
 
-    Yields:
-        The path of each file on the disk, and its name. What is gone is noted in ``lost``.
+    It yields the local path and the name of each file. Missing files are added to ``lost``.
     """
     if not any(map(urls.is_url, paths)):
         yield {path: path for path in paths}
@@ -127,9 +121,9 @@ def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, 
 
 @contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name at the end of the block, in place of another one.
+    """Open a file for writing, which replaces ``path`` at the end of the block.
 
-    Its directory is made if missing. If the block raises, nothing is left.
+    Its directory is made if missing. If the block raises, the new file is deleted.
     """
     if urls.is_url(path):
         from tbimage.events.storage.objects import as_os_error
@@ -144,7 +138,7 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
         return
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)
-    # Two tasks may write the same file at once, where an engine repeats one.
+    # Two tasks may write the same file at once, if an engine repeats a task.
     unfinished = os.path.join(directory, _UNFINISHED + uuid.uuid4().hex)
     try:
         with open(unfinished, "xb") as file:
@@ -166,7 +160,7 @@ def _remove_stale(directory: str) -> None:
 
 
 def read_text(path: str) -> str | None:
-    """Read a small file; None where there is none."""
+    """Read a small file; None if it does not exist."""
     try:
         if urls.is_url(path):
             from tbimage.events.storage.objects import as_os_error
@@ -181,13 +175,13 @@ def read_text(path: str) -> str | None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a small file as a whole."""
+    """Write a small file, which appears complete."""
     with whole_file(path) as file:
         file.write(text.encode())
 
 
 def names_in(directory: str) -> list[str]:
-    """List the names in a directory; none where it does not exist."""
+    """List the names in a directory; none if it does not exist."""
     if urls.is_url(directory):
         from tbimage.events.storage.stores import objects_of
 

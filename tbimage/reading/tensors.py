@@ -1,4 +1,4 @@
-"""TensorProto → NumPy arrays, and what can be told of a tensor without reading it."""
+"""TensorProto → NumPy arrays, and the properties of a tensor without reading all of it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ _TYPES: dict[int, tuple[str, str]] = {
     22: ("<u4", "uint32_val"),
     23: ("<u8", "uint64_val"),
 }
-# A list of fewer elements than the shape has repeats its last one. More than these are refused, so
-# that a record of 30 bytes does not take all memory; one element for all takes none.
+# A list with fewer elements than the shape repeats its last one. More repeated elements than this
+# are refused, so that a record of 30 bytes does not take all memory. A list of one element takes
+# none.
 _MOST_REPEATED = 1 << 24
 _LARGEST_NUMBER = 4096  # bytes of a tensor that is one number, with room for odd encodings
 
@@ -58,7 +59,7 @@ def float_position(read: Read, start: int, stop: int) -> int | None:
 
 
 def number_in(read: Read, start: int, stop: int) -> float | None:
-    """Return the number that a serialized TensorProto is, or None where it is not one number."""
+    """Return the number in a serialized TensorProto, or None if it is not one number."""
     position = float_position(read, start, stop)
     if position is not None:
         value: float = struct.unpack("<f", read(position, position + 4))[0]
@@ -75,7 +76,7 @@ def number_in(read: Read, start: int, stop: int) -> float | None:
 
 
 def count_samples(read: Read, start: int, stop: int, plugin: str) -> int:
-    """Count the pictures or sounds of a step: strings behind width and height, or rows."""
+    """Count the pictures or sounds of a step: strings after width and height, or rows."""
     count, rows = 0, None
     for number, kind, begin, end in fields(read, start, stop):
         if number == _STRINGS and kind == 2:
@@ -117,12 +118,12 @@ def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
     """Convert a tensor to an array of its shape and type.
 
     Args:
-        tensor: The message, or its bytes. A list that is shorter than the shape repeats its last
-            element, as in TensorFlow.
+        tensor: The message, or its bytes. A list with fewer elements than the shape repeats its
+            last one, as in TensorFlow.
 
     Returns:
-        Strings as an array of ``bytes`` objects; bfloat16, which NumPy lacks, as float32. It may
-        be read-only.
+        The array, perhaps read-only. Strings are ``bytes`` objects. bfloat16, which NumPy lacks, is
+        float32.
 
     Raises:
         ValueError: The type is unknown, or the number of elements does not fit the shape.
@@ -161,7 +162,7 @@ def _elements(values: Any, dtype: str) -> NDArray[Any]:
     if dtype.startswith("<c"):  # real, imaginary, real, …
         parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
         return parts[: len(parts) // 2 * 2].view(dtype)
-    # Through 64 bits: int_val holds the unsigned types as well, and wraps where they do.
+    # Through 64 bits, because int_val has unsigned types, too, whose values may wrap around.
     return np.array(values, None if len(values) else dtype).astype(dtype)
 
 

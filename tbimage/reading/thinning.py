@@ -1,4 +1,4 @@
-"""Which values of a tag are kept: those that TensorBoard shows, thinned."""
+"""Choose the values of a tag that are kept: a part of those that TensorBoard shows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["Series"]
 
 
 class Series:
-    """The steps of one tag: first ``add`` each of them, then ask ``keeps`` for each again.
+    """The steps of one tag. First ``add`` each step, and then call ``keeps`` with each step again.
 
-    A value takes away all earlier values with the same step or a greater one, as in TensorBoard's
-    data server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). It is
-    remembered where steps go back, and not what the steps are. So a tag with a billion values takes
-    as little memory as one with ten.
+    A value removes all earlier values with the same step or a greater one, as in TensorBoard's data
+    server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). Only the
+    places where steps go back are stored, and not all steps. So a tag with a billion values takes
+    as little memory as a tag with ten.
 
     Args:
         every: 10 keeps the first of each 10 values, and the last one.
-        keep: So many of these are kept, evenly spread. The steps are remembered then. None: all.
+        keep: The number of values that are kept, evenly spread; their steps are stored. None: all.
 
     Example:
         >>> series = Series(every=1, keep=None)
@@ -53,17 +53,18 @@ class Series:
         self._steps: array[int] = array("q")
         self._count = 0
         self._last = 0
-        # Steps grow within a stretch. Of each stretch that has values left: the number of its first
-        # value, and the step of that. These steps grow too.
+        # Steps grow within a stretch. For each stretch that still has values: the number and the
+        # step of its first value. These steps grow, too.
         self._starts: list[int] = []
         self._first_steps: list[int] = []
-        # In the second pass: how many values were asked for, how many of them TensorBoard shows,
-        # how many of these ``every`` leaves, how many stretches have begun, and which are wanted
+        # In the second pass: the number of calls of ``keeps``, of the values that TensorBoard
+        # shows, of those that ``every`` keeps, and of the stretches that have begun; and the wanted
+        # values.
         self._asked = self._shown = self._thinned = self._begun = 0
         self._wanted: frozenset[int] | None = None
 
     def add(self, step: int) -> None:
-        """Take in the step of the next value."""
+        """Add the step of the next value."""
         if not self._count or step <= self._last:
             while self._first_steps and self._first_steps[-1] >= step:
                 self._first_steps.pop()
@@ -76,12 +77,12 @@ class Series:
             self._steps.append(step)
 
     def keeps(self, step: int) -> bool:
-        """Tell whether the next value is kept; one that was not added is not."""
+        """Tell whether the next value is kept. A value that was not added is not kept."""
         number = self._asked
         if number == 0 and self._keep is not None:
             self._wanted = self._choose(self._keep)
         self._asked += 1
-        if number >= self._count:  # the file has grown meanwhile
+        if number >= self._count:  # the file has grown since
             return False
         if self._begun < len(self._starts) and number == self._starts[self._begun]:
             self._begun += 1

@@ -1,8 +1,4 @@
-"""The benchmarks themselves: is the report complete, and would it say so if pixels differed?
-
-What lives here: a run of everything, as small as it can be and without peers. What does not: any
-figure. How fast something is depends on the machine, and no test asserts it.
-"""
+"""The benchmarks: the report is complete, and it says if pixels differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo shows is real: each computation against another way to do it."""
+"""The data of the demo: each computation is compared with another implementation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_batch_is_crops_of_the_photographs_some_of_them_mirrored() -> None:
 
 
 def places_of(crop: np.ndarray, photograph: np.ndarray) -> int:
-    """At how many places of a photograph a crop of a third of the size was taken."""
+    """Count the places of a photograph where a crop of a third of the size fits."""
     sums = np.cumsum(np.cumsum(photograph.astype(int), axis=0), axis=1)
     sums = np.pad(sums, [(1, 0), (1, 0), (0, 0)])
     means = (sums[3:, 3:] - sums[3:, :-3] - sums[:-3, 3:] + sums[:-3, :-3]) / 9

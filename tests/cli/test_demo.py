@@ -1,4 +1,4 @@
-"""``tbimage demo``: what is logged, pixel for pixel, and what is said."""
+"""``tbimage demo``: the logged pixels, and the output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def logged(logdir: Path) -> Images:
 
 
 def levels(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """What floats become, by the rule of docs/design.md."""
+    """Convert floats to levels by the rule of docs/design.md."""
     scaled = (values - np.float32(low)) / (np.float32(high) - np.float32(low))
     return (scaled * np.float32(255.5)).clip(0, 255).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""``tbimage log``: what is stored, under which tags and steps, and what is said."""
+"""``tbimage log``: the stored images, their tags and steps, and the output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-# ---- what is stored ----
+# ---- stored images ----
 
 
 @pytest.mark.parametrize("name", ["photo.png", "photo.jpg", "photo.JPEG", "photo.gif", "photo.bmp"])
@@ -210,7 +210,7 @@ def test_a_name_goes_on_with_the_next_call(work: Path, capsys: Capture) -> None:
     assert steps_in(work / "run") == {"pet": [0, 1, 2]}
 
 
-# ---- what is no image ----
+# ---- files that are not images ----
 
 
 def test_what_is_no_image_in_a_directory_is_skipped_and_counted(
@@ -307,7 +307,7 @@ def test_links_to_directories_are_not_followed(work: Path, capsys: Capture) -> N
     assert set(images_in(work / "run")) == {"photos/cat", "photos/link"}
 
 
-# ---- what is said ----
+# ---- output ----
 
 
 def test_it_says_what_was_written_and_how_to_see_it(work: Path, capsys: Capture) -> None:

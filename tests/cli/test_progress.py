@@ -56,7 +56,7 @@ def on_a_terminal(*arguments: object, before: str | None = None) -> Outcome:
 
 
 def left_on_screen(shown: str) -> str:
-    """What a terminal shows in the end of lines that were written over one another."""
+    """Return the final text of lines that overwrite each other."""
     lines = []
     for line in shown.replace("\r\n", "\n").split("\n"):
         cells: list[str] = []

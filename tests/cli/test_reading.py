@@ -336,7 +336,7 @@ def test_results_and_progress_do_not_mix(logs: Path, tmp_path: Path) -> None:
 
 
 def in_terminal(*arguments: object, environment: dict[str, str]) -> tuple[int, bytes]:
-    """Run the command on a pseudo-terminal; return its exit code and all that it shows."""
+    """Run the command on a pseudo-terminal; return its exit code and its output."""
     parent, child = pty.openpty()
     process = subprocess.Popen(
         command_line(*arguments),

@@ -13,7 +13,8 @@ from tbimage.events.batches import Batch
 from tbimage.events.event_files import EventFiles
 from tbimage.events.records import RecordDecoder, frame
 from tbimage.events.segments import SegmentOptions, Segments
-from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.events.storage import LocalStorage
+from tests.events.memory_storage import MemoryStorage
 
 
 def event(step: int, size: int = 0) -> bytes:
@@ -28,7 +29,7 @@ def batch_of(steps: Sequence[int], size: int = 0) -> Batch:
 
 
 def append_all(segments: EventFiles, batch: Batch, attempts: int = 50) -> None:
-    """Append as the committer does, trying again after errors."""
+    """Append all records, and try again after errors."""
     while batch.sizes:
         try:
             batch = batch.without_first(segments.append(batch))
@@ -39,7 +40,7 @@ def append_all(segments: EventFiles, batch: Batch, attempts: int = 50) -> None:
 
 
 def contents(storage: MemoryStorage | Path) -> list[bytes]:
-    """The content of each event file, in the order of their names."""
+    """Return the content of each event file, in the order of their names."""
     if isinstance(storage, MemoryStorage):
         return [bytes(storage.files[name]) for name in sorted(storage.files)]
     return [path.read_bytes() for path in sorted(storage.glob("*tfevents*"))]
@@ -55,7 +56,7 @@ def decode(content: bytes) -> list[Any]:
 
 
 def steps_of(storage: MemoryStorage | Path) -> list[int]:
-    """The steps of all events; each file must begin with file_version and hold it once."""
+    """Return the steps of all events; each file must begin with file_version and hold it once."""
     steps = []
     for content in contents(storage):
         events = decode(content)

@@ -1,4 +1,4 @@
-"""A store in memory with the rules of S3, which fails as it is told."""
+"""A store in memory with the rules of S3, and with planned faults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["FakeStore"]
 
 
 class FakeStore(Objects):
-    """Objects as S3 has them.
+    """Objects with the rules of S3.
 
     Args:
         grows_from: As in ``Objects``.

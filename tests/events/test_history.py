@@ -1,4 +1,4 @@
-"""The existing files of a run directory, from any writer and with any damage."""
+"""Find the last steps in existing files, of any writer and with any damage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tbimage.events import messages, wire
 from tbimage.events.history import newest_steps
 from tbimage.events.records import small_record
-from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.events.storage import LocalStorage
+from tests.events.memory_storage import MemoryStorage
 
 tags = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 int64s = st.integers(-(2**63), 2**63 - 1)
@@ -66,7 +67,7 @@ def test_the_greatest_step_of_each_tag_is_found(files: list[list[dict[str, Any]]
 
 
 @given(st.lists(events, min_size=1, max_size=4), st.data())
-def test_any_damage_costs_at_most_the_rest_of_its_file(
+def test_damage_hides_at_most_the_rest_of_its_file(
     listed: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     content = bytearray(b"".join(map(record, listed)))

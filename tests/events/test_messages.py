@@ -217,7 +217,7 @@ def test_names_that_are_not_there_are_attribute_errors() -> None:
         messages.Evnt  # type: ignore[attr-defined]  # noqa: B018
 
 
-# One process, everybody's messages.
+# The messages of all packages in one process.
 
 # A program for each package: import it, and serialise an event with the messages it brings.
 IMPORTS = {
@@ -256,7 +256,7 @@ def import_in_order(order: list[str], **environment: str) -> None:
     run_python(["-c", "\n".join(IMPORTS[name] + SERIALISE for name in order)], **environment)
 
 
-def test_lives_in_one_process_with_its_peers() -> None:
+def test_works_in_one_process_with_its_peers() -> None:
     import_in_order(["tbimage", "tensorflow", "tensorboard", "tensorboardX", "torch"])
 
 
@@ -273,7 +273,7 @@ def test_lives_in_one_process_with_its_peers() -> None:
     ],
     ids=" ".join,
 )
-def test_lives_in_one_process_with_its_peers_in_any_order(
+def test_works_in_one_process_with_its_peers_in_any_order(
     order: list[str], implementation: str
 ) -> None:
     import_in_order(order, PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=implementation)

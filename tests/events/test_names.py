@@ -38,7 +38,7 @@ strangers = st.sampled_from(
 
 
 @given(st.lists(st.tuples(times, hosts, processes, suffixes), min_size=2, max_size=12), st.data())
-def test_names_of_any_writers_at_any_times_sort_as_they_were_made(
+def test_names_sort_in_the_order_of_creation(
     makers: list[tuple[float, str, int, str]], data: st.DataObject
 ) -> None:
     existing = data.draw(st.lists(st.one_of(peers, strangers), max_size=6))

@@ -1,4 +1,4 @@
-"""Event files in an object store: what is uploaded, and what is in the store whatever fails."""
+"""Event files in an object store: the uploads, and the content of the store after faults."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_store_that_cannot_copy_is_noticed() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 400)), max_size=6), st.integers(1, 900))
 def test_no_object_grows_beyond_max_file_bytes(parts: list[tuple[int, int]], limit: int) -> None:
-    """But for one that holds a single record, which is larger."""
+    """Except an object with a single record, which may be larger."""
     store = FakeStore(0)
     segments = begin(store, max_file_bytes=limit)
     segments.open()
@@ -174,7 +174,7 @@ FAULTS = st.lists(st.sampled_from([None, None, None, "before", "after", "late"])
     written=st.sampled_from([0, 5 << 20]),
 )
 @example([(1, 0), (2, 692), (3, 373)], [None, None, None, None, "late"], 2000, 5 << 20)
-def test_each_record_comes_back_once_and_in_order_whatever_fails(
+def test_each_record_is_read_once_and_in_order_after_any_faults(
     grows_from: float,
     sizes: list[tuple[int, int]],
     faults: list[str | None],
@@ -193,7 +193,7 @@ def test_each_record_comes_back_once_and_in_order_whatever_fails(
 
 
 @given(st.integers(0, 11), st.sampled_from(["deleted", "replaced"]), FAULTS)
-def test_what_was_acknowledged_of_a_tail_survives_somebody_who_takes_the_object(
+def test_acknowledged_records_survive_another_writer_of_the_object(
     when: int, how: str, faults: list[str | None]
 ) -> None:
     store = FakeStore()
@@ -215,7 +215,7 @@ def test_what_was_acknowledged_of_a_tail_survives_somebody_who_takes_the_object(
     assert segments.displaced == (1 if when else 0)
 
 
-def test_an_object_that_was_taken_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_object_of_another_writer_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     store = FakeStore(0)
     segments = begin(store)
     segments.append(batch_of([0]))
@@ -226,7 +226,7 @@ def test_an_object_that_was_taken_is_logged(caplog: pytest.LogCaptureFixture) ->
     assert steps_of(store) == [1]
 
 
-def test_a_name_that_somebody_has_is_left_alone() -> None:
+def test_a_name_that_is_taken_is_not_used() -> None:
     store = FakeStore()
     first, second = begin(store), begin(store)
     store.names = lambda directory: []  # type: ignore[method-assign]  # as if both began at once
@@ -264,13 +264,13 @@ def test_a_directory_that_may_not_be_listed_is_written_to(
     assert steps_of(store) == [0]
 
 
-def test_opening_tells_what_is_wrong() -> None:
+def test_opening_raises_the_error_of_the_store() -> None:
     store = FakeStore(faults=iter([PermissionError(errno.EACCES, "access denied")]))
     with pytest.raises(PermissionError):
         begin(store).open()
 
 
-def test_summaries_that_could_not_be_made_are_done_with() -> None:
+def test_summaries_that_could_not_be_made_are_skipped() -> None:
     store = FakeStore()
     segments = begin(store)
     batch = batch_of([0])
@@ -279,7 +279,7 @@ def test_summaries_that_could_not_be_made_are_done_with() -> None:
     assert steps_of(store) == [0]
 
 
-def test_padding_is_read_by_nobody() -> None:
+def test_readers_skip_padding() -> None:
     content = object_segments._padding(1000)
     assert len(content) > 1000
     (event,) = decode(content)

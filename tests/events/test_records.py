@@ -33,16 +33,16 @@ def join(parts: object) -> bytes:
 # Golden vectors of the data server: tensorboard/data/server/{masked_crc,tf_record}.rs.
 
 
-def test_the_masked_checksum_is_the_data_servers() -> None:
+def test_the_masked_checksum_equals_that_of_the_data_server() -> None:
     assert masked_crc32c([b"\x1a\x11CRC test, one two"]) == 0x5794D08A
 
 
-def test_the_header_is_the_data_servers() -> None:
+def test_the_header_equals_that_of_the_data_server() -> None:
     header = frame([bytes(24)])[0]
     assert bytes(header) == struct.pack("<Q", 24) + bytes.fromhex("a37f4b22")
 
 
-def test_the_footer_is_the_data_servers() -> None:
+def test_the_footer_equals_that_of_the_data_server() -> None:
     payload = bytes.fromhex("0900008038 99d6d741 1a0d") + b"brain.Event:2"
     assert len(payload) == 24
     assert bytes(frame([payload])[-1]) == bytes.fromhex("124b36ab")
@@ -101,7 +101,9 @@ def test_records_come_back_from_chunks_of_any_size(
 
 
 @given(st.lists(payloads, min_size=1, max_size=5), st.data())
-def test_a_torn_tail_is_waited_for(contents: list[bytes], data: st.DataObject) -> None:
+def test_the_decoder_waits_for_the_rest_of_a_record(
+    contents: list[bytes], data: st.DataObject
+) -> None:
     framed = [join(frame([content])) for content in contents]
     stream = b"".join(framed)
     cut = data.draw(st.integers(0, len(stream) - 1))
@@ -121,7 +123,7 @@ def test_a_torn_tail_is_waited_for(contents: list[bytes], data: st.DataObject) -
 
 
 @given(st.lists(payloads, min_size=1, max_size=4), st.data())
-def test_a_flipped_bit_is_found_and_nothing_behind_it_is_read(
+def test_a_flipped_bit_is_found_and_nothing_after_it_is_read(
     contents: list[bytes], data: st.DataObject
 ) -> None:
     framed = [join(frame([content])) for content in contents]

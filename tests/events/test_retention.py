@@ -29,7 +29,7 @@ def fill(segments: Segments, count: int, size: int = 0) -> None:
 
 
 @pytest.mark.parametrize("keep", [2, 3, 7])
-def test_the_oldest_beyond_keep_files_go(tmp_path: Path, keep: int) -> None:
+def test_the_oldest_files_beyond_keep_files_are_deleted(tmp_path: Path, keep: int) -> None:
     segments = local(tmp_path, max_file_bytes=1, keep_files=keep)
     for step in range(20):
         append_all(segments, batch_of([step]))
@@ -37,7 +37,7 @@ def test_the_oldest_beyond_keep_files_go(tmp_path: Path, keep: int) -> None:
     assert steps_of(tmp_path) == list(range(20 - keep, 20))
 
 
-def test_the_oldest_beyond_keep_bytes_go(tmp_path: Path) -> None:
+def test_the_oldest_files_beyond_keep_bytes_are_deleted(tmp_path: Path) -> None:
     segments = local(tmp_path, max_file_bytes=1, keep_bytes=5000)
     for step in range(20):
         append_all(segments, batch_of([step], 1000))
@@ -47,7 +47,7 @@ def test_the_oldest_beyond_keep_bytes_go(tmp_path: Path) -> None:
     assert steps_of(tmp_path) == list(range(20 - len(kept), 20))
 
 
-def test_young_ones_stay_and_the_newest_two_at_any_age(tmp_path: Path) -> None:
+def test_young_files_and_the_newest_two_are_kept(tmp_path: Path) -> None:
     fill(local(tmp_path, max_file_bytes=1, keep_files=2), 6)
     assert len(contents(tmp_path)) == 6
     age(tmp_path, YOUNG_SECS + 1)
@@ -58,7 +58,7 @@ def test_young_ones_stay_and_the_newest_two_at_any_age(tmp_path: Path) -> None:
     assert Path(segments.path).exists()
 
 
-def test_a_restart_retires_too(tmp_path: Path) -> None:
+def test_a_restart_deletes_old_files_too(tmp_path: Path) -> None:
     """Otherwise a service that crashes before its first rotation would fill the disk."""
     for _ in range(10):
         segments = local(tmp_path, keep_files=3)
@@ -68,7 +68,7 @@ def test_a_restart_retires_too(tmp_path: Path) -> None:
     assert len(contents(tmp_path)) == 3
 
 
-def test_only_files_of_this_form_and_suffix_go(tmp_path: Path) -> None:
+def test_only_files_with_own_names_and_suffix_are_deleted(tmp_path: Path) -> None:
     others = [
         "events.out.tfevents.1000000000.host",
         "events.out.tfevents.1000000000.host.17.0.v2",
@@ -86,7 +86,7 @@ def test_only_files_of_this_form_and_suffix_go(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.v2"))) == 2 + 1
 
 
-def test_the_oldest_go_first(tmp_path: Path) -> None:
+def test_the_oldest_files_are_deleted_first(tmp_path: Path) -> None:
     fill(local(tmp_path, max_file_bytes=1), 8)
     age(tmp_path, YOUNG_SECS + 1)
     removed = []

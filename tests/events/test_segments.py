@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tbimage.events.segments import SegmentOptions, Segments
-from tbimage.events.storage import LocalStorage, MemoryStorage
+from tbimage.events.storage import LocalStorage
+from tests.events.memory_storage import MemoryStorage
 from tests.events.segmenting import append_all, batch_of, contents, decode, local, steps_of
 from tests.pipeline.faulty import FaultyStorage, error, failing, healthy
 from tests.pipeline.resources import descriptors
@@ -23,7 +24,7 @@ from tests.pipeline.resources import descriptors
 # Rotation.
 
 
-def test_a_segment_stands_alone_and_is_closed_before_the_next_exists(tmp_path: Path) -> None:
+def test_a_segment_is_complete_and_closed_before_the_next_exists(tmp_path: Path) -> None:
     class Watching(LocalStorage):
         def create(self, path: str) -> Any:
             assert descriptors(tmp_path) == 0
@@ -139,7 +140,7 @@ def test_a_directory_in_which_no_name_is_free_is_an_error(tmp_path: Path) -> Non
     ),
     st.sampled_from([None, 150, 400]),
 )
-def test_each_record_is_written_once_and_in_order_despite_faults(
+def test_each_record_is_written_once_and_in_order_in_spite_of_faults(
     batches: list[int], faults: list[OSError | int | None], limit: int | None
 ) -> None:
     """At every instant, each file is a prefix of its final content, torn at most at its end."""
@@ -169,7 +170,7 @@ def test_each_record_is_written_once_and_in_order_despite_faults(
         assert segments.count == len(contents(directory))
 
 
-def test_a_full_disk_is_waited_for_on_the_same_segment(tmp_path: Path) -> None:
+def test_a_segment_continues_after_a_full_disk(tmp_path: Path) -> None:
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
     append_all(segments, batch_of([0]))
@@ -185,7 +186,7 @@ def test_a_full_disk_is_waited_for_on_the_same_segment(tmp_path: Path) -> None:
     assert segments.count == 1
 
 
-def test_a_broken_file_is_left_and_the_record_opens_the_next(tmp_path: Path) -> None:
+def test_after_a_broken_file_the_record_begins_a_new_one(tmp_path: Path) -> None:
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions())
     append_all(segments, batch_of([0]))
@@ -200,7 +201,7 @@ def test_a_broken_file_is_left_and_the_record_opens_the_next(tmp_path: Path) -> 
     assert len(decode(second)) == 3
 
 
-def test_a_disk_that_fails_for_good_leaves_one_file_and_not_one_for_each_attempt(
+def test_a_disk_that_always_fails_leaves_one_file(
     tmp_path: Path,
 ) -> None:
     storage = FaultyStorage(healthy)
@@ -217,7 +218,7 @@ def test_a_disk_that_fails_for_good_leaves_one_file_and_not_one_for_each_attempt
     assert len(contents(tmp_path)) == 2
 
 
-def test_a_descriptor_that_somebody_else_closed_is_replaced(tmp_path: Path) -> None:
+def test_a_descriptor_that_other_code_closed_is_replaced(tmp_path: Path) -> None:
     segments = local(tmp_path)
     segments.open()
     os.close(segments._file._descriptor)  # type: ignore[union-attr]
@@ -225,7 +226,7 @@ def test_a_descriptor_that_somebody_else_closed_is_replaced(tmp_path: Path) -> N
     assert steps_of(tmp_path) == [0]
 
 
-def test_a_storage_that_takes_nothing_is_an_error_and_no_loop() -> None:
+def test_a_storage_that_writes_nothing_is_an_error() -> None:
     class Lazy(MemoryStorage):
         def create(self, path: str) -> Any:
             file = super().create(path)
@@ -238,7 +239,7 @@ def test_a_storage_that_takes_nothing_is_an_error_and_no_loop() -> None:
 
 
 @pytest.mark.parametrize("what", ["file", "directory", "replaced", "moved"])
-def test_what_disappears_is_begun_anew_and_said_once(
+def test_a_deleted_file_is_replaced_and_logged_once(
     tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = tmp_path / "run"
@@ -263,7 +264,7 @@ def test_what_disappears_is_begun_anew_and_said_once(
     assert steps_of(run) == [1, 2, 3]
 
 
-def test_no_space_left_by_the_guard_is_like_a_full_disk(tmp_path: Path) -> None:
+def test_min_free_bytes_counts_as_a_full_disk(tmp_path: Path) -> None:
     class Shrinking(LocalStorage):
         free = 5000
 
@@ -305,7 +306,7 @@ def test_fsync_happens_when_it_was_asked_for(
     assert storage.count("sync_directory") == min(sealed, 1)  # its name is new only once
 
 
-def test_what_could_not_be_made_durable_is_not_written_on(tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_synced_is_not_continued(tmp_path: Path) -> None:
     """The system forgets data that it could not write: a second fsync succeeds without effect."""
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="flush"))
@@ -318,7 +319,7 @@ def test_what_could_not_be_made_durable_is_not_written_on(tmp_path: Path) -> Non
     assert [len(decode(content)) for content in contents(tmp_path)] == [2, 2]
 
 
-def test_a_segment_that_cannot_be_made_durable_is_closed_all_the_same(tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_synced_is_closed_anyway(tmp_path: Path) -> None:
     storage = FaultyStorage(failing("sync", error(errno.EIO), times=1))
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="close"))
     append_all(segments, batch_of([0]))
@@ -330,7 +331,7 @@ def test_a_segment_that_cannot_be_made_durable_is_closed_all_the_same(tmp_path: 
     assert steps_of(tmp_path) == [0, 1]
 
 
-def test_what_is_forgotten_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_forgotten_file_is_not_changed(tmp_path: Path) -> None:
     storage = FaultyStorage(healthy)
     segments = Segments(storage, os.fspath(tmp_path), SegmentOptions(fsync="close"))
     append_all(segments, batch_of([0]))

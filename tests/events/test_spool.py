@@ -1,4 +1,4 @@
-"""What is on the local disk until a store has acknowledged it."""
+"""Records on the local disk that a store has not acknowledged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begin(store: FakeStore, spool: Path, **options: Any) -> ObjectSegments:
 
 
 def files(spool: Path) -> list[int]:
-    """The sizes of the files in a spool."""
+    """Return the sizes of the files in a spool."""
     return sorted(path.stat().st_size for path in spool.rglob("*") if path.is_file())
 
 
@@ -53,7 +53,7 @@ def test_records_wait_on_the_disk_until_an_upload_is_due(tmp_path: Path) -> None
     assert files(tmp_path) == []
 
 
-def test_what_a_process_has_left_is_uploaded_by_the_next(tmp_path: Path) -> None:
+def test_the_next_process_uploads_what_an_ended_one_has_left(tmp_path: Path) -> None:
     store = FakeStore()
     first = begin(store, tmp_path)
     first.append(batch_of([0, 1, 2]))
@@ -69,7 +69,7 @@ def test_what_a_process_has_left_is_uploaded_by_the_next(tmp_path: Path) -> None
     assert files(tmp_path) == []
 
 
-def test_what_a_living_process_has_is_left_to_it(tmp_path: Path) -> None:
+def test_the_spool_of_a_running_process_is_not_uploaded_by_another(tmp_path: Path) -> None:
     store = FakeStore()
     first, second = begin(store, tmp_path), begin(store, tmp_path)
     first.append(batch_of([0]))
@@ -79,7 +79,7 @@ def test_what_a_living_process_has_is_left_to_it(tmp_path: Path) -> None:
     assert steps_of(store) == [0]
 
 
-def test_while_the_store_fails_records_are_on_the_disk(tmp_path: Path) -> None:
+def test_records_are_on_the_disk_while_the_store_fails(tmp_path: Path) -> None:
     store = FakeStore(faults=itertools.cycle(["before", "after"]))
     segments = begin(store, tmp_path)
     for step in range(5):
@@ -104,7 +104,7 @@ def test_a_spool_of_many_bytes_is_uploaded_in_parts(
     assert steps_of(store) == list(range(20))
 
 
-def test_a_disk_that_fails_is_logged_and_costs_nothing(
+def test_a_failing_disk_is_logged_and_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FakeStore()
@@ -142,7 +142,7 @@ def test_a_writer_with_a_spool_uploads_everything(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_what_was_accepted_before_a_kill_is_uploaded_by_the_next_writer(tmp_path: Path) -> None:
+def test_the_next_writer_uploads_what_was_accepted_before_a_kill(tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     program = f"""
 import os, time

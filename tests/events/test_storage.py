@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tbimage.events.storage import DiskStorage, LocalStorage, MemoryStorage
+from tbimage.events.storage import DiskStorage, LocalStorage
+from tests.events.memory_storage import MemoryStorage
 from tests.pipeline.faulty import no_descriptors_left
 from tests.pipeline.resources import descriptors
 
@@ -27,7 +28,7 @@ def read(storage: DiskStorage, path: str) -> bytes:
 
 
 @BOTH
-def test_what_is_appended_is_read_back(make: Callable[[], DiskStorage], directory: str) -> None:
+def test_appended_bytes_are_read_back(make: Callable[[], DiskStorage], directory: str) -> None:
     storage = make()
     assert storage.names(directory) == []
     storage.make_directory(directory)
@@ -50,9 +51,7 @@ def test_what_is_appended_is_read_back(make: Callable[[], DiskStorage], director
 
 
 @BOTH
-def test_a_file_is_never_opened_for_what_is_there(
-    make: Callable[[], DiskStorage], directory: str
-) -> None:
+def test_an_existing_file_is_never_opened(make: Callable[[], DiskStorage], directory: str) -> None:
     storage = make()
     storage.make_directory(directory)
     path = storage.join(directory, "name")
@@ -78,7 +77,7 @@ def test_a_file_knows_whether_its_path_leads_to_it(
 
 
 @BOTH
-def test_what_is_not_there_is_an_os_error(make: Callable[[], DiskStorage], directory: str) -> None:
+def test_a_missing_file_is_an_os_error(make: Callable[[], DiskStorage], directory: str) -> None:
     storage = make()
     path = storage.join(directory, "name")
     for operation in (
@@ -102,7 +101,7 @@ def test_more_pieces_than_one_call_takes_are_a_short_write(directory: str) -> No
 
 
 def test_two_descriptors_append_and_never_overwrite(tmp_path: Path) -> None:
-    """As a forked child and its parent have them for a moment."""
+    """As in a forked child and its parent."""
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
     copy = os.dup(file._open_descriptor())  # type: ignore[attr-defined]
     file.write([b"one"])
@@ -112,19 +111,19 @@ def test_two_descriptors_append_and_never_overwrite(tmp_path: Path) -> None:
     assert (tmp_path / "name").read_bytes() == b"onetwothree"
 
 
-def test_programs_that_are_started_do_not_inherit_the_file(tmp_path: Path) -> None:
+def test_started_programs_do_not_inherit_the_file(tmp_path: Path) -> None:
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
     assert not os.get_inheritable(file._open_descriptor())  # type: ignore[attr-defined]
 
 
-def test_a_file_that_is_dropped_is_closed(tmp_path: Path) -> None:
+def test_a_deleted_file_object_closes_its_descriptor(tmp_path: Path) -> None:
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
     assert descriptors(tmp_path) == 1
     del file
     assert descriptors(tmp_path) == 0
 
 
-def test_a_closed_file_says_so(tmp_path: Path) -> None:
+def test_writing_to_a_closed_file_is_an_error(tmp_path: Path) -> None:
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
     file.close()
     with pytest.raises(OSError, match="closed") as caught:
@@ -132,7 +131,7 @@ def test_a_closed_file_says_so(tmp_path: Path) -> None:
     assert caught.value.errno == errno.EBADF
 
 
-def test_a_directory_that_was_moved_away_takes_its_file_along(tmp_path: Path) -> None:
+def test_a_file_in_a_moved_directory_is_not_in_place(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     file = LocalStorage().create(os.fspath(tmp_path / "run" / "name"))
     (tmp_path / "run").rename(tmp_path / "old")
@@ -141,10 +140,10 @@ def test_a_directory_that_was_moved_away_takes_its_file_along(tmp_path: Path) ->
     assert not file.in_place()
 
 
-def test_a_path_that_cannot_be_looked_at_is_taken_to_be_in_place(
+def test_a_file_whose_path_cannot_be_checked_counts_as_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The open file can be written to all the same; another one could not be made."""
+    """The open file can still be written to, and no other one could be created."""
     file = LocalStorage().create(os.fspath(tmp_path / "name"))
 
     def stat(path: object) -> os.stat_result:
@@ -155,7 +154,7 @@ def test_a_path_that_cannot_be_looked_at_is_taken_to_be_in_place(
         assert file.in_place()
 
 
-def test_a_full_limit_is_an_os_error_that_names_the_path(tmp_path: Path) -> None:
+def test_too_many_open_files_is_an_os_error_that_names_the_path(tmp_path: Path) -> None:
     with no_descriptors_left(), pytest.raises(OSError, match=r"Too many open files.*name"):
         LocalStorage().create(os.fspath(tmp_path / "name"))
 
@@ -180,7 +179,7 @@ def open_directories() -> set[str]:
 @pytest.mark.parametrize(
     ("number", "raises"), [(errno.EINVAL, False), (errno.EACCES, False), (errno.EIO, True)]
 )
-def test_only_a_failing_disk_keeps_a_directory_from_being_durable(
+def test_syncing_a_directory_raises_only_if_the_disk_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, raises: bool
 ) -> None:
     def fsync(descriptor: int) -> None:

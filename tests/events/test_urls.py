@@ -1,4 +1,4 @@
-"""URLs of run directories: which are right, and what is said of the others; writing to memory://."""
+"""URLs of run directories: valid and invalid ones, and writers at memory:// URLs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_local_path_is_no_url() -> None:
     assert urls.is_url("memory://runs")
 
 
-def test_what_is_written_to_memory_comes_back() -> None:
+def test_a_log_in_memory_is_read_back() -> None:
     url = "memory://tests/everything"
     picture = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
     for run in range(2):
@@ -99,7 +99,7 @@ def test_logs_are_refreshed_and_their_copies_outlive_them() -> None:
     assert notes[0].text == "first"
 
 
-def test_nothing_is_there_to_read() -> None:
+def test_reading_a_missing_directory_is_an_error() -> None:
     with pytest.raises(FileNotFoundError, match="memory://nothing"):
         tbimage.read("memory://nothing")
 

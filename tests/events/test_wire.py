@@ -1,4 +1,4 @@
-"""The own encoding equals that of protobuf, byte for byte, with our messages and TensorBoard's."""
+"""``events/wire.py`` encodes as protobuf does, byte for byte, also with TensorBoard's messages."""
 
 from __future__ import annotations
 

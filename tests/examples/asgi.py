@@ -1,7 +1,4 @@
-"""An ASGI application called within this process, from any thread, as a server would call it.
-
-What lives here: its lifespan, and requests without HTTP between. What does not: what is asked.
-"""
+"""Call an ASGI application within this process, from any thread, as a server does."""
 
 from __future__ import annotations
 

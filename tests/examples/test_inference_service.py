@@ -1,9 +1,4 @@
-"""The service of examples/inference_service: what it answers, and what of it is in the event files.
-
-What lives here: the application called within this process, and once under the real uvicorn, with
-two worker processes that are told to end while requests have just been answered. What does not: how
-fast any of it is (benchmarks/load).
-"""
+"""The service of examples/inference_service: its answers, and its event files."""
 
 from __future__ import annotations
 

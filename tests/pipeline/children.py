@@ -1,8 +1,4 @@
-"""Python programs as child processes, for what a test must not do to its own.
-
-What lives here: running them with the tbimage under test, within a deadline. What does not: what
-they do; that stands in the tests.
-"""
+"""Run Python programs as child processes, for tests that may end or break a process."""
 
 from __future__ import annotations
 
@@ -44,18 +40,18 @@ def _run(command: list[str], code: int) -> subprocess.CompletedProcess[str]:
 
 
 def run(script: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, and assert how it ended."""
+    """Run a program to its end, and check its exit code."""
     return _run(_command(script, arguments), code)
 
 
 def run_file(path: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a program that must be a file: children that are spawned import it."""
+    """Run a program from a file, because spawned children import it."""
     return _run([sys.executable, str(path), *map(str, arguments)], 0)
 
 
 @contextlib.contextmanager
 def running(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a program beside the test; it is killed at the end if it is still there."""
+    """Run a program beside the test, and kill it at the end of the block."""
     process = subprocess.Popen(
         _command(script, arguments),
         env=_environment(),

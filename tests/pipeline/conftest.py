@@ -1,4 +1,4 @@
-"""Disks that tests may fill or break, and quiet to do so."""
+"""Fixtures: disks that tests may fill or break."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.pipeline.faulty import FaultyStorage, Plan, Storages
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> Storages:
-    """Lets the writers of a test write to a storage with faults."""
+    """Make the writers of a test use a storage with faults."""
 
     def install(plan: Plan) -> FaultyStorage:
         storage = FaultyStorage(plan)
@@ -27,7 +27,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Storages:
 
 @pytest.fixture(params=["64k", "1m"])
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A real disk of so many bytes."""
+    """A real disk of a given size in bytes."""
     path = tmp_path / "disk"
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(path)]
@@ -42,7 +42,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
 
 @pytest.fixture
 def no_garbage() -> Iterator[None]:
-    """What raises within a finalizer or a weak reference's callback, the interpreter ignores."""
+    """The interpreter ignores exceptions in finalizers and in callbacks of weak references."""
     gc.collect()
     gc.disable()
     yield

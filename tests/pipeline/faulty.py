@@ -1,7 +1,4 @@
-"""A disk that misbehaves as it is told: the real one, with faults put in.
-
-What lives here: storages. What does not: what the faults are to lead to.
-"""
+"""A disk with planned faults."""
 
 from __future__ import annotations
 
@@ -21,20 +18,19 @@ Plan = Callable[[str, int], Fault]
 
 
 def error(number: int, text: str | None = None) -> OSError:
-    """An error as the system raises it."""
+    """Return an OSError as the system raises it."""
     return OSError(number, text or os.strerror(number))
 
 
 class FaultyStorage(LocalStorage):
-    """Asks before each operation what is to happen to it.
+    """Asks a plan before each operation which fault it has.
 
     Args:
-        plan: Given the operation ("write", "sync", "create", "close" and "sync_directory") and, of
-            a write, how many bytes it is for, tells the fault. A number is of a short write: so
-            many bytes are written, of as many as there are.
+        plan: Gets the operation ("write", "sync", "create", "close" or "sync_directory") and the
+            bytes of a write, and returns the fault. A number is a short write of so many bytes.
 
     Attributes:
-        operations: All operations so far, with how many bytes they wrote.
+        operations: All operations so far, and the bytes that each wrote.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -91,12 +87,12 @@ class _FaultyFile:
 
 
 def healthy(operation: str, size: int) -> Fault:
-    """A plan without faults."""
+    """Plan no faults."""
     return None
 
 
 def failing(what: str, fault: Fault, times: int = 1 << 60, after: int = 0) -> Plan:
-    """A plan in which an operation meets a fault so many times, after so many that did not."""
+    """Plan a fault of one operation: ``after`` calls succeed, and the next ``times`` calls fail."""
     seen = 0
 
     def plan(operation: str, size: int) -> Fault:
@@ -111,7 +107,7 @@ def failing(what: str, fault: Fault, times: int = 1 << 60, after: int = 0) -> Pl
 
 @contextlib.contextmanager
 def no_descriptors_left() -> Iterator[None]:
-    """A block in which this process can open nothing more."""
+    """Use up all descriptors of this process within a block."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))

@@ -18,17 +18,17 @@ from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupt that a test can tell from one that somebody sends to the tests."""
+    """The interrupt of a test, which differs from a real Ctrl-C."""
 
 
 class Interrupter:
-    """Raises ``Interrupted`` at one place of what this thread calls within the block.
+    """Raises ``Interrupted`` at one place in the calls of this thread within the block.
 
     Args:
-        place: How many places are passed before. None: all, to count them.
+        place: The number of places before it. None: raise nothing, and count the places.
 
     Attributes:
-        places: How many places this thread came to.
+        places: The number of places that this thread passed.
         happened: Where the interrupt was raised, or None.
     """
 
@@ -38,20 +38,20 @@ class Interrupter:
         self.happened: str | None = None
 
     def __enter__(self) -> Interrupter:
-        sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for one as tracing begins
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 reads it when tracing begins
         sys.setprofile(self._profile)
         sys.settrace(self._trace)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        sys.settrace(None)  # an exception from a trace function has turned off only that function
+        sys.settrace(None)  # an exception of a trace function turns off only that function
         sys.setprofile(None)
 
     def _trace(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         if event == "call":
             if not _has_places(frame) or frame.f_code is threading.Thread.start.__code__:
                 return None
-            frame.f_trace = self._trace  # first: Python 3.13 looks for it in the next line
+            frame.f_trace = self._trace  # first, because Python 3.13 reads it in the next line
             frame.f_trace_opcodes = True
             frame.f_trace_lines = False
         elif event == "opcode":

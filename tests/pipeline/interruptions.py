@@ -1,6 +1,4 @@
-"""Let something happen wherever a signal handler could run, one place after the other.
-
-What lives here: making these places known. What does not: what happens there.
+"""Run a function at each place where a signal handler could run, one place after the other.
 
 CPython runs a signal handler between two bytecodes, but not between any two: after a call, after a
 jump backwards, and where a function begins (the eval breaker, ``Python/ceval.c``). Here each such
@@ -21,14 +19,14 @@ _PROBE = "__probe__"
 
 
 class Interruption:
-    """Calls ``handler`` at the ``place``-th place that this thread comes to within the block.
+    """Calls ``handler`` at one place in the calls of this thread within the block.
 
     Args:
-        place: How many places are passed before.
+        place: The number of places before it.
         handler: May raise.
 
     Attributes:
-        happened: Whether it came so far.
+        happened: Whether the handler was called.
     """
 
     def __init__(self, place: int, handler: Callable[[], object]) -> None:
@@ -57,11 +55,11 @@ class Interruption:
 
 
 class Ctrl_C(KeyboardInterrupt):  # noqa: N801
-    """Told apart from one that somebody sends to the tests."""
+    """The interrupt of a test, which differs from a real Ctrl-C."""
 
 
 def interrupt() -> None:
-    """A handler that raises."""
+    """Raise the interrupt of a test."""
     raise Ctrl_C
 
 
@@ -75,7 +73,7 @@ def _probe(value: Any = None) -> Any:
 
 
 class _Probing(ast.NodeTransformer):
-    """Puts a probe wherever a handler could run."""
+    """Puts a probe at each place where a handler could run."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -84,7 +82,7 @@ class _Probing(ast.NodeTransformer):
         return _call(node)
 
     def visit_With(self, node: ast.With) -> ast.AST:
-        """Leaving the block is a call, also on the way out of the function."""
+        """Leaving a ``with`` block is a call, also when the function returns from within it."""
         self.generic_visit(node)
         return ast.Try([node], [], [], [ast.Expr(_call())])
 
@@ -110,7 +108,7 @@ def _call(*arguments: ast.expr) -> ast.Call:
 
 @contextlib.contextmanager
 def probed(modules: Iterable[types.ModuleType]) -> Iterator[None]:
-    """A block in which all functions and methods of some modules have probes in their code."""
+    """Put probes into all functions and methods of some modules within a block."""
     before = []
     for module in modules:
         vars(module)[_PROBE] = _probe
@@ -125,7 +123,7 @@ def probed(modules: Iterable[types.ModuleType]) -> Iterator[None]:
 
 
 def _pairs(module: types.ModuleType) -> Iterator[tuple[types.FunctionType, types.CodeType]]:
-    """Each function of a module, with its code as it is with probes."""
+    """Yield each function of a module, and its code with probes."""
     tree = ast.fix_missing_locations(_Probing().visit(ast.parse(inspect.getsource(module))))
     codes: dict[str, types.CodeType] = {}
     pending = [(compile(tree, module.__file__ or "", "exec"), "")]

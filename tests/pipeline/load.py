@@ -1,4 +1,4 @@
-"""Load as a service makes it, and what is left of it in the files."""
+"""The load of a service, and a check of its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
 
 
 class Load:
-    """Calls without end, as a service makes them, of which none may raise."""
+    """Call a writer without end, as a service does; no call may raise."""
 
     def __init__(self, writer: tbimage.SummaryWriter) -> None:
         self.writer = writer
@@ -24,7 +24,7 @@ class Load:
 
     def run(self, calls: int) -> None:
         for _ in range(calls):
-            # Tags that hold no more than loaders keep of one: 10 images, 1000 scalars.
+            # Each tag has at most as many points as a loader keeps: 10 images, 1000 scalars.
             self.accepted += self.writer.image(f"image/{self.step // 10}", NOISE, self.step)
             self.accepted += self.writer.scalar("scalar", 0.5, self.step)
             self.most_pending = max(self.most_pending, self.writer.stats().pending_bytes)

@@ -1,8 +1,4 @@
-"""What is in the files of a log directory, read by nothing but the format.
-
-What lives here: reading fast and exactly, and which steps the loaders of TensorBoard show. What
-they show besides is in tests/readers.py, which fetches each picture: 50 ms with the data server.
-"""
+"""Read the files of a log directory by the format alone, without a loader."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from tests.readers import event_files, open_loader
 
 
 def events_of(path: os.PathLike[str] | str) -> list[Any]:
-    """The events of one file; a torn tail is left out, damage is an error."""
+    """Return the events of one file without an incomplete last record; damage is an error."""
     decoder = RecordDecoder()
     decoder.feed(Path(path).read_bytes())
     events = []
@@ -55,7 +51,7 @@ def steps(logdir: os.PathLike[str] | str, tag: str) -> list[int]:
 
 
 def runs(logdir: os.PathLike[str] | str) -> list[Path]:
-    """The directories that hold event files."""
+    """Return the directories that hold event files."""
     return sorted({path.parent for path in event_files(logdir)})
 
 
@@ -65,7 +61,7 @@ def sub_runs(logdir: Path) -> list[Path]:
 
 
 def provider_steps(provider: Any) -> dict[str, dict[str, list[int]]]:
-    """The steps that a DataProvider has of scalars and images: {run: {tag: steps}}."""
+    """Return the steps of scalars and images in a DataProvider: {run: {tag: steps}}."""
     from tensorboard.context import RequestContext
 
     shown: dict[str, dict[str, list[int]]] = {}
@@ -81,6 +77,6 @@ def provider_steps(provider: Any) -> dict[str, dict[str, list[int]]]:
 
 
 def shown(logdir: os.PathLike[str] | str, loader: str) -> dict[str, dict[str, list[int]]]:
-    """The steps that TensorBoard shows of scalars and images, by one of ``readers.LOADERS``."""
+    """Return the steps of scalars and images that one of ``readers.LOADERS`` shows."""
     with open_loader(logdir, loader) as load:
         return provider_steps(load())

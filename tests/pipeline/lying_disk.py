@@ -1,4 +1,4 @@
-"""Run a program on a disk that lies: the library of lying_disk.c is preloaded into it."""
+"""Run a program on a disk that reports wrong results: it preloads the library of lying_disk.c."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def library() -> str:
         new = path.with_suffix(f".{os.getpid()}")
         options = ["-O1", "-Wall", "-Werror", "-shared", "-fPIC"]
         subprocess.run([compiler, *options, "-o", new, _SOURCE, "-ldl"], check=True)
-        new.replace(path)  # in one step: other processes of the tests build it too
+        new.replace(path)  # atomically, because other test processes build it, too
     return str(path)
 
 
 def run(script: str, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run a program with the library to its end, and assert how it ended."""
+    """Run a program with the library to its end, and check its exit code."""
     preload = library()
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LD_PRELOAD", preload)

@@ -1,4 +1,4 @@
-"""What must hold of a writer after anything that happened to it."""
+"""Conditions that each writer must meet, whatever happened before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICTURE = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
 
 def assert_adds_up(stats: tbimage.Stats) -> None:
-    """Every summary that was logged is written, dropped or pending."""
+    """Check that every logged summary is written, dropped or pending."""
     shown = dataclasses.asdict(stats)
     assert stats.logged == stats.written + sum(stats.dropped.values()) + stats.pending_items, shown
     assert stats.pending_items >= 0, shown
@@ -23,7 +23,7 @@ def assert_adds_up(stats: tbimage.Stats) -> None:
 
 
 def assert_goes_on(writer: tbimage.SummaryWriter, step: int, context: object = "") -> None:
-    """Later calls are written, nothing is pending behind them, and the counters add up."""
+    """Check that later calls are written, nothing stays pending, and the counters add up."""
     assert writer.scalar("after", 1.0, step), context
     assert writer.image("picture after", PICTURE, step), context
     assert writer.flush(10), (context, writer.stats())
@@ -34,7 +34,7 @@ def assert_goes_on(writer: tbimage.SummaryWriter, step: int, context: object = "
 
 
 def everything(logdir: os.PathLike[str] | str) -> dict[str, list[int]]:
-    """The steps of each tag in the order of the files, of a run and all runs below it together."""
+    """Return the steps of each tag, in the order of the files, of a run and the runs below it."""
     found: dict[str, list[int]] = {}
     for run in logs.runs(Path(logdir)):
         for tag, steps in logs.steps_by_tag(run).items():

@@ -1,7 +1,7 @@
-"""Callers do no input or output: a disk that does not answer holds up no call.
+"""Calls do no input or output, so a disk that hangs does not delay them.
 
-No test measures a time. A call is known not to wait when it returns while the disk still waits for
-a file that the test makes later.
+No test measures time. A call has not waited if it returns while the disk still hangs. The disk
+hangs until the test makes a certain file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tbimage
 from tests.pipeline import children, logs, lying_disk
 from tests.pipeline.soundness import PICTURE, assert_adds_up, assert_goes_on, everything
 
-# A call that waits ends the program, and faulthandler shows where.
+# If a call waits, faulthandler prints where, and ends the program.
 WATCH = """
 import asyncio, faulthandler
 watch_file = os.fdopen(os.dup(2), "w")
@@ -109,7 +109,7 @@ assert writer.close() and other.close()
 @pytest.mark.parametrize("on_full", ["drop", "block"])
 @pytest.mark.parametrize("name", CALLS)
 def test_no_call_waits_for_directories(tmp_path: Path, name: str, on_full: str) -> None:
-    """``mkdir``, ``opendir``, ``stat`` and ``open`` do not answer in the run directory."""
+    """``mkdir``, ``opendir``, ``stat`` and ``open`` hang in the run directory."""
     call, expected = CALLS[name]
     logdir = metadata(tmp_path, call, on_full)
     found = logs.steps_by_tag(logdir)
@@ -120,7 +120,7 @@ def test_no_call_waits_for_directories(tmp_path: Path, name: str, on_full: str) 
 
 
 def test_the_first_automatic_step_does_not_wait_for_old_files(tmp_path: Path) -> None:
-    """Only opening the file of another writer does not answer, however large it is."""
+    """Only opening the file of an earlier writer hangs."""
     call = "for _ in range(3):\n    assert writer.scalar('old', 0.5)"
     logdir = metadata(tmp_path, call, "drop", mark=".first")
     assert logs.steps(logdir, "old") == list(range(1003))
@@ -128,7 +128,7 @@ def test_the_first_automatic_step_does_not_wait_for_old_files(tmp_path: Path) ->
 
 @pytest.mark.soak
 def test_the_first_automatic_step_does_not_wait_for_many_old_events(tmp_path: Path) -> None:
-    """300,000 of them. The caller is back before anybody has opened their file."""
+    """There are 300,000. The call returns before any thread opens their file."""
     script = f"""{WATCH}
 with tbimage.SummaryWriter(logdir, filename_suffix=".first") as first:
     for step in range(300_000):
@@ -167,7 +167,7 @@ held()
 )
 
 
-def test_a_full_memory_over_a_hanging_write_refuses_at_once(tmp_path: Path) -> None:
+def test_drop_refuses_at_once_while_memory_is_full_and_a_write_hangs(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{HANGING}
 accepted = [writer.image("a", PICTURE, step) for step in range(1, 2000)]
@@ -199,12 +199,12 @@ print(json.dumps("closed"))
 """
     done = lying_disk.run(script, tmp_path / "run")
     assert "closed" in done.stdout
-    assert re.search(r"\d+ summar(y|ies)\b", done.stderr)  # what is given up is said
+    assert re.search(r"\d+ summar(y|ies)\b", done.stderr)  # lost summaries are logged
 
 
 @pytest.mark.parametrize("count", [1, 50])
-def test_an_event_loop_ends_while_a_write_hangs(tmp_path: Path, count: int) -> None:
-    """``asyncio.run`` waits for threads of its own: a flush that was given up must not be one."""
+def test_an_event_loop_can_end_while_a_write_hangs(tmp_path: Path, count: int) -> None:
+    """``asyncio.run`` waits for its threads, so an abandoned flush must not run in one of them."""
     script = f"""{HANGING}
 async def main():
     async def impatient():
@@ -220,7 +220,7 @@ print("the loop has ended")
     assert "the loop has ended" in lying_disk.run(script, tmp_path / "run").stdout
 
 
-def test_an_aflush_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_cancelled_aflush_leaves_no_request(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{HANGING}
 async def main():
@@ -242,7 +242,7 @@ assert writer.close()
     assert everything(logdir) == {"a": [0], "b": [0, 1, 2]}
 
 
-def test_a_loop_goes_on_while_aflush_waits(tmp_path: Path) -> None:
+def test_the_event_loop_runs_while_aflush_waits(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{HANGING}
 async def main():
@@ -258,12 +258,12 @@ assert writer.close()
     lying_disk.run(script, logdir)
 
 
-# Where no thread can be had.
+# No thread can be started.
 
 
 @pytest.mark.parametrize("used", [False, True])
 def test_aflush_needs_no_thread_of_its_own(tmp_path: Path, used: bool) -> None:
-    """The real cause: the system refuses stacks of that size."""
+    """The system refuses stacks of this size."""
     script = """
 import asyncio, sys, threading
 import numpy as np
@@ -299,12 +299,12 @@ assert writer.close()
 
 @pytest.fixture
 def paths(tmp_path: Path) -> dict[str, Any]:
-    """What is not a file of bounded size."""
+    """Paths that are not regular files, or are too large."""
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "fifo")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     noise = np.random.default_rng(0).integers(0, 256, (700, 700, 3), np.uint8)
-    PIL.Image.fromarray(noise).save(tmp_path / "large.png")  # 1.5 MB, and nothing else is wrong
+    PIL.Image.fromarray(noise).save(tmp_path / "large.png")  # 1.5 MB, and otherwise valid
     return {
         "fifo": tmp_path / "fifo",
         "link to a fifo": tmp_path / "link",
@@ -333,7 +333,7 @@ PATHS = [
 
 @pytest.mark.parametrize("on_full", ["drop", "block"])
 @pytest.mark.parametrize("name", PATHS)
-def test_a_path_that_is_no_small_file_is_an_error_in_the_call(
+def test_a_path_must_be_a_regular_file_within_the_memory_bound(
     tmp_path: Path, paths: dict[str, Any], name: str, on_full: str
 ) -> None:
     script = """
@@ -368,13 +368,11 @@ def test_a_path_may_be_a_link_to_a_file(tmp_path: Path) -> None:
     with tbimage.SummaryWriter(tmp_path / "run", max_pending_bytes=size + 2000) as writer:
         assert writer.image("a", tmp_path / "link", 0)
         assert writer.image("a", tmp_path / "a.png", 1)
-        (tmp_path / "a.png").unlink()  # it was read in the call
+        (tmp_path / "a.png").unlink()  # the call has read it
     assert everything(tmp_path / "run") == {"a": [0, 1]}
 
 
-def test_a_path_that_is_refused_leaves_the_counters_as_they_were(
-    tmp_path: Path, paths: dict[str, Any]
-) -> None:
+def test_a_refused_path_does_not_change_the_counters(tmp_path: Path, paths: dict[str, Any]) -> None:
     writer = tbimage.SummaryWriter(tmp_path / "run", max_pending_bytes=1_000_000)
     assert_goes_on(writer, 0)
     before = writer.stats()

@@ -1,4 +1,4 @@
-"""What an operator sees: counters, and what is logged of errors."""
+"""The counters of a writer, and the lines that it logs about errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_counters_are_ready_for_a_health_endpoint(tmp_path: Path) -> None:
         stats.written = 3  # type: ignore[misc]
 
 
-def test_counters_do_not_wait_for_anybody(tmp_path: Path) -> None:
+def test_counters_do_not_wait(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     seen = []
     going_on = threading.Event()
@@ -58,7 +58,7 @@ def test_counters_do_not_wait_for_anybody(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_causes_beyond_some_are_not_remembered(
+def test_the_number_of_remembered_causes_is_bounded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
@@ -75,7 +75,7 @@ def test_causes_beyond_some_are_not_remembered(
     writer.close()
 
 
-def test_a_traceback_is_logged_for_who_asks_for_it(
+def test_a_traceback_is_logged_at_level_debug(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
@@ -89,13 +89,13 @@ def test_a_traceback_is_logged_for_who_asks_for_it(
 
 
 class RudeError(Exception):
-    """An error that cannot even say what it is."""
+    """An error whose ``str()`` raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("rude")
 
 
-def test_handlers_of_the_log_that_raise_cost_nothing(
+def test_log_handlers_that_raise_lose_no_summary(
     tmp_path: Path, faulty: Storages, capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Handler(logging.Handler):

@@ -1,4 +1,4 @@
-"""Real disks that are full: nothing hangs, and all goes on once there is room."""
+"""Real disks that are full: nothing hangs, and writing continues when there is space."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BOUND = 20_000
 
 
 def fill(path: Path, leave: int) -> Path:
-    """Fill a disk but for so many bytes."""
+    """Fill a disk except for ``left`` bytes."""
     filler = path / "filler"
     filler.write_bytes(bytes(shutil.disk_usage(path).free // 4096 * 4096 - leave))
     return filler
 
 
 @pytest.mark.parametrize("on_full", ["block", "drop"])
-def test_a_full_disk_is_outlived(
+def test_writing_continues_after_a_full_disk(
     small_disk: Path, on_full: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     filler = fill(small_disk, leave=4 * 1024)
@@ -55,7 +55,7 @@ def test_a_full_disk_is_outlived(
     assert stats.written == load.accepted
     assert load.most_pending <= BOUND
     levels = [record.levelname for record in caplog.records]
-    assert levels == ["ERROR", "WARNING"], caplog.text  # it fails, it works again
+    assert levels == ["ERROR", "WARNING"], caplog.text  # the failure, and the recovery
     assert stats.segments == 1
     assert len(logs.summaries(run)) == stats.written
     assert logs.steps(run, "scalar")[-4:] == [100, 101, 102, 103]
@@ -63,7 +63,7 @@ def test_a_full_disk_is_outlived(
         assert count_points(run, loader) == stats.written
 
 
-def test_a_full_disk_is_an_error_of_flush_where_errors_are_raised(small_disk: Path) -> None:
+def test_flush_raises_the_error_of_a_full_disk_if_on_error_is_raise(small_disk: Path) -> None:
     filler = fill(small_disk, leave=8 * 1024)
     writer = tbimage.SummaryWriter(small_disk / "run")
     for step in range(4):
@@ -77,7 +77,7 @@ def test_a_full_disk_is_an_error_of_flush_where_errors_are_raised(small_disk: Pa
     assert logs.steps(small_disk / "run", "a") == [0, 1, 2, 3]
 
 
-def test_a_service_comes_up_on_a_full_disk(small_disk: Path) -> None:
+def test_a_service_starts_on_a_full_disk(small_disk: Path) -> None:
     run = small_disk / "run"
     run.mkdir()
     filler = fill(small_disk, leave=0)
@@ -94,7 +94,7 @@ def test_a_service_comes_up_on_a_full_disk(small_disk: Path) -> None:
     assert logs.steps(run, "a") == [0]
 
 
-def test_closing_on_a_full_disk_gives_up_and_counts(
+def test_close_on_a_full_disk_counts_lost_summaries(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fill(small_disk, leave=8 * 1024)
@@ -109,7 +109,7 @@ def test_closing_on_a_full_disk_gives_up_and_counts(
     assert logs.steps(small_disk / "run", "a") == list(range(stats.written))
 
 
-def test_the_guard_stops_before_the_disk_is_full(small_disk: Path) -> None:
+def test_min_free_bytes_stops_writing_before_the_disk_is_full(small_disk: Path) -> None:
     filler = fill(small_disk, leave=24 * 1024)
     writer = tbimage.SummaryWriter(
         small_disk / "run", on_error="log", min_free_bytes=16 * 1024, max_pending_bytes=BOUND

@@ -1,4 +1,4 @@
-"""Names, steps, lengths and gates at the edges of what is allowed."""
+"""Edge cases of names, keys, steps, old files, ``keep``, ``record_if`` and threads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_run_name_that_leads_outside_is_refused(tmp_path: Path, name: str, pee
 @pytest.mark.parametrize("key", ["..", "../x", "../../../x", "/etc/x", ".", "a/..", "", " ", "\\"])
 @pytest.mark.parametrize("name", ["loss", "..", "../..", "."])
 def test_no_key_of_scalars_leads_outside(tmp_path: Path, name: str, key: str) -> None:
-    """It is refused, or its run lies directly in the log directory."""
+    """The key is refused, or its run is directly in the log directory."""
     logdir = tmp_path / "deep" / "er" / "logs"
     writer = tbimage.SummaryWriter(logdir)
     before = tree(tmp_path)
@@ -75,8 +75,8 @@ ALIKE = ["a/b", "a:b", "a_b", "a b", "a\\b", "a*b", "a?b", "a|b", "a<b", 'a"b', 
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_keys_that_are_spelled_alike_share_no_run(tmp_path: Path, together: bool) -> None:
-    """A chart with one line for two keys is wrong; so such a key has another run, or is refused."""
+def test_similar_keys_do_not_share_a_run(tmp_path: Path, together: bool) -> None:
+    """Two keys must not share a line of the chart: the second has another run, or is refused."""
     writer = tbimage.SummaryWriter(tmp_path)
     accepted: list[tuple[str, list[str]]] = []
     for first, second in itertools.combinations(ALIKE, 2):
@@ -97,8 +97,8 @@ def test_keys_that_are_spelled_alike_share_no_run(tmp_path: Path, together: bool
         assert all(logs.steps(run, name) == [0] for run in runs)
 
 
-def test_keys_of_one_step_may_come_in_several_calls(tmp_path: Path) -> None:
-    """Each key has a run, so no point is lost, and there is nothing to warn of."""
+def test_keys_of_one_step_may_be_logged_in_several_calls(tmp_path: Path) -> None:
+    """Each key has its own run, so no point is lost, and there is no warning."""
     writer = tbimage.SummaryWriter(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -109,7 +109,7 @@ def test_keys_of_one_step_may_come_in_several_calls(tmp_path: Path) -> None:
     assert [logs.steps(run, "loss") for run in logs.sub_runs(tmp_path)] == [list(range(5))] * 2
 
 
-def test_a_step_of_a_key_that_does_not_grow_is_warned_of(tmp_path: Path) -> None:
+def test_a_step_of_a_key_that_does_not_grow_causes_a_warning(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     assert writer.scalars("loss", {"train": 0.5}, 3)
     assert writer.scalars("loss", {"val": 0.5}, 2)
@@ -132,7 +132,7 @@ LOG: dict[str, Callable[[tbimage.SummaryWriter, int | None], object]] = {
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("kind", LOG)
-def test_after_the_greatest_step_there_is_no_automatic_one(
+def test_an_automatic_step_after_the_greatest_step_is_an_error(
     tmp_path: Path, kind: str, restart: bool
 ) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
@@ -176,7 +176,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("on_error", ["log", "raise"])
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_an_old_file_that_is_damaged_is_survived(
+def test_a_damaged_old_file_does_not_stop_a_writer(
     tmp_path: Path, damage: str, on_error: str
 ) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer:
@@ -200,7 +200,7 @@ def test_an_old_file_that_is_damaged_is_survived(
     assert steps == [5]
 
 
-# One gate for name, step, record_if and keep.
+# All kinds check name, step, record_if and keep.
 
 
 def an_event(step: int) -> Any:
@@ -247,8 +247,8 @@ def test_every_kind_obeys_record_if(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", GATED)
-def test_what_is_kept_out_is_no_step_that_was_logged(tmp_path: Path, kind: str) -> None:
-    """A later call with a smaller step is no reason for a warning then."""
+def test_steps_of_calls_that_keep_left_out_do_not_count(tmp_path: Path, kind: str) -> None:
+    """A later call with a smaller step causes no warning."""
     writer = tbimage.SummaryWriter(tmp_path, keep={"*": tbimage.Keep(every=3)})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -290,7 +290,7 @@ with open("/proc/self/status") as status:
 @pytest.mark.parametrize("workers", [1, 4, 16])
 @pytest.mark.parametrize("last", ["asleep", "at work"])
 def test_no_thread_outlives_the_last_writer(tmp_path: Path, workers: int, last: str) -> None:
-    """All of them are started, and all that sleep are woken at the end."""
+    """All threads are started, and the sleeping ones are woken at the end."""
     script = f"""
 writers = [tbimage.SummaryWriter(f"{{logdir}}/{{n}}", workers={workers}) for n in range(3)]
 for step in range(3 * {workers}):
@@ -317,7 +317,7 @@ all_end()
     assert logs.steps(tmp_path / "later", "a") == [0]
 
 
-def test_no_thread_outlives_a_writer_that_is_dropped(tmp_path: Path) -> None:
+def test_no_thread_outlives_a_deleted_writer(tmp_path: Path) -> None:
     script = """
 writer = tbimage.SummaryWriter(logdir)
 writer.scalar("a", 0.5, 0)
@@ -329,8 +329,8 @@ all_end()
     assert everything(tmp_path) == {"a": [0, 1]}
 
 
-def test_threads_start_again_as_often_as_they_end(tmp_path: Path) -> None:
-    """A writer that opens just as the threads of the one before end is not left without."""
+def test_threads_start_again_after_they_ended(tmp_path: Path) -> None:
+    """A writer gets threads even if it opens while those of the last writer end."""
     script = """
 for number in range(200):
     with tbimage.SummaryWriter(f"{logdir}/{number}") as writer:

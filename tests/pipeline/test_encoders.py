@@ -1,4 +1,4 @@
-"""Summaries that cannot be made: each costs itself, and no other."""
+"""A summary that cannot be made is lost, and no other one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.pipeline.load import NOISE
 
 
 @pytest.mark.parametrize("on_error", ["raise", "log"])
-def test_one_image_that_cannot_be_encoded_harms_no_other(
+def test_an_image_that_cannot_be_encoded_is_lost_alone(
     tmp_path: Path, on_error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error=on_error)
@@ -30,7 +30,7 @@ def test_one_image_that_cannot_be_encoded_harms_no_other(
             writer.flush()
     else:
         assert writer.flush() is False
-    assert writer.flush()  # it is said once
+    assert writer.flush()  # raised once
     stats = writer.stats()
     assert (stats.logged, stats.written, stats.dropped["error"]) == (20, 19, 1)
     assert stats.healthy  # the disk is
@@ -42,14 +42,14 @@ def test_one_image_that_cannot_be_encoded_harms_no_other(
 
 
 class Unusual(BaseException):
-    """What no encoder should raise."""
+    """Exceptions that an encoder should never raise."""
 
 
 @pytest.mark.parametrize(
     "raised", [ValueError, MemoryError, SystemExit, KeyboardInterrupt, Unusual]
 )
 @pytest.mark.parametrize("light", [False, True])
-def test_whatever_making_a_summary_raises_costs_that_summary(
+def test_any_error_in_making_a_summary_loses_only_that_summary(
     tmp_path: Path, raised: type[BaseException], light: bool
 ) -> None:
     def make(name: object) -> Any:
@@ -71,7 +71,7 @@ def test_whatever_making_a_summary_raises_costs_that_summary(
     assert logs.summaries(tmp_path) == [(tag, step) for step in range(3) for tag in "ab"]
 
 
-def test_no_memory_for_a_commit_costs_nothing(
+def test_a_commit_without_memory_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tbimage.events import backlog
@@ -96,9 +96,9 @@ def test_no_memory_for_a_commit_costs_nothing(
     assert logs.steps(tmp_path, "b") == [1]
 
 
-def test_an_error_that_nobody_asks_for_does_not_keep_its_picture(tmp_path: Path) -> None:
+def test_an_unread_error_does_not_keep_its_picture_in_memory(tmp_path: Path) -> None:
     class Picture(np.ndarray):
-        """An array that can be watched."""
+        """An array that can be weakly referenced."""
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     watched = []

@@ -1,6 +1,6 @@
-"""Whoever waits is woken; who fits is let in; what is said is said in time.
+"""Waiting calls are woken, summaries that fit are admitted, and lines are logged in time.
 
-Each of these was a change to the code that no test noticed.
+Each test was written for a change of the code that no other test noticed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ faulthandler.dump_traceback_later(40, exit=True, file=watch_file)
 release = os.path.join(os.path.dirname(logdir), "release")
 """
 
-# Everybody waits: for memory, and for all to be written.
+# Threads that wait for memory, and threads that wait for a flush.
 WAITERS = """
 writer = tbimage.SummaryWriter(logdir, on_full="block", max_pending_bytes=20_000, close_timeout=1.0)
 writer.scalar("a", 0.5, 0)
@@ -64,7 +64,7 @@ assert len(ended) == 0, ended
 """
 
 
-def test_closing_wakes_all_that_wait(tmp_path: Path) -> None:
+def test_close_wakes_all_waiting_calls(tmp_path: Path) -> None:
     """While the disk still hangs."""
     script = f"""{WATCH}{WAITERS}
 assert writer.close(0.2) is False
@@ -79,8 +79,8 @@ os._exit(0)
     assert json.loads(done.stdout) == 15
 
 
-def test_the_end_of_the_process_wakes_all_that_wait(tmp_path: Path) -> None:
-    """Threads that Python waits for before it runs exit handlers would hold up the end for ever."""
+def test_the_end_of_the_process_wakes_all_waiting_calls(tmp_path: Path) -> None:
+    """Python waits for these threads before it runs exit handlers, so none may be stuck."""
     script = f"""{WATCH}{WAITERS}
 import atexit
 @atexit.register
@@ -91,7 +91,7 @@ def look():
     assert "exit handlers run" in done.stdout
 
 
-def test_a_disk_that_is_well_again_wakes_all_that_wait(tmp_path: Path) -> None:
+def test_a_disk_that_works_again_wakes_all_waiting_calls(tmp_path: Path) -> None:
     logdir = tmp_path / "run"
     script = f"""{WATCH}{WAITERS}
 open(release, "w").close()
@@ -112,8 +112,8 @@ report(writer)
 
 
 @pytest.mark.parametrize("on_full", ["drop", "block"])
-def test_who_exactly_fits_is_let_in(tmp_path: Path, on_full: str) -> None:
-    """A bound of so many scalars holds so many; with one byte less, one less."""
+def test_a_summary_that_exactly_fits_is_admitted(tmp_path: Path, on_full: str) -> None:
+    """A bound for N scalars admits N; with one byte less, it admits N - 1."""
     script = f"""{WATCH}
 def hanging(name, bound):
     lie(write_hold=None)
@@ -149,7 +149,7 @@ os._exit(0)
 def test_a_flush_makes_durable_what_was_written_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when nothing is pending any more, and the owner sleeps."""
+    """Also if nothing is pending, and the owner sleeps."""
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     with tbimage.SummaryWriter(tmp_path, fsync="flush") as writer:
@@ -163,9 +163,7 @@ def test_a_flush_makes_durable_what_was_written_before_it(
 
 
 @pytest.mark.parametrize("on_error", ["log", "raise"])
-def test_that_writing_works_again_is_logged_before_a_flush_says_so(
-    tmp_path: Path, on_error: str
-) -> None:
+def test_recovery_is_logged_before_flush_returns(tmp_path: Path, on_error: str) -> None:
     script = f"""{WATCH}
 import logging
 lines = []
@@ -198,7 +196,7 @@ assert writer.close()
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
-    """An error with all that it came from."""
+    """Yield an error and its causes."""
     found: list[BaseException] = []
     pending = [error]
     while pending:
@@ -235,10 +233,8 @@ def make_errors(writer: tbimage.SummaryWriter, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["levels", "within an except block", "several", "batch"])
 @pytest.mark.parametrize("within", ["flush", "close"])
-def test_an_error_that_is_raised_later_holds_no_picture(
-    tmp_path: Path, kind: str, within: str
-) -> None:
-    """No traceback, of it or of what it came from, leads to frames that hold arrays."""
+def test_an_error_raised_later_holds_no_picture(tmp_path: Path, kind: str, within: str) -> None:
+    """No traceback of the error or of its causes has a frame that holds an array."""
     writer = tbimage.SummaryWriter(tmp_path, workers=1)
     writer.image("good", np.zeros((8, 8), np.uint8), 0)
     writer.flush()
@@ -254,7 +250,7 @@ def test_an_error_that_is_raised_later_holds_no_picture(
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert held < 40_000_000  # 32 MiB of copies are kept to be used again
+    assert held < 40_000_000  # the memory of copies that is kept, 32 MiB
     main, *others = chain(error)
     assert all(each.__traceback__ is None for each in others), [repr(each) for each in others]
     assert within in frames(main.__traceback__)
@@ -262,7 +258,7 @@ def test_an_error_that_is_raised_later_holds_no_picture(
     assert not any("encode" in name or "summary" in name for name in names), names
 
 
-def test_an_error_of_the_disk_holds_no_picture(tmp_path: Path) -> None:
+def test_a_disk_error_holds_no_picture(tmp_path: Path) -> None:
     script = """
 import tracemalloc
 large = np.random.default_rng(0).integers(0, 256, (4000, 4000, 3), np.uint8)  # 48 MB
@@ -283,7 +279,7 @@ assert writer.close()
 import gc
 gc.collect()
 held = tracemalloc.get_traced_memory()[0] - before
-assert held < 40_000_000, held  # 32 MiB of copies are kept to be used again
+assert held < 40_000_000, held  # the memory of copies that is kept, 32 MiB
 pending, seen = [error.__context__, error.__cause__], []
 while pending:
     each = pending.pop()
@@ -296,11 +292,11 @@ print(json.dumps(repr(error)))
     assert "OSError" in done.stdout
 
 
-# The gate of keep=.
+# keep=
 
 
 def switching(frame: types.FrameType, event: str, argument: Any) -> Any:
-    """A trace function that lets other threads run between any two bytecodes of the writer."""
+    """Trace the writer, so that other threads run between any two of its bytecodes."""
     if event == "call":
         if f"{os.sep}tbimage{os.sep}" not in frame.f_code.co_filename:
             return None
@@ -355,7 +351,7 @@ def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: 
 
 @pytest.mark.parametrize("call", ["scalar", "image", "scalars"])
 def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> None:
-    """Threads change places at any bytecode, and no step is there twice or left out."""
+    """Threads switch at any bytecode, and no step is repeated or left out."""
     writer = tbimage.SummaryWriter(tmp_path)
     picture = np.zeros((4, 4), np.uint8)
     log: Callable[[], bool] = {
@@ -386,7 +382,7 @@ def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> N
 # Files of many runs on few descriptors.
 
 
-def test_the_descriptors_that_stay_open_are_those_used_last(tmp_path: Path) -> None:
+def test_the_most_recently_used_descriptors_stay_open(tmp_path: Path) -> None:
     def opened() -> list[int]:
         found = []
         for link in os.listdir("/proc/self/fd"):
@@ -426,9 +422,7 @@ def test_the_descriptors_that_stay_open_are_those_used_last(tmp_path: Path) -> N
     assert found == {f"loss_{key}": steps for key, steps in used.items()}
 
 
-def test_nobody_is_told_twice_that_it_is_over(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_opening_and_closing_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A process that opens and closes many writers logs nothing about it."""
     with caplog.at_level(logging.INFO, logger="tbimage"):
         for number in range(20):

@@ -1,4 +1,4 @@
-"""However a program ends: what it logged is in the file, and nothing hangs."""
+"""The end of a program: its summaries are in the file, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def run(tmp_path: Path, script: str, code: int = 0) -> str:
         ("import concurrent.futures as f; f.ThreadPoolExecutor(2).submit(log, 100)", 0),
     ],
 )
-def test_nothing_is_lost_when_nobody_closes(tmp_path: Path, end: str, code: int) -> None:
+def test_nothing_is_lost_without_close(tmp_path: Path, end: str, code: int) -> None:
     run(tmp_path, f"log()\n{end}", code)
     assert logs.steps(tmp_path, "a")[:100] == A
     assert logs.steps(tmp_path, "b")[:4] == B
     assert len(logs.steps(tmp_path, "a")) == (200 if "submit" in end else 100)
 
 
-def test_os_exit_loses_what_was_not_flushed_and_no_more(tmp_path: Path) -> None:
+def test_os_exit_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     run(tmp_path, "log()\nwriter.flush()\nlog(100)\nos._exit(0)")
     assert logs.steps(tmp_path, "a")[:100] == A
     assert logs.steps(tmp_path, "b")[:4] == B
@@ -70,8 +70,8 @@ def test_os_exit_loses_what_was_not_flushed_and_no_more(tmp_path: Path) -> None:
         "lambda number, frame: (writer.flush(), os._exit(5))",
     ],
 )
-def test_sigterm_that_is_handled_loses_nothing(tmp_path: Path, handler: str) -> None:
-    """Everything that a call returned for before the signal came is there."""
+def test_a_handled_sigterm_loses_nothing(tmp_path: Path, handler: str) -> None:
+    """All calls that returned before the signal are in the file."""
     script = f"""
 signal.signal(signal.SIGTERM, {handler})
 step = 0
@@ -93,21 +93,21 @@ while True:
     assert len(steps) >= acknowledged + 1
 
 
-def test_sigterm_that_is_not_handled_loses_what_was_not_flushed(tmp_path: Path) -> None:
+def test_an_unhandled_sigterm_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     script = "log()\nwriter.flush()\nlog(100)\nos.kill(os.getpid(), signal.SIGTERM)"
     run(tmp_path, script, code=-signal.SIGTERM)
     assert logs.steps(tmp_path, "a")[:100] == A
     assert logs.steps(tmp_path, "b")[:4] == B
 
 
-def test_threads_that_outlive_the_main_one_lose_nothing(tmp_path: Path) -> None:
+def test_threads_that_outlive_the_main_thread_lose_nothing(tmp_path: Path) -> None:
     run(tmp_path, "threading.Thread(target=lambda: (time.sleep(0.3), log())).start()")
     assert logs.steps(tmp_path, "a") == A
     assert logs.steps(tmp_path, "b") == B
 
 
-def test_daemon_threads_are_cut_off_without_a_hang(tmp_path: Path) -> None:
-    """What was logged when the main thread ended is there; from then on calls say False."""
+def test_daemon_threads_do_not_delay_the_exit(tmp_path: Path) -> None:
+    """Summaries logged before the main thread ended are in the file; later calls return False."""
     script = """
 done = []
 def hammer(name):
@@ -131,8 +131,8 @@ os.write(1, repr(counts).encode())
             assert len(steps) >= count
 
 
-def test_closing_when_the_interpreter_tears_down_does_not_hang(tmp_path: Path) -> None:
-    """Daemon threads are stopped by then, and one of them may have stood anywhere."""
+def test_close_during_interpreter_finalization_does_not_hang(tmp_path: Path) -> None:
+    """Daemon threads have been stopped, at any place of their code."""
     script = """
 class Late:
     def __init__(self, writer, log):
@@ -181,7 +181,7 @@ if sys.argv[2] == "before":
 
 
 def test_exit_handlers_may_make_writers(tmp_path: Path) -> None:
-    """Even before the package was ever imported; most programs have imported threading by then."""
+    """Also if the package was not imported before. Most programs have imported ``threading``."""
     script = """
 import atexit, sys, threading
 def at_exit():
@@ -202,7 +202,7 @@ atexit.register(at_exit)
 
 
 def test_exit_handlers_may_wait_for_threads_that_log(tmp_path: Path) -> None:
-    """What they log is written, too."""
+    """Their summaries are written, too."""
     script = (
         """
 import atexit
@@ -275,16 +275,14 @@ log(10)
         "writer = None",
     ],
 )
-def test_a_disk_that_hangs_holds_up_the_end_for_close_timeout_and_no_longer(
-    tmp_path: Path, end: str
-) -> None:
+def test_a_hanging_disk_delays_the_exit_by_close_timeout_at_most(tmp_path: Path, end: str) -> None:
     done = children.run(f"{CLOCK}{START}{HUNG}\nending = time.monotonic()\n{end}", tmp_path)
-    assert int(done.stdout) < 20  # half a second, and not the default of 30
+    assert int(done.stdout) < 20  # half a second, not the default of 30
     assert "summaries were written" in done.stderr
     assert logs.steps(tmp_path / "hung", "a") == list(range(10))
 
 
-def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_a_failing_disk_does_not_delay_the_exit(tmp_path: Path) -> None:
     script = HUNG.replace("hang_here.wait()", "raise OSError(28, 'No space left on device')")
     errors = run(tmp_path, script)
     assert errors.count("No space left") == 1
@@ -292,10 +290,10 @@ def test_a_disk_that_fails_does_not_hold_up_the_end(tmp_path: Path) -> None:
     assert logs.steps(tmp_path / "hung", "a") == list(range(10))
 
 
-def test_several_writers_end_side_by_side(tmp_path: Path) -> None:
-    """The deadlines of those that hang run together: 3 seconds are not 24."""
+def test_the_exit_waits_for_all_writers_together(tmp_path: Path) -> None:
+    """The timeouts of hanging writers run in parallel: 3 seconds in all, and not 24."""
     script = """
-hanging.wait()  # so the first writer does not write while the disk is well
+hanging.wait()  # so that the first writer does not write before the disk hangs
 hang = False
 writers = [tbimage.SummaryWriter(sys.argv[1] + f"/{i}", close_timeout=3.0) for i in range(8)]
 hang = True
@@ -309,7 +307,7 @@ ending = time.monotonic()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="not there")
-def test_importing_at_exit_is_no_error(tmp_path: Path) -> None:
+def test_importing_at_exit_works(tmp_path: Path) -> None:
     script = "import atexit; atexit.register(lambda: __import__('tbimage').SummaryWriter)"
     done = children.run(script)
     assert (done.stdout, done.stderr) == ("", "")
@@ -325,7 +323,7 @@ async def kernel(cells):
             result = eval(code, globals())
             if asyncio.iscoroutine(result):
                 await result
-        except (Exception, KeyboardInterrupt) as error:  # which holds all that the cell had
+        except (Exception, KeyboardInterrupt) as error:  # which holds all variables of the cell
             sys.last_value, sys.last_traceback = error, error.__traceback__
 
 asyncio.new_event_loop().run_until_complete(kernel([
@@ -340,8 +338,8 @@ asyncio.new_event_loop().run_until_complete(kernel([
 """
 
 
-def test_a_notebook_that_is_never_closed_loses_nothing(tmp_path: Path) -> None:
-    """As a kernel of Jupyter does: cells in a running event loop, tracebacks that stay, Ctrl-C."""
+def test_a_notebook_without_close_loses_nothing(tmp_path: Path) -> None:
+    """As in a Jupyter kernel: cells in a running event loop, kept tracebacks, and Ctrl-C."""
     assert run(tmp_path, NOTEBOOK) == ""
     assert logs.steps(tmp_path, "a") == list(range(200))
     assert logs.steps(tmp_path / "again", "a") == A

@@ -1,4 +1,4 @@
-"""Disks that write too little, fail or hang, at any operation and for as long as they like."""
+"""Disks that write too little, fail or hang, in any operation and for any time."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ BOUND = 20_000
     ],
     ids=str,
 )
-def test_faults_here_and_there_cost_nothing(tmp_path: Path, faulty: Storages, fault: Fault) -> None:
-    """A short write, or an error, at every third."""
+def test_occasional_faults_lose_nothing(tmp_path: Path, faulty: Storages, fault: Fault) -> None:
+    """Plan a short write or an error for every third operation."""
     storage = faulty(healthy)
     writes = 0
 
@@ -59,9 +59,7 @@ def test_faults_here_and_there_cost_nothing(tmp_path: Path, faulty: Storages, fa
         assert count_points(tmp_path, loader) == 80
 
 
-def test_a_failing_disk_is_tried_again_by_itself_and_not_all_the_time(
-    tmp_path: Path, faulty: Storages
-) -> None:
+def test_a_failed_write_is_repeated_after_growing_pauses(tmp_path: Path, faulty: Storages) -> None:
     storage = faulty(healthy)
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     storage.plan = failing("write", error(errno.ENOSPC), times=4)
@@ -93,7 +91,7 @@ def test_every_flush_makes_one_attempt(tmp_path: Path, faulty: Storages) -> None
     writer.close()
 
 
-def test_each_outage_is_one_line_in_the_log(
+def test_each_outage_is_logged_once(
     tmp_path: Path, faulty: Storages, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = faulty(healthy)
@@ -109,7 +107,7 @@ def test_each_outage_is_one_line_in_the_log(
     assert logs.steps(tmp_path, "a") == [0, 1, 2]
 
 
-def test_a_disk_that_hangs_drops_and_lets_flush_return(tmp_path: Path, faulty: Storages) -> None:
+def test_on_a_hanging_disk_calls_drop_and_flush_returns(tmp_path: Path, faulty: Storages) -> None:
     storage = faulty(healthy)
     going_on = threading.Event()
 
@@ -131,8 +129,8 @@ def test_a_disk_that_hangs_drops_and_lets_flush_return(tmp_path: Path, faulty: S
 
 
 @pytest.mark.parametrize("more", [0, 4])
-def test_closing_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: int) -> None:
-    """What the hanging thread has in its hands it still writes, the rest is given up."""
+def test_close_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: int) -> None:
+    """The hanging thread still writes its batch, and all other summaries are given up."""
     storage = faulty(healthy)
     begun, going_on = threading.Event(), threading.Event()
 
@@ -159,9 +157,7 @@ def test_closing_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: in
 
 
 @pytest.mark.parametrize("on_error", ["raise", "log"])
-def test_what_cannot_be_made_durable_is_reported_once(
-    tmp_path: Path, faulty: Storages, on_error: str
-) -> None:
+def test_a_failed_fsync_is_reported_once(tmp_path: Path, faulty: Storages, on_error: str) -> None:
     storage = faulty(healthy)
     writer = tbimage.SummaryWriter(tmp_path, fsync="flush", on_error=on_error)
     writer.scalar("a", 0.5, 0)
@@ -173,7 +169,7 @@ def test_what_cannot_be_made_durable_is_reported_once(
         assert writer.flush() is False
     assert not writer.stats().healthy
     time.sleep(0.1)
-    assert storage.count("sync") == 1  # it is not tried over and over
+    assert storage.count("sync") == 1  # it is not repeated
     writer.scalar("a", 0.5, 1)
     assert writer.flush()
     assert writer.stats().healthy
@@ -184,7 +180,7 @@ def test_what_cannot_be_made_durable_is_reported_once(
 
 
 @pytest.mark.parametrize("fsync", ["flush", "close"])
-def test_an_error_in_closing_the_file_is_an_error_of_close(
+def test_close_raises_an_error_of_closing_the_file(
     tmp_path: Path, faulty: Storages, fsync: str
 ) -> None:
     storage = faulty(healthy)

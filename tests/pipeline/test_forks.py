@@ -1,4 +1,4 @@
-"""Forks and spawned processes: parent and child go on apart, and nothing is there twice."""
+"""Forks and spawned processes: both processes continue, and nothing is written twice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wait_for(pid, code=0):
             assert os.waitstatus_to_exitcode(status) == code, status
             return
         if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGABRT)  # faulthandler tells where it hangs
+            os.kill(pid, signal.SIGABRT)  # faulthandler prints where it hangs
             raise TimeoutError(pid)
         time.sleep(0.001)
 """
@@ -41,7 +41,7 @@ def run(tmp_path: Path, script: str, *arguments: object) -> str:
 
 
 def test_fifty_forks_under_load(tmp_path: Path) -> None:
-    """Other threads hold every lock there is at some of these; scalars and images are going on."""
+    """Other threads log scalars and images, so each lock is held at some of the forks."""
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], max_pending_bytes=1 << 20)
 going = True
@@ -93,7 +93,7 @@ os.write(1, repr(counts).encode())
         ]
 
 
-def test_what_is_pending_is_the_parents_alone(tmp_path: Path) -> None:
+def test_pending_summaries_stay_with_the_parent(tmp_path: Path) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
 for step in range(100):
@@ -112,10 +112,10 @@ assert writer.logdir == sys.argv[1]
     run(tmp_path, script)
     assert logs.steps(tmp_path, "a") == list(range(100))
     assert logs.steps(tmp_path, "picture") == [0]
-    assert logs.sub_runs(tmp_path) == []  # a child that logs nothing leaves nothing
+    assert logs.sub_runs(tmp_path) == []  # a child that logs nothing has no run
 
 
-def test_automatic_steps_go_on_in_the_child(tmp_path: Path) -> None:
+def test_automatic_steps_continue_in_the_child(tmp_path: Path) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1])
 for _ in range(3):
@@ -135,7 +135,7 @@ if pid:
 
 
 @pytest.mark.parametrize("how", ["flush", "close", "_exit", "exit", "raise"])
-def test_whatever_the_child_does_leaves_the_parents_file_alone(tmp_path: Path, how: str) -> None:
+def test_the_child_never_changes_the_file_of_its_parent(tmp_path: Path, how: str) -> None:
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], fsync="close")
 writer.scalar("a", 0.5, 0)
@@ -226,7 +226,7 @@ writer.scalar("a", 0.5, 2)
     assert sorted(logs.steps(each, "a") for each in logs.sub_runs(tmp_path)) == [[0], [1]]
 
 
-def test_programs_that_are_started_leave_the_writer_alone(tmp_path: Path) -> None:
+def test_started_programs_do_not_affect_the_writer(tmp_path: Path) -> None:
     script = """
 import subprocess
 writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
@@ -241,7 +241,7 @@ subprocess.run([sys.executable, "-c", "import os; os.fstat(3)"], stderr=subproce
 
 
 def test_a_prefork_server(tmp_path: Path) -> None:
-    """The parent opens the writer and forks; SIGTERM ends the workers, as servers handle it."""
+    """The parent opens the writer and forks, and the workers handle SIGTERM, as in servers."""
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1], on_full="drop", on_error="log")
 writer.scalar("parent", 0.5)
@@ -317,7 +317,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing_lose_nothing(tmp_path: Path, method: str) -> None:
-    """Nobody closes, and a thread outlives the child's main function."""
+    """No process closes the writer, and a thread outlives the child's main function."""
     program = tmp_path / "program.py"
     program.write_text(MULTIPROCESSING)
     logdir = tmp_path / "log"
@@ -331,7 +331,7 @@ def test_children_of_multiprocessing_lose_nothing(tmp_path: Path, method: str) -
 
 
 def test_a_pool_that_flushes_loses_nothing(tmp_path: Path) -> None:
-    """Leaving its block kills a Pool's workers; what a task flushed is there."""
+    """The end of the block kills the workers of a Pool; flushed summaries are in the file."""
     script = """
 import multiprocessing
 writer = tbimage.SummaryWriter(sys.argv[1])

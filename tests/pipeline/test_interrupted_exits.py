@@ -1,4 +1,4 @@
-"""Ctrl-C while the exit drains: all is in the files, or one line says how much is lost."""
+"""Ctrl-C while the exit drains: all is in the files, or one line says how many are lost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sys.stdout.flush()
 
 
 def told_lost(errors: str) -> list[int]:
-    """The numbers of summaries that lines of the log say are lost."""
+    """Return the numbers of lost summaries in the log."""
     return [int(number) for number in re.findall(r"(\d+) summar(?:y|ies)\b", errors)]
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_at_many_times(tmp_path: Path, signals: int) -> None:
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c_while_the_disk_hangs(tmp_path: Path, signals: int) -> None:
-    """The process ends, and says how much it leaves behind."""
+    """The process ends, and logs how many summaries are lost."""
     script = f"""
 writer = tbimage.SummaryWriter(logdir, close_timeout=3.0)
 writer.scalar("a", 0.5, 0)

@@ -1,6 +1,6 @@
 """Ctrl-C at every place of every call, in tbimage and in the standard library.
 
-An interrupt costs at most the call that it ends: later calls are written, ``flush`` returns True,
+An interrupt loses at most the call that it ends: later calls are written, ``flush`` returns True,
 and the counters add up. In the ordinary suite each call is interrupted at some fifty places, in the
 slow one at all of them.
 """
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_garbage")
 LARGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 POINTS = np.linspace(0.0, 1.0, 1000)
 
-#: What is interrupted, given a tag and a step.
+#: The interrupted calls, with a tag and a step.
 CALLS: dict[str, Callable[[tbimage.SummaryWriter, str, int], object]] = {
     "scalar": lambda writer, tag, step: writer.scalar(tag, 0.5, step),
     "scalar, automatic step": lambda writer, tag, step: writer.scalar(tag, 0.5),
@@ -48,7 +48,7 @@ WORK = pytest.param(False, id="some places"), pytest.param(True, id="all", marks
 
 
 def places_of(every: bool, call: Callable[[], object]) -> int:
-    """From how many places to how many a test goes on, when it is to see about fifty of them."""
+    """Return the distance between two tested places, so that about fifty are tested."""
     if every:
         return 1
     with Interrupter() as interrupter:
@@ -57,7 +57,7 @@ def places_of(every: bool, call: Callable[[], object]) -> int:
 
 
 def interrupt(place: int, call: Callable[[], object]) -> str | None:
-    """Call with an interrupt at one place; return where it came, or None if it did not."""
+    """Call a function with an interrupt at one place; return the place, or None without one."""
     interrupter = Interrupter(place)
     raised = False
     try:
@@ -70,7 +70,7 @@ def interrupt(place: int, call: Callable[[], object]) -> str | None:
 
 
 def warm(writer: tbimage.SummaryWriter) -> None:
-    """Let all be imported, all threads be started, and the history of steps be read."""
+    """Log once, so that everything is imported, threads run, and old steps are read."""
     for name, call in CALLS.items():
         for step in (-2, -1):
             call(writer, f"warm {name}", step)
@@ -83,7 +83,7 @@ def open_writer(logdir: Path, **settings: object) -> tbimage.SummaryWriter:
 
 
 def assert_written(writer: tbimage.SummaryWriter, logdir: Path, later: list[int]) -> None:
-    """All later calls are in the file, no interrupted one is there twice, and the count is true."""
+    """Check that later calls are in the file, none is twice, and the counts are right."""
     assert writer.close(10)
     found = everything(logdir)
     assert found["after"] == found["picture after"] == later
@@ -95,7 +95,7 @@ def assert_written(writer: tbimage.SummaryWriter, logdir: Path, later: list[int]
     assert stats.logged == stats.written, stats
 
 
-def test_the_interrupter_comes_to_every_place() -> None:
+def test_the_interrupter_reaches_every_place() -> None:
     """In each version of Python, and again after each interrupt."""
 
     def call() -> None:
@@ -121,7 +121,7 @@ def test_the_interrupter_comes_to_every_place() -> None:
 @pytest.mark.parametrize("state", ["asleep", "at work"])
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.timeout(1800)
-def test_an_interrupt_costs_at_most_its_call(
+def test_an_interrupt_loses_at_most_its_call(
     tmp_path: Path, name: str, state: str, every: bool
 ) -> None:
     writer = open_writer(tmp_path)
@@ -129,15 +129,15 @@ def test_an_interrupt_costs_at_most_its_call(
     call = CALLS[name]
     stride = places_of(every, lambda: call(writer, "a", 0))
     later = []
-    place = beyond = 0
-    while beyond < 3:  # what a call does, and so its places, depends on what threads do meanwhile
-        step = place + beyond + 1
+    place = beyond = step = 0
+    while beyond < 3:  # the places of a call depend on what other threads do at the same time
+        step += 1
         if state == "at work":
             for offset in range(3):
                 writer.scalar("before", 0.5, 3 * step + offset)
             writer.image("picture before", LARGE, step)
         else:
-            time.sleep(0.001)  # nothing depends on it; threads that are done may fall asleep
+            time.sleep(0.001)  # only a pause, in which idle threads may fall asleep
         where = interrupt(place, lambda: call(writer, "a", step))  # noqa: B023
         assert_goes_on(writer, step, where)
         later.append(step)
@@ -150,10 +150,10 @@ def test_an_interrupt_costs_at_most_its_call(
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("name", ["scalar", "scalar, automatic step", "small image", "flush"])
 @pytest.mark.timeout(1800)
-def test_an_interrupt_of_the_first_call_costs_at_most_that(
+def test_an_interrupt_of_the_first_call_loses_at_most_that_call(
     tmp_path: Path, name: str, every: bool
 ) -> None:
-    """When threads are started and files are opened."""
+    """The first call starts threads and opens files."""
     call = CALLS[name]
     with open_writer(tmp_path / "imports") as writer:
         warm(writer)
@@ -174,9 +174,7 @@ def test_an_interrupt_of_the_first_call_costs_at_most_that(
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("state", ["asleep", "at work"])
 @pytest.mark.timeout(1800)
-def test_close_that_is_interrupted_may_be_called_again(
-    tmp_path: Path, state: str, every: bool
-) -> None:
+def test_an_interrupted_close_may_be_called_again(tmp_path: Path, state: str, every: bool) -> None:
     def prepared(logdir: Path) -> tbimage.SummaryWriter:
         writer = open_writer(logdir, workers=1)
         writer.scalar("a", 0.5, 0)
@@ -205,8 +203,8 @@ def test_close_that_is_interrupted_may_be_called_again(
 
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.timeout(1800)
-def test_opening_that_is_interrupted_may_be_tried_again(tmp_path: Path, every: bool) -> None:
-    """It harms no other writer, and the next one of the same directory is not its rival."""
+def test_interrupted_opening_may_be_repeated(tmp_path: Path, every: bool) -> None:
+    """Other writers are not affected, and the next writer of the directory causes no warning."""
     other = open_writer(tmp_path / "other")
     warm(other)
     opened: list[tbimage.SummaryWriter] = []
@@ -239,8 +237,10 @@ def test_opening_that_is_interrupted_may_be_tried_again(tmp_path: Path, every: b
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("kind", ["scalar", "image"])
 @pytest.mark.timeout(1800)
-def test_who_waits_for_memory_may_be_interrupted(tmp_path: Path, kind: str, every: bool) -> None:
-    """The caller behind it is not kept waiting by a place that nobody holds any more."""
+def test_a_call_that_waits_for_memory_may_be_interrupted(
+    tmp_path: Path, kind: str, every: bool
+) -> None:
+    """The next waiting caller is admitted, although the interrupted one was before it."""
     large = np.random.default_rng(1).integers(0, 256, (500, 500, 3), np.uint8)
     with open_writer(tmp_path / "imports") as writer:
         warm(writer)
@@ -274,8 +274,8 @@ def test_who_waits_for_memory_may_be_interrupted(tmp_path: Path, kind: str, ever
 
 @pytest.mark.parametrize("every", WORK)
 @pytest.mark.timeout(1800)
-def test_who_waits_in_flush_may_be_interrupted(tmp_path: Path, every: bool) -> None:
-    """An image is being encoded for as long as the flush has places."""
+def test_a_waiting_flush_may_be_interrupted(tmp_path: Path, every: bool) -> None:
+    """An image is encoded during all places of the flush."""
     large = np.random.default_rng(1).integers(0, 256, (1000, 1000, 3), np.uint8)
     with open_writer(tmp_path / "imports") as writer:
         warm(writer)
@@ -296,7 +296,7 @@ def test_who_waits_in_flush_may_be_interrupted(tmp_path: Path, every: bool) -> N
     assert_written(writer, tmp_path / "run", later)
 
 
-def test_a_block_that_is_interrupted_closes_its_writer(tmp_path: Path) -> None:
+def test_an_interrupted_with_block_closes_its_writer(tmp_path: Path) -> None:
     with open_writer(tmp_path / "imports") as writer:
         warm(writer)
     for place in range(0, 400, 20):

@@ -1,4 +1,4 @@
-"""``kill -9`` at any moment: what a flush confirmed is there, and the next process goes on."""
+"""``kill -9`` at any moment: flushed summaries are in the files, and the next process continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests import readers
 from tests.pipeline import children, logs
 
-# Each child logs until it is killed, and tells through a pipe how far flush has confirmed.
+# Each child logs until it is killed, and sends the last flushed step through a pipe.
 SCRIPT = """
 import json, os, random, signal, sys, threading, time
 import numpy as np
@@ -20,7 +20,7 @@ logdir, kills, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
 
 def load(attempt):
-    # A segment ends now and then, too; tags hold no more than loaders keep of one.
+    # Segments end sometimes, too. Each tag has at most as many points as loaders keep.
     writer = tbimage.SummaryWriter(logdir, max_file_bytes=50_000, flush_secs=0.01)
     def others():
         while True:
@@ -61,7 +61,7 @@ print(json.dumps(confirmed))
 def check(logdir: Path, kills: int, seed: int) -> None:
     done = children.run(SCRIPT, logdir, kills, seed)
     confirmed = json.loads(done.stdout)
-    assert max(confirmed) >= 0  # else nothing was shown
+    assert max(confirmed) >= 0  # otherwise the test shows nothing
     written = logs.steps_by_tag(logdir)
     for attempt, last in enumerate(confirmed):
         scalars = written.get(f"scalar/{attempt}", [])
@@ -72,7 +72,7 @@ def check(logdir: Path, kills: int, seed: int) -> None:
         assert images == list(range(0, 3 * len(images), 3))
         assert 3 * len(images) > last
     automatic = written.get("automatic", [])
-    assert automatic == list(range(len(automatic)))  # on and on, through all restarts
+    assert automatic == list(range(len(automatic)))  # growing, through all restarts
     for loader in readers.LOADERS:
         run = logs.shown(logdir, loader)["."]
         assert run.keys() == written.keys()
@@ -81,12 +81,12 @@ def check(logdir: Path, kills: int, seed: int) -> None:
         }
 
 
-def test_what_flush_confirmed_survives(tmp_path: Path) -> None:
+def test_flushed_summaries_survive_a_kill(tmp_path: Path) -> None:
     check(tmp_path, 15, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(1, 11))
-def test_what_flush_confirmed_survives_five_hundred_kills(tmp_path: Path, seed: int) -> None:
+def test_flushed_summaries_survive_five_hundred_kills(tmp_path: Path, seed: int) -> None:
     check(tmp_path, 50, seed)

@@ -1,6 +1,6 @@
 """Handlers of the logger ``tbimage`` that raise, log, flush, close or hold their lock.
 
-No handler can stop the pipeline or cost it a picture, and none is called within itself.
+No handler can stop the pipeline or lose a picture, and none is called recursively.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("on_error", ["log", "raise"])
-def test_a_handler_that_raises_costs_nothing(tmp_path: Path, error: str, on_error: str) -> None:
+def test_a_handler_that_raises_loses_no_summary(tmp_path: Path, error: str, on_error: str) -> None:
     script = f"""
 def fail(record):
     raise {error}("of the handler")
@@ -125,7 +125,7 @@ report(writer, handler)
 
 
 @pytest.mark.parametrize("error", ["ValueError", "GeneratorExit", "BaseException"])
-def test_a_filter_that_raises_costs_nothing(tmp_path: Path, error: str) -> None:
+def test_a_filter_that_raises_loses_no_summary(tmp_path: Path, error: str) -> None:
     script = f"""
 handler = listen(lambda record: None)
 def fail(record):
@@ -158,7 +158,7 @@ report(writer, handler)
     ],
 )
 def test_a_handler_may_use_the_writer(tmp_path: Path, action: str) -> None:
-    """Neither does it wait for itself for ever, nor is it called without end."""
+    """It neither waits for itself nor is called recursively."""
     script = f"""
 def act(record):
     {action}
@@ -217,8 +217,8 @@ report(writer, handler, accepted=accepted)
     assert sum(told["dropped"].values()) == told["pending_items"] == 0
 
 
-def test_a_handler_on_the_root_logger_that_flushes_is_no_deadlock(tmp_path: Path) -> None:
-    """The main thread holds its lock within ``flush``; the notice of the writer needs that lock."""
+def test_a_root_handler_that_flushes_causes_no_deadlock(tmp_path: Path) -> None:
+    """The main thread holds the handler's lock in ``flush``, and the writer's notice needs it."""
     script = """
 handler = listen(lambda record: writer.flush(), name="")
 logging.getLogger().setLevel(logging.INFO)
@@ -243,7 +243,7 @@ report(writer, handler)
 @pytest.mark.parametrize("size", ["", "LARGE_"])
 @pytest.mark.parametrize("call", ["flush()", "close()", "image('more', GOOD, 0)"])
 def test_a_caller_may_hold_the_lock_of_a_handler(tmp_path: Path, size: str, call: str) -> None:
-    """What is ahead of and behind the notice is written while nobody can log."""
+    """Summaries before and after the notice are written while logging is blocked."""
     script = f"""
 handler = listen(lambda record: None)
 writer = tbimage.SummaryWriter(sys.argv[1], on_error="log", max_pending_bytes=3_000_000)
@@ -269,7 +269,7 @@ report(writer, handler, written_while_held=written)
     assert everything(tmp_path)["good"] == list(range(20))
 
 
-def test_a_handler_that_is_slow_holds_up_no_picture(tmp_path: Path) -> None:
+def test_a_slow_handler_does_not_delay_writing(tmp_path: Path) -> None:
     script = """
 may_go_on = threading.Event()
 handler = listen(lambda record: may_go_on.wait(40))
@@ -286,8 +286,8 @@ report(writer, handler)
     assert everything(tmp_path) == SIX
 
 
-def test_all_that_was_to_be_said_is_said_before_the_process_ends(tmp_path: Path) -> None:
-    """Also what is found out while the exit drains."""
+def test_all_lines_are_logged_before_the_process_ends(tmp_path: Path) -> None:
+    """Also lines about errors that occur while the exit drains."""
     script = """
 logging.basicConfig()
 writer = tbimage.SummaryWriter(sys.argv[1], on_error="log")

@@ -1,4 +1,4 @@
-"""What a writer writes to or with is taken away: its file, its directory, descriptors."""
+"""A writer loses its file, its directory, or its descriptors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.pipeline.faulty import no_descriptors_left
 
 
 @pytest.mark.parametrize("what", ["file", "directory", "moved"])
-def test_what_is_deleted_while_it_is_written_is_made_anew(
+def test_a_file_that_is_deleted_while_it_is_written_is_replaced(
     tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = tmp_path / "run"
@@ -39,7 +39,7 @@ def test_what_is_deleted_while_it_is_written_is_made_anew(
         assert logs.shown(tmp_path, loader)["run"]["a"] == [1, 2, 3]
 
 
-def test_a_directory_that_cannot_be_made_again_is_waited_for(tmp_path: Path) -> None:
+def test_writing_waits_until_the_directory_can_be_made_again(tmp_path: Path) -> None:
     run = tmp_path / "run"
     writer = tbimage.SummaryWriter(run, on_error="log")
     shutil.rmtree(run)
@@ -52,19 +52,19 @@ def test_a_directory_that_cannot_be_made_again_is_waited_for(tmp_path: Path) -> 
     assert logs.steps(run, "a") == [0]
 
 
-def test_without_descriptors_opening_says_so(tmp_path: Path) -> None:
+def test_opening_without_descriptors_raises_a_clear_error(tmp_path: Path) -> None:
     with no_descriptors_left():
         for on_error in ("raise", "log"):
             with pytest.raises(OSError, match="Too many open files"):
                 tbimage.SummaryWriter(tmp_path, on_error=on_error)
 
 
-def test_without_descriptors_logging_goes_on_later(tmp_path: Path) -> None:
+def test_logging_continues_when_there_are_descriptors_again(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_file_bytes=1)
     writer.scalar("a", 0.5, 0)
     assert writer.flush()
     with no_descriptors_left():
-        writer.scalar("a", 0.5, 1)  # whether it gets a new file is a matter of luck
+        writer.scalar("a", 0.5, 1)  # it may or may not get a new file
         writer.flush(5)
         os.unlink(writer.path or "")
         writer.scalar("b", 0.5, 2)

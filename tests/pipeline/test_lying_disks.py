@@ -1,4 +1,4 @@
-"""A disk whose answers are not true: real system calls that are changed by a preloaded library.
+"""A disk that reports wrong results: a preloaded library changes real system calls.
 
 FUSE and network file systems report errors for writes that landed in part or wholly. What is in the
 file decides what is written again, not what the system said.
@@ -60,7 +60,7 @@ def assert_exactly_once(logdir: Path) -> None:
     found = everything(logdir)
     assert found.pop("scalar") == list(range(STEPS))
     assert sorted(itertools.chain(*found.values())) == list(range(10, STEPS, 10))
-    # No lie left anything behind that a reader takes for the end of its file.
+    # No wrong result leaves bytes that end a file for a reader.
     for loader in ("python", "data_server"):
         (run,) = logs.shown(logdir, loader).values()
         assert run.pop("scalar") == list(range(STEPS)), loader
@@ -81,20 +81,20 @@ def load(tmp_path: Path, lies: dict[str, object], **settings: object) -> dict[st
 
 
 @pytest.mark.parametrize("lies", cases(every=3))
-def test_each_third_write_is_a_lie(tmp_path: Path, lies: dict[str, object]) -> None:
+def test_each_third_write_reports_a_wrong_result(tmp_path: Path, lies: dict[str, object]) -> None:
     load(tmp_path, lies)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("lies", cases(every=1, times=1) + cases(every=1, times=4))
-def test_the_first_writes_are_lies(tmp_path: Path, lies: dict[str, object]) -> None:
+def test_the_first_writes_report_wrong_results(tmp_path: Path, lies: dict[str, object]) -> None:
     load(tmp_path, lies)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)  # of thousands of files
 @pytest.mark.parametrize("lies", cases(every=2))
-def test_each_second_write_is_a_lie_and_files_are_small(
+def test_each_second_write_reports_a_wrong_result_and_files_are_small(
     tmp_path: Path, lies: dict[str, object]
 ) -> None:
     load(tmp_path, lies, max_file_bytes=4000)
@@ -103,14 +103,14 @@ def test_each_second_write_is_a_lie_and_files_are_small(
 @pytest.mark.soak
 @pytest.mark.timeout(900)  # of thousands of files
 @pytest.mark.parametrize("lies", cases(every=2))
-def test_each_second_write_is_a_lie_and_files_are_durable(
+def test_each_second_write_reports_a_wrong_result_and_files_are_synced(
     tmp_path: Path, lies: dict[str, object]
 ) -> None:
     load(tmp_path, lies, fsync="flush")
 
 
 @pytest.mark.parametrize("mode", ["before", "within", "after"])
-def test_lies_about_sub_runs(tmp_path: Path, mode: str) -> None:
+def test_writes_of_sub_runs_report_wrong_results(tmp_path: Path, mode: str) -> None:
     """``scalars`` writes to a file for each key."""
     script = """
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -137,10 +137,10 @@ report(writer)
 
 @pytest.mark.parametrize("mode", ["before", "within", "after"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC], ids=errno.errorcode.get)
-def test_a_disk_that_lies_for_ever_is_not_called_healthy(
+def test_a_disk_that_always_reports_wrong_results_is_not_healthy(
     tmp_path: Path, mode: str, number: int
 ) -> None:
-    """What is confirmed is in the file once; what is not is counted as lost or pending."""
+    """Confirmed summaries are in the file once; the others are counted as lost or pending."""
     script = """
 writer = tbimage.SummaryWriter(logdir, on_error="log", max_pending_bytes=100_000, on_full="drop")
 writer.scalar("scalar", 0.5, 0)
@@ -152,7 +152,12 @@ for step in range(1, 50):
     if writer.flush(5):
         confirmed = step
 stats = adding_up(writer.stats())
-assert stats.healthy is (stats.pending_items == 0 and stats.dropped["disk"] == 0), stats
+if sys.argv[2] == "before":  # nothing lands
+    assert not stats.healthy and stats.pending_items, stats
+elif sys.argv[2] == "after":  # all lands
+    assert stats.healthy and not stats.pending_items, stats
+else:  # each attempt completes a part: one may have ended well, with a new summary behind it
+    assert stats.healthy or stats.pending_items, stats
 writer.close(1)
 report(writer, confirmed=confirmed)
 """

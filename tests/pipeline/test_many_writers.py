@@ -78,7 +78,7 @@ def test_many_writers_share_at_most_eight_threads(
 
 
 def test_one_writer_that_hangs_or_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    """They share threads; a directory that is gone is the trouble of one."""
+    """Writers share threads, but a missing directory affects only its writer."""
     script = """
 import os, shutil, sys
 import numpy as np

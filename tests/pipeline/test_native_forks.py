@@ -39,7 +39,7 @@ def wait_for(pid):
             assert os.waitstatus_to_exitcode(status) == 0, status
             return
         if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGABRT)  # faulthandler tells where it hangs
+            os.kill(pid, signal.SIGABRT)  # faulthandler prints where it hangs
             os.waitpid(pid, 0)
             raise TimeoutError("the child hangs")
         time.sleep(0.001)
@@ -98,7 +98,7 @@ def told(tmp_path: Path, name: str) -> dict[str, Any]:
 
 
 def cases() -> list[Any]:
-    """Each first call and each end with a parent that sleeps, and each state once more."""
+    """List each first call and each end with a sleeping parent, and each state of the parent."""
     found = [(state, first, "exit") for state in STATES for first in FIRST]
     found += [(state, "scalar", end) for state in STATES for end in ENDS if end != "exit"]
     marks: dict[str, Any] = {"new": (), "asleep": sleeping}
@@ -106,7 +106,7 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("state", "first", "end"), cases())
-def test_a_child_that_nobody_announced_loses_nothing(
+def test_a_child_of_a_fork_in_c_loses_nothing(
     tmp_path: Path, state: str, first: str, end: str
 ) -> None:
     script = f"""
@@ -146,7 +146,7 @@ assert writer.close(10)
     assert logs.steps(child["logdir"], "child") == list(range(1, 50))
     if end != "_exit":
         assert found["behind"] == [0]
-    # What the parent had pending at the fork is there once.
+    # The pending summaries of the parent are in the file once.
     assert found.get("p", []) == {"new": [], "asleep": [0]}[state]
     assert found.get("q", []) == {"new": [], "asleep": [0]}[state]
 
@@ -190,7 +190,7 @@ assert writer.close(10)
 
 
 @sleeping
-def test_a_child_of_a_child_has_a_run_of_its_own(tmp_path: Path) -> None:
+def test_a_child_of_a_child_has_its_own_run(tmp_path: Path) -> None:
     script = f"""
 writer = open_writer()
 {STATES["asleep"]}
@@ -218,7 +218,7 @@ assert writer.close(10)
     assert str(tmp_path) not in runs
 
 
-def test_a_server_of_four_children_and_no_first_fork_in_python(tmp_path: Path) -> None:
+def test_a_server_whose_four_children_are_forked_in_c(tmp_path: Path) -> None:
     """As uWSGI does: the application is loaded once, and logs from each worker."""
     script = """
 writer = open_writer()

@@ -1,4 +1,4 @@
-"""From calls to the file: encoded in parallel, written in order, many with one system call."""
+"""Pictures are encoded in parallel and written in order, many with one system call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.pipeline import logs
 from tests.pipeline.faulty import Storages, healthy
 
 
-def test_encoders_run_side_by_side_and_the_first_called_is_the_first_written(
+def test_encoders_run_in_parallel_and_pictures_are_written_in_call_order(
     tmp_path: Path,
 ) -> None:
-    """None goes on before all four have begun, and then the last is done first."""
+    """All four begin before any of them ends, and the last one ends first."""
     writer = tbimage.SummaryWriter(tmp_path, workers=4)
     barrier = threading.Barrier(4, timeout=20)
     done = [threading.Event() for _ in range(5)]
@@ -42,7 +42,7 @@ def test_encoders_run_side_by_side_and_the_first_called_is_the_first_written(
     assert logs.summaries(tmp_path) == [*expected, ("last", 4)]
 
 
-def test_what_comes_together_is_written_together(tmp_path: Path, faulty: Storages) -> None:
+def test_summaries_that_are_ready_together_share_a_write(tmp_path: Path, faulty: Storages) -> None:
     storage = faulty(healthy)
     writer = tbimage.SummaryWriter(tmp_path, flush_secs=60)
     before = storage.count("write")
@@ -55,8 +55,8 @@ def test_what_comes_together_is_written_together(tmp_path: Path, faulty: Storage
 
 
 @pytest.mark.parametrize("writable", [False, True])
-def test_what_nobody_can_change_is_not_copied(tmp_path: Path, writable: bool) -> None:
-    """Seen by who holds the array while the picture waits for its encoder."""
+def test_immutable_memory_is_not_copied(tmp_path: Path, writable: bool) -> None:
+    """The references to the array are checked while the picture waits for its encoder."""
     going_on, begun = threading.Event(), threading.Event()
 
     def hang(data: bytes) -> list[Any]:

@@ -12,7 +12,7 @@ import tbimage
 from tests.pipeline import logs
 
 
-def test_a_pickle_is_the_settings_and_reopens_in_a_sub_run(tmp_path: Path) -> None:
+def test_a_pickle_has_the_settings_and_opens_a_sub_run(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(
         tmp_path, wire="tensor", filename_suffix=".x", keep={"k": tbimage.Keep(every=2)}
     )
@@ -32,7 +32,7 @@ def test_a_pickle_is_the_settings_and_reopens_in_a_sub_run(tmp_path: Path) -> No
     assert logs.steps(tmp_path, "a") == [0]
 
 
-def test_pickles_that_are_opened_at_once_have_sub_runs_of_their_own(tmp_path: Path) -> None:
+def test_pickles_that_are_opened_at_once_have_different_sub_runs(tmp_path: Path) -> None:
     data = pickle.dumps(tbimage.SummaryWriter(tmp_path))
     copies: list[tbimage.SummaryWriter] = []
     barrier = threading.Barrier(8)
@@ -51,7 +51,7 @@ def test_pickles_that_are_opened_at_once_have_sub_runs_of_their_own(tmp_path: Pa
     assert len(directories) == 8
 
 
-def test_a_sub_run_that_is_free_again_is_taken_again(tmp_path: Path) -> None:
+def test_a_free_sub_run_is_used_again(tmp_path: Path) -> None:
     """As after a restart with the same process number, which is 1 in every container."""
     writer = tbimage.SummaryWriter(tmp_path)
     data = pickle.dumps(writer)

@@ -14,7 +14,7 @@ import pytest
 from tests.pipeline import children, logs
 from tests.pipeline.soundness import everything
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 START = """
 import ctypes, dataclasses, faulthandler, gc, itertools, json, os, random, signal, sys
@@ -22,7 +22,7 @@ import threading, time
 import numpy as np
 import tbimage
 
-gc.disable()  # what raises within a finalizer is ignored by the interpreter
+gc.disable()  # the interpreter ignores exceptions in finalizers
 faulthandler.dump_traceback_later(600, exit=True)
 logdir = sys.argv[1]
 PICTURE = np.arange(64, dtype=np.uint8).reshape(8, 8)
@@ -94,7 +94,7 @@ def report(faults):
 
 
 def run(tmp_path: Path, script: str, seed: int, trials: int) -> int:
-    """Run until so many trials are over; return how many faults hit a call."""
+    """Run a number of trials; return how many faults hit a call."""
     done = children.run(START + script, tmp_path, seed, trials)
     told = json.loads(done.stdout.splitlines()[-1])
     found = everything(tmp_path)
@@ -226,8 +226,8 @@ report(faults)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_allocations_that_fail(tmp_path: Path, seed: int) -> None:
-    """From one allocation on for some, all fail, in all threads: MemoryError wherever it comes."""
+def test_failing_allocations(tmp_path: Path, seed: int) -> None:
+    """From one allocation on, several fail, in all threads, so MemoryError is raised anywhere."""
     pytest.importorskip("_testcapi", reason="_testcapi, CPython's own test module, is not there")
     script = """
 import _testcapi
@@ -244,11 +244,11 @@ for trial in range(TRIALS):
     except MemoryError:
         faults += 1
     except Exception as error:
-        # NumPy takes a buffer as read-only where it has no memory to ask for a writable one.
+        # Without memory, NumPy takes a writable buffer as read-only.
         expected = isinstance(error, (SystemError, OSError, RuntimeError))
         assert expected or "read-only" in str(error), repr(error)
         faults += 1
-    for _ in range(3):  # an error that a thread met may be told, and cost a picture
+    for _ in range(3):  # an error of a thread may be raised here, and lose a picture
         if writer.flush(20):
             break
     check(f"trial {trial}: {start} to {stop}")

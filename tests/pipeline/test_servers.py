@@ -24,9 +24,9 @@ from tests.pipeline import children
 from tests.pipeline.soundness import everything
 from tests.processes import wait_until
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-# Each request logs a scalar and a picture under its own name, and says what was accepted.
+# Each request logs a scalar and a picture under its own name, and returns which were accepted.
 APPLICATION = """
 import os
 import numpy as np
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serving(command: list[str], directory: Path, logdir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in a group of its own, of which nobody is left at the end."""
+    """Run a server in its own process group, and end all its processes after the block."""
     roots = os.pathsep.join([*children._ROOTS, str(directory)])
     environment = {**os.environ, "PYTHONPATH": roots, "LOGDIR": str(logdir)}
     with open(directory / "output", "wb") as output:
@@ -93,10 +93,14 @@ def ask(port: int, name: str) -> str:
     return body
 
 
+def pids_of(replies: list[str]) -> set[str]:
+    return {reply.rpartition(",")[2] for reply in replies}
+
+
 def serve_and_stop(
     tmp_path: Path, command: list[str], port: int, stop: signal.Signals, loaded: int | None
 ) -> None:
-    """Ask for all, stop gracefully, and compare what was accepted with what is in the files."""
+    """Send all requests, stop gracefully, and compare the accepted summaries with the files."""
     logdir = tmp_path / "logs"
     (tmp_path / "app.py").write_text(APPLICATION)
     with serving(command, tmp_path, logdir) as process:
@@ -110,15 +114,16 @@ def serve_and_stop(
 
         wait_until(answers, "the server")
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            names = [f"request{number}" for number in range(REQUESTS)]
-            replies = list(pool.map(lambda name: ask(port, name), names))
+            replies: list[str] = []
+            while len(replies) < REQUESTS or len(pids_of(replies)) == 1:  # others start later
+                assert len(replies) < 10 * REQUESTS, "only one worker answered"
+                numbers = range(len(replies), len(replies) + REQUESTS)
+                replies += pool.map(lambda number: ask(port, f"request{number}"), numbers)
         process.send_signal(stop)
-        process.wait(40)  # less than close_timeout: nobody waits for threads that are gone
+        process.wait(40)  # less than close_timeout, so no process waits for missing threads
     output = (tmp_path / "output").read_text()
     accepted = [name for reply in replies for name in reply.split(",")[:-1]]
-    pids = {reply.rpartition(",")[2] for reply in replies}
-    assert len(accepted) == 2 * REQUESTS + REQUESTS // 10
-    assert len(pids) > 1, "only one worker answered"
+    assert len(accepted) == 2 * len(replies) + len(replies) // 10
     found = everything(logdir)
     at_load = found.pop("loaded")
     if loaded is not None:
@@ -261,7 +266,7 @@ elif "{end}" == "context":
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_greenlet_that_is_killed_costs_at_most_its_call(tmp_path: Path, when: str) -> None:
+def test_a_killed_greenlet_loses_at_most_its_call(tmp_path: Path, when: str) -> None:
     """``gevent.Timeout`` and ``GreenletExit`` come wherever a greenlet waits."""
     pytest.importorskip("gevent")
     script = """
@@ -270,6 +275,7 @@ def work(number):
     for step in range(1000):
         writer.image(f"p{number}", LARGE, step)
         writer.flush(5)
+        gevent.sleep(0)  # Python's own queues, from before the patch, let nobody else run
 for trial in range(30):
     job = gevent.spawn(work, trial)
     with gevent.Timeout(0.002 * trial + 0.001, False):

@@ -1,4 +1,4 @@
-"""A signal handler may flush, log, close or raise wherever its thread is within a call."""
+"""A signal handler may flush, log, close or raise at any place of a call of its thread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _probed(probes: None) -> None:
     pass
 
 
-# Numbers and pictures share a name here, so that their order shows.
+# Scalars and pictures share a name, so that their order can be checked.
 pytestmark = pytest.mark.filterwarnings("ignore::tbimage.KindWarning")
 
 #: What the program is doing when the signal comes.
@@ -49,7 +49,7 @@ CALLS: dict[str, Callable[[tbimage.SummaryWriter, int], object]] = {
 
 
 def assert_in_order(writer: tbimage.SummaryWriter) -> None:
-    """Nothing hangs, nothing is counted twice or for ever, and the writer goes on."""
+    """Nothing hangs, nothing is counted twice, and the writer continues."""
     assert writer.flush(10)
     stats = writer.stats()
     assert stats.pending_items == stats.pending_bytes == 0, stats
@@ -61,7 +61,7 @@ def assert_in_order(writer: tbimage.SummaryWriter) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("warm", [False, True])
-def test_an_exception_costs_at_most_the_call_that_it_interrupts(
+def test_an_exception_loses_at_most_the_interrupted_call(
     tmp_path: Path, call: str, warm: bool
 ) -> None:
     for place in itertools.count():
@@ -90,7 +90,7 @@ def test_an_exception_costs_at_most_the_call_that_it_interrupts(
 @pytest.mark.parametrize("warm", [False, True])
 def test_a_handler_may_log_and_flush_within_any_call(tmp_path: Path, call: str, warm: bool) -> None:
     for place in itertools.count():
-        # With one, what is interrupted as it starts that thread has no other.
+        # With one worker, a call that is interrupted while it starts the thread has no other one.
         writer = tbimage.SummaryWriter(tmp_path / str(place), workers=1, flush_secs=0.002)
         if warm:
             writer.scalar("b", 0.5)
@@ -105,7 +105,7 @@ def test_a_handler_may_log_and_flush_within_any_call(tmp_path: Path, call: str, 
 
         with Interruption(place, handler) as interruption:
             CALLS[call](writer, 2)
-        # No call for a thread was lost, though the handler may have used it up.
+        # No wake-up is lost, although the handler may have consumed it.
         readers.wait_until(lambda: writer.stats().pending_items == 0, "it to be written", 10)  # noqa: B023
         assert_in_order(writer)
         writer.close()
@@ -120,7 +120,7 @@ def test_a_handler_may_log_and_flush_within_any_call(tmp_path: Path, call: str, 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_handler_may_close_within_any_call(tmp_path: Path, call: str) -> None:
-    """What was going on then is written, or refused as with any closed writer."""
+    """The interrupted call is written, or refused as by any closed writer."""
     for place in itertools.count():
         writer = tbimage.SummaryWriter(tmp_path / str(place), workers=2)
         refused = False
@@ -141,7 +141,7 @@ def test_a_handler_may_close_within_any_call(tmp_path: Path, call: str) -> None:
 @pytest.mark.parametrize("handler", ["raises", "flushes", "closes"])
 @pytest.mark.parametrize("idle", [False, True])
 def test_close_may_be_interrupted(tmp_path: Path, handler: str, idle: bool) -> None:
-    """Who calls it again finds all in the file, and the file closed."""
+    """After a second call everything is in the file, and the file is closed."""
     for place in itertools.count():
         writer = tbimage.SummaryWriter(tmp_path / str(place), workers=1)
         writer.scalar("a", 0.5, 2)
@@ -181,7 +181,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 @pytest.mark.parametrize("handler", ["raises", "logs"])
-def test_who_waits_for_room_may_be_interrupted(
+def test_a_call_that_waits_for_memory_may_be_interrupted(
     tmp_path: Path, gate: threading.Event, handler: str
 ) -> None:
     for place in itertools.count():
@@ -194,7 +194,7 @@ def test_who_waits_for_room_may_be_interrupted(
         opener.start()
 
         def log(writer: tbimage.SummaryWriter = writer) -> None:
-            """There may be no room, and it may not wait, since its thread is waiting already."""
+            """There may be no memory, and it cannot wait, because its thread already waits."""
             writer.scalar("b", 0.5)
             writer.image("b", PICTURE)
 
@@ -206,7 +206,7 @@ def test_who_waits_for_room_may_be_interrupted(
         except Ctrl_C:
             pass
         opener.join()
-        # Whoever comes next is not kept waiting by a place in the line that nobody holds.
+        # The next caller is admitted, although the interrupted one was before it in the line.
         other = threading.Thread(target=writer.image, args=("c", PICTURE, 0), daemon=True)
         other.start()
         other.join(10)
@@ -218,7 +218,7 @@ def test_who_waits_for_room_may_be_interrupted(
     assert place > 10
 
 
-def test_real_signals_at_random_find_nothing_else(tmp_path: Path, no_garbage: None) -> None:
+def test_real_signals_at_random_times(tmp_path: Path, no_garbage: None) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
     handled = 0
     may_raise = False

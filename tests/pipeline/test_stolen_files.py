@@ -1,4 +1,4 @@
-"""What the program does to event files and to their descriptors behind the writer's back."""
+"""The program changes event files or their descriptors while a writer uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.pipeline.soundness import PICTURE, assert_goes_on, everything
 
 
 def descriptor_of(path: str | None) -> int:
-    """The number under which this process has a file open."""
+    """Return the descriptor of an open file of this process."""
     assert path is not None
     for link in Path("/proc/self/fd").iterdir():
         try:
@@ -28,7 +28,7 @@ def descriptor_of(path: str | None) -> int:
 
 
 def steal(path: str | None, foreign: Path, flags: int) -> int:
-    """Close the descriptor of an event file, and open another file under its number."""
+    """Close the descriptor of an event file, and open another file with the same number."""
     number = descriptor_of(path)
     os.close(number)
     opened = os.open(foreign, os.O_CREAT | flags, 0o666)
@@ -40,7 +40,7 @@ def steal(path: str | None, foreign: Path, flags: int) -> int:
 
 @pytest.mark.parametrize("flags", [os.O_RDWR, os.O_RDWR | os.O_APPEND, os.O_RDONLY])
 @pytest.mark.parametrize("content", [b"", b"a" * 5000])
-def test_nothing_lands_in_a_file_that_has_got_its_descriptor(
+def test_nothing_is_written_to_a_file_that_reuses_the_descriptor(
     tmp_path: Path, flags: int, content: bytes
 ) -> None:
     foreign = tmp_path / "foreign"
@@ -70,7 +70,9 @@ def test_nothing_lands_in_a_file_that_has_got_its_descriptor(
     assert found["b"] == list(range(20, 50))
 
 
-def test_nothing_lands_in_a_file_that_has_got_the_descriptor_of_a_sub_run(tmp_path: Path) -> None:
+def test_nothing_is_written_to_a_file_that_reuses_the_descriptor_of_a_sub_run(
+    tmp_path: Path,
+) -> None:
     foreign = tmp_path / "foreign"
     writer = tbimage.SummaryWriter(tmp_path / "run", on_error="log")
     assert writer.scalars("a", {"k": 0.5}, 0)
@@ -92,7 +94,7 @@ def test_nothing_lands_in_a_file_that_has_got_the_descriptor_of_a_sub_run(tmp_pa
     assert everything(tmp_path / "run") == {"a": list(range(30))}
 
 
-def test_nothing_lands_in_the_file_of_another_writer(tmp_path: Path) -> None:
+def test_nothing_is_written_to_the_file_of_another_writer(tmp_path: Path) -> None:
     first = tbimage.SummaryWriter(tmp_path / "first", on_error="log")
     assert first.scalar("a", 0.5, 0)
     assert first.flush(10)
@@ -113,7 +115,7 @@ def test_nothing_lands_in_the_file_of_another_writer(tmp_path: Path) -> None:
     assert everything(tmp_path / "second") == {"b": list(range(1, 31))}
 
 
-def test_a_descriptor_that_is_closed_is_made_anew(tmp_path: Path) -> None:
+def test_a_closed_descriptor_is_replaced(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     for round_number in range(3):
         assert writer.scalar("a", 0.5, 2 * round_number)
@@ -144,7 +146,7 @@ def delete(path: Path) -> None:
 
 
 def replace(path: Path) -> None:
-    """As an editor saves, or rsync copies: the same bytes in another file."""
+    """An editor or rsync replaces the file by another one with the same bytes."""
     other = path.with_name("other")
     shutil.copy(path, other)
     other.replace(path)
@@ -172,10 +174,10 @@ DEEDS: list[Callable[[Path], None]] = [
 
 @pytest.mark.parametrize("load", ["scalars", "pictures", "sub-runs"])
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
-def test_what_is_confirmed_later_is_readable(
+def test_summaries_that_are_flushed_later_can_be_read(
     tmp_path: Path, deed: Callable[[Path], None], load: str
 ) -> None:
-    """The loaders of TensorBoard show every later point, whatever was done to the file."""
+    """TensorBoard's loaders show every later point, after any change to the file."""
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
 
     def log(step: int) -> None:
@@ -206,7 +208,7 @@ def test_what_is_confirmed_later_is_readable(
 
 
 @pytest.mark.parametrize("load", ["scalars", "pictures"])
-def test_a_directory_in_place_of_the_file_is_survived(tmp_path: Path, load: str) -> None:
+def test_writing_continues_when_a_directory_replaces_the_file(tmp_path: Path, load: str) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     writer.scalar("first", 0.5, 0)
     assert writer.flush(10)

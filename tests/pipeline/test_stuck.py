@@ -14,7 +14,7 @@ from tests.pipeline import children, lying_disk
 from tests.pipeline.soundness import PICTURE, everything
 from tests.pipeline.test_log_handlers import START as LISTEN
 
-# Waits a little longer than the bound; the figure is a constant that is documented.
+# The tests wait a little longer than this documented constant.
 STUCK = """
 from tbimage.writer.stats import STUCK_SECS
 release = os.path.join(os.path.dirname(logdir), "release")
@@ -67,7 +67,7 @@ report(writer)
 
 @pytest.mark.soak
 @pytest.mark.parametrize("logged", ["scalar", "picture"])
-def test_a_write_that_hangs_is_not_healthy(tmp_path: Path, logged: str) -> None:
+def test_a_writer_with_a_hanging_write_is_not_healthy(tmp_path: Path, logged: str) -> None:
     call = {"scalar": "writer.scalar('a', 0.5, 1)", "picture": "writer.image('a', PICTURE, 1)"}
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -85,7 +85,7 @@ let_go(writer)
 
 
 @pytest.mark.soak
-def test_sub_runs_that_hang_are_not_healthy(tmp_path: Path) -> None:
+def test_a_writer_with_hanging_sub_runs_is_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
 writer.scalars("a", {{"k": 0.5}}, 0)
@@ -101,7 +101,7 @@ let_go(writer)
 
 
 @pytest.mark.soak
-def test_directories_that_hang_are_not_healthy(tmp_path: Path) -> None:
+def test_a_writer_with_a_hanging_directory_is_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
 writer.scalars("a", {{"k": 0.5}}, 0)
@@ -117,8 +117,8 @@ let_go(writer)
 
 
 @pytest.mark.soak
-def test_one_writer_that_hangs_does_not_hide_that_another_is_stuck(tmp_path: Path) -> None:
-    """Writers share threads. Whoever does not move says so; whoever does says that."""
+def test_a_hanging_writer_does_not_make_another_unhealthy(tmp_path: Path) -> None:
+    """Writers share threads, but each one reports only its own state."""
     script = f"""{STUCK}
 os.makedirs(logdir)
 stuck = tbimage.SummaryWriter(logdir + "/stuck", on_error="log")
@@ -150,8 +150,8 @@ print(json.dumps(step))
 
 
 @pytest.mark.soak
-def test_a_handler_that_never_returns_does_not_hide_it(tmp_path: Path) -> None:
-    """Either what is behind it moves, or healthy is False in the end."""
+def test_a_hanging_log_handler_does_not_hide_a_hanging_write(tmp_path: Path) -> None:
+    """Later summaries are written, or ``healthy`` becomes False."""
     script = """
 from tbimage.writer.stats import STUCK_SECS
 import time
@@ -172,8 +172,8 @@ os._exit(0)
 
 
 @pytest.mark.soak
-def test_a_queue_that_is_full_and_moves_is_healthy(tmp_path: Path) -> None:
-    """For longer than the bound; what counts is progress, not how long the queue is."""
+def test_a_full_queue_that_moves_is_healthy(tmp_path: Path) -> None:
+    """It is full for longer than the bound, but only progress counts."""
     from tbimage.writer.stats import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
 
     noise = np.random.default_rng(0).integers(0, 64, (500, 500, 3), np.uint8)

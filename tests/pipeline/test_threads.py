@@ -23,7 +23,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
 
 
 def in_threads(count: int, work: Callable[[int], object]) -> None:
-    """Run ``work(number)`` in so many threads at once, and raise what any of them raised."""
+    """Run ``work(number)`` in several threads at once, and raise the first error of any."""
     errors: list[BaseException] = []
     barrier = threading.Barrier(count)
 
@@ -44,7 +44,7 @@ def in_threads(count: int, work: Callable[[int], object]) -> None:
 
 
 class Watch:
-    """Looks at the counters of a writer all the time, as a health endpoint does."""
+    """Reads the counters of a writer all the time, as a health endpoint does."""
 
     def __init__(self, writer: tbimage.SummaryWriter) -> None:
         self.writer = writer
@@ -72,7 +72,9 @@ class Watch:
 
 
 @pytest.mark.parametrize("on_full", ["block", "drop"])
-def test_sixty_four_threads_keep_their_order_and_the_bound(tmp_path: Path, on_full: str) -> None:
+def test_sixty_four_threads_keep_their_order_and_the_memory_bound(
+    tmp_path: Path, on_full: str
+) -> None:
     """2,000 mixed calls each: scalars, images, flushes, with explicit and automatic steps."""
     bound = 300_000
     writer = tbimage.SummaryWriter(
@@ -109,8 +111,8 @@ def test_sixty_four_threads_keep_their_order_and_the_bound(tmp_path: Path, on_fu
         assert stats.logged == stats.written == 64 * (1980 + 2 * 11)
 
 
-def test_one_larger_than_the_bound_passes_alone_whatever_others_do(tmp_path: Path) -> None:
-    """Others keep coming all the time, and must let it pass."""
+def test_a_summary_above_the_bound_is_admitted_alone(tmp_path: Path) -> None:
+    """It is admitted although other calls come all the time."""
     writer = tbimage.SummaryWriter(tmp_path, max_pending_bytes=100_000, workers=2)
     over = threading.Event()
 
@@ -129,8 +131,8 @@ def test_one_larger_than_the_bound_passes_alone_whatever_others_do(tmp_path: Pat
     assert logs.steps(tmp_path, "large") == list(range(5))
 
 
-def test_memory_really_is_bounded(tmp_path: Path) -> None:
-    """Of a process under tenfold overload, by the kernel's own account."""
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    """The kernel reports the memory of a process that logs ten times too much."""
     from tests.pipeline import children
 
     script = """
@@ -154,11 +156,11 @@ assert stats.dropped["full"] > 1000, stats
 print(megabytes() - before)
 """
     grown = float(children.run(script, tmp_path).stdout)
-    assert grown < 32 + 30  # what two encoders work with, and what malloc keeps
+    assert grown < 32 + 30  # the memory of two encoders, and memory that malloc keeps
 
 
-def test_closing_under_load(tmp_path: Path) -> None:
-    """Calls that returned True are in the file, the others raise; nobody waits for ever."""
+def test_close_under_load(tmp_path: Path) -> None:
+    """Calls that returned True are in the file, the others raise, and none waits for ever."""
     for attempt in range(10):
         writer = tbimage.SummaryWriter(tmp_path / str(attempt), max_pending_bytes=50_000)
         accepted: dict[int, list[int]] = {}
@@ -184,7 +186,7 @@ def test_closing_under_load(tmp_path: Path) -> None:
             assert logs.steps(tmp_path / str(attempt), f"t{number}") == accepted[number]
 
 
-def test_flush_under_load_confirms_what_came_before_it(tmp_path: Path) -> None:
+def test_flush_under_load_confirms_earlier_summaries(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path, workers=2)
 
     def work(number: int) -> None:
@@ -201,10 +203,10 @@ def test_flush_under_load_confirms_what_came_before_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loader", readers.LOADERS)
-def test_three_hundred_segments_and_a_reader_attached(
+def test_tensorboard_reads_while_three_hundred_segments_are_written(
     tmp_path: Path, loader: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It follows while segments are begun and retired; one that comes later sees what is left."""
+    """One reader follows while segments begin and are deleted; another one reads the rest later."""
     shown: dict[str, list[int]] = {}
     monkeypatch.setattr(event_files, "YOUNG_SECS", 100.0)
     writer = tbimage.SummaryWriter(tmp_path, max_file_bytes=120, keep_files=20)
@@ -245,7 +247,7 @@ def age(directory: Path, but: int) -> None:
 # asyncio.
 
 
-def test_a_flush_that_is_awaited_does_not_hold_up_the_loop(
+def test_aflush_does_not_block_the_event_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.pipeline.faulty import FaultyStorage, healthy

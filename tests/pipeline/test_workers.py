@@ -1,4 +1,4 @@
-"""The threads of a writer: there when there is work, asleep without it, and done without."""
+"""The threads of a writer run when there is work, sleep when there is none, and may be missing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_threads_start_with_the_first_work_and_sleep_without_it(tmp_path: Path) 
 
 
 def switches(thread: str) -> str:
-    """How often a thread has given the processor away, as the system counts it."""
+    """Return the number of voluntary context switches of a thread."""
     status = Path(f"/proc/self/task/{thread}/status").read_text()
     return next(line for line in status.splitlines() if line.startswith("voluntary_ctxt"))
 
@@ -58,7 +58,7 @@ def test_threads_end_with_close(tmp_path: Path) -> None:
     readers.wait_until(lambda: not threads() - others, "threads to end", 20)
 
 
-def test_a_job_that_hangs_keeps_no_others_in_memory() -> None:
+def test_a_hanging_job_keeps_no_other_job_in_memory() -> None:
     """A disk that hangs for days, beside others that are written to."""
     hangs = threading.Event()
     pool = workers.Workers(3, 3, print)
@@ -78,8 +78,8 @@ def test_a_job_that_hangs_keeps_no_others_in_memory() -> None:
     pool.dismiss()
 
 
-def test_helpers_that_come_late_keep_nothing_of_a_job() -> None:
-    """They wait behind all pictures that are to be encoded: that was 4 MB for each of these."""
+def test_late_helpers_keep_no_data_of_a_job() -> None:
+    """Helpers wait behind all pictures in the queue, and each one kept 4 MB."""
 
     class Result:
         pass
@@ -91,10 +91,10 @@ def test_helpers_that_come_late_keep_nothing_of_a_job() -> None:
     assert group.finish() == []
 
 
-def test_where_no_thread_can_be_started_callers_do_the_work(
+def test_callers_do_the_work_if_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with RLIMIT_NPROC, in a container's pids cgroup, and when the interpreter ends."""
+    """As with RLIMIT_NPROC, with a container's pids cgroup, and when the interpreter ends."""
     threads()  # waits until the threads of other tests have ended
     with monkeypatch.context() as patch:
         for module in (owner, workers):
@@ -105,12 +105,12 @@ def test_where_no_thread_can_be_started_callers_do_the_work(
             assert writer.image("b", PICTURE, step)
         assert logs.steps(tmp_path, "a") == logs.steps(tmp_path, "b") == list(range(20))
         assert writer.flush()
-    assert writer.scalar("a", 0.5, 20)  # and once there are threads again, with one
+    assert writer.scalar("a", 0.5, 20)  # and with a thread, when one can be started again
     assert writer.close()
     assert logs.steps(tmp_path, "a") == list(range(21))
 
 
-def test_where_no_thread_can_be_started_a_failing_disk_holds_up_nobody(
+def test_a_failing_disk_delays_no_caller_if_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
 ) -> None:
     storage = faulty(healthy)

@@ -121,7 +121,7 @@ def test_files_that_are_no_font_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "text.ttf", tmp_path / "missing.ttf"):
         with pytest.raises(ValueError, match="font must be the path of a TrueType"):
             tbimage.set_font(path)
-    for wrong in (3, ImageFont.load_default_imagefont()):
+    for wrong in (3, ImageFont.ImageFont()):
         with pytest.raises(TypeError, match=r"font must be the path of a font file or a font of"):
             tbimage.set_font(wrong)
 

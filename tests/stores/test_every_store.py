@@ -1,4 +1,4 @@
-"""What holds in each store: S3 (moto), Google Cloud Storage (its emulator), Azure (Azurite)."""
+"""Tests for each store: S3 (moto), Google Cloud Storage (its emulator), Azure (Azurite)."""
 
 from __future__ import annotations
 

@@ -29,19 +29,14 @@ NO_TAG = "(no tag)"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A summary whose arguments are checked.
+    """A summary whose arguments are checked."""
 
-    Attributes:
-        name: The name under which its steps are counted and its findings are reported.
-        nbytes: The size of a snapshot of its data.
-        take: Takes the snapshot. Its arguments are the notices of a writer, and the function that
-            runs parts of a job. It returns the function that makes the serialized Summary.
-        kind: The kind that TensorBoard shows, such as "a scalar": a name has one kind. None: any.
-    """
-
-    name: str
-    nbytes: int
+    name: str  # the name under which its steps are counted and its findings are reported
+    nbytes: int  # the size of a snapshot of its data
+    # Takes the snapshot. Its arguments are the notices of a writer, and the function that runs
+    # parts of a job. It returns the function that makes the serialized Summary.
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
+    # The kind that TensorBoard shows, such as "a scalar": a name has one kind. None: any.
     kind: str | None = None
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from tbimage.compat.tf_summary import peer
 from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
+from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.conditions import EveryNSteps, EverySeconds
 from tbimage.writer.steps import check_step
 
@@ -56,6 +57,28 @@ def note_set(**values: Any) -> None:
     """Note that some of the surroundings are set, inside a graph or outside."""
     noted = {key: value for key, value in set_in_graph.get().items() if key not in values}
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
+
+
+#: The tags of summaries that were traced while there was no default writer.
+_never_logged: dict[str, None] = {}
+
+
+def note_never_logged(tag: Any) -> None:
+    """Note a summary that was traced while there was no default writer."""
+    _never_logged[repr(tag) if isinstance(tag, str) else "of a tensor"] = None
+
+
+def warn_of_never_logged() -> None:
+    """Warn about functions that were traced before a default writer was set."""
+    names = ", ".join(sorted(_never_logged))
+    _never_logged.clear()
+    if names:
+        warn_caller(
+            f"the summaries {names} were traced while there was no default writer: as in "
+            "tf.summary, calls of that tf.function never log them; set the default writer before "
+            "the first call of the function",
+            UserWarning,
+        )
 
 
 def as_step(step: Any) -> int:

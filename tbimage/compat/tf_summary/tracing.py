@@ -15,7 +15,7 @@ Rules:
   from the only thread that has one. If no thread has one, or several have, the values at tracing
   are used.
 - If there is no default writer at tracing, nothing is added, as in TF2: a model that is exported
-  must not hold Python code.
+  must not hold Python code. The next default writer that is set warns of it.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
     tf = peer.building_graph()
     if tf is not None:
         _check_step(tf, step, always)
+        if _surroundings(tf) is None:
+            state.note_never_logged(arguments[0])
     return ask(record, step, *arguments)
 
 
@@ -204,6 +206,7 @@ def _add_made(
 ) -> Any:
     """Add a condition to the graph, with an operation that makes the data and logs it."""
     if _surroundings(tf) is None:
+        state.note_never_logged(tag)
         return tf.constant(False)
 
     def should_record(step: Any, tag: Any) -> bool:

@@ -115,6 +115,7 @@ class _Default:
     def __enter__(self) -> SummaryWriter:
         self._before = defaults.default_writer.get(), defaults.default_step.get()
         self._set_in_graph_before = state.set_in_graph.get()
+        state.warn_of_never_logged()
         state.note_set(writer=self._writer)
         defaults.default_writer.set(self._writer)
         if self._step is not None:

@@ -1,4 +1,4 @@
-"""Where the bytes of event files go: a local disk, memory, or an object store.
+"""Where the bytes of event files go: a local disk, or an object store.
 
 ``objects.py`` and the modules for single stores are imported when a URL is used.
 """
@@ -6,5 +6,4 @@
 from tbimage.events.storage.local import AppendFile as AppendFile
 from tbimage.events.storage.local import DiskStorage as DiskStorage
 from tbimage.events.storage.local import LocalStorage as LocalStorage
-from tbimage.events.storage.local import MemoryStorage as MemoryStorage
 from tbimage.events.storage.local import Storage as Storage

@@ -13,10 +13,10 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version, as_os
 
 __all__ = ["AzureObjects"]
 
-_WRITER = "tbimagewriter"  # a name in C#, as Azure wants it
+_WRITER = "tbimagewriter"  # Azure allows only names that are identifiers in C#
 # The most bytes of one block, in all versions of the interface.
 _MOST_BLOCK = 4 << 20
-# What Azure answers when a condition does not hold.
+# The statuses of Azure when a condition does not hold.
 _CHANGED = frozenset({404, 409, 412})
 
 
@@ -28,7 +28,7 @@ class AzureObjects(Objects):
         self.grows_from = 0
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a new object. An old one always grows."""
+        """Put a new object. An existing one is never put again, because it can grow."""
         metadata = {_WRITER: writer}
         self._call("create_append_blob", path, metadata=metadata, if_none_match="*")
         return self.append(path, data, path, 0, Version(0, "", writer), writer)
@@ -36,7 +36,7 @@ class AzureObjects(Objects):
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Append blocks, each only if the object ends where it is to begin."""
+        """Append blocks, each only if the object has the expected size."""
         for start in range(0, len(data), _MOST_BLOCK):
             block = bytes(data[start : start + _MOST_BLOCK])
             position = version.size + start
@@ -44,7 +44,7 @@ class AzureObjects(Objects):
         return Version(version.size + len(data), "", writer)
 
     def look(self, path: str) -> Version | None:
-        """Return what is there now; None if there is no such object."""
+        """Return the current version of an object; None if it does not exist."""
         try:
             found = self._call("get_blob_properties", path)
         except ChangedError:

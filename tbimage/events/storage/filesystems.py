@@ -1,9 +1,10 @@
 """The fsspec filesystems of one process.
 
-- Each process makes its own: fsspec, aiobotocore and aiohttp do not survive a fork.
-- They run on an event loop of their own. Its executor works while the interpreter ends, when that
-  of asyncio refuses new work and aiohttp could resolve no host name any more.
-- Nothing is cached that another process may change.
+- Each process makes its own filesystems, because fsspec, aiobotocore and aiohttp do not survive a
+  fork.
+- They run on their own event loop. Its executor works even at the end of the interpreter. The
+  executor of asyncio refuses new work then, so aiohttp could not resolve host names.
+- Data that another process may change is not cached.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["filesystem_of"]
 
 
 class _Executor(ThreadPoolExecutor):
-    """Runs functions in threads, and in the event loop's own when the interpreter ends."""
+    """Runs functions in threads, or in the thread of the event loop when the interpreter ends."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         try:
@@ -70,14 +71,14 @@ def filesystem_of(url: str) -> Any:
             options.update(loop=_event_loop(), use_listings_cache=False, skip_instance_cache=True)
         new, _ = fsspec.url_to_fs(url, **options)
         found = _filesystems.setdefault(key, new)
-        # gcsfs and adlfs close their sessions by finalizers, which may run at the end of the
-        # program before what is pending is uploaded. Then another one is made.
+        # Finalizers of gcsfs and adlfs close their sessions. At the end of the program they may run
+        # before pending data is uploaded. Then a new filesystem is made.
         weakref.finalize(new, _filesystems.pop, key, None)
     return found
 
 
 def _s3_options() -> dict[str, Any]:
-    """Let nothing below the pipeline retry: it does so itself, and counts."""
+    """Turn off the retries of s3fs and boto, because the pipeline retries and counts."""
     import fsspec.config
 
     given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})

@@ -1,7 +1,7 @@
 """Objects of Google Cloud Storage, by gcsfs.
 
-An object grows by ``compose``: what is new is put as an object of its own, which the store joins to
-the first one, and is deleted (https://cloud.google.com/storage/docs/composing-objects).
+An object grows by ``compose``: the new bytes are uploaded as a second object, the store joins both,
+and the second one is deleted (https://cloud.google.com/storage/docs/composing-objects).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class GoogleObjects(Objects):
         self.grows_from = 0
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a new object. An old one always grows."""
+        """Put a new object. An existing one is never put again, because it can grow."""
         try:
             with as_os_error(path):
                 self.filesystem.pipe_file(
@@ -44,9 +44,9 @@ class GoogleObjects(Objects):
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Put what is new as an object of its own, let the store join the two, and delete it."""
+        """Upload the new bytes as a second object, let the store join both, and delete it."""
         bucket, key, _ = self.filesystem.split_path(path)
-        # Not a name that readers take for an event file's.
+        # Readers do not take this name for an event file.
         folder, _, _ = path.rpartition("/")
         part = f"{folder}/part-{writer}-{secrets.token_hex(4)}"
         try:
@@ -85,7 +85,7 @@ class GoogleObjects(Objects):
         return found
 
     def look(self, path: str) -> Version | None:
-        """Return what is there now; None if there is no such object."""
+        """Return the current version of an object; None if it does not exist."""
         bucket, key, _ = self.filesystem.split_path(path)
         try:
             with as_os_error(path):
@@ -99,6 +99,6 @@ class GoogleObjects(Objects):
 
 
 def _status_of(error: OSError) -> int | None:
-    """Return the HTTP status of the answer that an error stands for, if it has one."""
+    """Return the HTTP status of an error, if it has one."""
     status: int | None = getattr(error.__cause__, "code", None)
     return status

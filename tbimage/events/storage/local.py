@@ -1,18 +1,15 @@
-"""The files of a local disk, or of memory, and the operations that event files need of them.
+"""Event files on a local disk, and the operations that event files need from any storage.
 
-- A file is created new (never opened for what is already there), only ever appended to, and each
-  write is one system call on an unbuffered descriptor: a process that is killed or forked has
-  nothing in a buffer to lose or to write twice.
-- Failures are ``OSError``, raised to the caller, never retried here. A write that raises has
-  written nothing; one that returns may have written only a part.
+- A file is always new, and only appended to. Each write is one system call without a buffer, so a
+  process that is killed or forked loses nothing and writes nothing twice.
+- Failures raise ``OSError`` and are not retried here. A write that raises has written nothing; a
+  write that returns may have written only a part.
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
-import posixpath
 import shutil
 import stat
 from collections.abc import Sequence
@@ -22,28 +19,28 @@ from typing import BinaryIO, Protocol
 from tbimage.buffers import Piece
 from tbimage.events import locks
 
-__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "MemoryStorage", "Storage"]
+__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "Storage"]
 
 
 class AppendFile(Protocol):
     """A file that is only ever appended to."""
 
     def write(self, pieces: Sequence[Piece]) -> int:
-        """Append pieces with one system call and return how many bytes of them were written."""
+        """Append buffers with one system call, and return the number of written bytes."""
 
     def sync(self) -> None:
         """Wait until what was written would survive a loss of power."""
 
     def size(self) -> int:
-        """Return how many bytes it has now; ESTALE where the descriptor belongs to another file."""
+        """Return its current size; ESTALE if the descriptor belongs to another file."""
 
     def cut(self, size: int) -> None:
-        """Cut off what lies behind so many bytes."""
+        """Truncate the file to ``size`` bytes."""
 
     def in_place(self) -> bool:
-        """Tell whether the path still leads to the file: not once it was deleted or replaced.
+        """Tell whether the path still leads to the file, and it was not deleted or replaced.
 
-        Where this cannot be told, True: the open file can be written to all the same.
+        If this is not known, return True, because the open file can be written to anyway.
         """
 
     def close(self) -> None:
@@ -51,19 +48,19 @@ class AppendFile(Protocol):
 
 
 class Storage(Protocol):
-    """A place that holds files in directories: what can be done in all of them."""
+    """A place with files in directories: the operations of all such places."""
 
     def join(self, directory: str, name: str) -> str:
         """Put a directory and a name together."""
 
     def names(self, directory: str) -> list[str]:
-        """List the names in a directory; none where it does not exist."""
+        """List the names in a directory; none if it does not exist."""
 
     def directories(self, directory: str) -> list[str]:
         """List all directories below a directory, relative to it."""
 
     def open_to_read(self, path: str) -> BinaryIO:
-        """Open a file to read it from its start; FileNotFoundError where there is no such file."""
+        """Open a file for reading; FileNotFoundError if it does not exist."""
 
     def size_and_age(self, path: str, now: float) -> tuple[int, float]:
         """Return a file's size in bytes and the seconds since it last grew."""
@@ -76,23 +73,22 @@ class DiskStorage(Storage, Protocol):
     """A place with files that can be appended to."""
 
     def make_directory(self, directory: str) -> None:
-        """Create a directory and its parents where they are missing."""
+        """Create a directory and its parents, if they are missing."""
 
     def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError where there is one."""
+        """Create a file; FileExistsError if there is one."""
 
     def free_bytes(self, directory: str) -> int:
-        """Return how many bytes can still be written."""
+        """Return the free bytes of the disk."""
 
     def sync_directory(self, directory: str) -> None:
         """Wait until the names in a directory, and its own, would survive a loss of power."""
 
 
-# What ``stat`` says of a path that leads nowhere; of a path that may not be looked at (EACCES) or a
-# network that is down it says other things.
+# The errors of ``stat`` for a path without a file. Missing rights (EACCES) and network faults give
+# other errors.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
-# What ``fsync`` of a directory says where it is not allowed or means nothing; Linux's manual names
-# EINVAL.
+# The errors of ``fsync`` if directories cannot be synced; Linux's manual names EINVAL.
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})
 
 # One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).
@@ -101,7 +97,7 @@ _MOST_PIECES = 1024
 
 class _LocalFile:
     _descriptor: int | None = None
-    _identity: tuple[int, int] | None = None  # None in a file whose opening was interrupted
+    _identity: tuple[int, int] | None = None  # None if opening was interrupted
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -121,7 +117,7 @@ class _LocalFile:
     def size(self) -> int:
         status = os.fstat(self._open_descriptor())
         if self._identity not in (None, (status.st_dev, status.st_ino)):
-            self._descriptor = None  # the program closed it, and opened another file of its own
+            self._descriptor = None  # the program has closed it, and opened another file
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
         return status.st_size
 
@@ -140,7 +136,7 @@ class _LocalFile:
             return
         try:
             self.size()
-        except OSError:  # closed already, or not ours any more
+        except OSError:  # closed already, or of another file
             self._descriptor = None
         locks.unlock(self._descriptor, self._identity)
         descriptor, self._descriptor = self._descriptor, None
@@ -168,7 +164,7 @@ else:  # Windows
 
 
 class LocalStorage:
-    """Files of this machine, or of whatever is mounted on it.
+    """Files of this machine, or of a file system that is mounted on it.
 
     Example:
         >>> import tempfile
@@ -202,7 +198,7 @@ class LocalStorage:
         return _LocalFile(path)
 
     def open_to_read(self, path: str) -> BinaryIO:
-        # A FIFO would wait for whoever writes to it, for ever if nobody does.
+        # Opening a FIFO would wait until another process writes to it.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise FileNotFoundError(errno.ENOENT, "no regular file", path)
         return open(path, "rb")
@@ -219,8 +215,8 @@ class LocalStorage:
 
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":
-            return  # which opens no directories
-        while True:  # upwards, since each parent holds the name of a child that may be new
+            return  # it cannot open directories
+        while True:  # upwards, because each parent has the name of a directory that may be new
             try:
                 _sync_path(directory)
             except OSError as error:
@@ -238,91 +234,3 @@ def _sync_path(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class _MemoryFile:
-    def __init__(self, files: dict[str, bytearray], path: str) -> None:
-        self._files = files
-        self._path = path
-        self._content = bytearray()
-        files[path] = self._content
-
-    def write(self, pieces: Sequence[Piece]) -> int:
-        data = b"".join(pieces)
-        self._content += data
-        return len(data)
-
-    def sync(self) -> None:
-        pass
-
-    def size(self) -> int:
-        return len(self._content)
-
-    def cut(self, size: int) -> None:
-        del self._content[size:]
-
-    def in_place(self) -> bool:
-        return self._files.get(self._path) is self._content
-
-    def close(self) -> None:
-        pass
-
-
-class MemoryStorage:
-    """Files in this process's memory: for tests, and to hand event files on without a disk.
-
-    Attributes:
-        files: The content of each file by its path.
-
-    Example:
-        >>> storage = MemoryStorage()
-        >>> storage.create("run/name").write([b"ab", b"c"])
-        3
-        >>> storage.files
-        {'run/name': bytearray(b'abc')}
-    """
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytearray] = {}
-
-    def join(self, directory: str, name: str) -> str:
-        return posixpath.join(directory, name)
-
-    def make_directory(self, directory: str) -> None:
-        pass
-
-    def names(self, directory: str) -> list[str]:
-        return [
-            name for folder, name in map(posixpath.split, list(self.files)) if folder == directory
-        ]
-
-    def directories(self, directory: str) -> list[str]:
-        folders = {posixpath.dirname(path) for path in self.files}
-        return sorted(posixpath.relpath(each, directory) for each in folders - {directory})
-
-    def create(self, path: str) -> AppendFile:
-        if path in self.files:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        return _MemoryFile(self.files, path)
-
-    def open_to_read(self, path: str) -> BinaryIO:
-        return io.BytesIO(self._content(path))
-
-    def size_and_age(self, path: str, now: float) -> tuple[int, float]:
-        return len(self._content(path)), float("inf")
-
-    def remove(self, path: str) -> None:
-        self._content(path)
-        del self.files[path]
-
-    def _content(self, path: str) -> bytearray:
-        try:
-            return self.files[path]
-        except KeyError:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-
-    def free_bytes(self, directory: str) -> int:
-        return 1 << 62
-
-    def sync_directory(self, directory: str) -> None:
-        pass

@@ -1,10 +1,10 @@
-"""Objects of a store that fsspec reaches: put whole, and grow if the store offers it.
+"""Objects of any store of fsspec. They are put as a whole, and grow if the store can append.
 
-``s3.py``, ``gs.py`` and ``az.py`` have what these stores do better. Rules:
+``s3.py``, ``gs.py`` and ``az.py`` have better operations for these stores. Rules:
 
 - Each failure is an ``OSError``. A request that failed may still have taken effect.
-- A request names the version of the object that it is for. If the object is another one by then,
-  the request changes nothing and raises ``ChangedError``.
+- A request names the version of the object that it expects. If the object has another version, the
+  request changes nothing and raises ``ChangedError``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["ChangedError", "Objects", "Version", "as_os_error"]
 
 
 class ChangedError(OSError):
-    """The object is not the version that a request was for."""
+    """The object has another version than the request expects."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.ESTALE, "the object is not the one that was written", path)
@@ -36,8 +36,8 @@ class Version:
 
     Attributes:
         size: In bytes.
-        tag: The ETag or the generation; empty where the store has none.
-        writer: Which writer put it; None where the store does not say.
+        tag: The ETag or the generation; empty if the store has none.
+        writer: The writer that put it; None if the store does not store this.
     """
 
     size: int
@@ -49,11 +49,11 @@ class Objects:
     """The objects of a store without special operations; also a ``Storage`` to read from.
 
     Attributes:
-        grows_from: Objects of so many bytes and more can grow; infinite where none can.
+        grows_from: Objects of at least so many bytes can grow; infinite if none can.
     """
 
-    # In these, a file that is opened for appending is only appended to. In others fsspec writes the
-    # whole object again, or cannot append.
+    # Only with these protocols, a file that is opened for appending is really appended to. With
+    # others, fsspec writes the whole object again, or cannot append.
     _APPENDING = frozenset({"memory", "file", "local", "sftp", "ssh", "smb", "hdfs", "arrow_hdfs"})
 
     def __init__(self, url: str) -> None:
@@ -66,7 +66,7 @@ class Objects:
         return filesystem_of(self.url)
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a whole object: a new one, or in place of a version."""
+        """Put a whole object: a new one, or in place of ``version``."""
         found = self.look(path)
         if (found and found.size) != (version and version.size):
             raise ChangedError(path)
@@ -78,10 +78,10 @@ class Objects:
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Make an object of the first ``size`` bytes of a source and of data behind them.
+        """Make an object from the first ``size`` bytes of a source, followed by data.
 
-        The source is a version of the object itself, or of another one where ``grows_from`` is not
-        0, which stores have that can copy.
+        The source is a version of the object itself. In stores that can copy (``grows_from`` is not
+        0), it may be a version of another object.
         """
         found = self.look(path)
         if found is None or found.size != version.size:
@@ -91,7 +91,7 @@ class Objects:
         return Version(version.size + len(data))
 
     def look(self, path: str) -> Version | None:
-        """Return what is there now; None if there is no such object."""
+        """Return the current version of an object; None if it does not exist."""
         try:
             with as_os_error(path):
                 return Version(self.filesystem.info(path)["size"])
@@ -105,7 +105,7 @@ class Objects:
         return posixpath.join(directory, name)
 
     def names(self, directory: str) -> list[str]:
-        """List the names in a directory; none where there are none."""
+        """List the names in a directory; none if it does not exist."""
         try:
             with as_os_error(directory):
                 found = self.filesystem.ls(directory, detail=False)
@@ -145,7 +145,7 @@ class Objects:
 
 
 class as_os_error:  # noqa: N801  # it is used as a function
-    """Within a block, turn whatever a package raises into an OSError that names the object."""
+    """Turn any error of a package within a block into an OSError that names the object."""
 
     def __init__(self, path: str) -> None:
         self._path = path

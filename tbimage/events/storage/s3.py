@@ -17,7 +17,7 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version, as_os
 __all__ = ["S3Objects"]
 
 _LEAST_PART = 5 << 20
-# What S3 answers when a condition of a request does not hold: the object was changed or deleted.
+# The errors of S3 when a condition does not hold, because the object was changed or deleted.
 _CHANGED = frozenset({"PreconditionFailed", "412", "NoSuchKey"})
 _WRITER = "tbimage-writer"  # the metadata that names the writer
 # One part can be copied from at most 5 GiB.
@@ -32,7 +32,7 @@ class S3Objects(Objects):
         self.grows_from = _LEAST_PART
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a whole object: a new one, or in place of a version."""
+        """Put a whole object: a new one, or in place of ``version``."""
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version.tag}
         metadata = {"Metadata": {_WRITER: writer}}
         answer = self._call("put_object", path, Body=bytes(data), **metadata, **condition)
@@ -41,7 +41,7 @@ class S3Objects(Objects):
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Copy the first bytes of a version within the store, and upload what follows them."""
+        """Copy the first bytes of a version within the store, and upload the new bytes."""
         bucket, key, _ = self.filesystem.split_path(source)
         answer = self._call("create_multipart_upload", path, Metadata={_WRITER: writer})
         upload = {"UploadId": answer["UploadId"]}

@@ -1,4 +1,4 @@
-"""Addresses of object stores: what is one, and which package reads and writes it."""
+"""URLs of object stores, and which package each protocol needs."""
 
 from __future__ import annotations
 
@@ -44,11 +44,10 @@ def dirname(path: str) -> str:
 
 
 def check_url(url: str, argument: str) -> str:
-    """Check the URL of a directory in an object store, and give it without needless slashes.
+    """Check the URL of a directory, and return it without needless slashes.
 
-    Raises:
-        ValueError: It has no bucket, or fsspec does not know its protocol.
-        ImportError: The package for its protocol is not installed; the text says which.
+    ValueError: it has no bucket, or fsspec does not know its protocol. ImportError: the package
+    for its protocol is not installed.
     """
     protocol, path = protocol_of(url), url.partition("://")[2]
     if "::" in url:

@@ -1,4 +1,4 @@
-"""Bodies of HTTP messages that pass by, and the pictures in them."""
+"""Bodies of HTTP requests and answers, and the pictures in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["Body", "picture_of"]
 
-# What a writer stores as it is; other images are decoded.
+# A writer stores these formats unchanged; other images are decoded.
 _STORED = ("image/png", "image/jpeg", "image/gif", "image/bmp")
 _FORM = "multipart/form-data"
 _IMAGE_HEADER = re.compile(rb"content-type:\s*(image/[\w.+-]+)")
@@ -21,25 +21,18 @@ _SIDE, _MOST_PIXELS = 512, 50_000_000
 
 @dataclass
 class Body:
-    """A body that may have a picture, as far as it has passed.
+    """A body that may have a picture, as far as it has been received."""
 
-    Attributes:
-        content_type: The header, as the sender wrote it.
-        most_bytes: A larger body is let go.
-        pieces: What has passed.
-        complete: Whether all has passed, and is not too large.
-    """
-
-    content_type: str
-    most_bytes: int
-    pieces: list[bytes] = field(default_factory=list)
-    complete: bool = False
+    content_type: str  # the header, as the sender wrote it
+    most_bytes: int  # a larger body is dropped
+    pieces: list[bytes] = field(default_factory=list)  # the received parts
+    complete: bool = False  # whether the whole body was received, and it is not too large
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> Body | None:
-        """Tell from the headers whether a body may have a picture; None: it has none."""
+        """Make a body if the headers allow a picture; None if it has none."""
         kind = b""
-        for name, value in headers:  # names are in lower case, as ASGI demands
+        for name, value in headers:  # ASGI gives names in lower case
             if name == b"content-type":
                 kind = value
             elif name == b"content-encoding" and value.lower() != b"identity":
@@ -59,7 +52,7 @@ class Body:
 
 
 def picture_of(body: Body) -> Any:
-    """Return the picture of a body as a writer takes it, or None where it has none."""
+    """Return the picture of a body in a form for a writer, or None if it has none."""
     if not body.complete:
         return None
     data = b"".join(body.pieces)

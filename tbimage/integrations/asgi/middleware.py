@@ -103,7 +103,7 @@ class TensorBoardMiddleware:
         self._stats_path = stats_path
         self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)
         self._settings = {**_SETTINGS, **settings}
-        Settings(**self._settings)  # raises here what would raise when the service runs
+        Settings(**self._settings)  # raises errors now, and not when the service runs
         self._log: Log | None = None
         self._broken = False  # whether the run could not be opened, which is tried only once
 
@@ -173,7 +173,7 @@ async def _serve(
     """Pass a request on, and keep its picture and that of the answer if they are sampled."""
     began = time.perf_counter()
     asked = Body.of(scope["headers"], most_bytes)
-    # None: not decided yet, since only the answer may have a picture.
+    # None: not decided yet, because only the answer may have a picture.
     wanted = log.wants() if asked is not None else None
     answered: Body | None = None
     log.requests += 1

@@ -19,10 +19,10 @@ __all__ = ["ImagesCallback"]
 
 
 class ImagesCallback(keras.callbacks.Callback):
-    """Log pictures of what a model does with some data, after each n-th epoch.
+    """Log pictures of a model's outputs, layers and weights after each n-th epoch.
 
     Args:
-        data: What the model takes, as a batch of validation images. A few are enough.
+        data: Inputs of the model, such as a batch of validation images. A few are enough.
         fn: Called with the model and the data. It returns pictures by name, each as
             ``SummaryWriter.image`` takes them: [batch, height, width, channels] of uint8, or of
             floats from 0 to 1. The functions of ``tbimage.visual`` make such pictures. None: no
@@ -31,7 +31,7 @@ class ImagesCallback(keras.callbacks.Callback):
             first item of the data are logged.
         kernels: Names of convolutions, whose kernels are logged, the mean over the input channels.
         log_dir: The run directory. Default "logs/images", beside the runs of ``TensorBoard``.
-        freq: How many epochs there are from one logging to the next. Default 1.
+        freq: Log after every ``freq``-th epoch. Default 1.
 
     Attributes:
         failures: Its ``count`` is the number of errors, those of ``fn`` included.

@@ -96,7 +96,7 @@ class TensorBoard(keras.callbacks.Callback):
         self.embeddings_metadata = embeddings_metadata
         self.failures: Failures = Failures("keras.TensorBoard")
         self._writers: dict[str, SummaryWriter] = {}
-        self._before: list[Any] | None = None  # what the batch has replaced in _SURROUNDINGS
+        self._before: list[Any] | None = None  # the values of _SURROUNDINGS before the batch
         self._training = False
         self._shown: Any = None  # the model whose layers were logged
         self._batches = {"train": 0, "validation": 0}
@@ -222,7 +222,7 @@ class TensorBoard(keras.callbacks.Callback):
     def _begin_batch(self, run: str) -> None:
         """Make a run's writer the default writer, until the batch or its epoch ends.
 
-        Not by ``as_default``: if a training ends with an error, nobody leaves its block.
+        This does not use ``as_default``, because its block would not end if the training raises.
         """
         self._end_batch()
         if self.update_freq == "epoch":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ray_engine", "run_name"]
 
-# So many tasks are submitted at any time, so that a million runs do not fill the driver's memory.
+# At most so many tasks are submitted at once, so that a million runs do not fill the memory.
 _MOST_TASKS = 1000
 # Of the 48 characters of an id: enough for all tasks of a job.
 _ID_CHARACTERS = 8
@@ -37,16 +37,16 @@ def ray_engine(
     Args:
         address: As of ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
             need tbimage, and the same paths as this process. None: Ray is started on this machine,
-            unless it is running, or the environment variable RAY_ADDRESS has an address. A Ray to
-            which this process is connected already is used as it is.
-        workers: How many tasks run at once. Ray is started on this machine for them. None: one for
-            each processor.
+            unless it is running, or the environment variable RAY_ADDRESS has an address. If this
+            process is already connected to Ray, that connection is used.
+        workers: The number of tasks that run at once, if Ray is started on this machine. None: one
+            for each processor.
 
     Yields:
         What ``compact`` takes as ``engine``.
 
     Raises:
-        ConnectionError: Nothing answers at the address.
+        ConnectionError: No Ray answers at the address.
 
     Example:
         >>> from tbimage.reading.compact import compact
@@ -83,8 +83,9 @@ def run_name() -> str:
     """Return a name for the run of the task or the actor that calls this.
 
     It is made of the name of the function, the class or the actor, and the first characters of the
-    id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after Ray has started it
-    anew. So does a task that Ray runs again. Outside of tasks and actors it is ``driver``.
+    id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after Ray has restarted
+        it. A task that Ray repeats gets the same name, too. Outside of tasks and actors it is
+        ``driver``.
 
     Example:
         >>> import tbimage
@@ -95,7 +96,7 @@ def run_name() -> str:
         >>> run_name()
         'driver'
     """
-    if not ray.is_initialized():  # to ask for the context would start Ray
+    if not ray.is_initialized():  # reading the context would start Ray
         return "driver"
     context = ray.get_runtime_context()
     task, actor = context.get_task_id(), context.get_actor_id()

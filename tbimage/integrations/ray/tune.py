@@ -1,4 +1,4 @@
-"""Ray Tune: a callback that logs what trials report, each trial to a run of its own."""
+"""Ray Tune: a callback that logs the results of trials, each trial to its own run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["TuneCallback"]
 
 logger = logging.getLogger("tbimage")
 
-# What Tune adds to each result (``ray.tune.result``, ``ray.tune.trainable``).
+# The fields that Tune adds to each result (``ray.tune.result``, ``ray.tune.trainable``).
 _OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_checkpoint"}
 
 
@@ -37,16 +37,16 @@ class TuneCallback(LoggerCallback):
 
     - A number becomes a scalar.
     - An array of rank 3 becomes an image, and one of rank 4 a batch of images. By default the axes
-      are [batch, channels, height, width]: Tune's own logger for TensorBoard, which is there too
-      where tensorboardX is installed, fails for others and ends the search.
+      are [batch, channels, height, width]. If tensorboardX is installed, Tune also runs its own
+      logger for TensorBoard, which ends the search if the axes are others.
     - Another array, or a list of numbers, becomes a histogram.
     - The trial's ``config`` becomes the hyperparameters of the run.
 
     Other values, and the fields that Tune adds, are left out. A value that cannot be logged is
     named once in the log ``tbimage``; the trial goes on.
 
-    Tune's own logger for TensorBoard writes to the directory of the experiment. Let ``logdir`` be
-    another one.
+    Tune's own logger for TensorBoard writes to the directory of the experiment, so ``logdir`` must
+    be another one.
 
     Args:
         logdir: The directory of all runs. A run has the name of its trial, as

@@ -40,27 +40,17 @@ _BLACK: Color = (0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How values look; made by :func:`check_look`.
+    """How values look; made by :func:`check_look`."""
 
-    Attributes:
-        value_range: Which values become black and white; None: the natural range of the dtype.
-        nan_color: Red, green and blue of pixels that are NaN or infinite.
-        colormap: The colour map of one-channel data, or None.
-        colorbar: Whether a bar shows the values of the colours.
-        gamma: The exponent of a tone curve, or None.
-        log: The strength of a logarithmic tone curve, or None.
-        max_side: The most pixels of the longer side, or None.
-        scale: A factor for both sides, or None.
-    """
-
+    # Which values become black and white; None: the natural range of the dtype.
     value_range: ValueRange | None = None
-    nan_color: Color = (255, 0, 0)
-    colormap: str | None = None
-    colorbar: bool = False
-    gamma: float | None = None
-    log: float | None = None
-    max_side: int | None = None
-    scale: float | None = None
+    nan_color: Color = (255, 0, 0)  # red, green and blue of pixels that are NaN or infinite
+    colormap: str | None = None  # the colour map of one-channel data, or None
+    colorbar: bool = False  # whether a bar shows the values of the colours
+    gamma: float | None = None  # the exponent of a tone curve, or None
+    log: float | None = None  # the strength of a logarithmic tone curve, or None
+    max_side: int | None = None  # the most pixels of the longer side, or None
+    scale: float | None = None  # a factor for both sides, or None
 
     @property
     def is_plain(self) -> bool:

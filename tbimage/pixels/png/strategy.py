@@ -5,8 +5,9 @@ Rules:
   make it smaller, and the entropy of the differences tells the best filter. Drawings, masks and
   label maps repeat: deflate must search for matches. It does so at ten times its speed on
   photographs, and finds the most matches in unfiltered rows.
-- So the entropy of a few thousand bytes is computed first. If it is so low that matches decide,
-  deflate is tried on some bands of rows. Both together take less than a tenth of the encoding time.
+- So the entropy of a few thousand bytes is computed first. If it is so low that matches matter more
+  than filters, deflate is tried on some bands of rows. Both together take less than a tenth of the
+  encoding time.
 - Every number below was chosen on the corpus of ``python -m benchmarks.encoders``.
 """
 

@@ -1,8 +1,8 @@
 """A page of logs for a browser: charts, pictures, histograms, texts, sounds and hyperparameters.
 
 ``gallery(logs, path)`` writes a page that is one file. ``tbimage serve`` and ``gallery.asgi`` show
-the same page live. Whatever a log has in its tags and texts, no script of it can run: the page
-makes all elements with ``textContent``, and its Content-Security-Policy allows no other script.
+the same page live. Tags and texts of a log cannot run scripts: the page makes all elements with
+``textContent``, and its Content-Security-Policy allows no other script.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class Gallery:
 
         Args:
             logs: What ``tbimage.read`` returned, or a path for it.
-            path: The file to write. A file of that name is replaced, once the new one is whole.
+            path: The file to write. An existing file is replaced when the new one is complete.
             title: The headline. None: the name of the log directory.
-            max_bytes: How large the file may be. Of tags that have more values than fit, some are
-                chosen, evenly over the steps. The page says how many.
-            progress: Goes through the parts of the page and may tell how far it is.
+            max_bytes: The most bytes of the file. If a tag has more values than fit, the page has a
+                part of them, evenly spread over the steps, and says how many.
+            progress: Takes the parts of the page and yields them; it may show the progress.
 
         Returns:
-            What was written: the size, how many values are shown, and what could not be read.
+            The size of the page, the numbers of shown values, and the values that cannot be read.
 
         Raises:
             OSError: The logs cannot be read, or the file cannot be written.
@@ -84,15 +84,15 @@ class Gallery:
         return write_page(os.fspath(path), contents, max_bytes, progress)
 
     def asgi(self, logdir: str | os.PathLike[str]) -> Application:
-        """Make an ASGI application that shows a log directory live, and only shows it.
+        """Make an ASGI application that shows a log directory live. It cannot change anything.
 
         Args:
             logdir: A directory of runs, one run, or an event file. It need not exist yet.
 
         Returns:
             An application for ``app.mount`` of FastAPI or Starlette, or for a server such as
-            uvicorn. It answers whoever reaches it, so mount it where only those get who may see
-            the logs.
+            uvicorn. It answers every request, so mount it where only people come who may see the
+            logs.
 
         Raises:
             TypeError: ``logdir`` is neither str nor PathLike.

@@ -14,7 +14,7 @@ _Message = MutableMapping[str, Any]
 
 
 class Application:
-    """Answers requests of ASGI 3 in a thread, as files are read for them."""
+    """Answers requests of ASGI 3. A thread does this, because it reads files."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -43,8 +43,8 @@ class Application:
 
     async def _answer(self, scope: MutableMapping[str, Any]) -> Answer:
         root, path = scope.get("root_path", ""), scope["path"]
-        path = path.removeprefix(root)  # older servers have taken it off already
-        if not path:  # the page's addresses are relative, and need the slash
+        path = path.removeprefix(root)  # older servers have removed it already
+        if not path:  # the relative addresses of the page need the slash
             return Answer(307, {"Location": f"{root}/"}, b"")
         etags = [value for name, value in scope["headers"] if name == b"if-none-match"]
         etag = etags[0].decode("latin-1") if etags else ""

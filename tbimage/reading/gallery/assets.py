@@ -1,6 +1,6 @@
-"""Assets of a page: the pictures, sounds, and values of tags that its index refers to.
+"""Assets of a page: the pictures, sounds and values to which its index refers.
 
-The name of an asset depends on what is in it, so that a browser may keep it for ever.
+The name of an asset depends on its content, so that a browser may keep it for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "Asset", "Source", "dump"]
 
-# What browsers show, by the first bytes.
+# The formats that browsers show, by their first bytes.
 _TYPES = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -44,7 +44,7 @@ Asset = Callable[[], tuple[str, bytes]]
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one tag of one run; of batches, those with the same place in the batch."""
+    """The values of one tag of one run; in batches, those with the same place in the batch."""
 
     kind: str  # of its card
     run: int
@@ -157,7 +157,7 @@ def _with_json(
 def _or_problem(content: Callable[[Any], Any], values: Any, at: int) -> Any:
     try:
         return content(values[at])
-    except ValueError as error:  # it cannot be decoded; the others can
+    except ValueError as error:  # only this one cannot be decoded
         return {"problem": str(error)[:200]}
 
 
@@ -215,14 +215,14 @@ def _loader(kind: str, series: Any, at: int) -> Asset:
             content_type = "image/webp"
         if content_type:
             return content_type, encoded
-        if hasattr(item, "_repr_png_"):  # a picture that browsers do not show
+        if hasattr(item, "_repr_png_"):  # a picture in a format that browsers do not show
             return "image/png", item._repr_png_()
         raise ValueError(f"step {item.step}: a sound of an unknown format")
 
     return load
 
 
-#: What makes the series of the cards of each kind, in the order of the page.
+#: The functions that make the series of cards of each kind, in the order of the page.
 MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
     "scalar": _scalars,
     "text": _with_json(_text),

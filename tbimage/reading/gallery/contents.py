@@ -1,8 +1,7 @@
-"""What a page shows: an index of all tags, and the assets that it refers to.
+"""The content of a page: an index of all tags, and the assets that it refers to.
 
 The index is small and is loaded first. An asset is a picture, a sound, or the values of a tag as
-JSON. A page that is a file has all assets in it. A live page asks for an asset when it is to be
-seen.
+JSON. A page in a file has all assets in it. A live page requests an asset when it becomes visible.
 """
 
 from __future__ import annotations
@@ -40,17 +39,17 @@ _MOST = {
     "image": 1000,
     "audio": 1000,
 }
-# A live page loads one chart at a time, and of pictures and texts at first only the index.
+# A live page loads one chart at a time, and first only the index of pictures and texts.
 _BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
 
 # Bytes of a point in base64: step and value in float64, and wall time in float32.
 _POINT_BYTES = 27
-# Of an item: its step, wall time and asset in the index; in a page that is a file, its element too.
+# The bytes of an item: its step, wall time and asset in the index; in a file, also its element.
 _INDEX_BYTES, _ITEM_BYTES = 60, 220
 # Numbers as decimal text take up to three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
-# More would make the page long and tell nothing new.
+# More would make the page long without more information.
 _MOST_DAMAGE = 50
 
 #: What the page draws of tensors, by plugin; layouts are no card, but make charts.
@@ -63,12 +62,12 @@ _IN_BATCH = re.compile(r"(.+)/image/([0-9]{1,6})", re.DOTALL)
 
 @dataclass
 class Contents:
-    """What a page shows.
+    """The content of a page.
 
     Attributes:
         index: Runs, tags, and which asset is where, for ``json.dumps``.
         assets: By name; the values of tags come before pictures and sounds.
-        shown: How many values of each kind are in it, and how many there are.
+        shown: For each kind, the number of shown values and of all values.
     """
 
     index: dict[str, Any]
@@ -77,12 +76,12 @@ class Contents:
 
 
 def collect(logs: Logs, room: int | None) -> Contents:
-    """Choose what a page shows.
+    """Choose the values of a page.
 
     Args:
         logs: The logs.
-        room: About how many bytes all assets may take. Of tags with many values as many are
-            chosen, evenly, as fit. None: the page is live, and loads what is looked at.
+        room: The most bytes of all assets, roughly. If a tag has too many values, a part of them is
+            chosen, evenly spread. None: the page is live, and loads only visible assets.
     """
     names = sorted(logs, key=by_value)
     sources, others = _gather([logs[name] for name in names], live=room is None)
@@ -196,7 +195,7 @@ def _divide(groups: Sequence[tuple[str, list[Source]]], room: int | None) -> lis
 
 
 def _need(kind: str, group: Sequence[Source]) -> int:
-    # Of what is left out in any case, no more than about the right number of bytes is counted.
+    # Values that are left out anyway must not count as needed bytes.
     limits = (min(1.0, _MOST[kind] / max(len(each.sizes), 1)) for each in group)
     sizes = (int(each.sizes.sum()) for each in group)
     return sum(math.ceil(size * limit) for size, limit in zip(sizes, limits, strict=True))

@@ -1,4 +1,4 @@
-"""Which values a page shows when not all of them fit."""
+"""Choose the values of a page if not all of them fit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
 
 
 def fair_shares(needs: Sequence[int], room: int) -> list[int]:
-    """Divide room so that small needs are met in full, and large ones get equal shares."""
+    """Divide bytes so that small needs are met in full, and large ones get equal shares."""
     shares = [0] * len(needs)
     waiting = sorted(range(len(needs)), key=needs.__getitem__)
     for done, at in enumerate(waiting):
@@ -42,7 +42,7 @@ def choose(series: Sequence[NDArray[np.int64]], room: int, most: int) -> list[ND
         most: How many values of each series there may be.
 
     Returns:
-        The positions that are chosen in each series. Where not even one value of each fits, some
+        The chosen positions in each series. If there is no room for one value of each series, some
         series, evenly chosen, have their last value, and the others have none.
     """
 

@@ -1,7 +1,7 @@
-"""The live page on this machine, by the server of the standard library.
+"""The server of the live page on this machine, from the standard library.
 
 It listens on 127.0.0.1 only. A page of another site could still reach it through the browser, if
-that site's name is made to point to 127.0.0.1 (DNS rebinding). So it answers only requests whose
+the name of that site points to 127.0.0.1 (DNS rebinding). So it answers only requests whose
 ``Host`` is this machine.
 """
 
@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Log what failed: a connection that a browser closed is no fault."""
+        """Log an error, unless the browser has closed the connection."""
         error = sys.exc_info()[1]
         level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
         logger.log(level, "a request of %s failed: %r", client_address, error)
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
         if self.command not in ("GET", "HEAD"):
-            self.close_connection = True  # what was sent along has not been read
+            self.close_connection = True  # the body of the request was not read
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":

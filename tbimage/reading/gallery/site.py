@@ -1,8 +1,8 @@
-"""The live page as answers to requests, whichever server has received them.
+"""The answers of the live page to requests, for any server.
 
-It has three kinds of addresses: the page, ``index.json``, which says what there is now, and
-``asset/NAME``. Nothing can be changed through it. The logs are looked at when the index is asked
-for, at most once in ``SECONDS_BETWEEN``.
+It has three kinds of addresses: the page, ``index.json`` with the current index, and
+``asset/NAME``. No request changes anything. A request of the index refreshes the logs, at most once
+in ``SECONDS_BETWEEN`` seconds.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Answer:
 
 
 class Site:
-    """A log directory as a site. It may be asked from several threads."""
+    """A log directory as a site. Several threads may call it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._lock = threading.Lock()  # held while the logs are looked at
+        self._lock = threading.Lock()  # held while the logs are refreshed
         self._logs: Logs | None = None
         self._looked = -SECONDS_BETWEEN
         self._contents = Contents({})
@@ -72,7 +72,7 @@ class Site:
         return _refuse(404, "there is no such page\n")
 
     def look(self) -> None:
-        """Take in what was appended to the logs.
+        """Read values that were appended to the logs.
 
         Raises:
             OSError: The logs cannot be read.
@@ -97,7 +97,7 @@ class Site:
     def _answer_index(self, etag: str) -> Answer:
         try:
             self.look()
-        except (OSError, ValueError) as error:  # it is not there yet
+        except (OSError, ValueError) as error:  # it does not exist yet
             return _refuse(503, f"{error}\n")
         index = self._index
         own = f'"{hashlib.blake2b(index, digest_size=12).hexdigest()}"'
@@ -108,11 +108,11 @@ class Site:
 
     def _answer_asset(self, name: str) -> Answer:
         asset = self._contents.assets.get(name)
-        if asset is None:  # of an index that is out of date
+        if asset is None:  # from an old index
             return _refuse(404, "there is no such asset\n")
         try:
             content_type, content = asset()
-        except (OSError, ValueError) as error:  # damaged, or gone
+        except (OSError, ValueError) as error:  # damaged or deleted
             return _refuse(410, f"{error}\n")
         kept = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Answer(200, {**_HEADERS, **kept, "Content-Type": content_type}, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -365,7 +366,9 @@ def test_flush_and_close_run_with_each_execution(tf: Any, tmp_path: Path) -> Non
             ours.scalar("a", 1.0, 5)
 
 
-def test_without_a_writer_nothing_is_added_to_the_graph(tf: Any) -> None:
+def test_without_a_writer_nothing_is_added_to_the_graph(tf: Any, tmp_path: Path) -> None:
+    """The next default writer warns, once, that these summaries are never logged."""
+
     @tf.function
     def function(x: Any) -> Any:
         ours.scalar("a", x)
@@ -377,6 +380,13 @@ def test_without_a_writer_nothing_is_added_to_the_graph(tf: Any) -> None:
     traced = function.get_concrete_function(tf.constant(1.0))
     assert "EagerPyFunc" not in {operation.type for operation in traced.graph.get_operations()}
     assert not function(tf.constant(1.0))
+    with contextlib.ExitStack() as stack:
+        with pytest.warns(UserWarning, match="'a', 'b', 'c' were traced while"):
+            stack.enter_context(writing(tmp_path / "run"))
+        assert not function(tf.constant(1.0))
+    with writing(tmp_path / "again"):
+        assert not function(tf.constant(1.0))
+    assert records(tmp_path / "run") == records(tmp_path / "again") == []
 
 
 def test_another_thread_may_call_the_function(tf: Any, tmp_path: Path) -> None:
@@ -540,7 +550,9 @@ def test_one_sentence_tells_that_tensorflow_cannot_call_python(tf: Any, tmp_path
         return x
 
     assert without_writer(tf.constant(2.0)) == 2
-    with writing(tmp_path):
+    with contextlib.ExitStack() as stack, pytest.warns(UserWarning, match="'a' were traced"):
+        stack.enter_context(writing(tmp_path / "other"))
+    with writing(tmp_path / "run"):
         error = error_of(lambda: compiled(tf.constant(1.0)))
         assert isinstance(error, ValueError)
         assert "cannot log within a function that XLA compiles" in sentence(error)
@@ -550,4 +562,4 @@ def test_one_sentence_tells_that_tensorflow_cannot_call_python(tf: Any, tmp_path
             assert "cannot log within a graph of TensorFlow 1" in sentence(error)
             error = error_of(ours.flush)
             assert isinstance(error, ValueError)
-    assert records(tmp_path) == []
+    assert records(tmp_path / "run") == []

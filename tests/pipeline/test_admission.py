@@ -1,4 +1,4 @@
-"""Room for what waits: who has to wait for it, for how long, and in which order it is given."""
+"""Admission: which calls wait for memory, for how long, and in which order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_full_queue_refuses_after_block_timeout(tmp_path: Path, faulty: Storag
     writer.close()
 
 
-def test_who_waits_for_room_when_it_is_closed_hears_of_it(tmp_path: Path, faulty: Storages) -> None:
+def test_a_waiting_call_raises_when_the_writer_is_closed(tmp_path: Path, faulty: Storages) -> None:
     going_on = threading.Event()
     storage = faulty(healthy)
     writer = tbimage.SummaryWriter(tmp_path, max_pending_bytes=1250, on_error="log")
@@ -60,9 +60,7 @@ def test_who_waits_for_room_when_it_is_closed_hears_of_it(tmp_path: Path, faulty
     going_on.set()
 
 
-def test_who_waits_for_room_is_let_in_in_the_order_of_coming(
-    tmp_path: Path, faulty: Storages
-) -> None:
+def test_waiting_calls_are_admitted_in_fifo_order(tmp_path: Path, faulty: Storages) -> None:
     going_on = threading.Event()
     storage = faulty(healthy)
     writer = tbimage.SummaryWriter(tmp_path, max_pending_bytes=2000)
@@ -88,7 +86,7 @@ def test_who_waits_for_room_is_let_in_in_the_order_of_coming(
     ]
 
 
-def test_a_snapshot_that_cannot_be_taken_gives_its_room_back(tmp_path: Path) -> None:
+def test_a_failed_snapshot_releases_its_memory(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
 
     def take() -> Any:

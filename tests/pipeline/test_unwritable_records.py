@@ -22,7 +22,7 @@ logging.basicConfig(format="%(levelname)s %(name)s %(message)s")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 random = np.random.default_rng(0)
 GOOD = random.integers(0, 256, (20, 20), np.uint8)
-POISON = random.integers(0, 256, (900, 900, 3), np.uint8)  # 2.4 MB, and no encoder makes it less
+POISON = random.integers(0, 256, (900, 900, 3), np.uint8)  # 2.4 MB, and it cannot be compressed
 
 def open_writer(**settings):
     return tbimage.SummaryWriter(sys.argv[1], **settings)
@@ -38,7 +38,7 @@ def report(writer):
 
 @pytest.mark.parametrize("on_error", ["log", "raise"])
 @pytest.mark.parametrize("count", [60_000, 2000])
-def test_one_picture_that_no_file_may_hold_costs_itself(
+def test_a_picture_that_is_too_large_for_a_file_is_lost_alone(
     tmp_path: Path, on_error: str, count: int
 ) -> None:
     """60,000 scalars are 3 MB: several files, since none may be larger than 1 MiB."""
@@ -70,7 +70,7 @@ report(writer)
     assert any("tbimage" in line and "poison" in line for line in errors), done.stderr
 
 
-def test_many_such_pictures_between_good_ones(tmp_path: Path) -> None:
+def test_many_too_large_pictures_between_others(tmp_path: Path) -> None:
     script = """
 writer = open_writer(on_error="log")
 for step in range(60):
@@ -92,7 +92,7 @@ report(writer)
     assert stats["healthy"]
 
 
-def test_the_first_and_the_last_may_be_the_one(tmp_path: Path) -> None:
+def test_the_first_or_the_last_picture_may_be_too_large(tmp_path: Path) -> None:
     script = """
 writer = open_writer(on_error="log")
 writer.image("poison", POISON, 0)
@@ -107,7 +107,7 @@ report(writer)
     assert stats["dropped"]["error"] == 2
 
 
-def test_nobody_closes_a_writer_that_has_one(tmp_path: Path) -> None:
+def test_a_writer_with_a_too_large_picture_ends_without_close(tmp_path: Path) -> None:
     script = """
 writer = open_writer(on_error="log")
 writer.scalar("scalar", 0.5, 0)
@@ -119,7 +119,9 @@ writer.scalar("scalar", 0.5, 1)
 
 
 @pytest.mark.parametrize("settings", ["max_file_bytes=4096", "max_file_bytes=900_000", "workers=4"])
-def test_files_of_bounded_size_change_nothing(tmp_path: Path, settings: str) -> None:
+def test_a_too_large_picture_is_lost_alone_with_max_file_bytes(
+    tmp_path: Path, settings: str
+) -> None:
     script = f"""
 writer = open_writer(on_error="log", {settings})
 for step in range(500):
