@@ -29,7 +29,7 @@ __all__ = ["Numbers", "Templates"]
 # second limit, records are looked up one by one, because each new tag makes new tables for NumPy.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
 # NumPy takes as long for a few records as for a hundred.
-_FEWEST_RECORDS = 64
+_FEWEST_RECORDS = 64  # and as many for each 8 lengths of records
 # A longer record, with a long tag or with metadata, is read alone.
 _LONGEST_RECORD = 512
 _LONGEST_STEP = 5  # bytes of a varint, for steps below 2 ** 35
@@ -116,7 +116,8 @@ class Templates:
             first: Where the first one starts.
         """
         count = len(stops)
-        if count < _FEWEST_RECORDS or not 0 < len(self._columns) <= _MOST_IN_TABLES:
+        fewest = _FEWEST_RECORDS * (1 + len(self._shapes) // 8)
+        if count < fewest or not 0 < len(self._columns) <= _MOST_IN_TABLES:
             return 0
         found = np.full(count, -1, np.intp)
         steps, values = np.zeros(count, np.int64), np.zeros(count, np.float32)

@@ -200,7 +200,8 @@ class RecordScanner:
         groups = self._find_groups(block)
         if groups is not None:
             stops = groups.stops()
-            self._block_bytes = _LARGEST_BLOCK_BYTES
+            is_dense = stops[-1] > 3 * len(block) // 4
+            self._block_bytes = _LARGEST_BLOCK_BYTES if is_dense else BLOCK_BYTES
             self.offset = base + stops[-1] + FOOTER_BYTES
             return Batch(base, block, stops, groups), None
         block = block[:BLOCK_BYTES] if self._expected else block
@@ -214,6 +215,9 @@ class RecordScanner:
         end = stops[sound - 1] + FOOTER_BYTES if sound else 0
         self.offset = base + end
         damaged = stops[sound] - HEADER_BYTES - end if sound < len(stops) else None
+        if self._expected:  # the next record is probably another one of the group
+            behind = sound % len(self._expected)
+            self._expected = [*self._expected[behind:], *self._expected[:behind]]
         return Batch(base, block, stops[:sound]), damaged
 
     def _find_groups(self, block: bytes) -> Groups | None:

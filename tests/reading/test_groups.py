@@ -17,7 +17,7 @@ from tbimage.events.records import small_record
 from tbimage.reading import groups as module
 from tbimage.reading.groups import find_groups, find_period
 from tbimage.reading.scalars import Templates
-from tests.reading.test_scalars import scalar, text, told
+from tests.reading.test_scalars import record, scalar, text, told
 
 GROUP = st.lists(
     st.tuples(st.sampled_from(["a", "b", "loss/train", "x" * 90]), st.integers(0, 2)),
@@ -64,20 +64,25 @@ def test_groups_are_the_same_as_one_by_one(
         assert told(path) == one_by_one(path, patch)
 
 
+def count_taken(patch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which the number of records is added that are taken in as groups."""
+    taken: list[int] = []
+    take_in = Templates.take_in_groups
+
+    def counted(self: Templates, groups: module.Groups) -> bool:
+        done = take_in(self, groups)
+        taken.append(done * groups.rows.shape[0] * len(groups.spans))
+        return done
+
+    patch.setattr(Templates, "take_in_groups", counted)
+    return taken
+
+
 @pytest.mark.parametrize("form", [0, 1, 2])
 def test_they_are_taken_in_as_groups(
     form: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = 0
-    take_in = Templates.take_in_groups
-
-    def counted(self: Templates, groups: module.Groups) -> bool:
-        nonlocal taken
-        done = take_in(self, groups)
-        taken += done * groups.rows.shape[0] * len(groups.spans)
-        return done
-
-    monkeypatch.setattr(Templates, "take_in_groups", counted)
+    taken = count_taken(monkeypatch)
     path = tmp_path / "events.out.tfevents.1"
     parts = [
         scalar(tag, step, step / 3, form)
@@ -89,7 +94,31 @@ def test_they_are_taken_in_as_groups(
     assert records == len(parts)
     assert not damage
     assert numbers["loss"][0] == list(range(1, 20_000, 3))
-    assert taken > len(parts) * 3 // 4
+    assert sum(taken) > len(parts) * 3 // 4
+    assert told(path) == one_by_one(path, monkeypatch)
+
+
+def test_they_are_taken_in_as_groups_between_large_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large record may come within a group."""
+    taken = count_taken(monkeypatch)
+    path = tmp_path / "events.out.tfevents.1"
+    large = Event(wall_time=1.0, step=1)
+    large.summary.value.add(tag="large").image.encoded_image_string = b"x" * 100_000
+    parts = []
+    for number in range(16_000):
+        step, tag = divmod(number, 4)
+        parts.append(scalar("x" * (tag + 1), step, number / 3, 0))
+        if number % 1001 == 500:
+            parts.append(record(large))
+    path.write_bytes(b"".join(parts))
+    numbers, places, records, damage = told(path)
+    assert records == len(parts)
+    assert not damage
+    assert len(places["large"]) == 16
+    assert numbers["xx"][0] == list(range(4000))
+    assert sum(taken) > 16_000 * 2 // 3
     assert told(path) == one_by_one(path, monkeypatch)
 
 
