@@ -65,7 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
                 code = 1
                 continue
             where = ([run.name] if several else []) + ([tag] if len(chosen) > 1 else [])
-            _print(where, run, tag, kind, value, arguments)
+            try:
+                _print(where, run, tag, kind, value, arguments)
+            except ValueError as error:  # a picture that cannot be decoded
+                print(f"tbimage: {printable(error)}", file=sys.stderr)
+                code = 1
     return code
 
 

@@ -32,6 +32,8 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     """Decode the varint at ``at``; return it, unsigned, and where it ends."""
     value = shift = 0
     try:
+        if (byte := data[at]) < 0x80:  # as most are
+            return byte, at + 1
         while (byte := data[at]) > 0x7F:
             value |= (byte & 0x7F) << shift
             shift += 7
@@ -65,18 +67,17 @@ def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
         MalformedError: It is no message. The fields before the fault have been yielded.
     """
     while at < end:
-        head = read(at, min(at + _LONGEST_HEAD, end))
+        head = read(at, at + _LONGEST_HEAD if at + _LONGEST_HEAD < end else end)
         key, used = varint(head, 0)
         number, kind = key >> 3, key & 7
+        start = at + used
         if kind == DELIMITED:
             size, used = varint(head, used)
             start = at + used
             stop = start + size
         elif kind == VARINT:
-            start = at + used
             stop = at + varint(head, used)[1]
         elif kind in _FIXED:
-            start = at + used
             stop = start + _FIXED[kind]
         else:
             raise MalformedError(f"unknown wire type {kind}")

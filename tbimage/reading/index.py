@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, OVERHEAD_BYTES
@@ -49,6 +50,9 @@ NOTHING, IMAGE, HISTOGRAM, AUDIO, TENSOR = 0, 4, 5, 6, 8
 _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
 #: A whole Event that holds a graph; TensorBoard's name of its tag.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
+
+# So many records are taken in one by one, where there is an unknown one. New tags come together.
+_ONE_BY_ONE = 64
 
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
@@ -158,17 +162,32 @@ class FileIndex:
         return True
 
     def _take_in(self, descriptor: int) -> None:
-        for base, block, stops in self._scanner.batches(descriptor):
+        for batch in self._scanner.batches(descriptor):
+            base, block, stops, groups = batch
             self.records += len(stops)
-            if block is None:
-                read = _file_reader(descriptor, base)
+            if groups is not None and self._templates.take_in_groups(groups):
+                continue
+            if batch.is_large:
+                read = _file_reader(descriptor, base + HEADER_BYTES, block[HEADER_BYTES:])
                 self._take_in_event(read, stops[0] - HEADER_BYTES, base, 0)
                 continue
-            done = self._templates.take_in(block, stops)
-            at = stops[done - 1] + FOOTER_BYTES if done else 0
-            for stop in stops[done:]:
+            self._take_in_block(base, block, stops)
+
+    def _take_in_block(self, base: int, block: bytes, stops: Sequence[int]) -> None:
+        """Take in records: many at once as far as they are known scalars, and some one by one."""
+        at = done = 0
+        while done < len(stops):
+            known = self._templates.take_in(block, stops[done:], at)
+            if done + known == len(stops):
+                self._scanner.expect(self._templates.group)
+                return
+            if known:
+                at = stops[done + known - 1] + FOOTER_BYTES
+            done += known
+            for stop in stops[done : done + _ONE_BY_ONE]:
                 self._take_in_record(block[at + HEADER_BYTES : stop], base + at)
                 at = stop + FOOTER_BYTES
+            done += _ONE_BY_ONE
 
     def _take_in_record(self, payload: bytes, offset: int) -> None:
         """Take in a record, which is not parsed in full if one of its tag has been."""
@@ -188,7 +207,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), length, offset, at)
 
     def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> None:
-        """Parse a record in full. Its Summary starts at ``at``, if that is not 0."""
+        """Parse a record in full. Its Summary probably starts at ``at``, if that is not 0."""
         try:
             event = parse_event(read, length)
             numbers = [self._number_or_samples(read, value) for value in event.values]
@@ -206,7 +225,8 @@ class FileIndex:
                 self._add_entry(value.tag, event, place, samples, length)
         if event.graph:
             self._add_entry(GRAPH_TAG, event, (offset, 0, GRAPH), 1, length)
-        if at and len(event.values) == 1 and length < BLOCK_BYTES:
+        starts_there = at and read(at, at + 1) == b"*"  # the key of Summary
+        if starts_there and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
@@ -258,15 +278,21 @@ class FileIndex:
             self._templates.add(read(at, length), position - at, self.numbers[value.tag])
 
 
-def _file_reader(descriptor: int, offset: int) -> Read:
-    """Return a function that reads from a record's payload; it remembers the last 4 KiB."""
-    start_of_payload, known, window = offset + HEADER_BYTES, 0, b""
+def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
+    """Return a function that reads from a record's payload; it remembers the last 4 KiB.
+
+    Args:
+        descriptor: The file.
+        offset: Where the payload starts.
+        window: The first bytes of it.
+    """
+    known, end = 0, len(window)
 
     def read(start: int, stop: int) -> bytes:
-        nonlocal known, window
-        if start < known or stop > known + len(window):
-            window = read_at(descriptor, max(stop - start, 4096), start_of_payload + start)
-            known = start
+        nonlocal known, window, end
+        if start < known or stop > end:
+            window = read_at(descriptor, max(stop - start, 4096), offset + start)
+            known, end = start, start + len(window)
         return window[start - known : stop - known]
 
     return read

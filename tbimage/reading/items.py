@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "LAYOUT_TAG",
     "Audio",
     "HParams",
     "Histogram",
+    "Layout",
     "Tensor",
     "Text",
     "audio",
     "histogram",
     "hparams",
+    "layout",
     "tensor",
     "text",
 ]
+
+#: Charts by category and title: the kind (``"multiline"`` or ``"margin"``) and its tags, as
+#: ``SummaryWriter.custom_scalars`` takes them.
+Layout = Mapping[str, Mapping[str, tuple[str, list[str]]]]
+LAYOUT_TAG = "custom_scalars__config__"  # tensorboard/plugins/custom_scalar/metadata.py
 
 _MOST_REPEATED = 1 << 20
 # hparams' enum Status, by number; see proto/tbimage/hparams.proto.
@@ -254,3 +262,28 @@ def hparams(contents: Iterable[bytes]) -> HParams:
         if data.HasField("session_end_info"):
             status = dict(enumerate(_STATUSES)).get(data.session_end_info.status, "unknown")
     return HParams(values, tuple(metrics), group, status)
+
+
+def layout(place: Place) -> Layout:
+    """Read a layout of the Custom Scalars page."""
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import Layout as LayoutMessage
+
+    strings = _small_array(place).reshape(-1)
+    if not len(strings) or not isinstance(strings[0], bytes):
+        raise place.broken("it has no layout")
+    try:
+        message = LayoutMessage.FromString(strings[0])
+    except DecodeError as error:
+        raise place.broken(str(error)) from None
+    charts: dict[str, dict[str, tuple[str, list[str]]]] = {}
+    for category in message.category:
+        titles = charts.setdefault(category.title, {})
+        for chart in category.chart:
+            if chart.WhichOneof("content") == "margin":
+                threes = ((each.value, each.lower, each.upper) for each in chart.margin.series)
+                titles[chart.title] = "margin", [tag for three in threes for tag in three]
+            else:
+                titles[chart.title] = "multiline", list(chart.multiline.tag)
+    return charts

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
-T = TypeVar("T")
-_Maker = Callable[[int, float, int, Place], T]
+_Maker = Callable[[int, float, int, Place], Any]
 
 #: The field that holds a value and, of tensors, the plugin → what kind of tag it is.
 _KINDS = {
@@ -67,7 +66,7 @@ METHODS = {
     "graph": "graph",
 }
 #: The function that makes an item of each kind.
-MAKERS: Mapping[str, _Maker[Any]] = {
+MAKERS: Mapping[str, _Maker] = {
     "image": Image,
     "histogram": items.histogram,
     "text": items.text,
@@ -143,6 +142,7 @@ class Run:
 
     Attributes:
         name: As TensorBoard names it: the directory below the log directory, or ``"."``.
+        metadata: What the first value of each tag tells of it.
 
     Example:
         >>> import tbimage
@@ -157,7 +157,7 @@ class Run:
     def __init__(self, name: str, metadata: Mapping[str, Metadata]) -> None:
         self.name = name
         self._files: list[FileIndex] = []
-        self._metadata = metadata
+        self.metadata = metadata
 
     def set_files(self, files: list[FileIndex]) -> None:
         """Use these files, or what was appended to them."""
@@ -186,7 +186,7 @@ class Run:
         return {name: self._describe(name) for name in sorted(names)}
 
     def _describe(self, name: str) -> Tag:
-        metadata = self._metadata.get(name, Metadata())
+        metadata = self.metadata.get(name, Metadata())
         if any(name in file.numbers for file in self._files):
             kind, steps = "scalar", self.scalars(name).steps
             count = len(steps)
@@ -284,8 +284,17 @@ class Run:
 
     def hparams(self) -> items.HParams | None:
         """Return the hyperparameters of the run, or None where none were logged."""
-        contents = [each.content for each in self._metadata.values() if each.plugin == "hparams"]
+        contents = [each.content for each in self.metadata.values() if each.plugin == "hparams"]
         return items.hparams(contents) if contents else None
+
+    def custom_scalars(self) -> items.Layout | None:
+        """Return the layout of the Custom Scalars page that was logged last, or None.
+
+        Raises:
+            ValueError: It cannot be decoded.
+        """
+        columns = self._columns(items.LAYOUT_TAG, raw=False)
+        return items.layout(columns.place(-1)) if len(columns.steps) else None
 
     def graph(self) -> bytes | None:
         """Return the serialized ``GraphDef`` that was logged last, or None."""
@@ -298,7 +307,7 @@ class Run:
 
     def _series(self, tag: str, kind: str, raw: bool) -> Series[Any]:
         columns = self._columns(tag, raw)
-        plugin = self._metadata.get(tag, Metadata()).plugin
+        plugin = self.metadata.get(tag, Metadata()).plugin
         suits = {
             form: kind_of(form, plugin) == kind or (kind == "tensor" and form == TENSOR)
             for form in set(columns.forms.tolist())

@@ -351,6 +351,8 @@ def write_attacks(logs: Path, url: str) -> None:
             writer.hparams({f"p{attack}": attack}, {f"m{attack}": 1.0}, 0)
             layout = {attack: {attack: ["Multiline", [attack]]}}
             writer.custom_scalars(layout)
+            writer.pr_curve(f"c{attack}", [1, 0], [0.9, 0.2], step=0, description=attack)
+            writer.mesh(f"w{attack}", np.eye(3), step=0, description=attack)
 
 
 _USE = """

@@ -24,9 +24,11 @@ SCRIPTS = (
     "markdown.js",
     "charts.js",
     "scalars.js",
+    "curves.js",
     "pictures.js",
     "viewer.js",
     "histograms.js",
+    "meshes.js",
     "lists.js",
     "main.js",
 )
@@ -72,8 +74,10 @@ class Shell:
 def shell(live: bool) -> Shell:
     """Put the page together. Scripts in the data cannot run."""
     directory = resources.files("tbimage.reading.gallery") / "page"
-    style = (directory / "gallery.css").read_text(encoding="utf-8")
-    script = "\n".join((directory / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    style = _unindented((directory / "gallery.css").read_text(encoding="utf-8"))
+    script = "\n".join(
+        _unindented((directory / name).read_text(encoding="utf-8")) for name in SCRIPTS
+    )
     source = "'self'" if live else "data:"
     rules = {
         "default-src": "'none'",
@@ -93,6 +97,11 @@ def shell(live: bool) -> Shell:
     before = before.replace("<!-- policy -->", html.escape(policy))
     before = before.replace("/* style */", style)
     return Shell(before.encode(), after.replace("/* script */", script).encode(), policy)
+
+
+def _unindented(text: str) -> str:
+    """Leave out indentation, a tenth of the page. No string there goes over several lines."""
+    return "\n".join(map(str.strip, text.splitlines()))
 
 
 def _hash_of(text: str) -> str:
