@@ -1,6 +1,6 @@
 """Benchmarks of tbimage against its peers.
 
-    pip install -e '.[test]' imagecodecs opencv-python-headless   # all who are compared
+    pip install -e '.[test]' imagecodecs opencv-python-headless   # all contestants
     python -m benchmarks                       # everything: about ten minutes on two cores
     python -m benchmarks --quick               # everything, roughly: a minute and a half
     python -m benchmarks --peers torch         # tbimage and this peer; --peers alone: no peer
@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
     """Measure, print and write.
 
     Args:
-        arguments: Of the command line; None: those of this process.
-        sizes: How much to measure, instead of a full or a quick run.
+        arguments: The arguments of the command line; None: those of this process.
+        sizes: The sizes, instead of those of a full or a quick run.
 
     Returns:
         0, or 1 when something failed or differs.
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
 def _written(
     results: Results, about: report.About, sections: Sequence[str], directory: Path | None
 ) -> str:
-    """Give the report, which is also written where there is a directory for it."""
+    """Return the report, and write it if there is a directory for it."""
     if directory is None:
         return report.compose(results, about, sections, has_plot=False)
     directory.mkdir(parents=True, exist_ok=True)

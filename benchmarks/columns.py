@@ -31,7 +31,7 @@ class Column:
 
 @functools.cache
 def _photographs() -> dict[str, Any]:
-    from benchmarks.corpus import corpus  # scikit-image, which the measured processes need not have
+    from benchmarks.corpus import corpus  # scikit-image, which the measured processes do not need
 
     return {picture.name: picture.pixels for picture in corpus(("photograph",))}
 

@@ -45,13 +45,13 @@ class Contestant:
     """A writer.
 
     Attributes:
-        name: In tables and on the command line.
-        open: Opens a writer on a directory.
-        statement: What its users import.
+        name: Its name in tables and on the command line.
+        open: A function that opens a writer on a directory.
+        statement: The import statement of its users.
         distribution: Its name in a package index, for its version.
         blocked: Modules that its process must not find.
         images: Whether it can log images.
-        environment: What its process finds in the environment besides.
+        environment: More environment variables of its process.
     """
 
     name: str
@@ -135,7 +135,7 @@ class _TensorFlow:
 
 
 class _Tensorboard:
-    """tensorboard's own writer, which knows scalars only."""
+    """tensorboard's own writer, which has only scalars."""
 
     def __init__(self, directory: str) -> None:
         from tensorboard.summary import Writer
@@ -193,6 +193,6 @@ def installed(name: str) -> bool:
 
 
 def block(modules: Iterable[str]) -> None:
-    """Let the import of these modules fail from now on, as if they were not installed."""
+    """Make the import of these modules fail, as if they were not installed."""
     for name in modules:
         sys.modules[name] = None  # type: ignore[assignment]

@@ -24,7 +24,7 @@ Kind = Literal["photograph", "thumbnail", "map", "mask", "drawing", "depth", "no
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 SEED = 20_240_229
-_GOLDEN_RATIO = 0.61803398875  # hues this far apart round the circle are told apart
+_GOLDEN_RATIO = 0.61803398875  # the distance of hues on the circle that look different
 
 _PHOTOGRAPHS = (
     "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "coffee.png",
@@ -85,7 +85,7 @@ def _thumbnail(photograph: npt.NDArray[np.uint8]) -> Pixels:
 
 
 def _activations(count: int, size: int, stride: int) -> npt.NDArray[np.float32]:
-    """Maps of ``size``² as a network's first layer gives them: random 5×5 filters and a ReLU."""
+    """Maps of ``size``² like those of a network's first layer: random 5×5 filters and a ReLU."""
     photograph = _read("astronaut.png").astype(np.float32).mean(2) / 255
     windows = np.lib.stride_tricks.sliding_window_view(photograph, (5, 5))
     windows = windows[: size * stride : stride, : size * stride : stride].reshape(size, size, 25)

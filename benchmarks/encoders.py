@@ -53,10 +53,10 @@ TURN_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Contestant:
-    """An encoder: ``prepare`` lays the array out as it wants it, ``encode`` is what is timed.
+    """An encoder: ``prepare`` converts the array to its layout, and ``encode`` is measured.
 
-    ``library`` is what tbimage encodes with. Of other channels and bits than those named, an
-    encoder makes no file.
+    ``library`` is the library of tbimage. An encoder is left out for other channels and bits than
+    these.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one contestant made of one picture."""
+    """The results of one contestant for one picture."""
 
     picture: Picture
     contestant: str
@@ -141,7 +141,7 @@ SMALL_CONTESTANTS = [
 
 @contextlib.contextmanager
 def _installed(library: str) -> Iterator[None]:
-    """Let tbimage encode by "kernel", "igzip" or "zlib" meanwhile, as if no other were there."""
+    """Let tbimage encode by "kernel", "igzip" or "zlib" within a block."""
     hidden = {name: module for name, module in sys.modules.items() if name.startswith("isal")}
     if library == "zlib":
         for name in hidden:
@@ -163,7 +163,7 @@ def _installed(library: str) -> Iterator[None]:
 
 
 def measure(picture: Picture, contestants: Sequence[Contestant], rounds: int) -> list[Measured]:
-    """Let contestants take turns at one picture: those who can encode it."""
+    """Measure the contestants that can encode a picture, in turns."""
     channels, bits = picture.pixels.shape[2], 8 * picture.pixels.itemsize
     contestants = [c for c in contestants if channels in c.channels and bits in c.depths]
     inputs = [contestant.prepare(picture.pixels) for contestant in contestants]
@@ -198,7 +198,7 @@ def _check(picture: Picture, file: bytes, contestant: Contestant) -> None:
     assert decoded is not None
     shown: npt.NDArray[np.generic] = decoded.reshape(height, width, -1)
     shown = shown[:, :, _BGR[shown.shape[2]]]
-    if shown.shape[2] != channels:  # compression="small" gives as few channels as will do
+    if shown.shape[2] != channels:  # compression="small" stores as few channels as possible
         with Image.open(io.BytesIO(file)) as image:
             mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
             shown = np.asarray(image.convert(mode)).reshape(height, width, channels)
@@ -278,9 +278,9 @@ def beaten(measured: Sequence[Measured]) -> str:
 
 
 def two_cores(pictures: Sequence[Picture], rounds: int) -> str:
-    """What a second core gives: the strips of large pictures, done by two threads.
+    """The gain of a second core, with two threads for the strips of large pictures.
 
-    The line before them is what it gives to bare deflate, which is the most that can be had here.
+    The first line is its gain for deflate alone, which is the greatest possible gain.
     """
 
     def by_two(parts: Sequence[Callable[[], T]], /) -> list[T]:

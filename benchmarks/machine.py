@@ -46,7 +46,7 @@ def versions(contestants: Sequence[str]) -> str:
 
 
 def zlib() -> str:
-    """Which zlib Pillow runs on, whose default encoder is the yardstick: version and library."""
+    """Return the version and the library of Pillow's zlib, whose encoder is the reference."""
     from PIL import Image, features
 
     Image.new("L", (1, 1)).save(io.BytesIO(), "PNG")
@@ -58,7 +58,7 @@ def zlib() -> str:
 
 
 def load_average() -> str:
-    """How busy the machine was over the last minute."""
+    """Return the load average of the last minute."""
     return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
 
 

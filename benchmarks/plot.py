@@ -26,10 +26,10 @@ _COLORS = {
 
 
 def draw(results: Results, path: Path) -> bool:
-    """Draw what was measured of it: photographs end to end, and how cost grows with their number.
+    """Draw the times of photographs, and how the cost grows with their number.
 
     Args:
-        results: What was measured.
+        results: The measured values.
         path: Where to write the PNG.
 
     Returns:

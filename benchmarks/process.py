@@ -13,7 +13,7 @@ __all__ = ["Stopwatch", "bytes_in", "peak_of", "peak_rss", "pin", "stopwatch", "
 
 
 def peak_of(status: str) -> int:
-    """The most memory that a process had at once, in bytes; 0 where it is not known.
+    """Return the greatest memory of a process, in bytes; 0 if it is not known.
 
     Args:
         status: The text of its ``/proc/self/status``.
@@ -25,9 +25,9 @@ def peak_of(status: str) -> int:
 
 
 def peak_rss() -> int:
-    """The most memory that this process has had at once, in bytes."""
-    # Not getrusage where there is a choice: on Linux its figure has that of the process which
-    # started this one in it, from the moment between fork and exec.
+    """Return the greatest memory of this process until now, in bytes."""
+    # Not getrusage if possible: on Linux its figure includes the memory of the parent process, from
+    # the moment between fork and exec.
     try:
         with open("/proc/self/status") as file:
             return peak_of(file.read())
@@ -45,7 +45,7 @@ def usable_cpus() -> int:
 
 
 def pin(count: int) -> None:
-    """Keep this process and its threads to so many processors, where the system can do that."""
+    """Limit this process to a number of processors, if the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-count:])
 
@@ -56,7 +56,7 @@ def bytes_in(directory: Path) -> int:
 
 
 class Stopwatch:
-    """Seconds by the clock, and of all processors together."""
+    """Return elapsed seconds, and the seconds of all processors together."""
 
     wall = 0.0
     cpu = 0.0

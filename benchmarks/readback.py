@@ -25,18 +25,18 @@ __all__ = ["Comparison", "compare"]
 
 
 class Comparison(NamedTuple):
-    """How many pictures of an event file were equal, and what was not as it should be."""
+    """The number of equal pictures of an event file, and the differences."""
 
     equal: int
     faults: Sequence[str]
 
 
 def compare(directory: Path, expected: Array) -> Comparison:
-    """Compare the event files in a directory, which hold any number of calls, with what was logged.
+    """Compare the event files in a directory with the logged pictures.
 
     Args:
         directory: The run.
-        expected: What each call logged, (N, H, W, C).
+        expected: The pictures that each call logged, (N, H, W, C).
     """
     equal, faults = 0, []
     number = 0
@@ -59,7 +59,7 @@ def _tiles(directory: Path, height: int, width: int) -> Iterator[npt.NDArray[Any
                 yield pixels[y : y + height, x : x + width]
 
 
-@functools.lru_cache(maxsize=32)  # calls log the same picture over and over
+@functools.lru_cache(maxsize=32)  # calls log the same picture repeatedly
 def _decode(encoded: bytes) -> npt.NDArray[Any]:
     with Image.open(io.BytesIO(encoded)) as image:
         return np.asarray(image).reshape(image.height, image.width, -1)
@@ -71,4 +71,4 @@ def _encoded_images(directory: Path) -> Iterator[bytes]:
             if value.HasField("image"):
                 yield value.image.encoded_image_string
             elif value.HasField("tensor"):
-                yield from value.tensor.string_val[2:]  # behind width and height
+                yield from value.tensor.string_val[2:]  # after width and height

@@ -33,14 +33,14 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class About:
-    """What a run was.
+    """The facts of a run.
 
     Attributes:
-        command: What was typed.
+        command: The command line.
         machine: See ``machine.facts``.
         versions: See ``machine.versions``.
         load: The load average before it began.
-        secs: How long it took.
+        secs: Its duration in seconds.
         quick: Whether it was a quick one.
     """
 
@@ -56,9 +56,9 @@ def compose(results: Results, about: About, names: Sequence[str], has_plot: bool
     """Write the report.
 
     Args:
-        results: What was measured.
-        about: What was run.
-        names: The sections that were.
+        results: The measured values.
+        about: The facts of the run.
+        names: The sections that were measured.
         has_plot: Whether there is a plot to show.
     """
     parts = ["## Event files and encoders", _head(about), f"```sh\n{about.command}\n```"]

@@ -21,13 +21,13 @@ Metrics = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Task:
-    """What one fresh process is to measure.
+    """A task for one fresh process.
 
     Attributes:
-        section: The module of ``benchmarks.sections`` that knows how.
+        section: The module of ``benchmarks.sections`` that measures.
         contestant: The name of one of ``contestants.CONTESTANTS``.
-        cases: What to measure, one after the other: sizes of pictures, counts of events.
-        arguments: What else the section wants to know.
+        cases: The cases to measure, one after the other: sizes of pictures, counts of events.
+        arguments: More arguments of the section.
         cpus: How many processors the process may use; None: all.
         environment: What it finds in the environment besides.
     """
@@ -44,7 +44,7 @@ class Results:
     """Everything that one run of the benchmarks measured.
 
     Attributes:
-        faults: What went wrong, for the report: a process that failed, a picture that differs.
+        faults: Errors for the report: a failed process, a picture that differs.
         compared: How many pictures were read back and compared, by contestant.
     """
 
@@ -54,12 +54,12 @@ class Results:
         self.compared: dict[str, int] = defaultdict(int)
 
     def add(self, section: str, contestant: str, case: str, metrics: Metrics) -> None:
-        """Take in what one process measured."""
+        """Add the values of one process."""
         for figure, values in metrics.items():
             self._values[section, contestant, case, figure] += values
 
     def values(self, section: str, contestant: str, case: str, figure: str) -> list[float]:
-        """Every observation of one figure; none where it was not measured."""
+        """Return every observation of one figure; none if it was not measured."""
         return self._values.get((section, contestant, case, figure), [])
 
     def median(self, section: str, contestant: str, case: str, figure: str) -> float | None:
@@ -70,13 +70,13 @@ class Results:
     def ratio(
         self, section: str, figure: str, case: str, contestant: str, other: str
     ) -> float | None:
-        """One contestant's median in terms of another's."""
+        """Return the ratio of the medians of two contestants."""
         above = self.median(section, contestant, case, figure)
         below = self.median(section, other, case, figure)
         return above / below if above is not None and below else None
 
     def contestants(self, section: str) -> list[str]:
-        """Who took part in a section, in the order of the first results."""
+        """Return the contestants of a section, in the order of the first results."""
         return list(dict.fromkeys(key[1] for key in self._values if key[0] == section))
 
     def cases(self, section: str) -> list[str]:
@@ -89,11 +89,11 @@ class Results:
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """The mean that ratios have."""
+    """Return the geometric mean, which is the mean for ratios."""
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The least value that so many percent do not exceed."""
+    """Return the least value that so many percent of all values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

@@ -32,9 +32,9 @@ __all__ = ["run"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# TensorFlow's remarks about the processor, and its search for others, which this is not about.
+# Messages of TensorFlow about processors, which do not matter here.
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-# A task takes seconds; one that hangs must not take the others with it.
+# A task takes seconds. One that hangs must not stop the others.
 _TIMEOUT_SECS = 600
 
 
@@ -64,7 +64,7 @@ def run(names: Sequence[str], contestants: Sequence[str], sizes: Sizes) -> Resul
 
 
 def _say(where: str, task: Task) -> None:
-    """Tell who waits how far it is."""
+    """Print the progress."""
     print(f"{where}: {task.contestant}: {', '.join(task.cases)}", file=sys.stderr, flush=True)
 
 
@@ -88,7 +88,7 @@ def _measure(task: Task, directory: Path, pixels: Path, results: Results) -> Non
 
 
 def _in_fresh_process(task: Task, directory: Path) -> str | None:
-    """Run a task; return what went wrong, or None."""
+    """Run a task; return the error, or None."""
     arguments = json.dumps(dataclasses.asdict(task))
     try:
         done = subprocess.run(

@@ -1,7 +1,7 @@
 """A thousand writers, each with a picture a minute: requests, bytes and objects, and compaction.
 
     pip install -e '.[stores]'
-    python -m benchmarks.scale                          # a thousand writers: ten minutes
+    python -m benchmarks.scale                          # a thousand writers, ten minutes
     python -m benchmarks.scale --writers 50 --minutes 5
 
 The writers are real. The store is moto behind a counter, to which all requests go by HTTP. Minutes
@@ -27,7 +27,7 @@ __all__ = ["main"]
 
 
 def picture(writer: int, minute: int) -> NDArray[np.uint8]:
-    """Make a picture of 128×128 whose PNG has 30 kB, as that of a photograph has."""
+    """Make a picture of 128×128 whose PNG has 30 kB, like that of a photograph."""
     random = np.random.default_rng((writer, minute))
     blocks = random.integers(0, 256, (16, 16, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     noise = random.integers(0, 16, (128, 128, 3), np.uint8)
@@ -41,7 +41,7 @@ def tell(what: str, counts: Counter[str], calls: int) -> None:
 
 
 def log(store: CountingS3, root: str, writers: int, minutes: int) -> None:
-    """Log from all writers, and print what was counted."""
+    """Log from all writers, and print the counts."""
     opened = [
         tbimage.SummaryWriter(f"{root}/worker-{number:05}", workers=2) for number in range(writers)
     ]

@@ -10,7 +10,7 @@ __all__ = ["FULL", "QUICK", "Sizes"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How often, how many, how long.
+    """The sizes of a run of the benchmarks.
 
     Attributes:
         repeats: Fresh processes for each figure.
@@ -55,7 +55,7 @@ class Sizes:
 
 FULL = Sizes(
     repeats=3,
-    # Importing peers takes seconds, and so do 10,000 images; encoders take turns within a process.
+    # Importing peers takes seconds, and so do 10,000 images. Encoders take turns in one process.
     fewer={
         "photos": (3, 2),
         "encoders": (1, 0),

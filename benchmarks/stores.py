@@ -35,7 +35,7 @@ Row = tuple[str, str, str]
 
 _SCALARS = """
 import sys
-sys.modules["tensorflow"] = None  # its own file system has no S3
+sys.modules["tensorflow"] = None  # the file system of TensorFlow has no S3
 {before}
 from {module} import SummaryWriter
 writer = SummaryWriter({url!r})
@@ -97,7 +97,7 @@ class _Counting(Objects):
 
 
 def day(_: CountingS3) -> list[Row]:
-    """Simulate a day of 100 scalars every 5 seconds: what is uploaded, and to how many objects."""
+    """Simulate a day of 100 scalars every 5 seconds; count uploaded bytes and objects."""
     from tbimage.events.batches import Batch
     from tbimage.events.object_segments import ObjectSegments
     from tbimage.events.records import small_record
@@ -123,7 +123,7 @@ def day(_: CountingS3) -> list[Row]:
 
 
 def growth(store: CountingS3) -> list[Row]:
-    """Measure what a run of more than 5 MiB uploads."""
+    """Measure the uploads of a run of more than 5 MiB."""
     with tbimage.SummaryWriter(url_in(STORE)) as writer:
         writer.tensor("weights", np.zeros(6 << 20, np.uint8), step=0)
         writer.flush()
@@ -157,7 +157,7 @@ print(median(waits) * 1e6, writer.stats().bytes_written, memory)
 
 
 def photos(store: CountingS3, count: int = 2000) -> list[Row]:
-    """Log photographs to the store and to a disk; compare what the caller waits for."""
+    """Log photographs to the store and to a disk, and compare the times of calls."""
     measured: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as directory:
         for where, url in (("disk", directory), ("store", url_in(STORE))):
@@ -200,7 +200,7 @@ def runs(store: CountingS3, count: int = 1000) -> list[Row]:
 
 
 def tensorboard(store: CountingS3) -> list[Row]:
-    """Measure for how long TensorBoard does not show a point, with the defaults of both."""
+    """Measure the delay until TensorBoard shows a point, with the defaults of both."""
     from tests.stores.test_tensorboard import seconds_until_shown, tensorboard_on
 
     rows = []

@@ -34,10 +34,10 @@ FLAGS = (
     "--hide-scrollbars",
 )
 
-# How far apart red, green and blue of a pixel are that is of a colour.
+# The least distance of red, green and blue in a pixel that counts as coloured.
 _COLOURED = 24
 
-# What is within the first visible element that a selector names, in shadow roots and frames too.
+# The content of the first visible element of a selector, also in shadow roots and frames.
 _LOOK = """
 const within = (element) => [
   element,
@@ -71,7 +71,7 @@ return { place: place(found), pictures, sounds, text };
 
 @dataclass(frozen=True)
 class Picture:
-    """An `<img>` that has loaded and takes part in the layout; the size is the file's own."""
+    """An `<img>` that is loaded and visible, and the size of its file."""
 
     source: str
     width: int
@@ -80,7 +80,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows: its loaded pictures, seconds of its loaded sounds, texts, one a line."""
+    """The content of a page: loaded pictures, the seconds of loaded sounds, and lines of text."""
 
     pictures: tuple[Picture, ...]
     sounds: tuple[float, ...]
@@ -138,7 +138,7 @@ def screenshot(
     width, height = size
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.get("about:blank")  # an address that differs by its fragment only would not reload
+    browser.get("about:blank")  # otherwise an address with another fragment only would not reload
     browser.get(url)
     last: list[Any] = []
 

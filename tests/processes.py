@@ -28,8 +28,8 @@ R = TypeVar("R")
 #: Enough for a busy machine; nothing waits for it unless something is broken.
 DEADLINE_SECONDS = 60.0
 
-# What the data server logs at level "info" after a pass over all files, and the switch of its
-# logger, which reaches it through TensorBoard too.
+# The line that the data server logs at level "info" after it has read all files, and the variable
+# that sets this level, also through TensorBoard.
 _LOADED = "Finished load cycle"
 _LOG_LOADING = {"RUST_LOG": "info"}
 
@@ -59,7 +59,7 @@ def wait_until(
 
 
 class Program:
-    """A child process whose standard error is read line by line, and which ends with the test."""
+    """A child process that ends with the test, and whose standard error is read line by line."""
 
     def __init__(self, arguments: list[str], **environment: str) -> None:
         self.lines: list[str] = []

@@ -77,7 +77,7 @@ LOADERS = ("python", "python_multifile", "data_server")
 
 
 def _keep_tensorflow_out_of_tensorboard() -> None:
-    """Make TensorBoard read by itself, and leave it TensorFlow for being `tf.summary`."""
+    """Make TensorBoard read without TensorFlow; `tf.summary` still works."""
     sys.modules[NO_TENSORFLOW] = types.ModuleType(NO_TENSORFLOW)
     try:
         from tensorboard import compat, lazy
@@ -97,7 +97,7 @@ _keep_tensorflow_out_of_tensorboard()
 
 
 def without_warnings(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a reader's code with its own warnings off: the tests turn warnings into errors."""
+    """Turn off the warnings of a reader, because the tests turn warnings into errors."""
 
     @functools.wraps(function)
     def quietly(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -184,7 +184,7 @@ def read_provider(provider: Any) -> dict[str, dict[str, Series]]:
     }
     for plugin in provider.list_plugins(context, experiment_id=""):
         if not plugin:
-            continue  # a value without metadata that no rule of TensorBoard's covers
+            continue  # a value without metadata, to which no rule of TensorBoard applies
         of_plugin = {"experiment_id": "", "plugin_name": plugin}
         for data_class, convert in _KINDS.items():
             listed = getattr(provider, f"list_{data_class}s")(context, **of_plugin)
@@ -214,7 +214,7 @@ def read_runs(logdir: os.PathLike[str] | str, loader: str) -> dict[str, dict[str
 
 @without_warnings
 def read_accumulator(directory: os.PathLike[str] | str) -> dict[str, list[Image]]:
-    """`EventAccumulator.Images()` of one run, nothing sampled away: {tag: images}."""
+    """All images of `EventAccumulator.Images()` of one run: {tag: images}."""
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_accumulator
 

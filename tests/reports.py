@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor by value, so that two of them compare; `values` are row-major."""
+    """A tensor by value, so that two can be compared; `values` are row-major."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -31,7 +31,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """All that a loader says of one tag of one run."""
+    """The data of a loader about one tag of one run."""
 
     plugin: str
     data_class: str  # scalar, tensor or blob_sequence

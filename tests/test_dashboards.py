@@ -1,4 +1,4 @@
-"""Every kind of summary as a person sees it: on its own page of TensorBoard, in headless Chromium.
+"""Every kind of summary on its page of TensorBoard, in headless Chromium.
 
 ``python -m tests.test_dashboards`` makes the pictures of docs/kinds.md.
 """
@@ -154,7 +154,7 @@ def make_pictures(directory: Path) -> None:
             for kind, view in VIEWS.items():
                 path = directory / f"{kind}.png"
                 page_of(view, address, driver, path)
-                time.sleep(2)  # while lines grow, and names of points appear
+                time.sleep(2)  # while lines are animated
                 photograph(driver, view.element, path)
                 shrink(path)
 

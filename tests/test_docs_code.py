@@ -1,4 +1,4 @@
-"""The Python blocks of every page run, one page after the other, as a reader would paste them."""
+"""The Python blocks of every page run in order, as if a reader pasted them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 
 
 def train(step: int) -> tuple[Any, Any, float]:
-    """Stand for a step of somebody's training."""
+    """Replace a step of the reader's training."""
     batch = np.random.default_rng(step).random((4, 64, 64, 3))
     return batch, batch**2, 1 / (step + 1)
 
@@ -119,7 +119,7 @@ writer = tf_summary.create_file_writer("runs")
     "with_tensorflow", [False, pytest.param(True, marks=[pytest.mark.slow])], ids=["", "tensorflow"]
 )
 def test_the_code_of_migrating_runs(tmp_path: Path, with_tensorflow: bool) -> None:
-    """In a process of its own, as it puts adapters in place of their peers."""
+    """In a separate process, because it puts adapters in place of their peers."""
     code = [block for block in blocks("docs/migrating.md") if ("@tf.f" in block) is with_tensorflow]
     assert len(code) == (1 if with_tensorflow else 4)
     before = OF_MIGRATING

@@ -1,8 +1,7 @@
 """One whole event file, byte for byte, and what TensorBoard reads in it.
 
-``tests/golden`` holds the file and its dump. Both are made anew by ``python -m tests.test_golden``,
-which one does only after a deliberate change of the wire form, and reads the difference before
-committing it.
+``tests/golden`` has the file and its dump. ``python -m tests.test_golden`` makes both again. Do
+this only after a deliberate change of the wire form, and read the difference before you commit it.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_min_interval(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_reservoir_keeps_the_nth_with_probability_k_over_n() -> None:
-    """Over many streams: each number is kept as often as that says, within six deviations."""
+    """Over many streams, each number is kept with this probability, within six deviations."""
     size, calls, streams = 3, 60, 4000
     counts: collections.Counter[int] = collections.Counter()
     for _ in range(streams):
@@ -60,7 +60,7 @@ def test_a_long_stream_costs_its_logarithm() -> None:
 
 @pytest.mark.parametrize("policy", [Keep(every=3), Keep(reservoir=2)])
 def test_names_of_one_pattern_are_kept_together(policy: Keep) -> None:
-    """A request's input without its output would be half a picture."""
+    """The input and the output of a request are kept together."""
     keeper = Keeper({"request/*": policy})
     both = [(keeper.wants("request/input"), keeper.wants("request/output")) for _ in range(500)]
     assert set(both) == {(True, True), (False, False)}
@@ -95,7 +95,7 @@ def test_names_are_counted_apart() -> None:
 
 
 def test_made_up_names_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those beyond a bound share one count for each pattern."""
+    """Names beyond a bound share one count for each pattern."""
     monkeypatch.setattr(sampling, "_MOST_NAMES", 10)
     keeper = Keeper({"r/*": Keep(every=4)})
     answers = [keeper.wants(f"r/{number}") for number in range(1000)]

@@ -25,7 +25,7 @@ from tests.pipeline import logs
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="Windows has no flock"),
-    # JAX says so in each fork of a process that has imported it.
+    # JAX warns in each fork of a process that has imported it.
     pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),
 ]
 
@@ -173,7 +173,7 @@ def test_a_forked_child_that_opens_the_directory_of_its_parent_is_warned_of(tmp_
 
 
 def test_a_child_that_inherits_a_descriptor_does_not_keep_the_lock(tmp_path: Path) -> None:
-    """As the workers of a torch DataLoader do, which live longer than a writer of their parent."""
+    """The workers of a torch DataLoader live longer than a writer of their parent."""
     writer = tbimage.SummaryWriter(tmp_path)
     reading, writing = os.pipe()
     child = os.fork()

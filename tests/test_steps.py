@@ -120,7 +120,7 @@ def test_after_the_greatest_step_there_is_no_automatic_one() -> None:
 
 
 def test_made_up_names_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a name that was forgotten never gets a step that it had."""
+    """A forgotten name never gets a step that it had before."""
     monkeypatch.setattr(drawn_steps, "_MOST_NAMES", 10)
     taken = Steps()
     taken.history = {}
@@ -236,7 +236,7 @@ def test_automatic_steps_go_on_across_restarts(tmp_path: Path) -> None:
 def test_a_history_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is an error of the next flush, or with "log" a line in the log."""
+    """The next flush raises an error, or with "log" a line is logged."""
     from tbimage.events.storage import LocalStorage
 
     def refuse(self: object, path: str) -> None:

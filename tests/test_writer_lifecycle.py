@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
-import socket
+import os
 import threading
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,9 @@ def test_a_restart_goes_on_after_the_existing_files(tmp_path: Path) -> None:
 def test_restarts_while_the_clock_steps_backwards_on_a_host_of_an_odd_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each file sorts behind those that are there, so both loaders show all."""
-    monkeypatch.setattr(socket, "gethostname", lambda: "gpu 7/büro.läb tfevents\n")
+    """Each file sorts after the existing ones, so both loaders show all."""
+    name = "gpu 7/büro.läb tfevents\n"
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename=name))
     for restart in range(4):
         with monkeypatch.context() as patch:
             patch.setattr(time, "time", lambda: 1.7e9 - 1000 * (restart // 2))  # noqa: B023
@@ -197,7 +199,7 @@ def test_a_with_block_closes_and_lets_its_own_exception_through(tmp_path: Path) 
 
 
 def test_errors_are_raised_once_by_the_next_flush(tmp_path: Path) -> None:
-    """The first that happened; with one encoder that is the first that was called for."""
+    """The first error is raised; with one encoder, it is the error of the first call."""
     writer = tbimage.SummaryWriter(tmp_path, workers=1)
     for step in range(3):
         writer.image(f"bad {step}", np.full((4, 4), 300 + step), step)
@@ -212,7 +214,7 @@ def test_errors_are_raised_once_by_the_next_flush(tmp_path: Path) -> None:
 
 
 def test_flush_from_a_worker_does_not_wait_for_itself(tmp_path: Path) -> None:
-    """As a handler of the logger tbimage does that flushes, or logs to this writer."""
+    """A handler of the logger tbimage may flush, or log to this writer."""
     writer = tbimage.SummaryWriter(tmp_path, workers=1, on_error="log", max_pending_bytes=3000)
     answers: list[object] = []
 
@@ -240,7 +242,7 @@ def test_flush_from_a_worker_does_not_wait_for_itself(tmp_path: Path) -> None:
 
 
 def test_a_collected_writer_writes_and_closes(tmp_path: Path) -> None:
-    """With the last reference, without the help of the garbage collector."""
+    """It is deleted with the last reference, without the garbage collector."""
     gc.collect()
     gc.disable()
     try:

@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None, sizes: Sizes | None = None) -> 
     """Measure, print and write.
 
     Args:
-        arguments: Of the command line; None: those of this process.
-        sizes: How much to measure, instead of a full or a quick run.
+        arguments: The arguments of the command line; None: those of this process.
+        sizes: The sizes, instead of those of a full or a quick run.
 
     Returns:
         0, or 1 when something went wrong.
@@ -84,6 +84,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # What it has started ends with it, also where it is told to end.
+    # The processes that it has started end with it, also after SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

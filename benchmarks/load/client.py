@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["Client", "Outcome", "post"]
 
-# Between connections: of those that come at once, one worker process takes them all.
+# The pause between connections: one worker process would take all that come at once.
 _PAUSE_SECS = 0.003
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -37,7 +37,7 @@ def post(path: str, body: bytes, content_type: str) -> bytes:
 
 @dataclass
 class Outcome:
-    """What became of some requests.
+    """The results of some requests.
 
     Attributes:
         seconds: How long each answer took.
@@ -89,7 +89,7 @@ class Client:
             connection.abort()
 
     async def by_the_clock(self, rate: float, count: int) -> Outcome:
-        """Send so many requests, so many a second, and wait for all answers."""
+        """Send requests at a rate, and wait for all answers."""
         outcome = Outcome()
         started = asyncio.get_running_loop().time() + 0.01
         await asyncio.gather(
@@ -99,7 +99,7 @@ class Client:
         return outcome
 
     async def in_turns(self, at_once: int, seconds: float) -> Outcome:
-        """Keep so many requests going for so many seconds."""
+        """Keep a number of requests running for some seconds."""
         outcome = Outcome()
         started = time.perf_counter()
 

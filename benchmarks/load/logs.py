@@ -33,7 +33,7 @@ PEERS = ("tensorboardX", "torch")
 
 @dataclasses.dataclass
 class Counts:
-    """What a log without counters of its own can tell.
+    """The counters of a log that has none.
 
     Attributes:
         logged: How many requests there were.
@@ -72,7 +72,7 @@ class _Tbimage(_Counting):
         self._writer = open_writer(os.fspath(self.directory))
 
     def add(self, entry: Entry) -> int:
-        with self._lock:  # TensorBoard wants growing steps
+        with self._lock:  # TensorBoard needs growing steps
             step = super().add(entry)
             self._writer.image("requests/input", entry.photograph, step)
         return step

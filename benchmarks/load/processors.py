@@ -18,9 +18,9 @@ _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def busy_secs() -> float:
-    """Seconds that all processors have been busy, together, since the machine was started.
+    """Return the busy seconds of all processors together, since the start of the machine.
 
-    0 where that is not known.
+    0 if that is not known.
     """
     with contextlib.suppress(OSError):
         ticks = list(map(int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]))
@@ -29,11 +29,11 @@ def busy_secs() -> float:
 
 
 def cpu_secs(processes: Iterable[int]) -> float:
-    """Seconds of processor time that some processes, and the calling one, have had."""
+    """Return the processor time of some processes and the calling one, in seconds."""
     ticks = 0
     for process in processes:
         with contextlib.suppress(OSError):
-            # Behind the name, which is in brackets and may hold anything: proc(5).
+            # The fields after the name, which is in brackets and may have any characters: proc(5).
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
     return ticks / _TICK
@@ -41,10 +41,10 @@ def cpu_secs(processes: Iterable[int]) -> float:
 
 @contextlib.contextmanager
 def real_time(processes: Iterable[int]) -> Iterator[None]:
-    """Serve some processes, and the calling one, before all others within a block.
+    """Run some processes and the calling one before all others within a block.
 
     Raises:
-        PermissionError: That takes the rights of root.
+        PermissionError: This needs the rights of root.
     """
     before: dict[int, int] = {}
     members = [*processes, os.getpid()]
@@ -55,7 +55,7 @@ def real_time(processes: Iterable[int]) -> Iterator[None]:
             before[thread] = policy
         yield
     finally:
-        for thread in _threads(members):  # those begun meanwhile have inherited it
+        for thread in _threads(members):  # new ones have inherited it
             with contextlib.suppress(ProcessLookupError):
                 policy = before.get(thread, os.SCHED_OTHER)
                 os.sched_setscheduler(thread, policy, os.sched_param(0))

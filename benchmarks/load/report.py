@@ -19,14 +19,14 @@ TARGETS = ((50, 0.05), (99, 0.20))
 
 @dataclass(frozen=True)
 class About:
-    """What a run was.
+    """The facts of a run.
 
     Attributes:
-        command: What was typed.
+        command: The command line.
         machine: Processor, memory, system.
         versions: Of everything that took part.
         load: The load average before it began.
-        secs: How long it took.
+        secs: Its duration in seconds.
         real_time: Whether the service was served before all else.
     """
 

@@ -68,10 +68,10 @@ class Results:
 
 
 def median(values: list[float]) -> float | None:
-    """The median, or None where there is nothing."""
+    """Return the median, or None if there are no values."""
     return statistics.median(values) if values else None
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
-    """A ratio, where both are known."""
+    """Return a ratio, if both numbers are known."""
     return above / below if above is not None and below else None

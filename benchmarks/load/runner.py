@@ -44,12 +44,12 @@ __all__ = ["FULL", "OVERLOAD", "QUICK", "Sizes", "run"]
 #: How many times what the service can do an overload asks for.
 OVERLOAD = 10
 
-# By the clock so much of one processor is used, by the service without logging.
+# The part of one processor that the service without logging uses at fixed times.
 _USED_PROCESSOR = 0.5
 # Connections to each worker process, on average, so that each gets some.
 _CONNECTIONS = 8
 _WARM_UP_RATE = 40.0
-# After a turn, so that what is pending is encoded, and is no burden to the next one.
+# The pause after a turn, in which pending pictures are encoded.
 _PAUSE_SECS = 0.2
 _STOP_SECS = 20.0
 
@@ -188,7 +188,7 @@ class _Repeat:
             figures.failed += self._failures[contestant]
 
     def _turn(self, contestant: str, server: Server, rate: float) -> float:
-        """Ask by the clock; give the seconds of the processors."""
+        """Send requests at fixed times; return the processor time."""
         is_peer = contestant not in (NONE, TBIMAGE)
         secs = self._sizes.peer_secs if is_peer else self._sizes.turn_secs
         count = max(1, round(rate * secs))
@@ -220,7 +220,7 @@ class _Repeat:
                 yield from peers
 
     def _as_fast_as_answers_come(self, servers: dict[str, Server]) -> float:
-        """Give what the service does without logging, in requests a second."""
+        """Return the requests a second of the service without logging."""
         for contestant, server in servers.items():
             outcome = self._ask(
                 contestant, server, lambda client: client.in_turns(8, self._sizes.full_secs)
@@ -238,8 +238,8 @@ class _Repeat:
             self._results.of(self._workers, contestant).overload = outcome
 
     def _end(self, contestant: str, server: Server) -> None:
-        """End a service, and look at what it has left."""
-        # Requests that nobody waits for any more are in the way, and were perhaps logged.
+        """End a service, and read its files."""
+        # Abandoned requests still take time, and may have been logged.
         all_answered = self._failures[contestant] == 0
         ended = server.stop(_STOP_SECS if all_answered or contestant == TBIMAGE else 0)
         try:
@@ -275,7 +275,7 @@ class _Repeat:
 
 
 class _Left(NamedTuple):
-    """What the processes of a service have left: their own counts, and pictures in event files."""
+    """Return the counts of the processes of a service, and the pictures in their event files."""
 
     logged: int
     written: int
@@ -295,7 +295,7 @@ def _read(directory: Path) -> _Left:
 
 
 def _pictures(run: Path) -> int:
-    """How many pictures the event files of a run hold; every checksum is checked."""
+    """Count the pictures in the event files of a run, and check every checksum."""
     values: Iterable[bool] = (
         value.HasField("image") for event in read_run(run) for value in event.summary.value
     )

@@ -28,8 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Importing torch in four processes at once takes ten seconds on two processors.
 _START_SECS = 120
 _ENVIRONMENT = {
-    # One thread for a product of matrices: the service runs as many models at once as there are
-    # processors.
+    # One thread for a matrix product, because the service runs a model on each processor.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -55,7 +54,7 @@ class Server:
                 [
                     *(sys.executable, "-m", "uvicorn", "benchmarks.load.service:app"),
                     *("--workers", str(workers), "--host", "127.0.0.1", "--port", "0"),
-                    # Longer than others have their turn, and than the queue of an overload.
+                    # Longer than the turns of others, and than the queue of an overload.
                     *("--timeout-keep-alive", "120", "--backlog", "4096", "--no-access-log"),
                 ],
                 cwd=ROOT,
@@ -89,29 +88,29 @@ class Server:
         raise RuntimeError(f"the service did not start: {self.last_line()}")
 
     def last_line(self) -> str:
-        """The last thing that it said."""
+        """Return its last line of output."""
         text = self._log.read_text(encoding="utf-8", errors="replace").strip()
         return text.rpartition("\n")[2]
 
     def processes(self) -> list[int]:
-        """The process started, and all that it has started."""
+        """Return the process and all its children."""
         found = [self._process.pid]
-        for process in found:  # grows meanwhile
+        for process in found:  # the list grows in the loop
             for children in Path(f"/proc/{process}/task").glob("*/children"):
                 with contextlib.suppress(OSError):
                     found += map(int, children.read_text().split())
         return found
 
     def stop(self, timeout: float) -> bool:
-        """End it; return whether it ended by itself, upon SIGTERM, with all its processes."""
+        """End it; return whether all its processes ended after SIGTERM."""
         if self._stopped:
-            return True  # for the second time: its number may be another's by now
+            return True  # checked again: another process may have its number now
         self._stopped = True
         deadline = time.monotonic() + timeout
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout)
-        # Python's tracker of resources ends a moment after the process that started it.
+        # Python's resource tracker ends shortly after the process that started it.
         while self._signal_all(0) and time.monotonic() < deadline:
             time.sleep(0.02)
         left = self._signal_all(signal.SIGKILL)
@@ -129,7 +128,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(contestant: str, workers: int, scratch: Path) -> Iterator[Server]:
-    """Start a service with a log directory of its own; behind the block both are gone."""
+    """Start a service with its own log directory; delete both after the block."""
     directory = Path(tempfile.mkdtemp(dir=scratch))
     server = Server(contestant, workers, directory / "runs", directory / "server.log")
     try:

@@ -37,7 +37,7 @@ class Section(Protocol):
     """The functions of a module in this package."""
 
     def tasks(self, sizes: Sizes, contestants: Sequence[str]) -> Iterable[Task]:
-        """What one repeat consists of, contestants that are compared next to each other."""
+        """List the tasks of one repeat; compared contestants are next to each other."""
 
     def measure(self, task: Task, directory: Path) -> Mapping[str, Metrics]:
         """Measure the cases of a task.
@@ -52,7 +52,7 @@ class Section(Protocol):
         """
 
     def report(self, results: Results) -> str:
-        """Say what was measured, as Markdown below a heading of the fourth level."""
+        """Report the section as Markdown, below a heading of the fourth level."""
 
 
 def section(name: str) -> Section:

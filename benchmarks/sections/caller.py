@@ -76,7 +76,7 @@ def _paced(copy: Callable[[], Any], log: Callable[[], Any], calls: int) -> Metri
 def _at_once(
     copy: Callable[[], Any], log: Callable[[], Any], flush: Callable[[], Any], calls: int
 ) -> Metrics:
-    """Take turns of many; copies are kept as the queue keeps them, in memory new to the process."""
+    """Measure many at a time; copies are kept, as in the queue, so that each needs new memory."""
     seconds: dict[str, list[float]] = defaultdict(list)
     at_once = min(_AT_ONCE, 4 * calls)
     for _ in range(max(1, calls // 30)):
@@ -95,7 +95,7 @@ def over_copy(results: Results, name: str, pace: str) -> float | None:
 
 
 def to_copy(results: Results, name: str, pace: str) -> float | None:
-    """A call's p50 in terms of that of a fresh ``np.copy`` at the same pace."""
+    """Return the ratio of a call's p50 to that of a new ``np.copy`` at the same pace."""
     call, copy = (results.median("caller", name, pace, figure) for figure in ("call", "copy"))
     return call / copy if call is not None and copy else None
 

@@ -39,7 +39,7 @@ def speedup(results: Results, name: str, case: str) -> float | None:
 
 
 def serial_fraction(results: Results, name: str, case: str) -> float | None:
-    """What share of the time one processor alone can be used, by Amdahl's law."""
+    """Return the part of the work that only one processor can do, by Amdahl's law."""
     faster = speedup(results, name, case)
     return max(0.0, 2 / faster - 1) if faster else None
 

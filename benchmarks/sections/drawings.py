@@ -18,8 +18,8 @@ from benchmarks.tables import milliseconds, table
 __all__ = ["measure", "report", "tasks"]
 
 _HEIGHT, _WIDTH = 1080, 1920
-_SLOWEST_MB = 100  # of pixels a second, which every drawing is to exceed
-_MOST_ADDED_MS = 2  # that captions and boxes may take beyond the picture's copy
+_SLOWEST_MB = 100  # the least pixels a second of every drawing
+_MOST_ADDED_MS = 2  # the most time of captions and boxes, beyond the copy of the picture
 
 #: Those that draw onto a picture, and are judged by what they add to its copy.
 _ADDED = ("caption", "10 boxes with labels", "100 boxes with labels")
@@ -51,7 +51,7 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
 
 
 def _bytes_of(drawn: Any) -> int:
-    """The size of pixels; of a clip, which comes as a file, that of its frames."""
+    """Return the size of pixels, or of the frames of a clip."""
     return int(drawn) if isinstance(drawn, int) else int(np.asarray(drawn).nbytes)
 
 

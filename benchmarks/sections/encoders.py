@@ -69,12 +69,12 @@ def _of_group(results: Results, group: str | None) -> list[str]:
 
 
 def faster(results: Results, encoder: str, group: str | None = None) -> list[float]:
-    """How many times faster an encoder is than Pillow's default at each picture of a group."""
+    """Return how many times faster an encoder is than Pillow's default, for each picture."""
     return _against_yardstick(results, encoder, "secs", group, inverse=True)
 
 
 def larger(results: Results, encoder: str, group: str | None = None) -> list[float]:
-    """An encoder's bytes in terms of those of Pillow's default for each picture of a group."""
+    """Return the ratio of an encoder's bytes to those of Pillow's default, for each picture."""
     return _against_yardstick(results, encoder, "bytes", group, inverse=False)
 
 
@@ -102,7 +102,7 @@ def megabytes_per_second(results: Results, encoder: str, group: str) -> list[flo
 
 
 def beaten(results: Results, encoder: str) -> list[str]:
-    """The pictures of which an encoder not ours makes a smaller file, and sooner."""
+    """Return the pictures for which another encoder is faster and makes a smaller file."""
     figures = results.figures("encoders")
     others = [figure.removesuffix(": secs") for figure in figures if figure.endswith(": secs")]
     found = []

@@ -54,7 +54,7 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
 def _windows(
     log: Callable[[int], Any], flush: Callable[[], Any], count: int, window: int
 ) -> list[float]:
-    """Log so many; give the seconds of one of each window, its flush included."""
+    """Log ``count`` images; return the seconds of one image of each window, with its flush."""
     costs = []
     for start in range(0, count, window):
         with stopwatch() as watch:
@@ -66,7 +66,7 @@ def _windows(
 
 
 def growth(results: Results, name: str, case: str) -> float | None:
-    """The cost of the last in terms of the first."""
+    """Return the ratio of the last cost to the first."""
     early, late = (results.median("marginal", name, case, each) for each in ("early", "late"))
     return late / early if early and late else None
 

@@ -50,7 +50,7 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
 
 
 def fill(writer: Writer, pixels: Array, calls: int) -> list[float]:
-    """Log a column's pixels so many times and close; give the seconds of each call."""
+    """Log the pixels of a column several times and close; return the seconds of each call."""
     log = writer.image if len(pixels) == 1 else writer.batch
     picture = pixels[0] if len(pixels) == 1 else pixels
     seconds = []

@@ -2,7 +2,10 @@
 
 All readers get the same files: one of photographs and scalars, and many runs of ten scalars and a
 picture. Photographs are noise, which no reader here decodes. Each reader runs in a process of its
-own, in turn with the others.
+own, in turn with the others, and reads the file several times. The page cache has all of it.
+
+EventAccumulator keeps a sample of each kind unless it is told to keep all. It is told so for what
+the task needs. tbparse has no part in reading pictures, as it decodes them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,12 +34,7 @@ __all__ = ["measure", "report", "tasks"]
 
 _ACCUMULATOR, _PARSER = "EventAccumulator", "tbparse"
 _WITH_TENSORFLOW = "EventAccumulator with TensorFlow"
-_NEEDS = {
-    _WITH_TENSORFLOW: ("tensorboard", "tensorflow"),
-    _ACCUMULATOR: ("tensorboard",),
-    _PARSER: ("tbparse", "tensorflow"),
-}
-# As many bytes as a PNG of 375×375 noise has.
+# The bytes of a PNG of 375×375 noise.
 _PHOTO_BYTES = 422_000
 _SMALL_PHOTO = b"\x89PNG".ljust(8000, b"\0")
 _TAGS = 10
@@ -44,6 +43,13 @@ _FOLLOWED = 10
 _INDEX, _SCALARS, _PICTURE = "index of all tags", "all scalars as arrays", "one picture by its step"
 _CHECKSUMS, _RUNS, _FOLLOW = "scan with all checksums", "index of many runs", "follow"
 _GALLERY = "gallery of many runs"
+_EVERYTHING = "all scalars, and the bytes of all pictures"
+#: For each peer the packages that it needs, what it reads, and how often: the slow one once.
+_PEERS = {
+    _WITH_TENSORFLOW: (("tensorboard", "tensorflow"), (_SCALARS, _EVERYTHING), 5),
+    _ACCUMULATOR: (("tensorboard",), (_SCALARS,), 1),
+    _PARSER: (("tbparse", "tensorflow"), (_SCALARS,), 5),
+}
 #: Seconds to reach, and bytes of memory, for a full run.
 _LIMITS = {
     _INDEX: 0.5,
@@ -63,11 +69,11 @@ def tasks(sizes: Sizes, contestants: Sequence[str]) -> Iterator[Task]:
         "scalars": sizes.reading_scalars,
         "runs": sizes.reading_runs,
     }
-    yield Task("reading", TBIMAGE, list(_LIMITS), arguments)
+    yield Task("reading", TBIMAGE, [*_LIMITS, _EVERYTHING], arguments)
     if any(name not in OWN for name in contestants):
-        for name, needed in _NEEDS.items():
+        for name, (needed, cases, _) in _PEERS.items():
             if all(map(importlib.util.find_spec, needed)):
-                yield Task("reading", name, [_SCALARS], arguments)
+                yield Task("reading", name, cases, arguments)
 
 
 def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
@@ -78,15 +84,31 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
     if task.contestant == _ACCUMULATOR:
         block(["tensorflow"])
     else:
-        import_module("tensorflow")  # TensorBoard reads records with it where it is installed
-    prepare = _prepare_parser if task.contestant == _PARSER else _prepare_accumulator
+        import_module("tensorflow")  # TensorBoard reads records with it if it is installed
+    figures, repeats = {}, _PEERS[task.contestant][2]
+    expected = int(task.arguments["scalars"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        read = prepare()
-        secs, count = _timed(lambda: read(logs))
-    if count != int(task.arguments["scalars"]):
-        raise RuntimeError(f"{task.contestant} gave {count} scalars")
-    return {_SCALARS: {"wall": [secs], "rss": [peak_rss()]}}
+        for case in task.cases:
+            read = _prepare_parser() if task.contestant == _PARSER else _prepare_accumulator(case)
+            figures[case] = _repeated(partial(_check, read, logs, expected), repeats)
+    return figures
+
+
+def _check(read: Callable[[Path], int], logs: Path, expected: int) -> None:
+    count = read(logs)
+    if count != expected:
+        raise RuntimeError(f"{count} scalars were read, and {expected} are there")
+
+
+def _repeated(call: Callable[[], Any], repeats: int) -> dict[str, list[float]]:
+    """Measure time, processor time of all threads, and memory."""
+    wall, cpu = [], []
+    for _ in range(repeats):
+        before = time.process_time()
+        wall.append(_timed(call)[0])
+        cpu.append(time.process_time() - before)
+    return {"wall": wall, "cpu": cpu, "rss": [peak_rss()]}
 
 
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -132,7 +154,7 @@ def _write_runs(logs: Path, runs: int) -> None:
 
 def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics]:
     import tbimage
-    import tbimage.reading.gallery  # its import is no part of reading, nor is that of logs
+    import tbimage.reading.gallery  # the imports of readers and of logs are not measured
 
     def index() -> int:
         return sum(len(run.tags) for run in tbimage.read(logs).values())
@@ -141,9 +163,14 @@ def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics
         run = tbimage.read(logs)["."]
         return sum(len(run.scalars(tag)) for tag, about in run.tags.items() if tag != "photo")
 
+    def everything() -> int:
+        count = scalars()
+        sum(len(picture.encoded) for picture in tbimage.read(logs)["."].images("photo"))
+        return count
+
     secs = {_INDEX: [_timed(index)[0]]}
     rss = peak_rss()
-    secs[_SCALARS] = [_timed(scalars)[0]]
+    compared = {_SCALARS: _repeated(scalars, 5), _EVERYTHING: _repeated(everything, 5)}
     pictures = tbimage.read(logs)["."].images("photo")
     secs[_PICTURE] = [
         _timed(lambda step=step: pictures.at(step).encoded)[0]  # type: ignore[misc]
@@ -160,11 +187,11 @@ def _measure_own(directory: Path, logs: Path, runs: int) -> Mapping[str, Metrics
         case: {"wall": each} for case, each in secs.items()
     }
     figures[_INDEX]["rss"] = [rss]
-    return figures
+    return figures | compared
 
 
 def _delays(logs: Path) -> list[float]:
-    """How long after an event was appended ``follow`` yields it."""
+    """Return the time until ``follow`` yields an event that was appended."""
     import tbimage
 
     followed = tbimage.read(logs)
@@ -191,14 +218,18 @@ def _delays(logs: Path) -> list[float]:
     return delays
 
 
-def _prepare_accumulator() -> Callable[[Path], int]:
+def _prepare_accumulator(case: str) -> Callable[[Path], int]:
     from tensorboard.backend.event_processing import event_accumulator
+
+    kept = event_accumulator.DEFAULT_SIZE_GUIDANCE if case == _EVERYTHING else ("scalars",)
 
     def read(logs: Path) -> int:
         accumulator = event_accumulator.EventAccumulator(
-            str(logs), size_guidance={event_accumulator.SCALARS: 0}
+            str(logs), size_guidance=dict.fromkeys(kept, 0)
         )
         accumulator.Reload()
+        if case == _EVERYTHING:
+            sum(len(each.encoded_image_string) for each in accumulator.Images("photo"))
         return sum(len(accumulator.Scalars(tag)) for tag in accumulator.Tags()["scalars"])
 
     return read
@@ -223,19 +254,21 @@ def report(results: Results) -> str:
             reached = "✓" if reached == "✓" and rss <= _MOST_RSS else "✗"
         lines.append([case, shown, f"≤ {limit * unit[0]:g} {unit[1]}", reached])
     lines[0][2] += f", {_MOST_RSS / 1e6:g} MB"
-    own = results.median("reading", TBIMAGE, _SCALARS, "wall")
     readers = []
-    for name in results.contestants("reading"):
-        wall = results.median("reading", name, _SCALARS, "wall")
-        rss = results.median("reading", name, _SCALARS, "rss")
-        rss = results.median("reading", name, _INDEX, "rss") if rss is None else rss
-        ratio = None if wall is None or not own else wall / own
-        readers.append([name, significant(wall), times(ratio), mebibytes(rss)])
+    for case in (_SCALARS, _EVERYTHING):
+        own = results.median("reading", TBIMAGE, case, "cpu")
+        for name in results.contestants("reading"):
+            wall, cpu, rss = (
+                results.median("reading", name, case, figure) for figure in ("wall", "cpu", "rss")
+            )
+            if cpu is not None:
+                ratio = times(cpu / own) if own else "–"
+                readers.append([case, name, *map(significant, (wall, cpu)), ratio, mebibytes(rss)])
     head = ["what", TBIMAGE, "to reach in a full run", ""]
-    peers = ["all scalars of the file, by", "s", f"against {TBIMAGE}", "peak RSS, MiB"]
+    peers = ["what", "by", "s", "s of processor", f"against {TBIMAGE}", "peak RSS, MiB"]
     return (
         "One file of 211 MB, with 500 pictures and 100 000 scalars of ten tags, and 1000 runs of "
         "ten scalars and a picture; a quick run has a tenth. Imports are not "
-        "counted.\n\n"
+        "counted. Readers are compared by processor time.\n\n"
         f"{table(head, lines)}\n\n{table(peers, readers)}"
     )

@@ -18,7 +18,7 @@ _TIMED_CALLS = 5_000
 
 
 def tasks(sizes: Sizes, contestants: Sequence[str]) -> Iterator[Task]:
-    """All are held to one processor: what a scalar costs is not hidden by a second one."""
+    """All run on one processor, so that a second one does not hide the cost of a scalar."""
     for name in contestants:
         most = max(sizes.scalar_counts) if name in OWN else sizes.most_peer_scalars
         counts = [str(count) for count in sizes.scalar_counts if count <= most]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from compileall import compile_dir
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,8 +24,9 @@ __all__ = ["CASE", "measure", "report", "tasks"]
 CASE = "start"
 _FLOOR = "numpy"
 
-# What a user would write, between what its process must not find and the moments that are noted.
-# CLOCK_MONOTONIC is the same for all processes. Nothing else is imported, so as not to be measured.
+# The program of a user, after the modules that it must not find, and with the times that are noted.
+# CLOCK_MONOTONIC is the same in all processes. Nothing else is imported, because it would be
+# measured.
 _PROGRAM = """\
 import sys, time
 sys.modules.update(dict.fromkeys({blocked!r}))
@@ -80,6 +82,8 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
     blocked = list(contestant.blocked) if contestant else []
     statement = contestant.statement if contestant else f"import {_FLOOR}"
     figures: dict[str, list[float]] = defaultdict(list)
+    # pip compiles what it installs; a clone may have no bytecode (PYTHONDONTWRITEBYTECODE).
+    compile_dir(Path(__file__).parents[2] / "tbimage", quiet=1)
     for number in range(int(task.arguments["pairs"])):
         logdir = directory / f"first{number}"
         body = _FIRST_IMAGE.get(task.contestant, "")
@@ -96,11 +100,11 @@ def measure(task: Task, directory: Path) -> Mapping[str, Metrics]:
 
 class _Moment(NamedTuple):
     secs: float  # since the process was started
-    rss: float  # its most memory until then, in bytes
+    rss: float  # its greatest memory until then, in bytes
 
 
 def _run(statement: str, body: str, blocked: list[str], logdir: Path) -> tuple[_Moment, _Moment]:
-    """Run a program; say when its import and when all of it was done."""
+    """Run a program; return when its import and when the whole program was done."""
     program = _PROGRAM.format(blocked=blocked, statement=statement, body=body)
     before = time.monotonic()
     done = subprocess.run(

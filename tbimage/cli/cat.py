@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the values of a tag, one in a line: run (where there are several), step, wall time, value.
-TAG may be a pattern as of file names in a shell.
+Print the values of a tag, one in each line: run (if there are several), step, wall time, value.
+TAG may be a shell pattern.
 """
 
 
@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("tags", metavar="TAG", help="the tag, or a pattern of tags")
     parser.add_argument("--run", dest="runs", metavar="GLOB", default="*", help="only these runs")
     parser.add_argument("--step", type=int, metavar="N", help="only this step")
-    parser.add_argument("--raw", action="store_true", help="also what a restart has replaced")
+    parser.add_argument("--raw", action="store_true", help="also replaced values")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print one JSON object for each value")
     how.add_argument(
@@ -65,7 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
                 code = 1
                 continue
             where = ([run.name] if several else []) + ([tag] if len(chosen) > 1 else [])
-            _print(where, run, tag, kind, value, arguments)
+            try:
+                _print(where, run, tag, kind, value, arguments)
+            except ValueError as error:  # a picture that cannot be decoded
+                print(f"tbimage: {printable(error)}", file=sys.stderr)
+                code = 1
     return code
 
 

@@ -17,9 +17,9 @@ __all__ = ["add_to", "run"]
 ENGINES = ("local", "dask", "ray")
 
 _DESCRIPTION = """\
-Copy runs to a new log directory, each to one event file. What a restart has replaced, and
-TensorBoard no longer shows, is left out. SRC is not changed. Repeat the command to copy what was
-logged since: runs that have not changed are not copied again.
+Copy runs to a new log directory, each to one event file. Values that a restart has replaced are
+left out, because TensorBoard no longer shows them. SRC is not changed. Repeat the command to copy
+new values: runs that have not changed are not copied again.
 """
 
 
@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("source", metavar="SRC", help="a log directory")
     parser.add_argument(
-        "target", metavar="DST", help="the new one; missing, empty, or an earlier copy"
+        "target", metavar="DST", help="the new directory: missing, empty, or an earlier copy"
     )
     parser.add_argument("--runs", metavar="GLOB", default="*", help="only runs that match")
     parser.add_argument(
@@ -51,13 +51,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--drop", action="append", default=[], metavar="TAG", help="leave out a tag, or a pattern"
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="local", help="what copies the runs, in parallel"
+        "--engine", choices=ENGINES, default="local", help="the engine that copies runs in parallel"
     )
+    parser.add_argument("--workers", type=int, metavar="N", help="the number of processes to start")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes that are started for it"
-    )
-    parser.add_argument(
-        "--address", metavar="ADDRESS", help="of a cluster of Dask or Ray that is running"
+        "--address", metavar="ADDRESS", help="the address of a running Dask or Ray cluster"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

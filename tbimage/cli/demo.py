@@ -13,16 +13,14 @@ from tbimage.cli import view
 __all__ = ["add_to", "log_feature_maps", "log_inputs", "log_reconstruction", "run"]
 
 _DESCRIPTION = """\
-Log three cases on real photographs to a run directory of TensorBoard: what a network is fed, what
-its first layer makes of it, and a reconstruction and a segmentation. Nothing is downloaded.
+Log three example cases with real photographs to a run directory: the inputs of a network, the
+feature maps of its first layer, and a reconstruction with a segmentation. Nothing is downloaded.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser(
-        "demo", help="log three cases on real photographs", description=_DESCRIPTION
-    )
+    parser = commands.add_parser("demo", help="log three example cases", description=_DESCRIPTION)
     parser.add_argument(
         "--logdir",
         metavar="DIR",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Compare two runs: tags, steps, values, and the pixels of pictures. Where A and B have one run each,
-these are compared whatever their names are; else the runs of the same name. The exit code is 1
-where there are differences.
+Compare two runs: tags, steps, values, and the pixels of pictures. If A and B have one run each,
+these two are compared. Otherwise the runs with the same names are compared. The exit code is 1 if
+there are differences.
 """
 
 
@@ -29,8 +29,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("first", metavar="A", help="a run, a log directory, or an event file")
     parser.add_argument("second", metavar="B", help="another one")
     parser.add_argument(
-        "--tolerance", type=float, default=0.0, metavar="T", help="by how much numbers may differ, "
-        "relative to the greater one (default: 0)",
+        "--tolerance", type=float, default=0.0, metavar="T",
+        help="the allowed difference of numbers, relative to the greater one (default: 0)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object a difference")
     parser.set_defaults(run=run)

@@ -26,9 +26,9 @@ from tbimage.cli.output import print_json, printable
 __all__ = ["Finding", "add_to", "run"]
 
 _DESCRIPTION = """\
-Print the versions and the PNG encoder in use, look at the runs in LOGDIR, write a test run below
-it, read that back with tbimage and, where it is installed, with TensorBoard, and remove it. The
-exit code is 0 where all of this works, and 1 where something has to be done, which is printed.
+Print the versions and the PNG encoder in use, and check the runs in LOGDIR. Write a test run below
+it, read it back with tbimage and TensorBoard (if installed), and remove it. The exit code is 0 if
+all of this works. Otherwise it is 1, and the output says what to do.
 """
 
 _FEW_BYTES = 1 << 30

@@ -14,8 +14,7 @@ __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
 Write one HTML file that shows logs: charts of scalars, pictures with a slider for the step and a
-comparison pixel by pixel, histograms, texts, sounds and hyperparameters. It can be sent to anybody
-who has a browser.
+comparison pixel by pixel, histograms, texts, sounds and hyperparameters. Any browser can show it.
 """
 
 # The page shows the other problems, each in the place of its picture.

@@ -54,6 +54,6 @@ def as_json(kind: str, value: Any) -> dict[str, Any]:
         return {**about, "label": value.label, "bytes": len(value.encoded)}
     if kind == "tensor":
         array = value.value
-        listed = array.tolist() if array.dtype != object else array.astype(str).tolist()
-        return {"dtype": str(array.dtype), "shape": list(array.shape), "value": listed}
+        about = {"dtype": str(array.dtype), "shape": list(array.shape)}
+        return {**about, "value": array.tolist()}
     return {}

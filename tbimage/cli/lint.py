@@ -13,7 +13,7 @@ __all__ = ["add_to", "run"]
 _DESCRIPTION = """\
 Read all records of log directories or event files and report damage, steps that go back, tags of
 two kinds, missing metadata, and values that TensorBoard does not show, each with the reason.
-The exit code is 1 where there is any finding.
+The exit code is 1 if there are findings.
 """
 
 

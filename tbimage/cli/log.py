@@ -26,12 +26,12 @@ _DESCRIPTION = """\
 Log image files to a run directory of TensorBoard.
 
 PNG, JPEG, GIF and BMP files are stored as they are, bit for bit. Other formats that Pillow opens
-(WebP, TIFF, …) are decoded first, since TensorBoard does not show them; of a file with several
-pictures the first is taken.
+(WebP, TIFF, …) are decoded first, because TensorBoard does not show them. If a file has several
+pictures, the first one is logged.
 
-Directories are searched with all directories below them, in natural order: frame2 before frame10.
-Files there that are no images are skipped and counted. Hidden files and links to directories are
-left out.
+All directories below a directory are searched, too, in natural order: frame2 before frame10. Files
+in directories that are not images are skipped and counted. Hidden files and links to directories
+are left out.
 """
 
 _NAMES_AND_STEPS = """\

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tbimage.cli.progress import progress
+from tbimage.reading.json_lines import to_json
 
 if TYPE_CHECKING:
     from tbimage.reading.damage import Damage
@@ -56,18 +56,8 @@ def columns(rows: Sequence[Sequence[object]], numbers: Iterable[int] = ()) -> li
 
 
 def print_json(value: Any) -> None:
-    """Print one line of JSON. NaN and infinities become strings, because JSON lacks them."""
-    print(json.dumps(_finite(value)))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not -float("inf") < value < float("inf"):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return value
+    """Print one line of JSON."""
+    print(to_json(value))
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

@@ -12,15 +12,15 @@ from tbimage.cli.output import print_json, printable
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Copy all whole records of an event file to a new file, and name what is lost. The original is not
-changed. The exit code is 1 where something is lost.
+Copy all undamaged records of an event file to a new file, and list what is lost. The original is
+not changed. The exit code is 1 if something is lost.
 """
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
-        "repair", help="save what is whole in a damaged file", description=_DESCRIPTION
+        "repair", help="copy the undamaged records of a file", description=_DESCRIPTION
     )
     parser.add_argument("file", metavar="FILE", help="the damaged event file")
     parser.add_argument("--output", metavar="FILE", required=True, help="the new file")

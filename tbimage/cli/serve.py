@@ -7,8 +7,8 @@ import argparse
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Show a log directory in the browser, on this machine only. The page takes in what is appended, of
-new runs too. Nothing can be changed through it. Ctrl-C ends it.
+Show a log directory in the browser, on this machine only. The page shows new values and new runs
+as they are appended. It cannot change anything. Ctrl-C ends it.
 """
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the values that were logged last: wall time, run, tag, step, value. With -f, go on and print
-what is appended, of new runs too, until Ctrl-C.
+Print the last values: wall time, run, tag, step, value. With -f, also print new values as they are
+appended, including those of new runs, until Ctrl-C.
 """
 
 
@@ -28,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
     parser.add_argument("-n", dest="count", type=int, default=10, metavar="N", help="how many")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what is appended")
+    parser.add_argument("-f", "--follow", action="store_true", help="also print new values")
     add_choice(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for each value")
     parser.set_defaults(run=run)

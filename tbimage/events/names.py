@@ -13,8 +13,8 @@ Each rule exists because of a reader:
 
 from __future__ import annotations
 
+import os
 import re
-import socket
 from collections.abc import Iterable
 
 _PREFIX = "events.out.tfevents."
@@ -42,8 +42,14 @@ def is_own_name(name: str, suffix: str) -> bool:
 def host_name(name: str | None = None) -> str:
     """Return the name of this machine; ``-`` replaces characters that file names may not have."""
     if name is None:
-        name = socket.gethostname()
+        name = os.uname().nodename if hasattr(os, "uname") else _name_of_windows()
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)[:_LONGEST_HOST].strip(".") or "localhost"
+
+
+def _name_of_windows() -> str:
+    import socket  # 2 ms
+
+    return socket.gethostname()
 
 
 def next_name(existing: Iterable[str], now: float, host: str, process: int, suffix: str) -> str:

@@ -34,7 +34,7 @@ def needs(module: str, oldest: str, distribution: str | None = None) -> Iterator
     try:
         installed = metadata.version(name)
     except metadata.PackageNotFoundError:
-        installed = None  # also of a module that was copied instead of installed
+        installed = None  # also if the module was copied and not installed
     if installed is not None and _numbers(installed) < _numbers(oldest):
         raise ImportError(
             f"this integration needs {name} {oldest} or newer, and {installed} is installed: "

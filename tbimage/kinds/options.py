@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from tbimage import checks
 from tbimage.pixels.arrays.encoded import MOST_PIXELS
-from tbimage.pixels.clips import jpeg
 from tbimage.pixels.drawing.rendering import Look, check_fit, check_look
 from tbimage.pixels.png import encoder
 
@@ -101,6 +100,8 @@ def check_look_fits(options: PictureOptions, channels: int) -> None:
     """Check that the options fit images with this number of channels."""
     check_fit(options.look, channels)
     if options.encoding == "jpeg" and not options.png_instead:
+        from tbimage.pixels.clips import jpeg  # a PNG does not need it
+
         jpeg.check_channels(channels)
 
 

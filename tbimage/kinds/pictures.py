@@ -27,6 +27,7 @@ from tbimage.kinds.numbers import Array
 from tbimage.kinds.options import PictureOptions, check_size
 from tbimage.pixels.arrays.copies import copy_of
 from tbimage.pixels.arrays.encoded import EncodedImage
+from tbimage.pixels.mappings import moved
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values.pictures import Findings, Picture, merge
 
@@ -111,12 +112,13 @@ def summary(
 ) -> list[Piece]:
     """Make the Summary; ``report`` is called if there are findings about the data."""
     parts = prepared.parts(prepared.arrays, options, run)
-    at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, prepared.nbytes))
+    size = prepared.nbytes
+    at_once = max(1, len(parts) * _AT_ONCE_BYTES // max(1, size))
     jobs = [
         partial(_encoded, parts[first : first + at_once], options, run)
         for first in range(0, len(parts), at_once)
     ]
-    parallel = prepared.nbytes >= _PARALLEL_ABOVE and len(jobs) > 1
+    parallel = size >= _PARALLEL_ABOVE and len(jobs) > 1
     pictures = list(chain.from_iterable(run(jobs) if parallel else [job() for job in jobs]))
     findings = [picture.findings for picture in pictures if picture.findings]
     if findings:
@@ -174,7 +176,7 @@ def _as_file(made: Made, options: PictureOptions, files: Iterator[encoder.Encode
     if _becomes_jpeg(picture.pixels, options):
         from tbimage.pixels.clips import jpeg
 
-        pieces: list[Piece] = [jpeg.encode(picture.pixels, options.quality)]
+        pieces = moved([jpeg.encode(picture.pixels, options.quality)])
     else:
         file = next(files)
         pieces, channels = file.pieces, file.channels

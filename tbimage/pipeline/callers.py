@@ -33,7 +33,7 @@ MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 # the first interval, which doubles each time, and the longest one.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough for a thousand threads at once
-_MANY_SMALL = 32  # with so many waiting pictures the owner is woken, so that they are encoded
+_MANY_SMALL = 32  # of so many small pictures one wakes the owner, so that they are encoded
 _GIVE_UP_SECS = 1.0  # how long to wait until the owner has counted what is lost
 
 live: dict[int, weakref.ref[Pipeline]] = {}  #: for the end of the process
@@ -162,7 +162,7 @@ class Pipeline:
         channel, work = self._channel, ticket[6]
         channel.inbox.put(ticket)
         self._in_hand.pop(get_ident(), None)
-        is_due = work is not None and (work.apart or channel.inbox.qsize() > _MANY_SMALL)
+        is_due = work is not None and (work.apart or not channel.inbox.qsize() % _MANY_SMALL)
         if is_due or not channel.awake or channel.pending_bytes > channel.easy_bytes:
             self._wake(channel, ticket)
 

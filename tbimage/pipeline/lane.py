@@ -28,10 +28,10 @@ class Lane:
         self.pending: deque[Ticket] = deque()
         self.done: int = 0  # how many summaries are written or lost, in order
         self.written: int = 0
-        self.lost: int = 0  # how many could not be encoded or written
-        self.synced: int = 0  # how many of ``done`` survive a loss of power
+        self.lost: int = 0  # summaries that could not be encoded or written
+        self.synced: int = 0  # how many of these survive a loss of power
         self.in_commit: int = 0  # how many are in the commit, or could not be written
-        self.failures: int = 0  # commits that failed, and are tried again
+        self.failures: int = 0  # failed commits in a row
         self.given_up: int = 0
         self.due: float = 0.0  # when the cheap summaries at the head must be written
         self.commit: Commit | None = None

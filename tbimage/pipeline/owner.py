@@ -98,7 +98,7 @@ class Owner:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
                 except BaseException as error:  # no memory, or an exception sent to this thread
-                    with _QUIETLY:  # there may be no memory to note the lack of memory
+                    with _QUIETLY:  # no memory to note the lack of memory
                         self._note(error)
         finally:  # after any exception, so that the next call starts another owner
             if not ended:

@@ -32,6 +32,11 @@ class CopiedPath(str):
 
     copies: Copies
 
+    @property
+    def url(self) -> str:
+        """The URL of the copied object, which errors name."""
+        return self.copies.url_of(self)
+
 
 @dataclass(frozen=True)
 class _Object:

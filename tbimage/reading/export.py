@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tbimage.reading.json_lines import to_json
 from tbimage.reading.logs import Logs, package
 from tbimage.reading.runs import Run
 from tbimage.reading.series import Scalars, Series
@@ -166,7 +166,7 @@ def _write_csv(path: str, rows: Iterable[tuple[str, str, Any]]) -> None:
 def _write_jsonl(path: str, rows: Iterable[tuple[str, str, Any]]) -> None:
     with open(path, "x", encoding="utf-8") as file:
         for row in _rows(rows):
-            file.write(json.dumps(dict(zip(_COLUMNS, row, strict=True))) + "\n")
+            file.write(to_json(dict(zip(_COLUMNS, row, strict=True))) + "\n")
 
 
 def _write_parquet(path: str, rows: Sequence[tuple[str, str, Any]]) -> None:
@@ -218,7 +218,7 @@ def _append_lines(target: str, kind: str, lines: Sequence[Any], done: Export) ->
     done.files += not os.path.exists(path)
     done.rows += len(lines)
     with open(path, "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
+        file.writelines(to_json(line) + "\n" for line in lines)
 
 
 def _write_items(

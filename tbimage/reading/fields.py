@@ -1,7 +1,7 @@
-"""Walk over the fields of a protobuf message without reading what they hold.
+"""Walk over the fields of a protobuf message without reading their contents.
 
-The messages here may have payloads of many megabytes, of which only a tag and a step are wanted,
-so a message is given as a function that reads some bytes of it.
+The messages may have payloads of many megabytes, but only a tag and a step are needed. So a message
+is passed as a function that reads some of its bytes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     """Decode the varint at ``at``; return it, unsigned, and where it ends."""
     value = shift = 0
     try:
+        if (byte := data[at]) < 0x80:  # as most are
+            return byte, at + 1
         while (byte := data[at]) > 0x7F:
             value |= (byte & 0x7F) << shift
             shift += 7
@@ -44,7 +46,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def signed(value: int) -> int:
-    """Convert a varint to the int64 that it stands for."""
+    """Convert a varint to an int64."""
     return value - (1 << 64) if value >> 63 else value
 
 
@@ -54,7 +56,7 @@ def varint_at(read: Read, start: int, stop: int) -> int:
 
 
 def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield each field's number, wire type, and where its content starts and stops.
+    """Yield number, wire type, start and end of each field.
 
     Args:
         read: Reads the message.
@@ -65,18 +67,17 @@ def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
         MalformedError: It is no message. The fields before the fault have been yielded.
     """
     while at < end:
-        head = read(at, min(at + _LONGEST_HEAD, end))
+        head = read(at, at + _LONGEST_HEAD if at + _LONGEST_HEAD < end else end)
         key, used = varint(head, 0)
         number, kind = key >> 3, key & 7
+        start = at + used
         if kind == DELIMITED:
             size, used = varint(head, used)
             start = at + used
             stop = start + size
         elif kind == VARINT:
-            start = at + used
             stop = at + varint(head, used)[1]
         elif kind in _FIXED:
-            start = at + used
             stop = start + _FIXED[kind]
         else:
             raise MalformedError(f"unknown wire type {kind}")

@@ -89,7 +89,8 @@ class Image:
                 if number == 4 and kind == 2:
                     encoded = read(start, stop)
                 elif number in told and kind == 0:
-                    told[number] = varint_at(read, start, stop)
+                    size = varint_at(read, start, stop)
+                    told[number] = size if size < 1 << 31 else 0  # as of a negative number
             return (told[2], told[1], told[3]), encoded
         strings = strings_of(content)  # width and height, as text, and then the pictures
         if self.sample + 2 >= len(strings):
@@ -154,7 +155,11 @@ class Image:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about large pictures and odd metadata
                 return PIL.Image.open(io.BytesIO(encoded))
-        except Exception as error:  # an unknown format, too many pixels, or damage
+        except PIL.UnidentifiedImageError:
+            raise self.place.broken(
+                "its picture cannot be decoded: it is of no known format"
+            ) from None
+        except Exception as error:  # too many pixels, or damage
             raise self.place.broken(f"its picture cannot be decoded: {error}") from error
 
     def _repr_png_(self) -> bytes:

@@ -1,8 +1,8 @@
-"""What one event file holds: the numbers of its scalars, and where everything else lies.
+"""The index of one event file: the numbers of its scalars, and the places of all other values.
 
-Scalars are taken in while the file is scanned; of all other values the index has the place of the
-record, the step and the wall time. So the index of a file of pictures is small, and no picture is
-read before somebody asks for it.
+The scan of a file reads its scalars. For all other values the index has the place of the record,
+the step and the wall time. So the index of a file of pictures is small, and pictures are read only
+when they are used.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, OVERHEAD_BYTES
@@ -50,13 +51,16 @@ _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
 #: A whole Event that holds a graph; TensorBoard's name of its tag.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
 
+# So many records are taken in one by one, where there is an unknown one. New tags come together.
+_ONE_BY_ONE = 64
+
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the first value of a tag tells of it."""
+    """The properties of a tag, from its first value."""
 
     plugin: str = ""
     content: bytes = b""
@@ -67,7 +71,7 @@ class Metadata:
 
 @dataclass
 class Entries:
-    """Where the other values of one tag lie in one file; a column for each thing known of them."""
+    """The places of the other values of one tag in one file, as columns."""
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     wall_times: array[float] = field(default_factory=lambda: array("d"))
@@ -80,7 +84,7 @@ class Entries:
 
 @dataclass
 class _Value:
-    """Where the parts of a Summary.Value lie in its record's payload."""
+    """The places of the parts of a Summary.Value in the payload of its record."""
 
     tag: str = ""
     metadata: tuple[int, int] | None = None
@@ -127,12 +131,12 @@ class FileIndex:
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read, by now."""
+        """The damage that was found until now."""
         tail = [self._scanner.tail] if self._scanner.tail else []
         return [*sorted(self._scanner.damage), *tail, *self._unreadable]
 
     def refresh(self) -> bool:
-        """Take in what was appended; return whether there was anything new."""
+        """Read what was appended; return whether there was anything."""
         self._unreadable = []
         try:
             status = os.stat(self.path)
@@ -147,7 +151,7 @@ class FileIndex:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if identity != self._identity or status.st_size < self._scanner.offset:
-                self._clear()  # another file, or one that was written anew
+                self._clear()  # another file, or its content was replaced
             self._identity, self._size = identity, status.st_size
             self._take_in(descriptor)
         except OSError as error:
@@ -158,22 +162,37 @@ class FileIndex:
         return True
 
     def _take_in(self, descriptor: int) -> None:
-        for base, block, stops in self._scanner.batches(descriptor):
+        for batch in self._scanner.batches(descriptor):
+            base, block, stops, groups = batch
             self.records += len(stops)
-            if block is None:
-                read = _file_reader(descriptor, base)
+            if groups is not None and self._templates.take_in_groups(groups):
+                continue
+            if batch.is_large:
+                read = _file_reader(descriptor, base + HEADER_BYTES, block[HEADER_BYTES:])
                 self._take_in_event(read, stops[0] - HEADER_BYTES, base, 0)
                 continue
-            done = self._templates.take_in(block, stops)
-            at = stops[done - 1] + FOOTER_BYTES if done else 0
-            for stop in stops[done:]:
+            self._take_in_block(base, block, stops)
+
+    def _take_in_block(self, base: int, block: bytes, stops: Sequence[int]) -> None:
+        """Take in records: many at once as far as they are known scalars, and some one by one."""
+        at = done = 0
+        while done < len(stops):
+            known = self._templates.take_in(block, stops[done:], at)
+            if done + known == len(stops):
+                self._scanner.expect(self._templates.group)
+                return
+            if known:
+                at = stops[done + known - 1] + FOOTER_BYTES
+            done += known
+            for stop in stops[done : done + _ONE_BY_ONE]:
                 self._take_in_record(block[at + HEADER_BYTES : stop], base + at)
                 at = stop + FOOTER_BYTES
+            done += _ONE_BY_ONE
 
     def _take_in_record(self, payload: bytes, offset: int) -> None:
         """Take in a record, which is not parsed in full if one of its tag has been."""
         length, at = len(payload), 0
-        # Wall time, step (left out where it is 0), Summary: as every writer orders them.
+        # Every writer writes wall time, step (left out if it is 0) and Summary in this order.
         if length > 16 and payload[0] == 9 and payload[9] in (16, 42):
             step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
             if step > 0x7F:
@@ -188,7 +207,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), length, offset, at)
 
     def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> None:
-        """Parse a record in full. Its Summary starts at ``at``, if that is not 0."""
+        """Parse a record in full. Its Summary probably starts at ``at``, if that is not 0."""
         try:
             event = parse_event(read, length)
             numbers = [self._number_or_samples(read, value) for value in event.values]
@@ -206,7 +225,8 @@ class FileIndex:
                 self._add_entry(value.tag, event, place, samples, length)
         if event.graph:
             self._add_entry(GRAPH_TAG, event, (offset, 0, GRAPH), 1, length)
-        if at and len(event.values) == 1 and length < BLOCK_BYTES:
+        starts_there = at and read(at, at + 1) == b"*"  # the key of Summary
+        if starts_there and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
@@ -247,7 +267,7 @@ class FileIndex:
         entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
-        """Note where the number of such a record is, so that the next one is not parsed."""
+        """Note the place of the number in such records, so that the next one is not parsed."""
         if value.form == _SIMPLE_VALUE:
             position: int | None = value.start
         elif value.form == TENSOR and value.tag in self.numbers:
@@ -258,15 +278,21 @@ class FileIndex:
             self._templates.add(read(at, length), position - at, self.numbers[value.tag])
 
 
-def _file_reader(descriptor: int, offset: int) -> Read:
-    """Return a function that reads from a record's payload; it remembers the last 4 KiB."""
-    start_of_payload, known, window = offset + HEADER_BYTES, 0, b""
+def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
+    """Return a function that reads from a record's payload; it remembers the last 4 KiB.
+
+    Args:
+        descriptor: The file.
+        offset: Where the payload starts.
+        window: The first bytes of it.
+    """
+    known, end = 0, len(window)
 
     def read(start: int, stop: int) -> bytes:
-        nonlocal known, window
-        if start < known or stop > known + len(window):
-            window = read_at(descriptor, max(stop - start, 4096), start_of_payload + start)
-            known = start
+        nonlocal known, window, end
+        if start < known or stop > end:
+            window = read_at(descriptor, max(stop - start, 4096), offset + start)
+            known, end = start, start + len(window)
         return window[start - known : stop - known]
 
     return read

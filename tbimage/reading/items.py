@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "LAYOUT_TAG",
     "Audio",
     "HParams",
     "Histogram",
+    "Layout",
     "Tensor",
     "Text",
     "audio",
     "histogram",
     "hparams",
+    "layout",
     "tensor",
     "text",
 ]
+
+#: Charts by category and title: the kind (``"multiline"`` or ``"margin"``) and its tags, as
+#: ``SummaryWriter.custom_scalars`` takes them.
+Layout = Mapping[str, Mapping[str, tuple[str, list[str]]]]
+LAYOUT_TAG = "custom_scalars__config__"  # tensorboard/plugins/custom_scalar/metadata.py
 
 _MOST_REPEATED = 1 << 20
 # hparams' enum Status, by number; see proto/tbimage/hparams.proto.
@@ -40,13 +48,12 @@ class Histogram:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
         buckets: float64 ``[k, 3]``: left edge, right edge and count of each bucket, as TensorBoard
-            shows them. Of TF1's form the empty buckets at both ends are left out, and the minimum
-            and the maximum take the place of the outermost edges
-            (``data_compat._migrate_histogram_value``).
+            shows them. In TF1's form, the empty buckets at both ends are left out, and the minimum
+            and the maximum replace the outermost edges (``data_compat._migrate_histogram_value``).
         limits: float64 ``[n]``, the right edge of each bucket as it was logged.
         counts: float64 ``[n]``, as logged.
-        min, max, num, sum, sum_squares: As logged in TF1's form; of tensors the first three are
-            told by the buckets, and the others are NaN.
+        min, max, num, sum, sum_squares: As logged in TF1's form. For tensors, the first three come
+        from the buckets, and the others are NaN.
     """
 
     step: int
@@ -68,7 +75,7 @@ class Text:
     Attributes:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
-        text: Markdown. Of an array of strings, one line for each row.
+        text: Markdown; for an array of strings, one line for each row.
         strings: Array of ``str`` in the logged shape; TensorBoard shows rank 1 and 2 as a table.
     """
 
@@ -85,11 +92,11 @@ class Audio:
     Attributes:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
-        sample: Which sound of its step it is.
+        sample: Its number among the sounds of its step.
         encoded: The bytes of a WAV or other file.
-        content_type: ``"audio/wav"`` or another; empty where it is not told.
-        label: Text that TensorFlow's form may have beside each sound; else empty.
-        sample_rate: In Hz; 0 where only the encoded sound tells it.
+        content_type: ``"audio/wav"`` or another; empty if it is not stored.
+        label: The text that TensorFlow's form may have for each sound, or empty.
+        sample_rate: In Hz; 0 if only the encoded sound has it.
     """
 
     step: int
@@ -123,7 +130,7 @@ class HParams:
     Attributes:
         values: Numbers, truth values and strings by name.
         metrics: The tags of the metrics that the experiment names.
-        group: The name of the group of runs it belongs to, or empty.
+        group: The name of its group of runs, or empty.
         status: ``"success"``, ``"failure"``, ``"running"`` or ``"unknown"``.
     """
 
@@ -139,13 +146,13 @@ def _array(place: Place) -> NDArray[Any]:
     except OverflowError as error:
         raise place.broken(str(error)) from None
     except ValueError as error:
-        if getattr(error, "offset", None) is not None:  # CorruptFileError names the place
+        if getattr(error, "offset", None) is not None:  # CorruptFileError has the place already
             raise
         raise place.broken(str(error)) from None
 
 
 def _small_array(place: Place) -> NDArray[Any]:
-    """Read an array that will be copied: refuse one number that stands for a billion."""
+    """Read an array that will be copied; refuse a number that is repeated a billion times."""
     array = _array(place)
     if array.size > _MOST_REPEATED and 0 in array.strides:
         raise place.broken(f"it repeats one element {array.size} times")
@@ -245,7 +252,7 @@ def hparams(contents: Iterable[bytes]) -> HParams:
         try:
             data = HParamsPluginData.FromString(content)
         except DecodeError:
-            continue  # of a plugin that goes by the same name
+            continue  # of another plugin with this name
         metrics += [info.name.tag for info in data.experiment.metric_infos]
         group = data.session_start_info.group_name or group
         for name, value in data.session_start_info.hparams.items():
@@ -255,3 +262,28 @@ def hparams(contents: Iterable[bytes]) -> HParams:
         if data.HasField("session_end_info"):
             status = dict(enumerate(_STATUSES)).get(data.session_end_info.status, "unknown")
     return HParams(values, tuple(metrics), group, status)
+
+
+def layout(place: Place) -> Layout:
+    """Read a layout of the Custom Scalars page."""
+    from google.protobuf.message import DecodeError
+
+    from tbimage.events.messages import Layout as LayoutMessage
+
+    strings = _small_array(place).reshape(-1)
+    if not len(strings) or not isinstance(strings[0], bytes):
+        raise place.broken("it has no layout")
+    try:
+        message = LayoutMessage.FromString(strings[0])
+    except DecodeError as error:
+        raise place.broken(str(error)) from None
+    charts: dict[str, dict[str, tuple[str, list[str]]]] = {}
+    for category in message.category:
+        titles = charts.setdefault(category.title, {})
+        for chart in category.chart:
+            if chart.WhichOneof("content") == "margin":
+                threes = ((each.value, each.lower, each.upper) for each in chart.margin.series)
+                titles[chart.title] = "margin", [tag for three in threes for tag in three]
+            else:
+                titles[chart.title] = "multiline", list(chart.multiline.tag)
+    return charts

@@ -372,9 +372,8 @@ def package(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise ImportError(
-            f"this needs {name}, which is not installed: pip install {name}"
-        ) from None
+        top = name.partition(".")[0]
+        raise ImportError(f"this needs {top}, which is not installed: pip install {top}") from None
 
 
 def _counts(index: FileIndex) -> dict[tuple[str, bool], int]:

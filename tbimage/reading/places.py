@@ -21,19 +21,12 @@ _CHECKSUM = struct.Struct("<I")
 
 @dataclass(frozen=True)
 class Place:
-    """The place of a value.
+    """The place of a value."""
 
-    Attributes:
-        path: The file.
-        offset: Where the value's record starts, in bytes.
-        ordinal: The number of the value in the record.
-        form: The field of ``Summary.Value`` that holds it.
-    """
-
-    path: str
-    offset: int
-    ordinal: int
-    form: int
+    path: str  # the file
+    offset: int  # where the value's record starts, in bytes
+    ordinal: int  # the number of the value in the record
+    form: int  # the field of ``Summary.Value`` that holds it
 
     def load(self) -> memoryview:
         """Read the record, compare its checksums, and return the content of the value's field."""
@@ -45,13 +38,20 @@ class Place:
         except MalformedError:
             values = []
         if self.ordinal >= len(values) or values[self.ordinal].form != self.form:
-            raise CorruptFileError(self.path, self.offset, "it is not the record that was indexed")
+            raise CorruptFileError(
+                shown(self.path), self.offset, "it is not the record that was indexed"
+            )
         value = values[self.ordinal]
         return payload[value.start : value.stop]
 
     def broken(self, problem: str) -> ValueError:
         """Make the error for an undamaged value that cannot be decoded."""
-        return ValueError(f"{self.path}: the record at byte {self.offset}: {problem}")
+        return ValueError(f"{shown(self.path)}: the record at byte {self.offset}: {problem}")
+
+
+def shown(path: str) -> str:
+    """Return what errors name: the file, or the URL that it is a copy of."""
+    return str(getattr(path, "url", path))
 
 
 def read_payload(path: str, offset: int) -> memoryview:
@@ -59,11 +59,11 @@ def read_payload(path: str, offset: int) -> memoryview:
     with open(path, "rb", buffering=0) as file:
         header = read_at(file.fileno(), HEADER_BYTES, offset)
         if len(header) < HEADER_BYTES or mask(crc32c(header[:8])) != _HEADER.unpack(header)[1]:
-            raise CorruptFileError(path, offset, "checksum of its length")
+            raise CorruptFileError(shown(path), offset, "checksum of its length")
         length = _HEADER.unpack(header)[0]
         rest = os.fstat(file.fileno()).st_size - offset - HEADER_BYTES - FOOTER_BYTES
         if length > min(rest, LARGEST_PAYLOAD):  # before memory is allocated for it
-            raise CorruptFileError(path, offset, "the file ends within it")
+            raise CorruptFileError(shown(path), offset, "the file ends within it")
         file.seek(offset + HEADER_BYTES)
         record = memoryview(bytearray(length + FOOTER_BYTES))
         filled = 0
@@ -71,5 +71,5 @@ def read_payload(path: str, offset: int) -> memoryview:
             filled += got
     payload = record[:length].toreadonly()
     if filled < len(record) or mask(crc32c(payload)) != _CHECKSUM.unpack(record[length:])[0]:
-        raise CorruptFileError(path, offset, "checksum of its payload")
+        raise CorruptFileError(shown(path), offset, "checksum of its payload")
     return payload

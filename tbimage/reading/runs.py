@@ -1,9 +1,9 @@
-"""One run: its tags, and the values of each, of all its files in order.
+"""One run: its tags, and the values of each tag, from all files in order.
 
-By default values are those that TensorBoard's data server shows. There a record with step s takes
-away all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
-``tensorboard/data/server/reservoir.rs``): what a restarted training logs again replaces what it
-had logged. The data server then draws a sample; here nothing is left out.
+By default, the values are those that TensorBoard's data server shows. There a record with step s
+removes all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
+``tensorboard/data/server/reservoir.rs``): values that a restarted training logs again replace the
+old ones. The data server then draws a sample; here nothing is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
-T = TypeVar("T")
-_Maker = Callable[[int, float, int, Place], T]
+_Maker = Callable[[int, float, int, Place], Any]
 
 #: The field that holds a value and, of tensors, the plugin → what kind of tag it is.
 _KINDS = {
@@ -66,8 +65,8 @@ METHODS = {
     "hparams": "hparams",
     "graph": "graph",
 }
-#: What makes an item of each kind.
-MAKERS: Mapping[str, _Maker[Any]] = {
+#: The function that makes an item of each kind.
+MAKERS: Mapping[str, _Maker] = {
     "image": Image,
     "histogram": items.histogram,
     "text": items.text,
@@ -77,14 +76,14 @@ MAKERS: Mapping[str, _Maker[Any]] = {
 
 
 def kind_of(form: int, plugin: str) -> str:
-    """Tell what kind of value a form is, given the tag's plugin."""
+    """Return the kind of a value, by its form and the plugin of its tag."""
     known = _KINDS.get((form, plugin if form == TENSOR else ""))
     return known or ("hparams" if plugin == "hparams" else "tensor")
 
 
 @dataclass(frozen=True)
 class Tag:
-    """What is known of a tag without reading its values.
+    """The properties of a tag, without its values.
 
     Attributes:
         kind: ``"scalar"``, ``"image"``, ``"histogram"``, ``"text"``, ``"audio"``, ``"tensor"``,
@@ -93,8 +92,8 @@ class Tag:
         first_step: The step of the first value.
         last_step: The step of the last one.
         description: Markdown, as it was logged with the tag.
-        display_name: The name that TensorBoard shows, where it differs from the tag.
-        plugin: The dashboard that shows it, as ``"pr_curves"``; empty where it is not told.
+        display_name: The name that TensorBoard shows, if it differs from the tag.
+        plugin: The dashboard that shows it, such as ``"pr_curves"``; empty if it is not stored.
     """
 
     kind: str
@@ -143,6 +142,7 @@ class Run:
 
     Attributes:
         name: As TensorBoard names it: the directory below the log directory, or ``"."``.
+        metadata: What the first value of each tag tells of it.
 
     Example:
         >>> import tbimage
@@ -157,12 +157,12 @@ class Run:
     def __init__(self, name: str, metadata: Mapping[str, Metadata]) -> None:
         self.name = name
         self._files: list[FileIndex] = []
-        self._metadata = metadata
+        self.metadata = metadata
 
     def set_files(self, files: list[FileIndex]) -> None:
-        """Take these files, or what was appended to them."""
+        """Use these files, or what was appended to them."""
         self._files = files
-        self.__dict__.pop("tags", None)  # told anew when somebody asks
+        self.__dict__.pop("tags", None)  # computed again when it is used
 
     @property
     def indexes(self) -> list[FileIndex]:
@@ -176,17 +176,17 @@ class Run:
 
     @property
     def damage(self) -> list[Damage]:
-        """What could not be read."""
+        """The damage in its files."""
         return [damage for file in self._files for damage in file.damage]
 
     @cached_property
     def tags(self) -> Mapping[str, Tag]:
-        """What each tag has, in alphabetical order."""
+        """The properties of each tag, in alphabetical order."""
         names = {name for file in self._files for name in (*file.numbers, *file.entries)}
         return {name: self._describe(name) for name in sorted(names)}
 
     def _describe(self, name: str) -> Tag:
-        metadata = self._metadata.get(name, Metadata())
+        metadata = self.metadata.get(name, Metadata())
         if any(name in file.numbers for file in self._files):
             kind, steps = "scalar", self.scalars(name).steps
             count = len(steps)
@@ -203,8 +203,8 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: Whether values that TensorBoard no longer shows are returned too: those that a
-                restart logged again.
+            raw: Whether values that a restart logged again are returned, too, which TensorBoard no
+                longer shows.
 
         Raises:
             KeyError: There is no such tag.
@@ -222,14 +222,14 @@ class Run:
         return Scalars(steps[kept], values[kept], wall_times[kept])
 
     def images(self, tag: str, *, raw: bool = False, batch: bool = False) -> Series[Image]:
-        """Return the pictures of a tag, none of which is read yet.
+        """Return the pictures of a tag, without reading them.
 
         Args:
             tag: The tag.
             raw: As for ``scalars``.
-            batch: Whether the pictures of the tags ``tag/image/0``, ``tag/image/1``, …, as which
-                batches are logged, become one series. Their ``sample`` is that number. A batch that
-                is logged as one tensor is one series in any case.
+            batch: Whether the pictures of a batch, which have the tags ``tag/image/0``,
+                ``tag/image/1``, …, become one series. Their ``sample`` is that number. A batch that
+                is logged as one tensor is always one series.
 
         Raises:
             KeyError: There is no such tag.
@@ -284,8 +284,17 @@ class Run:
 
     def hparams(self) -> items.HParams | None:
         """Return the hyperparameters of the run, or None where none were logged."""
-        contents = [each.content for each in self._metadata.values() if each.plugin == "hparams"]
+        contents = [each.content for each in self.metadata.values() if each.plugin == "hparams"]
         return items.hparams(contents) if contents else None
+
+    def custom_scalars(self) -> items.Layout | None:
+        """Return the layout of the Custom Scalars page that was logged last, or None.
+
+        Raises:
+            ValueError: It cannot be decoded.
+        """
+        columns = self._columns(items.LAYOUT_TAG, raw=False)
+        return items.layout(columns.place(-1)) if len(columns.steps) else None
 
     def graph(self) -> bytes | None:
         """Return the serialized ``GraphDef`` that was logged last, or None."""
@@ -298,7 +307,7 @@ class Run:
 
     def _series(self, tag: str, kind: str, raw: bool) -> Series[Any]:
         columns = self._columns(tag, raw)
-        plugin = self._metadata.get(tag, Metadata()).plugin
+        plugin = self.metadata.get(tag, Metadata()).plugin
         suits = {
             form: kind_of(form, plugin) == kind or (kind == "tensor" and form == TENSOR)
             for form in set(columns.forms.tolist())
@@ -307,7 +316,7 @@ class Run:
         if not len(columns.steps):
             raise self._no_such(tag, kind)
         samples, sizes = np.zeros(len(columns.steps), np.int64), columns.lengths
-        if kind in ("image", "audio"):  # each of a step is an item
+        if kind in ("image", "audio"):  # each picture or sound of a step is an item
             samples = np.concatenate([np.arange(count) for count in columns.samples])
             columns = columns.select(np.repeat(np.arange(len(columns.steps)), columns.samples))
             sizes = columns.lengths // np.maximum(columns.samples, 1)
@@ -366,7 +375,7 @@ def _grows(steps: NDArray[np.int64]) -> bool:
 
 
 def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which records no later one with the same or a smaller step takes away."""
+    """Tell which records are not removed by a later one with the same step or a smaller one."""
     smallest_later = np.minimum.accumulate(steps[::-1])[::-1]
     kept = np.ones(len(steps), bool)
     kept[:-1] = steps[:-1] < smallest_later[1:]

@@ -1,9 +1,9 @@
-"""Take in many records of scalars at once.
+"""Read many records of scalars at once.
 
-All records of one scalar are equal but for wall time, step and the four bytes of the number. A
-record is parsed in full once for each tag. Its other bytes, the *template*, lead from later
-records to the columns of the tag. ``Templates.take_in`` looks up all records of a block with
-NumPy, which takes a third of the time of looking them up one by one.
+All records of one scalar are equal except for wall time, step and the four bytes of the number. For
+each tag, one record is parsed in full. Its other bytes, the *template*, lead from later records to
+the columns of the tag. ``Templates.take_in`` looks up all records of a block with NumPy, which
+takes a third of the time of looking them up one by one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES
+from tbimage.reading.groups import Groups, find_period
 from tbimage.reading.scan import rows_of
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Numbers", "Templates"]
 
-# As many templates as tags, unless somebody writes a new tag for each value. Above the second
-# limit, records are looked up one by one, as the tables for NumPy are made anew for each new tag.
+# There are as many templates as tags, and this bounds them if each value has a new tag. Above the
+# second limit, records are looked up one by one, because each new tag makes new tables for NumPy.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
 # NumPy takes as long for a few records as for a hundred.
-_FEWEST_RECORDS = 64
-# A record of a scalar with a longer tag, or with its metadata, is taken in alone.
+_FEWEST_RECORDS = 64  # and as many for each 8 lengths of records
+# A longer record, with a long tag or with metadata, is read alone.
 _LONGEST_RECORD = 512
 _LONGEST_STEP = 5  # bytes of a varint, for steps below 2 ** 35
 
@@ -54,7 +55,7 @@ class _Table:
 
 @dataclass
 class _Shape:
-    """Templates of one length, counted from behind the step, and one place of the number."""
+    """Templates with one length after the step, and with one place of the number."""
 
     position: int
     templates: list[bytes] = field(default_factory=list)
@@ -63,12 +64,17 @@ class _Shape:
 
 
 class Templates:
-    """The templates of one file."""
+    """The templates of one file.
+
+    Attributes:
+        group: The lengths of the records that repeated in what was taken in last; may be empty.
+    """
 
     def __init__(self) -> None:
+        self.group: Sequence[int] = ()
         self._columns: dict[bytes, Numbers] = {}
         self._shapes: dict[int, list[_Shape]] = {}  # by length
-        # A tag may have two templates, as the first record has metadata that the others lack.
+        # A tag may have two templates, because the first record has metadata that the others lack.
         self._numbers: list[Numbers] = []
         self._places: dict[int, int] = {}  # in that list, by identity
 
@@ -101,21 +107,23 @@ class Templates:
                 return numbers, number
         return None
 
-    def take_in(self, block: bytes, stops: Sequence[int]) -> int:
+    def take_in(self, block: bytes, stops: Sequence[int], first: int) -> int:
         """Take in the first records of a block, as long as they are known scalars; count them.
 
         Args:
             block: The records, one behind the other.
             stops: Where the payload of each stops.
+            first: Where the first one starts.
         """
         count = len(stops)
-        if count < _FEWEST_RECORDS or not 0 < len(self._columns) <= _MOST_IN_TABLES:
+        fewest = _FEWEST_RECORDS * (1 + len(self._shapes) // 8)
+        if count < fewest or not 0 < len(self._columns) <= _MOST_IN_TABLES:
             return 0
         found = np.full(count, -1, np.intp)
         steps, values = np.zeros(count, np.int64), np.zeros(count, np.float32)
         wall_times = np.zeros(count, np.float64)
         ends = np.asarray(stops, np.int64)
-        starts = np.concatenate([[0], ends[:-1] + FOOTER_BYTES]) + HEADER_BYTES
+        starts = np.concatenate([[first], ends[:-1] + FOOTER_BYTES]) + HEADER_BYTES
         lengths = ends - starts
         for length in np.flatnonzero(np.bincount(np.minimum(lengths, _LONGEST_RECORD))).tolist():
             if not 16 < length < _LONGEST_RECORD:
@@ -131,10 +139,41 @@ class Templates:
         unknown = np.flatnonzero(found < 0)
         known = int(unknown[0]) if len(unknown) else count
         self._append(found[:known], steps, wall_times, values.astype(np.float64))
+        period = find_period(found * _LONGEST_RECORD + lengths)
+        self.group = lengths[count - period :].tolist()
         return known
 
+    def take_in_groups(self, groups: Groups) -> bool:
+        """Take in records that repeat in groups, or none of them and return False.
+
+        In each record of a group, only wall time, step and number may differ between the groups.
+        """
+        rows, found = groups.rows, []
+        for start, stop in groups.spans:
+            payload, changed = rows[0, start:stop].tobytes(), groups.changed[start:stop].copy()
+            if payload[0] != 9 or payload[9] != 16:
+                return False
+            at = next((end for end in range(11, 11 + _LONGEST_STEP) if payload[end - 1] < 0x80), 0)
+            known = self.find(payload, at) if at and not (changed[10:at] & 0x80).any() else None
+            if known is None:
+                return False
+            numbers, position = known
+            changed[1:9] = changed[10:at] = changed[position : position + 4] = 0
+            if changed.any():
+                return False
+            found.append((numbers, start, at, position))
+        if len({id(numbers) for numbers, *_ in found}) < len(found):
+            return False  # their order matters
+        for numbers, start, at, position in found:
+            values = np.ascontiguousarray(rows[:, start + position : start + position + 4])
+            steps = _steps(rows[:, start + 10 : start + at])
+            numbers.steps.frombytes(steps.tobytes())
+            numbers.wall_times.frombytes(rows[:, start + 1 : start + 9].tobytes())
+            numbers.values.frombytes(values.view("<f4").astype(np.float64).tobytes())
+        return True
+
     def _match(self, rests: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Return for each record which columns it belongs to, or -1, and its number."""
+        """Return the index of each record's columns, or -1, and its number."""
         columns = np.full(len(rests), -1, np.intp)
         numbers = np.zeros(len(rests), np.float32)
         for shape in self._shapes.get(rests.shape[1], ()):
@@ -194,9 +233,9 @@ def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _steps_end(rows: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.bool_]]]:
-    """Return where the step ends in records that begin with wall time and step; which those are.
+    """Return the ends of steps, and which records begin with wall time and a step that ends there.
 
-    All writers order the fields so. A step of 0 is left out, and such a record is taken in alone.
+    All writers use this order. A step of 0 is left out, and such a record is read alone.
     """
     waiting = (rows[:, 0] == 9) & (rows[:, 9] == 16)
     found = []

@@ -1,15 +1,15 @@
 """Find the records of an event file that may be damaged, growing, or larger than the memory.
 
-The file is read in blocks with ``pread`` and not mapped into memory: where a mapped file becomes
-shorter, the process dies of SIGBUS.
+The file is read in blocks with ``pread`` and not mapped into memory, because SIGBUS ends a process
+if a mapped file becomes shorter.
 
 Rules:
 - A record that fits in a block is read and its checksum compared. The checksum of a
   larger record is compared only if ``verify`` is true, or if neither a record nor the end of
   the file follows it.
-- At a fault, the scan goes on at the next place where a whole record with both checksums is found.
-  The length of the damaged record is not trusted. Suppose a writer is stopped within a record,
-  and another writer appends to the file. Then this length covers good records of the second writer.
+- After a fault, the scan continues at the next complete record with two right checksums.
+  The length of the damaged record is not trusted. If a writer is stopped within a record, and
+  another writer appends to the file, this length covers good records of the second writer.
 - No memory is allocated for a payload before the file is known to have that many bytes.
 """
 
@@ -25,7 +25,6 @@ from tbimage.events.checksum import crc32c
 from tbimage.events.records import (
     FOOTER_BYTES,
     HEADER_BYTES,
-    MASK_DELTA,
     OVERHEAD_BYTES,
     mask,
 )
@@ -35,14 +34,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tbimage.reading.groups import Groups
+
 __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at", "rows_of"]
 
 # A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
-# After a block of more than so many records, the next block is larger. Behind a picture there are
-# a few scalars, and another picture.
-_MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 19, 1 << 12
+# After a block of more than so many records, the next block is larger. After a picture there are
+# usually a few scalars, and another picture.
+_MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 20, 1 << 12
 # The next record is usually near. If it is not found, the blocks that are searched become larger.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
 # protobuf's own limit of a message, which no writer exceeds.
@@ -65,17 +66,24 @@ read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
 class Batch(NamedTuple):
-    """Records that follow each other, whose checksums are right.
+    """Consecutive records with right checksums.
 
     Attributes:
-        base: Where the block is in the file.
-        block: The bytes of the records, or None for one record that is larger than a block.
-        stops: Where the payload of each record stops in the block.
+        base: The place of the block in the file.
+        block: The bytes of the records; of one record that is larger than a block, its first bytes.
+        stops: The end of each record's payload in the block.
+        groups: The same records as groups, if they were found so.
     """
 
     base: int
-    block: bytes | None
+    block: bytes
     stops: Sequence[int]
+    groups: Groups | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is one record that is larger than a block."""
+        return self.stops[-1] > len(self.block)
 
 
 def rows_of(block: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.uint8]:
@@ -92,10 +100,10 @@ def _count_sound(block: bytes, stops: array[int], checksums: array[int]) -> int:
     """Count the records before the first one whose checksum is wrong."""
     import numpy as np
 
-    crc = np.frombuffer(checksums, np.uint32)
-    masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(MASK_DELTA)
+    from tbimage.reading.groups import masked
+
     stored = rows_of(block, np.frombuffer(stops, np.int64), FOOTER_BYTES).view("<u4")[:, 0]
-    wrong = np.flatnonzero(masked != stored)
+    wrong = np.flatnonzero(masked(np.frombuffer(checksums, np.uint32)) != stored)
     return int(wrong[0]) if len(wrong) else len(stops)
 
 
@@ -103,9 +111,9 @@ class RecordScanner:
     """Read the records of one file from where the last scan ended.
 
     Attributes:
-        offset: Where the next record starts; what lies before it has been read or reported.
-        damage: What was skipped.
-        tail: What lies behind ``offset`` and is no record yet, or None.
+        offset: The start of the next record. All bytes before it were read or reported.
+        damage: The skipped parts.
+        tail: The incomplete record after ``offset``, or None.
     """
 
     def __init__(self, path: str, verify: bool = False) -> None:
@@ -116,28 +124,33 @@ class RecordScanner:
         self._verify = verify
         self._searched = 0  # no record starts between ``offset`` and this place
         self._lengths: dict[bytes, int] = {}
+        self._expected: Sequence[int] = ()
         self._descriptor = -1
         self._size = 0
         self._block_bytes = BLOCK_BYTES
 
+    def expect(self, lengths: Sequence[int]) -> None:
+        """Tell which records probably follow, again and again, by the lengths of their payloads."""
+        self._expected = lengths
+
     def records(self, descriptor: int) -> Iterator[tuple[int, int, bytes | None]]:
-        """Yield offset, length and payload of each record that is complete by now.
+        """Yield offset, length and payload of each complete record.
 
         Args:
             descriptor: The file, open for reading.
 
         Yields:
-            The payload is None where the record is larger than a block.
+            The payload is None if the record is larger than a block.
         """
-        for base, block, stops in self.batches(descriptor):
-            start = HEADER_BYTES
-            for stop in stops:
-                payload = None if block is None else block[start:stop]
+        for batch in self.batches(descriptor):
+            base, start = batch.base, HEADER_BYTES
+            for stop in batch.stops:
+                payload = None if batch.is_large else batch.block[start:stop]
                 yield base + start - HEADER_BYTES, stop - start, payload
                 start = stop + OVERHEAD_BYTES
 
     def batches(self, descriptor: int) -> Iterator[Batch]:
-        """Yield the records that are complete by now, many at once.
+        """Yield the complete records, many at once.
 
         Args:
             descriptor: The file, open for reading.
@@ -155,7 +168,9 @@ class RecordScanner:
                 continue
             if self.offset >= self._size:
                 return
-            length = self._length_at(self.offset)
+            ahead = batch.block[self.offset - batch.base :][:_BLOCK_AFTER_LARGE_BYTES]
+            is_there = len(ahead) >= HEADER_BYTES
+            length = self._parse_header(ahead) if is_there else self._length_at(self.offset)
             if length is None:
                 if not self._resynchronise("header", 1):
                     return
@@ -167,7 +182,7 @@ class RecordScanner:
                 self._block_bytes = _BLOCK_AFTER_LARGE_BYTES
                 if self._is_sound(start, length):
                     self.offset += length + OVERHEAD_BYTES
-                    yield Batch(start, None, [HEADER_BYTES + length])
+                    yield Batch(start, ahead, [HEADER_BYTES + length])
                 else:
                     self._skip_payload(start, length)
             else:
@@ -175,27 +190,50 @@ class RecordScanner:
                 self._block_bytes = max(self._block_bytes, BLOCK_BYTES)
 
     def _read_batch(self) -> tuple[Batch, int | None]:
-        """Read the records that lie in the next block as a whole, and go behind them.
+        """Read the complete records in the next block, and continue after them.
 
         Returns:
             The records before the first one with a wrong checksum, and the length of that one.
         """
         base = self.offset
         block = read_at(self._descriptor, min(self._block_bytes, self._size - base), base)
+        groups = self._find_groups(block)
+        if groups is not None:
+            stops = groups.stops()
+            is_dense = stops[-1] > 3 * len(block) // 4
+            self._block_bytes = _LARGEST_BLOCK_BYTES if is_dense else BLOCK_BYTES
+            self.offset = base + stops[-1] + FOOTER_BYTES
+            return Batch(base, block, stops, groups), None
+        block = block[:BLOCK_BYTES] if self._expected else block
         stops, checksums = self._find_records(block)
         if not stops:
             return Batch(base, block, stops), None
         sound = _count_sound(block, stops, checksums)
         is_dense = len(stops) > _MANY_RECORDS and stops[-1] > 3 * self._block_bytes // 4
-        larger = min(4 * self._block_bytes, _LARGEST_BLOCK_BYTES)
+        larger = min(2 * self._block_bytes, _LARGEST_BLOCK_BYTES)
         self._block_bytes = larger if is_dense else BLOCK_BYTES
         end = stops[sound - 1] + FOOTER_BYTES if sound else 0
         self.offset = base + end
         damaged = stops[sound] - HEADER_BYTES - end if sound < len(stops) else None
+        if self._expected:  # the next record is probably another one of the group
+            behind = sound % len(self._expected)
+            self._expected = [*self._expected[behind:], *self._expected[:behind]]
         return Batch(base, block, stops[:sound]), damaged
 
+    def _find_groups(self, block: bytes) -> Groups | None:
+        at = 0
+        for length in self._expected:
+            if self._lengths.get(block[at : at + HEADER_BYTES]) != length:
+                return None
+            at += length + OVERHEAD_BYTES
+        if not at:
+            return None
+        from tbimage.reading.groups import find_groups
+
+        return find_groups(block, self._expected)
+
     def _find_records(self, block: bytes) -> tuple[array[int], array[int]]:
-        """Return where payloads stop in a block, and their checksums as they are."""
+        """Return the ends of payloads in a block, and their stored checksums."""
         stops, checksums = array("q"), array("I")
         add_stop, add_checksum, lengths = stops.append, checksums.append, self._lengths
         at, last = 0, len(block) - FOOTER_BYTES
@@ -215,8 +253,9 @@ class RecordScanner:
             at = stop + FOOTER_BYTES
         return stops, checksums
 
-    def _parse_header(self, header: bytes) -> int | None:
-        """Return the length of a record, or None where these bytes are no header."""
+    def _parse_header(self, data: bytes) -> int | None:
+        """Return the length of a record, or None if these bytes do not begin with a header."""
+        header = data[:HEADER_BYTES]
         if len(header) < HEADER_BYTES:
             return None
         length: int
@@ -274,7 +313,7 @@ class RecordScanner:
         return True
 
     def _find_record(self, start: int) -> int | None:
-        """Return where the next whole record starts, or None; note where to go on searching."""
+        """Return the start of the next complete record, or None; note where to continue."""
         unfinished, base, size = None, start, _FIRST_SEARCH_BYTES
         while base < self._size:
             block = read_at(self._descriptor, size + HEADER_BYTES - 1, base)

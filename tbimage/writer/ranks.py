@@ -84,7 +84,7 @@ def directory_of_rank(logdir: str, rank: str | int | None) -> str:
 
 
 class Silence:
-    """In place of the pipeline of a writer that logs nothing: all is done at once."""
+    """Replaces the pipeline of a writer that logs nothing. There is nothing to wait for."""
 
     def __init__(self, directory: str) -> None:
         self.closed: bool = False

@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 import itertools
-import random
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -108,7 +108,8 @@ def _maker(policy: Keep) -> Callable[[], Decide]:
     if policy.min_interval is not None:
         seconds = policy.min_interval
         return lambda: Interval(seconds).has_passed
-    return partial(_reservoir, policy.reservoir or 1, random.getrandbits(64))
+    seed = int.from_bytes(os.urandom(8), "big")  # importing random takes 1 ms
+    return partial(_reservoir, policy.reservoir or 1, seed)
 
 
 # next() of itertools.count is atomic in CPython. So threads need no lock, and an exception or a

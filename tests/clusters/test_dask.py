@@ -1,4 +1,4 @@
-"""The writers of Dask's workers: one for each, closed with it, whatever ends it."""
+"""The writers of Dask's workers: one for each worker, closed at its end for any reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the callback for Ray Tune makes of what trials report. tests/examples runs it in Ray."""
+"""The callback for Ray Tune: the logs of reported results. tests/examples runs it in Ray."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def write(
 
 
 def series_of(runs: Runs, name: str, calls: Mapping[str, Call]) -> dict[tuple[str, str], Any]:
-    """The series that a call made: that of the longest name that their tags begin with."""
+    """Return the series of a call: that of the longest name with which their tags begin."""
     return {
         (run, tag): series
         for run, tags in runs.items()
@@ -190,7 +190,7 @@ def assert_same_embedding(peer: Path, face: Path, embedding: str) -> None:
     theirs, ours = embedding_files(peer, embedding), embedding_files(face, embedding)
     assert theirs["tensors"] == ours["tensors"]
     assert theirs["labels"] == ours["labels"]
-    rows, columns = ours["sprite"].shape[:2]  # theirs is filled up to a square
+    rows, columns = ours["sprite"].shape[:2]  # the peer's is padded to a square
     np.testing.assert_array_equal(theirs["sprite"][:rows, :columns], ours["sprite"])
     del ours["config"].embeddings[0].tensor_shape[:]  # theirs has none
     assert theirs["config"] == ours["config"]

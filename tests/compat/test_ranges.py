@@ -1,8 +1,8 @@
-"""Ranges of values, degenerate and empty inputs: each call on the peer and on its face.
+"""Ranges of values, degenerate and empty inputs: each call on the peer and on its adapter.
 
-Each table holds the expected result of its calls. Where the peer and the face differ, the table
-holds both, so that a new release of a peer that changes shows as a failure, and docs/migrating.md
-can be mended.
+Each table holds the expected result of its calls. If the peer and the adapter differ, the table has
+both results. So a test fails if a new release of a peer changes, and docs/migrating.md can be
+corrected.
 """
 
 from __future__ import annotations

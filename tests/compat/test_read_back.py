@@ -131,7 +131,7 @@ def test_audio_of_an_event_accumulator(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loader", faces.LOADERS)
 def test_audio_has_a_content_type_in_both_loaders(name: str, loader: str, tmp_path: Path) -> None:
-    """The data server drops a peer's, so that a browser does not play it."""
+    """The data server drops the content type of a peer's audio, so browsers do not play it."""
     pytest.importorskip("soundfile")
     peer, face = written(name, tmp_path, lambda w: w.add_audio("a", TONE, 3, 8000, TIME))
     wav = b"\x10\x0b"  # AudioPluginData.encoding = WAV
@@ -176,7 +176,7 @@ def test_two_channels_of_two_frames(name: str) -> None:
 
 
 def parsed(message: Any) -> Any:
-    """A face's message as the class that the peers have."""
+    """Convert a message of an adapter to the class of the peers."""
     return summary_pb2.Summary.FromString(message.SerializeToString())
 
 

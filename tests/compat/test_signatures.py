@@ -1,6 +1,6 @@
-"""Each face beside its peer: every public name, with the peer's signature.
+"""Each adapter has every public name of its peer, with the same signature.
 
-A new release of a peer that has more names, or others, shows as a failure. ``tf_summary``'s are in
+A test fails if a new release of a peer has other names. ``tf_summary``'s are in
 tf_summary/test_state.py.
 """
 

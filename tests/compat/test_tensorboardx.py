@@ -1,4 +1,4 @@
-"""tensorboardX's face beside tensorboardX: the same calls, read back and compared.
+"""tensorboardX and its adapter: the same calls, read back and compared.
 
 Calls that torch's adapter has, too, are in test_torch.py.
 """
@@ -209,7 +209,7 @@ def test_nothing_wraps_around(dtype: Any) -> None:
     assert theirs[2:].tolist() == ours[2:].tolist()
 
 
-# What only tensorboardX has
+# Calls that only tensorboardX has
 
 
 def test_scalars_are_exported_to_json(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Third parties that log through torch's writer: the real packages, with the adapter instead.
 
 The loggers of Lightning, accelerate and stable-baselines3, and trainings that log through them, run
-with torch's writer and with the face. What TensorBoard reads is compared. Each package runs as it
-is; only the name that it takes its writer from is replaced.
+with torch's writer and with the face. The values that TensorBoard reads are compared. Each package
+runs unchanged; only the module of its writer is replaced.
 """
 
 from __future__ import annotations

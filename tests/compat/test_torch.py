@@ -1,4 +1,4 @@
-"""torch's face beside torch: the same calls, read back by TensorBoard, compared value by value."""
+"""torch and its adapter: the same calls, read back by TensorBoard and compared by value."""
 
 from __future__ import annotations
 

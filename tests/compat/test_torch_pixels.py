@@ -1,4 +1,4 @@
-"""The pixels of torch's face beside torch's own, and where they are better on purpose."""
+"""The pixels of torch's adapter and of torch, and the deliberate differences."""
 
 from __future__ import annotations
 

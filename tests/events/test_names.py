@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -99,7 +99,7 @@ def test_any_host_name_becomes_one_that_a_file_can_have(name: str) -> None:
 def test_odd_host_names(
     name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename=name))
     assert host_name() == expected
     (tmp_path / next_name([], 1.7e9, host_name(), 17, "")).touch()
 

@@ -1,4 +1,4 @@
-"""The examples for clusters, run with torchrun, Dask and Ray: what is logged, pixel for pixel."""
+"""The examples for clusters, run with torchrun, Dask and Ray: their logs, pixel for pixel."""
 
 from __future__ import annotations
 

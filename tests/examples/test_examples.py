@@ -1,4 +1,4 @@
-"""The examples, run as a newcomer runs them: what is logged, pixel for pixel."""
+"""The examples, run as a new user runs them: their logs, pixel for pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gallery, run as a newcomer runs it: what is logged, and that its page says the same."""
+"""The example of the gallery, run as a new user runs it: its logs, and its page."""
 
 from __future__ import annotations
 

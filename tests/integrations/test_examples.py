@@ -16,7 +16,7 @@ import pytest
 from tests.integrations.programs import HEAVY, ROOT, run
 
 ROOM = ROOT / "tbimage" / "integrations"
-#: What only the other modules of the room use.
+#: Modules that only the other modules of the folder use.
 SHARED = {"failures", "frameworks", "hyperparameters"}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -1,4 +1,4 @@
-"""The callbacks of Keras: what TensorBoard reads, compared with what Keras's own callback logs."""
+"""The callbacks of Keras, compared with the logs of Keras's own callback."""
 
 from __future__ import annotations
 

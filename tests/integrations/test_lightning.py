@@ -1,4 +1,4 @@
-"""The logger of Lightning: a training, and what TensorBoard reads of it."""
+"""The logger of Lightning: a training, as TensorBoard reads it."""
 
 from __future__ import annotations
 

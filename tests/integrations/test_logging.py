@@ -1,4 +1,4 @@
-"""The handler of `logging`: what TensorBoard reads of records, and what a call never does."""
+"""The handler of `logging`: the logged records, and calls that never wait."""
 
 from __future__ import annotations
 

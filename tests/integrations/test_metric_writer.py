@@ -1,4 +1,4 @@
-"""The writers of clu and flax: what TensorBoard reads, compared with what the packages write."""
+"""The writers of clu and flax, compared with the logs of these packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The callbacks of transformers, accelerate and optuna: what TensorBoard reads of a training."""
+"""The callbacks of transformers, accelerate and optuna, as TensorBoard reads their logs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Helpers of the tests of kinds of pictures: from prepared data to decoded pictures.
 
-They make a Summary in this thread, or log one with a real writer. They expect nothing.
+They make a Summary in this thread, or log one with a real writer. They check nothing.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def test_record_if_and_a_closed_writer(tmp_path: Path) -> None:
             log(writer, name)
 
 
-# --- who does the work ----------------------------------------------------------------------------
+# --- the threads that draw ------------------------------------------------------------------------
 
 _WORK = {
     "render", "encode", "grid", "draw_boxes", "draw_sheet", "draw_segmentation", "class_indices",
@@ -194,7 +194,7 @@ def test_the_caller_may_overwrite_its_arrays_at_once(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decode(found[tag]), np.squeeze(picture.pixels))
 
 
-# --- bad data: what shape and dtype tell ----------------------------------------------------------
+# --- bad data: errors of shape and dtype ----------------------------------------------------------
 
 _CROP = np.zeros((0, 8, 3))
 
@@ -243,7 +243,7 @@ def test_wrong_shapes_and_dtypes_raise_at_once(
     assert values(tmp_path) == []
 
 
-# --- bad data: what a worker finds ----------------------------------------------------------------
+# --- bad data: findings of a worker ---------------------------------------------------------------
 
 
 def said(

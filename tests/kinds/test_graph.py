@@ -1,4 +1,4 @@
-"""Graphs: what the peers' exporters make, as the peers write it."""
+"""Graphs of the peers' exporters, in the form of the peers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Helpers of the tests of kinds: the records, as messages and as TensorBoard reads them.
 
-They are functions over a log directory. They expect nothing.
+They are functions of a log directory. They check nothing.
 """
 
 from __future__ import annotations

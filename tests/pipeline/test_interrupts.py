@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_garbage")
 LARGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 POINTS = np.linspace(0.0, 1.0, 1000)
 
-#: What is interrupted, given a tag and a step.
+#: The interrupted calls, with a tag and a step.
 CALLS: dict[str, Callable[[tbimage.SummaryWriter, str, int], object]] = {
     "scalar": lambda writer, tag, step: writer.scalar(tag, 0.5, step),
     "scalar, automatic step": lambda writer, tag, step: writer.scalar(tag, 0.5),
@@ -129,9 +129,9 @@ def test_an_interrupt_loses_at_most_its_call(
     call = CALLS[name]
     stride = places_of(every, lambda: call(writer, "a", 0))
     later = []
-    place = beyond = 0
+    place = beyond = step = 0
     while beyond < 3:  # the places of a call depend on what other threads do at the same time
-        step = place + beyond + 1
+        step += 1
         if state == "at work":
             for offset in range(3):
                 writer.scalar("before", 0.5, 3 * step + offset)

@@ -1,4 +1,4 @@
-"""Where tags stand, against a definition that looks at every pixel."""
+"""The places of labels, compared with a definition that checks every pixel."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_arrays_like_those_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "jax", types.SimpleNamespace(Array=JaxArray))
             assert is_immutable(data, result)
-            # What NumPy has made of one, and keeps hold of it, is another's to hand in.
+            # The array itself may be passed. It is immutable if it refers to the object of JAX.
             assert is_immutable(result, result[0]) == isinstance(data, OnTheCPU)
 
 

@@ -1,4 +1,4 @@
-"""Layouts against an index: each element must be where the names of the axes say."""
+"""Layouts: the names of the axes determine the index of each element."""
 
 from __future__ import annotations
 

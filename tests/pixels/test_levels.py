@@ -1,7 +1,7 @@
 """Levels without a value range, non-finite pixels, and their cost.
 
-Each rule is compared with itself as a sentence would put it, one number at a time; with TensorFlow,
-whose rule for floats it is; and, for images of several blocks, with plain NumPy.
+Each rule is compared with a direct computation, one number at a time; with TensorFlow, which has
+the same rule for floats; and, for images of several blocks, with plain NumPy.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from tbimage.pixels.drawing.palette import (
 
 
 def distances(first: Any, second: Any) -> Any:
-    """CIEDE2000 between each of some colours and each of others."""
+    """Return the CIEDE2000 distances between two lists of colours."""
     color = pytest.importorskip("skimage.color")
     lab = [color.rgb2lab(np.asarray(colors) / 255) for colors in (first, second)]
     return color.deltaE_ciede2000(lab[0][:, np.newaxis], lab[1][np.newaxis])

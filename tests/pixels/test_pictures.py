@@ -30,7 +30,7 @@ PIXELS = hnp.arrays(
 
 
 def color_and_alpha(pixels: Array) -> tuple[Array, Array]:
-    """Red, green, blue and alpha of each pixel, by definition, in 16 bits."""
+    """Return red, green, blue and alpha of each pixel by the definition, in 16 bits."""
     wide = pixels.astype(np.int64) * (257 if pixels.dtype == np.uint8 else 1)
     colors = wide[..., :3] if pixels.shape[2] > 2 else wide[..., :1].repeat(3, axis=2)
     alpha = wide[..., -1] if pixels.shape[2] in (2, 4) else np.full(wide.shape[:2], 65535)

@@ -247,9 +247,10 @@ def test_files_do_not_share_memory_with_the_next_picture() -> None:
     assert joined(encoded) == before
 
 
-def test_pieces_are_bytes() -> None:
-    encoded = encode(photograph(300, 300, 3))
-    assert {type(piece) for piece in encoded.pieces} == {bytes}
+@pytest.mark.parametrize("height", [30, 300, 2000])
+def test_pieces_are_read_byte_by_byte(height: int) -> None:
+    pieces = encode(photograph(height, 300, 3)).pieces
+    assert [len(piece) for piece in pieces] == [len(bytes(piece)) for piece in pieces]
 
 
 # --- memory ---------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_many_values_give_the_levels_of_few(dtype: str, value_range: Any) -> Non
         few += few.dtype.type(0.25)
     many = np.tile(few, (20, 20, 1))
     if isinstance(value_range, tuple) and value_range[0] == "percentile":
-        # Repetition moves interpolated percentiles: declare what they are.
+        # Repetition changes interpolated percentiles, so pass them as limits.
         limits = np.percentile(few.astype(np.float64), value_range[1:], method="nearest")
         value_range = tuple(map(float, limits))
     expected = np.tile(to_levels(few, value_range).pixels, (20, 20, 1))

@@ -1,4 +1,4 @@
-"""`compact` a second time: only what has changed is copied, and what was stopped is finished."""
+"""`compact` a second time: it copies only changed runs, and finishes stopped copies."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ def test_a_reader_that_has_the_old_copy_open_goes_on_with_the_new_one(tmp_path: 
         readers.wait_until(lambda: steps() == list(range(9)), "the new steps")
 
 
-# What is stopped.
+# Copies that are stopped.
 
 
 class StoppedError(Exception):
-    """In place of a process that is killed."""
+    """Raise an error, in place of a killed process."""
 
 
 @pytest.mark.parametrize("function", ["whole_file", "write_text", "remove"])
@@ -189,7 +189,7 @@ def test_a_copy_or_a_record_that_is_missing_or_damaged_is_made_anew(tmp_path: Pa
 
 
 def test_two_that_copy_one_run_at_once_make_one_file(tmp_path: Path) -> None:
-    """As engines do that repeat a task whose worker does not answer."""
+    """Engines repeat a task if its worker does not answer."""
     log(tmp_path / "logs", range(3), ["a"])
 
     def twice(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
@@ -203,7 +203,7 @@ def test_two_that_copy_one_run_at_once_make_one_file(tmp_path: Path) -> None:
     assert len(readers.event_files(tmp_path / "small")) == 1
 
 
-# What else may be in the way.
+# Targets that are refused.
 
 
 def test_a_copy_of_another_directory_is_refused(tmp_path: Path) -> None:

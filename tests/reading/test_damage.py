@@ -1,4 +1,4 @@
-"""Damaged, torn, hostile and growing files: what is lost is named, and nothing else is lost."""
+"""Damaged, torn, hostile and growing files: all damage is reported, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def picture(step: int, size: int) -> bytes:
 
 
 def records(large: int = 300) -> list[bytes]:
-    """A file_version, and then scalars and pictures in turn."""
+    """Write a file_version, and then scalars and pictures in turn."""
     made = [record(Event(wall_time=1.0, file_version="brain.Event:2"))]
     for step in range(STEPS):
         made += [scalar(step), picture(step, large if step % 3 == 0 else 40)]
@@ -318,7 +318,7 @@ def test_a_directory_without_permission_is_named_and_the_rest_is_read() -> None:
 
 
 def test_memory_is_bounded_by_what_is_there(path: Path) -> None:
-    """A tensor of 40 bytes that says it has 10**12 elements, and lengths that lie."""
+    """A tensor of 40 bytes whose shape has 10**12 elements, and wrong lengths."""
     events = []
     for kind in ("histograms", "text", "own"):
         event = Event(wall_time=1.0, step=1)

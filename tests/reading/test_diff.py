@@ -1,4 +1,4 @@
-"""`tbimage.reading.diff`: what differs between two runs, and nothing else."""
+"""`tbimage.reading.diff` finds the differences between two runs, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read back is what was written: of whole, torn, growing and damaged files."""
+"""Written events are read back, from complete, torn, growing and damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tbimage.reading.export`: what is written, and that nothing is written anywhere else."""
+"""`tbimage.reading.export`: the written files, and no files outside of the directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page that ``tbimage.gallery`` writes: what is in it, how large it is, what it refuses."""
+"""The page of ``tbimage.gallery``: its content, its size, and refused arguments."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def logs(tmp_path: Path) -> Path:
     return tmp_path / "logs"
 
 
-# What is in it.
+# Content.
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -148,7 +148,7 @@ def test_numbers_that_float32_cannot_hold_stay_exact(tmp_path: Path) -> None:
     assert decoded(line["values"], "<f8").tolist() == [1.7e9 + 0.125]
 
 
-# How large it is.
+# Size.
 
 
 @pytest.mark.parametrize("max_bytes", [100_000, 130_000, 200_000, 400_000, 10_000_000])
@@ -207,7 +207,7 @@ def test_shares_are_fair(needs: list[int], room: int) -> None:
     if sum(needs) <= room:
         assert shares == needs
     unmet = [share for share, need in zip(shares, needs, strict=True) if share < need]
-    if unmet:  # nobody who got less than they need got much less than anybody
+    if unmet:  # no share below its need is much smaller than another share
         assert max(shares) - min(unmet) <= 1
         assert room - sum(shares) <= len(needs)
 
@@ -227,7 +227,7 @@ def test_what_is_chosen_fits(sizes: list[list[int]], room: int, most: int) -> No
         assert [len(each) for each in chosen] == [len(each) for each in sizes]
 
 
-# What it refuses.
+# Hostile and wrong input.
 
 
 def test_no_script_but_its_own_may_run() -> None:

@@ -1,4 +1,4 @@
-"""The live page: what its servers answer, and to whom."""
+"""The live page: the answers of its servers, and the refused requests."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_index_that_did_not_change_is_not_sent_again(server: Server) -> None:
      "127.0.0.1:6007@evil.example", "127.0.0.1, evil.example", "10.0.0.1", "[::1]"],
 )  # fmt: skip
 def test_other_hosts_are_refused(server: Server, host: str) -> None:
-    """A name of another site may have been made to point to 127.0.0.1 (DNS rebinding)."""
+    """The name of another site may point to 127.0.0.1 (DNS rebinding)."""
     for path in "/", "/index.json":
         answer, content = ask(server, path, Host=host)
         assert answer.status == 421

@@ -1,4 +1,4 @@
-"""The gallery in headless Chromium: what a person sees, and what no log can make it do."""
+"""The gallery in headless Chromium: its content, and hostile logs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def open_page(browser: Any, url: str, width: int = 1280, height: int = 2400) -> 
 
 
 def choose(browser: Any, selector: str, value: object) -> None:
-    """Set a control as a person does: the event bubbles, and listeners run."""
+    """Set a control as a user does: the event bubbles, and listeners run."""
     look(
         browser,
         "const control = document.querySelector(arguments[0]); if (!control) return false;"
@@ -161,7 +161,7 @@ def visible(browser: Any, selector: str) -> list[str]:
 
 
 def expect(browser: Any, selector: str, texts: list[str]) -> None:
-    """Wait until exactly these texts are to be seen: cards are drawn when they come into sight."""
+    """Wait until exactly these texts are visible; cards are drawn when they become visible."""
     with contextlib.suppress(TimeoutError):
         wait_until(lambda: visible(browser, selector) == texts, selector, seconds=20)
     assert visible(browser, selector) == texts
@@ -305,7 +305,7 @@ def test_it_fits_every_width_in_light_and_dark(
 
 @contextlib.contextmanager
 def trap() -> Iterator[tuple[str, list[str]]]:
-    """A server that nothing may ask; what was asked is noted."""
+    """A server that must get no request; requests are noted."""
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -351,6 +351,8 @@ def write_attacks(logs: Path, url: str) -> None:
             writer.hparams({f"p{attack}": attack}, {f"m{attack}": 1.0}, 0)
             layout = {attack: {attack: ["Multiline", [attack]]}}
             writer.custom_scalars(layout)
+            writer.pr_curve(f"c{attack}", [1, 0], [0.9, 0.2], step=0, description=attack)
+            writer.mesh(f"w{attack}", np.eye(3), step=0, description=attack)
 
 
 _USE = """
@@ -403,7 +405,7 @@ def test_no_text_of_a_log_runs_or_loads_anything(browser: Any, tmp_path: Path, l
 
 
 def test_the_policy_stops_what_would_get_through(browser: Any, page: str) -> None:
-    """The second line of defence: an element that a defect let in neither runs nor loads."""
+    """The second line of defence: an element that a defect inserts neither runs nor loads."""
     with trap() as (url, asked):
         open_page(browser, page)
         violations = browser.execute_async_script(

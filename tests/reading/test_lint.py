@@ -1,4 +1,4 @@
-"""`tbimage.reading.lint` finds each fault, TensorBoard shows that it is one, and finds no other."""
+"""`tbimage.reading.lint` finds each fault that TensorBoard has trouble with, and no others."""
 
 from __future__ import annotations
 

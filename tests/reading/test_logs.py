@@ -1,4 +1,4 @@
-"""Log directories: runs, errors, what is appended, tables, and what a notebook shows."""
+"""Log directories: runs, errors, appended values, tables, and notebooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_scalars(run: Path, steps: range, tag: str = "loss") -> None:
             writer.scalar(tag, step / 4, step)
 
 
-# What is a run.
+# Runs.
 
 
 def test_runs_have_the_names_that_tensorboard_gives_them(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_follow_yields_what_is_appended_and_nothing_else(tmp_path: Path) -> None
 
     def until() -> bool:
         ended[0], before = done.is_set(), ended[0]
-        return before  # one look more after the writer has closed
+        return before  # one more check after the writer has closed
 
     for logged in logs.follow(seconds_between=0.01, until=until):
         seen.append((logged.run, logged.tag, logged.kind, logged.step))

@@ -1,4 +1,4 @@
-"""What docs/reading.md shows runs, and its tables are complete."""
+"""The code of docs/reading.md runs, and its tables are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of 16 bits for each channel come back to the bit, whatever their filters are."""
+"""Pictures of 16 bits for each channel are decoded exactly, with any filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tbimage.reading.repair`: all whole records in a new file, which both loaders read."""
+"""`tbimage.reading.repair`: all undamaged records in a new file, which both loaders read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scalars that are taken in many at once are the same as those that are taken in one by one."""
+"""Scalars that are read many at once equal those that are read one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`thinning.Series` keeps what a simple computation with all steps in memory keeps."""
+"""`thinning.Series` keeps the same values as a simple computation with all steps in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tbimage.read` gives what TensorBoard's loaders and tbparse give, of files of every writer."""
+"""`tbimage.read` gives the same values as TensorBoard's loaders and tbparse, for every writer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def logdir(
 
 
 def shown(run: Any, tag: str, kind: str) -> list[tuple[int, float, Any]]:
-    """What a run gives for a tag, in the form in which a loader gives it."""
+    """Return the values of a tag in the form of a loader."""
     if kind == "scalar":
         numbers = run.scalars(tag)
         return list(zip(numbers.steps, numbers.wall_times, numbers.values, strict=True))
@@ -226,7 +226,7 @@ def test_hyperparameters_of_torch(tmp_path: Path) -> None:
     assert (trial.metrics, trial.status) == (("accuracy",), "success")
 
 
-# Restarts: what the data server takes away.
+# Restarts: values that the data server removes.
 
 
 def write_steps(path: Path, steps: list[int], kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Object stores that run here: moto for S3, gcp-storage-emulator, Azurite."""
+"""Object stores on this machine: moto for S3, gcp-storage-emulator, Azurite."""
 
 from __future__ import annotations
 

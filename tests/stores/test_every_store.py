@@ -1,4 +1,4 @@
-"""What holds in each store: S3 (moto), Google Cloud Storage (its emulator), Azure (Azurite)."""
+"""Tests for each store: S3 (moto), Google Cloud Storage (its emulator), Azure (Azurite)."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ def test_all_kinds_of_data_come_back(store: str) -> None:
     assert [each.step for each in pictures] == [10, 30, 50]
     assert all(np.array_equal(each.pixels(), PICTURE) for each in pictures)
     assert logs.damage == []
+
+
+def test_a_page_of_logs_in_a_store(store: str, tmp_path: Path) -> None:
+    url = url_in(store)
+    with tbimage.SummaryWriter(f"{url}/train") as writer:
+        for step in range(3):
+            writer.scalar("loss", 1.0, step)
+            writer.image("noise", PICTURE[:90, :90], step)
+    page = tbimage.gallery(url, tmp_path / "page.html")
+    assert page.shown == {"scalar": (3, 3), "image": (3, 3)}
+    assert (page.runs, page.problems) == (1, [])
+    assert b'data-type="image/png"' in (tmp_path / "page.html").read_bytes()
 
 
 def test_what_flush_confirmed_is_in_the_store_before_close(store: str) -> None:

@@ -1,4 +1,4 @@
-"""What flush confirmed is in the store, whatever is killed and whatever requests fail."""
+"""Flushed summaries are in the store, after kills and failed requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S3 under faults, and what is uploaded to it."""
+"""S3 with faults, and the uploads to it."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_an_object_that_somebody_else_writes_is_left_to_him(s3: CountingS3) -> N
 def test_the_end_of_the_program_needs_no_open_connection_and_no_new_thread(
     s3: CountingS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host name is resolved in a thread, which the interpreter does not start any more."""
+    """Resolving a host name needs a thread, which the interpreter no longer starts."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url.replace("127.0.0.1", "localhost"))
     s3.close = True  # each connection after one answer
     program = tmp_path / "program.py"

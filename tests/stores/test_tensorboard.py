@@ -1,4 +1,4 @@
-"""TensorBoard reads what is in the store, while it is written."""
+"""TensorBoard reads logs in the store while they are written."""
 
 from __future__ import annotations
 

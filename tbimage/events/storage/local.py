@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from itertools import islice
@@ -211,7 +210,9 @@ class LocalStorage:
         os.remove(path)
 
     def free_bytes(self, directory: str) -> int:
-        return shutil.disk_usage(directory).free
+        from shutil import disk_usage  # 2 ms, which few programs need
+
+        return disk_usage(directory).free
 
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":

@@ -21,19 +21,12 @@ _SIDE, _MOST_PIXELS = 512, 50_000_000
 
 @dataclass
 class Body:
-    """A body that may have a picture, as far as it has been received.
+    """A body that may have a picture, as far as it has been received."""
 
-    Attributes:
-        content_type: The header, as the sender wrote it.
-        most_bytes: A larger body is dropped.
-        pieces: The received parts.
-        complete: Whether the whole body was received, and it is not too large.
-    """
-
-    content_type: str
-    most_bytes: int
-    pieces: list[bytes] = field(default_factory=list)
-    complete: bool = False
+    content_type: str  # the header, as the sender wrote it
+    most_bytes: int  # a larger body is dropped
+    pieces: list[bytes] = field(default_factory=list)  # the received parts
+    complete: bool = False  # whether the whole body was received, and it is not too large
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> Body | None:

@@ -25,9 +25,7 @@ class Log:
     def __init__(self, writer: SummaryWriter, keeper: Keeper, failures: Failures) -> None:
         self.writer = writer
         self.requests = 0
-        self.skipped: int = (
-            0  # requests that were sampled, and not logged since the thread is behind
-        )
+        self.skipped: int = 0  # sampled requests that were not logged, because the thread was busy
         self._step = 0
         self.failures = failures
         self._keeper = keeper

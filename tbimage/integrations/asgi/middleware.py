@@ -177,7 +177,7 @@ async def _serve(
     began = time.perf_counter()
     asked: Body | None = None
     answered: Body | None = None
-    # None: not decided yet, since only the answer may have a picture.
+    # None: not decided yet, because only the answer may have a picture.
     wanted: bool | None = None
     log.requests += 1
     with log.failures:

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tbimage.pixels.mappings import new_pages
+
 Array = NDArray[Any]
 
 #: Smaller copies come from malloc, which keeps the memory.
@@ -75,7 +77,7 @@ def _lend(size: int) -> _Lent:
 def _new_memory(size: int) -> _Memory:
     """Map memory, return one slot of it, and add the others to the idle ones."""
     count = MAPPING_BYTES // size if size <= MOST_BYTES_OF_A_SLOT else 1
-    pages = _new_pages(count * size)
+    pages = new_pages(count * size, "MADV_HUGEPAGE")
     first, *others = (_Memory(size, np.uint8, pages, place * size) for place in range(count))
     if others:
         if len(_idle) >= MOST_SIZES:
@@ -83,19 +85,6 @@ def _new_memory(size: int) -> _Memory:
         _idle[size] = others[::-1]  # the last one is used first
     memory: _Memory = first
     return memory
-
-
-def _new_pages(size: int) -> Any:
-    if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
-        return np.empty(size, np.uint8)
-    try:
-        pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError:  # too many mappings, or no memory: then NumPy raises a better error
-        return np.empty(size, np.uint8)
-    if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
-        with suppress(OSError):  # a kernel without huge pages
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
 
 
 def copy_of(array: Array) -> Array:

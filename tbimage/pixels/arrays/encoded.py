@@ -27,21 +27,13 @@ MOST_PIXELS = 2 * (1024**3 // 4 // 3)
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture in a format that TensorBoard serves.
+    """A picture in a format that TensorBoard serves."""
 
-    Attributes:
-        data: The bytes of the file.
-        format: ``"PNG"``, ``"JPEG"``, ``"GIF"`` or ``"BMP"``.
-        width: In pixels.
-        height: In pixels.
-        channels: Of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-    """
-
-    data: bytes
-    format: str
-    width: int
-    height: int
-    channels: int
+    data: bytes  # the bytes of the file
+    format: str  # ``"PNG"``, ``"JPEG"``, ``"GIF"`` or ``"BMP"``
+    width: int  # in pixels
+    height: int  # in pixels
+    channels: int  # of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
 
 
 def read_encoded(

@@ -25,22 +25,16 @@ _MOST_CHANNELS = 4
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The axes that some data may have.
+    """The axes that some data may have."""
 
-    Attributes:
-        argument: The name of the data, for errors.
-        order: All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C
-            channels or classes.
-        layouts: The layouts that are allowed, up to permutation.
-        defaults: For each rank, the layout of an array if the caller passes none.
-        likely: For each rank, the layouts that an error may propose, most likely first. Only data
-            whose channels are colours has them.
-    """
-
-    argument: str
+    argument: str  # the name of the data, for errors
+    # All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C channels
+    # or classes.
     order: str
-    layouts: tuple[str, ...]
-    defaults: Mapping[int, str]
+    layouts: tuple[str, ...]  # the layouts that are allowed, up to permutation
+    defaults: Mapping[int, str]  # for each rank, the layout of an array if the caller passes none
+    # For each rank, the layouts that an error may propose, most likely first. Only data whose
+    # channels are colours has them.
     likely: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 

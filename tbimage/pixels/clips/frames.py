@@ -39,35 +39,23 @@ FRAMES_OF_A_CALL = 8
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """A clip.
+    """A clip."""
 
-    Attributes:
-        count: The number of frames, 1 or more.
-        frame: Makes the frame of a number, from 0. Any thread may call it. All frames have the
-            same shape and dtype.
-    """
-
-    count: int
+    count: int  # the number of frames, 1 or more
+    # Makes the frame of a number, from 0. Any thread may call it. All frames have the same shape
+    # and dtype.
     frame: Callable[[int], Picture]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedClip:
-    """A file of several frames.
+    """A file of several frames."""
 
-    Attributes:
-        pieces: The parts of the file, in order.
-        height: In pixels.
-        width: In pixels.
-        channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-        findings: The findings about the data of the frames.
-    """
-
-    pieces: list[Piece]
-    height: int
-    width: int
-    channels: int
-    findings: Findings
+    pieces: list[Piece]  # the parts of the file, in order
+    height: int  # in pixels
+    width: int  # in pixels
+    channels: int  # 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
+    findings: Findings  # the findings about the data of the frames
 
 
 def check_fps(fps: object) -> Fraction:

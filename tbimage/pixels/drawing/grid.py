@@ -47,16 +47,11 @@ _ASPECT = 1.4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cells of pictures on a sheet.
+    """The cells of pictures on a sheet."""
 
-    Attributes:
-        height: Of the sheet, in pixels.
-        width: Of the sheet, in pixels.
-        cells: Top, left, height and width of the cell of each picture.
-    """
-
-    height: int
-    width: int
+    height: int  # of the sheet, in pixels
+    width: int  # of the sheet, in pixels
+    # Top, left, height and width of the cell of each picture.
     cells: tuple[tuple[int, int, int, int], ...]
 
 

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange, without_alpha
-from tbimage.pixels.drawing.colorbar import colorbar
 from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
 from tbimage.pixels.values.levels import Levels, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
@@ -40,27 +39,17 @@ _BLACK: Color = (0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How values look; made by :func:`check_look`.
+    """How values look; made by :func:`check_look`."""
 
-    Attributes:
-        value_range: Which values become black and white; None: the natural range of the dtype.
-        nan_color: Red, green and blue of pixels that are NaN or infinite.
-        colormap: The colour map of one-channel data, or None.
-        colorbar: Whether a bar shows the values of the colours.
-        gamma: The exponent of a tone curve, or None.
-        log: The strength of a logarithmic tone curve, or None.
-        max_side: The most pixels of the longer side, or None.
-        scale: A factor for both sides, or None.
-    """
-
+    # Which values become black and white; None: the natural range of the dtype.
     value_range: ValueRange | None = None
-    nan_color: Color = (255, 0, 0)
-    colormap: str | None = None
-    colorbar: bool = False
-    gamma: float | None = None
-    log: float | None = None
-    max_side: int | None = None
-    scale: float | None = None
+    nan_color: Color = (255, 0, 0)  # red, green and blue of pixels that are NaN or infinite
+    colormap: str | None = None  # the colour map of one-channel data, or None
+    colorbar: bool = False  # whether a bar shows the values of the colours
+    gamma: float | None = None  # the exponent of a tone curve, or None
+    log: float | None = None  # the strength of a logarithmic tone curve, or None
+    max_side: int | None = None  # the most pixels of the longer side, or None
+    scale: float | None = None  # a factor for both sides, or None
 
     @property
     def is_plain(self) -> bool:
@@ -169,6 +158,8 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     if look.colorbar:
         ends = (0.0, 255.0) if known is None else known
         values = [inverse(tick / 4, ends, look.gamma, look.log) for tick in range(5)]
+        from tbimage.pixels.drawing.colorbar import colorbar  # only its text needs fonts
+
         made = colorbar(made, values, look.colormap)
     return made
 

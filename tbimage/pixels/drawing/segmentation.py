@@ -46,14 +46,10 @@ _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """The class of each pixel.
+    """The class of each pixel."""
 
-    Attributes:
-        indices: ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning.
-        faulty: ``(H, W)`` bool, the pixels without a class; None: there are none.
-    """
-
-    indices: Array
+    indices: Array  # ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning
+    # ``(H, W)`` bool, the pixels without a class; None: there are none.
     faulty: NDArray[np.bool_] | None = None
 
 

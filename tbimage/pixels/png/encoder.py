@@ -54,15 +54,10 @@ _CRC_OF_FIRST_IDAT = zlib.crc32(_ZLIB_HEADER, _CRC_OF_IDAT)
 
 
 class EncodedPng(NamedTuple):
-    """A PNG file.
+    """A PNG file."""
 
-    Attributes:
-        pieces: The parts of the file, in order.
-        channels: Of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
-    """
-
-    pieces: list[Piece]
-    channels: int
+    pieces: list[Piece]  # the parts of the file, in order
+    channels: int  # of the decoded picture: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA
 
 
 def run_serially(parts: Sequence[Callable[[], T]], /) -> list[T]:

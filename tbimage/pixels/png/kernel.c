@@ -122,7 +122,6 @@ HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     }
     return high << 16 | low;
 }
-
 /* --- filters ----------------------------------------------------------------------------------------------------- */
 /* The filter that gives the same where the row above is 0. */
 static const int WITHOUT_ABOVE[6] = {0, 1, 0, 1, 1, 0};
@@ -172,7 +171,6 @@ HOT size_t fill(const Job *job, Place *place, uint8_t *out, size_t room) {
     }
     return filled;
 }
-
 /* --- literals and matches (3.2.5) --------------------------------------------------------------------------------- */
 HOT unsigned length_symbol(unsigned length, unsigned *extra) {
     unsigned x = length - 3;
@@ -291,16 +289,16 @@ HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t s
 /* The symbols that occur, ascending by their counts, which are below 2¹⁸. */
 static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     uint16_t other[LITERALS], places[512];
-    int used = 0;
-    for (int i = 0; i < n; i++) if (counts[i] > 0) order[used++] = (uint16_t)i;
-    for (int shift = 0; shift <= 9; shift += 9) {
+    uint32_t used = 0, all = 0;
+    for (int i = 0; i < n; i++) if (counts[i] > 0) order[used++] = (uint16_t)i, all |= counts[i];
+    for (int shift = 0; used > 1 && all >> shift > 0; shift += 9) { /* most often once */
         memset(places, 0, sizeof places);
-        for (int i = 0; i < used; i++) places[counts[order[i]] >> shift & 511]++;
+        for (uint32_t i = 0; i < used; i++) places[counts[order[i]] >> shift & 511]++;
         for (int i = 0, sum = 0; i < 512; i++) { int count = places[i]; places[i] = (uint16_t)sum; sum += count; }
-        for (int i = 0; i < used; i++) other[places[counts[order[i]] >> shift & 511]++] = order[i];
-        memcpy(order, other, (size_t)used * sizeof *order);
+        for (uint32_t i = 0; i < used; i++) other[places[counts[order[i]] >> shift & 511]++] = order[i];
+        memcpy(order, other, used * sizeof *order);
     }
-    return used;
+    return (int)used;
 }
 /* The bits of each symbol's code, at most `limit`: Huffman's algorithm, with a queue of symbols and one of pairs. */
 static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *lengths) {
@@ -333,9 +331,9 @@ static void make_codes(const uint8_t *lengths, int n, uint32_t *codes) {
     for (int i = 0; i < n; i++) count[lengths[i]] += lengths[i] > 0;
     for (int bits = 1; bits <= 15; bits++) next[bits + 1] = (next[bits] + count[bits]) << 1;
     for (int i = 0; i < n; i++) {
-        uint32_t code = next[lengths[i]]++, reversed = 0; /* the first bit of a code is packed lowest (3.1.1) */
-        for (int bit = 0; bit < lengths[i]; bit++) reversed = reversed << 1 | (code >> bit & 1);
-        codes[i] = reversed << 8 | lengths[i];
+        uint32_t code = next[lengths[i]]++ << (16 - lengths[i]); /* reversed: its first bit is packed lowest (3.1.1) */
+        code = (code & 0x5555) << 1 | (code >> 1 & 0x5555), code = (code & 0x3333) << 2 | (code >> 2 & 0x3333);
+        code = (code & 0xF0F) << 4 | (code >> 4 & 0xF0F), codes[i] = (code & 0xFF) << 16 | (code & 0xFF00) | lengths[i];
     }
 }
 
@@ -450,14 +448,15 @@ HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size
 }
 
 /* --- which filter, and whether to look for matches ---------------------------------------------------------------- */
-/* n · log₂(n) in 1/256 bits. Between powers of two a parabola is off by 0.008 at most. */
-HOT int64_t times_log2(uint32_t n) {
-    if (n < 2) return 0;
+/* n · log₂(n) in 1/256 bits, for n > 0. Between powers of two a parabola is off by 0.008 at most. */
+HOT int64_t compute_times_log2(uint32_t n) {
     unsigned whole = log2_floor(n);
     uint64_t part = ((uint64_t)n << 16 >> whole) - 65536;
     uint64_t curve = part + (part * (65536 - part) >> 16) * 22500 / 65536;
     return (int64_t)n * (int64_t)((whole << 8) + (curve >> 8));
 }
+static int32_t times_log2_table[256]; /* 0 of 0. A branch for counts of 0 and 1 would be hard to predict. */
+HOT int64_t times_log2(uint32_t n) { return n < 256 ? times_log2_table[n] : compute_times_log2(n); }
 HOT int64_t entropy(const uint32_t *counts, int n) { /* of all together */
     int64_t total = 0, sum = 0;
     for (int i = 0; i < n; i++) total += counts[i], sum += times_log2(counts[i]);
@@ -481,8 +480,8 @@ HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
             for (int k = 0; k < 5; k++) s->counts[k][b[j + k * n]]++;
     }
     *bits = INT64_MAX;
-    for (int k = 0; k < 5; k++)
-        if (entropy(s->counts[k], 256) < *bits) *bits = entropy(s->counts[k], 256), kind = (uint32_t)k;
+    for (int64_t k = 0, left; k < 5; k++)
+        if ((left = entropy(s->counts[k], 256)) < *bits) *bits = left, kind = (uint32_t)k;
     *bits /= rows * n;
     return (int)kind;
 }
@@ -546,7 +545,7 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     s->depth = bits < DRAWING ? DEEPER : DEPTH;
     if (bits < SMOOTH) {
         const int kinds[4] = {kind, kind, REPEAT, UP}; /* the first with runs, the others with matches */
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < (kinds[1] == UP ? 3 : 4); i++) { /* UP need not be tried twice */
             int64_t tried = trial(job, s, kinds[i], i > 0);
             if (tried < size) size = tried, kind = kinds[i], matches = i > 0;
         }
@@ -587,6 +586,7 @@ static int64_t (*find_fastest(void))(Job *job) {
 /* --- what is exported --------------------------------------------------------------------------------------------- */
 EXPORT int64_t tbimage_kernel_start(void) { /* to be called before all else */
     make_crc_tables();
+    for (uint32_t n = 1; n < 256; n++) times_log2_table[n] = (int32_t)compute_times_log2(n);
     fastest = find_fastest();
     return ABI;
 }

@@ -21,15 +21,11 @@ PREFIX = "kernel-"
 
 
 class Kernel(NamedTuple):
-    """The functions of the compiled encoder.
+    """The functions of the compiled encoder."""
 
-    Attributes:
-        encode: Encodes the rows that a Job (kernel.py) describes; returns 0 if it succeeded.
-        scratch_bytes: The size of the scratch memory that it needs.
-    """
-
+    # Encodes the rows that a Job (kernel.py) describes; returns 0 if it succeeded.
     encode: Callable[[Any], int]
-    scratch_bytes: int
+    scratch_bytes: int  # the size of the scratch memory that it needs
 
 
 def load(directory: str | None = None) -> Kernel:

@@ -28,25 +28,15 @@ COUNTED_PIXELS = 1 << 16
 
 
 class Form(NamedTuple):
-    """The samples of a file, and their description in the header.
+    """The samples of a file, and their description in the header."""
 
-    Attributes:
-        rows: The samples, as bytes.
-        across: Width of the picture in pixels.
-        bit_depth: Bits of one sample: 1, 2, 4, 8 or 16.
-        color_type: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA.
-        channels: Of the decoded picture: 1 to 4.
-        palette: Red, green and blue of each index, or empty.
-        transparency: Alpha of the first indices, or empty; the other indices are opaque.
-    """
-
-    rows: Rows
-    across: int
-    bit_depth: int
-    color_type: int
-    channels: int
-    palette: bytes = b""
-    transparency: bytes = b""
+    rows: Rows  # the samples, as bytes
+    across: int  # width of the picture in pixels
+    bit_depth: int  # bits of one sample: 1, 2, 4, 8 or 16
+    color_type: int  # 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA
+    channels: int  # of the decoded picture: 1 to 4
+    palette: bytes = b""  # red, green and blue of each index, or empty
+    transparency: bytes = b""  # alpha of the first indices, or empty; the other indices are opaque
 
 
 def full_form(pixels: Pixels) -> Form:

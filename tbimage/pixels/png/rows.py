@@ -22,11 +22,9 @@ class Rows:
         height: The number of rows.
         width: The bytes of one row.
         step: The bytes of one pixel.
-        stored: The picture's own memory as ``(height, width)`` uint8 if its layout is that of PNG,
-            else None.
     """
 
-    __slots__ = ("height", "pixels", "step", "stored", "width")
+    __slots__ = ("height", "pixels", "step", "width")
 
     def __init__(self, pixels: Pixels) -> None:
         height, across, channels = pixels.shape
@@ -34,9 +32,14 @@ class Rows:
         self.height: int = height
         self.step: int = channels * pixels.itemsize
         self.width: int = across * self.step
-        self.stored: Bytes | None = None
+
+    @property
+    def stored(self) -> Bytes | None:
+        """The picture's own memory, ``(height, width)``, if its layout is that of PNG."""
+        pixels = self.pixels
         if pixels.flags.c_contiguous and (pixels.itemsize == 1 or pixels.dtype == ">u2"):
-            self.stored = pixels.reshape(self.height, across * channels).view(np.uint8)
+            return pixels.reshape(self.height, -1).view(np.uint8)
+        return None
 
     def window(self, start: int, stop: int) -> Bytes:
         """Return the row above ``start`` (zeros above the first) and the rows up to ``stop - 1``.
@@ -44,8 +47,8 @@ class Rows:
         The array ``(1 + stop - start, width)`` is C-contiguous and only for reading. It is the
         picture itself, or scratch memory that is valid until this thread's next call.
         """
-        if self.stored is not None and start > 0:
-            return self.stored[start - 1 : stop]
+        if start > 0 and (stored := self.stored) is not None:
+            return stored[start - 1 : stop]
         width = self.width
         window = take("window", (1 + stop - start) * width).reshape(-1, width)
         self.copy_window(start, stop, window)
@@ -56,8 +59,8 @@ class Rows:
         if start == 0:
             out[0] = 0
         above, filled = max(start - 1, 0), out[1 if start == 0 else 0 :]
-        if self.stored is not None:
-            filled[:] = self.stored[above:stop]
+        if (stored := self.stored) is not None:
+            filled[:] = stored[above:stop]
             return
         pixels = self.pixels[above:stop]
         _copy(pixels, filled.view(pixels.dtype.newbyteorder(">")).reshape(pixels.shape))

@@ -5,8 +5,9 @@ Rules:
   make it smaller, and the entropy of the differences tells the best filter. Drawings, masks and
   label maps repeat: deflate must search for matches. It does so at ten times its speed on
   photographs, and finds the most matches in unfiltered rows.
-- So the entropy of a few thousand bytes is computed first. If it is so low that matches decide,
-  deflate is tried on some bands of rows. Both together take less than a tenth of the encoding time.
+- So the entropy of a few thousand bytes is computed first. If it is so low that matches matter more
+  than filters, deflate is tried on some bands of rows. Both together take less than a tenth of the
+  encoding time.
 - Every number below was chosen on the corpus of ``python -m benchmarks.encoders``.
 """
 
@@ -190,8 +191,10 @@ def _neighbourhoods(rows: Rows) -> tuple[Bytes, Bytes, Bytes, Bytes]:
     down = _stride(height / _SAMPLED_ROWS)
     right = _stride(across * len(range(0, height, down)) / sampled)
     pixels: npt.NDArray[np.void] | npt.NDArray[np.integer]
-    if rows.stored is not None:  # with whole pixels as items, NumPy copies three times as fast
-        pixels = rows.stored.view(np.dtype((np.void, rows.step)))
+    if (
+        stored := rows.stored
+    ) is not None:  # with whole pixels as items, NumPy copies three times as fast
+        pixels = stored.view(np.dtype((np.void, rows.step)))
     else:
         pixels = rows.pixels
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from tbimage.buffers import Piece
+from tbimage.pixels.mappings import moved
 from tbimage.pixels.png.deflate import Method, adler32, compressor, crc32, deflated
 from tbimage.pixels.png.filters import Filter, filter_rows
 from tbimage.pixels.png.kernel import encode_rows
@@ -103,21 +104,21 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
     if plan.method is Method.KERNEL:
         return _encode_by_kernel(rows, start, stop, crc)
     deflater = compressor(plan.method)
-    pieces: list[Piece] = []
-    size, adler, filtered_size = 0, 1, 0
+    deflated: list[bytes] = []
+    adler, filtered_size = 1, 0
     block = max(1, BLOCK_BYTES // rows.width)
     for top in range(start, stop, block):
         window = rows.window(top, min(top + block, stop))
         filtered = filter_rows(plan.filter, window, rows.step)
         filtered_size += filtered.size
         adler = adler32(filtered, adler)
-        if deflated := deflater.compress(filtered):
-            pieces.append(deflated)
-    pieces.append(deflater.flush() if stop == rows.height else deflater.flush(zlib.Z_SYNC_FLUSH))
+        deflated.append(deflater.compress(filtered))
+    last = zlib.Z_FINISH if stop == rows.height else zlib.Z_SYNC_FLUSH
+    deflated.append(deflater.flush(last))
+    pieces = moved(list(filter(None, deflated)))
     for piece in pieces:
-        size += len(piece)
         crc = crc32(piece, crc)
-    return Strip(pieces, size, crc, adler, filtered_size)
+    return Strip(pieces, sum(map(len, pieces)), crc, adler, filtered_size)
 
 
 def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:

@@ -14,7 +14,6 @@ computes them.
 
 from __future__ import annotations
 
-import base64
 import functools
 import zlib
 
@@ -25,6 +24,8 @@ from numpy.typing import NDArray
 @functools.cache
 def decode(name: str) -> NDArray[np.uint8]:
     """Return the table of one map, ``(256, 3)`` uint8 red, green and blue; read-only."""
+    import base64  # pictures without a colour map do not need it
+
     packed = zlib.decompress(base64.b85decode(TABLES[name]))
     differences = np.frombuffer(packed, np.uint8).reshape(3, 256)
     table = np.ascontiguousarray(differences.cumsum(axis=1, dtype=np.uint8).T)

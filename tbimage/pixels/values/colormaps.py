@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,9 @@ def check_colormap(colormap: object, optional: bool = True) -> str | None:
     )
     if not isinstance(colormap, str):
         raise TypeError(f"{expected}, got {checks.given(colormap)}")
-    near = difflib.get_close_matches(colormap, COLORMAPS, 1, 0.5)
+    from difflib import get_close_matches  # only errors need it
+
+    near = get_close_matches(colormap, COLORMAPS, 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{expected}, got {checks.shown(colormap)}{hint}")
 

@@ -50,20 +50,16 @@ _SCALE = 255.5
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The levels of one image, and what was found in its values.
+    """The levels of one image, and what was found in its values."""
 
-    Attributes:
-        pixels: ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the
-            array that was given.
-        clipped: The lowest and highest finite value, if floats without a value range were so far
-            outside [0, 1] that clipping changed a level, else None. (1.0000001, which resizing and
-            sigmoids produce, has the level of 1.)
-        non_finite: The number of pixels with a channel that is NaN or infinite.
-    """
-
+    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the array that
+    # was given.
     pixels: NDArray[Any]
+    # The lowest and highest finite value, if floats without a value range were so far outside [0,
+    # 1] that clipping changed a level, else None. (1.0000001, which resizing and sigmoids produce,
+    # has the level of 1.)
     clipped: tuple[float, float] | None
-    non_finite: int
+    non_finite: int  # the number of pixels with a channel that is NaN or infinite
 
 
 def to_levels(

@@ -20,17 +20,12 @@ UNIT: Limits = (0.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
-    """Which values become black and white; made by :func:`check_value_range`.
+    """Which values become black and white; made by :func:`check_value_range`."""
 
-    Attributes:
-        kind: ``"fixed"``, ``"minmax"`` or ``"percentile"``.
-        low: The value that becomes level 0; a percentage for ``"percentile"``; 0 for ``"minmax"``.
-        high: The same for level 255.
-    """
-
-    kind: Literal["fixed", "minmax", "percentile"]
+    kind: Literal["fixed", "minmax", "percentile"]  # ``"fixed"``, ``"minmax"`` or ``"percentile"``
+    # The value that becomes level 0; a percentage for ``"percentile"``; 0 for ``"minmax"``.
     low: float = 0.0
-    high: float = 0.0
+    high: float = 0.0  # the same for level 255
 
 
 _NAMED_RANGES = {

@@ -41,6 +41,8 @@ def target_size(
 
     The longer side is at most ``max_side``, which is applied after ``scale`` and never enlarges.
     """
+    if max_side is None and scale is None:
+        return height, width
     factor = 1.0 if scale is None else scale
     longer = max(height, width)
     if max_side is not None and max_side < longer * factor:  # else it may overflow

@@ -1,11 +1,10 @@
-"""Assets of a page: the pictures, sounds, and values of tags that its index refers to.
+"""Assets of a page: the pictures, sounds and values to which its index refers.
 
-The name of an asset depends on what is in it, so that a browser may keep it for ever.
+The name of an asset depends on its content, so that a browser may keep it for ever.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import math
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tbimage.reading.gallery.plugins import curve_content, in_base64, mesh_content
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "Asset", "Source", "dump"]
 
-# What browsers show, by the first bytes.
+# The formats that browsers show, by their first bytes.
 _TYPES = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -34,14 +35,18 @@ _TYPES = (
     (b"ID3", "audio/mpeg"),
 )
 
+# Of a text on the page. Twice as much takes a browser more than a second.
+_LONGEST_TEXT, _MOST_ROWS, _MOST_COLUMNS = 200_000, 500, 50
+
 #: Loads an asset: its content type, and its bytes.
 Asset = Callable[[], tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one tag of one run; of batches, those with the same place in the batch."""
+    """The values of one tag of one run; in batches, those with the same place in the batch."""
 
+    kind: str  # of its card
     run: int
     sample: int
     about: Tag
@@ -70,10 +75,6 @@ def _narrow(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
         return numbers.astype("<f4")
 
 
-def _base64(array: NDArray[Any]) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-
-
 _Chosen = Sequence["NDArray[np.intp]"]
 
 
@@ -94,15 +95,15 @@ def _scalars(
             numbers = source.values.values[points]
             narrow = _narrow(numbers)
             exact = np.array_equal(narrow.astype(np.float64), numbers, equal_nan=True)
-            step = _base64(source.values.steps[points].astype("<f8"))
+            step = in_base64(source.values.steps[points].astype("<f8"))
             wall_times = source.values.wall_times[points]
             start = float(wall_times[0]) if np.isfinite(wall_times[:1]).any() else 0.0
             line = {
                 "run": source.run,
                 "steps": steps.setdefault(step, len(steps)),
                 "start": start,
-                "times": _base64(_narrow(wall_times - start)),
-                "values": _base64(narrow if exact else numbers.astype("<f8")),
+                "times": in_base64(_narrow(wall_times - start)),
+                "values": in_base64(narrow if exact else numbers.astype("<f8")),
                 "double": not exact,
             }
             lines.append(line)
@@ -138,7 +139,7 @@ def _with_json(
                 continue
             values, count = source.values, len(source.sizes)
             last = float(values.wall_times[-1])
-            name = _name(source.about.kind, tag, runs[source.run], count, last, len(items))
+            name = _name(source.kind, tag, runs[source.run], count, last, len(items))
 
             def load(values: Any = values, items: Any = items) -> tuple[str, bytes]:
                 rows = [_or_problem(content, values, int(at)) for at in items]
@@ -156,7 +157,7 @@ def _with_json(
 def _or_problem(content: Callable[[Any], Any], values: Any, at: int) -> Any:
     try:
         return content(values[at])
-    except ValueError as error:  # it cannot be decoded; the others can
+    except ValueError as error:  # only this one cannot be decoded
         return {"problem": str(error)[:200]}
 
 
@@ -166,33 +167,47 @@ def _buckets(histogram: Any) -> list[list[float]]:
 
 
 def _text(text: Any) -> Any:
-    """Return Markdown, or the rows of a table."""
+    """Return Markdown, or the rows of a table; not more than a browser shows at once."""
     strings = text.strings
-    if strings.ndim in (1, 2) and strings.size > 1:
-        return strings.reshape(len(strings), -1).tolist()
-    return text.text
+    if strings.ndim not in (1, 2) or strings.size < 2:
+        return _cut(text.text, _LONGEST_TEXT)
+    cells = strings.reshape(len(strings), -1)
+    rows, columns = cells.shape
+    shown = cells[:_MOST_ROWS, :_MOST_COLUMNS]
+    longest = _LONGEST_TEXT // shown.size
+    table = [[_cut(cell, longest) for cell in row] for row in shown.tolist()]
+    if shown.size < cells.size:
+        table.append([f"… of {rows} rows and {columns} columns"])
+    return table
+
+
+def _cut(text: str, longest: int) -> str:
+    rest = len(text) - longest
+    return text if rest <= 0 else f"{text[:longest]}… and {rest} more characters"
 
 
 def _files(
     assets: dict[str, Asset], runs: Sequence[str], tag: str, group: list[Source], chosen: _Chosen
 ) -> list[dict[str, Any]]:
-    """Make an asset for each picture or sound."""
+    """Make an asset for each picture, sound or mesh."""
     found = []
     for source, items in zip(group, chosen, strict=True):
         positions = source.positions[items]
         steps = source.values.steps[positions].tolist()
         times = _times(source.values.wall_times[positions])
-        key = source.about.kind, tag, runs[source.run], source.sample
+        key = source.kind, tag, runs[source.run], source.sample
         names = [_name(*key, *when) for when in zip(steps, times, strict=True)]
         for name, at in zip(names, positions.tolist(), strict=True):
-            assets[name] = _loader(source.values, at)
+            assets[name] = _loader(source.kind, source.values, at)
         about = {"run": source.run, "sample": source.sample, "count": len(source.sizes)}
         found.append({**about, "steps": steps, "times": times, "assets": names})
     return found
 
 
-def _loader(series: Any, at: int) -> Asset:
+def _loader(kind: str, series: Any, at: int) -> Asset:
     def load() -> tuple[str, bytes]:
+        if kind == "mesh":
+            return "application/json", dump(mesh_content(*series[at])).encode()
         item = series[at]
         encoded = item.encoded
         content_type = next((each for magic, each in _TYPES if encoded.startswith(magic)), "")
@@ -200,18 +215,20 @@ def _loader(series: Any, at: int) -> Asset:
             content_type = "image/webp"
         if content_type:
             return content_type, encoded
-        if hasattr(item, "_repr_png_"):  # a picture that browsers do not show
+        if hasattr(item, "_repr_png_"):  # a picture in a format that browsers do not show
             return "image/png", item._repr_png_()
         raise ValueError(f"step {item.step}: a sound of an unknown format")
 
     return load
 
 
-#: What makes the series of the cards of each kind, in the order of the page.
+#: The functions that make the series of cards of each kind, in the order of the page.
 MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
     "scalar": _scalars,
     "text": _with_json(_text),
+    "pr_curve": _with_json(curve_content),
     "histogram": _with_json(_buckets),
+    "mesh": _files,
     "image": _files,
     "audio": _files,
 }

@@ -1,8 +1,7 @@
-"""What a page shows: an index of all tags, and the assets that it refers to.
+"""The content of a page: an index of all tags, and the assets that it refers to.
 
 The index is small and is loaded first. An asset is a picture, a sound, or the values of a tag as
-JSON. A page that is a file has all assets in it. A live page asks for an asset when it is to be
-seen.
+JSON. A page in a file has all assets in it. A live page requests an asset when it becomes visible.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tbimage.reading.gallery.assets import MAKERS, Asset, Source
+from tbimage.reading.gallery.plugins import charts, find_meshes
 from tbimage.reading.gallery.sampling import choose, fair_shares
 from tbimage.reading.runs import METHODS
 
@@ -30,19 +30,31 @@ __all__ = ["Contents", "collect"]
 
 #: How many values of one run a card has at most: more points than a chart has pixels, more ridges
 #: than fit below each other, and more positions than a slider can be set to.
-_MOST = {"scalar": 5000, "histogram": 100, "image": 1000, "text": 1000, "audio": 1000}
-# A live page loads one chart at a time, and of pictures and texts at first only the index.
+_MOST = {
+    "scalar": 5000,
+    "text": 1000,
+    "pr_curve": 200,
+    "histogram": 100,
+    "mesh": 200,
+    "image": 1000,
+    "audio": 1000,
+}
+# A live page loads one chart at a time, and first only the index of pictures and texts.
 _BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
 
 # Bytes of a point in base64: step and value in float64, and wall time in float32.
 _POINT_BYTES = 27
-# Of an item: its step, wall time and asset in the index; in a page that is a file, its element too.
+# The bytes of an item: its step, wall time and asset in the index; in a file, also its element.
 _INDEX_BYTES, _ITEM_BYTES = 60, 220
 # Numbers as decimal text take up to three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
-# More would make the page long and tell nothing new.
+# More would make the page long without more information.
 _MOST_DAMAGE = 50
+
+#: What the page draws of tensors, by plugin; layouts are no card, but make charts.
+_PLUGINS = {"pr_curves": "pr_curve", "custom_scalars": "layout"}
+_SHOWN_ELSEWHERE = ("hparams", "layout")
 
 #: A batch has a tag for each of its pictures.
 _IN_BATCH = re.compile(r"(.+)/image/([0-9]{1,6})", re.DOTALL)
@@ -50,12 +62,12 @@ _IN_BATCH = re.compile(r"(.+)/image/([0-9]{1,6})", re.DOTALL)
 
 @dataclass
 class Contents:
-    """What a page shows.
+    """The content of a page.
 
     Attributes:
         index: Runs, tags, and which asset is where, for ``json.dumps``.
         assets: By name; the values of tags come before pictures and sounds.
-        shown: How many values of each kind are in it, and how many there are.
+        shown: For each kind, the number of shown values and of all values.
     """
 
     index: dict[str, Any]
@@ -64,31 +76,21 @@ class Contents:
 
 
 def collect(logs: Logs, room: int | None) -> Contents:
-    """Choose what a page shows.
+    """Choose the values of a page.
 
     Args:
         logs: The logs.
-        room: About how many bytes all assets may take. Of tags with many values as many are
-            chosen, evenly, as fit. None: the page is live, and loads what is looked at.
+        room: The most bytes of all assets, roughly. If a tag has too many values, a part of them is
+            chosen, evenly spread. None: the page is live, and loads only visible assets.
     """
-    sources: dict[tuple[str, str], list[Source]] = {}
-    others: dict[str, dict[str, Any]] = {}
     names = sorted(logs, key=by_value)
-    for number, name in enumerate(names):
-        run = logs[name]
-        for tag, about in run.tags.items():
-            if about.kind in MAKERS:
-                group = sources.setdefault((about.kind, _card(about.kind, tag, run.tags)), [])
-                group += _sources(run, number, tag, about, live=room is None)
-            elif about.kind != "hparams":
-                blank = {"tag": tag, "kind": about.kind, "plugin": about.plugin, "runs": []}
-                others.setdefault(tag, blank)["runs"].append(number)
+    sources, others = _gather([logs[name] for name in names], live=room is None)
     contents = Contents(
         {
             "title": os.path.basename(os.path.abspath(logs.path)) or logs.path,
             "runs": names,
             "hparams": _hparams([logs[name] for name in names]),
-            "others": list(others.values()),
+            "others": others,
             "damage": [str(each) for each in logs.damage[:_MOST_DAMAGE]],
         }
     )
@@ -105,6 +107,7 @@ def collect(logs: Logs, room: int | None) -> Contents:
         before, all_before = contents.shown.get(kind, (0, 0))
         counts = sum(map(len, chosen)), sum(len(each.sizes) for each in group)
         contents.shown[kind] = before + counts[0], all_before + counts[1]
+    contents.index["chart"] = charts((logs[name] for name in names), contents.index["scalar"])
     contents.index["shown"] = contents.shown
     return contents
 
@@ -115,30 +118,54 @@ def by_value(name: str) -> list[str | int]:
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
-def _card(kind: str, tag: str, tags: Mapping[str, Tag]) -> str:
-    """Return the name of the card that shows a tag: one for all pictures of a batch."""
-    batch = _IN_BATCH.fullmatch(tag) if kind == "image" else None
-    return batch[1] if batch and batch[1] not in tags else tag
+def _gather(
+    runs: Sequence[Run], live: bool
+) -> tuple[dict[tuple[str, str], list[Source]], list[dict[str, Any]]]:
+    """Return the values of each card, by kind and name, and the tags that have no card."""
+    sources: dict[tuple[str, str], list[Source]] = {}
+    others: dict[str, dict[str, Any]] = {}
+    for number, run in enumerate(runs):
+        meshes, parts = find_meshes(run)
+        for tag, about in run.tags.items():
+            kind, card, first = _place(tag, about, run.tags)
+            if tag in meshes:
+                name = meshes[tag].name
+                found = _sources("mesh", number, 0, about, meshes[tag], live)
+                sources.setdefault(("mesh", name), []).extend(found)
+            elif kind in MAKERS:
+                values = getattr(run, METHODS[about.kind])(tag)
+                found = _sources(kind, number, first, about, values, live)
+                sources.setdefault((kind, card), []).extend(found)
+            elif tag not in parts and kind not in _SHOWN_ELSEWHERE:
+                blank = {"tag": tag, "kind": kind, "plugin": about.plugin, "runs": []}
+                others.setdefault(tag, blank)["runs"].append(number)
+    return sources, list(others.values())
 
 
-def _sources(run: Run, number: int, tag: str, about: Tag, live: bool) -> list[Source]:
-    if about.kind == "scalar":
-        scalars = run.scalars(tag)
-        sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(scalars))
-        return [Source(number, 0, about, scalars, np.arange(len(scalars)), sizes)]
-    series = getattr(run, METHODS[about.kind])(tag)
-    is_file = about.kind in ("image", "audio")
-    if live:
-        sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(series))
-    else:
-        sizes = series.sizes * 4 // 3 + _ITEM_BYTES if is_file else series.sizes * _TEXT_FACTOR
-    if not is_file:
-        return [Source(number, 0, about, series, np.arange(len(series)), sizes)]
+def _place(tag: str, about: Tag, tags: Mapping[str, Tag]) -> tuple[str, str, int]:
+    """Return kind and name of the card that shows a tag, and the place of a picture in a batch."""
+    if about.kind == "tensor" and about.plugin in _PLUGINS:
+        return _PLUGINS[about.plugin], tag, 0
     batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
-    first = int(batch[2]) if batch else 0
-    samples = _samples(series.steps)
+    if batch is None:
+        return about.kind, tag, 0
+    return about.kind, tag if batch[1] in tags else batch[1], int(batch[2])
+
+
+def _sources(kind: str, run: int, first: int, about: Tag, values: Any, live: bool) -> list[Source]:
+    if kind == "scalar":
+        sizes = np.broadcast_to(np.int64(_POINT_BYTES), len(values))
+        return [Source(kind, run, 0, about, values, np.arange(len(values)), sizes)]
+    is_file = kind in ("image", "audio", "mesh")
+    if live:
+        sizes = np.broadcast_to(np.int64(_INDEX_BYTES), len(values))
+    else:
+        sizes = values.sizes * 4 // 3 + _ITEM_BYTES if is_file else values.sizes * _TEXT_FACTOR
+    if not is_file:
+        return [Source(kind, run, 0, about, values, np.arange(len(values)), sizes)]
+    samples = _samples(values.steps)
     return [
-        Source(number, first + sample, about, series, there, sizes[there])
+        Source(kind, run, first + sample, about, values, there, sizes[there])
         for sample in range(int(samples.max(initial=-1)) + 1)
         for there in [np.flatnonzero(samples == sample)]
     ]
@@ -168,7 +195,7 @@ def _divide(groups: Sequence[tuple[str, list[Source]]], room: int | None) -> lis
 
 
 def _need(kind: str, group: Sequence[Source]) -> int:
-    # Of what is left out in any case, no more than about the right number of bytes is counted.
+    # Values that are left out anyway must not count as needed bytes.
     limits = (min(1.0, _MOST[kind] / max(len(each.sizes), 1)) for each in group)
     sizes = (int(each.sizes.sum()) for each in group)
     return sum(math.ceil(size * limit) for size, limit in zip(sizes, limits, strict=True))

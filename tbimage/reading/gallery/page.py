@@ -1,4 +1,4 @@
-"""The page itself: one HTML file with its style, its scripts and, if it is not live, all data."""
+"""The HTML file of the page: style, scripts and, if it is not live, all data."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ SCRIPTS = (
     "markdown.js",
     "charts.js",
     "scalars.js",
+    "curves.js",
     "pictures.js",
     "viewer.js",
     "histograms.js",
+    "meshes.js",
     "lists.js",
     "main.js",
 )
-# Room for the texts that tell what did not fit.
+# Bytes for the texts about values that did not fit.
 _NOTICE_BYTES = 2000
 
 
@@ -42,8 +44,8 @@ class Page:
         path: The file.
         bytes: Its size.
         runs: How many runs it shows.
-        shown: Of each kind, how many values it shows, and how many there are.
-        problems: What could not be read.
+        shown: For each kind, the number of shown values and of all values.
+        problems: The values that could not be read.
     """
 
     path: str
@@ -58,8 +60,8 @@ class Shell:
     """A page without data.
 
     Attributes:
-        before: What comes before the data.
-        after: What comes behind it.
+        before: The text before the data.
+        after: The text after the data.
         policy: Its Content-Security-Policy.
     """
 
@@ -70,10 +72,12 @@ class Shell:
 
 @functools.cache
 def shell(live: bool) -> Shell:
-    """Put the page together. No script but its own can run, whatever is in the data."""
+    """Put the page together. Scripts in the data cannot run."""
     directory = resources.files("tbimage.reading.gallery") / "page"
-    style = (directory / "gallery.css").read_text(encoding="utf-8")
-    script = "\n".join((directory / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    style = _unindented((directory / "gallery.css").read_text(encoding="utf-8"))
+    script = "\n".join(
+        _unindented((directory / name).read_text(encoding="utf-8")) for name in SCRIPTS
+    )
     source = "'self'" if live else "data:"
     rules = {
         "default-src": "'none'",
@@ -84,7 +88,7 @@ def shell(live: bool) -> Shell:
         "connect-src": "'self'" if live else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "require-trusted-types-for": "'script'",  # innerHTML and its like raise an error
+        "require-trusted-types-for": "'script'",  # innerHTML and similar calls raise an error
         "trusted-types": "'none'",
     }
     policy = "; ".join(f"{name} {value}" for name, value in rules.items())
@@ -93,6 +97,11 @@ def shell(live: bool) -> Shell:
     before = before.replace("<!-- policy -->", html.escape(policy))
     before = before.replace("/* style */", style)
     return Shell(before.encode(), after.replace("/* script */", script).encode(), policy)
+
+
+def _unindented(text: str) -> str:
+    """Leave out indentation, a tenth of the page. No string there goes over several lines."""
+    return "\n".join(map(str.strip, text.splitlines()))
 
 
 def _hash_of(text: str) -> str:
@@ -105,7 +114,7 @@ def write_page(
     max_bytes: int,
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Page:
-    """Write a page with all its data. No file, or a whole one, is left behind."""
+    """Write a page with all its data. After an error there is no file."""
     page = shell(live=False)
     index = contents.index
     index["problems"] = {}
@@ -140,7 +149,7 @@ def _write_assets(
     room: int,
     progress: Callable[[Sequence[str]], Iterable[str]],
 ) -> list[str]:
-    """Write as many assets as there is room for; note in the index what is missing, and why."""
+    """Write as many assets as fit; note in the index which are missing, and why."""
     problems: list[str] = []
     for name in progress(list(assets)):
         try:

@@ -61,7 +61,13 @@ function makeScale(domain, range, logarithmic = false) {
 }
 
 /** Widen a range by a part on both sides, so that no line runs along an edge. */
-function padded([low, high], part, logarithmic = false) {
+function padded(range, part, logarithmic = false) {
+  return widened(range, part, logarithmic).map((each) => Math.max(Math.min(each, LARGEST), -LARGEST));
+}
+
+const LARGEST = 8e307; // so that the difference of two is finite, too
+
+function widened([low, high], part, logarithmic) {
   if (!(low <= high)) return [0, 1];
   if (logarithmic) {
     const factor = (high / low) ** part || 1;
@@ -98,6 +104,13 @@ function drawAxes(context, x, y, size, format, logarithmic) {
     context.textAlign = at + half > width ? "right" : "center";
     context.fillText(text, Math.min(at, width - 2), bottom + 8);
   }
+  if (!format.titles) return;
+  context.textAlign = "right";
+  context.textBaseline = "bottom";
+  context.fillText(format.titles[0], width - MARGIN.right - 2, bottom - 4);
+  context.textAlign = "left";
+  context.textBaseline = "top";
+  context.fillText(format.titles[1], MARGIN.left + 4, MARGIN.top - 6);
 }
 
 function line(context, x1, y1, x2, y2) {

@@ -5,6 +5,7 @@
 class TextCard extends Card {
   constructor(kind, entry) {
     super(kind, entry);
+    this.rows = [];
     this.stepper = new Stepper(() => this.showStep());
     this.tools.append(this.stepper.element);
   }

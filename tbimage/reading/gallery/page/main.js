@@ -4,8 +4,11 @@
 
 const SECTIONS = [
   ["scalar", "Scalars", ScalarCard],
+  ["chart", "Custom scalars", ChartCard],
   ["image", "Images", PictureCard],
+  ["pr_curve", "PR curves", CurveCard],
   ["histogram", "Histograms", HistogramCard],
+  ["mesh", "Meshes", MeshCard],
   ["text", "Text", TextCard],
   ["audio", "Audio", SoundCard],
   ["hparams", "Hyperparameters", HParamsCard],
@@ -14,7 +17,11 @@ const SECTIONS = [
 const MILLISECONDS_BETWEEN = 2000;
 const GROUPED_FROM = 13; // cards; fewer need no groups
 
+const MOST_CARDS = 1000; // of a kind; a browser takes half a minute for a hundred thousand
+
 const cards = new Map(); // by kind and tag
+const limits = new Map(); // by kind: how many cards are made
+const leftOut = new Map(); // by kind: how many are not
 
 /** Return the entries of the index for the cards of a kind. */
 function entriesOf(kind) {
@@ -24,12 +31,25 @@ function entriesOf(kind) {
   return index[kind] ?? [];
 }
 
+const isSearched = (entry) => [entry.tag, entry.display_name ?? ""].some((text) => matches(text, state.tagQuery));
+const isLarge = (kind) => entriesOf(kind).length > MOST_CARDS;
+
+/** Return the entries that get cards. Of very many, these are the first ones that are searched for. */
+function chosenEntries(kind) {
+  leftOut.delete(kind);
+  if (!isLarge(kind)) return entriesOf(kind);
+  const found = entriesOf(kind).filter(isSearched);
+  const chosen = found.slice(0, limits.get(kind) ?? MOST_CARDS);
+  leftOut.set(kind, found.length - chosen.length);
+  return chosen;
+}
+
 /** Make the sections and cards that are missing, and remove those that are gone. */
 function renderCards() {
   const wanted = new Set();
   const sections = [];
   for (const [kind, title, Type] of SECTIONS) {
-    const entries = entriesOf(kind);
+    const entries = chosenEntries(kind);
     if (!entries.length) continue;
     const groups = new Map();
     for (const entry of entries) {
@@ -59,7 +79,18 @@ function makeSection(kind, title, groups) {
     const summary = element("summary", {}, name || "other", element("span", { className: "muted" }, ` ${elements.length}`));
     return element("details", { className: "group", open: true }, summary, grid);
   });
+  const left = leftOut.get(kind) ?? 0;
+  if (left) {
+    const text = `Show ${formatCount(Math.min(left, MOST_CARDS))} more of ${formatCount(left)}`;
+    made.push(element("button", { className: "more", onclick: () => showMore(kind) }, text));
+  }
   return element("section", { id: `section-${kind}` }, element("h2", {}, title), ...made);
+}
+
+function showMore(kind) {
+  limits.set(kind, (limits.get(kind) ?? MOST_CARDS) + MOST_CARDS);
+  renderCards();
+  filterCards();
 }
 
 // Search, runs and settings.
@@ -74,8 +105,7 @@ function filterCards() {
     let count = 0;
     for (const group of section.querySelectorAll(".group")) {
       const shown = [...group.querySelectorAll(".card")].filter(({ card }) => {
-        const texts = [card.entry.tag, card.entry.display_name ?? ""];
-        card.element.hidden = !texts.some((text) => matches(text, state.tagQuery));
+        card.element.hidden = !isSearched(card.entry);
         return !card.element.hidden;
       });
       group.hidden = !shown.length;
@@ -84,7 +114,7 @@ function filterCards() {
     section.hidden = !count;
     any ||= count > 0;
     const single = kind === "hparams" || kind === "others";
-    const number = single ? [] : [element("span", { className: "count" }, formatCount(count))];
+    const number = single ? [] : [element("span", { className: "count" }, formatCount(count + (leftOut.get(kind) ?? 0)))];
     if (count) links.push(element("a", { href: `#section-${kind}` }, title, ...number));
   }
   byId("sections").replaceChildren(...links);
@@ -140,7 +170,7 @@ function renderNotices() {
   const notices = [];
   if (left.length) {
     const parts = left.map(([kind, [shown, count]]) =>
-      `${formatCount(shown)} of ${formatCount(count)} ${kind === "scalar" ? "points of scalars" : `values of kind ${kind}`}`);
+      `${formatCount(shown)} of ${formatCount(count)} ${kind === "scalar" ? "points of scalars" : `values of kind ${kind.replace("_", " ")}`}`);
     notices.push(element("p", { className: "notice" },
       `Not everything is on this page. It has ${parts.join(", ")}, chosen evenly over the steps.`));
   }
@@ -157,6 +187,7 @@ function connectControls() {
   const on = (id, event, call) => byId(id).addEventListener(event, call);
   on("tag-query", "input", () => {
     state.tagQuery = byId("tag-query").value.trim();
+    if (SECTIONS.some(([kind]) => isLarge(kind))) renderCards();
     filterCards();
   });
   on("run-query", "input", () => {
@@ -169,11 +200,11 @@ function connectControls() {
   on("smoothing", "input", () => {
     state.smoothing = +byId("smoothing").value;
     byId("smoothing-value").textContent = state.smoothing ? state.smoothing.toFixed(2) : "off";
-    refreshKind("scalar");
+    refreshKind("scalar", "chart");
   });
   on("axis", "change", () => {
     state.axis = byId("axis").value;
-    for (const card of cards.values()) if (card.kind === "scalar") card.setZoom(null);
+    for (const card of cards.values()) if (card instanceof ScalarCard) card.setZoom(null);
   });
   on("size", "input", () => {
     byId("size-value").textContent = `${byId("size").value} px`;
@@ -195,8 +226,8 @@ function connectControls() {
   for (const id of ["smoothing", "size"]) byId(id).dispatchEvent(new Event("input"));
 }
 
-function refreshKind(kind) {
-  for (const card of cards.values()) if (card.kind === kind) card.refresh();
+function refreshKind(...kinds) {
+  for (const card of cards.values()) if (kinds.includes(card.kind)) card.refresh();
 }
 
 // Data.

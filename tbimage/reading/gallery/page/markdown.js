@@ -26,16 +26,28 @@ function blocks(lines, depth) {
 /** Return the block that begins at a line, and where the next one begins. */
 function blockAt(lines, at, depth) {
   const line = lines[at];
-  const heading = /^(#{1,6})\s+(.*?)\s*#*$/.exec(line);
+  const heading = /^(#{1,6})\s+(.*)$/.exec(line);
   if (!line.trim()) return [null, at + 1];
   if (line.startsWith("```")) return codeBlock(lines, at);
-  if (heading) return [element(`h${Math.min(heading[1].length + 3, 6)}`, {}, ...spans(heading[2])), at + 1];
+  if (heading) return [element(`h${Math.min(heading[1].length + 3, 6)}`, {}, ...spans(withoutMarks(heading[2]))), at + 1];
   if (/^((\*\s*){3,}|(-\s*){3,})$/.test(line)) return [element("hr"), at + 1];
   if (line.startsWith(">") && depth < 5) return quote(lines, at, depth);
   if (/^\s*([-*+]|\d+[.)])\s/.test(line) && depth < 5) return list(lines, at, depth);
-  if (line.includes("|") && /^[\s|:-]*-[\s|:-]*$/.test(lines[at + 1] ?? "")) return table(lines, at);
+  if (line.includes("|") && isRuler(lines[at + 1] ?? "")) return table(lines, at);
   return paragraph(lines, at);
 }
+
+// Regular expressions for these two would need quadratic time for long lines.
+
+/** Leave out the marks that may end a heading. */
+function withoutMarks(text) {
+  let end = text.length;
+  while (text[end - 1] === "#") end--;
+  return text.slice(0, end).trimEnd();
+}
+
+/** Tell whether a line rules off the head of a table. */
+const isRuler = (line) => line.includes("-") && /^[\s|:-]*$/.test(line);
 
 function codeBlock(lines, at) {
   let end = at + 1;

@@ -69,20 +69,9 @@ class ScalarCard extends Card {
   }
 
   async draw() {
-    const series = this.entry.series[0];
-    const asset = await loadJson(series.asset);
-    if (asset !== this.asset) {
-      this.asset = asset;
-      const steps = asset.steps.map((text) => numbersOf(text, Float64Array));
-      this.lines = asset.lines.map((line) => ({
-        run: line.run,
-        start: line.start,
-        steps: steps[line.steps],
-        times: numbersOf(line.times, Float32Array),
-        values: numbersOf(line.values, line.double ? Float64Array : Float32Array),
-      }));
-    }
-    this.note.textContent = sampled(series.shown, series.count, "points");
+    this.lines = await this.loadLines();
+    const count = (name) => this.entry.series.reduce((sum, each) => sum + each[name], 0);
+    this.note.textContent = sampled(count("shown"), count("count"), "points");
     this.shown = this.lines.filter((line) => isShown(line.run)).map((line) => ({
       ...line,
       xs: this.horizontal(line),
@@ -90,6 +79,20 @@ class ScalarCard extends Card {
     }));
     this.element.classList.toggle("empty", !this.shown.length);
     this.paint();
+  }
+
+  async loadLines() {
+    const asset = await loadJson(this.entry.series[0].asset);
+    return asset === this.asset ? this.lines : readLines((this.asset = asset));
+  }
+
+  /** Return the colour and the dashes of a line. */
+  styleOf(line) {
+    return { colour: colourOf(nameOfRun(line.run)), dash: [] };
+  }
+
+  labelOf(line) {
+    return runLabel(line.run);
   }
 
   horizontal(line) {
@@ -118,7 +121,9 @@ class ScalarCard extends Card {
   }
 
   paintLine(context, line, height) {
-    context.strokeStyle = context.fillStyle = colourOf(nameOfRun(line.run));
+    const { colour, dash } = this.styleOf(line);
+    context.strokeStyle = context.fillStyle = colour;
+    context.setLineDash(dash);
     if (line.smoothed !== line.values && this.shown.length <= 50) {
       context.globalAlpha = 0.35;
       context.lineWidth = 1;
@@ -127,10 +132,11 @@ class ScalarCard extends Card {
     context.globalAlpha = this.shown.length > 50 ? 0.5 : 1;
     context.lineWidth = this.shown.length > 50 ? 1 : 1.75;
     traceLine(context, line.xs, line.smoothed, this.x, this.y);
+    context.setLineDash([]);
     context.globalAlpha = 1;
     line.values.forEach((value, at) => {
       const lonely = line.values.length === 1 && Number.isFinite(value);
-      if (lonely) this.paintDot(context, this.x(line.xs[at]), this.y(value));
+      if (lonely) paintDot(context, this.x(line.xs[at]), this.y(value));
       else if (!Number.isFinite(value)) this.paintTriangle(context, this.x(line.xs[at]), height);
     });
   }
@@ -148,17 +154,11 @@ class ScalarCard extends Card {
     const context = prepareCanvas(this.overlay, ...this.size);
     if (line === null) return;
     this.clip(context, ...this.size);
-    for (const [colour, width] of [[themeColour("--card"), 5], [colourOf(nameOfRun(line.run)), 2.5]]) {
+    for (const [colour, width] of [[themeColour("--card"), 5], [this.styleOf(line).colour, 2.5]]) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       traceLine(context, line.xs, line.smoothed, this.x, this.y);
     }
-  }
-
-  paintDot(context, x, y) {
-    context.beginPath();
-    context.arc(x, y, 3, 0, 7);
-    context.fill();
   }
 
   /** Mark a number that is not finite at the bottom. */
@@ -172,9 +172,13 @@ class ScalarCard extends Card {
   }
 
   /** Return the lowest and the highest finite number of a column, of points within a domain. */
-  range(column, domain = [-Infinity, Infinity]) {
+  range(column, domain) {
+    return this.rangeOf(this.shown, column, domain);
+  }
+
+  rangeOf(lines, column, domain = [-Infinity, Infinity]) {
     let [low, high] = [Infinity, -Infinity];
-    for (const line of this.shown) {
+    for (const line of lines) {
       const values = column(line);
       for (let at = 0; at < values.length; at++) {
         const value = values[at];
@@ -217,7 +221,7 @@ class ScalarCard extends Card {
         String(line.steps[at]),
         formatDuration(line.times[at]),
       ];
-      return element("tr", {}, element("td", {}, runLabel(line.run)), ...cells.map((cell) => element("td", {}, cell)));
+      return element("tr", {}, element("td", {}, this.labelOf(line)), ...cells.map((cell) => element("td", {}, cell)));
     });
     const titles = ["", "value", ...(smoothing ? ["raw"] : []), "step", "time"];
     if (smoothing) titles[1] = "smoothed";
@@ -253,6 +257,24 @@ class ScalarCard extends Card {
     this.marker.hidden = true;
     if (ends[1] - ends[0] > 6) this.setZoom(ends.map((pixel) => this.x.inverse(pixel)));
   }
+}
+
+function paintDot(context, x, y) {
+  context.beginPath();
+  context.arc(x, y, 3, 0, 7);
+  context.fill();
+}
+
+/** Return the lines of an asset with their numbers. */
+function readLines(asset) {
+  const steps = asset.steps.map((text) => numbersOf(text, Float64Array));
+  return asset.lines.map((line) => ({
+    run: line.run,
+    start: line.start,
+    steps: steps[line.steps],
+    times: numbersOf(line.times, Float32Array),
+    values: numbersOf(line.values, line.double ? Float64Array : Float32Array),
+  }));
 }
 
 /** Return the position of the number that is nearest; the numbers grow. */

@@ -1,0 +1,28 @@
+"""JSON that every program accepts, of whatever logs hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+__all__ = ["to_json"]
+
+
+def to_json(value: Any) -> str:
+    """Serialize to one line.
+
+    JSON has no NaN, infinities, complex numbers and bytes. They become strings, as ``"nan"``.
+    """
+    return json.dumps(_plain(value), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    is_odd = isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value))
+    return str(value) if is_odd else value
