@@ -77,6 +77,7 @@ def test_tails_are_sealed_at_64_kib() -> None:
     assert max(map(len, store.seen.values())) <= 14  # uploads of one tail
 
 
+@pytest.mark.slow
 def test_a_run_of_5_mib_goes_on_in_one_object_that_grows() -> None:
     store = FakeStore()
     segments = begin(store)

@@ -106,6 +106,7 @@ def test_threads_that_outlive_the_main_thread_lose_nothing(tmp_path: Path) -> No
     assert logs.steps(tmp_path, "b") == B
 
 
+@pytest.mark.slow
 def test_daemon_threads_do_not_delay_the_exit(tmp_path: Path) -> None:
     """Summaries logged before the main thread ended are in the file; later calls return False."""
     script = """
