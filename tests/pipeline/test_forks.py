@@ -115,11 +115,15 @@ assert writer.logdir == sys.argv[1]
     assert logs.sub_runs(tmp_path) == []  # a child that logs nothing has no run
 
 
-def test_automatic_steps_continue_in_the_child(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flushed", [True, False])
+def test_automatic_steps_continue_in_the_child(tmp_path: Path, flushed: bool) -> None:
+    """Only the step of a summary that the owner takes at that moment may be used again."""
     script = """
 writer = tbimage.SummaryWriter(sys.argv[1])
 for _ in range(3):
     writer.scalar("a", 0.5)
+if sys.argv[2] == "True":
+    assert writer.flush(10)
 pid = os.fork()
 for _ in range(2):
     writer.scalar("a", 0.5)
@@ -127,10 +131,10 @@ for _ in range(2):
 if pid:
     wait_for(pid)
 """
-    run(tmp_path, script)
+    run(tmp_path, script, flushed)
     assert logs.steps(tmp_path, "a") == [0, 1, 2, 3, 4]
     (child,) = logs.sub_runs(tmp_path)
-    assert logs.steps(child, "a") == [3, 4]
+    assert logs.steps(child, "a") in ([[3, 4]] if flushed else [[3, 4], [2, 3]])
     assert logs.steps(child, "b") == [0, 1]
 
 
