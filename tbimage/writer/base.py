@@ -139,6 +139,7 @@ class RunWriter:
             set_font(settings.font)
         self._logdir = logdir
         self._settings = settings
+        self._writes_through = settings.spool_dir is not None and settings.flush_secs == 0
         if ranks.silence(self, logdir, settings.rank):
             return
         self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)  # no call does I/O
@@ -346,7 +347,9 @@ class RunWriter:
             self._pipeline.let_go()
         if counts_step:
             self._watches[lane].note(name, step)
-        return self._written(True)
+        if self._writes_through:
+            self._pipeline.ask("write", self._settings.close_timeout)
+        return True
 
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool
@@ -375,10 +378,7 @@ class RunWriter:
             last[name] = step
         else:
             self._watches[MAIN].note(name, step)
-        return self._written(logged)
-
-    def _written(self, logged: bool) -> bool:
-        if logged and self._settings.writes_through:
+        if self._writes_through and logged:
             self._pipeline.ask("write", self._settings.close_timeout)
         return logged
 

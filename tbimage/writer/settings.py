@@ -66,11 +66,6 @@ class Settings(SegmentOptions, PipelineOptions):
     font: Any = None
     rank: str | int | None = None
 
-    @property
-    def writes_through(self) -> bool:
-        """Whether a call waits until its summary is on the local disk."""
-        return self.spool_dir is not None and self.flush_secs == 0
-
     def __post_init__(self) -> None:
         _check_suffix(self.filename_suffix)
         spool_dir = self.spool_dir
