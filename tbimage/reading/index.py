@@ -12,6 +12,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, OVERHEAD_BYTES
 from tbimage.reading.damage import Damage
@@ -93,6 +94,16 @@ class _Value:
     stop: int = 0
 
 
+class _Large(NamedTuple):
+    """The bytes around the contents of a large record of one picture or sound."""
+
+    rest: int  # bytes from the Summary to the end
+    head: bytes  # from the Summary to the contents
+    tail: bytes
+    tag: str
+    form: int
+
+
 @dataclass
 class _Event:
     wall_time: float = 0.0
@@ -128,6 +139,7 @@ class FileIndex:
         self._unreadable: list[Damage] = []
         self._scanner = RecordScanner(self.path, self._verify)
         self._templates = Templates()
+        self._large: _Large | None = None
 
     @property
     def damage(self) -> list[Damage]:
@@ -169,7 +181,7 @@ class FileIndex:
                 continue
             if batch.is_large:
                 read = _file_reader(descriptor, base + HEADER_BYTES, block[HEADER_BYTES:])
-                self._take_in_event(read, stops[0] - HEADER_BYTES, base, 0)
+                self._take_in_large(read, stops[0] - HEADER_BYTES, base)
                 continue
             self._take_in_block(base, block, stops)
 
@@ -191,12 +203,8 @@ class FileIndex:
 
     def _take_in_record(self, payload: bytes, offset: int) -> None:
         """Take in a record, which is not parsed in full if one of its tag has been."""
-        length, at = len(payload), 0
-        # Every writer writes wall time, step (left out if it is 0) and Summary in this order.
-        if length > 16 and payload[0] == 9 and payload[9] in (16, 42):
-            step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
-            if step > 0x7F:
-                step, at = _step_of(payload)
+        step, at = _step_of(payload)
+        if at:
             found = self._templates.find(payload, at)
             if found is not None:
                 numbers, position = found
@@ -204,9 +212,28 @@ class FileIndex:
                 numbers.wall_times.append(_DOUBLE.unpack_from(payload, 1)[0])
                 numbers.values.append(_FLOAT.unpack_from(payload, position)[0])
                 return
-        self._take_in_event(bytes_reader(payload), length, offset, at)
+        self._take_in_event(bytes_reader(payload), len(payload), offset, at)
 
-    def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> None:
+    def _take_in_large(self, read: Read, length: int, offset: int) -> None:
+        """Take in a large record, without parsing it if the last one had the same bytes around."""
+        first = read(0, 20)
+        step, at = _step_of(first)
+        last = self._large
+        if at and last is not None and last.rest == length - at:
+            head, tail = read(at, at + len(last.head)), read(length - len(last.tail), length)
+            if head == last.head and tail == last.tail:
+                event = _Event(_DOUBLE.unpack_from(first, 1)[0], step)
+                self._add_entry(last.tag, event, (offset, 0, last.form), 1, length)
+                return
+        event = self._take_in_event(read, length, offset, 0)
+        self._large = None
+        if at and len(event.values) == 1 and not event.graph:
+            value = event.values[0]
+            if value.form in (IMAGE, AUDIO) and value.start > at:
+                head, tail = read(at, value.start), read(value.stop, length)
+                self._large = _Large(length - at, head, tail, value.tag, value.form)
+
+    def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> _Event:
         """Parse a record in full. Its Summary probably starts at ``at``, if that is not 0."""
         try:
             event = parse_event(read, length)
@@ -214,7 +241,7 @@ class FileIndex:
         except MalformedError:
             whole = length + OVERHEAD_BYTES
             self._scanner.damage.append(Damage(self.path, offset, whole, "message"))
-            return
+            return _Event()
         for ordinal, (value, (number, samples)) in enumerate(
             zip(event.values, numbers, strict=True)
         ):
@@ -228,6 +255,7 @@ class FileIndex:
         starts_there = at and read(at, at + 1) == b"*"  # the key of Summary
         if starts_there and len(event.values) == 1 and length < BLOCK_BYTES:
             self._remember(read, event.values[0], length, at)
+        return event
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
         """Return the number of a scalar, or None, and how many pictures or sounds a value is."""
@@ -299,6 +327,15 @@ def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
 
 
 def _step_of(payload: bytes) -> tuple[int, int]:
+    """Return the step of an Event and where its Summary probably starts; 0, if that is not known.
+
+    Every writer writes wall time, step (left out if it is 0) and Summary in this order.
+    """
+    if len(payload) < 17 or payload[0] != 9 or payload[9] not in (16, 42):
+        return 0, 0
+    step, at = (payload[10], 11) if payload[9] == 16 else (0, 9)
+    if step <= 0x7F:
+        return step, at
     try:
         step, at = varint(payload, 10)
     except MalformedError:

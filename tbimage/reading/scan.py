@@ -128,6 +128,7 @@ class RecordScanner:
         self._descriptor = -1
         self._size = 0
         self._block_bytes = BLOCK_BYTES
+        self._ahead = -1, b""  # the place of bytes that were read already, and these
 
     def expect(self, lengths: Sequence[int]) -> None:
         """Tell which records probably follow, again and again, by the lengths of their payloads."""
@@ -196,7 +197,10 @@ class RecordScanner:
             The records before the first one with a wrong checksum, and the length of that one.
         """
         base = self.offset
-        block = read_at(self._descriptor, min(self._block_bytes, self._size - base), base)
+        size = min(self._block_bytes, self._size - base)
+        at, block = self._ahead
+        at_hand = at == base and size <= len(block)
+        block = block[:size] if at_hand else read_at(self._descriptor, size, base)
         groups = self._find_groups(block)
         if groups is not None:
             stops = groups.stops()
@@ -276,8 +280,11 @@ class RecordScanner:
     def _is_sound(self, offset: int, length: int) -> bool:
         """Check a large record by the header that follows it, or by its own checksum."""
         end = offset + length + OVERHEAD_BYTES
-        if not self._verify and (end == self._size or self._length_at(end) is not None):
-            return True
+        if not self._verify:
+            ahead = read_at(self._descriptor, _BLOCK_AFTER_LARGE_BYTES, end)
+            self._ahead = end, ahead  # also the next block
+            if len(ahead) < HEADER_BYTES or self._parse_header(ahead) is not None:
+                return True
         return self._has_right_checksum(offset, length)
 
     def _has_right_checksum(self, offset: int, length: int) -> bool:
