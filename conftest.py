@@ -23,6 +23,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # this, and those that a test interrupts would never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Hundreds of child processes import tbimage. With bytecode each takes two thirds of the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A deadline for each example would be an assertion on time.
 settings.register_profile("main", deadline=None)
 settings.register_profile("matrix", derandomize=True, max_examples=20, deadline=None)
