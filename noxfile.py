@@ -19,7 +19,16 @@ nox.options.default_venv_backend = "uv"
 PROJECT = nox.project.load_toml("pyproject.toml")
 OLDEST_PYTHON, *_, NEWEST_PYTHON = PYTHONS = nox.project.python_versions(PROJECT)
 DEPENDENCIES = PROJECT["project"]["dependencies"]
-PYTEST = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=matrix")
+PYTEST = (
+    "python",
+    "-m",
+    "pytest",
+    "-q",
+    "-n2",
+    "-p",
+    "no:cacheprovider",
+    "--hypothesis-profile=matrix",
+)
 #: Even where the caller's environment forbids it.
 SKIPPING_ALLOWED: dict[str, str | None] = {"TBIMAGE_REQUIRE_PEERS": None}
 

@@ -14,7 +14,7 @@ import pytest
 from tests.pipeline import children, logs
 from tests.pipeline.soundness import everything
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 START = """
 import ctypes, dataclasses, faulthandler, gc, itertools, json, os, random, signal, sys
@@ -110,6 +110,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "DEADLINE_SECONDS", 800.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_two_thousand_signals(tmp_path: Path, seed: int) -> None:
     script = """
@@ -144,6 +145,7 @@ report(faults)
     assert run(tmp_path, script, seed, 500) == 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_signals_that_other_threads_raise(tmp_path: Path, seed: int) -> None:
     """``_thread.interrupt_main`` and ``signal.raise_signal``, as web servers use them."""
@@ -186,6 +188,7 @@ report(faults)
     assert run(tmp_path, script, seed, 200) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_asynchronous_exceptions_in_threads(tmp_path: Path, seed: int) -> None:
     """``PyThreadState_SetAsyncExc``, as libraries for time-outs use it."""
@@ -225,6 +228,7 @@ report(faults)
     assert run(tmp_path, script, seed, 300) > 100
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2))
 def test_failing_allocations(tmp_path: Path, seed: int) -> None:
     """From one allocation on, several fail, in all threads, so MemoryError is raised anywhere."""
@@ -257,6 +261,7 @@ report(faults)
     assert run(tmp_path, script, seed, 500) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_signals_while_closing_and_opening(tmp_path: Path, seed: int) -> None:
     script = """
