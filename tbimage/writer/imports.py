@@ -10,6 +10,9 @@ import contextlib
 import importlib
 import os
 import sys
+import time
+from threading import get_ident
+from types import FrameType
 
 from tbimage.pipeline.callers import live
 
@@ -17,8 +20,38 @@ from tbimage.pipeline.callers import live
 _IMPORTED = frozenset({"tbimage", "numpy", "PIL", "google", "crc32c", "isal"})
 
 
+_IMPORTLIB = "<frozen importlib._bootstrap>"
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PATIENCE_SECS = 10.0
+
+
 def _let_imports_end() -> None:
-    """Wait until no other thread imports a module that a writer needs.
+    """Wait until no other thread imports a module that a writer needs."""
+    _wait_for_known_modules()
+    deadline = time.monotonic() + _PATIENCE_SECS
+    while live and _is_imported_for_us() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def _is_imported_for_us() -> bool:
+    """Tell whether another thread is importing for this package, perhaps still finding the file."""
+    here = get_ident()
+    frames = sys._current_frames().items()
+    return any(_imports_for_us(frame) for thread, frame in frames if thread != here)
+
+
+def _imports_for_us(frame: FrameType | None) -> bool:
+    is_importing = is_ours = False
+    while frame is not None and not (is_importing and is_ours):
+        file = frame.f_code.co_filename
+        is_importing = is_importing or file == _IMPORTLIB
+        is_ours = is_ours or file.startswith(_PACKAGE)
+        frame = frame.f_back
+    return is_importing and is_ours
+
+
+def _wait_for_known_modules() -> None:
+    """Wait for modules that are being executed, whoever imports them.
 
     Importing a module of ``sys.modules`` again only waits for another thread that imports it.
     """

@@ -40,6 +40,33 @@ def run(tmp_path: Path, script: str, *arguments: object) -> str:
     return done.stdout
 
 
+def test_a_fork_waits_for_an_import_that_has_not_found_its_file(tmp_path: Path) -> None:
+    """The child would wait for ever for the lock of that module."""
+    script = """
+found = threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tbimage.kinds.image" and not found.is_set():
+            found.set()
+            time.sleep(0.5)
+sys.meta_path.insert(0, Slow())
+writer = tbimage.SummaryWriter(sys.argv[1])
+thread = threading.Thread(target=writer.image, args=("a", PICTURE, 0))
+thread.start()
+assert found.wait(10)
+pid = os.fork()
+if pid == 0:
+    assert writer.image("b", PICTURE, 0)
+    assert writer.flush(15)
+    os._exit(0)
+wait_for(pid)
+thread.join()
+assert writer.close()
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == [0]
+
+
 def test_fifty_forks_under_load(tmp_path: Path) -> None:
     """Other threads log scalars and images, so each lock is held at some of the forks."""
     script = """
