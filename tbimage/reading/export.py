@@ -160,6 +160,8 @@ def _write_csv(path: str, rows: Iterable[tuple[str, str, Any]]) -> None:
     with open(path, "x", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
+        # Python 3.10 neither writes nor reads a table with NUL.
+        rows = ((run, tag.replace("\0", "\\x00"), scalars) for run, tag, scalars in rows)
         writer.writerows(_rows(rows))
 
 
