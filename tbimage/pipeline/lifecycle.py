@@ -22,19 +22,18 @@ _IDLE_SECS = 2.0  # enough to finish the current pictures, unless they are very 
 
 
 def drain() -> None:
-    """Write what is pending, for at most ``close_timeout`` seconds, and log how much is lost.
-
-    Ctrl-C ends only the waiting.
-    """
+    """Write what is pending, within ``close_timeout``, and log the rest; Ctrl-C ends the wait."""
     interrupts: list[None] = []
 
     def note(*_: object) -> None:
         interrupts.append(None)
 
     for _ in range(_MOST_INTERRUPTS):
-        with contextlib.suppress(KeyboardInterrupt):  # where _drain is in its except clause
+        try:  # and no call outside of it, which Ctrl-C could end
             if _drain(note, interrupts):
                 break
+        except KeyboardInterrupt:  # where _drain is in its except clause
+            continue
     if signal.getsignal(signal.SIGINT) is note:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
