@@ -63,9 +63,9 @@ class EventFiles(ABC):
         self.sync_at: float = math.inf
         #: Whether a later ``sync`` cannot repair a failed one.
         self.sync_is_final: bool = True
-        #: How many summaries that were appended no ``sync`` has made durable yet.
+        #: The number of appended summaries that are not durable yet.
         self.unsynced: int = 0
-        #: What the last work that goes on beside the commits failed with.
+        #: The error of the last upload in the background, or None.
         self.error: BaseException | None = None
         #: The directory of the files.
         self.directory = directory
@@ -108,7 +108,7 @@ class EventFiles(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Drop the current file without writing to it, because it belongs to the parent process."""
+        """Drop the current file without writing to it; in a forked child it is the parent's."""
 
     def sync(self) -> None:  # noqa: B027  # a store's acknowledged bytes are durable
         """Make the written records durable, if the options demand it for each flush.
@@ -127,16 +127,16 @@ class EventFiles(ABC):
         return False
 
     def parts(self, batch: Batch) -> Mapping[str, Batch]:
-        """Return what of these records belongs to which directory, in order."""
+        """Return the records of each directory, in order."""
         return {self.directory: batch}
 
     def files_in(self, directory: str) -> EventFiles:
-        """Return the files of a directory that ``parts`` has named."""
+        """Return the files of a directory from ``parts``."""
         return self
 
     @contextlib.contextmanager
     def _counting(self, files: EventFiles) -> Iterator[None]:
-        """Count here what other files write within the block."""
+        """Add what other files write within the block to the counters of these."""
         before = files.bytes_written, files.count, files.displaced
         try:
             yield

@@ -1,9 +1,9 @@
-"""Records on the local disk that a store has not acknowledged: a kill cannot take them.
+"""Records on the local disk that a store has not acknowledged. A kill does not lose them.
 
 - A process has files of its own, and holds a lock on each of them while it lives.
 - A file has chunks: a line with a directory and a size, then so many bytes of records.
-- Before each upload, the attempt is noted in a second file. So the next process can find out what
-  came of it.
+- Each upload is noted in a second file before it begins. So the next process can find out whether
+  it succeeded.
 - Both files are deleted when the store has acknowledged all records.
 - A file without a lock was left by a process that ended. The next writer of the run uploads it.
 """
@@ -45,9 +45,9 @@ class Attempt:
 
     Attributes:
         path: The URL of the object.
-        writer: Who uploads it, as the metadata of the object say.
+        writer: The writer that uploads it, as in the metadata of the object.
         size: How many bytes the object had before.
-        lead: How many bytes come between these and the records.
+        lead: How many bytes come before the records, and after those.
         begun: How many bytes of the first record the object had before.
         done: How many bytes of records the store had acknowledged before.
     """
@@ -78,7 +78,7 @@ class SpoolFile:
         self._size = 0
 
     def write(self, parts: Mapping[str, Batch], count: int) -> None:
-        """Append the records of each directory, which are so many summaries; or nothing, at errors.
+        """Append the records of each directory: ``count`` summaries. An error appends nothing.
 
         Raises:
             OSError: The disk is full, or fails.
@@ -178,7 +178,7 @@ class Spool:
         return True
 
     def take(self) -> SpoolFile | None:
-        """Give away the file that grows, to be uploaded; the next records go to another."""
+        """Return the file for an upload. The next records go to a new file."""
         file, self._file = self._file, None
         return file
 
@@ -212,7 +212,7 @@ class Spool:
             name = f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}"
             path = os.path.join(self._directory, name)
             _own[path] = None
-            # Another process that begins may have it in hand before it is locked.
+            # Another process that starts may take the file before it is locked.
             file = _locked(path, "xb")
             if file is not None and os.path.exists(path):
                 return SpoolFile(path, file)
@@ -242,7 +242,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def batch_of(data: bytes) -> Batch:
-    """Return the records that are there as a whole."""
+    """Return the complete records."""
     decoder = RecordDecoder()
     decoder.feed(data)
     ends = [0]

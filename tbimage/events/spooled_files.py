@@ -1,10 +1,10 @@
 """Event files in a store, with a spool on the local disk before them.
 
-- A commit writes to the spool, which takes microseconds. So records are on the disk also while an
-  upload is under way.
-- A thread uploads what is in the spool: each ``upload_secs``, and when somebody waits.
-- Each record comes to the store once, whatever is killed: the next writer of the run finds out by
-  the noted attempt what the last upload came to, and goes on behind it.
+- A commit writes to the spool, which takes microseconds. So records are on the disk even during an
+  upload.
+- A thread uploads the spool every ``upload_secs`` seconds, and when a caller waits.
+- Each record reaches the store once, even if the process is killed. Each upload is noted before it
+  begins. The next writer of the run finds out whether the last one succeeded, and continues there.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
 
 __all__ = ["SpooledFiles"]
 
-# So many bytes of a spool are in memory at once.
+# The most bytes of a spool that are in memory at once.
 _MOST_AT_ONCE = 16 << 20
-# A commit waits so long for an upload, then makes way for the next commit, and looks again.
+# How long a commit waits for an upload, until the next commit may begin. Then it checks again.
 _PATIENCE_SECS = 0.02
 _RETRY_SECS = 2.0
 
@@ -36,11 +36,11 @@ class SpooledFiles(EventFiles):
     """Appends records to a spool, and uploads them from there.
 
     Args:
-        files: Those in the store.
-        spool: On the local disk.
-        make: Makes the files of a directory in the store, for what earlier processes have left.
-            None: another one of the writer's sees to that.
-        upload_secs: How often to upload where nobody waits.
+        files: The event files in the store.
+        spool: The records on the local disk.
+        make: Makes the event files of a directory in the store, to upload the records that earlier
+            processes have left. None: another object of the same writer uploads them.
+        upload_secs: The seconds from one upload to the next, if no caller waits.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class SpooledFiles(EventFiles):
         self._goes_direct = False  # the last records went to the store in part
 
     def open(self) -> None:
-        """Upload what earlier processes have left, and begin the first file."""
-        self.sync_at = 0.0  # if this fails
+        """Upload the records that earlier processes have left, and begin the first file."""
+        self.sync_at = 0.0  # the next commit tries again if this fails
         self._upload_left()
         with self._counting(self._files):
             self._files.open()
@@ -77,7 +77,7 @@ class SpooledFiles(EventFiles):
             self.unsynced += count
             self.sync_at = min(self.sync_at, self._next_upload)
             return count
-        self.sync_at_end()  # the local disk fails: without it, in the right order
+        self.sync_at_end()  # the local disk fails: the older records first, then these
         self._goes_direct = True
         with self._counting(self._files):
             done = self._files.append(batch)
@@ -85,7 +85,7 @@ class SpooledFiles(EventFiles):
         return done
 
     def sync(self) -> None:
-        """Begin to upload what is in the spool, or raise an OSError if that has failed."""
+        """Begin to upload the spool; OSError if the last upload has failed."""
         now = time.monotonic()
         if self._thread is None:
             self._next_upload = now + self._upload_secs
@@ -103,7 +103,7 @@ class SpooledFiles(EventFiles):
         self._end_upload()
 
     def sync_at_end(self) -> None:
-        """Upload what is in the spool, and wait for it."""
+        """Upload the spool, and wait until this is done."""
         if self._thread is not None:
             self._thread.join()
             self._end_upload()
@@ -113,7 +113,7 @@ class SpooledFiles(EventFiles):
 
     @property
     def syncs_on_flush(self) -> bool:
-        """Whether a flush is to wait for ``sync``."""
+        """Whether a flush waits for ``sync``."""
         return True
 
     def _end_upload(self) -> None:
@@ -127,7 +127,7 @@ class SpooledFiles(EventFiles):
         self.sync_at = self._next_upload if self.unsynced else math.inf
 
     def _upload(self) -> None:
-        """Upload what was there when this began, and keep the error, if there is one."""
+        """Upload the records that are in the spool now, and store the error, if there is one."""
         try:
             self._upload_left()
             if self._uploading is None and (file := self._spool.take()) is not None:
@@ -154,12 +154,12 @@ class SpooledFiles(EventFiles):
             return files.append(batch)
 
     def seal(self) -> None:
-        """Upload what is in the spool, and end the current file."""
+        """Upload the spool, and end the current file."""
         self.sync_at_end()
         self._files.seal()
 
     def forget(self) -> None:
-        """In a forked child, let go of what is the parent's."""
+        """In a forked child, drop the files of the parent."""
         if not self._spool.is_own():
             self._spool.close()
             self._files.forget()
@@ -170,7 +170,7 @@ class SpooledFiles(EventFiles):
 
 
 class _Upload:
-    """The upload of one file of a spool, which goes on where an error has ended it.
+    """The upload of one file of a spool. After an error it continues where it stopped.
 
     Args:
         file: The file.
@@ -185,12 +185,12 @@ class _Upload:
         self._files_in = files_in
         self._skip = dict(done)
         self._done = dict(done)
-        self._before: dict[str, int] = {}  # what the files of a directory had done before
+        self._before: dict[str, int] = {}  # ``done`` of the files of a directory at the start
         self._waiting: dict[str, Batch] = {}
         self._windows = self._read()
 
     def go_on(self, append: Callable[[EventFiles, Batch], int]) -> None:
-        """Upload what is left, and delete the file."""
+        """Upload the remaining records, and delete the file."""
         while self._waiting or self._read_more():
             for directory in list(self._waiting):
                 files = cast(ObjectSegments, self._files_in(directory))
@@ -214,7 +214,7 @@ class _Upload:
         return bool(self._waiting)
 
     def _read(self) -> Iterator[dict[str, Batch]]:
-        """Yield records by directory: so many bytes at once, or one chunk."""
+        """Yield records by directory: at most ``_MOST_AT_ONCE`` bytes, or one larger chunk."""
         parts: dict[str, list[bytes]] = {}
         size = 0
         for directory, data in self.file.chunks():
@@ -227,7 +227,7 @@ class _Upload:
             yield self._batches(parts)
 
     def _batches(self, parts: Mapping[str, list[bytes]]) -> dict[str, Batch]:
-        """Join the parts of each directory, without what is in the store already."""
+        """Join the parts of each directory, without the bytes that are in the store already."""
         batches: dict[str, Batch] = {}
         for directory, pieces in parts.items():
             data = b"".join(pieces)
@@ -243,7 +243,7 @@ def _resumed(
     made: dict[str, ObjectSegments],
     directory: str,
 ) -> ObjectSegments:
-    """Return the files of a directory, after what another process has attempted last."""
+    """Return the files of a directory. They continue the last upload of another process."""
     if directory not in made:
         files = cast(ObjectSegments, make(directory))
         if directory in attempts:

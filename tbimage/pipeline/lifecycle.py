@@ -29,7 +29,7 @@ def drain() -> None:
         interrupts.append(None)
 
     for _ in range(_MOST_INTERRUPTS):
-        try:  # and no call outside of it, which Ctrl-C could end
+        try:  # Ctrl-C in a call outside of it would end the drain
             if _drain(note, interrupts):
                 break
         except KeyboardInterrupt:  # where _drain is in its except clause

@@ -4,8 +4,9 @@ Most programs log the same scalars at each step. So the records of one step, a *
 same lengths as those of the step before, and most of their bytes are equal. NumPy then checks and
 reads thousands of records at once, which takes a fifth of the time of going from record to record.
 
-The checksums need no look at equal bytes. CRC32C is linear: the checksum of a record is that of
-the record in the first group, XORed with one number from a table for each byte that differs.
+Checksums are computed without reading the equal bytes again, because CRC32C is linear. The checksum
+of a record is that of the same record in the first group, XORed with a number from a table for each
+byte that differs.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), len(payload), offset, at)
 
     def _take_in_large(self, read: Read, length: int, offset: int) -> None:
-        """Take in a large record, without parsing it if the last one had the same bytes around."""
+        """Read a large record. It is not parsed if its other bytes are those of the last one."""
         first = read(0, 20)
         step, at = _step_of(first)
         last = self._large

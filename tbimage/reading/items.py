@@ -53,7 +53,7 @@ class Histogram:
         limits: float64 ``[n]``, the right edge of each bucket as it was logged.
         counts: float64 ``[n]``, as logged.
         min, max, num, sum, sum_squares: As logged in TF1's form. For tensors, the first three come
-        from the buckets, and the others are NaN.
+            from the buckets, and the others are NaN.
     """
 
     step: int

@@ -128,7 +128,7 @@ class RecordScanner:
         self._descriptor = -1
         self._size = 0
         self._block_bytes = BLOCK_BYTES
-        self._ahead = -1, b""  # the place of bytes that were read already, and these
+        self._ahead = -1, b""  # bytes that were read in advance: their place, and the bytes
 
     def expect(self, lengths: Sequence[int]) -> None:
         """Tell which records probably follow, again and again, by the lengths of their payloads."""

@@ -65,7 +65,7 @@ _never_logged: dict[str, None] = {}
 
 def note_never_logged(tag: Any) -> None:
     """Note a summary that was traced while there was no default writer."""
-    _never_logged[repr(tag) if isinstance(tag, str) else "of a tensor"] = None
+    _never_logged[repr(tag) if isinstance(tag, str) else "one named by a tensor"] = None
 
 
 def warn_of_never_logged() -> None:

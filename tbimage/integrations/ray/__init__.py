@@ -84,8 +84,8 @@ def run_name() -> str:
 
     It is made of the name of the function, the class or the actor, and the first characters of the
     id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after Ray has restarted
-        it. A task that Ray repeats gets the same name, too. Outside of tasks and actors it is
-        ``driver``.
+    it. A task that Ray repeats gets the same name, too. Outside of tasks and actors it is
+    ``driver``.
 
     Example:
         >>> import tbimage
