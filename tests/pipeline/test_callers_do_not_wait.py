@@ -126,7 +126,7 @@ def test_the_first_automatic_step_does_not_wait_for_old_files(tmp_path: Path) ->
     assert logs.steps(logdir, "old") == list(range(1003))
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_the_first_automatic_step_does_not_wait_for_many_old_events(tmp_path: Path) -> None:
     """There are 300,000. The call returns before any thread opens their file."""
     script = f"""{WATCH}

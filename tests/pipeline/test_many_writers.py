@@ -55,7 +55,7 @@ print(json.dumps(most))
 
 
 @pytest.mark.parametrize(
-    ("count", "ticks"), [(60, 5), pytest.param(1000, 5, marks=pytest.mark.soak)]
+    ("count", "ticks"), [(60, 5), pytest.param(1000, 5, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("end", ["close", "exit"])
 def test_many_writers_share_at_most_eight_threads(

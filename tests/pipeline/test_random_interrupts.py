@@ -228,8 +228,8 @@ report(faults)
     assert run(tmp_path, script, seed, 300) > 100
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
 def test_failing_allocations(tmp_path: Path, seed: int) -> None:
     """From one allocation on, several fail, in all threads, so MemoryError is raised anywhere."""
     pytest.importorskip("_testcapi", reason="_testcapi, CPython's own test module, is not there")

@@ -65,7 +65,7 @@ report(writer)
     assert stats["written"] == 7
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 @pytest.mark.parametrize("logged", ["scalar", "picture"])
 def test_a_writer_with_a_hanging_write_is_not_healthy(tmp_path: Path, logged: str) -> None:
     call = {"scalar": "writer.scalar('a', 0.5, 1)", "picture": "writer.image('a', PICTURE, 1)"}
@@ -84,7 +84,7 @@ let_go(writer)
     assert everything(tmp_path / "run") == {"a": [0, 1]}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_writer_with_hanging_sub_runs_is_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -100,7 +100,7 @@ let_go(writer)
     assert everything(tmp_path / "run") == {"a": [0, 1]}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_writer_with_a_hanging_directory_is_not_healthy(tmp_path: Path) -> None:
     script = f"""{STUCK}
 writer = tbimage.SummaryWriter(logdir, on_error="log")
@@ -116,7 +116,7 @@ let_go(writer)
     assert everything(tmp_path / "run") == {"a": [0, 0]}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_hanging_writer_does_not_make_another_unhealthy(tmp_path: Path) -> None:
     """Writers share threads, but each one reports only its own state."""
     script = f"""{STUCK}
@@ -149,7 +149,7 @@ print(json.dumps(step))
     assert everything(tmp_path / "run" / "other") == {"a": list(range(steps + 1))}
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_hanging_log_handler_does_not_hide_a_hanging_write(tmp_path: Path) -> None:
     """Later summaries are written, or ``healthy`` becomes False."""
     script = """
@@ -171,7 +171,7 @@ os._exit(0)
     children.run(LISTEN + script, tmp_path)
 
 
-@pytest.mark.soak
+@pytest.mark.slow
 def test_a_full_queue_that_moves_is_healthy(tmp_path: Path) -> None:
     """It is full for longer than the bound, but only progress counts."""
     from tbimage.writer.stats import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
