@@ -389,13 +389,13 @@ static int64_t bits_of_symbols(const Scratch *s, const uint8_t *literals, const 
     return bits;
 }
 HOT void put_literals(Writer *writer, const uint32_t *codes, const uint8_t *p, size_t n) {
-    Writer w = *writer; /* a copy, which stays in registers */
+    Writer w = *writer; /* a copy, which stays in registers. `& 63` below is free: shifts do it anyway */
     for (; n >= 8; n -= 8, p += 8) {
         uint64_t x = load64(p);
         for (int half = 0; half < 2; half++, x >>= 32) {
             uint32_t a = codes[x & 255], b = codes[x >> 8 & 255], c = codes[x >> 16 & 255], d = codes[x >> 24 & 255];
-            uint64_t ab = a >> 8 | (uint64_t)(b >> 8) << (a & 255), cd = c >> 8 | (uint64_t)(d >> 8) << (c & 255);
-            put(&w, ab, (a & 255) + (b & 255)), put(&w, cd, (c & 255) + (d & 255)), drain(&w);
+            uint64_t ab = a >> 8 | (uint64_t)(b >> 8) << (a & 63), cd = c >> 8 | (uint64_t)(d >> 8) << (c & 63);
+            put(&w, ab, (a + b) & 63), put(&w, cd, (c + d) & 63), drain(&w);
         }
     }
     for (; n > 0; n--, p++) put_code(&w, codes[*p]), drain(&w);
