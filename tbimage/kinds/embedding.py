@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from google.protobuf import text_format
 
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
+from tbimage.events.messages import EmbeddingInfo, ProjectorConfig
 from tbimage.kinds import image as image_kind
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
@@ -144,6 +146,7 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
             f"images must fit a sprite of {_LONGEST_SIDE} x {_LONGEST_SIDE} pixels, got {count} of "
             f"{height} x {width}; log smaller ones, or fewer points"
         )
+    encoder.import_for("fast")
     return pictures
 
 
@@ -199,10 +202,6 @@ def _columns(count: int) -> int:
 
 def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
     """Add an embedding to the list in ``projector_config.pbtxt``, or replace its entry."""
-    from google.protobuf import text_format
-
-    from tbimage.events.messages import EmbeddingInfo, ProjectorConfig
-
     listed = ProjectorConfig()
     try:
         text_format.Parse(existing, listed)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
+from tbimage.events.messages import MeshPluginData
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
@@ -99,8 +100,6 @@ def summary(
 
     ``report`` gets the least and the greatest colour, if colours were clipped.
     """
-    from tbimage.events.messages import MeshPluginData
-
     colors = mesh.parts.get("COLOR")
     if report is not None and colors is not None and _are_clipped(colors):
         report(float(np.nanmin(colors)), float(np.nanmax(colors)))

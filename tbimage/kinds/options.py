@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -72,7 +73,7 @@ def check_options(
     if unknown:
         known = ", ".join((*PictureKeywords.__annotations__,))
         raise TypeError(f"pictures have no option {unknown}; expected some of {known}")
-    return PictureOptions(
+    options = PictureOptions(
         wire,
         description,
         check_look(**look),
@@ -81,6 +82,22 @@ def check_options(
         checks.choice("compression", compression, encoder.COMPRESSIONS),
         png_instead,
     )
+    _import_for(options)
+    return options
+
+
+def _import_for(options: PictureOptions) -> None:
+    """Import what such pictures need. So workers import nothing, see ``writer/imports.py``."""
+    encoder.import_for(options.compression)
+    look = options.look
+    needed = {
+        "tbimage.pixels.clips.jpeg": options.encoding == "jpeg",
+        "tbimage.pixels.drawing.colorbar": look.colorbar,
+        "PIL.ImageFile": (look.max_side, look.scale) != (None, None),
+    }
+    for module, is_needed in needed.items():
+        if is_needed:
+            importlib.import_module(module)
 
 
 def recent_options(**options: Any) -> PictureOptions:
@@ -138,4 +155,5 @@ def check_captions(
         raise TypeError(
             f"{argument} must be texts, got the bytes {checks.shown(captions)}: decode them"
         )
+    importlib.import_module("tbimage.pixels.drawing.captions")  # as _import_for does
     return tuple(map(str, texts))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
+from tbimage.events.messages import PrCurvePluginData
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
@@ -122,8 +123,6 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
 
 def curve_summary(name: str, rows: npt.NDArray[Any], description: str | None) -> list[Piece]:
     """Make the Summary of [6, thresholds]."""
-    from tbimage.events.messages import PrCurvePluginData
-
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()
     metadata = wire.summary_metadata("pr_curves", content, description)
     return wire.summary([tensors.value(name, rows.astype(np.float32), metadata)])

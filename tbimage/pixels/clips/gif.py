@@ -21,7 +21,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.ma  # np.unique imports it, perhaps in a worker
 from numpy.typing import NDArray
+from PIL import Image
 
 from tbimage.buffers import Piece
 from tbimage.pixels.blocks import BLOCK
@@ -29,6 +31,8 @@ from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import eight_bits
+
+Image.preinit()  # otherwise it imports modules where the first file is made, perhaps in a worker
 
 Bytes = NDArray[np.uint8]
 
@@ -111,8 +115,6 @@ def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> En
 
 def _image_block(area: Bytes, top: int, left: int) -> bytes:
     """An image descriptor and LZW data for an area of palette indices."""
-    from PIL import Image
-
     area = np.ascontiguousarray(area)
     height, width = area.shape
     image = Image.frombuffer("P", (width, height), area, "raw", "P", 0, 1)
@@ -202,8 +204,6 @@ def _exact_indices(table: Bytes, pixels: Bytes) -> Bytes:
 
 
 def _median_cut(sample: Bytes) -> Bytes:
-    from PIL import Image
-
     flat = np.ascontiguousarray(sample)
     image = Image.frombuffer("RGB", (len(flat), 1), flat, "raw", "RGB", 0, 1)
     found = image.quantize(256, Image.Quantize.MEDIANCUT).getpalette() or []

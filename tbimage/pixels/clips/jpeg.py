@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from tbimage.pixels.values.pictures import eight_bits
+
+Image.preinit()  # otherwise it imports modules where the first file is made, perhaps in a worker
 
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535
@@ -36,8 +39,6 @@ def encode(pixels: NDArray[Any], quality: int = 90) -> bytes:
     Colours are stored at the full resolution (4:4:4), since thin coloured lines and letters would
     fade otherwise. The files are 1.3 times as large as with 4:2:0.
     """
-    from PIL import Image
-
     height, width, channels = pixels.shape
     check_channels(channels)
     if max(height, width) > MOST_SIDE:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.ma  # np.unique imports it, perhaps in a worker
 from numpy.typing import NDArray
 
 from tbimage import checks

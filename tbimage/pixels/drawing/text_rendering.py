@@ -18,10 +18,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFile, ImageFont  # noqa: F401  # drawing needs ImageFile
 
 from tbimage import checks
 from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
+
+ImageFont.load_default(10)  # otherwise it imports a module with the first text, perhaps in a worker
 
 Coverage = NDArray[np.uint8]
 
@@ -200,15 +203,11 @@ def _kept_coverage(line: str, size: int, used: fonts.Fonts) -> Coverage:
 
 @lru_cache(maxsize=128)
 def _baseline(size: int) -> int:
-    from PIL import ImageFont
-
     default: fonts.Font = ImageFont.load_default(size)
     return int(default.getmetrics()[0])
 
 
 def _drawn(line: str, size: int, used: fonts.Fonts) -> Coverage:
-    from PIL import Image, ImageDraw
-
     left = _margin(size)
     image = Image.new("L", (_advance(line, size) + 2 * left, line_height(size)))
     draw = ImageDraw.Draw(image)

@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import functools
+import importlib
 import struct
 import zlib
 from collections import defaultdict
@@ -23,7 +24,7 @@ import numpy as np
 
 from tbimage.buffers import Piece
 from tbimage.pixels.png.deflate import adler32_combine
-from tbimage.pixels.png.libraries import kernel
+from tbimage.pixels.png.libraries import igzip, kernel
 from tbimage.pixels.png.reductions import Form, full_form
 from tbimage.pixels.png.rows import Pixels
 from tbimage.pixels.png.strips import (
@@ -109,6 +110,15 @@ def encode_all(
     return [
         EncodedPng(pieces, form.channels) for pieces, (form, _) in zip(files, planned, strict=True)
     ]
+
+
+def import_for(compression: str) -> None:
+    """Import what encoding needs, before a worker would import it."""
+    if kernel() is None or compression != "fast":
+        importlib.import_module("tbimage.pixels.png.strategy")
+        igzip()
+    if compression == "small":
+        importlib.import_module("tbimage.pixels.png.smallest")
 
 
 def _planned(pixels: Pixels, compression: str, run: Run) -> tuple[Form, Plan]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import functools
 
+import numpy.ma  # noqa: F401  # np.union1d imports it, perhaps in a worker
+
 from tbimage.pixels.png.deflate import Method
 from tbimage.pixels.png.filters import Filter
 from tbimage.pixels.png.reductions import Form, forms

@@ -167,9 +167,9 @@ def log_pictures(
 
 @functools.cache
 def _import_all() -> None:
-    """Import all that makes a picture in the call, so that workers import nothing.
+    """Import what makes every picture in the call, so that workers import nothing.
 
-    A forked child hangs at an import if another thread was importing the same module at the fork.
+    ``kinds/options.py`` imports what some pictures need besides.
     """
     from tbimage import fonts
     from tbimage.kinds import pictures
