@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Storages:
 @pytest.fixture(params=["64k", "1m"])
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A real disk of a given size in bytes."""
+    if shutil.which("mount") is None:
+        pytest.skip("there is no program mount")
     path = tmp_path / "disk"
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(path)]
