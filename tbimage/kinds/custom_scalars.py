@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tbimage import checks
 from tbimage.buffers import Piece
-from tbimage.events import messages, wire
+from tbimage.events import wire
 from tbimage.kinds import tensors
+
+if TYPE_CHECKING:
+    from tbimage.events import messages
 
 #: tensorboard/plugins/custom_scalar/metadata.py.
 LAYOUT_TAG = "custom_scalars__config__"
@@ -56,6 +60,7 @@ def check_chart(
     kind: object, tags: object, category: object, title: object, where: str = "tags"
 ) -> Charts:
     """Check one chart; ``where`` names it in errors."""
+    tensors.import_messages()
     if not isinstance(kind, str) or kind.lower() not in _FILLED:
         raise ValueError(
             f"{where} must be of the kind 'Multiline' or 'Margin', got {checks.shown(kind)}"
@@ -101,12 +106,15 @@ def mismatched_tags(charts: Charts) -> list[str]:
 
 def summary(charts: Charts) -> list[Piece]:
     """Make the Summary of all charts of a run; other threads may add charts at the same time."""
+    from tbimage.events.messages import Category, Layout
+    from tbimage.events.messages import Chart as ChartMessage
+
     categories: dict[str, messages.Category] = {}
     for (category, title), chart in charts.copy().items():  # the copy is atomic
-        message = messages.Chart(title=title)
+        message = ChartMessage(title=title)
         _FILLED[chart.kind](message, chart.tags)
-        categories.setdefault(category, messages.Category(title=category)).chart.append(message)
-    layout = messages.Layout(category=list(categories.values())).SerializeToString()
+        categories.setdefault(category, Category(title=category)).chart.append(message)
+    layout = Layout(category=list(categories.values())).SerializeToString()
     metadata = wire.summary_metadata("custom_scalars", b"", None)
     return wire.summary([tensors.string_value(LAYOUT_TAG, (), [layout], metadata)])
 
@@ -116,8 +124,10 @@ def _multiline(message: messages.Chart, tags: Sequence[str]) -> None:
 
 
 def _margin(message: messages.Chart, tags: Sequence[str]) -> None:
+    from tbimage.events.messages import MarginChartContent
+
     for value, lower, upper in zip(tags[::3], tags[1::3], tags[2::3], strict=True):
-        series = messages.MarginChartContent.Series(value=value, lower=lower, upper=upper)
+        series = MarginChartContent.Series(value=value, lower=lower, upper=upper)
         message.margin.series.append(series)
 
 

@@ -8,6 +8,7 @@ which lists them. File names and embedding names are those of torch and tensorbo
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -15,18 +16,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from google.protobuf import text_format
 
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.events.messages import EmbeddingInfo, ProjectorConfig
 from tbimage.kinds import image as image_kind
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.kinds.pictures import Prepared
 from tbimage.pixels.arrays import array_like
-from tbimage.pixels.drawing.grid import tile
 from tbimage.pixels.png import encoder
 from tbimage.pixels.values import levels, ranges
 from tbimage.pixels.values.pictures import Findings
@@ -82,6 +80,8 @@ def prepare(
     value_range: object,
 ) -> Embedding:
     """Check the shapes, and copy only the labels."""
+    tensors.import_messages()
+    importlib.import_module("google.protobuf.text_format")
     vectors = numeric_array("data", data)
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise ValueError(f"data must be [points, dimensions], got shape {vectors.shape}")
@@ -147,6 +147,7 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
             f"{height} x {width}; log smaller ones, or fewer points"
         )
     encoder.import_for("fast")
+    importlib.import_module("tbimage.pixels.drawing.grid")
     return pictures
 
 
@@ -186,6 +187,8 @@ def _sprite(
     images: Prepared, value_range: object, report: Callable[[Findings], None]
 ) -> Sequence[Piece]:
     """Put the pictures on a sheet that is about square; empty places are black."""
+    from tbimage.pixels.drawing.grid import tile
+
     pixels = images.pixels
     if pixels is None:
         return []
@@ -202,6 +205,10 @@ def _columns(count: int) -> int:
 
 def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
     """Add an embedding to the list in ``projector_config.pbtxt``, or replace its entry."""
+    from google.protobuf import text_format
+
+    from tbimage.events.messages import EmbeddingInfo, ProjectorConfig
+
     listed = ProjectorConfig()
     try:
         text_format.Parse(existing, listed)

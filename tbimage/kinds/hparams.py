@@ -12,24 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.events.messages import (
-    Experiment,
-    HParamInfo,
-    HParamsPluginData,
-    MetricInfo,
-    MetricName,
-    SessionEndInfo,
-    SessionStartInfo,
-)
 from tbimage.kinds import tensors
 from tbimage.kinds.scalar import check_value
+
+if TYPE_CHECKING:
+    from tbimage.events import messages
 
 EXPERIMENT_TAG = "_hparams_/experiment"
 #: The tag under which the steps of this kind are counted.
@@ -74,6 +68,7 @@ def prepare(
     values: object, metrics: object, domains: object, group: object, status: object
 ) -> Trial:
     """Check the arguments; without a status, metrics with values mean "success"."""
+    tensors.import_messages()
     checked = {
         checks.text("a hyperparameter's name", name): _hparam(f"hparams[{name!r}]", value)
         for name, value in checks.mapping("hparams", values).items()
@@ -143,6 +138,8 @@ def _domains(domains: object, values: Mapping[str, HParam]) -> Mapping[str, Sequ
 
 def summary(trial: Trial, start_time: float) -> list[Piece]:
     """Make the Summary of a trial. The values of metrics are not in it: they are scalars."""
+    from tbimage.events.messages import HParamsPluginData, SessionEndInfo, SessionStartInfo
+
     start = SessionStartInfo(group_name=trial.group, start_time_secs=start_time)
     for name, value in sorted(trial.values.items()):
         setattr(start.hparams[name], _FIELDS[type(value)][0], value)
@@ -155,12 +152,14 @@ def summary(trial: Trial, start_time: float) -> list[Piece]:
     return wire.summary([_value(tag, part) for tag, part in parts.items()])
 
 
-def _value(tag: str, data: HParamsPluginData) -> list[Piece]:
+def _value(tag: str, data: messages.HParamsPluginData) -> list[Piece]:
     metadata = wire.summary_metadata("hparams", data.SerializeToString(), None)
     return tensors.value(tag, _NOTHING, metadata)
 
 
-def _experiment(trial: Trial) -> Experiment:
+def _experiment(trial: Trial) -> messages.Experiment:
+    from tbimage.events.messages import Experiment, HParamInfo, MetricInfo, MetricName
+
     experiment = Experiment()
     for name, value in trial.values.items():
         field, kind = _FIELDS[type(value)]

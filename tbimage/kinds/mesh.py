@@ -17,7 +17,6 @@ import numpy.typing as npt
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.events.messages import MeshPluginData
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
@@ -62,6 +61,7 @@ def check_config(config: object) -> str:
 
 def prepare(vertices: object, faces: object, colors: object) -> Mesh:
     """Check shapes and dtypes, and copy nothing."""
+    tensors.import_messages()
     parts = {"VERTEX": _batch("vertices", vertices)}
     points = parts["VERTEX"].shape
     if faces is not None:
@@ -100,6 +100,8 @@ def summary(
 
     ``report`` gets the least and the greatest colour, if colours were clipped.
     """
+    from tbimage.events.messages import MeshPluginData
+
     colors = mesh.parts.get("COLOR")
     if report is not None and colors is not None and _are_clipped(colors):
         report(float(np.nanmin(colors)), float(np.nanmax(colors)))

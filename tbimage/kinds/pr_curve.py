@@ -18,7 +18,6 @@ import numpy.typing as npt
 from tbimage import checks
 from tbimage.buffers import Piece
 from tbimage.events import wire
-from tbimage.events.messages import PrCurvePluginData
 from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
@@ -58,6 +57,7 @@ def check_thresholds(num_thresholds: object) -> int:
 
 def prepare(labels: object, predictions: object, weights: object = None) -> Outcomes:
     """Check shapes and dtypes, and copy nothing."""
+    tensors.import_messages()
     truth = numeric_array("labels", labels)
     scores = numeric_array("predictions", predictions)
     if truth.shape != scores.shape:
@@ -123,6 +123,8 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
 
 def curve_summary(name: str, rows: npt.NDArray[Any], description: str | None) -> list[Piece]:
     """Make the Summary of [6, thresholds]."""
+    from tbimage.events.messages import PrCurvePluginData
+
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()
     metadata = wire.summary_metadata("pr_curves", content, description)
     return wire.summary([tensors.value(name, rows.astype(np.float32), metadata)])

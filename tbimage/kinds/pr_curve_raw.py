@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from tbimage.kinds import tensors
 from tbimage.kinds.numbers import numeric_array
 
 
 def prepare(rows: Mapping[str, object]) -> npt.NDArray[np.float32]:
     """Return named rows, which are in the order of the wire form, as [rows, thresholds]."""
+    tensors.import_messages()
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {name: row.shape for name, row in found.items()}
     first = next(iter(shapes.values()))

@@ -11,6 +11,7 @@ an audio clip are never copied into a message.
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,11 @@ DATA_TYPES = {
     "float8_e5m2": 24,
     "float8_e4m3fn": 25,
 }
+
+
+def import_messages() -> None:
+    """Import the classes of messages in the call, so that workers import nothing."""
+    importlib.import_module("tbimage.events.messages")
 
 
 def metadata_field(serialized: bytes) -> bytes:

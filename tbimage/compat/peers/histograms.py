@@ -20,7 +20,7 @@ from tbimage.compat.peers.errors import as_peers
 from tbimage.compat.peers.numbers import number
 from tbimage.events import wire
 from tbimage.kinds import histogram as kind
-from tbimage.kinds import old_style
+from tbimage.kinds import old_style, tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.png.strips import Run
 from tbimage.writer.notices import Notices
@@ -43,6 +43,7 @@ def default_bins() -> tuple[float, ...]:
 @as_peers
 def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
     """Draft a histogram of values; NaN and infinities are left out and reported."""
+    tensors.import_messages()
     tag = check_tag(tag)
     values = numeric_array("values", data)
     if isinstance(bins, str) and bins == "tensorflow":

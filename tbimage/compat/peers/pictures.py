@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -9,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from tbimage.buffers import Piece
 from tbimage.compat.peers.drafts import NO_TAG, Draft, check_tag, ready
@@ -21,12 +21,10 @@ from tbimage.kinds.numbers import numeric_array
 from tbimage.pixels.arrays.array_like import snapshot
 from tbimage.pixels.arrays.encoded import read_encoded
 from tbimage.pixels.arrays.layouts import arrange
-from tbimage.pixels.clips import apng, frames, gif
 from tbimage.pixels.drawing import fonts
-from tbimage.pixels.drawing.text_rendering import lacking
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
-from tbimage.pixels.values.pictures import Findings, Picture, eight_bits, with_channels
+from tbimage.pixels.values.pictures import Findings, eight_bits, with_channels
 from tbimage.writer.caller_warnings import warn_caller
 from tbimage.writer.notices import Notices
 
@@ -69,6 +67,8 @@ def image(
         )
     images = _arranged(data, layout)
     encoder.import_for("fast")
+    if len(images) > 1:
+        importlib.import_module("tbimage.pixels.drawing.grid")  # workers import nothing
 
     def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         return partial(_picture, tag, snapshot(data, images), single, alter, texts, notices, run)
@@ -139,8 +139,10 @@ def _picture(
     levels = _levels(tag, images[0] if len(images) == 1 else grid(images), single, notices)
     if alter is not None:
         levels = alter(levels)
-    if missing := lacking(texts):
-        notices.report(tag, Findings(lacking=missing))
+    if texts:
+        from tbimage.pixels.drawing.text_rendering import lacking
+
+        notices.report(tag, Findings(lacking=lacking(texts)))
     encoded = encoder.encode(levels, run=run)
     return _value(tag, levels.shape[0], levels.shape[1], encoded.channels, encoded.pieces)
 
@@ -188,12 +190,15 @@ def boxes(
         )
     texts = [str(text) for text in texts][: len(found)]
     use_installed()
+    importlib.import_module("tbimage.pixels.drawing.text_rendering")  # workers import nothing
     alter = partial(_draw, corners=found[:, :4], labels=texts, rescale=rescale)
     return image(tag, data, layout, single=single, alter=alter, texts=texts)
 
 
 def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float) -> Pixels:
     """Draw as both peers do: outlines of two pixels, and labels in the lower left corner."""
+    from PIL import Image, ImageDraw
+
     levels = eight_bits(levels)
     if levels.shape[2] < 3:
         levels = with_channels(levels, 3)
@@ -267,6 +272,9 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
     """Check the frames a second, and warn if the format shows fewer."""
+    from tbimage.pixels.clips import frames, gif
+
+    importlib.import_module("tbimage.pixels.clips.apng")  # for _video, as workers import nothing
     most, kind = (frames.MOST_FPS, "an APNG") if alpha else (gif.MOST_FPS, "a GIF")
     if isinstance(fps, (int, float)) and fps > most:
         warn_caller(
@@ -281,6 +289,10 @@ def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
 def _video(
     tag: str, clips: Pixels, speed: Any, single: bool, notices: Notices, run: Run
 ) -> list[Piece]:
+    from tbimage.pixels.clips import apng, gif
+    from tbimage.pixels.clips.frames import Frames
+    from tbimage.pixels.values.pictures import Picture
+
     count, length, height, width, channels = clips.shape
     # As with both peers: the number of places is the next power of two, and there are about twice
     # as many columns as rows.
@@ -293,7 +305,7 @@ def _video(
     size = rows * height, places // rows * width
     levels = _levels(tag, sheet.reshape(length * size[0], size[1], channels), single, notices)
     moving = levels.reshape(length, *size, levels.shape[2])
-    shown = frames.Frames(length, lambda number: Picture(moving[number]))
+    shown = Frames(length, lambda number: Picture(moving[number]))
     if moving.shape[3] in (2, 4):
         clip = apng.encode(shown, speed, "fast", run)
     else:

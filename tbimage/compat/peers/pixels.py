@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tbimage.pixels.blocks import blocks, extent
-from tbimage.pixels.drawing.grid import tile
 from tbimage.pixels.values.levels import Levels, paint_non_finite
 
 Pixels = npt.NDArray[Any]
@@ -72,4 +71,6 @@ def _from_floats(image: Pixels, dtype: np.dtype[Any]) -> Levels:
 
 def grid(images: Pixels) -> Pixels:
     """Put a batch ``(N, H, W, C)`` on one sheet, in 8 columns as both peers do."""
+    from tbimage.pixels.drawing.grid import tile
+
     return tile(images, min(len(images), 8))

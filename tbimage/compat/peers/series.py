@@ -18,7 +18,7 @@ from tbimage.compat.peers.errors import as_peers
 from tbimage.events import wire
 from tbimage.events.wire import DATA_CLASS_SCALAR, DATA_CLASS_TENSOR
 from tbimage.kinds import custom_scalars as layout_kind
-from tbimage.kinds import old_style
+from tbimage.kinds import old_style, tensors
 from tbimage.kinds import pr_curve as curve_kind
 from tbimage.kinds import scalar as scalar_kind
 from tbimage.kinds import tensor as tensor_kind
@@ -74,6 +74,7 @@ def tensor(tag: str, data: Any) -> Draft:
     """Draft a tensor without conversion, for the plugin "tensor"."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
+    tensors.import_messages()
     metadata = wire.summary_metadata("tensor", b"", None, DATA_CLASS_TENSOR)
 
     def take(notices: Notices, run: Run) -> Make:
