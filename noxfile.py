@@ -143,8 +143,9 @@ def protobuf(session: nox.Session, version: str) -> None:
 @nox.session(python="3.11", default=False)
 def integrations(session: nox.Session) -> None:
     """Run the tests of the integrations with the oldest release of each framework."""
-    # Before the others: the oldest build of this release would be the one for GPUs.
-    session.install(*(peer for peer in EXTRAS["peers"] if peer.startswith("torch==")))
+    # Before the others: the oldest build of this release would be the one for GPUs. What it needs
+    # comes with them: the newest fsspec is too new for the oldest Lightning.
+    session.install("--no-deps", *(peer for peer in EXTRAS["peers"] if peer.startswith("torch==")))
     # uwsgi has no wheels. That TensorBoard imports pkg_resources, which setuptools has lost.
     session.install(
         *("--only-binary=:all:", "--no-binary=uwsgi", "--resolution=lowest-direct"),
