@@ -250,7 +250,7 @@ def test_an_error_raised_later_holds_no_picture(tmp_path: Path, kind: str, withi
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert held < 40_000_000  # the memory of copies that is kept, 32 MiB
+    assert held < 40_000_000  # the memory of copies that is kept
     main, *others = chain(error)
     assert all(each.__traceback__ is None for each in others), [repr(each) for each in others]
     assert within in frames(main.__traceback__)
@@ -279,7 +279,7 @@ assert writer.close()
 import gc
 gc.collect()
 held = tracemalloc.get_traced_memory()[0] - before
-assert held < 40_000_000, held  # the memory of copies that is kept, 32 MiB
+assert held < 40_000_000, held  # the memory of copies that is kept
 pending, seen = [error.__context__, error.__cause__], []
 while pending:
     each = pending.pop()
