@@ -59,12 +59,13 @@ def lock(descriptor: int, identity: tuple[int, int]) -> None:
 
 def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
     """Release the lock of a file before it is closed; ``descriptor`` is None if it is closed."""
-    process = None if identity is None else _own.pop(identity, None)
-    if sys.platform == "win32":
+    if identity is None:
         return
-    if descriptor is not None and process == os.getpid():
+    if sys.platform != "win32" and descriptor is not None and _own.get(identity) == os.getpid():
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
+    # Last: otherwise another thread could take this lock for that of another process.
+    _own.pop(identity, None)
 
 
 def file_of_another_process(directory: str) -> str | None:
