@@ -27,7 +27,16 @@ T = TypeVar("T", bound="str | None")
 
 _INF = math.inf
 
-_SHORT = reprlib.Repr()  # the repr of a large argument would hide the rest of the message
+
+class _Short(reprlib.Repr):
+    """The repr of a large argument would hide the rest of the message."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        repr(x)  # raises ValueError if it is too long; since Python 3.14, the next call does not
+        return super().repr_int(x, level)
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 80
 
 

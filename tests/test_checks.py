@@ -214,8 +214,7 @@ def test_integers_of_any_size() -> None:
     assert checks.integer("n", 10**5000, 1) == 10**5000
     for check in (positive, seconds, checks.wall_time):
         for value in (10**5000, -(10**5000)):
-            # Since Python 3.14, reprlib itself describes it.
-            with pytest.raises(ValueError, match=r"got (a number too long to print|<int instance)"):
+            with pytest.raises(ValueError, match="got a number too long to print"):
                 check(value)
 
 

@@ -1,8 +1,8 @@
 """A fork waits for imports: modules are imported by the first call that needs them, in any thread.
 
-The threads of a writer import nothing (``tests/pipeline/test_worker_imports.py``): a Ctrl-C in an
-import of the main thread can leave CPython's import lock locked, and then each import of another
-thread hangs.
+The threads of a writer import nothing (``tests/pipeline/test_worker_imports.py``), except packages
+of object stores, and ``subprocess`` to search for a font. A Ctrl-C in an import of the main thread
+can leave CPython's import lock locked. Then each import of another thread hangs.
 
 If a process forks while another thread imports a module, the lock of that module stays locked in
 the child. The child would hang when it imports the module.
