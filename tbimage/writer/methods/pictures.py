@@ -169,14 +169,12 @@ def log_pictures(
 def _import_all() -> None:
     """Import what makes every picture in the call, so that workers import nothing.
 
-    ``kinds/options.py`` imports what some pictures need besides.
+    ``kinds/options.py`` loads the encoder, and imports what some pictures need besides.
     """
     from tbimage import fonts
     from tbimage.kinds import pictures
-    from tbimage.pixels.png import libraries
 
     fonts.use_installed()
-    libraries.kernel()
     pictures.__name__  # noqa: B018
 
 
