@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, get_ident
 from typing import Any, Generic, TypeVar, cast
 
-__all__ = ["ForkJoin", "Job", "Workers", "take_all"]
+__all__ = ["Bell", "ForkJoin", "Job", "Workers", "take_all"]
 
 T = TypeVar("T")
 _MISSING = object()
@@ -28,6 +28,27 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
         while True:
             taken.append(queue.get_nowait())
     return taken
+
+
+class Bell:
+    """Wakes one thread that waits for news. A ring before the wait ends the wait at once.
+
+    It is a lock, because CPython's ``SimpleQueue.get`` waits for ever if a signal comes in the last
+    microseconds of its timeout: it then computes a negative rest.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        """Wake the thread that waits, or the next one that does."""
+        with contextlib.suppress(RuntimeError):  # it has rung, and nobody has waited since
+            self._lock.release()
+
+    def wait(self, secs: float | None = None) -> None:
+        """Wait for a ring, at most so many seconds."""
+        self._lock.acquire(timeout=-1 if secs is None else secs)
 
 
 class Job:
@@ -180,8 +201,7 @@ class ForkJoin(Generic[T]):
         self._next = itertools.count()  # next() is atomic in CPython
         self._results: list[object] = [_MISSING] * len(parts)
         self._errors: list[BaseException] = []
-        self._news = Lock()  # released after each part, as a wake-up only
-        self._news.acquire()
+        self._news = Bell()  # rings after each part
 
     def help(self) -> None:
         """Do parts until all have begun. ``finish`` raises their errors."""
@@ -191,14 +211,13 @@ class ForkJoin(Generic[T]):
             except BaseException as error:
                 self._errors.append(error)
                 self._results[index] = None
-            with contextlib.suppress(RuntimeError):  # another thread has released it
-                self._news.release()
+            self._news.ring()
 
     def finish(self) -> list[T]:
         """Do the remaining parts, wait for the others, and return the results or raise an error."""
         self.help()
         while any(result is _MISSING for result in self._results):
-            self._news.acquire(timeout=0.1)
+            self._news.wait(0.1)
         # A thread that comes too late must not keep the data of the job in memory.
         results, self._parts, self._results = self._results, (), []
         if self._errors:

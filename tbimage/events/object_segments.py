@@ -165,6 +165,8 @@ class ObjectSegments(EventFiles):
             segment.content = None
             if attempt.size < self._objects.grows_from:
                 segment.content = self._content_of(attempt.path, attempt.size)
+                if len(segment.content) < attempt.size:  # somebody has deleted or changed it
+                    return
         self._segment, self._writer = segment, attempt.writer
         self._begun, self._in_doubt = attempt.begun, True
         self.path, self.count = attempt.path, self.count + 1

@@ -99,15 +99,16 @@ class SpoolFile:
         self._size += len(data)
         self.count += count
 
-    def chunks(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the directory and the records of each chunk, the last of which may be cut off."""
+    def chunks(self, start: int = 0) -> Iterator[tuple[str, bytes, int]]:
+        """Yield the directory, the records and the end of each chunk; the last may be cut off."""
         with open(self._path, "rb") as file:
+            file.seek(start)
             while (line := file.readline()).endswith(b"\n"):
                 try:
                     directory, size = json.loads(line)
                 except ValueError:  # the machine lost power while it was written
                     return
-                yield directory, file.read(size)
+                yield directory, file.read(size), file.tell()
 
     def note(self, directory: str, attempt: Attempt) -> None:
         """Note that an upload begins."""
@@ -119,7 +120,7 @@ class SpoolFile:
         found: dict[str, Attempt] = {}
         with contextlib.suppress(FileNotFoundError), open(self._path + _NOTES, "rb") as notes:
             for line in notes:
-                if line.endswith(b"\n"):  # else it was not begun
+                with contextlib.suppress(ValueError):  # cut off, so it was not begun
                     directory, attempt = json.loads(line)
                     found[directory] = Attempt(**attempt)
         return found

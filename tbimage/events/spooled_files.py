@@ -13,7 +13,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -187,7 +187,7 @@ class _Upload:
         self._done = dict(done)
         self._before: dict[str, int] = {}  # ``done`` of the files of a directory at the start
         self._waiting: dict[str, Batch] = {}
-        self._windows = self._read()
+        self._position = 0  # in the file: what comes before it was read
 
     def go_on(self, append: Callable[[EventFiles, Batch], int]) -> None:
         """Upload the remaining records, and delete the file."""
@@ -210,31 +210,23 @@ class _Upload:
             self.file.note(directory, replace(attempt, done=done))
 
     def _read_more(self) -> bool:
-        self._waiting = next(self._windows, {})
-        return bool(self._waiting)
-
-    def _read(self) -> Iterator[dict[str, Batch]]:
-        """Yield records by directory: at most ``_MOST_AT_ONCE`` bytes, or one larger chunk."""
+        """Read the next records: at most ``_MOST_AT_ONCE`` bytes, or one larger chunk."""
         parts: dict[str, list[bytes]] = {}
-        size = 0
-        for directory, data in self.file.chunks():
+        size, position = 0, self._position
+        for directory, data, end in self.file.chunks(position):
             if size + len(data) > _MOST_AT_ONCE and parts:
-                yield self._batches(parts)
-                parts, size = {}, 0
+                break
             parts.setdefault(directory, []).append(data)
-            size += len(data)
-        if parts:
-            yield self._batches(parts)
-
-    def _batches(self, parts: Mapping[str, list[bytes]]) -> dict[str, Batch]:
-        """Join the parts of each directory, without the bytes that are in the store already."""
-        batches: dict[str, Batch] = {}
+            size, position = size + len(data), end
+        waiting, skip = {}, dict(self._skip)
         for directory, pieces in parts.items():
-            data = b"".join(pieces)
-            skip = min(self._skip.get(directory, 0), len(data))
-            self._skip[directory] = self._skip.get(directory, 0) - skip
-            batches[directory] = batch_of(data[skip:])
-        return batches
+            content = b"".join(pieces)
+            known = min(skip.get(directory, 0), len(content))  # the store has it already
+            skip[directory] = skip.get(directory, 0) - known
+            waiting[directory] = batch_of(content[known:])
+        # After an error before this, the same records are read again.
+        self._waiting, self._skip, self._position = waiting, skip, position
+        return bool(parts)
 
 
 def _resumed(

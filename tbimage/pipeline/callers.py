@@ -6,14 +6,12 @@ happened; if later, the owner has the summary. No caller does I/O, and none hold
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from os import getpid
-from queue import Empty
 from threading import get_ident
 from typing import TypeVar
 
@@ -29,7 +27,7 @@ T = TypeVar("T")
 #: Makes the files of each lane, given what takes lines for the log, and whether it is for a child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
-# The seconds between two checks of a waiting caller; then the same for aflush, which has no gate:
+# The seconds between two checks of a waiting caller; then the same for aflush, which has no bell:
 # the first interval, which doubles each time, and the longest one.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough for a thousand threads at once
@@ -207,8 +205,7 @@ class Pipeline:
 
     def wait_for(self, request: Request, interrupts: Sequence[None] = ()) -> None:
         """Wait for the answer to a request until its deadline, or until there are interrupts."""
-        channel, deadline = self._channel, request.deadline
-        owner = channel.owner
+        channel, owner, deadline = self._channel, self._channel.owner, request.deadline
         while not (request.answered or owner.is_worker()):  # a worker would wait for itself
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
@@ -216,8 +213,7 @@ class Pipeline:
             if sys.is_finalizing():
                 owner.take_over()  # there is no other thread any more
                 return
-            with contextlib.suppress(Empty):
-                request.gate.get(timeout=secs)
+            request.bell.wait(secs)
             if not request.answered:
                 owner.send(channel, request)
 

@@ -198,8 +198,11 @@ class Channel:
         for lane, target, failures, given_up in request.targets if done else ():
             if lane.given_up != given_up:
                 return False
-            if (lane.done if request.what == "write" else lane.durable) < target:
-                if lane.failures > failures:
+            is_write = request.what == "write"
+            if (lane.done if is_write else lane.durable) < target:
+                # With a spool an upload may have failed, and the summary is not encoded yet.
+                waits = is_write and (lane.commit is not None or not lane.in_commit)
+                if lane.failures > failures and not waits:
                     return False
                 done = False
         return True if done else None
@@ -315,8 +318,7 @@ class Channel:
         for lane in self.lanes:
             commit = lane.begin(hurry=hurry, sync=waiting, seal=seal)
             if commit is not None:
-                failing = lane.error is not None
-                job = Job(self.wake, lane.backlog.carry_out, commit, failing)
+                job = Job(self.wake, lane.backlog.carry_out, commit, lane.error is not None)
                 self.owner.files.give(job)
                 lane.job = job
 

@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import signal
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 
 from tbimage.pipeline.callers import live
@@ -85,5 +86,7 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
         util.Finalize(None, drain, exitpriority=-1)
 
 
+# Finalizers end the sessions of stores. Those run after ``drain``, as one is registered before it.
+weakref.finalize(drain, int)
 atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

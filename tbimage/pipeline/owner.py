@@ -7,12 +7,12 @@ import os
 import time
 from _thread import start_new_thread  # bound here because of gevent: see workers.py
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Lock, get_ident, main_thread
 from typing import Any
 
 from tbimage.events.reporting import Errors, Log
-from tbimage.workers import Job, Workers
+from tbimage.workers import Bell, Job, Workers
 
 #: The most threads of one process. There is always room for an encoder and for a file worker.
 MOST_THREADS = 8
@@ -33,6 +33,7 @@ class Owner:
         self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, self._note)
         self.encoders.rivals, self.files.rivals = [self.files], [self.encoders]
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
+        self._bell = Bell()  # rings after each message
         # Whether the process ends, so that every caller waits for its own summary. If an exit
         # handler imports this package, the main thread has ended already.
         self.ending: bool = not main_thread().is_alive()
@@ -49,6 +50,7 @@ class Owner:
     def send(self, member: Any, request: Any = None) -> None:
         """Send a request, or without one a wake-up."""
         self.messages.put((member, request))
+        self._bell.ring()
         if not self._running:
             self.see_to_it()
 
@@ -124,14 +126,13 @@ class Owner:
             secs = max(self._next_tick - time.monotonic(), 0.0)
         elif secs is None and not self._members:
             secs = _LINGER_SECS
-        with contextlib.suppress(Empty):
-            message = self.messages.get(secs != 0, secs)
-            while True:
-                member, request = message
-                turns[member] = None
-                if request is not None:
-                    member.receive(request)
-                message = self.messages.get_nowait()
+        if self.messages.empty():
+            self._bell.wait(secs)
+        while not self.messages.empty():  # one by one: an exception loses at most one
+            member, request = self.messages.get_nowait()
+            turns[member] = None
+            if request is not None:
+                member.receive(request)
         now = time.monotonic()
         if now >= self._next_tick:
             self._next_tick = now + _TICK_SECS
@@ -146,9 +147,8 @@ class Owner:
         if member.pid != os.getpid():  # a greenlet in a forked child
             return
         self._members[member] = None
-        self.encoders.limit = min(
-            max(self.encoders.limit, member.options.workers), _MOST_WORKERS - 1
-        )
+        limit = max(self.encoders.limit, member.options.workers)
+        self.encoders.limit = min(limit, _MOST_WORKERS - 1)
         try:
             member.turn()
         except BaseException as error:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 
 from tbimage.events.tickets import Work
 from tbimage.pipeline.lane import Lane
+from tbimage.workers import Bell
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PipelineOptions:
 class Request:
     """A request of a caller: "write", "flush", "close", "give up", or "room" (memory) for its work.
 
-    ``answered`` is the state; ``gate`` only wakes the caller. The caller sends a request again that
+    ``answered`` is the state; the bell only wakes the caller. The caller sends a request again that
     the owner has not ``seen``, since the message may be lost.
     """
 
@@ -36,7 +36,7 @@ class Request:
     seen: bool = False
     answered: bool = False
     result: bool = False
-    gate: SimpleQueue[None] = field(default_factory=SimpleQueue)
+    bell: Bell = field(default_factory=Bell)
     mark: int = 0  # how many tickets must have been taken in
     #: From then on, of each lane: how many must be done, and had failed, and were given up.
     targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
@@ -44,4 +44,4 @@ class Request:
     def answer(self, result: bool) -> None:
         """Give the caller its answer."""
         self.result, self.answered = result, True
-        self.gate.put(None)
+        self.bell.ring()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import itertools
 import logging
 import math
@@ -285,3 +286,26 @@ def test_readers_skip_padding() -> None:
     assert len(content) > 1000
     (event,) = decode(content)
     assert event.WhichOneof("what") is None
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_an_object_that_cannot_be_read_whole_is_not_put_again_without_its_beginning(
+    landed: bool,
+) -> None:
+    store = FakeStore(faults=iter([None, "after" if landed else "before"]))
+    segments, attempts = begin(store), []
+    assert segments.append(batch_of([0])) == 1
+    segments.before_upload = attempts.append
+    with pytest.raises(OSError, match=r"slow down|no answer"):
+        segments.append(batch_of([1]))
+
+    later, open_to_read = begin(store), store.open_to_read
+
+    def read_half(path: str) -> io.BytesIO:
+        content = open_to_read(path).read()
+        return io.BytesIO(content[: len(content) // 2])
+
+    store.open_to_read = read_half  # type: ignore[method-assign]
+    later.resume(attempts[-1])
+    assert later.append(batch_of([1])) == 1
+    assert sorted({*steps_of(store)}) == [0, 1]

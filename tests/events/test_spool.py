@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tbimage.events.object_segments import ObjectSegments
 from tbimage.events.segments import SegmentOptions
 from tbimage.events.spool import Spool, SpoolFile
 from tbimage.events.spooled_files import SpooledFiles
+from tbimage.kinds import scalar
 from tests.events.segmenting import batch_of
 from tests.events.stores import FakeStore
 from tests.events.test_object_segments import RUN, steps_of
@@ -196,6 +198,34 @@ def test_a_spool_of_many_bytes_is_uploaded_in_parts(
     assert steps_of(store) == list(range(20))
 
 
+def test_a_spool_that_cannot_be_read_for_a_moment_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FakeStore()
+    segments = begin(store, tmp_path)
+    for step in range(20):
+        segments.append(batch_of([step], [10, 500][step % 2]))
+    chunks, faults = SpoolFile.chunks, itertools.cycle([False] * 6 + [True])
+
+    def fail(file: SpoolFile, start: int = 0) -> Iterator[tuple[str, bytes, int]]:
+        for chunk in chunks(file, start):
+            if next(faults):
+                raise OSError(errno.EIO, "the disk fails")
+            yield chunk
+
+    monkeypatch.setattr(SpoolFile, "chunks", fail)
+    monkeypatch.setattr(spooled_files, "_MOST_AT_ONCE", 1000)
+    errors = 0
+    while segments.unsynced:
+        try:
+            upload(segments)
+        except OSError:
+            errors += 1
+            assert files_of(tmp_path)
+    assert errors > 1
+    assert steps_of(store) == list(range(20))
+
+
 def test_a_disk_that_fails_is_logged_and_costs_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,3 +284,33 @@ os._exit(9)
         writer.scalar("loss", 1.0)
     steps = tbimage.read("memory://spool/killed")["."].scalars("loss").steps.tolist()
     assert steps == [*range(1, 100), 100]  # step 0 was in the memory of the other process
+
+
+def test_a_call_returns_when_its_summary_is_on_the_disk_though_uploads_fail_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+
+    def fail(*_: Any) -> int:
+        raise OSError(errno.EIO, "no answer")
+
+    def make(step: int) -> bytes:
+        """A summary that takes as long as several uploads that fail."""
+        time.sleep(0.5)
+        return scalar.summary("slow", float(step), None)
+
+    monkeypatch.setattr(ObjectSegments, "append", fail)
+    writer = tbimage.SummaryWriter(
+        "memory://spool/slow",
+        upload_secs=0.01,
+        flush_secs=0,
+        spool_dir=str(tmp_path),
+        on_error="log",
+        close_timeout=10,
+    )
+    writer.scalar("loss", 1.0, step=0)
+    for step in range(1, 4):
+        before = sum(path.stat().st_size for path in files_of(tmp_path))
+        assert writer._log("slow", step, time.time(), make, step, cost=100_000)
+        assert sum(path.stat().st_size for path in files_of(tmp_path)) > before
+    writer.close(0.1)

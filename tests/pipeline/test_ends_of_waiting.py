@@ -430,3 +430,27 @@ def test_opening_and_closing_logs_nothing(tmp_path: Path, caplog: pytest.LogCapt
                 writer.scalar("a", 0.5, 0)
             assert writer.close()
     assert caplog.records == []
+
+
+def test_a_signal_at_the_end_of_a_wait_does_not_make_it_endless(tmp_path: Path) -> None:
+    """After a signal, a wait begins again: with a negative timeout it would never end."""
+    script = f"""
+{WATCH}
+writer = tbimage.SummaryWriter(logdir, max_pending_bytes=1000, block_timeout=0.0005)
+writer.scalar("a", 0.5, 0)
+assert writer.flush(10)
+lie(write_hold=release)
+assert writer.image("picture", PICTURE, 0)
+held()
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.000037)
+deadline = time.monotonic() + 3
+while time.monotonic() < deadline:
+    assert not writer.flush(0.0005)
+    assert not writer.image("picture", PICTURE, 1)  # the first one takes all the memory
+signal.setitimer(signal.ITIMER_REAL, 0)
+open(release, "w").close()
+assert writer.close()
+"""
+    lying_disk.run(script, tmp_path / "run")
+    assert everything(tmp_path / "run") == {"a": [0], "picture": [0]}

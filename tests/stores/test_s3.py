@@ -259,6 +259,38 @@ def test_the_end_of_the_program_waits_for_close_timeout_and_no_longer(
     assert "the end came before 1 summaries were written" in errors
 
 
+def test_an_upload_that_runs_when_the_program_ends_is_not_cut_off(
+    s3: CountingS3, tmp_path: Path
+) -> None:
+    """Finalizers end the sessions of the packages for stores; the last upload comes before them."""
+
+    def be_slow(environment: WSGIEnvironment) -> str | None:
+        if environment["REQUEST_METHOD"] != "GET":
+            time.sleep(0.3)
+        return None
+
+    s3.fault = be_slow
+    program = tmp_path / "program.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import sys, time
+            import tbimage
+            writer = tbimage.SummaryWriter(sys.argv[1], upload_secs=0.05)
+            for step in range(1000):
+                writer.scalar("loss", 1.0, step=step)
+            time.sleep(0.2)  # longer than flush_secs: an upload has begun
+            """
+        )
+    )
+    for number in range(3):
+        command = [sys.executable, program, f"{URL}/{number}"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        assert (result.returncode, result.stderr) == (0, "")
+        steps = tbimage.read(f"{URL}/{number}")["."].scalars("loss").steps
+        assert steps.tolist() == list(range(1000))
+
+
 @pytest.mark.parametrize("how", ["exit", "exception", "multiprocessing"])
 def test_nothing_is_lost_when_nobody_closes(s3: CountingS3, how: str, tmp_path: Path) -> None:
     check_that_nothing_is_lost(URL, how, tmp_path)
