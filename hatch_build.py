@@ -68,27 +68,34 @@ class KernelHook(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ign
             build_data: Hatchling's, which is added to.
         """
         source = Path(self.root, HERE)
-        if version == "editable":
-            for old in source.glob("kernel-*"):
-                old.unlink()
+        library: Path | None = None
         try:
             library, tag = compiled(source / "kernel.c")
         except (OSError, subprocess.CalledProcessError) as error:
             self.app.display_warning(f"tbimage is built without its compiled PNG encoder: {error}")
-            return
         if version == "editable":
-            shutil.move(library, source / library.name)
-            library.parent.rmdir()
-            return
-        self._made = library.parent
-        build_data["force_include"][str(library)] = str(HERE / library.name)
-        build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{tag}"
+            _put(library, source)
+        elif library is not None:
+            self._made = library.parent
+            build_data["force_include"][str(library)] = str(HERE / library.name)
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{tag}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what ``initialize`` made, once it is packed."""
         if self._made is not None:
             shutil.rmtree(self._made)
+
+
+def _put(library: Path | None, directory: Path) -> None:
+    """Make the library the only one there. The same one stays, as programs may be using it."""
+    for old in directory.glob("kernel-*"):
+        if library is None or old.name != library.name:
+            old.unlink()
+    if library is not None:
+        if not (directory / library.name).exists():
+            shutil.move(library, directory)
+        shutil.rmtree(library.parent)
 
 
 def compiled(source: Path) -> tuple[Path, str]:

@@ -89,6 +89,7 @@ class SpooledFiles(EventFiles):
         now = time.monotonic()
         if self._thread is None:
             self._next_upload = now + self._upload_secs
+            self._take()
             self._thread = threading.Thread(target=self._upload, daemon=True)
             try:
                 self._thread.start()
@@ -108,6 +109,7 @@ class SpooledFiles(EventFiles):
             self._thread.join()
             self._end_upload()
         while self.unsynced or self._make is not None:
+            self._take()
             self._upload()
             self._end_upload()
 
@@ -126,12 +128,18 @@ class SpooledFiles(EventFiles):
             raise self.error
         self.sync_at = self._next_upload if self.unsynced else math.inf
 
+    def _take(self) -> None:
+        """Choose the records for the next upload: those that are in the spool now.
+
+        A commit calls this, and not the thread: another commit may be writing then.
+        """
+        if self._uploading is None and (file := self._spool.take()) is not None:
+            self._uploading = _Upload(file, self._files.files_in, {})
+
     def _upload(self) -> None:
-        """Upload the records that are in the spool now, and store the error, if there is one."""
+        """Upload the chosen records, and store the error, if there is one."""
         try:
             self._upload_left()
-            if self._uploading is None and (file := self._spool.take()) is not None:
-                self._uploading = _Upload(file, self._files.files_in, {})
             if self._uploading is not None:
                 self._uploading.go_on(self._append)
                 self._uploading = None

@@ -186,6 +186,36 @@ def test_records_are_on_the_disk_also_while_the_store_hangs(
     assert steps_of(store) == [0, 1, 2]
 
 
+def test_a_record_that_is_being_written_when_an_upload_begins_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload first sends what others have left, which takes its time."""
+    store, goes_on = FakeStore(), threading.Event()
+    earlier = begin(store, tmp_path)
+    earlier.append(batch_of([0]))
+    kill(earlier)
+    put, write = store.put, SpoolFile.write
+
+    def put_later(*arguments: Any) -> Any:
+        goes_on.wait(60)
+        return put(*arguments)
+
+    def write_slowly(file: SpoolFile, *arguments: Any) -> None:
+        goes_on.set()
+        assert segments._thread is not None
+        segments._thread.join()
+        write(file, *arguments)
+
+    monkeypatch.setattr(store, "put", put_later)
+    monkeypatch.setattr(SpoolFile, "write", write_slowly)
+    segments = begin(store, tmp_path)
+    segments.sync()
+    assert segments.append(batch_of([1])) == 1
+    upload(segments)
+    assert steps_of(store) == [0, 1]
+    assert files_of(tmp_path) == []
+
+
 def test_a_spool_of_many_bytes_is_uploaded_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
