@@ -264,7 +264,7 @@ def test_an_idle_writer_that_is_dropped_needs_no_thread(tmp_path: Path) -> None:
     others = threads()
     for number in range(20):
         tbimage.SummaryWriter(tmp_path / str(number))
-    assert not threads() - others
+    readers.wait_until(lambda: not threads() - others, "threads to end", 20)
     readers.wait_until(lambda: descriptors(tmp_path) == 0, "files to be closed", 20)
 
 
