@@ -1,6 +1,6 @@
 """A load test of a service that logs every request's input.
 
-    python -m benchmarks.load                    # 1 and 4 worker processes: four minutes
+    python -m benchmarks.load                    # 1 and 4 worker processes: six minutes
     python -m benchmarks.load --quick            # 1 worker process, roughly: 45 seconds
     python -m benchmarks.load --real-time        # on a machine with other users; Linux, root
 
