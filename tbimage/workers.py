@@ -46,9 +46,9 @@ class Bell:
         with contextlib.suppress(RuntimeError):  # it has rung, and nobody has waited since
             self._lock.release()
 
-    def wait(self, secs: float | None = None) -> None:
-        """Wait for a ring, at most so many seconds."""
-        self._lock.acquire(timeout=-1 if secs is None else secs)
+    def wait(self, secs: float | None = None) -> bool:
+        """Wait for a ring, at most so many seconds; tell whether there was one."""
+        return self._lock.acquire(timeout=-1 if secs is None else secs)
 
 
 class Job:

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import tbimage
+from tbimage.pipeline.owner import current_owner
+from tbimage.workers import Bell
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.resources import descriptors, threads
@@ -297,3 +299,23 @@ def test_without_warnings_nothing_is_reported(
                 writer.scalar("a", 0.5, step)
                 writer.image("b", PICTURE, step)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_late_wake_up_does_not_end_the_thread_that_the_next_writer_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread may be stopped between its message and the wake-up, until the message is read."""
+
+    class LateBell(Bell):
+        def ring(self) -> None:
+            super().ring()
+            threading.Timer(0.005, super().ring).start()
+
+    threads()  # those of earlier tests have ended, or wait for nothing
+    monkeypatch.setattr(current_owner(), "_bell", LateBell())
+    for number in range(20):
+        writer = tbimage.SummaryWriter(tmp_path / str(number))
+        writer.scalar("a", 0.5, number)
+        del writer
+        readers.wait_until(lambda: descriptors(tmp_path) == 0, "the file to be closed", 20)
+        time.sleep(0.02)

@@ -104,14 +104,14 @@ class Owner:
                         self._note(error)
         finally:  # after any exception, so that the next call starts another owner
             if not ended:
-                self._running = False
+                self._running, self._started_at = False, -1.0
                 self._role.release()
 
     def _goes_on(self) -> bool:
         """End the threads after the last writer, unless a new message has come."""
         self.encoders.dismiss()
         self.files.dismiss()
-        self._running = False
+        self._running, self._started_at = False, -1.0  # the next call may start one at once
         self._role.release()
         # A caller first puts its message and then checks the role, so one of the two sees it.
         if self.messages.empty() or not self._role.acquire(blocking=False):
@@ -126,8 +126,7 @@ class Owner:
             secs = max(self._next_tick - time.monotonic(), 0.0)
         elif secs is None and not self._members:
             secs = _LINGER_SECS
-        if self.messages.empty():
-            self._bell.wait(secs)
+        rung = not self.messages.empty() or self._bell.wait(secs)
         while not self.messages.empty():  # one by one: an exception loses at most one
             member, request = self.messages.get_nowait()
             turns[member] = None
@@ -141,7 +140,7 @@ class Owner:
             self._give_turn(member)
         if self.log.is_due and not self.ending:
             self.files.give(Job(None, self.log.write_alone))
-        return bool(turns)
+        return rung or bool(turns)
 
     def _give_turn(self, member: Any) -> None:
         if member.pid != os.getpid():  # a greenlet in a forked child
