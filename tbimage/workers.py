@@ -19,6 +19,7 @@ __all__ = ["Bell", "ForkJoin", "Job", "Workers", "take_all"]
 
 T = TypeVar("T")
 _MISSING = object()
+_HAS_RUNG = contextlib.suppress(RuntimeError)  # and nobody has waited since
 
 
 def take_all(queue: SimpleQueue[T]) -> list[T]:
@@ -43,7 +44,7 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the thread that waits, or the next one that does."""
-        with contextlib.suppress(RuntimeError):  # it has rung, and nobody has waited since
+        with _HAS_RUNG:
             self._lock.release()
 
     def wait(self, secs: float | None = None) -> bool:
