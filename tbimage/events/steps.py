@@ -23,11 +23,13 @@ class Steps:
         self.last: dict[str, int] = {}
         self.history: Mapping[str, int] | None = None  # of earlier files in the directory
         self._floor = -1  # at least the last step of every name that was forgotten
+        self._purged_from = _LAST_STEP + 1  # from this step on, the history is not valid any more
 
     def copy(self) -> Steps:
         """Return a copy that continues from here, for a forked child."""
         other = Steps()
         other.last, other._floor = self.last.copy(), self._floor
+        other._purged_from = self._purged_from
         other.history = self.history or {}  # its own directory is new
         return other
 
@@ -52,8 +54,8 @@ class Steps:
 
     def _first_step(self, name: str) -> int:
         history = self.history or {}
-        last = max(self._floor, history.get(name, -1), history.get(f"{name}/image/0", -1))
-        return _next(name, last)
+        last = max(history.get(name, -1), history.get(f"{name}/image/0", -1))
+        return _next(name, max(self._floor, min(last, self._purged_from - 1)))
 
     def _forget_half(self) -> None:
         names = list(self.last)
@@ -64,6 +66,8 @@ class Steps:
     def go_back(self, step: int) -> None:
         """Continue automatic steps with this one, because later ones were purged."""
         self.last = {name: min(last, step - 1) for name, last in self.last.items()}
+        self._floor = min(self._floor, step - 1)
+        self._purged_from = min(self._purged_from, step)
 
 
 def _next(name: str, last: int) -> int:

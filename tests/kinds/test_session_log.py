@@ -46,15 +46,24 @@ def test_purge_discards_the_steps_that_the_program_repeats(tmp_path: Path, loade
     assert found["b"] == ([*range(6)] if loader == "data_server" else [0, 1, 2])
 
 
-def test_steps_begin_anew_with_a_purge(tmp_path: Path, loader: str) -> None:
-    with tbimage.SummaryWriter(tmp_path) as writer:
-        for each in range(6):
-            writer.scalar("a", each, each)
-        writer.purge(3)
-        writer.scalar("a", 10, 3)  # a StepWarning would be an error
-        writer.scalar("a", 11)
-    points = readers.read_runs(tmp_path, loader)["."]["a"].points
-    assert [(p.step, p.value) for p in points] == [(0, 0), (1, 1), (2, 2), (3, 10), (4, 11)]
+@pytest.mark.parametrize("restarted", [False, True])
+def test_steps_begin_anew_with_a_purge(tmp_path: Path, loader: str, restarted: bool) -> None:
+    writer = tbimage.SummaryWriter(tmp_path)
+    for each in range(6):
+        writer.scalar("a", each, each)
+        writer.scalar("b", each, each)
+    if restarted:
+        writer.close()
+        writer = tbimage.SummaryWriter(tmp_path)
+    writer.purge(3)
+    writer.scalar("a", 10, 3)  # a StepWarning would be an error
+    writer.scalar("a", 11)
+    writer.scalar("b", 12)
+    writer.close()
+    found = readers.read_runs(tmp_path, loader)["."]
+    points = [(p.step, p.value) for p in found["a"].points]
+    assert points == [(0, 0), (1, 1), (2, 2), (3, 10), (4, 11)]
+    assert [(p.step, p.value) for p in found["b"].points] == [(0, 0), (1, 1), (2, 2), (3, 12)]
 
 
 def all_steps(directory: Path, loader: str) -> dict[str, list[int]]:
