@@ -1,8 +1,8 @@
 """Write TensorBoard event files without TensorFlow.
 
-``SummaryWriter`` logs images, scalars and more to a run directory. ``image``, ``scalar``, … do so
-with a default writer, as in ``tf.summary``. The import of this package imports nothing else: names
-are resolved when they are first used.
+``SummaryWriter`` logs images, scalars and more to a run directory. The functions ``image``,
+``scalar``, … log with a default writer, as in ``tf.summary``. The import of this package imports no
+other module: names are resolved when they are first used.
 
 Example:
     >>> import numpy, tempfile, tbimage

@@ -1,7 +1,7 @@
-"""The type of encoded data that all folders pass on: parts of a large output.
+"""The type of the buffers in which encoded data is passed on.
 
-Functions that make large outputs return a list of buffers. Joined, they are the output. So an
-encoded picture goes from the compressor to the file without being copied.
+Functions that make a large output return a list of buffers, which are its parts. So an encoded
+picture goes from the compressor to the file without being copied.
 """
 
 from __future__ import annotations

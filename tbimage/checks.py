@@ -1,12 +1,12 @@
-"""Argument checks of all folders. Each returns a plain Python value, or raises in the caller.
+"""Argument checks for all of tbimage. Each check returns a plain Python value or raises an error.
 
 One rule holds for every number and every flag:
 
-- A NumPy scalar, and an array or tensor of rank 0, count as the Python value that ``item()`` gives.
+- A NumPy scalar, and an array or tensor of rank 0, count as the Python value of their ``item()``.
   An array with axes is refused, even with one element; the error says to pass its ``item()``.
 - An integer is an int or has ``__index__``. A real number is a float, or has ``__float__`` or
   ``__index__``. A float is no integer, even 3.0. NaN is never allowed. A flag is True or False.
-- A bool is no number, a number is no flag, and text is neither.
+- A bool is not a number, a number is not a flag, and text is not a number or a flag.
 
 Every error has one form: ``<argument> must be <what was expected>, got <value>; <how to fix it>``.
 A wrong type is a TypeError, and its text gives the type. Other wrong values are ValueErrors.
@@ -29,10 +29,10 @@ _INF = math.inf
 
 
 class _Short(reprlib.Repr):
-    """The repr of a large argument would hide the rest of the message."""
+    """Shortens the repr of a large argument, which would hide the rest of the message."""
 
     def repr_int(self, x: int, level: int) -> str:
-        repr(x)  # raises ValueError if it is too long; since Python 3.14, the next call does not
+        repr(x)  # ValueError if there are too many digits; since Python 3.14, super() raises none
         return super().repr_int(x, level)
 
 
@@ -91,7 +91,7 @@ def seconds(argument: str, value: object) -> float: ...
 @overload
 def seconds(argument: str, value: object, *, optional: bool) -> float | None: ...
 def seconds(argument: str, value: object, *, optional: bool = False) -> float | None:
-    """Check a time to wait: 0 or more, and at most the time that the system can wait."""
+    """Check a waiting time in seconds: from 0 to the longest time that the system can wait."""
     if value is None and optional:
         return None
     plain = _real(value)
@@ -110,7 +110,7 @@ def flag(argument: str, value: object, fix: str = "") -> bool:
 
 
 def choice(argument: str, value: object, allowed: Collection[T]) -> T:
-    """Check that a value is one of those allowed: texts, and perhaps None."""
+    """Check that a value is in ``allowed``, which has strings and perhaps None."""
     for each in allowed:
         if value is each or (isinstance(value, str) and value == each):
             return each
@@ -136,7 +136,7 @@ def color(argument: str, value: Any) -> tuple[int, int, int]:
 
 
 def text(argument: str, value: object, expected: str = "a string") -> str:
-    """Check text that is stored: a string without lone surrogates."""
+    """Check a text: a string without lone surrogates, which UTF-8 cannot encode."""
     if not isinstance(value, str):
         fix = "; decode it" if isinstance(value, bytes) else ""
         raise TypeError(f"{argument} must be {expected}, got {given(value)}{fix}")
@@ -207,12 +207,12 @@ def _axes(value: Any) -> tuple[int, ...]:
     """Return the shape of an array or tensor; () for everything else."""
     try:
         return tuple(value.shape)
-    except (AttributeError, TypeError, ValueError):  # it has none, or does not know it yet
+    except (AttributeError, TypeError, ValueError):  # it has no shape, or no known shape yet
         return ()
 
 
 def plain_value(value: Any) -> Any:
-    """Return the Python value of a scalar; None for an array with axes or without a value."""
+    """Return the Python value of a scalar; None for an array that has axes or no value."""
     if isinstance(value, (int, float)) or not hasattr(value, "shape"):
         return value
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
@@ -255,7 +255,7 @@ def _within(noun: str, least: float, most: float, optional: bool) -> str:
 def _error(
     argument: str, expected: str, value: object, plain: object, wanted: type, fix: str = ""
 ) -> Exception:
-    """Make a ValueError, or a TypeError if ``plain`` is None, since ``value`` is no ``wanted``."""
+    """Make a ValueError; if ``plain`` is None, a TypeError, since ``value`` is not a ``wanted``."""
     if plain is not None:
         return ValueError(f"{argument} must be {expected}, got {shown(value)}{fix and '; ' + fix}")
     if set(_axes(value)) == {1}:

@@ -38,8 +38,9 @@ def set_font(font: Any = None) -> None:
     """Set the font of texts in pictures: captions, labels, titles, legends.
 
     It applies to the whole process. The environment variable ``TBIMAGE_FONT`` does the same. For
-    characters that this font lacks, Pillow's default font is used, then an installed font that has
-    them. If there is none, they are drawn as boxes, and a warning is logged once for each name.
+    characters that this font lacks, Pillow's default font is used, or else an installed font that
+    has them. Characters that no font has are drawn as boxes, and a warning is logged once for each
+    name.
 
     Args:
         font: The path of a TrueType or OpenType file, or a font of ``PIL.ImageFont.truetype``, of
@@ -102,13 +103,13 @@ def _from_environment() -> fonts.Font | None:
 
 
 class _Search:
-    """Finds an installed font that has a character, until it has failed too often."""
+    """Finds an installed font that has a character. After too many failures, it stops searching."""
 
     def __init__(self) -> None:
         self._failures = 0
 
     def __call__(self, letter: str) -> fonts.Font | None:
-        """Return the font, or None."""
+        """Return a font that has the character, or None."""
         if self._failures >= _MOST_FAILURES:
             return None
         for path, number in _candidates(letter):
@@ -124,7 +125,7 @@ def _with(letter: str, path: str, number: int) -> fonts.Font | None:
 
     try:
         font = ImageFont.truetype(path, 20, number)
-    except OSError:  # no font, or one of bitmaps
+    except OSError:  # not a font, or a bitmap font
         return None
     return font if fonts.has(font, letter) else None
 
@@ -143,13 +144,13 @@ def _candidates(letter: str) -> Iterator[tuple[str, int]]:
         ).stdout
         number, _, path = os.fsdecode(answer).partition(" ")
         yield path, int(number) & 0xFFFF  # the upper bits are the number of a named instance
-    except (OSError, ValueError, subprocess.SubprocessError):  # there is no fontconfig
+    except (OSError, ValueError, subprocess.SubprocessError):  # fontconfig is missing, or failed
         for path in _installed():
             yield path, 0
 
 
 def _installed() -> list[str]:
-    """The paths of font files in the usual directories, the best ones first."""
+    """Return the paths of font files in the usual directories, the best ones first."""
     found = []
     for directory in _DIRECTORIES.get(sys.platform, _UNIX):
         for root, _, names in os.walk(os.path.expanduser(directory)):

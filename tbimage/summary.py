@@ -29,7 +29,7 @@ __all__ = [
     "write",
 ]
 
-#: The name of this in tf.summary.
+#: The name of ``SummaryWriter`` in tf.summary.
 create_file_writer = SummaryWriter
 
 

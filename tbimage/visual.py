@@ -1,9 +1,10 @@
 """Pictures of arrays, without a writer.
 
-Each method of ``SummaryWriter`` that draws has a function of the same name here, and there are some
-more. They take arrays of any framework and return a ``Picture``. Its ``pixels`` are a NumPy array,
-and its ``findings`` tell which data could not be shown unchanged. A ``Picture`` can be passed to
-the other functions, to a writer, and to functions that take arrays.
+For each method of ``SummaryWriter`` that draws, there is a function of the same name here. There
+are some more functions, too. They take arrays of any framework and return a ``Picture``. The
+``pixels`` of a ``Picture`` are a NumPy array, and its ``findings`` tell which data could not be
+shown unchanged. A ``Picture`` can be passed to the other functions, to a writer, and to functions
+that take arrays.
 
 Example:
     >>> import numpy

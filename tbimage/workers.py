@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 
-# This starts a thread in one step; Thread uses a lock. All of these are bound here, so that they
-# are all Python's or all gevent's, also if gevent patches them later.
+# ``start_new_thread`` starts a thread in one step; ``threading.Thread`` uses a lock. All names are
+# imported directly: so all are Python's or all are gevent's, even if gevent patches modules later.
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ __all__ = ["Bell", "ForkJoin", "Job", "Workers", "take_all"]
 
 T = TypeVar("T")
 _MISSING = object()
-_HAS_RUNG = contextlib.suppress(RuntimeError)  # and nobody has waited since
+_HAS_RUNG = contextlib.suppress(RuntimeError)  # it rang before, and no thread has waited since
 
 
 def take_all(queue: SimpleQueue[T]) -> list[T]:
@@ -32,10 +32,10 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
 
 
 class Bell:
-    """Wakes one thread that waits for news. A ring before the wait ends the wait at once.
+    """Wakes one waiting thread. If the bell rings before the wait, the wait ends at once.
 
-    It is a lock, because CPython's ``SimpleQueue.get`` waits for ever if a signal comes in the last
-    microseconds of its timeout: it then computes a negative rest.
+    It is a lock. CPython's ``SimpleQueue.get`` is not used, because it waits for ever if a signal
+    comes in the last microseconds of its timeout: it then computes a negative remaining time.
     """
 
     def __init__(self) -> None:
@@ -43,17 +43,17 @@ class Bell:
         self._lock.acquire()
 
     def ring(self) -> None:
-        """Wake the thread that waits, or the next one that does."""
+        """Wake the waiting thread; if no thread waits, the next wait ends at once."""
         with _HAS_RUNG:
             self._lock.release()
 
     def wait(self, secs: float | None = None) -> bool:
-        """Wait for a ring, at most so many seconds; tell whether there was one."""
+        """Wait at most ``secs`` seconds for a ring; tell whether there was one."""
         return self._lock.acquire(timeout=-1 if secs is None else secs)
 
 
 class Job:
-    """A job for a worker; ``ended`` becomes true when it is over, also after an error."""
+    """A job for a worker; ``ended`` becomes True when the job has ended, also after an error."""
 
     __slots__ = ("__weakref__", "arguments", "ended", "function", "report")
 
@@ -67,10 +67,11 @@ class Job:
 
 
 class Workers:
-    """Threads that do jobs. They are started when they are needed, up to a limit.
+    """Threads that do jobs. They are started when they are needed.
 
-    One thread gives the jobs. ``note`` gets the error of a job. The threads of ``rivals`` count
-    towards ``most``, too. A job ends when there is no memory for it.
+    This object has at most ``limit`` threads. Together with its ``rivals``, it has at most
+    ``most``. ``note`` is called with the error of a job. A job that fails for lack of memory is not
+    repeated. Only one thread may call ``give``; any thread may call ``share``.
 
     Example:
         >>> results = SimpleQueue()
@@ -85,11 +86,11 @@ class Workers:
         self.limit = limit
         self.most = most
         self.rivals: list[Workers] = []
-        self.busy: dict[int, bool] = {}  # by thread: whether it does a job
+        self.busy: dict[int, bool] = {}  # by thread: whether it is doing a job
         self._note = note
         self._pid = getpid()
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._given: deque[Job] = deque()  # all jobs that run, and some that ended
+        self._given: deque[Job] = deque()  # all jobs that have not ended, and some that have
         self._threads: dict[object, None] = {}
 
     @property
@@ -98,16 +99,18 @@ class Workers:
         return len(self._threads)
 
     def is_idle(self) -> bool:
-        """Tell whether all given jobs have ended; False if this is not certain."""
+        """Tell whether all given jobs have ended. It may return False although they have."""
         given = self._given
         for _ in range(2):
             while given and given[0].ended:
                 given.popleft()
-            given.rotate(-1)  # so that a hanging job does not keep the later ones in memory
+            given.rotate(-1)  # so that a job that hangs does not keep later ones in memory
         return not given
 
     def give(self, job: Job, count: int = 1) -> None:
-        """Queue a job and start up to ``count`` threads; do it here if no thread can be started.
+        """Queue a job, and start up to ``count`` threads for it.
+
+        If there is no thread and none can be started, this thread does the job.
 
         Raises:
             MemoryError: The job was not queued.
@@ -136,7 +139,7 @@ class Workers:
                 return
 
     def share(self, parts: Sequence[Callable[[], T]], count: int) -> list[T]:
-        """Do the parts of one job in this thread and in at most ``count - 1`` idle workers."""
+        """Do the parts of one job in this thread and in at most ``count - 1`` workers."""
         group = ForkJoin(parts)
         for _ in range(min(count, len(parts), self.count + 1) - 1):
             self._jobs.put(Job(None, group.help))
@@ -147,7 +150,7 @@ class Workers:
         take_all(self._jobs)
 
     def dismiss(self) -> None:
-        """End the threads after their jobs."""
+        """Let the threads end after the jobs that are queued."""
         for _ in range(self.count):
             self._jobs.put(None)
         self._jobs, self._given, self._threads = SimpleQueue(), deque(), {}
@@ -164,11 +167,11 @@ class Workers:
                 if job is None or self._pid != getpid():  # a greenlet in a forked child
                     break
             except BaseException:
-                continue  # no memory; a job that was taken begins anyway
+                continue  # no memory: try again; if there is a job, it is not lost
             self.busy[ident] = True
             self._do(job)
             self.busy[ident] = False
-            job = None  # it may hold a snapshot
+            job = None  # the job may hold a snapshot
         threads.pop(thread, None)
         self.busy.pop(ident, None)
 
@@ -188,13 +191,14 @@ class Workers:
         try:
             self._note(error)
         except BaseException:
-            pass  # no memory to note the lack of memory
+            pass  # there may be no memory to note the error
 
 
 class ForkJoin(Generic[T]):
-    """The parts of one job. Any number of threads may ``help``; one must ``finish``.
+    """The parts of one job. Any number of threads may call ``help``; one must call ``finish``.
 
-    If no thread helps, the thread that finishes does all parts. So a busy pool cannot deadlock.
+    If no thread helps, the thread that calls ``finish`` does all parts itself. So there is no
+    deadlock if all workers are busy.
     """
 
     def __init__(self, parts: Sequence[Callable[[], T]]) -> None:
@@ -205,7 +209,7 @@ class ForkJoin(Generic[T]):
         self._news = Bell()  # rings after each part
 
     def help(self) -> None:
-        """Do parts until all have begun. ``finish`` raises their errors."""
+        """Do parts until all parts have begun. ``finish`` raises their errors."""
         while (index := next(self._next)) < len(self._results):
             try:
                 self._results[index] = self._parts[index]()
@@ -215,11 +219,11 @@ class ForkJoin(Generic[T]):
             self._news.ring()
 
     def finish(self) -> list[T]:
-        """Do the remaining parts, wait for the others, and return the results or raise an error."""
+        """Do the remaining parts, wait for all others, and return the results or raise an error."""
         self.help()
         while any(result is _MISSING for result in self._results):
             self._news.wait(0.1)
-        # A thread that comes too late must not keep the data of the job in memory.
+        # A job of ``help`` that is still queued must not keep the data in memory.
         results, self._parts, self._results = self._results, (), []
         if self._errors:
             raise self._errors[0]

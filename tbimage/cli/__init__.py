@@ -10,7 +10,7 @@ codes:
     1    done, with findings: damaged records, problems that lint found, differences
     2    not done: a wrong argument, a missing file, a full disk
     130  interrupted by Ctrl-C
-    141  the reader of the output has closed it, as ``head`` does
+    141  the program that reads the output has closed it, as ``head`` does
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return BROKEN_PIPE
-    except (ImportError, KeyError, OSError, ValueError) as error:  # any other one is a defect
+    except (ImportError, KeyError, OSError, ValueError) as error:  # other exceptions are bugs
         print(f"tbimage: error: {in_one_line(error)}", file=sys.stderr)
         return FAILED
     return code
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _discard_output() -> None:
-    """Redirect stdout to the null device, so that Python's flush at its end raises no error."""
+    """Redirect stdout to the null device, so that the flush when Python ends raises no error."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

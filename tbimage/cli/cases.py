@@ -1,8 +1,8 @@
 """Data for the demo and the examples: photographs, and the outputs of small models.
 
 Everything is computed from two photographs with NumPy alone, and is the same at every call. The
-feature maps come from a convolution, the reconstruction from a principal component analysis, the
-classes from a clustering.
+feature maps come from a convolution, the reconstruction from a principal component analysis, and
+the classes from a clustering.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = [
     "segment",
 ]
 
-#: Red, green and blue of each class, of the palette of Okabe and Ito, which colour-blind people can
-#: tell apart (https://jfly.uni-koeln.de/color/).
+#: Red, green and blue of each class, from the palette of Okabe and Ito. Colour-blind people can
+#: distinguish these colours (https://jfly.uni-koeln.de/color/).
 CLASS_COLORS = np.array(
     [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [240, 228, 66]], np.uint8
 )
@@ -83,14 +83,14 @@ def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
-    """Compress 8×8 patches of images to some of 192 principal components, and restore them."""
+    """Compress 8×8 patches of images to ``components`` of 192 components, and restore them."""
     count, height, width, channels = images.shape
     grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
     in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)
     patches = in_patches.reshape(-1, _PATCH * _PATCH * channels)
     mean = patches.mean(0)
     centered = patches - mean
-    _, directions = np.linalg.eigh(centered.T @ centered)  # in the order of variance
+    _, directions = np.linalg.eigh(centered.T @ centered)  # by increasing variance
     basis = directions[:, -components:]
     restored = (centered @ basis @ basis.T + mean).reshape(in_patches.shape)
     outputs: NDArray[np.float32] = restored.swapaxes(2, 3).reshape(images.shape)
@@ -103,7 +103,7 @@ def segment(images: NDArray[np.uint8], classes: int = 4) -> NDArray[np.intp]:
 
 
 def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The mean around each pixel, so that a textured area becomes one class."""
+    """Return the mean around each pixel, so that a textured area becomes one class."""
     smooth = image.astype(np.float64)
     for axis in (0, 1):
         padded = np.pad(smooth, [(3, 3) if axis == each else (0, 0) for each in range(3)], "edge")
@@ -112,7 +112,7 @@ def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _k_means(image: NDArray[np.float64], classes: int) -> NDArray[np.intp]:
-    # Brightness, red minus green, yellow minus blue, with equal weights.
+    # The features are brightness, red minus green, and yellow minus blue, with equal weights.
     points = image.reshape(-1, 3) @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]]).T
     points = (points - points.mean(0)) / points.std(0)
     some = points[::16]

@@ -30,7 +30,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("tags", metavar="TAG", help="the tag, or a pattern of tags")
     parser.add_argument("--run", dest="runs", metavar="GLOB", default="*", help="only these runs")
     parser.add_argument("--step", type=int, metavar="N", help="only this step")
-    parser.add_argument("--raw", action="store_true", help="also replaced values")
+    parser.add_argument(
+        "--raw", action="store_true", help="also values that a restarted run has logged again"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print one JSON object for each value")
     how.add_argument(
@@ -41,7 +43,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         nargs="?",
         choices=("auto", *terminal.PROTOCOLS),
         const="auto",
-        help="show pictures on the terminal, in its own way or in colored half blocks",
+        help="show pictures on the terminal: by its image protocol, or else as colored half blocks",
     )
     parser.set_defaults(run=run)
 
@@ -83,7 +85,7 @@ def _chosen(logs: Logs, arguments: argparse.Namespace) -> Iterator[tuple[Run, st
 def _values(
     run: Run, tag: str, kind: str, arguments: argparse.Namespace
 ) -> Iterator[tuple[int, float, Any] | ValueError]:
-    """Yield the step, wall time and value of each, or the error of reading it."""
+    """Yield step, wall time and value of each value, or the error if it cannot be read."""
     if kind == "scalar":
         numbers = run.scalars(tag, raw=arguments.raw)
         columns = numbers.steps.tolist(), numbers.wall_times.tolist(), numbers.values.tolist()

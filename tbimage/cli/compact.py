@@ -34,10 +34,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("--runs", metavar="GLOB", default="*", help="only runs that match")
     parser.add_argument(
-        "--keep-images", type=int, metavar="N", help="pictures and sounds of each tag, evenly"
+        "--keep-images",
+        type=int,
+        metavar="N",
+        help="keep N pictures or sounds of each tag, evenly spread",
     )
     parser.add_argument(
-        "--every", type=int, default=1, metavar="N", help="the first of N values, and the last"
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="keep the first of every N values, and the last",
     )
     parser.add_argument(
         "--rename",
@@ -45,10 +52,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=_pair,
         default=[],
         metavar="OLD=NEW",
-        help="rename a tag; OLD/=NEW/ renames all below it",
+        help="rename a tag; OLD/=NEW/ renames all tags below OLD/",
     )
     parser.add_argument(
-        "--drop", action="append", default=[], metavar="TAG", help="leave out a tag, or a pattern"
+        "--drop", action="append", default=[], metavar="TAG", help="leave out tags that match"
     )
     parser.add_argument(
         "--engine", choices=ENGINES, default="local", help="the engine that copies runs in parallel"
@@ -80,7 +87,7 @@ def _engine(
 
         return processes(workers or 1)
     if address is not None and workers is not None:
-        raise ValueError("--workers starts processes of its own: leave it out, or --address")
+        raise ValueError("--workers starts new processes: leave out --workers or --address")
     if name == "dask":
         from tbimage.integrations.dask import dask_engine
 

@@ -25,7 +25,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--logdir",
         metavar="DIR",
         default="runs/demo",
-        help="the run directory; made where it is missing (default: %(default)s)",
+        help="the run directory; made if it is missing (default: %(default)s)",
     )
     parser.add_argument(
         "--view", action="store_true", help="start TensorBoard on it and print its address"

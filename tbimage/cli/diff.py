@@ -27,12 +27,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the command to the command line."""
     parser = commands.add_parser("diff", help="compare two runs", description=_DESCRIPTION)
     parser.add_argument("first", metavar="A", help="a run, a log directory, or an event file")
-    parser.add_argument("second", metavar="B", help="another one")
+    parser.add_argument("second", metavar="B", help="another run, log directory or event file")
     parser.add_argument(
         "--tolerance", type=float, default=0.0, metavar="T",
         help="the allowed difference of numbers, relative to the greater one (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print one JSON object a difference")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object for each difference"
+    )
     parser.set_defaults(run=run)
 
 

@@ -27,8 +27,8 @@ __all__ = ["Finding", "add_to", "run"]
 
 _DESCRIPTION = """\
 Print the versions and the PNG encoder in use, and check the runs in LOGDIR. Write a test run below
-it, read it back with tbimage and TensorBoard (if installed), and remove it. The exit code is 0 if
-all of this works. Otherwise it is 1, and the output says what to do.
+LOGDIR, read it back with tbimage and TensorBoard (if installed), and remove the test run. The exit
+code is 0 if all of this works. Otherwise it is 1, and the output says what to do.
 """
 
 _FEW_BYTES = 1 << 30
@@ -58,7 +58,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         nargs="?",
         help="a log directory, local or in an object store (default: a temporary directory)",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a finding")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object for each finding"
+    )
     parser.set_defaults(run=run)
 
 
@@ -108,7 +110,7 @@ def _dependencies() -> Iterator[Finding]:
     for requirement in requirements:
         match = re.fullmatch(r"([\w.-]+)>=([\d.]+)", requirement)
         if match is None:
-            continue  # of an extra
+            continue  # a requirement of an extra
         name, oldest = match[1], match[2]
         install = f"pip install '{name}>={oldest}'"
         try:
@@ -216,7 +218,7 @@ def _new_directory(logdir: str | None) -> Iterator[str]:
 
 
 def _remove_from_store(url: str) -> None:
-    with suppress(ImportError, OSError, ValueError):  # nothing was written
+    with suppress(ImportError, OSError, ValueError):  # if nothing was written
         import fsspec
 
         filesystem, path = fsspec.url_to_fs(url)

@@ -6,7 +6,7 @@ __all__ = ["in_one_line"]
 
 
 def in_one_line(error: Exception) -> str:
-    """Describe an error in one line: path and reason of an OSError, or else the message."""
+    """Describe an error in one line: the path and reason of an OSError, or the message."""
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename is not None else ""
         return f"{named}{error.strerror}"

@@ -13,7 +13,7 @@ __all__ = ["add_to", "run"]
 _DESCRIPTION = """\
 Write all scalars to one table (run, tag, step, wall_time, value), texts, histograms and
 hyperparameters to JSON Lines, and pictures, sounds and tensors to files whose names sort by step.
-Nothing is written outside of the directory, whatever the tags are.
+No tag makes a file outside of the directory.
 """
 
 
@@ -21,13 +21,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the command to the command line."""
     parser = commands.add_parser("export", help="write logs to files", description=_DESCRIPTION)
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
-    parser.add_argument("--out", metavar="DIR", required=True, help="missing, or empty")
+    parser.add_argument(
+        "--out", metavar="DIR", required=True, help="the directory: missing, or empty"
+    )
     parser.add_argument(
         "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="default: csv"
     )
     add_choice(parser)
-    parser.add_argument("--raw", action="store_true", help="also what a restart has replaced")
-    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
+    parser.add_argument(
+        "--raw", action="store_true", help="also values that a restarted run has logged again"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 

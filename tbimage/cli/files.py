@@ -1,8 +1,9 @@
 """The files that ``tbimage log`` logs, and their tags.
 
 Rules:
-- A tag depends on one argument and the path below it, and not on the other arguments. So the next
-  call continues the series of this one. Two files with the same tag are the only exception.
+- The tag of a file depends on one argument of the command and on the path below it, but not on the
+  other arguments. So the next call continues the steps of the same tags. The only exception: two
+  files that would get the same tag.
 - Digits are sorted by value: frame2 comes before frame10.
 - Names that begin with a dot are left out, as ``ls`` does. Links to directories are not followed.
 """
@@ -23,7 +24,7 @@ __all__ = ["File", "distinct", "find"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to log, and its tag; ``named`` tells that the user gave it, and not its directory."""
+    """A file to log, and its tag. ``named``: the user named the file, and not its directory."""
 
     path: Path
     tag: str
@@ -33,7 +34,7 @@ class File:
 def find(
     paths: Sequence[str | os.PathLike[str]], on_error: Callable[[OSError], None]
 ) -> list[File]:
-    """Find the files of these paths; ``on_error`` gets the error of each that cannot be read."""
+    """Find the files of these paths; ``on_error`` gets the error if one cannot be read."""
     found = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -41,7 +42,7 @@ def find(
                 (each.relative_to(path) for each in _walk(path, on_error)), key=_by_value
             )
             found += [File(path / each, _tag(path.name, each), False) for each in below]
-        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises if there is nothing
+        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises if it does not exist
             # Reading a pipe would wait for a writer, once for the header and once for the content.
             on_error(OSError(errno.EINVAL, "not a regular file: save it to one first", str(path)))
         else:
@@ -59,7 +60,7 @@ def _walk(directory: Path, on_error: Callable[[OSError], None]) -> Iterator[Path
 
 
 def _by_value(path: PurePath) -> list[list[str | int]]:
-    """Sort key: digits by value. Texts and numbers alternate, so that keys can be compared."""
+    """Return a sort key with digits as numbers. Texts and numbers alternate, so keys compare."""
     return [
         [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts
@@ -73,7 +74,7 @@ def _tag(directory: str, path: PurePath) -> str:
 
 
 def distinct(files: Sequence[File]) -> list[File]:
-    """Keep the suffix in tags that would be equal without; ValueError if they are equal anyway."""
+    """Add the suffix to tags that are equal without it; ValueError if they are still equal."""
     counts = Counter(file.tag for file in files)
     renamed = [
         replace(file, tag=file.tag + file.path.suffix) if counts[file.tag] > 1 else file
@@ -84,7 +85,7 @@ def distinct(files: Sequence[File]) -> list[File]:
         other = first.setdefault(file.tag, file)
         if other is not file:
             raise ValueError(
-                f"{other.path} and {file.path} would both be logged as {file.tag!r}: give the "
-                "directories that they are in, or --name to make them steps of one tag"
+                f"{other.path} and {file.path} would both be logged as {file.tag!r}: pass their "
+                "directories instead, or --name to make them steps of one tag"
             )
     return renamed

@@ -17,7 +17,7 @@ Write one HTML file that shows logs: charts of scalars, pictures with a slider f
 comparison pixel by pixel, histograms, texts, sounds and hyperparameters. Any browser can show it.
 """
 
-# The page shows the other problems, each in the place of its picture.
+# The most problems that are printed. The page shows all of them, in place of the pictures.
 _MOST_TOLD = 20
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -36,8 +36,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=_bytes,
         default=50_000_000,
         metavar="N",
-        help="how large the file may be, as 50M or 800k (default: 50M); of tags with more values "
-        "than fit, some are chosen evenly, and the page says so",
+        help="the most bytes of the file, such as 50M or 800k (default: 50M); if tags have more "
+        "values than fit, the page has a part of them, evenly spread, and says so",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -46,7 +46,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _bytes(text: str) -> int:
     found = re.fullmatch(r"([0-9]+)([kmg]?)b?", text, re.ASCII | re.IGNORECASE)
     if not found:
-        raise argparse.ArgumentTypeError(f"must be a number of bytes as 50M, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of bytes, such as 50M, got {text!r}")
     return int(found[1]) * _UNITS[found[2].lower()]
 
 

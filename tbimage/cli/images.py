@@ -16,10 +16,10 @@ __all__ = ["NotAnImageError", "identify", "looks_like_image", "read"]
 # The formats that TensorBoard and browsers show; see tbimage/pixels/arrays/encoded.py.
 _STORED = {"PNG", "JPEG", "GIF", "BMP"}
 
-# A file with such a name that cannot be read is damaged, and not some other kind of file.
+# If a file with such a suffix cannot be read, it is taken for a damaged image.
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
-# Modes of 32-bit numbers, which have no natural range.
+# Modes of Pillow with 32-bit numbers, which have no natural range.
 _STRETCHED = {"I", "F"}
 
 
@@ -33,7 +33,7 @@ def looks_like_image(path: Path) -> bool:
 
 
 def identify(path: Path) -> str:
-    """Return Pillow's name of an image's format; NotAnImageError if there is none."""
+    """Return Pillow's name for the format of an image; NotAnImageError if it is not an image."""
     with _opened(path) as image:
         return image.format or ""
 

@@ -19,9 +19,13 @@ The exit code is 1 if there are findings.
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("lint", help="find what is wrong", description=_DESCRIPTION)
-    parser.add_argument("paths", metavar="LOGDIR|FILE", nargs="+", help="what to check")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a finding")
+    parser = commands.add_parser("lint", help="find faults in logs", description=_DESCRIPTION)
+    parser.add_argument(
+        "paths", metavar="LOGDIR|FILE", nargs="+", help="a log directory, or an event file"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object for each finding"
+    )
     parser.set_defaults(run=run)
 
 

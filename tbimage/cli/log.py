@@ -29,27 +29,27 @@ PNG, JPEG, GIF and BMP files are stored as they are, bit for bit. Other formats 
 (WebP, TIFF, …) are decoded first, because TensorBoard does not show them. If a file has several
 pictures, the first one is logged.
 
-All directories below a directory are searched, too, in natural order: frame2 before frame10. Files
-in directories that are not images are skipped and counted. Hidden files and links to directories
-are left out.
+All directories below a directory are searched, too, in natural order: frame2 before frame10. If a
+file in a directory is not an image, it is skipped and counted. Hidden files and links to
+directories are left out.
 """
 
 _NAMES_AND_STEPS = """\
 names and steps:
-  A file is logged under its name without the suffix, and a directory's files behind the
-  directory's name, which makes them one group in TensorBoard:
+  A file is logged under its name without the suffix. The names of files in a directory begin with
+  the name of the directory, so that they are one group in TensorBoard:
 
     tbimage log cat.jpg --logdir runs/a      cat.jpg         is logged as  cat
     tbimage log photos --logdir runs/a       photos/cat.jpg  is logged as  photos/cat
 
-  Where two files would get the same name (cat.jpg and cat.png), both keep their suffix.
+  If two files would get the same name (cat.jpg and cat.png), both keep their suffix.
 
-  With --name there is one name, and the files are its successive steps: a film that TensorBoard
-  shows with a slider.
+  With --name, all files are logged under this name, one file at each step. TensorBoard shows them
+  with a slider.
 
-  Without --step, the first image of a name has step 0, and each call goes on where the last one
-  on the same run directory ended. With --step N all images have step N; with --name they have the
-  steps N, N+1 and so on.
+  Without --step, the first image of a name has step 0, and the next call on the same run directory
+  continues with the next step. With --step N, all images have step N; with --name too, they have
+  the steps N, N+1 and so on.
 """
 
 
@@ -79,13 +79,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument("paths", metavar="PATH", nargs="+", help="an image file, or a directory")
     parser.add_argument(
-        "--logdir", metavar="DIR", required=True, help="the run directory; made where it is missing"
+        "--logdir", metavar="DIR", required=True, help="the run directory; made if it is missing"
     )
     parser.add_argument(
-        "--name", type=_name, help="one name for all images, which become its successive steps"
+        "--name", type=_name, help="one name for all images, which get successive steps"
     )
     parser.add_argument(
-        "--step", metavar="N", type=_step, help="the step, or with --name the first of the steps"
+        "--step", metavar="N", type=_step, help="the step; with --name, the first step"
     )
     parser.set_defaults(run=run)
 
@@ -143,7 +143,7 @@ def _log(files: Sequence[File], arguments: argparse.Namespace, report: _Report) 
         with writer:
             for file in progress(files, "images"):
                 _log_one(writer, file, arguments, report)
-    except OSError as error:  # of the first failed image; the others were tried, too
+    except OSError as error:  # the error of the first failed image; the rest was tried, too
         report.problems.append(f"{arguments.logdir}: {in_one_line(error)}")
     stats = writer.stats()
     report.written, report.bytes_written = stats.written, stats.bytes_written

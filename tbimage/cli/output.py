@@ -93,9 +93,9 @@ def open_logs(path: str) -> Logs:
 
 
 def tell_damage(damage: Iterable[Damage]) -> int:
-    """Print to stderr what cannot be read; return the exit code.
+    """Print all damage to stderr; return the exit code.
 
-    An incomplete record at the end of a file is not a finding, because it may still be written.
+    An incomplete record at the end of a file gives no exit code 1, because the file may still grow.
     """
     code = 0
     for each in damage:

@@ -1,6 +1,7 @@
 """A progress bar, if stderr is a terminal.
 
-tqdm draws it if it is installed (``pip install 'tbimage[cli]'``). Otherwise a line counts.
+If tqdm is installed (``pip install 'tbimage[cli]'``), it draws the bar. Otherwise one line shows
+how many items are done.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ __all__ = ["progress"]
 
 T = TypeVar("T")
 
-# As in tqdm.
+# The default of tqdm.
 _SECONDS_BETWEEN_UPDATES = 0.1
 
 _CLEAR_LINE = "\r\x1b[K"

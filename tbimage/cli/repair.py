@@ -37,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     for lost in done.lost:
         print(f"tbimage: lost: {printable(lost)}", file=sys.stderr)
     if not is_event_file(os.path.basename(arguments.output)):
-        print("tbimage: TensorBoard reads files with 'tfevents' in their names", file=sys.stderr)
+        print(
+            "tbimage: TensorBoard reads only files with 'tfevents' in their names", file=sys.stderr
+        )
     if arguments.json:
         lost_parts = [asdict(each) for each in done.lost]
         print_json({"kept": done.kept, "kept_bytes": done.kept_bytes, "lost": lost_parts})

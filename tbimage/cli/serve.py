@@ -8,7 +8,7 @@ __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
 Show a log directory in the browser, on this machine only. The page shows new values and new runs
-as they are appended. It cannot change anything. Ctrl-C ends it.
+as they are appended. It cannot change the logs. Ctrl-C ends the server.
 """
 
 
@@ -17,7 +17,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = commands.add_parser("serve", help="show logs live", description=_DESCRIPTION)
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
     parser.add_argument(
-        "--port", type=int, default=6007, help="0 takes a free one (default: %(default)s)"
+        "--port", type=int, default=6007, help="the port; 0 takes a free one (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tbimage.reading.gallery.site import Site
 
     site = Site(arguments.logdir)
-    site.look()  # raises if there is nothing
+    site.look()  # raises if the path does not exist
     if not 0 <= arguments.port < 1 << 16:
         raise ValueError(f"--port must be from 0 to 65535, got {arguments.port}")
     try:

@@ -24,7 +24,7 @@ appended, including those of new runs, until Ctrl-C.
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
-        "tail", help="print the newest values, and follow", description=_DESCRIPTION
+        "tail", help="print the newest values, and wait for more", description=_DESCRIPTION
     )
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
     parser.add_argument("-n", dest="count", type=int, default=10, metavar="N", help="how many")
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the last values, and with -f new ones as they are logged."""
     from tbimage.reading.logs import read
 
-    # The directory may have no run yet.
+    # Not open_logs, because the directory may have no run yet.
     logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
     wanted = chooser(arguments)
     found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]
@@ -63,7 +63,7 @@ def _print(logged: Logged, as_object: bool) -> None:
             print_json({**about, **when, **as_json(logged.kind, value)})
             return
         text = as_text(logged.kind, value)
-    except ValueError as error:  # damaged, or it cannot be decoded
+    except ValueError as error:  # the value is damaged, or cannot be decoded
         print(f"tbimage: {printable(error)}", file=sys.stderr)
         return
     cells = local_time(logged.wall_time), logged.run, logged.tag, logged.step, text

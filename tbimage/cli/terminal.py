@@ -21,11 +21,11 @@ __all__ = ["PROTOCOLS", "protocol_of", "show"]
 PROTOCOLS = ("kitty", "iterm", "sixel", "blocks")
 
 _KITTY_CHUNK = 4096  # the limit of the protocol
-_WIDEST = 640  # in pixels; sixel cannot scale
+_WIDEST = 640  # in pixels; a terminal does not scale sixel pictures
 
 
 def protocol_of(environment: Mapping[str, str]) -> str:
-    """Return the protocol of the terminal, by the environment variables that it sets."""
+    """Find the protocol of the terminal in the environment variables that the terminal sets."""
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if "kitty" in term or "KITTY_WINDOW_ID" in environment or "ghostty" in (term, program):
         return "kitty"
@@ -87,7 +87,7 @@ def _sixel(picture: PIL.Image.Image) -> Iterator[str]:
 
 
 def _blocks(picture: PIL.Image.Image) -> Iterator[str]:
-    """Yield lines of half blocks: the text colour is the upper pixel, the background the lower."""
+    """Yield half blocks: text colour for the upper pixel, background colour for the lower one."""
     columns = min(shutil.get_terminal_size().columns, 120)
     small = picture.convert("RGB")
     small.thumbnail((columns, 2 * columns))

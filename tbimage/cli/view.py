@@ -26,7 +26,7 @@ INSTALL = "pip install tensorboard"  # not tbimage[view], which is on no package
 # tensorboard/plugins/metrics/metrics_plugin.py).
 _IMAGES_SHOWN = 10
 
-# The line that it prints to stderr when its port is open (tensorboard/program.py of 2.21).
+# The line that TensorBoard prints to stderr when its port is open (tensorboard/program.py of 2.21).
 _ADDRESS = re.compile(r"TensorBoard \S+ at (http://\S+)")
 
 _SECONDS_TO_ANSWER = 60
@@ -68,9 +68,9 @@ def view(logdir: str) -> int:
 
 @contextmanager
 def served(logdir: str) -> Iterator[Callable[[str], bytes]]:
-    """Run TensorBoard on a log directory; yield a function that fetches a path of its address.
+    """Run TensorBoard on a log directory; yield a function that fetches a path from it.
 
-    ChildProcessError: TensorBoard has ended. TimeoutError: it opens no port within a minute.
+    ChildProcessError: TensorBoard has ended. TimeoutError: it has opened no port after a minute.
     """
     process = _start(logdir, "--port=0", "--host=localhost")
     try:
@@ -98,7 +98,7 @@ def _start(logdir: str, *options: str) -> subprocess.Popen[str]:
 
 
 def _listen(process: subprocess.Popen[str]) -> tuple[deque[str], SimpleQueue[str | None]]:
-    """Return the last line that TensorBoard prints, and a queue that gets its address or None."""
+    """Return a deque with TensorBoard's last line, and a queue that gets its address or None."""
     addresses: SimpleQueue[str | None] = SimpleQueue()
     said: deque[str] = deque(["nothing"], maxlen=1)
     threading.Thread(target=_read, args=(process.stderr, said, addresses), daemon=True).start()
@@ -117,14 +117,14 @@ def _show(process: subprocess.Popen[str]) -> str:
 
 
 def _read(stream: IO[str], said: deque[str], addresses: SimpleQueue[str | None]) -> None:
-    """Read the output of TensorBoard until it ends, so that it never waits for a reader."""
+    """Read the output of TensorBoard until the end, so that its writes never block."""
     with stream:
         for line in stream:
             if line.strip():
                 said.append(line.strip())
             if found := _ADDRESS.search(line):
                 addresses.put(found[1])
-    addresses.put(None)  # it ended
+    addresses.put(None)  # TensorBoard has ended
 
 
 def _fetch(address: str) -> bytes:

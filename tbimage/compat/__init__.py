@@ -4,8 +4,10 @@
 defaults of ``tf.summary``, ``torch.utils.tensorboard`` and tensorboardX. docs/migrating.md lists
 the intended differences.
 
-- An adapter has its peer's pixels, tags, steps and directories wherever the peer is right.
-- Arguments that have no meaning here are accepted, with a warning if that could surprise.
+- An adapter writes the pixels, tags, steps and directories that its peer writes, except where the
+  peer has a fault.
+- Arguments that have no meaning here are accepted. There is a warning if a user could expect an
+  effect.
 - No peer is imported. A peer's objects (tensors, messages) are accepted.
 - ``install`` and ``installed`` put an adapter in place of its peer, for frameworks that import the
   peer by its name.

@@ -1,4 +1,4 @@
-"""Puts an adapter in place of its peer, for frameworks that import the peer by its name."""
+"""Put an adapter in place of its peer, for frameworks that import the peer by its name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from types import ModuleType
 
 __all__ = ["install", "installed"]
 
-# For each adapter: the package that it replaces, and the modules of that package that it has, too.
+# For each adapter: the package that the adapter replaces, and the modules of this package that the
+# adapter also has.
 _ADAPTERS = {
     "torch": ("torch.utils.tensorboard", ("writer", "summary")),
     "tensorboardx": ("tensorboardX", ("writer", "summary", "global_writer", "record_writer")),
@@ -21,14 +22,14 @@ _ADAPTERS = {
 def install(*faces: str) -> None:
     """Put adapters in place of their peers, for the rest of the program.
 
-    Call it before the framework imports its writer. After that, ``from torch.utils.tensorboard
+    Call this before the framework imports its writer. After that, ``from torch.utils.tensorboard
     import SummaryWriter`` and ``from tensorboardX import SummaryWriter`` import the writers of
     ``tbimage.compat``, in every module. A name that a module has imported before does not change.
     The peer need not be installed. If it is, its other modules (exporters of graphs) can still be
     imported.
 
     Args:
-        faces: "torch", "tensorboardx"; none: both.
+        faces: "torch" or "tensorboardx". Without an argument, both are installed.
 
     Raises:
         ValueError: There is no adapter of this name.
@@ -47,7 +48,7 @@ def installed(*faces: str) -> Iterator[None]:
     """Put adapters in place of their peers within a block, as ``install`` does.
 
     Args:
-        faces: "torch", "tensorboardx"; none: both.
+        faces: "torch" or "tensorboardx". Without an argument, both are installed.
 
     Raises:
         ValueError: There is no adapter of this name.
@@ -82,7 +83,7 @@ def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Return the loaded modules of a peer, including those that stand in for them."""
+    """Return the loaded modules with a peer's names, also if they come from its adapter."""
     peer = _ADAPTERS[name][0]
     return {
         each: module
@@ -111,7 +112,7 @@ def _put(name: str) -> None:
 
 
 def _stand_in(name: str, original: str) -> ModuleType:
-    """Make a module of another name that has the public names of a module of an adapter."""
+    """Make a module ``name`` with the public names of the adapter's module ``original``."""
     content = vars(importlib.import_module(original))
     module = ModuleType(name, content["__doc__"])
     vars(module).update({each: content[each] for each in content["__all__"]})
@@ -120,10 +121,10 @@ def _stand_in(name: str, original: str) -> ModuleType:
 
 
 def _path_of(peer: str) -> list[str]:
-    """Return the directories of the peer's other modules, without importing it."""
+    """Return the directories of the peer's other modules, without importing the peer."""
     try:
         found = importlib.util.find_spec(peer)  # for torch.utils.tensorboard, this imports torch
-    except (ImportError, ValueError):  # it is not installed, or it is ours, which has no spec
+    except (ImportError, ValueError):  # it is not installed, or is the adapter, without a spec
         found = None
     if found is None or found.submodule_search_locations is None:
         return list(getattr(sys.modules.get(peer), "__path__", ()))

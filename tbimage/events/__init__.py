@@ -1,5 +1,5 @@
 """The format of event files: records, messages, file names, and storage.
 
-These modules know nothing of images and start no threads. The package exports no names, so that
-importing one module loads only what that module needs.
+These modules do not draw or encode pictures. The package exports no names, so that importing one
+module loads only the modules that it needs.
 """

@@ -1,4 +1,4 @@
-"""Writes tickets to the disk. Records that cannot be written now are written first next time."""
+"""Makes the records of tickets and writes them. Records of a failed commit are written first."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["Backlog", "Commit"]
 
 @dataclass(slots=True)
 class Commit:
-    """Tickets to write at once, and the results, which are valid when it has ``ended``."""
+    """Tickets to write together, and the results. The results are valid when ``ended`` is True."""
 
-    tickets: Sequence[Ticket]  # empty when their records are in the backlog
+    tickets: Sequence[Ticket]  # empty as soon as their records are in the backlog
     sync: Callable[[], None] | None = None  # makes the written records durable
     seal: bool = False  # whether to close the file
-    written: int = 0
-    lost: int = 0
-    released: int = 0  # bytes of memory
-    secs: float = 0.0  # of encoding
-    error: BaseException | None = None  # of writing, which is repeated later
-    sync_error: BaseException | None = None  # of sync or closing, not repeated
+    written: int = 0  # how many summaries were written
+    lost: int = 0  # how many summaries can never be written
+    released: int = 0  # the bytes of memory that are free now
+    secs: float = 0.0  # the time that encoding took in this commit
+    error: BaseException | None = None  # the error of writing; the next commit tries again
+    sync_error: BaseException | None = None  # the error of sync or closing, which are not repeated
     ended: bool = False
 
 
 class Backlog:
-    """The records of one lane that wait for the disk. One thread at a time uses it.
+    """The records of one lane that are not written yet. Only one thread at a time may use it.
 
     Example:
         >>> import tempfile
@@ -49,21 +49,21 @@ class Backlog:
     """
 
     def __init__(self, files: EventFiles, errors: Errors) -> None:
-        self.costs: list[int] = []  # of each record, in bytes of memory
+        self.costs: list[int] = []  # the bytes of memory that count for each record
         self._batch = Batch()
         self._files = files
         self._errors = errors
 
     def clear(self) -> tuple[int, int]:
-        """Drop all records; return their number and their bytes."""
+        """Drop all records; return their number and the bytes of memory that counted for them."""
         count, size = len(self.costs), sum(self.costs)
         self.costs, self._batch = [], Batch()
         return count, size
 
     def carry_out(self, commit: Commit, failing: bool) -> None:
-        """Make the records of a commit, and write them after the waiting records.
+        """Make the records of a commit, and write them after the records of failed commits.
 
-        ``failing`` tells that the last attempt to write failed, so that a success is logged.
+        ``failing`` says that the last attempt to write failed. Then a success is logged.
         """
         try:
             self._add(commit)
@@ -73,7 +73,7 @@ class Backlog:
             self._end(commit)
         except BaseException as error:  # an OSError, no memory, or a defect
             commit.error = error
-            if not isinstance(error, OSError):  # nobody knows how much was written
+            if not isinstance(error, OSError):  # it is not known how much was written
                 self._try(self._files.forget)
             self._errors.note(error, "writing failed")
         commit.ended = True
@@ -84,7 +84,8 @@ class Backlog:
         costs = self.costs + [LIGHT_BYTES if work is None else work.cost for work in works]
         commit.secs = sum(each.secs for each in works if each is not None and not each.apart)
         batch = concatenate([self._batch, batch]) if self.costs else batch
-        # This needs no memory. So each summary is either a ticket of the commit or a record here.
+        # Assigning needs no memory. So each summary is a ticket of the commit or a record here,
+        # never both.
         self._batch, self.costs, commit.tickets = batch, costs, ()
 
     def _write(self, commit: Commit) -> None:
@@ -101,11 +102,11 @@ class Backlog:
                 try:
                     self._note_written(commit, done, unwritable)
                     break
-                except MemoryError:  # no record may be written twice
+                except MemoryError:  # try again: otherwise these records would be written twice
                     time.sleep(PATIENCE_SECS)
 
     def _note_written(self, commit: Commit, done: int, unwritable: int) -> None:
-        """Drop the written records; MemoryError if there is no memory for that."""
+        """Drop and count the written records; after a MemoryError nothing has changed."""
         rest, costs = self._batch.without_first(done), self.costs[done:]
         released = commit.released + sum(self.costs[:done])
         lost = self._batch.sizes[:done].count(0) + unwritable
@@ -114,8 +115,8 @@ class Backlog:
         commit.released, commit.written, commit.lost = released, written, lost
 
     def _end(self, commit: Commit) -> None:
-        if commit.sync is not None:  # a later attempt cannot help: the system has dropped the bytes
-            text = "what was written may not survive a loss of power"
+        if commit.sync is not None:
+            text = "written summaries may not survive a loss of power"
             commit.sync_error = self._try(commit.sync, text)
         if commit.seal:
             error = self._try(self._files.seal, "closing the file failed")
@@ -126,7 +127,7 @@ class Backlog:
             function()
         except OSError as error:
             if not self._files.sync_is_final and consequence:
-                raise
+                raise  # the next commit tries again
             if consequence:
                 self._errors.lose(error, consequence)
             return error

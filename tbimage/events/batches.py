@@ -12,9 +12,10 @@ from tbimage.buffers import Piece
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Framed records that follow each other."""
+    """Framed records in the order of the file."""
 
-    # The bytes. A buffer may hold several records, and a record may span several buffers.
+    # The bytes of the records. A buffer may hold several records, and a record may span several
+    # buffers.
     pieces: Sequence[Piece] = ()
     # The size of each record in bytes; 0 stands for a summary that could not be made.
     sizes: Sequence[int] = field(default=())
@@ -25,7 +26,7 @@ class Batch:
         return sum(self.sizes)
 
     def whole_records(self, size: int) -> int:
-        """Count the records that are complete within the first ``size`` bytes."""
+        """Return how many records are complete in the first ``size`` bytes."""
         return bisect_right(list(accumulate(self.sizes)), size)
 
     def first(self, count: int) -> Batch:
@@ -60,7 +61,7 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
 
 
 def skip(pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
-    """Drop the first ``size`` bytes, without copying the others."""
+    """Return the buffers without their first ``size`` bytes, without copying bytes."""
     if size == 0:
         return pieces
     for index, piece in enumerate(pieces):

@@ -1,13 +1,13 @@
 """Event files of many runs with few descriptors.
 
-A process has 1024 descriptors, often 256, and a writer of a thousand runs must not use them all. So
-a file gives up its descriptor when another file needs it, and is opened again before its next
-write. Creating a new event file instead would be worse: if more runs than descriptors are written
-in turn, each value would have its own file.
+By default, a process can have 1024 descriptors on Linux and 256 on macOS. A writer of a thousand
+runs must not use them all. So a file gives up its descriptor when another file needs one, and is
+opened again before its next write. Creating a new event file instead would be worse: if a program
+writes to many runs in turn, each value would be in a file of its own.
 
 Rules:
-- A file stays the same file. It is opened again by its path, for appending, and only if it is the
-  created file with the size that was written. Otherwise the error is ESTALE, which ends a segment.
+- A file is opened again by its path, for appending. If the path now belongs to another file, or the
+  size is not the size that was written, the error is ESTALE, which ends the segment.
 - If closing a descriptor fails, the next call on its file raises the error.
 """
 
@@ -22,15 +22,15 @@ from collections.abc import Sequence
 from tbimage.buffers import Piece
 from tbimage.events.storage import AppendFile, LocalStorage
 
-# The errors of ``stat`` for a path without a file, as in storage/local.py.
+# The errors that ``stat`` raises if there is no file at a path, as in storage/local.py.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
 _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class SharingStorage(LocalStorage):
-    """Local files of which at most ``limit`` are open at any time: those that were written last.
+    """Local files. At most ``limit`` of them are open at a time: those that were used last.
 
-    It is not thread-safe, and neither are its files.
+    This class is not thread-safe, and its files are not thread-safe either.
     """
 
     def __init__(self, limit: int) -> None:
@@ -43,7 +43,7 @@ class SharingStorage(LocalStorage):
         return len(self._open)
 
     def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError if there is one."""
+        """Create a file; FileExistsError if the path exists."""
         self._make_room()
         descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         file = _SharingFile(self, path, os.fstat(descriptor))
@@ -66,14 +66,15 @@ class SharingStorage(LocalStorage):
     def release(self, file: _SharingFile) -> None:
         """Close a file's descriptor, if it has one; OSError if a write has failed."""
         if file in self._open:
-            with contextlib.suppress(OSError):  # it is closed already, or of another file
+            # If the descriptor belongs to another file now, this forgets it.
+            with contextlib.suppress(OSError):
                 file.size()
         descriptor = self.lose(file)
         if descriptor is not None:
             os.close(descriptor)
 
     def lose(self, file: _SharingFile) -> int | None:
-        """Forget a file's descriptor."""
+        """Forget a file's descriptor, and return it; None if the file has none."""
         return self._open.pop(file, None)
 
     def _make_room(self) -> None:
@@ -93,7 +94,7 @@ class SharingStorage(LocalStorage):
 class _SharingFile:
     def __init__(self, storage: SharingStorage, path: str, status: os.stat_result) -> None:
         self.path = path
-        self.failure: OSError | None = None  # of closing the descriptor
+        self.failure: OSError | None = None  # the error of closing its descriptor
         self._storage = storage
         self._identity = (status.st_dev, status.st_ino)
         self._size = 0
@@ -103,14 +104,14 @@ class _SharingFile:
         return self._is_identical(status) and status.st_size == self._size
 
     def write(self, pieces: Sequence[Piece]) -> int:
-        count = os.write(self._descriptor(), b"".join(pieces))  # scalars: nothing large to copy
+        count = os.write(self._descriptor(), b"".join(pieces))  # joining is cheap: they are scalars
         self._size += count
         return count
 
     def size(self) -> int:
         status = os.fstat(self._descriptor())
         if not self._is_identical(status):
-            self._storage.lose(self)  # the program has closed it, and opened another file
+            self._storage.lose(self)  # other code closed our descriptor, and opened another file
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self.path)
         self._size = status.st_size
         return status.st_size
@@ -119,13 +120,13 @@ class _SharingFile:
         os.ftruncate(self._descriptor(), size)
 
     def sync(self) -> None:
-        os.fsync(self._descriptor())  # it includes the writes of earlier descriptors
+        os.fsync(self._descriptor())  # also for writes through earlier descriptors of the file
 
     def in_place(self) -> bool:
         try:
             status = os.stat(self.path)
         except OSError as error:
-            return error.errno not in _GONE  # after other errors it may be in place
+            return error.errno not in _GONE  # after other errors the file may be in place
         return self._is_identical(status)
 
     def close(self) -> None:

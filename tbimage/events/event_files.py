@@ -1,7 +1,8 @@
 """``EventFiles``: the interface between the pipeline and the event files of a run.
 
-``segments.py`` writes to disks, ``object_segments.py`` to object stores, ``spooled_files.py`` to a
-disk first and then to a store.
+``segments.py`` writes to disks, ``object_segments.py`` to object stores, and ``spooled_files.py``
+first to a disk and then to an object store. ``writer/sub_runs.py`` writes to many runs with these
+classes. A *segment* is one event file.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ __all__ = ["EventFiles", "SegmentOptions"]
 
 logger = logging.getLogger("tbimage")
 
-#: Retention keeps at least this many of the newest segments…
+#: Retention keeps at least this many of the newest segments.
 NEWEST_KEPT = 2
-#: … and all that grew within so many seconds, because TensorBoard may not have read them yet.
+#: It also keeps segments that were written to in the last 30 minutes, because TensorBoard may not
+#: have read them yet.
 YOUNG_SECS = 1800.0
 
 
@@ -38,13 +40,13 @@ class SegmentOptions:
     max_file_secs: float | None = None  # the greatest age of a segment; None: any age
     keep_files: int | None = None  # the number of segments that are kept, at least 2; None: all
     keep_bytes: int | None = None  # the most bytes of all kept segments together; None: any number
-    min_free_bytes: int = 0  # the bytes of the disk that stay free: otherwise it counts as full
-    # "never", "flush" (when ``sync`` is called) or "close" (when a segment is sealed).
+    min_free_bytes: int = 0  # the disk counts as full if fewer bytes than this would be free
+    # When segments are made durable: "never", "flush" (in each ``sync``) or "close" (when sealed).
     fsync: str = "never"
 
 
 class EventFiles(ABC):
-    """Appends records to the event files of one directory, for one thread at a time."""
+    """Appends records to the event files of one directory. One thread at a time may use it."""
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class EventFiles(ABC):
         self.commit_secs: float = 0.0
         #: When ``sync`` is due if no caller waits for it, on the monotonic clock.
         self.sync_at: float = math.inf
-        #: Whether a later ``sync`` cannot repair a failed one.
+        #: Whether trying again is useless after a ``sync`` has failed.
         self.sync_is_final: bool = True
         #: The number of appended summaries that are not durable yet.
         self.unsynced: int = 0
@@ -75,7 +77,7 @@ class EventFiles(ABC):
         self.count: int = 0
         #: How many files were deleted, moved or replaced while they were written.
         self.displaced: int = 0
-        #: How many bytes were written, of all files.
+        #: How many bytes were written to all files.
         self.bytes_written: int = 0
 
     @abstractmethod
@@ -91,8 +93,8 @@ class EventFiles(ABC):
                 did not complete.
 
         Returns:
-            The number of records that are now complete in the file: at least one. If it is not all
-            of them, because the file is full or the system wrote less, call again with the rest.
+            The number of records that are now complete in the file: at least one. If some records
+            are left, because the file is full or the system wrote less, call again with these.
 
         Raises:
             OSError: No record was completed. Call again later with the same records.
@@ -108,14 +110,14 @@ class EventFiles(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Drop the current file without writing to it; in a forked child it is the parent's."""
+        """Drop the current file without writing to it. In a forked child, it is the parent's."""
 
     def sync(self) -> None:  # noqa: B027  # a store's acknowledged bytes are durable
         """Make the written records durable, if the options demand it for each flush.
 
         Raises:
-            OSError: This failed. The system has dropped the bytes, so no later attempt can help.
-                The file is sealed.
+            OSError: This failed. If ``sync_is_final``, the system has dropped the bytes, no later
+                attempt can help, and the file is closed.
         """
 
     def sync_at_end(self) -> None:  # noqa: B027  # as ``sync``
@@ -127,16 +129,16 @@ class EventFiles(ABC):
         return False
 
     def parts(self, batch: Batch) -> Mapping[str, Batch]:
-        """Return the records of each directory, in order."""
+        """Return the records that go to each directory, in order."""
         return {self.directory: batch}
 
     def files_in(self, directory: str) -> EventFiles:
-        """Return the files of a directory from ``parts``."""
+        """Return the files of one of the directories that ``parts`` returns."""
         return self
 
     @contextlib.contextmanager
     def _counting(self, files: EventFiles) -> Iterator[None]:
-        """Add what other files write within the block to the counters of these."""
+        """Add the files and bytes that ``files`` writes in this block to these counters."""
         before = files.bytes_written, files.count, files.displaced
         try:
             yield
@@ -147,7 +149,7 @@ class EventFiles(ABC):
             self.path = files.path
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error, which may be gone later."""
+        """Tell whether a writer can start in spite of an error that may go away later."""
         return True
 
     def history(self) -> dict[str, int]:
@@ -166,13 +168,13 @@ class EventFiles(ABC):
         # Rank 1 is the segment that is about to begin.
         for rank, name in enumerate(sorted(own, reverse=True), start=2):
             path = self._storage.join(self.directory, name)
-            with contextlib.suppress(OSError):  # gone already
+            with contextlib.suppress(OSError):  # the file was deleted by somebody else
                 length, age = self._storage.size_and_age(path, now)
                 size += length
                 too_many = options.keep_files is not None and rank > options.keep_files
                 too_large = options.keep_bytes is not None and size > options.keep_bytes
                 if (too_many or too_large) and rank > NEWEST_KEPT and age > YOUNG_SECS:
                     beyond.append(path)
-        for path in reversed(beyond):  # the oldest first, so that an error leaves no gap
-            with contextlib.suppress(OSError):  # no right to delete it: logging continues
+        for path in reversed(beyond):  # the oldest first: if the process ends, there is no gap
+            with contextlib.suppress(OSError):  # this process may not delete it: logging continues
                 self._storage.remove(path)

@@ -1,8 +1,8 @@
 """The greatest step of each tag in a run directory. Automatic steps continue after it.
 
-- Only the first bytes of each record are read, so a gigabyte of images takes milliseconds: about
-  2 µs for each record.
-- A damaged file is read up to its first doubtful record. Then the next file is read. No error is
+- Only the first bytes of each record are read. This takes about 2 µs for each record, so a gigabyte
+  of images takes milliseconds.
+- A damaged file is read up to its first damaged header. Then the next file is read. No error is
   raised.
 """
 
@@ -17,7 +17,7 @@ from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, masked_crc32c
 from tbimage.events.storage import Storage
 
 _HEADER = struct.Struct("<QI")
-# The bytes of each record that are read: enough for wall time, step and tags.
+# How many bytes of each record are read: enough for the wall time, the step and the tags.
 _LOOKED_AT = 1024
 
 # No reader accepts a larger record. A larger length may also be out of range for seek().
@@ -34,7 +34,7 @@ def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
     """Find the greatest step of each tag in the event files of a directory."""
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
-        with contextlib.suppress(FileNotFoundError):  # it was just deleted, or is not a file
+        with contextlib.suppress(FileNotFoundError):  # the file was just deleted
             file = storage.open_to_read(storage.join(directory, name))
             with file:
                 _scan(file, newest)
@@ -55,7 +55,7 @@ def _scan(file: BinaryIO, newest: dict[str, int]) -> None:
 
 
 def tags_of(record: bytes) -> dict[str, int]:
-    """Return the step by tag of the values at the start of a framed record."""
+    """Return the tags at the start of a framed record, each with the step of the record."""
     found: dict[str, int] = {}
     with contextlib.suppress(IndexError):
         _note_event(record[HEADER_BYTES : HEADER_BYTES + _LOOKED_AT], found)

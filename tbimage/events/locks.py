@@ -1,18 +1,19 @@
 """Advisory locks on event files: whether another process is writing to a directory.
 
-The file that a writer has open is locked with ``flock``. The system releases the lock when the
-process ends, in whatever way. ``fcntl`` locks are not used: a process loses them when it closes any
-descriptor of the file, and reading its own logs would do that.
+A writer locks its open file with ``flock``. The system releases the lock when the process ends, for
+any reason. ``fcntl`` locks are not used: a process loses them when it closes any descriptor of the
+file, so a program that reads its own logs would lose them.
 
 Rules:
-- A lock is only a hint for a warning. Nothing waits for one, and where there is none (Windows, file
-  systems without ``flock``), there is no warning.
-- A writer locks its file before it looks for those of others. So of two that start at once, at
-  least one sees the other.
+- A lock is only used to log a warning. No code waits for a lock. On systems without locks (Windows,
+  file systems without ``flock``), there is no warning.
+- A writer locks its file before it looks for the files of other writers. So if two writers start at
+  the same time, at least one of them sees the other.
 - Files of this process, and of the process that it was forked from, are ignored here.
-  ``writer/directories.py`` knows about those.
-- A forked child shares the lock of its parent. The parent releases it explicitly, so that it ends
-  although the child has the descriptor. The child only closes its descriptor.
+  ``writer/directories.py`` checks these.
+- A forked child shares the lock of its parent, and closing the file does not release the lock while
+  the child has the descriptor. So the parent unlocks the file explicitly. The child only closes its
+  descriptor.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ if sys.platform != "win32":
 
 __all__ = ["file_of_another_process", "lock", "unlock"]
 
-# A process that looks for other writers holds a lock of a new file for some microseconds.
+# How often a writer tries to lock its new file. Another process that is checking the file holds a
+# lock on it for some microseconds.
 _TRIES, _SECONDS_BETWEEN = 20, 0.0005
-# Only the newest files are checked. This misses a process that writes only if so many files were
-# begun after its own.
+# Only this number of the newest files is checked. A writer is missed only if this number of files
+# was begun after its own file.
 _MOST_FILES = 100
 
-# The process that locked each file: this one, or one that it was forked from. It has no lock, which
-# another thread could hold during a fork: all changes are atomic in CPython.
+# By file: the process that locked it, which is this process or one that it was forked from. No lock
+# protects this dict, because another thread could hold that lock during a fork. All changes of the
+# dict are atomic in CPython.
 _own: dict[tuple[int, int], int] = {}
 
 
@@ -58,13 +61,13 @@ def lock(descriptor: int, identity: tuple[int, int]) -> None:
 
 
 def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
-    """Release the lock of a file before it is closed; ``descriptor`` is None if it is closed."""
+    """Release the lock of a file before it is closed; ``descriptor``: None if it is closed now."""
     if identity is None:
         return
     if sys.platform != "win32" and descriptor is not None and _own.get(identity) == os.getpid():
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
-    # Last: otherwise another thread could take this lock for that of another process.
+    # This comes last: otherwise another thread could think that another process has the lock.
     _own.pop(identity, None)
 
 
@@ -82,7 +85,7 @@ def _is_locked(path: str) -> bool:
     if sys.platform == "win32":
         return False
     try:
-        # Without waiting, in case it is a FIFO.
+        # O_NONBLOCK, because opening a FIFO would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
@@ -90,7 +93,7 @@ def _is_locked(path: str) -> bool:
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) in _own or not stat.S_ISREG(status.st_mode):
             return False
-        # Shared, so that two processes that check at the same time do not see each other's lock.
+        # A shared lock, so that two processes can check the same file at the same time.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

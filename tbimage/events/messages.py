@@ -4,13 +4,13 @@ The classes are built from messages.binpb. proto/regenerate.py makes it from pro
 together with the types in messages.pyi. The hot path encodes Event and Summary.Value by hand and
 does not import protobuf (wire.py).
 
-- The ``DescriptorPool`` is private. In the default pool, a second definition of a message or a file
-  is an error at import, and tensorflow, tensorboard, tensorboardX and torch all have definitions.
+- The ``DescriptorPool`` is private. In the default pool, a second definition of the same message or
+  file is an error at import, and tensorflow, tensorboard, tensorboardX and torch all define these.
 - There is no generated code, since generated code runs only on two major versions of the runtime
   (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set runs on all of
   them, today 4.21 to 7, with the C and with the pure Python implementation.
-- So these classes are not TensorBoard's. To exchange messages, exchange their bytes
-  (``SerializeToString``). The messages cannot be pickled.
+- So these classes are not the classes of TensorBoard. To pass a message to TensorBoard's code, pass
+  its bytes (``SerializeToString``). The messages cannot be pickled.
 - All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Enums are
   ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
 
@@ -33,14 +33,14 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 
 def _message_class(pool: Any, descriptor: Any) -> Any:
-    """Make a message class; ``GetMessageClass`` is new in 4.22, ``GetPrototype`` is gone in 5."""
+    """Make a message class; 4.22 has added ``GetMessageClass``, 5 has removed ``GetPrototype``."""
     factory: Any = message_factory  # its functions depend on the release
     if hasattr(factory, "GetMessageClass"):
         message_class = factory.GetMessageClass(descriptor)
     else:
         message_class = factory.MessageFactory(pool).GetPrototype(descriptor)
     message_class.__module__ = __name__  # it would be None in error messages
-    for nested in descriptor.nested_types:  # the pure Python runtime does not set them
+    for nested in descriptor.nested_types:  # the pure Python runtime does not set these classes
         setattr(message_class, nested.name, _message_class(pool, nested))
     return message_class
 

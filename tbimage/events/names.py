@@ -1,14 +1,16 @@
-"""Names of event files, which readers sort to find the order of writing.
+"""Names of event files. Readers sort the names to find the order in which files were written.
 
-Each rule exists because of a reader:
+Rules, and their reasons:
 
-- A file is an event file if its name contains ``tfevents``
-  (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``), so no other file of ours may contain it.
-- Both loaders read the files of a directory in the order of their names, and the Python loader
-  never goes back. So a new name sorts after all names in the directory, even if the clock was set
-  back, and all numbers are padded with zeros: with ``.9`` and ``.10`` the data server drops points.
-- Two processes never choose the same name: it holds the host, the process and a number, and files
-  are created with O_EXCL.
+- Readers treat a file as an event file if its name contains ``tfevents``
+  (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``). So tbimage uses it in no other file name.
+- Both loaders of TensorBoard read the files of a directory in the order of their names, and the
+  Python loader never goes back. So a new name sorts after all names in the directory, even if the
+  clock was set back.
+- All numbers are padded with zeros: ``.10`` sorts before ``.9``, and the data server would drop
+  points.
+- Two processes never choose the same name: it contains the host, the process and a number, and
+  files are created with O_EXCL.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import re
 from collections.abc import Iterable
 
 _PREFIX = "events.out.tfevents."
-# {seconds since the epoch}.{host}.{process}.{number}{suffix}. The names of other writers have the
-# first two parts, too.
+# {seconds since the epoch}.{host}.{process}.{number}{suffix}. Other libraries use the same first
+# two parts.
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999
@@ -33,21 +35,21 @@ def is_event_file(name: str) -> bool:
 
 
 def is_own_name(name: str, suffix: str) -> bool:
-    """Tell whether ``next_name`` has made a name. Retention deletes only such files."""
+    """Tell whether a name was made by ``next_name``. Retention deletes only such files."""
     match = _NAME.fullmatch(name)
     own = _OWN_REST.fullmatch(match["rest"]) if match is not None else None
     return own is not None and (own["suffix"] or "") == suffix
 
 
 def host_name(name: str | None = None) -> str:
-    """Return the name of this machine; ``-`` replaces characters that file names may not have."""
+    """Return the name of this machine; ``-`` replaces characters that are unsafe in file names."""
     if name is None:
         name = os.uname().nodename if hasattr(os, "uname") else _name_of_windows()
     return re.sub(r"[^\w.-]", "-", name, flags=re.ASCII)[:_LONGEST_HOST].strip(".") or "localhost"
 
 
 def _name_of_windows() -> str:
-    import socket  # 2 ms
+    import socket  # takes 2 ms
 
     return socket.gethostname()
 

@@ -1,18 +1,29 @@
 """The event files of one run in an object store: how they grow, and what follows a failed upload.
 
-Readers like few objects, putting a growing object again takes quadratic time, and S3 can only add
-to an object of 5 MiB or more. So:
+A *segment* is one event file, which is one object. Its content is::
 
-- A segment is put again with each upload while it is a *tail*, of less than 64 KiB. Then it is
-  sealed, and the next one begins. The writer has the content of the tail in memory.
-- Where the store can add to an object (``Objects.grows_from``), only new bytes are uploaded, and
-  the segment is sealed at 64 MiB.
-- For S3, the first segment after 5 MiB of a run begins with 5 MiB of padding, a record that readers
-  skip, so that it can grow at once. Later segments copy the padding within the store.
-- At every moment an object is the beginning of what it will be.
+    start of file | padding (only S3) | record | record | ... | a part of the next record
+    <------------ lead -------------->                          <------- begun --------->
 
-An upload is one call of ``append``. After a failed one, the store is asked what is there: each
-request is for one version of the object, and each object names its writer.
+The *lead* of an upload is the bytes that it adds before its records. The last record may be
+incomplete after a failed upload: it is *begun*, and the next upload continues it.
+
+Many objects slow readers down. Uploading a growing object again and again takes quadratic time. S3
+can only add to an object of at least 5 MiB. So:
+
+- A small segment to which the store cannot add is a *tail*. The writer has the content of the tail
+  in memory, and each upload replaces the whole object. At 64 KiB the tail is sealed, and the next
+  segment begins. This limit doubles after every 80 segments.
+- If the store can add to an object (``Objects.grows_from``), only new bytes are uploaded, and the
+  segment is sealed at 64 MiB.
+- For S3, when 5 MiB of a run were written, the next segment begins with 5 MiB of padding, so that
+  it can grow at once. The padding is a record that readers skip. Later segments copy the padding
+  within the store. A segment whose first upload has 5 MiB or more needs no padding.
+- An object only grows. Readers see a prefix of the final content at every moment.
+
+Each call of ``append`` makes one upload. If it fails, the next call asks the store whether the
+upload took effect. This works because each request is for one version of the object, and each
+object names its writer.
 """
 
 from __future__ import annotations
@@ -36,16 +47,16 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version
 
 __all__ = ["ObjectSegments"]
 
-#: A segment that cannot grow is sealed when it has so many bytes: 80 of them make 5 MiB.
+#: A tail of at least this size is sealed. The size doubles after every 80 segments.
 TAIL_BYTES = 64 << 10
 _TAILS = 80
-# From so many bytes of a run, padding costs less than tails and their number do.
+# When a run has this number of bytes (5 MiB), padding costs less than more tails would.
 _PAD_FROM = TAIL_BYTES * _TAILS
-#: The default of ``max_file_bytes``: a store copies a segment within itself for each upload.
+#: The default of ``max_file_bytes``. It is limited because S3 copies the segment for each upload.
 MOST_BYTES = 64 << 20
 # S3 copies at most 5 GiB at once; Azure has at most 50,000 blocks in a blob.
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
-# So many names may turn out to be taken before something must be wrong.
+# How often one call tries another name, if other programs use the names. Then it raises an error.
 _MOST_NAMES_TRIED = 10
 # A field of Event that no reader knows. Readers skip such fields.
 _PADDING_FIELD = 1000
@@ -56,15 +67,16 @@ class _Segment:
     """A segment that is being written.
 
     Attributes:
-        path: Its URL.
-        opened: When it was begun, on the monotonic clock.
-        missing: What comes before the next record and is not uploaded.
-        source: The path, version and size of what its beginning is copied from; None: nothing.
-        version: The newest that is known; None before the first upload.
-        content: All that is in it, while it is a tail.
-        padded: How many bytes at its beginning readers skip.
-        records: How many are in it.
-        uploads: How many there were.
+        path: The URL of the segment.
+        opened: When the segment was begun, on the monotonic clock.
+        missing: The bytes before the next record that are not uploaded yet.
+        source: The object from which the store copies the lead: its path, its version, and the
+            number of bytes to copy. None: nothing is copied.
+        version: The newest known version; None before the first upload.
+        content: All bytes of the segment while it is a tail; None after that.
+        padded: The size of the lead in bytes if it has padding; otherwise 0.
+        records: The number of records in the segment.
+        uploads: The number of uploads of this segment.
     """
 
     path: str
@@ -79,14 +91,14 @@ class _Segment:
 
     @property
     def size(self) -> int:
-        """How many bytes it has, or begins with."""
+        """The size of the object; before the first upload, the number of bytes to copy."""
         if self.version is not None:
             return self.version.size
         return 0 if self.source is None else self.source[2]
 
 
 class ObjectSegments(EventFiles):
-    """Appends records to the event files of one directory in a store, for one thread at a time."""
+    """Appends records to the event files of one directory in an object store."""
 
     def __init__(
         self,
@@ -100,21 +112,21 @@ class ObjectSegments(EventFiles):
         self.commit_secs: float = upload_secs
         #: How many bytes of records the store has acknowledged.
         self.done: int = 0
-        #: Is told of each upload before it begins.
+        #: Called before each upload.
         self.before_upload: Callable[[Attempt], None] | None = None
         self._objects = objects
         self._most_bytes = min(options.max_file_bytes or MOST_BYTES, _MOST_BYTES)
         self._writer = secrets.token_hex(8)
         self._segment: _Segment | None = None
         self._begun = 0  # how many bytes of the next record are in the current segment already
-        self._in_doubt = False  # an upload failed, and may have landed
-        self._padded: tuple[str, Version, int] | None = None  # what padding can be copied from
+        self._in_doubt = False  # an upload failed, but may have taken effect
+        self._padded: tuple[str, Version, int] | None = None  # the ``source`` of later segments
         self._names: list[str] | None = None
 
     def open(self) -> None:
-        """Put the first segment now, so that the run and its errors show at once."""
+        """Upload the start of the first segment now, so that the run or an error shows at once."""
         self._begin(0)
-        with contextlib.suppress(ChangedError):  # the name is taken: the first append sees to it
+        with contextlib.suppress(ChangedError):  # the name is taken: ``append`` chooses another one
             self._upload(Batch())
 
     def append(self, batch: Batch) -> int:
@@ -132,16 +144,16 @@ class ObjectSegments(EventFiles):
             except OSError as error:
                 if error.errno != errno.ENOSYS or math.isinf(self._objects.grows_from):
                     raise
-                self._objects.grows_from = math.inf  # the store cannot do what this needs
+                self._objects.grows_from = math.inf  # the store cannot add to objects
                 self.forget()
-        raise OSError(errno.EBUSY, "somebody else changes each event file", self.directory)
+        raise OSError(errno.EBUSY, "other programs use each name of an event file", self.directory)
 
     def seal(self) -> None:
         """End the current segment."""
         self.forget()
 
     def forget(self) -> None:
-        """Let go of the current segment as it is; in a forked child it is the parent's."""
+        """Stop writing to the current segment. In a forked child, it is the parent's."""
         segment, self._segment = self._segment, None
         self._in_doubt = False
         self._begun = 0
@@ -149,15 +161,16 @@ class ObjectSegments(EventFiles):
             self._padded = segment.path, segment.version, segment.padded
 
     def resume(self, attempt: Attempt) -> None:
-        """Go on with the upload of another process, which ended before it knew the answer.
+        """Continue an upload of another process, which ended before it had the store's answer.
 
-        The next records must be those of this upload. They go to the same object. So if the request
-        still arrives, late, the store refuses it or ours.
+        The next records must be the records of this upload. ``append`` asks the store for the
+        missing answer. If the upload has not succeeded, it uploads the records to the same object.
+        So if the request of the other process still arrives, the store accepts only one of both.
         """
         lead = b"" if attempt.size else _start_of_file(time.time())
         if len(lead) < attempt.lead and not math.isinf(self._objects.grows_from):
             lead = _start_of_file(time.time(), self._objects.grows_from)
-        if len(lead) != attempt.lead:  # the content of an object that somebody has deleted
+        if len(lead) != attempt.lead:  # it was the content of a deleted object, which is lost
             return
         segment = _Segment(attempt.path, time.monotonic(), lead, records=1)
         if attempt.size:
@@ -165,7 +178,7 @@ class ObjectSegments(EventFiles):
             segment.content = None
             if attempt.size < self._objects.grows_from:
                 segment.content = self._content_of(attempt.path, attempt.size)
-                if len(segment.content) < attempt.size:  # somebody has deleted or changed it
+                if len(segment.content) < attempt.size:  # the object was deleted or changed
                     return
         self._segment, self._writer = segment, attempt.writer
         self._begun, self._in_doubt = attempt.begun, True
@@ -179,14 +192,17 @@ class ObjectSegments(EventFiles):
             return b""
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step by tag of what the directory holds."""
+        """Return the greatest step of each tag in the directory."""
         try:
             return super().history()
-        except PermissionError:  # it was logged when the first segment was begun
+        except PermissionError:  # this was logged when the first segment was begun
             return {}
 
     def _begin(self, size: int, content: bytes = b"") -> None:
-        """Begin a segment, whose first upload has so many bytes of records after the content."""
+        """Begin a segment. Its first upload has ``content`` and then ``size`` bytes of records.
+
+        Without ``content``, it has the start of a file instead, and padding if that is useful.
+        """
         now = time.time()
         options = self._options
         if self._names is None or options.keep_files is not None or options.keep_bytes is not None:
@@ -229,11 +245,11 @@ class ObjectSegments(EventFiles):
 
     @property
     def _tail_bytes(self) -> int:
-        """A tail is sealed at this size. It doubles, so that there are few that cannot grow."""
+        """The size at which a tail is sealed. It doubles, so that a run has few tails."""
         return TAIL_BYTES << (max(self.count - 1, 0) // _TAILS)
 
     def _end_segment_before(self, length: int) -> None:
-        """Seal the current segment if the next record, of this length, is for another one."""
+        """Seal the current segment if the next record, of this length, must begin a new one."""
         segment, options = self._segment, self._options
         if segment is None or segment.version is None or self._begun or not segment.records:
             return
@@ -247,12 +263,12 @@ class ObjectSegments(EventFiles):
             self.forget()
 
     def _fitting(self, batch: Batch) -> int:
-        """Count the records that belong in the current segment: the first always does."""
+        """Return how many records fit into the current segment; the first record always fits."""
         size = 0 if self._segment is None else self._segment.size + len(self._segment.missing)
         return max(batch.whole_records(self._most_bytes - size + self._begun), 1)
 
     def _upload(self, batch: Batch) -> int:
-        """Upload what the segment misses and these records, the first of which may be begun."""
+        """Upload the missing bytes of the segment, and records; the first one may be begun."""
         segment = self._segment
         if segment is None:
             return 0
@@ -260,7 +276,8 @@ class ObjectSegments(EventFiles):
         if not data and segment.version is not None:
             return self._note(segment, batch, data, segment.version)
         if self.before_upload is not None:
-            # What is copied from another object counts as lead, since it can be made again.
+            # The lead includes bytes that the store copies: a process that resumes the upload can
+            # make the same bytes itself.
             size = 0 if segment.version is None else segment.size
             lead = len(segment.missing) + segment.size - size
             attempt = Attempt(segment.path, self._writer, size, lead, self._begun, self.done)
@@ -283,7 +300,7 @@ class ObjectSegments(EventFiles):
         return objects.put(path, (segment.content or b"") + data, version, self._writer)
 
     def _note(self, segment: _Segment, batch: Batch, data: bytes, version: Version) -> int:
-        """Note what is in the store now; return how many records that completes."""
+        """Update the state to a version in the store; return how many records it completes."""
         new = version.size - segment.size
         preamble = len(segment.missing)
         if segment.content is not None:
@@ -301,7 +318,7 @@ class ObjectSegments(EventFiles):
         return whole
 
     def _find_out(self, batch: Batch) -> int:
-        """Ask the store what came of a failed upload; return how many records it completed."""
+        """Ask the store whether an upload took effect; return how many records it completed."""
         segment = self._segment
         if segment is None:
             return 0
@@ -310,8 +327,9 @@ class ObjectSegments(EventFiles):
         self._in_doubt = False
         if found is None and segment.version is None:
             if segment.source is not None:
-                # What it was to begin with may be gone. The request may still arrive, late: the
-                # object has the same path and size without it, so the store refuses one of both.
+                # The source may be gone, so the padding is uploaded now. If the failed request
+                # still arrives, both requests make a lead of the same size at the same path, and
+                # the store accepts only one of them.
                 self._padded = segment.source = None
                 segment.missing = _start_of_file(time.time(), self._objects.grows_from)
             return 0
@@ -325,10 +343,10 @@ class ObjectSegments(EventFiles):
         return 0
 
     def _leave(self, segment: _Segment, size: int) -> None:
-        """Go on in another object: this one is another writer's, was changed, or is gone."""
+        """Continue in a new object: this one belongs to another writer, was changed, or is gone."""
         content = segment.content if segment.version is not None else b""
         self.forget()
-        if segment.version is None:  # the name was taken
+        if segment.version is None:  # another writer had taken the name
             self.count -= 1
         else:
             self.displaced += 1
@@ -343,15 +361,15 @@ class ObjectSegments(EventFiles):
 
 
 def _start_of_file(now: float, least: float = 0) -> bytes:
-    """Return the first record of an event file, padded to ``least`` bytes or a few more.
+    """Return the first record of an event file, and padding if ``least`` is not 0.
 
-    The size depends on ``least`` only.
+    Together they have ``least`` bytes or a few more. Their size depends only on ``least``.
     """
     start = small_record(wire.file_version_event(now, "tbimage"))
     return start + _padding(int(least) - len(start)) if least else start
 
 
 def _padding(size: int) -> bytes:
-    """Return a record that readers skip and that has at least so many bytes."""
+    """Return a record that readers skip, which has at least ``size`` bytes."""
     payload = wire.length_delimited(_PADDING_FIELD, bytes(size))
     return b"".join(map(bytes, frame([payload])))

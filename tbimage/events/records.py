@@ -5,9 +5,9 @@
   <https://github.com/openxla/xla/blob/main/xla/tsl/lib/io/record_writer.cc>`_). The reference
   reader is TensorBoard's data server, ``tensorboard/data/server/tf_record.rs``.
 - Payloads are not copied: two small buffers are added before and after the buffers of a payload.
-- The decoder tells *truncated* (feed more bytes and call again, since the file may still grow) from
-  *corrupt* (nothing after this offset can be trusted, since the length, which leads to the next
-  record, may be wrong).
+- The decoder distinguishes two cases. A *truncated* record is not complete yet: the file may still
+  grow, so feed more bytes and call again. After a *corrupt* record, no bytes can be trusted: its
+  length may be wrong, so the start of the next record is not known.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from tbimage.buffers import Piece
 from tbimage.events.checksum import crc32c
 
-# kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, since the CRC of bytes that
-# contain CRCs is a poor check.
+# kMaskDelta of xla/tsl/lib/hash/crc32c.h. Stored CRCs are masked, because computing the CRC of
+# bytes that contain CRCs is problematic.
 MASK_DELTA = 0xA282EAD8
 _UINT32 = 0xFFFFFFFF
 
@@ -41,7 +41,7 @@ class CorruptRecordError(ValueError):
 
     Attributes:
         offset: The start of the corrupt record in the file, in bytes.
-        reason: The checksum that failed.
+        reason: The checksum that is wrong.
     """
 
     def __init__(self, offset: int, reason: str) -> None:
@@ -112,15 +112,15 @@ class RecordDecoder:
         self.offset: int = 0
 
     def feed(self, data: Piece) -> None:
-        """Add the bytes that follow those fed before."""
-        if self._start:  # deleting after each record would take quadratic time
+        """Add the next bytes of the file."""
+        if self._start:  # here, since deleting after each record would take quadratic time
             del self._buffer[: self._start]
             self._start = 0
         self._buffer += data
 
     @property
     def pending_bytes(self) -> int:
-        """The number of bytes of a record that is not complete: 0 at a clean end of file."""
+        """The number of bytes that are not decoded yet: 0 at a clean end of file."""
         return len(self._buffer) - self._start
 
     def next_record(self) -> bytes | None:

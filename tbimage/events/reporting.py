@@ -1,12 +1,13 @@
-"""Lines for the log, and errors for the next flush.
+"""Lines for the log, and errors that the next flush raises.
 
 Rules:
 - No thread of the pipeline waits for a log handler, since a handler may wait for the pipeline.
   Lines go into a queue, and a separate job logs them. A caller of ``flush`` or ``close`` waits for
   this job, at most half a second.
-- An exception of a handler is treated as ``logging`` treats it, and costs no summary.
-- A kept error has no traceback, because its frames hold data: a picture that could not be encoded
-  must not stay in memory until the next flush. At level DEBUG the traceback is logged first.
+- An exception of a handler is printed, as ``logging`` does, and loses no summary.
+- The traceback of an error is deleted, because its frames hold data: a picture that could not be
+  encoded must not stay in memory until the next flush. At level DEBUG, the traceback is logged
+  first.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Any
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-# An endless stream of different messages must not fill the memory or the log.
+# The most different errors that are logged, and the most lines that wait. Without these limits, an
+# endless stream of different messages would fill the memory and the log.
 _MOST_CAUSES, _MOST_LINES = 64, 10_000
-# The time that a flush waits for lines that another thread logs, and the interval of its checks.
+# How long a flush waits until another thread has logged the lines, and the interval of its checks.
 _PATIENCE_SECS, _LOOK_SECS = 0.5, 0.001
 
 
@@ -33,7 +35,7 @@ class Log:
     def __init__(self) -> None:
         self._lines: SimpleQueue[tuple[int, str, tuple[Any, ...]]] = SimpleQueue()
         self._writers: dict[int, float] = {}  # the threads in ``write``, and when they began
-        self._role = Lock()  # held by the worker that logs: only one hangs with a handler
+        self._role = Lock()  # held by the worker that logs: a handler that hangs stops only one
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
         """Add one line, without waiting."""
@@ -52,7 +54,7 @@ class Log:
                 try:
                     logger.log(level, message, *arguments)
                 except (KeyboardInterrupt, SystemExit):
-                    raise  # it is for the calling thread
+                    raise  # these are for the calling thread
                 except BaseException:
                     if logging.raiseExceptions:
                         traceback.print_exc()
@@ -63,11 +65,11 @@ class Log:
 
     @property
     def is_due(self) -> bool:
-        """Whether lines wait, and no worker logs them yet."""
+        """Whether lines are waiting and no worker is logging them."""
         return not (self._lines.empty() or self._role.locked())
 
     def write_alone(self) -> None:
-        """Log the waiting lines, unless another worker logs them."""
+        """Log the waiting lines, unless another worker is logging them."""
         if self._role.acquire(blocking=False):
             try:
                 self.write()
@@ -75,20 +77,20 @@ class Log:
                 self._role.release()
 
     def stop_workers(self) -> None:
-        """Wait briefly for the worker that logs; after that, no worker logs."""
+        """Wait at most 1 second for the worker that logs. After that, no worker begins to log."""
         self._role.acquire(timeout=1.0)
 
     def wait(self) -> None:
-        """Wait until the waiting lines are logged, but only briefly, since a handler may hang."""
+        """Wait until the lines are logged, but at most 0.5 seconds, since a handler may hang."""
         end = time.monotonic() + _PATIENCE_SECS
         while (self._writers or not self._lines.empty()) and time.monotonic() < end:
             if get_ident() in self._writers:
-                return  # a log handler has called flush
+                return  # a log handler has called ``flush``: it cannot wait for itself
             time.sleep(_LOOK_SECS)
 
 
 class Errors:
-    """The errors of one pipeline. Any thread may call its methods, and none waits."""
+    """The errors of one pipeline. Any thread may call its methods, which never wait."""
 
     def __init__(self, say: Callable[..., None], where: Callable[[], str]) -> None:
         self._say = say
@@ -98,14 +100,14 @@ class Errors:
         self.latest: str | None = None  # class and message
 
     def note(self, error: BaseException, consequence: str) -> None:
-        """Log an error, unless another one of the same cause was logged."""
+        """Log an error, unless an error with the same cause was logged before."""
         try:
             message = str(error)
         except Exception:  # __str__ of a caller's class may raise
             message = "(it has no message)"
         self.latest = f"{type(error).__name__}: {message}"
         _forget_tracebacks(error)
-        # The message of an OSError may contain a new file name each time.
+        # The cause of an OSError is its errno: its message may contain a new file name each time.
         cause = type(error), error.errno if isinstance(error, OSError) else message
         first = object()
         # setdefault is atomic, so only one of two threads is the first.
@@ -122,13 +124,13 @@ class Errors:
         self.note(error, consequence)
 
     def note_unwritten(self, count: int) -> None:
-        """Log that summaries are lost because the writer or the process ends."""
+        """Log how many summaries are lost because the writer or the process ends."""
         if count:
             message = "%s: the end came before %d summaries were written"
             self._say(logging.ERROR, message, self._where(), count)
 
     def note_recovery(self) -> None:
-        """Log that writing works again, and forget its errors, so that the next one is logged."""
+        """Log that writing works again, and forget its errors, so that the next error is logged."""
         for cause in [each for each in list(self._causes) if issubclass(each[0], OSError)]:  # type: ignore[index]
             self._causes.pop(cause, None)
         self._say(logging.WARNING, "%s: writing works again", self._where())

@@ -1,16 +1,17 @@
-"""The event files of one run on a disk: when a new one begins, and what a failed write does.
+"""The event files of one run on a disk: when a new file begins, and what follows a failed write.
 
-Each rule follows from how TensorBoard's loaders read (see the table in docs/design.md):
-- A segment is only appended to. After a failed write, either the missing bytes of the record
-  follow, or the segment is sealed and the whole record is written to a new one.
-- Segment N is closed before N + 1 exists, and is not written again: the Python loader does not
-  return to N when N + 1 exists.
-- A segment without a complete record is not sealed for an error that a new segment would have, too:
-  each attempt would leave one more file.
-- Each segment starts with ``file_version`` and can be read alone. SessionLog.START is never
-  written: if each segment has one, the Python loader keeps only the last segment.
-- Only sealed segments are deleted. The newest two and young ones are kept, because a reader may not
-  have read them yet.
+A *segment* is one event file. A *sealed* segment is closed and is never written again. Each rule
+follows from how TensorBoard's loaders read (see the table in docs/design.md):
+- A segment is only appended to. After a failed write, either the missing bytes of the record are
+  appended later, or the segment is sealed and the whole record is written to a new segment.
+- Segment N is closed before segment N + 1 exists, and is never written again: the Python loader
+  does not return to segment N when N + 1 exists.
+- Most errors do not seal a segment that has no complete record: if a new segment has the same
+  error, each attempt would leave one more file.
+- Each segment starts with ``file_version`` and can be read alone. The writer adds no
+  SessionLog.START: if each segment had one, the Python loader would keep only the last segment.
+- Only sealed segments are deleted. The two newest segments and young segments are kept, because a
+  reader may not have read them yet.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ from tbimage.events.storage import AppendFile, DiskStorage
 
 __all__ = ["PASSING_ERRORS", "SegmentOptions", "Segments", "UnwritableError"]
 
-#: After these errors, the missing bytes can be appended to the segment later.
-#: After any other error the descriptor may be broken for good (EIO, ESTALE, EFBIG).
+#: After these errors, the missing bytes can be appended to the segment later. After any other error
+#: (EIO, ESTALE, EFBIG), the descriptor may never work again.
 PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN, errno.ENOMEM})
 
-PATIENCE_SECS = 0.01  #: the pause until there may be memory again
+PATIENCE_SECS = 0.01  #: the pause after a MemoryError, before the next attempt
 
-# After a write is accounted for, nothing may raise before the result is returned. It is made here,
-# because there may be no memory later.
+# When a write is counted, its result must be returned: errors after that are suppressed. The object
+# is made here, because later there may be no memory for it.
 _QUIETLY = contextlib.suppress(OSError, MemoryError)
 
-_MOST_NAMES_TRIED = 1000  # if all of these are taken, something is wrong
+_MOST_NAMES_TRIED = 1000  # if this number of names is taken, an error is raised
 
 # Smaller buffers are joined: copying 16 KiB costs as much as one more buffer in writev.
 _JOIN_BELOW = 16 * 1024
@@ -64,11 +65,11 @@ class Segments(EventFiles):
         super().__init__(storage, directory, options, say)
         self._disk = storage
         self._file: AppendFile | None = None
-        self._size = 0  # of the current segment
-        self._records = 0  # completed in the current segment
-        self._opened = 0.0  # on the monotonic clock
-        self._directory_synced = False  # since the current segment is there
-        self._missing: bytes | memoryview = b""  # of the current segment's first record
+        self._size = 0  # the bytes in the current segment
+        self._records = 0  # the complete records in the current segment
+        self._opened = 0.0  # when the current segment began, on the monotonic clock
+        self._directory_synced = False  # whether it was synced since the current segment began
+        self._missing: bytes | memoryview = b""  # the unwritten bytes of ``file_version``
         self._begun = 0  # how many bytes of the next record are in the current segment already
 
     def open(self) -> None:
@@ -85,11 +86,11 @@ class Segments(EventFiles):
         return self._write(batch.first(self._fitting(batch)))
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error: a full disk may get space again."""
+        """Tell whether a writer can start in spite of an error, such as a full disk."""
         return error.errno in PASSING_ERRORS
 
     def _check_file(self) -> None:
-        """Begin a new segment if the current file is not as it was written."""
+        """Seal the current segment if its file is not as it was written."""
         file = self._file
         if file is None:
             return
@@ -143,7 +144,7 @@ class Segments(EventFiles):
 
     def _make_durable(self, file: AppendFile) -> None:
         file.sync()
-        if not self._directory_synced:  # without its name, a file is lost
+        if not self._directory_synced:  # a file is lost if its name in the directory is lost
             self._disk.sync_directory(self.directory)
             self._directory_synced = True
 
@@ -168,16 +169,16 @@ class Segments(EventFiles):
             try:
                 file = self._disk.create(path)
             except FileExistsError:
-                existing.append(name)  # made since, or not listed (NFS)
+                existing.append(name)  # the file is new, or NFS has not listed it
                 continue
             self.path = path
             return file
         raise FileExistsError(errno.EEXIST, "all names for an event file are taken", path)
 
     def _fitting(self, batch: Batch) -> int:
-        """Count the records that fit into the segment, 1 at least; OSError if the disk is full."""
+        """Return how many records fit into the segment, at least 1; OSError if the disk is full."""
         options = self._options
-        # The file has the first ``begun`` bytes of the batch; ``missing`` bytes come before it.
+        # The file has the first ``_begun`` bytes of the batch. ``_missing`` comes before the batch.
         unwritten = self._begun - len(self._missing)
         count = len(batch.sizes)
         if options.max_file_bytes is not None:
@@ -214,7 +215,7 @@ class Segments(EventFiles):
             try:
                 error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), self.path)
                 return self._after_error(batch, len(self._missing), 0, error)
-            except MemoryError:  # bytes in the file must not be written again
+            except MemoryError:  # count again: bytes in the file must not be written twice
                 time.sleep(PATIENCE_SECS)
 
     def _write_pieces(self, batch: Batch) -> int:
@@ -241,8 +242,9 @@ class Segments(EventFiles):
     def _is_torn(self, written: int) -> bool:
         """Tell whether the file has more bytes than the system reported as written.
 
-        If a write fails with EINTR after a part of it, Python repeats it as a whole (PEP 475). The
-        caller then cuts the file after the last whole record, and writes the rest elsewhere.
+        If a write has written a part of its bytes and then fails with EINTR, Python repeats the
+        whole write (PEP 475). Then the caller cuts the file after the last complete record, and
+        writes the rest to a new segment.
         """
         try:
             return self._file is not None and self._file.size() > self._size + written
@@ -250,7 +252,7 @@ class Segments(EventFiles):
             return False
 
     def _count_right(self, expected: bytes, start: int) -> int:
-        """Count the correct bytes of a torn write in the file."""
+        """Return how many bytes from ``start`` of the file are as expected, after a torn write."""
         try:
             with self._storage.open_to_read(self.path or "") as file:
                 file.seek(start)
@@ -261,7 +263,7 @@ class Segments(EventFiles):
         return next((at for at, (a, b) in enumerate(pairs) if a != b), len(found))
 
     def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
-        """Note how much a failed write has written; return the complete records, or raise."""
+        """Count the bytes of a failed write; return the number of complete records, or raise."""
         total = preamble + batch.size - self._begun
         landed = self._landed(total, written)
         whole = self._account(batch, preamble, written if landed is None else landed)
@@ -270,7 +272,7 @@ class Segments(EventFiles):
         began_segment = self._records == 0
         too_large = error.errno == errno.EFBIG
         if landed is None or too_large or self._is_broken(error):
-            with _QUIETLY:  # the first error is the one to report
+            with _QUIETLY:  # only the first error is reported
                 self.seal()
         if whole:
             return whole
@@ -281,7 +283,7 @@ class Segments(EventFiles):
         return self.append(batch)
 
     def _landed(self, total: int, written: int) -> int | None:
-        """Return how many bytes are in the file, by its size; None: not known."""
+        """Return how many bytes of a write are in the file, from its size; None: not known."""
         try:
             size = self._file.size() if self._file is not None else self._size + written
         except OSError:
@@ -290,7 +292,7 @@ class Segments(EventFiles):
 
     def _write_once(self, file: AppendFile, pieces: Sequence[Piece]) -> int:
         count = file.write(pieces)
-        if count <= 0:  # otherwise this would be tried for ever
+        if count <= 0:  # otherwise the caller would repeat the write for ever
             raise OSError(errno.EIO, "the storage wrote nothing", self.path)
         return count
 
@@ -301,21 +303,21 @@ class Segments(EventFiles):
         return self._records > 0 and error.errno not in PASSING_ERRORS
 
     def _account(self, batch: Batch, preamble: int, written: int) -> int:
-        """Note that ``written`` bytes are written; return how many records they complete."""
+        """Count ``written`` bytes; return how many records they complete."""
         missing = self._missing[min(written, preamble) :]
         reached = self._begun + max(written - preamble, 0)
         whole = batch.whole_records(reached)
         begun = reached - sum(batch.sizes[:whole])
         records = self._records + whole - batch.sizes[:whole].count(0)
         size, bytes_written = self._size + written, self.bytes_written + written
-        # These assignments need no memory, so all of them happen or none.
+        # These assignments need no memory. So after an error above, nothing has changed.
         self._size, self.bytes_written, self._missing = size, bytes_written, missing
         self._begun, self._records = begun, records
         return whole
 
 
 def _join_small(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Join small neighbours to one buffer."""
+    """Join small buffers that follow each other into one buffer."""
     joined: list[Piece] = []
     small: list[Piece] = []
     for piece in pieces:

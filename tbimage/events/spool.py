@@ -1,9 +1,11 @@
-"""Records on the local disk that a store has not acknowledged. A kill does not lose them.
+"""A spool: files on the local disk with the records that an object store has not acknowledged.
 
-- A process has files of its own, and holds a lock on each of them while it lives.
-- A file has chunks: a line with a directory and a size, then so many bytes of records.
+These records are not lost if the process is killed:
+- Each process has its own files, and holds a lock on each of them while the process lives.
+- A file consists of chunks. A chunk is a line with a directory and a size, and then records of this
+  size in bytes.
 - Each upload is noted in a second file before it begins. So the next process can find out whether
-  it succeeded.
+  the upload succeeded.
 - Both files are deleted when the store has acknowledged all records.
 - A file without a lock was left by a process that ended. The next writer of the run uploads it.
 """
@@ -27,15 +29,15 @@ from tbimage.events.records import CorruptRecordError, RecordDecoder
 
 try:
     import fcntl
-except ImportError:  # Windows, which does not delete a file that is open
+except ImportError:  # on Windows, where an open file cannot be deleted by others
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
 
-_NOTES = ".uploads"  # the end of the name of the second file
+_NOTES = ".uploads"  # the name of the second file ends with this
 _MOST_NAMES_TRIED = 10
 _numbers = itertools.count()
-# The paths of this process's files, which are not locked on Windows. Single steps change it.
+# The paths of this process's files. On Windows, the files are not locked. Changes are atomic.
 _own: dict[str, None] = {}
 
 
@@ -45,11 +47,12 @@ class Attempt:
 
     Attributes:
         path: The URL of the object.
-        writer: The writer that uploads it, as in the metadata of the object.
-        size: How many bytes the object had before.
-        lead: How many bytes come before the records, and after those.
-        begun: How many bytes of the first record the object had before.
-        done: How many bytes of records the store had acknowledged before.
+        writer: The writer of the object, as in its metadata.
+        size: How many bytes the object had before this upload.
+        lead: How many bytes the upload adds before its records: the start of the file and padding,
+            including bytes that the store copies from another object.
+        begun: How many bytes of the first record the object had before this upload.
+        done: How many bytes of records the store had acknowledged before this upload.
     """
 
     path: str
@@ -64,11 +67,11 @@ class SpoolFile:
     """One file of a spool.
 
     Args:
-        path: Its path.
-        file: It, open for reading and writing.
+        path: The path of the file.
+        file: The file object, open for writing and locked.
 
     Attributes:
-        count: How many summaries are in it.
+        count: How many summaries this process has written to the file.
     """
 
     def __init__(self, path: str, file: BinaryIO) -> None:
@@ -78,10 +81,10 @@ class SpoolFile:
         self._size = 0
 
     def write(self, parts: Mapping[str, Batch], count: int) -> None:
-        """Append the records of each directory: ``count`` summaries. An error appends nothing.
+        """Append the records of each directory, which are those of ``count`` summaries.
 
         Raises:
-            OSError: The disk is full, or fails.
+            OSError: The disk is full, or fails. Nothing was appended.
         """
         pieces: list[bytes | memoryview | bytearray] = []
         for directory, batch in parts.items():
@@ -100,13 +103,16 @@ class SpoolFile:
         self.count += count
 
     def chunks(self, start: int = 0) -> Iterator[tuple[str, bytes, int]]:
-        """Yield the directory, the records and the end of each chunk; the last may be cut off."""
+        """Yield the directory, the records and the end position of each chunk, from ``start``.
+
+        The last chunk may be cut off.
+        """
         with open(self._path, "rb") as file:
             file.seek(start)
             while (line := file.readline()).endswith(b"\n"):
                 try:
                     directory, size = json.loads(line)
-                except ValueError:  # the machine lost power while it was written
+                except ValueError:  # the machine lost power while this line was written
                     return
                 yield directory, file.read(size), file.tell()
 
@@ -116,38 +122,38 @@ class SpoolFile:
             notes.write(json.dumps([directory, asdict(attempt)]).encode() + b"\n")
 
     def attempts(self) -> dict[str, Attempt]:
-        """Return the last attempt that was noted, by directory."""
+        """Return the last noted attempt of each directory."""
         found: dict[str, Attempt] = {}
         with contextlib.suppress(FileNotFoundError), open(self._path + _NOTES, "rb") as notes:
             for line in notes:
-                with contextlib.suppress(ValueError):  # cut off, so it was not begun
+                with contextlib.suppress(ValueError):  # the line is cut off: no upload began
                     directory, attempt = json.loads(line)
                     found[directory] = Attempt(**attempt)
         return found
 
     def delete(self) -> None:
-        """Delete it: all its records are in the store."""
+        """Delete both files: all records are in the store."""
         if os.name == "nt":
             self.close()
-        # In this order: without its notes, a file would be uploaded again.
+        # Delete the notes last: a file without notes would be uploaded again.
         for path in (self._path, self._path + _NOTES):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
         self.close()
 
     def close(self) -> None:
-        """Close it, which ends the lock, and leave it to the next writer."""
+        """Close the file, which ends its lock. If it exists, the next writer uploads it."""
         _own.pop(self._path, None)
         self._file.close()
 
 
 class Spool:
-    """The files of one order of summaries, for one thread at a time.
+    """The spool files of one lane. Only one thread at a time may use this object.
 
     Args:
-        directory: Where the files of all runs are.
+        directory: The directory of the spools of all runs.
         run: The URL of the writer's run.
-        say: Takes a line for the log.
+        say: The function that takes log lines.
     """
 
     def __init__(self, directory: str, run: str, say: Callable[..., None]) -> None:
@@ -161,11 +167,11 @@ class Spool:
 
     @property
     def count(self) -> int:
-        """How many summaries are in the file that grows."""
+        """How many summaries are in the current file."""
         return 0 if self._file is None else self._file.count
 
     def keep(self, parts: Mapping[str, Batch], count: int) -> bool:
-        """Write records behind those that are there; False, and a line for the log, if it fails."""
+        """Append records to the current file; if this fails, log a warning and return False."""
         try:
             if self._file is None:
                 self._file = self._begin()
@@ -179,21 +185,21 @@ class Spool:
         return True
 
     def take(self) -> SpoolFile | None:
-        """Return the file for an upload. The next records go to a new file."""
+        """Return the current file, for an upload. The next records go to a new file."""
         file, self._file = self._file, None
         return file
 
     def is_own(self) -> bool:
-        """Tell whether this process made it, and not one that it was forked from."""
+        """Tell whether this process made this object; False in a forked child."""
         return self._pid == os.getpid()
 
     def close(self) -> None:
-        """Close the file that grows, and leave it to the next writer."""
+        """Close the current file. The next writer of the run uploads it."""
         if (file := self.take()) is not None:
             file.close()
 
     def left_by_others(self) -> Iterator[SpoolFile]:
-        """Yield each file whose process has ended, locked until it is closed."""
+        """Yield the file of each process that has ended. It is locked until ``close``."""
         try:
             names = sorted(os.listdir(self._directory))
         except FileNotFoundError:
@@ -201,7 +207,7 @@ class Spool:
         for name in names:
             path = os.path.join(self._directory, name)
             if name.endswith(_NOTES):
-                if name[: -len(_NOTES)] not in names:  # its process was killed after the first
+                if name[: -len(_NOTES)] not in names:  # its process was killed during ``delete``
                     with contextlib.suppress(OSError):
                         os.remove(path)
             elif path not in _own and (file := _locked(path, "rb+")) is not None:
@@ -213,7 +219,7 @@ class Spool:
             name = f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}"
             path = os.path.join(self._directory, name)
             _own[path] = None
-            # Another process that starts may take the file before it is locked.
+            # Another process may lock the new file first. Then it deletes the empty file.
             file = _locked(path, "xb")
             if file is not None and os.path.exists(path):
                 return SpoolFile(path, file)
@@ -221,7 +227,7 @@ class Spool:
 
 
 def _locked(path: str, mode: str) -> BinaryIO | None:
-    """Open a file and lock it; None where another process has it, or has deleted it."""
+    """Open a file and lock it; None if another process has locked or deleted it."""
     try:
         file = cast(BinaryIO, open(path, mode, buffering=0, opener=_private))  # noqa: SIM115
     except FileNotFoundError:
@@ -243,7 +249,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def batch_of(data: bytes) -> Batch:
-    """Return the complete records."""
+    """Return the complete records at the start of the data."""
     decoder = RecordDecoder()
     decoder.feed(data)
     ends = [0]

@@ -1,10 +1,11 @@
-"""Event files in a store, with a spool on the local disk before them.
+"""Event files in an object store. Records are first written to a spool on the local disk.
 
-- A commit writes to the spool, which takes microseconds. So records are on the disk even during an
+- A commit writes to the spool, which takes microseconds. So records reach the disk even during an
   upload.
 - A thread uploads the spool every ``upload_secs`` seconds, and when a caller waits.
 - Each record reaches the store once, even if the process is killed. Each upload is noted before it
-  begins. The next writer of the run finds out whether the last one succeeded, and continues there.
+  begins. The next writer of the run finds out whether the last upload succeeded, and continues from
+  there.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
 
 __all__ = ["SpooledFiles"]
 
-# The most bytes of a spool that are in memory at once.
+# The most bytes of a spool that are read at once, if no single chunk is larger.
 _MOST_AT_ONCE = 16 << 20
-# How long a commit waits for an upload, until the next commit may begin. Then it checks again.
+# How long a commit waits for an upload, and then how soon the next commit checks it again.
 _PATIENCE_SECS = 0.02
 _RETRY_SECS = 2.0
 
@@ -38,8 +39,9 @@ class SpooledFiles(EventFiles):
     Args:
         files: The event files in the store.
         spool: The records on the local disk.
-        make: Makes the event files of a directory in the store, to upload the records that earlier
-            processes have left. None: another object of the same writer uploads them.
+        make: The function that makes the event files of a directory in the store. They are used to
+            upload the records that earlier processes have left. None: another object of the same
+            writer uploads these records.
         upload_secs: The seconds from one upload to the next, if no caller waits.
     """
 
@@ -59,8 +61,8 @@ class SpooledFiles(EventFiles):
         self._next_upload = 0.0
         self._uploading: _Upload | None = None
         self._thread: threading.Thread | None = None
-        self._outcome: BaseException | None = None  # of the thread
-        self._goes_direct = False  # the last records went to the store in part
+        self._outcome: BaseException | None = None  # the error of the last upload
+        self._goes_direct = False  # the store may have a part of the next records already
 
     def open(self) -> None:
         """Upload the records that earlier processes have left, and begin the first file."""
@@ -77,7 +79,7 @@ class SpooledFiles(EventFiles):
             self.unsynced += count
             self.sync_at = min(self.sync_at, self._next_upload)
             return count
-        self.sync_at_end()  # the local disk fails: the older records first, then these
+        self.sync_at_end()  # the local disk fails: upload the older records first
         self._goes_direct = True
         with self._counting(self._files):
             done = self._files.append(batch)
@@ -85,7 +87,7 @@ class SpooledFiles(EventFiles):
         return done
 
     def sync(self) -> None:
-        """Begin to upload the spool; OSError if the last upload has failed."""
+        """Begin an upload of the spool, or check the running one; raise its error if it failed."""
         now = time.monotonic()
         if self._thread is None:
             self._next_upload = now + self._upload_secs
@@ -93,7 +95,7 @@ class SpooledFiles(EventFiles):
             self._thread = threading.Thread(target=self._upload, daemon=True)
             try:
                 self._thread.start()
-            except RuntimeError:  # no thread can be had
+            except RuntimeError:  # no thread can be started
                 self._thread = None
                 self._upload()
         if self._thread is not None:
@@ -104,7 +106,7 @@ class SpooledFiles(EventFiles):
         self._end_upload()
 
     def sync_at_end(self) -> None:
-        """Upload the spool, and wait until this is done."""
+        """Upload the spool, and wait until the upload has ended."""
         if self._thread is not None:
             self._thread.join()
             self._end_upload()
@@ -131,13 +133,14 @@ class SpooledFiles(EventFiles):
     def _take(self) -> None:
         """Choose the records for the next upload: those that are in the spool now.
 
-        A commit calls this, and not the thread: another commit may be writing then.
+        Only commits call this. The upload thread must not, because a commit may be writing to the
+        spool at the same time.
         """
         if self._uploading is None and (file := self._spool.take()) is not None:
             self._uploading = _Upload(file, self._files.files_in, {})
 
     def _upload(self) -> None:
-        """Upload the chosen records, and store the error, if there is one."""
+        """Upload the chosen records; after an error, store it in ``_outcome``."""
         try:
             self._upload_left()
             if self._uploading is not None:
@@ -153,7 +156,7 @@ class SpooledFiles(EventFiles):
             attempts = file.attempts()
             files_in = partial(_resumed, self._make, attempts, {})
             done = {directory: attempt.done for directory, attempt in attempts.items()}
-            with contextlib.closing(file):  # after an error, the next attempt locks it again
+            with contextlib.closing(file):  # after an error, the next attempt locks the file again
                 _Upload(file, files_in, done).go_on(self._append)
         self._make = None
 
@@ -167,23 +170,23 @@ class SpooledFiles(EventFiles):
         self._files.seal()
 
     def forget(self) -> None:
-        """In a forked child, drop the files of the parent."""
+        """In a forked child, drop the files of the parent; otherwise do nothing."""
         if not self._spool.is_own():
             self._spool.close()
             self._files.forget()
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step by tag of what the directory holds."""
+        """Return the greatest step of each tag in the directory in the store."""
         return self._files.history()
 
 
 class _Upload:
-    """The upload of one file of a spool. After an error it continues where it stopped.
+    """The upload of one spool file. After an error, the next call continues where it stopped.
 
     Args:
-        file: The file.
-        files_in: Returns the files of a directory in the store.
-        done: How many bytes of its records of a directory are in the store.
+        file: The spool file.
+        files_in: The function that returns the event files of a directory in the store.
+        done: For each directory, how many bytes of the spool file's records the store has already.
     """
 
     def __init__(
@@ -193,12 +196,12 @@ class _Upload:
         self._files_in = files_in
         self._skip = dict(done)
         self._done = dict(done)
-        self._before: dict[str, int] = {}  # ``done`` of the files of a directory at the start
-        self._waiting: dict[str, Batch] = {}
-        self._position = 0  # in the file: what comes before it was read
+        self._before: dict[str, int] = {}  # by directory: ``files.done`` before this upload
+        self._waiting: dict[str, Batch] = {}  # by directory: records that were read from the file
+        self._position = 0  # how many bytes of the file were read
 
     def go_on(self, append: Callable[[EventFiles, Batch], int]) -> None:
-        """Upload the remaining records, and delete the file."""
+        """Upload the remaining records, and delete the spool file."""
         while self._waiting or self._read_more():
             for directory in list(self._waiting):
                 files = cast(ObjectSegments, self._files_in(directory))
@@ -214,7 +217,7 @@ class _Upload:
 
     def _note(self, directory: str, attempt: Attempt) -> None:
         done = self._done.get(directory, 0) + attempt.done - self._before[directory]
-        with contextlib.suppress(OSError):  # the local disk is full; the upload makes room
+        with contextlib.suppress(OSError):  # the local disk is full; this upload frees space on it
             self.file.note(directory, replace(attempt, done=done))
 
     def _read_more(self) -> bool:
@@ -229,10 +232,10 @@ class _Upload:
         waiting, skip = {}, dict(self._skip)
         for directory, pieces in parts.items():
             content = b"".join(pieces)
-            known = min(skip.get(directory, 0), len(content))  # the store has it already
+            known = min(skip.get(directory, 0), len(content))  # bytes that the store has already
             skip[directory] = skip.get(directory, 0) - known
             waiting[directory] = batch_of(content[known:])
-        # After an error before this, the same records are read again.
+        # These are stored last: after an error above, the same records are read again.
         self._waiting, self._skip, self._position = waiting, skip, position
         return bool(parts)
 
@@ -243,7 +246,7 @@ def _resumed(
     made: dict[str, ObjectSegments],
     directory: str,
 ) -> ObjectSegments:
-    """Return the files of a directory. They continue the last upload of another process."""
+    """Return the files of a directory, which continue the last upload of another process."""
     if directory not in made:
         files = cast(ObjectSegments, make(directory))
         if directory in attempts:

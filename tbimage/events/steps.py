@@ -1,16 +1,16 @@
-"""The greatest step of each name, which decides the automatic steps."""
+"""Automatic steps: each one follows the greatest step of its name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 _LAST_STEP = (1 << 63) - 1  # steps are int64
-# A service with a new name for each request must not fill the memory with these names (10 MB).
+# A service that uses a new name for each request must not fill the memory: these names take 10 MB.
 _MOST_NAMES = 100_000
 
 
 class Steps:
-    """The greatest step of each name; only the owner calls it.
+    """The greatest step of each name. Only the owner changes it.
 
     Example:
         >>> steps = Steps()
@@ -21,16 +21,16 @@ class Steps:
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
-        self.history: Mapping[str, int] | None = None  # of earlier files in the directory
-        self._floor = -1  # at least the last step of every name that was forgotten
-        self._purged_from = _LAST_STEP + 1  # from this step on, the history is not valid any more
+        self.history: Mapping[str, int] | None = None  # steps in earlier files; None: not read yet
+        self._floor = -1  # no name that was forgotten had a greater step than this
+        self._purged_from = _LAST_STEP + 1  # steps in earlier files from this one on are not valid
 
     def copy(self) -> Steps:
-        """Return a copy that continues from here, for a forked child."""
+        """Return a copy with the same steps, for a forked child."""
         other = Steps()
         other.last, other._floor = self.last.copy(), self._floor
         other._purged_from = self._purged_from
-        other.history = self.history or {}  # its own directory is new
+        other.history = self.history or {}  # the child's own directory is new
         return other
 
     def needs_history(self, name: str) -> bool:
@@ -38,7 +38,10 @@ class Steps:
         return self.history is None and name not in self.last
 
     def draw(self, name: str, step: int | None) -> int:
-        """Decide a step, and note it; ValueError if there is no greater one."""
+        """Decide a step, note it and return it; ValueError if an automatic step would be too large.
+
+        ``step`` is the explicit step, or None for an automatic one.
+        """
         last = self.last.get(name)
         if last is not None:
             if step is None:
@@ -64,7 +67,7 @@ class Steps:
         self.last = {name: self.last[name] for name in newer}
 
     def go_back(self, step: int) -> None:
-        """Continue automatic steps with this one, because later ones were purged."""
+        """Let no name continue with a greater step than this one: later steps were purged."""
         self.last = {name: min(last, step - 1) for name, last in self.last.items()}
         self._floor = min(self._floor, step - 1)
         self._purged_from = min(self._purged_from, step)

@@ -1,4 +1,7 @@
-"""Tickets: summaries on their way from a call to the file, and how they become records."""
+"""Tickets, which describe summaries that are not written yet, and how their records are made.
+
+A *light* ticket has no ``Work``: its arguments are small, and its record is cheap to make.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +16,37 @@ from tbimage.events.wire import event, small_event
 
 __all__ = ["Ticket", "Work", "cost_of", "make_batch", "make_record", "purge_mark"]
 
-#: The two orders of a pipeline: the run's own files, and those of its sub-runs.
+#: The two lanes of a pipeline: for the run's own files, and for the files of its sub-runs.
 MAIN, SUB_RUNS = 0, 1
-#: A placeholder in the arguments of ``make`` for the step, which the owner decides later.
+#: A placeholder for the step in the arguments of ``make``. The owner decides the step later.
 STEP = object()
-#: The bytes of memory that are counted for a ticket without ``Work``, for one with ``Work`` without
-#: its snapshot, and for its record without the data. Measured with tracemalloc.
+#: The bytes of memory that are counted: for a light ticket; for a ticket with ``Work``, in addition
+#: to its snapshot; for an encoded record, in addition to its data. Measured with tracemalloc.
 LIGHT_BYTES, WORK_BYTES, RECORD_BYTES = 640, 1024, 512
 
 
 class Work:
     """The snapshot of a large summary, and later its record.
 
-    Its bytes count as pending until it is deleted or its record is in the file.
+    Its bytes count as pending until its record is in the file or this object is deleted.
     """
 
     __slots__ = ("__weakref__", "apart", "arguments", "cost", "ready", "record", "secs")
 
     def __init__(self, snapshot_bytes: int, *, apart: bool) -> None:
         self.cost: int = WORK_BYTES + snapshot_bytes
-        self.apart: bool = apart  # an encoder makes the record; else the commit does
-        self.ready: bool = not apart
+        self.apart: bool = apart  # True: an encoder makes the record; False: the commit makes it
+        self.ready: bool = not apart  # whether a commit may take it
         self.arguments: tuple[Any, ...] = ()
         self.record: Sequence[Piece] = ()
         self.secs: float = 0.0  # the time that encoding took
 
 
-#: The lane, the name (None: its steps do not count), the step (None: an automatic one), the wall
-#: time (None: ``make`` makes a whole Event), the function that makes the serialized Summary, and
-#: its arguments, or the work that has them if they are large. It is a plain tuple, because an #:
-#: object of a class takes 0.3 µs more, a fifth of the time of a scalar.
+#: The lane; the name (None: the step is not counted for a name); the step (None: an automatic
+#: step); the wall time (None: ``make`` makes a whole Event); ``make``, the function that makes the
+#: serialized Summary; its arguments; and the ``Work``, which has the arguments instead if they are
+#: large. A ticket is a plain tuple, because an object of a class takes 0.3 µs more, a fifth of the
+#: time of a scalar.
 Ticket = tuple[
     int,
     "str | None",
@@ -55,7 +59,7 @@ Ticket = tuple[
 
 
 def purge_mark() -> bytes:
-    """Mark a ticket, as its ``make``, after which automatic steps continue with its step."""
+    """Mark a ticket of ``purge``, as its ``make``: automatic steps go back to the ticket's step."""
     return b""
 
 
@@ -80,10 +84,10 @@ def make_record(ticket: Ticket, work: Work) -> list[Piece]:
 
 
 def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], None]) -> Batch:
-    """Make the records of tickets: an empty one after an error, which goes to ``lose``."""
+    """Make the records of tickets. If one fails, its size is 0, and ``lose`` gets the error."""
     pieces: list[Piece] = []
     sizes: list[int] = []
-    small: list[bytes] = []  # neighbouring records, to be joined
+    small: list[bytes] = []  # small records that follow each other, which are joined below
     for ticket in tickets:
         _, name, step, wall_time, make, arguments, work = ticket
         try:
@@ -93,11 +97,11 @@ def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], N
             else:
                 made = work.record if work.apart else make_record(ticket, work)
                 size = sum(map(len, made))
-        except BaseException as error:  # the later ones go on
+        except BaseException as error:  # an error loses only this summary
             lose(error, f"{name!r} at step {step} was not written")
             sizes.append(0)
             continue
-        # Outside of the try: after a MemoryError here, no size may be noted without its bytes.
+        # Not in the ``try``: a MemoryError here must not leave a size whose bytes are missing.
         sizes.append(size)
         if work is None:
             small.append(record)

@@ -1,12 +1,12 @@
 """The protobuf encoding of messages on the hot path, written by hand.
 
-These are Event and the parts of Summary that images and scalars need. The output is a list of
-buffers, so that the bytes of a picture are never copied into a message. All other messages are
+These messages are Event and the parts of Summary that images and scalars need. The output is a list
+of buffers, so that the bytes of a picture are never copied into a message. All other messages are
 protobuf classes (messages.py).
 
-- The output is byte for byte that of ``SerializeToString()`` of the same message: fields in the
-  order of their numbers, without default values. A test compares it with our and with TensorBoard's
-  classes.
+- ``SerializeToString()`` of the same message returns exactly the same bytes: fields in the order of
+  their numbers, without default values. A test compares the output with the classes of messages.py
+  and with TensorBoard's classes.
 - Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change:
   existing event files have them.
 - The input is not checked here: the kinds check it in the caller's thread.
@@ -72,7 +72,7 @@ def varint(value: int) -> bytes:
         return _SMALL_VARINTS[value]
     if 0x80 <= value < 0x4000:
         return _TWO_BYTES(value & 0x7F | 0x80, value >> 7)
-    if 0x4000 <= value < 0x200000:  # many steps are in this range; 4 times faster than the loop
+    if 0x4000 <= value < 0x200000:  # for many steps; this is 4 times faster than the loop
         return _THREE_BYTES(value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14)
     value &= _UINT64
     encoded = bytearray()
@@ -104,7 +104,7 @@ def event(wall_time: float, step: int, serialized_summary: Sequence[Piece]) -> l
 def small_event(wall_time: float, step: int, serialized_summary: bytes) -> bytes:
     """Encode an Event that holds a small Summary, which is copied."""
     size = len(serialized_summary)
-    if not wall_time or not step or size > 0x7F:  # defaults are left out
+    if not wall_time or not step or size > 0x7F:  # default values are left out
         return b"".join(event(wall_time, step, [serialized_summary]))
     if 0x4000 <= step < 0x200000:  # most steps of long runs: one call instead of two
         low, middle = step & 0x7F | 0x80, step >> 7 & 0x7F | 0x80
@@ -142,8 +142,8 @@ def summary_metadata(
 ) -> bytes:
     """Encode a SummaryMetadata as the field of a Summary.Value.
 
-    TensorBoard knows the data classes of its own plugins. It does not list the values of other
-    plugins without one of the ``DATA_CLASS`` constants; 0 is none.
+    ``data_class`` is one of the ``DATA_CLASS`` constants, or 0 for none. TensorBoard's own plugins
+    do not need it. Values of other plugins are not listed without it.
     """
     plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
     if plugin_content:
@@ -164,7 +164,7 @@ def scalar_frame(tag: str, metadata: bytes = b"") -> tuple[bytes, bytes]:
 
 
 def float32(value: float) -> bytes:
-    """Encode a number as a float32; too large ones become infinite."""
+    """Encode a number as a float32; numbers that are too large become infinite."""
     try:
         return _FLOAT.pack(value)
     except OverflowError:
@@ -183,7 +183,7 @@ def image_value(
 
 @functools.lru_cache(maxsize=256)
 def _dimensions(height: int, width: int, channels: int) -> bytes:
-    """Encode the fields of a Summary.Image before the size of the file."""
+    """Encode the fields of a Summary.Image that come before the size of the encoded image."""
     return b"".join(
         (
             _IMAGE_HEIGHT + varint(height),
@@ -200,7 +200,7 @@ def string_tensor_value(
     metadata: bytes,
     shape: Sequence[int] | None = None,
 ) -> list[Piece]:
-    """Encode a Summary.Value with a tensor of strings, row-major; None is a shape of rank 1."""
+    """Encode a Summary.Value with a tensor of strings, row-major; its default shape has rank 1."""
     values: list[Piece] = []
     for string in strings:
         values.append(_TENSOR_STRING_VALUE + varint(_size(string)))
@@ -213,7 +213,7 @@ def string_tensor_value(
 def tensor_value(
     tag: str, data_type: int, shape: Sequence[int], values: Sequence[Piece], metadata: bytes
 ) -> list[Piece]:
-    """Encode a Summary.Value with a TensorProto; ``values`` is its encoded field of values."""
+    """Encode a Summary.Value with a TensorProto; ``values`` is the encoded field of its values."""
     sizes = (_DIM_SIZE + varint(size) if size else b"" for size in shape)
     dimensions = b"".join(length_delimited(_SHAPE_DIM, size) for size in sizes)
     tensor = _TENSOR_DTYPE + varint(data_type) + length_delimited(_TENSOR_SHAPE, dimensions)

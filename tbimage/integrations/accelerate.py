@@ -20,7 +20,7 @@ __all__ = ["TBImageTracker"]
 class TBImageTracker(GeneralTracker):
     """Log the values that an ``Accelerator`` tracks.
 
-    An error of logging never ends a training: it is counted, and reported once.
+    An error of logging never ends a training. It is counted, and each class is reported once.
 
     Args:
         logdir: The run directory.
@@ -69,9 +69,10 @@ class TBImageTracker(GeneralTracker):
         """Log numbers and texts.
 
         Args:
-            values: By tag: a number, a text, or a mapping of numbers, each with a run of its own.
-            step: An integer that grows; None: the one after the last of each tag.
-            kwargs: More arguments of the writer's methods, as ``description``.
+            values: A mapping of tags to values. A value is a number, a text, or a mapping of
+                numbers. Each number of such a mapping gets a run of its own.
+            step: An integer that grows; None: the step after the last step of each tag.
+            kwargs: More arguments of the writer's methods, such as ``description``.
         """
         for name, value in values.items():
             with self.failures:
@@ -90,7 +91,7 @@ class TBImageTracker(GeneralTracker):
         Args:
             values: Images by tag, as ``SummaryWriter.image`` takes them.
             step: As in ``log``.
-            kwargs: More arguments of ``SummaryWriter.image``, as ``layout="NCHW"``.
+            kwargs: More arguments of ``SummaryWriter.image``, such as ``layout="NCHW"``.
         """
         for name, images in values.items():
             with self.failures:
@@ -99,7 +100,7 @@ class TBImageTracker(GeneralTracker):
     @on_main_process
     @guarded
     def finish(self) -> None:
-        """Write what is pending."""
+        """Write all pending summaries, and close the writer."""
         with self.failures:
             if self._writer is not None:
                 self._writer.close()

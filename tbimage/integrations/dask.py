@@ -1,6 +1,6 @@
 """Dask: an engine for ``tbimage compact``, and a writer for each worker.
 
-It needs ``dask`` and ``distributed``: ``pip install 'dask[distributed]'``.
+This module needs ``dask`` and ``distributed``: ``pip install 'dask[distributed]'``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerWriters", "dask_engine", "worker_writer"]
 
-# So many tasks are with the scheduler at any time, so that a million runs do not fill its memory.
+# The scheduler has at most this number of tasks, so that a million runs do not fill its memory.
 _MOST_TASKS = 1000
 _PLUGIN = "tbimage-writers"
 
@@ -40,16 +40,16 @@ _PLUGIN = "tbimage-writers"
 def dask_engine(
     address: str | None = None, workers: int | None = None
 ) -> Iterator[Engine[Any, Any]]:
-    """Run ``tbimage.reading.compact`` on Dask: a task for each run, or for up to 16.
+    """Run ``tbimage.reading.compact`` on Dask. A task copies one run, or up to 16 runs.
 
     Args:
-        address: That of a scheduler, as "tcp://10.0.0.1:8786". Its workers need tbimage, and the
-            same paths as this process. None: worker processes are started on this machine, and
-            end with the block.
-        workers: How many are started. None: one for each processor.
+        address: The address of a scheduler, such as "tcp://10.0.0.1:8786". Its workers need
+            tbimage, and the same paths as this process. None: worker processes are started on this
+            machine, and end with the block.
+        workers: How many worker processes are started. None: one for each processor.
 
     Yields:
-        What ``compact`` takes as ``engine``.
+        An engine for ``compact``.
 
     Raises:
         OSError: Nothing answers at the address.
@@ -68,7 +68,7 @@ def dask_engine(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,
-            silence_logs=logging.CRITICAL,  # errors of tasks are raised; others come as it ends
+            silence_logs=logging.CRITICAL,  # errors of tasks are raised; hide those at the end
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
@@ -100,7 +100,7 @@ class WorkerWriters(distributed.WorkerPlugin):
 
     Args:
         logdir: The directory of all runs, which all workers can write to.
-        settings: Of the ``SummaryWriter``.
+        settings: Settings of the ``SummaryWriter``.
 
     Example:
         >>> def double(number):
@@ -119,7 +119,7 @@ class WorkerWriters(distributed.WorkerPlugin):
         self._settings = settings
 
     def setup(self, worker: Any) -> None:
-        """Begin in a worker; Dask calls this."""
+        """Prepare the plugin in a worker; Dask calls this."""
         self._run = "worker-" + re.sub(r"[^\w.-]+", "-", str(worker.name)).strip(".-")
         self._writer: SummaryWriter | None = None
         self._lock = threading.Lock()
@@ -132,7 +132,7 @@ class WorkerWriters(distributed.WorkerPlugin):
             return self._writer
 
     def teardown(self, worker: Any) -> None:
-        """Write what is pending, and close the writer; Dask calls this when the worker ends."""
+        """Write all pending summaries, and close the writer; Dask calls this at a worker's end."""
         with self._lock:
             if self._writer is not None:
                 self._writer.close()
@@ -141,11 +141,11 @@ class WorkerWriters(distributed.WorkerPlugin):
 def worker_writer() -> SummaryWriter:
     """Return the writer of the worker that runs this task.
 
-    A task that ends has logged for good once ``flush`` returned True. Without a flush, what it
-    logged is written 0.1 seconds later (``flush_secs``), and when the worker ends.
+    If a task calls ``flush`` and gets True, all its summaries are in the file. Without a flush, a
+    summary is written 0.1 seconds later (``flush_secs``), or when the worker ends.
 
     Raises:
-        ValueError: This is no task of Dask.
+        ValueError: The caller is not a task of Dask.
         RuntimeError: The client has not registered ``WorkerWriters``.
 
     Example:

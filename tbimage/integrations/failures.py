@@ -1,4 +1,4 @@
-"""Errors of logging, which must not end a training or fail a request."""
+"""Count errors of logging, so that they do not end a training or fail a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Method = TypeVar("_Method", bound=Callable[..., None])
 
 
 def guarded(method: _Method) -> _Method:
-    """Let no error leave a method that a framework calls: ``self.failures`` counts it.
+    """Catch all errors of a method that a framework calls. ``self.failures`` counts them.
 
     Args:
         method: The method, which returns None.
@@ -44,7 +44,7 @@ class Failures:
     """A block in which errors are counted and not raised. The first of each class is reported.
 
     Args:
-        of: What fails, as "keras.TensorBoard". The report names it.
+        of: The name of the integration, such as "keras.TensorBoard". The report shows this name.
 
     Attributes:
         count: How many errors there were.
@@ -86,6 +86,6 @@ class Failures:
                     exception,
                     exc_info=exception if _logger.isEnabledFor(logging.DEBUG) else None,
                 )
-            except Exception:  # of a log handler
+            except Exception:  # a log handler raised an error
                 pass
         return True

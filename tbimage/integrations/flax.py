@@ -12,19 +12,20 @@ from tbimage.writer import SummaryWriter as RunWriter
 
 __all__ = ["SummaryWriter"]
 
-# Numbers of channels by which flax tells [height, width, channels] from [images, height, width].
+# With these numbers of channels, flax takes an array of rank 3 as [height, width, channels]. It
+# takes other arrays of rank 3 as [images, height, width].
 _CHANNELS = (1, 3)
 
 
 class SummaryWriter:
     """Log as flax's ``SummaryWriter`` does, with the same tags.
 
-    Gray images stay gray: flax repeats them for three channels.
+    Gray images stay gray. (flax repeats a gray image for three channels.)
 
     Args:
         log_dir: The run directory, created if missing.
-        auto_flush: Not used. What is logged is in the file after 0.1 s; ``flush`` waits for it.
-        settings: Settings of ``tbimage.SummaryWriter``, as ``on_error="log"``.
+        auto_flush: Not used. A summary is in the file after 0.1 s; ``flush`` waits until it is.
+        settings: Settings of ``tbimage.SummaryWriter``, such as ``on_error="log"``.
 
     Raises:
         TypeError: An argument is of the wrong type, also in the methods.
@@ -48,7 +49,7 @@ class SummaryWriter:
 
     @property
     def writer(self) -> RunWriter:
-        """The writer, for all that flax has no method for."""
+        """The writer, for summaries without a method in flax."""
         return self._writer
 
     def scalar(self, tag: str, value: Any, step: int) -> None:
@@ -63,7 +64,7 @@ class SummaryWriter:
             image: [height, width], [height, width, channels] with 1 or 3 channels,
                 [images, height, width] or [images, height, width, channels].
             step: An integer that grows.
-            max_outputs: The most images. Default 3.
+            max_outputs: The largest number of images to log. Default 3.
         """
         array = array_like.as_array(image)
         of_images = array.ndim == 3 and array.shape[-1] not in _CHANNELS
@@ -85,12 +86,12 @@ class SummaryWriter:
             audiodata: [clips, frames, channels], floats from -1 to 1.
             step: An integer that grows.
             sample_rate: Frames per second, in Hz. Default 44,100.
-            max_outputs: The most clips. Default 3.
+            max_outputs: The largest number of clips to log. Default 3.
         """
         self._writer.audio(tag, audiodata, sample_rate, step, max_outputs=max_outputs)
 
     def histogram(self, tag: str, values: Any, step: int, bins: int | None = None) -> None:
-        """Log how ``values`` are distributed, in ``bins`` buckets, default 30.
+        """Log a histogram of ``values``, with ``bins`` buckets (default 30).
 
         Args:
             tag: The tag.
@@ -113,7 +114,7 @@ class SummaryWriter:
         self._writer.hparams(flattened(hparams))
 
     def flush(self) -> None:
-        """Wait until all that was logged is in the file."""
+        """Wait until all summaries are in the file."""
         self._writer.flush()
 
     def close(self) -> None:

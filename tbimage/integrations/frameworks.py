@@ -1,4 +1,4 @@
-"""What an integration says if its framework is missing or too old."""
+"""Raise a clear error if the framework of an integration is missing or too old."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["needs"]
 
 @contextmanager
 def needs(module: str, oldest: str, distribution: str | None = None) -> Iterator[None]:
-    """Import a framework within the block, or say in one sentence how to install it.
+    """Import a framework within the block, or raise an error that tells how to install it.
 
     Args:
-        module: The module that the block imports, as "keras".
-        oldest: The oldest version that works, as "3.0".
-        distribution: The name of the package for pip; None: that of the module.
+        module: The module that the block imports, such as "keras".
+        oldest: The oldest version that works, such as "3.0".
+        distribution: The name of the package for pip; None: the name of the module.
 
     Raises:
         ModuleNotFoundError: The module is not installed.
-        ImportError: It is older than ``oldest``.
+        ImportError: The module is older than ``oldest``.
 
     Example:
         >>> with needs("no_such_package", "1.0"):
@@ -34,7 +34,7 @@ def needs(module: str, oldest: str, distribution: str | None = None) -> Iterator
     try:
         installed = metadata.version(name)
     except metadata.PackageNotFoundError:
-        installed = None  # also if the module was copied and not installed
+        installed = None  # the module is missing, or was copied and not installed
     if installed is not None and _numbers(installed) < _numbers(oldest):
         raise ImportError(
             f"this integration needs {name} {oldest} or newer, and {installed} is installed: "

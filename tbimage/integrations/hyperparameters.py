@@ -1,4 +1,4 @@
-"""Configurations of frameworks as hyperparameters, which are bool, int, float or str."""
+"""Turn configurations of frameworks into hyperparameters, which are bool, int, float or str."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def flattened(configuration: Mapping[Any, Any], separator: str = ".") -> dict[st
     """Flatten nested mappings to one name for each value. Values of other types become texts.
 
     Args:
-        configuration: Values by name; None leaves a name out.
+        configuration: Values by name. Names with the value None are left out.
         separator: The text between the names.
 
     Example:

@@ -25,28 +25,28 @@ __all__ = ["TBImageLogger"]
 
 
 class TBImageLogger(Logger):
-    """Log a training of Lightning, in the directories of its ``TensorBoardLogger``.
+    """Log a training of Lightning, in the same directories as its ``TensorBoardLogger``.
 
-    An error of logging never ends a training: it is counted, and reported once. Only if the
-    directory cannot be made, Lightning gets the error, before it begins to train.
+    An error of logging never ends a training. It is counted, and each class is reported once. But
+    if the directory cannot be made, Lightning gets the error, before it begins to train.
 
     Args:
         save_dir: The directory of all experiments.
-        name: The name of the experiment, a directory in ``save_dir``. "" or None: none.
-        version: The run: a number n for the directory ``version_n``, or its name. None: the number
-            after the last one that exists.
+        name: The name of the experiment, a directory in ``save_dir``. "" or None: no directory.
+        version: The run: a number n for the directory ``version_n``, or the name of a directory.
+            None: the number after the last existing number.
         log_graph: Whether ``log_graph`` logs the graph of the model, which needs tensorboard.
         default_hp_metric: Whether hyperparameters without metrics get the metric ``hp_metric`` with
             the value -1. Default False: the HParams page does not need it.
-        prefix: Put before each metric, with "-" between.
-        sub_dir: A directory in that of the run.
+        prefix: A text that is put before the name of each metric, with "-" between them.
+        sub_dir: A directory in the directory of the run.
 
     Attributes:
         failures: Its ``count`` is the number of errors of logging.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``save_dir`` is empty, or no directory that a writer can write to.
+        ValueError: ``save_dir`` is empty, or is not a directory that a writer can use.
 
     Example:
         >>> from tbimage.integrations.lightning import TBImageLogger
@@ -116,7 +116,7 @@ class TBImageLogger(Logger):
     @property
     @rank_zero_experiment
     def experiment(self) -> TorchWriter:
-        """The writer, with the methods of torch's: ``add_scalar``, ``add_image`` and so on."""
+        """The writer, with the methods of torch's writer: ``add_scalar``, ``add_image``, …."""
         if self._experiment is None:
             self._experiment = TorchWriter(self.log_dir)
         return self._experiment
@@ -133,7 +133,8 @@ class TBImageLogger(Logger):
         """Log numbers.
 
         Args:
-            metrics: Numbers by name; or a mapping of numbers, each of which has a run of its own.
+            metrics: Numbers by name. A value may also be a mapping of numbers. Each number of such
+                a mapping gets a run of its own.
             step: An integer that grows; None: 0, as with torch's writer.
         """
         for name, value in metrics.items():
@@ -152,8 +153,8 @@ class TBImageLogger(Logger):
         Args:
             key: The tag.
             images: As in ``SummaryWriter.image``; pass ``layout="NCHW"`` for torch's batches.
-            step: An integer that grows; None: the one after the last of this tag.
-            options: More arguments of ``SummaryWriter.image``, as ``value_range``.
+            step: An integer that grows; None: the step after the last step of this tag.
+            options: More arguments of ``SummaryWriter.image``, such as ``value_range``.
         """
         with self.failures:
             self.writer.image(key, images, step, **options)
@@ -169,8 +170,8 @@ class TBImageLogger(Logger):
         """Log the hyperparameters of the run, and the metrics that judge it.
 
         Args:
-            params: Values by name; mappings in it are flattened, with "/" between the names.
-            metrics: Numbers by tag; or a number, for the tag ``hp_metric``.
+            params: Values by name. Nested mappings are flattened, with "/" between the names.
+            metrics: Numbers by tag; or one number, which gets the tag ``hp_metric``.
             step: The step of the metrics.
         """
         with self.failures:
@@ -189,7 +190,7 @@ class TBImageLogger(Logger):
 
         Args:
             model: The module.
-            input_array: The input of the module. None: its ``example_input_array``.
+            input_array: The input of the module. None: the module's ``example_input_array``.
         """
         if self._log_graph:
             with self.failures:
@@ -201,7 +202,7 @@ class TBImageLogger(Logger):
     @rank_zero_only
     @guarded
     def save(self) -> None:
-        """Wait until what was logged is in the file; write ``hparams.yaml`` as Lightning does."""
+        """Wait until all summaries are in the file; write ``hparams.yaml`` as Lightning does."""
         with self.failures:
             if self._experiment is not None:
                 self._experiment.flush()
@@ -215,7 +216,7 @@ class TBImageLogger(Logger):
         """Close the file.
 
         Args:
-            status: How the training ended, as Lightning says it: "success" and others.
+            status: How the training ended: "success", or another status of Lightning.
         """
         if status == "success":
             self.save()

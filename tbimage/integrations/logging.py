@@ -20,25 +20,26 @@ _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 class TensorBoardHandler(logging.Handler):
     """Log records as texts, and the numbers of their ``extra=`` as scalars.
 
-    A text has the tag ``log/INFO``, or that of another level, so that TensorBoard's sample of many
-    records keeps the rare errors. Texts are numbered one by one. A number has its key as tag. Its
-    step is ``extra={"step": …}``; without it, numbers of one tag are numbered one by one.
+    The tag of a text is ``log/`` and the level, such as ``log/INFO``. TensorBoard samples each tag
+    on its own, so it keeps rare errors. Texts are numbered one by one. The tag of a number is its
+    key. Its step is ``extra={"step": …}``; without it, the numbers of a tag are numbered one by
+    one.
 
-    A call never waits. Records are left out if there is no room for them, or if they are made while
-    this handler handles another one of the same thread. Those of ``tbimage`` itself are always left
-    out.
+    A call never waits. A record is left out if the writer has no memory left for it, or if it is
+    made while this handler handles another record of the same thread. Records of ``tbimage`` itself
+    are always left out.
 
     Args:
-        writer: A ``SummaryWriter`` with ``on_full="drop"``; or a run directory, for which one is
-            made, and closed with the handler.
-        level: The lowest level that is logged, as of every handler. Default: all.
+        writer: A ``SummaryWriter`` with ``on_full="drop"``; or a run directory. For a directory,
+            the handler makes a writer, and closes it when the handler is closed.
+        level: The lowest level that is logged, as for every handler. Default: all levels.
 
     Attributes:
         writer: The writer.
         failures: Its ``count`` is the number of errors of logging.
 
     Raises:
-        TypeError: ``writer`` is neither.
+        TypeError: ``writer`` is neither a ``SummaryWriter`` nor a directory.
         ValueError: The writer has ``on_full="block"``, so that a call might wait.
 
     Example:
@@ -77,7 +78,7 @@ class TensorBoardHandler(logging.Handler):
         """Log a record.
 
         Args:
-            record: As ``logging`` makes it.
+            record: A record that ``logging`` has made.
         """
         if record.name.partition(".")[0] == "tbimage" or getattr(self._here, "busy", False):
             return

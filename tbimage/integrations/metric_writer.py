@@ -1,8 +1,8 @@
 """``MetricWriter`` of clu, without TensorFlow.
 
 ``import clu.metric_writers`` needs TensorFlow. This class has the same methods and imports nothing
-of clu. If a program has imported clu, instances also count as its ``MetricWriter``, and clu's
-``MultiWriter`` and ``AsyncWriter`` take them in any case.
+of clu. If a program has imported clu before it makes an instance, the instance is also an instance
+of clu's ``MetricWriter``. clu's ``MultiWriter`` and ``AsyncWriter`` accept every instance.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class MetricWriter:
 
     Args:
         logdir: The run directory, created if missing.
-        settings: Settings of ``tbimage.SummaryWriter``, as ``on_error="log"``.
+        settings: Settings of ``tbimage.SummaryWriter``, such as ``on_error="log"``.
 
     Raises:
         TypeError: An argument is of the wrong type, also in the methods.
@@ -125,7 +125,7 @@ class MetricWriter:
         arrays: Mapping[str, Any],
         num_buckets: Mapping[str, int] | None = None,
     ) -> None:
-        """Log how values are distributed.
+        """Log histograms.
 
         Args:
             step: An integer that grows.
@@ -140,12 +140,12 @@ class MetricWriter:
         """Log hyperparameters, once for each run.
 
         Args:
-            hparams: Values by name. Mappings in it are flattened: {"a": {"b": 1}} is "a.b".
+            hparams: Values by name. Nested mappings are flattened: {"a": {"b": 1}} becomes "a.b".
         """
         self._writer.hparams(flattened(hparams))
 
     def flush(self) -> None:
-        """Wait until all that was logged is in the file."""
+        """Wait until all summaries are in the file."""
         self._writer.flush()
 
     def close(self) -> None:

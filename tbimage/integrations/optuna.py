@@ -22,8 +22,8 @@ class TensorBoardCallback:
 
     Args:
         dirname: The directory of the runs, which are named ``trial-0``, ``trial-1`` and so on.
-        metric_name: The tag of the result. Several results have tags with a number: ``loss_0``,
-            ``loss_1``.
+        metric_name: The tag of the result. If a trial has several results, their tags have numbers:
+            ``loss_0``, ``loss_1``.
 
     Attributes:
         failures: Its ``count`` is the number of errors of logging.
@@ -50,11 +50,11 @@ class TensorBoardCallback:
         """Log a trial that has ended.
 
         Args:
-            study: Its study.
-            trial: As optuna gives it to callbacks.
+            study: The study of the trial.
+            trial: The trial, which optuna passes to callbacks.
         """
         with self.failures:
-            results: list[Any] = trial.values or []  # a failed trial has none
+            results: list[Any] = trial.values or []  # a failed trial has no values
             names = [self._metric]
             if len(results) > 1:
                 names = [f"{self._metric}_{number}" for number in range(len(results))]

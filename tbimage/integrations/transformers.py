@@ -21,14 +21,14 @@ __all__ = ["TBImageCallback"]
 class TBImageCallback(TrainerCallback):
     """Log the values that the Trainer logs, its arguments and the configuration of the model.
 
-    The tags are those of its ``TensorBoardCallback``: ``train/loss``, ``eval/loss`` and so on, and
-    the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the Trainer, so that it
-    does not log twice.
+    The tags are those of ``TensorBoardCallback`` in transformers: ``train/loss``, ``eval/loss`` and
+    so on, and the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the Trainer, so
+    that values are not logged twice.
 
     Args:
         logdir: The run directory. None: "logs" in the Trainer's output directory.
-        draw: Called with the model after each evaluation. It returns pictures by name, as
-            ``SummaryWriter.image`` takes them. None: no pictures.
+        draw: A function that is called with the model after each evaluation. It returns pictures by
+            name, in a form that ``SummaryWriter.image`` takes. None: no pictures are logged.
 
     Attributes:
         writer: The writer of the run; None before the training begins.
@@ -99,14 +99,14 @@ class TBImageCallback(TrainerCallback):
 
     @guarded
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write what is pending."""
+        """Write all pending summaries, and close the writer."""
         with self.failures:
             if self.writer is not None:
                 self.writer.close()
         self.writer = None
 
     def _open(self, args: Any, state: Any) -> SummaryWriter | None:
-        """Give the writer of the first process; None in the others."""
+        """Return the writer in the first process, and None in all other processes."""
         if self.writer is None and state.is_world_process_zero:
             logdir = os.path.join(args.output_dir, "logs") if self._logdir is None else self._logdir
             if state.is_hyper_param_search and state.trial_name is not None:
@@ -119,7 +119,7 @@ class TBImageCallback(TrainerCallback):
 
 
 def _tag(name: str) -> str:
-    """Put a metric into the group that the Trainer gives it."""
+    """Return the tag of a metric, with its group before it: ``eval``, ``test`` or ``train``."""
     for group in ("eval", "test"):
         if name.startswith(f"{group}_"):
             return f"{group}/{name[len(group) + 1 :]}"

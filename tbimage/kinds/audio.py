@@ -1,11 +1,11 @@
 """Audio: sampled sound as WAV files, which the browser plays.
 
 The wire form is TF2's: a tensor of strings [clips, 2]. The first column holds the WAV files, the
-second holds labels that TensorBoard no longer shows. (The data server drops the content type of a
-``Summary.Audio``, and then the browser does not play it.)
+second holds labels that TensorBoard no longer shows. (The other form is a ``Summary.Audio``. The
+data server drops its content type, and then the browser does not play the sound.)
 
 uint8, int16 and int32 samples are stored unchanged. Floats become 16-bit samples as in
-``tf.audio.encode_wav``: times 2**15, rounded half away from zero, clipped.
+``tf.audio.encode_wav``: they are multiplied by 2**15, rounded half away from zero, and clipped.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from tbimage.pixels.arrays import array_like
 # AudioPluginData.encoding = WAV (tensorboard/plugins/audio/plugin_data.proto).
 _PLUGIN_CONTENT = b"\x10\x0b"
 
-# A protobuf message has less than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
-# and a WAV file less than 4 GiB. This leaves 1 MiB for headers.
+# A protobuf message is smaller than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
+# and a WAV file is smaller than 4 GiB. This limit leaves 1 MiB for headers.
 _MOST_BYTES = (1 << 31) - (1 << 20)
-_HIGHEST_RATE = 1 << 24  # in Hz, higher than any converter's; bytes per second must fit 32 bits
+# In Hz. No converter has a higher rate. A WAV file has only 32 bits for the bytes per second.
+_HIGHEST_RATE = 1 << 24
 
-#: The types of a WAV file: 8-bit PCM is unsigned, wider PCM is signed.
+#: The dtypes that a WAV file can hold: 8-bit PCM is unsigned, wider PCM is signed.
 STORED = ("uint8", "int16", "int32")
 _FULL_SCALE = 1 << 15
-# How many floats are converted at a time, so that a long clip is not copied as a whole.
+# The number of floats that are converted at a time, so that a long clip is not copied as a whole.
 _BLOCK = 1 << 18
 
 
@@ -43,9 +44,9 @@ _BLOCK = 1 << 18
 class Findings:
     """Findings about the samples, for a message to the user."""
 
-    # The greatest absolute value if it is above 1, so that floats were clipped; else None.
+    # The greatest absolute value if it is above 1, which means that floats were clipped; else None.
     peak: float | None
-    non_finite: int  # how many samples were NaN or infinite; NaN became silence
+    non_finite: int  # the number of samples that were NaN or infinite; NaN became silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Clips:
 
 
 def check_sample_rate(sample_rate: object) -> int:
-    """Check the frames per second: an integer, or a float that is whole."""
+    """Check the frames per second: an integer, or a float with an integer value."""
     rate = checks.plain_value(sample_rate)
     whole = isinstance(rate, float) and rate.is_integer()
     return checks.integer("sample_rate", int(rate) if whole else sample_rate, 1, _HIGHEST_RATE)
@@ -75,7 +76,8 @@ def prepare(
 ) -> Clips:
     """Check shapes and dtypes, and copy nothing.
 
-    ``layout`` names the axes: clips (N), frames (T), channels (C). None: "T", "TC" or "NTC".
+    ``layout`` names the axes: clips (N), frames (T), channels (C). None means "T", "TC" or "NTC",
+    by the rank of ``data``.
     """
     array = numeric_array("data", data)
     if array.dtype.kind != "f" and array.dtype.name not in STORED:
@@ -150,7 +152,7 @@ def summary(
 
 
 def _to_int16(samples: Array) -> tuple[Array, float, int]:
-    """Return 16-bit samples, the greatest finite magnitude, and how many values are not finite."""
+    """Return 16-bit samples, the greatest finite magnitude, and the number of non-finite values."""
     pcm = np.empty(samples.shape, np.int16)
     flat, target = samples.reshape(-1), pcm.reshape(-1)
     peak, non_finite = 0.0, 0
@@ -163,7 +165,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
             block[np.isnan(block)] = 0
         peak = max(peak, float(np.abs(block, where=finite, out=np.zeros_like(block)).max()))
         np.clip(block, -1, 1, out=block)
-        # TensorFlow rounds half away from zero in float32, too; all these steps are exact.
+        # TensorFlow also rounds half away from zero in float32. All these steps are exact.
         block *= _FULL_SCALE
         whole = np.trunc(block)
         whole += np.trunc((block - whole) * 2)
@@ -172,7 +174,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
 
 
 def wav(samples: Array, sample_rate: int) -> Piece:
-    """Make a WAV file of samples [frames, channels] of one of ``STORED``."""
+    """Make a WAV file of samples [frames, channels], whose dtype is one of ``STORED``."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams(

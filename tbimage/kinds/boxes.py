@@ -1,4 +1,4 @@
-"""Boxes, keypoints and polylines over images. They are small, so the checks copy them."""
+"""Boxes, keypoints and polylines over images. The checks copy the coordinates, which are small."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from tbimage.pixels.drawing.rendering import render
 Coordinates = npt.NDArray[np.float64]
 
 
-# Bytes of a short string in a list.
+# The approximate number of bytes that a short string in a list needs.
 _LABEL_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Everything that is drawn over one image; coordinates are pixels of that image."""
+    """Everything that is drawn over one image; coordinates are in pixels of that image."""
 
     boxes: Coordinates
     labels: list[str | int] | None = None
@@ -127,7 +127,8 @@ def _check_drawn(
 ) -> list[_Drawn]:
     """Check everything that is drawn over each image.
 
-    ``corners`` converts boxes to corners. ``unit`` scales x, y and the visibility of points.
+    ``corners`` converts boxes to corners. ``unit`` has the factors for the x, y and visibility of
+    points.
     """
     color = given["colors"] if _is_one_color(given["colors"]) else None
     if color is not None:
@@ -154,7 +155,7 @@ def _check_drawn(
 
 
 def _each(argument: str, values: Any, count: int, batched: bool) -> Sequence[Any]:
-    """Return the values of an argument for each image."""
+    """Return a list that has the value of an argument for each image."""
     if values is None:
         return [None] * count
     if not batched:

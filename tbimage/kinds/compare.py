@@ -1,7 +1,7 @@
 """Comparisons: input, output and their difference side by side.
 
-With ``scalars=True`` the mean of each measure over the batch is logged too, as ``name/mae`` and
-``name/psnr``.
+With ``scalars=True``, the means of MAE and PSNR over the batch are also logged, with the tags
+``name/mae`` and ``name/psnr``.
 """
 
 from __future__ import annotations

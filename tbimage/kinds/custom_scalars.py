@@ -1,7 +1,7 @@
 """Layouts of the Custom Scalars page: charts that show scalars of several tags.
 
 The wire form is the plugin's: a string tensor under one reserved tag, which holds a serialized
-``Layout``. TensorBoard shows the newest layout of each run, so each Summary has all charts.
+``Layout``. TensorBoard shows the newest layout of each run, so each Summary contains all charts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tbimage.kinds import tensors
 if TYPE_CHECKING:
     from tbimage.events import messages
 
-#: tensorboard/plugins/custom_scalar/metadata.py.
+#: The reserved tag, from tensorboard/plugins/custom_scalar/metadata.py.
 LAYOUT_TAG = "custom_scalars__config__"
 
 
@@ -28,20 +28,20 @@ class Chart:
     """One chart."""
 
     kind: str  # "multiline" or "margin"
-    # In a multiline chart, regular expressions of tags. In a margin chart, tags in threes: value,
-    # lower bound, upper bound.
+    # In a multiline chart, these are regular expressions that match tags. In a margin chart, each
+    # group of three tags is a line: value, lower bound, upper bound.
     tags: Sequence[str]
 
 
-# Bytes that CPython needs for a string besides its characters, and for the reference to it.
+# The bytes that CPython needs for a string and for the reference to it, without the characters.
 _STRING_BYTES = 80
 
-#: Charts by category and title, in the order of the page.
+#: Charts by category and title, in the order in which the page shows them.
 Charts = dict[tuple[str, str], Chart]
 
 
 def check_layout(layout: object) -> Charts:
-    """Check ``{category: {title: [kind, tags]}}``, as torch's ``add_custom_scalars`` takes it."""
+    """Check ``{category: {title: [kind, tags]}}``, the argument of torch's add_custom_scalars."""
     charts: Charts = {}
     expected = "a mapping, as in {category: {title: [kind, tags]}}"
     for category, titles in checks.mapping("layout", layout, expected).items():
@@ -59,7 +59,7 @@ def check_layout(layout: object) -> Charts:
 def check_chart(
     kind: object, tags: object, category: object, title: object, where: str = "tags"
 ) -> Charts:
-    """Check one chart; ``where`` names it in errors."""
+    """Check one chart; ``where`` is the name of the chart in errors."""
     tensors.import_messages()
     if not isinstance(kind, str) or kind.lower() not in _FILLED:
         raise ValueError(
@@ -95,7 +95,7 @@ _OF_EXPRESSIONS = re.compile(r"[\\|^$]|\.[*+?]|\(\?")
 
 
 def mismatched_tags(charts: Charts) -> list[str]:
-    """Return tags that do not match themselves: "loss (train)" matches only "loss train"."""
+    """Return tags that do not match themselves as a regular expression, such as "loss (train)"."""
     return [
         tag
         for chart in charts.values()

@@ -36,9 +36,9 @@ _TENSORS, _LABELS, _SPRITE = "tensors.tsv", "metadata.tsv", "sprite.png"
 # The page loads the sprite into a WebGL texture; every device supports this side length.
 _LONGEST_SIDE = 8192
 
-# Characters that end a cell or a line; spaces replace them.
+# Characters that end a cell or a line. They are replaced by spaces.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
-# Stands for an empty label: the page skips blank rows, which would shift all later labels.
+# This replaces an empty label. The page skips blank rows, so all later labels would be shifted.
 _BLANK = "-"
 
 # Characters that a file system may forbid in a name, and "%", which encodes them.
@@ -50,7 +50,7 @@ class Embedding:
     """The checked arguments of one call."""
 
     vectors: Array  # [points, dimensions]; a view of the caller's memory until ``snapshot``
-    # A row of cells for each point, after the header if there is one; or None.
+    # The header row if there is one, then a row of cells for each point; or None.
     labels: Sequence[Sequence[str]] | None
     images: Prepared | None  # a picture for each point, or None
     value_range: ranges.ValueRange | None  # which values of the images become black and white
@@ -115,7 +115,7 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
             f"labels of {widths[0]} columns need a header, since the page takes the first row as "
             "the header: pass header=['name', …]"
         )
-    # With a single column the page would show the header as a label.
+    # If there is a single column, the page would show its header as a label.
     return [names, *rows] if len(names) > 1 else rows
 
 
@@ -165,7 +165,7 @@ def directory(name: str, step: int) -> str:
 def files(
     embedding: Embedding, report: Callable[[Findings], None] = lambda findings: None
 ) -> dict[str, Sequence[Piece]]:
-    """Make the files of an embedding: the contents by file name.
+    """Make the files of an embedding, and return their contents by file name.
 
     ``report`` gets the findings about the images' values, if there are any.
     """
@@ -178,7 +178,7 @@ def files(
 
 
 def _tensors_table(vectors: Array) -> bytes:
-    """Write numbers with 9 digits, which is exact for float32; the page reads no more."""
+    """Write numbers with 9 digits, which are exact for float32; the page keeps only float32."""
     line = "\t".join(["%.9g"] * vectors.shape[1]) + "\n"
     return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
 
@@ -235,8 +235,8 @@ def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
 def summary(name: str) -> list[Piece]:
     """Make the Summary that marks an embedding in the event file.
 
-    No page shows it. Automatic steps continue after it when the program restarts, and it tells
-    TensorBoard that the run has data for the Projector.
+    No page shows this Summary. It tells TensorBoard that the run has data for the Projector. When
+    the program restarts, automatic steps continue after the step of this Summary.
     """
     metadata = wire.summary_metadata("projector", b"", None)
     return wire.summary([tensors.value(step_name(name), np.empty(0, np.float32), metadata)])

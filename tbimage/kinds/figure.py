@@ -18,7 +18,7 @@ from tbimage.pixels.arrays import array_like
 
 
 def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
-    """Check one figure or a list of them; also tell whether it is a list."""
+    """Check one figure or a list of figures; also return whether the argument is a list."""
     batched = isinstance(figure, (list, tuple))
     figures: Sequence[Any] = figure if isinstance(figure, (list, tuple)) else [figure]
     if not figures:
@@ -35,7 +35,8 @@ def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
 def draw(figures: Sequence[Any], batched: bool, tight: bool = False) -> Array:
     """Draw figures as [height, width, channels] uint8, or as a batch.
 
-    If ``tight``, a picture contains everything that a figure draws, even outside of its borders.
+    If ``tight``, a picture contains everything that a figure draws, even outside of the figure's
+    borders.
     """
     pictures = [_tight(figure) if tight else array_like.as_array(figure) for figure in figures]
     sizes = dict.fromkeys(picture.shape[:2] for picture in pictures)
@@ -69,7 +70,7 @@ def _with_alpha(picture: Array) -> Array:
 
 
 def close(figures: Sequence[Any]) -> None:
-    """Close figures in pyplot, which otherwise keeps them in memory."""
+    """Close figures in pyplot, which would otherwise keep them in memory."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         for figure in figures:

@@ -1,7 +1,7 @@
 """Graphs of models, for TensorBoard's Graphs page.
 
-Installed exporters make the ``GraphDef``: torch's for its models, torch's or tensorboardX's for
-ONNX files. If none is installed, the error says what to install.
+Installed packages make the ``GraphDef``: torch exports its own models, and torch or tensorboardX
+exports ONNX files. If no exporter is installed, the error names the package to install.
 
 The wire form is an Event with ``graph_def``. A torch model has a second Event with
 ``tagged_run_metadata``, which tells the page the devices.
@@ -20,7 +20,7 @@ from typing import Any
 RUN_TAG = "step1"
 
 _TORCH_EXPORTER = "torch.utils.tensorboard._pytorch_graph"
-# Both have the same code, but tensorboardX is imported a hundred times faster.
+# Both modules have the same code, but tensorboardX is imported a hundred times faster.
 _ONNX_EXPORTERS = ("tensorboardX.onnx_graph", "torch.utils.tensorboard._onnx_graph")
 
 
@@ -86,7 +86,7 @@ def _without_prints(exporter: types.ModuleType, function: str) -> Callable[..., 
 def events(
     graph: bytes, run_metadata: bytes | None, wall_time: float, run_tag: str = RUN_TAG
 ) -> Sequence[bytes]:
-    """Make one Event, and a second one for RunMetadata, which the page lists as ``run_tag``."""
+    """Make an Event for the graph and one for RunMetadata, which the page lists as ``run_tag``."""
     from tbimage.events.messages import Event, TaggedRunMetadata
 
     made = [Event(wall_time=wall_time, graph_def=graph)]

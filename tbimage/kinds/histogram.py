@@ -1,9 +1,9 @@
 """Histograms: how values are distributed.
 
 The wire form is TF2's and TensorBoard's own: a float64 tensor [buckets, 3] of left edge, right edge
-and count. (In the data server ``HistogramProto``, the older form, loses its outermost edges.) The
+and count. (The older form is ``HistogramProto``, whose outermost edges the data server drops.) The
 buckets are those of ``tf.summary.histogram``: equally wide from the smallest to the greatest value.
-A value on an edge is in the bucket to the right of it, and the greatest value is in the last
+A value on an edge is in the bucket to the right of the edge, and the greatest value is in the last
 bucket. If there are no values, all buckets are zero. If all values are equal, all edges are that
 value and the last bucket has all counts.
 
@@ -26,11 +26,13 @@ from tbimage.pixels.blocks import extent
 
 Floats = npt.NDArray[np.float64]
 
-# How many values are counted at a time: half a MiB of scratch memory for data of any size. From
-# 1 << 13 to 1 << 20 the speed is the same: 4 to 5 ns a value (numpy.histogram: 9 to 13 ns).
+# The number of values that are counted at a time. The scratch memory is half a MiB for data of any
+# size. From 1 << 13 to 1 << 20, the speed is the same: 4 to 5 ns for each value (numpy.histogram
+# takes 9 to 13 ns).
 _BLOCK = 1 << 15
 
-# Outside these bounds, values are scaled by a power of two, which is exact.
+# If the buckets are narrower than the first bound, or a value is beyond the second, values are
+# scaled by a power of two, which is exact.
 _SMALLEST_WIDTH = float(np.finfo(np.float64).tiny)
 _LARGEST = float(np.finfo(np.float64).max) / 2
 _UP, _DOWN = 2.0**200, 0.25
@@ -61,7 +63,7 @@ def summary(
 
 
 def table_summary(name: str, table: Floats, description: str | None) -> list[Piece]:
-    """Make the Summary of [buckets, 3]: left edge, right edge, count."""
+    """Make the Summary of a table [buckets, 3]: left edge, right edge, count."""
     metadata = wire.summary_metadata("histograms", b"", description)
     return wire.summary([tensors.value(name, table, metadata)])
 
@@ -92,7 +94,7 @@ def bucketed(values: Array, buckets: int) -> tuple[Floats, int]:
 
 
 def _scale(low: float, high: float, buckets: int) -> float:
-    """Return a power of two. Scaled by it, no width is subnormal and no edge overflows."""
+    """Return a power of two. If values are scaled by it, widths are normal and edges finite."""
     if max(-low, high) > _LARGEST:
         return _DOWN
     return _UP if (high - low) / buckets < _SMALLEST_WIDTH else 1.0

@@ -9,7 +9,7 @@ from tbimage.kinds.numbers import numeric_array
 
 
 def prepare(counts: object, edges: object) -> npt.NDArray[np.float64]:
-    """Return [k, 3] of left edge, right edge and count, from k counts and k + 1 edges."""
+    """Return the table [k, 3] (left edge, right edge, count) of k counts and k + 1 edges."""
     heights = _row("counts", counts)
     limits = _row("edges", edges)
     if len(limits) != len(heights) + 1:

@@ -1,11 +1,13 @@
-"""Hyperparameters: the settings of a run, and the metrics that judge it.
+"""Hyperparameters: the settings of a run, and the metrics that measure its result.
 
 The wire form is the HParams plugin's: values that hold only metadata, under three tags. The session
-start has the hyperparameters of this run, the session end has its status. The experiment has
-domains and metrics, and belongs to all runs of a log directory. Without an experiment TensorBoard
-collects hyperparameters and metrics from all runs. With experiments it uses only the first that it
-finds (``hparams/backend_context.py``): a hyperparameter that a sweep adds later is not shown. So an
-experiment is written only if the caller gives domains, or metrics without values.
+start has the hyperparameters of this run, and the session end has the status of the run. The
+experiment has domains and metrics, and belongs to all runs of a log directory.
+
+If no run has an experiment, TensorBoard collects hyperparameters and metrics from all runs.
+Otherwise it uses only the first experiment that it finds (``hparams/backend_context.py``), and does
+not show a hyperparameter that a sweep adds later. So an experiment is written only if the caller
+gives domains, or metrics without values.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ EXPERIMENT_TAG = "_hparams_/experiment"
 SESSION_TAG = "_hparams_/session_start_info"
 SESSION_END_TAG = "_hparams_/session_end_info"
 
-#: Status of tensorboard/plugins/hparams/api.proto.
+#: The numbers of ``Status`` in tensorboard/plugins/hparams/api.proto.
 STATUSES = {"success": 1, "failure": 2, "running": 3}
 
-# Values need a tensor, although only their metadata counts: without one the data server lists
-# no series.
+# Only the metadata of the values is used, but each value needs a tensor: the data server does not
+# list values without a tensor.
 _NOTHING = np.empty(0, np.float32)
 
-# Bytes that CPython needs for a name and a value in a dict, besides their characters.
+# The bytes that CPython needs for a name and a value in a dict, without their characters.
 _ENTRY_BYTES = 160
 
 HParam = bool | float | str
@@ -55,8 +57,8 @@ class Trial:
     """The checked arguments of one call."""
 
     values: Mapping[str, HParam]  # the hyperparameters by name
-    domains: Mapping[str, Sequence[HParam]]  # the values that some hyperparameters may take
-    # The values of the metrics by tag; None if they are not known.
+    domains: Mapping[str, Sequence[HParam]]  # by hyperparameter: the values that it may take
+    # The values of the metrics by tag; None for a metric without a value.
     metrics: Mapping[str, float | None]
     # Whether an experiment is written: the caller gave domains, or metrics without values.
     explicit: bool
@@ -67,7 +69,7 @@ class Trial:
 def prepare(
     values: object, metrics: object, domains: object, group: object, status: object
 ) -> Trial:
-    """Check the arguments; without a status, metrics with values mean "success"."""
+    """Check the arguments; the default status is "success" if a metric has a value."""
     tensors.import_messages()
     checked = {
         checks.text("a hyperparameter's name", name): _hparam(f"hparams[{name!r}]", value)
@@ -91,7 +93,7 @@ def _hparam(what: str, value: Any) -> HParam:
     plain = checks.plain_value(value)
     if isinstance(plain, str):
         return str.__str__(checks.text(what, plain))  # the value of an enum, not its name
-    if isinstance(plain, bool):  # before int: a bool is an int, too
+    if isinstance(plain, bool):  # checked before int, because a bool is also an int
         return plain
     if isinstance(plain, (int, float)):
         return check_value(plain, what)
@@ -137,7 +139,7 @@ def _domains(domains: object, values: Mapping[str, HParam]) -> Mapping[str, Sequ
 
 
 def summary(trial: Trial, start_time: float) -> list[Piece]:
-    """Make the Summary of a trial. The values of metrics are not in it: they are scalars."""
+    """Make the Summary of a trial. Metrics' values are logged as scalars, and are not in it."""
     from tbimage.events.messages import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
     start = SessionStartInfo(group_name=trial.group, start_time_secs=start_time)

@@ -25,7 +25,7 @@ _TURNED = (
 
 
 def check_max_outputs(max_outputs: object) -> int | None:
-    """Check how many images of a batch are logged at most; None is all."""
+    """Check the greatest number of images of a batch that are logged; None means all."""
     return checks.integer("max_outputs", max_outputs, 0, optional=True)
 
 
@@ -59,7 +59,7 @@ def prepare(
 
 def _is_encoded(data: object) -> bool:
     if isinstance(data, np.ndarray):
-        return False  # isinstance takes longer with PathLike, an abstract class
+        return False  # checked first, because isinstance is slow for PathLike, an abstract class
     return isinstance(data, (bytes, bytearray, str, os.PathLike)) or (
         isinstance(data, memoryview) and data.ndim == 1 and data.format in ("B", "b", "c")
     )
@@ -99,7 +99,7 @@ def _parts(
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
     look = options.look  # looked up once for all images of a batch
-    counts = [turned, *[0] * len(images)][: len(images)]  # all count for the first image
+    counts = [turned, *[0] * len(images)][: len(images)]  # the first image reports the number
     return [
         partial(_made, image, text, count, look)
         for image, text, count in zip(images, texts, counts, strict=True)

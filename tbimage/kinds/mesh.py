@@ -29,8 +29,8 @@ CONTENT_TYPES = {"VERTEX": 1, "FACE": 2, "COLOR": 3}
 class Mesh:
     """The checked arguments of one call."""
 
-    # "VERTEX", "FACE" and "COLOR": [batch, points or faces, 3] each; views of the caller's memory
-    # until ``snapshot``.
+    # The arrays "VERTEX", "FACE" and "COLOR", each [batch, points or faces, 3]. They are views of
+    # the caller's memory until ``snapshot``.
     parts: Mapping[str, Array]
 
     @property
@@ -98,7 +98,7 @@ def summary(
 ) -> list[Piece]:
     """Make the Summary of a mesh.
 
-    ``report`` gets the least and the greatest colour, if colours were clipped.
+    ``report`` gets the least and the greatest colour value, if colours were clipped.
     """
     from tbimage.events.messages import MeshPluginData
 

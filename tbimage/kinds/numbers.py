@@ -20,7 +20,7 @@ def numeric_array(argument: str, data: object) -> Array:
 
 
 def first_leaf(data: object) -> object:
-    """Return the first element of nested lists; an object that is no list is returned itself."""
+    """Return the first element of nested lists; any other object is returned unchanged."""
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
     return data

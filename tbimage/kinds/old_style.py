@@ -1,7 +1,8 @@
 """Old-style values: the forms of histograms, audio and tensors that torch and tensorboardX write.
 
-TensorBoard's own word for them is "old-style" (``tensorboard/data_compat.py``). Both loaders show
-them. ``EventAccumulator.Histograms``, ``EventAccumulator.Audio`` and tbparse read no other form.
+TensorBoard calls these values "old-style" (``tensorboard/data_compat.py``). TensorBoard's data
+server and its loader in Python show them. ``EventAccumulator.Histograms``,
+``EventAccumulator.Audio`` and tbparse read no other form.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _AUDIO_FRAMES = b"\x18"  # 3
 _AUDIO_ENCODED = b"\x22"  # 4
 _AUDIO_CONTENT_TYPE = 5
 
-# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio. With
-# this and a data class in the metadata, the browser plays it all the same.
+# AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio. If the
+# metadata has this encoding and a data class, the browser can still play the sound.
 _WAV = b"\x10\x0b"
 
 
@@ -37,10 +38,11 @@ def histogram_value(
 ) -> list[Piece]:
     """Encode a Summary.Value that holds a HistogramProto.
 
-    ``limits`` are the ends of the buckets, ``low`` and ``high`` the least and the greatest value,
-    ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets at both ends are kept, but
-    their ends are clipped to ``low`` and ``high``. Otherwise the data server shows buckets that end
-    before they begin.
+    ``limits`` are the right edges of the buckets, ``low`` and ``high`` are the least and the
+    greatest value, and ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets before
+    the least and after the greatest value are kept, but their edges are clipped to ``low`` and
+    ``high``. Otherwise the data server would show buckets whose right edge is less than their left
+    edge.
     """
     from tbimage.events.messages import HistogramProto, Summary
 
@@ -77,8 +79,8 @@ def audio_value(
     return [start + head, wav, tail + metadata]
 
 
-# For each of NumPy's type names: the key of the packed field of TensorProto that has the same bytes
-# as ``tensor_content`` (tensorflow/core/framework/tensor.proto).
+# By NumPy's name of the dtype: the key of the packed TensorProto field whose bytes are those of
+# ``tensor_content`` (tensorflow/core/framework/tensor.proto).
 _SAME_BYTES = {
     "float32": b"\x2a",  # float_val, 5
     "float64": b"\x32",  # double_val, 6
@@ -87,7 +89,8 @@ _SAME_BYTES = {
     "complex128": b"\x62",  # dcomplex_val, 12
 }
 
-# The fields of integers, which protobuf stores as varints. A half is stored as a 16-bit integer.
+# The fields of integers, which protobuf stores as varints. The bits of a 16-bit float are stored as
+# an integer.
 _VARINTS = {
     "int8": "int_val",
     "int16": "int_val",
@@ -103,7 +106,7 @@ _VARINTS = {
 
 
 def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value that holds a tensor, with its elements in the field of their type.
+    """Encode a Summary.Value that holds a tensor, whose elements are in the field for their type.
 
     Types without such a field (float8) are stored in ``tensor_content``.
     """

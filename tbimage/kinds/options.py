@@ -46,7 +46,7 @@ _AS_IT_IS = Look()
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """How pictures look and are stored; ``check_options`` makes it."""
+    """The options of pictures: how they look and are stored; made by ``check_options``."""
 
     wire: str = "image"  # "image" or "tensor"
     description: str | None = None  # Markdown that TensorBoard shows beside the pictures, or None
@@ -54,7 +54,7 @@ class PictureOptions:
     encoding: str = "png"  # one of ``ENCODINGS``
     quality: int = 90  # of a JPEG, 1 to 100
     compression: str = "fast"  # of a PNG, one of ``encoder.COMPRESSIONS``
-    # Whether a picture that JPEG cannot hold becomes a PNG; if not, it is an error.
+    # Whether a picture that JPEG cannot hold becomes a PNG; if False, such a picture is an error.
     png_instead: bool = False
 
 
@@ -87,7 +87,7 @@ def check_options(
 
 
 def _import_for(options: PictureOptions) -> None:
-    """Import what such pictures need. So workers import nothing, see ``writer/imports.py``."""
+    """Import the modules for such pictures, so that workers import nothing (writer/imports.py)."""
     encoder.import_for(options.compression)
     look = options.look
     needed = {
@@ -101,15 +101,15 @@ def _import_for(options: PictureOptions) -> None:
 
 
 def recent_options(**options: Any) -> PictureOptions:
-    """Return what ``check_options`` returns, but check the same options only once."""
+    """Return the result of ``check_options``, from a cache if the options were used recently."""
     try:
         return _recent_options(**options)
-    except TypeError:  # a wrong type, or a list or an array, which have no hash
+    except TypeError:  # an option has a wrong type, or is a list or an array, which have no hash
         pass
     return check_options(**options)
 
 
-# A loop passes the same options at each step. typed: log=True is not log=1.
+# A loop passes the same options at each step. With typed=True, log=True and log=1 differ.
 _recent_options = lru_cache(maxsize=128, typed=True)(check_options)
 
 
@@ -135,7 +135,7 @@ def check_size(height: int, width: int) -> None:
 def check_captions(
     captions: Any, count: int, batched: bool, argument: str = "captions"
 ) -> tuple[str, ...] | None:
-    """Check the text for each picture; for a single picture it need not be in a list."""
+    """Check the text for each picture; the text of a single picture need not be in a list."""
     if captions is None:
         return None
     single = isinstance(captions, (str, bytes)) or not hasattr(captions, "__len__")
@@ -155,5 +155,5 @@ def check_captions(
         raise TypeError(
             f"{argument} must be texts, got the bytes {checks.shown(captions)}: decode them"
         )
-    importlib.import_module("tbimage.pixels.drawing.captions")  # as _import_for does
+    importlib.import_module("tbimage.pixels.drawing.captions")  # so that no worker imports it
     return tuple(map(str, texts))

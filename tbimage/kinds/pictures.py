@@ -1,16 +1,16 @@
-"""The common part of all kinds of pictures: options and copies of arrays to a Summary of images.
+"""Make a Summary of images from options and copies of arrays, for all kinds of pictures.
 
 In the caller's thread, ``prepare`` of a kind checks shapes and dtypes, and returns a ``Prepared``:
 views of the caller's arrays, and the functions that make pictures from them. Then ``snapshot``
 copies the arrays. A worker calls ``summary``.
 
-The wire form is ``Summary.Image``: one value for each picture. With its metadata both loaders keep
-the description (docs/design.md). ``wire="tensor"`` writes TF2's form: one value, a tensor of
-strings ``[width, height, image, …]``.
+The wire form is ``Summary.Image``: one value for each picture. Its metadata has a data class, so
+that both loaders of TensorBoard keep the description (docs/design.md). ``wire="tensor"`` writes
+TF2's form: one value with a tensor of strings ``[width, height, image, …]``.
 
-A single picture has its name as the tag. Pictures of a batch have the tags ``name/image/0``,
-``name/image/1``, …, even in a batch of one: the last batch of an epoch may be smaller, and its tags
-must not change.
+The tag of a single picture is its name. Pictures of a batch have the tags ``name/image/0``,
+``name/image/1``, …, even if the batch has only one: the last batch of an epoch may be smaller, and
+its tags must not change.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ T = TypeVar("T")
 #: Calls functions, perhaps in parallel, and returns their results in order.
 Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
 
-# Pictures of fewer bytes are made before another thread wakes up (about 0.1 ms).
+# With fewer bytes of arrays, one thread makes all pictures: it takes 0.1 ms to wake another thread.
 _PARALLEL_ABOVE = 1 << 20
-# About how many bytes of arrays one job takes: their pictures are encoded together.
+# The approximate bytes of arrays in one job. The pictures of a job are encoded together.
 _AT_ONCE_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One picture: pixels or a file, and numbers that are logged as scalars beside it."""
+    """One picture: pixels or a file, and numbers that are logged as scalars with it."""
 
     picture: Picture | EncodedImage | EncodedClip
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -64,11 +64,11 @@ class Prepared:
     # Returns the functions that make the pictures, given snapshots of the arrays.
     parts: Callable[[Sequence[Array], PictureOptions, Run[Any]], Sequence[Part]]
     suffixes: tuple[str, ...]  # the end of each picture's tag, after the name
-    held_bytes: int = 0  # bytes besides the arrays that are held until the pictures are made
+    held_bytes: int = 0  # other memory that is held until the pictures are made, in bytes
 
     @property
     def count(self) -> int:
-        """How many pictures there are."""
+        """The number of pictures."""
         return len(self.suffixes)
 
     @property
@@ -78,7 +78,7 @@ class Prepared:
 
     @property
     def batched(self) -> bool:
-        """Whether these are a batch, and not a single picture."""
+        """Whether the pictures are a batch, and not a single picture."""
         return self.suffixes != ("",)
 
     @property

@@ -1,4 +1,4 @@
-"""Precision and recall over thresholds, of predictions between 0 and 1.
+"""Precision and recall at many thresholds, for predictions between 0 and 1.
 
 The wire form is TensorBoard's: a float32 tensor [6, thresholds] whose rows are true positives,
 false positives, true negatives, false negatives, precision and recall at the thresholds
@@ -22,13 +22,14 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-# The least divisor, so that 0 / 0 is 0: _MINIMUM_COUNT in TensorBoard's pr_curve/summary.py.
+# The least divisor, so that 0 / 0 gives 0. It is _MINIMUM_COUNT in TensorBoard's
+# pr_curve/summary.py.
 _LEAST_COUNT = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The checked arguments of one call: [n] each; without weights each outcome counts 1."""
+    """The checked arguments of one call, arrays [n]; without weights, each outcome counts as 1."""
 
     labels: Array
     predictions: Array
@@ -51,7 +52,7 @@ def _copy(array: Array) -> Array:
 
 
 def check_thresholds(num_thresholds: object) -> int:
-    """Check how many thresholds a curve has."""
+    """Check the number of thresholds of a curve."""
     return checks.integer("num_thresholds", num_thresholds, 2)
 
 
@@ -96,7 +97,7 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
             f"labels must be 0 or 1, got {labels.min():g} to {labels.max():g}; pass labels == the "
             "index of the class"
         )
-    # TensorBoard and torch keep the predictions' precision, too.
+    # The product below has the precision of the predictions, as in TensorBoard and torch.
     scale = num_thresholds - 1
     if predictions.dtype.kind != "f":
         predictions = predictions.astype(np.float64)
@@ -122,7 +123,7 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
 
 
 def curve_summary(name: str, rows: npt.NDArray[Any], description: str | None) -> list[Piece]:
-    """Make the Summary of [6, thresholds]."""
+    """Make the Summary of a table [6, thresholds]."""
     from tbimage.events.messages import PrCurvePluginData
 
     content = PrCurvePluginData(num_thresholds=rows.shape[1]).SerializeToString()

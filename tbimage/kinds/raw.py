@@ -1,7 +1,7 @@
 """Whole Summaries and whole Events that the caller has made.
 
-They may be messages of any package, or bytes. Bytes are parsed to check them, and written
-unchanged, so that fields which this package does not know are kept.
+They may be messages of any package, or bytes. The bytes are parsed as a check, and then written
+unchanged. So fields that this package does not know are kept.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def prepare_summary(summary: object) -> tuple[bytes, Sequence[str]]:
 
 
 def prepare_event(event: object, now: float, step: int | None = None) -> Event:
-    """Check an Event; ``now`` is its time if it has none, ``step`` replaces its step."""
+    """Check an Event; ``now`` is used if it has no time, and ``step`` replaces its step."""
     data, parsed = _parsed("event", event, "Event")
     if not math.isfinite(parsed.wall_time):
-        # TensorBoard's data server stops reading a file at a NaN.
+        # TensorBoard's data server stops reading a file at an Event whose time is NaN.
         raise ValueError(f"event must have a finite wall_time, got {parsed.wall_time}")
-    # If a field comes twice, the last one counts (protobuf.dev, "Last One Wins").
+    # If a field occurs twice, the last one counts (protobuf.dev, "Last One Wins").
     added = b""
     wall_time = parsed.wall_time
     if wall_time == 0:

@@ -1,8 +1,9 @@
 """Scalars: one number at a step.
 
-The wire form is ``simple_value``, a float32, which both loaders show as a scalar. (The data server
-does not show tensors of DT_DOUBLE or DT_INT64: ``data_compat.rs``.) A scalar with a description
-also has metadata with a data class; without the class the data server would drop the description.
+The wire form is ``simple_value``, a float32, which both loaders of TensorBoard show as a scalar.
+(The data server does not show tensors of DT_DOUBLE or DT_INT64: ``data_compat.rs``.) A scalar with
+a description also has metadata with a data class. Without the data class, the data server would
+drop the description.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from functools import lru_cache
 from tbimage import checks
 from tbimage.events import wire
 
-#: From here on, a float is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
+#: The least float that is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
 TOO_LARGE = 2.0**128 - 2.0**103
 
 
 def check_value(value: object, argument: str = "value") -> float:
-    """Return a number as a float: Python's, NumPy's, or an array or tensor of rank 0."""
+    """Return a number of Python or NumPy, or an array or tensor of rank 0, as a float."""
     if type(value) is float:
         return value
     if isinstance(value, (str, bytes, bytearray)):
@@ -40,7 +41,7 @@ def check_value(value: object, argument: str = "value") -> float:
 
 
 def overflows(number: float, value: object) -> bool:
-    """Tell whether a value is finite but becomes infinite as a float32; ``number`` is its float."""
+    """Tell whether a finite value becomes infinite as float32; ``number`` is float(value)."""
     return abs(number) >= TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
 
 
@@ -57,7 +58,8 @@ def summary(name: str, value: float, description: str | None) -> bytes:
     return before + wire.float32(value) + after
 
 
-# Enough for the scalars of any training loop. If a service keeps adding names, old ones go.
+# This is enough for the scalars of any training loop. If a service always adds new names, the cache
+# drops old ones.
 @lru_cache(maxsize=4096)
 def _frame(name: str, description: str | None) -> tuple[bytes, bytes]:
     metadata = b""

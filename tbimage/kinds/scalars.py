@@ -1,7 +1,7 @@
 """Scalars of several runs under one name: one chart with a line for each key.
 
 Each value has the wire form of ``scalar.py`` and goes to its own run, since TensorBoard draws one
-line for each run. The runs are directories below the writer's.
+line for each run. The runs are directories below the writer's directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tbimage.kinds import scalar
 # Characters that a file system may forbid in a name, and path separators.
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 _OTHER = re.compile(r"\W")
-# The head of each part of a package: the lengths of the run's name and of the Summary.
+# Each part of a package starts with the lengths of the run's name and of the Summary.
 _LENGTHS = struct.Struct("<HI")
 
 #: A package that tells all runs to purge.
@@ -40,10 +40,10 @@ def check_values(name: str, values: object) -> dict[str, float]:
     return runs
 
 
-# Enough for a few charts of a thousand lines.
+# This is enough for a few charts of a thousand lines.
 @lru_cache(maxsize=8192)
 def run_name(name: str, key: object) -> str:
-    """Return the directory name of a key's run: ``name_key``, with ``_`` for what is forbidden."""
+    """Return the directory name of a key's run: ``name_key``, with "_" for forbidden characters."""
     run = _FORBIDDEN.sub("_", f"{name}_{checks.text('a key of values', key)}")
     size = len(run.encode())
     if size > _LONGEST_NAME:
@@ -55,9 +55,9 @@ def run_name(name: str, key: object) -> str:
 
 
 def belongs(directory: str, tag: str) -> bool:
-    """Tell whether a directory has the name of a key's run: ``name_key``, or ``name/key``.
+    """Tell whether a directory is named like a run of ``tag``: ``tag_key`` or ``tag/key``.
 
-    Spaces and other special characters may be "_" in the tag, in the directory or in both.
+    Each special character, such as a space, is equal to any other one and to "_".
     """
     return _OTHER.sub("_", directory).startswith(_OTHER.sub("_", f"{tag}_"))
 

@@ -1,8 +1,9 @@
 """Session logs: marks of the steps at which a session began, stopped or saved a checkpoint.
 
-At the second START and at each later one, TensorBoard's Python loader discards what it has loaded
-of that step and of later steps (``plugin_event_accumulator._MaybePurgeOrphanedData``). The data
-server ignores session logs: there, a tag that is written at an earlier step loses its later points.
+At the second START and at each later one, TensorBoard's loader in Python discards the values that
+it has loaded from that step and from later steps
+(``plugin_event_accumulator._MaybePurgeOrphanedData``). The data server ignores session logs. When a
+tag is written at an earlier step, the data server discards the later points of the tag.
 """
 
 from __future__ import annotations

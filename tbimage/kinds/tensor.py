@@ -1,8 +1,8 @@
 """Tensors of any element type, for the caller's own plugins and for reading back.
 
-No page shows them unless the metadata names its plugin. The wire form is a
-``TensorProto`` with metadata that says DATA_CLASS_TENSOR. Loaders need this data class: without
-it, they do not list values of a plugin that they do not know.
+A page shows these tensors only if the metadata names the plugin of the page. The wire form is a
+``TensorProto`` with metadata that says DATA_CLASS_TENSOR. Loaders need this data class: without it,
+they do not list the values of an unknown plugin.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _as_it_is(data: Any) -> Array | None:
         return np.asarray(data)
     if isinstance(first_leaf(data), (complex, np.complexfloating)):
         return np.asarray(data)
-    if "complex" in str(getattr(data, "dtype", None)):  # a tensor of torch and the like
+    if "complex" in str(getattr(data, "dtype", None)):  # a tensor of torch, for instance
         real, imaginary = array_like.as_array(data.real), array_like.as_array(data.imag)
         whole: Array = real + np.complex64(1j) * imaginary
         return whole
@@ -76,7 +76,7 @@ def _as_it_is(data: Any) -> Array | None:
 
 
 def prepare_metadata(metadata: object, description: str | None) -> bytes:
-    """Encode the caller's SummaryMetadata, or that of a plain tensor."""
+    """Encode the caller's SummaryMetadata, or by default the SummaryMetadata of a plain tensor."""
     if metadata is None:
         return wire.summary_metadata(_PLUGIN, b"", description, wire.DATA_CLASS_TENSOR)
     if description is not None:

@@ -3,10 +3,10 @@
 ``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
 an audio clip are never copied into a message.
 
-- The output is byte for byte that of ``SerializeToString()`` of the same message.
-- A scalar has a shape, too: the data server drops tensors without one.
-- Strings are in ``string_val``, everything else is in ``tensor_content``, as in TensorFlow's
-  ``SummaryFileWriter::WriteTensor``.
+- The output has the same bytes as ``SerializeToString()`` of the same message.
+- Scalars have a shape, too, because the data server drops tensors without a shape.
+- Strings are in ``string_val``, and all other elements are in ``tensor_content``, as in
+  TensorFlow's ``SummaryFileWriter::WriteTensor``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # text does not need NumPy
 
 _TENSOR_CONTENT = b"\x22"  # TensorProto.tensor_content, field 4
 
-#: Element types by NumPy's names: their numbers in tensorflow/core/framework/types.proto.
+#: By NumPy's name of a dtype: its number in tensorflow/core/framework/types.proto.
 DATA_TYPES = {
     "float32": 1,
     "float64": 2,
@@ -48,7 +48,7 @@ DATA_TYPES = {
 
 
 def import_messages() -> None:
-    """Import the classes of messages in the call, so that workers import nothing."""
+    """Import the classes of messages in the caller's thread, so that workers import nothing."""
     importlib.import_module("tbimage.events.messages")
 
 
@@ -82,5 +82,5 @@ def content(array: Array) -> Piece:
     )
     if swapped:
         array = array.byteswap()
-    # Types of ml_dtypes have no buffer interface, but bytes have.
+    # The types of ml_dtypes have no buffer interface, so the array is viewed as bytes.
     return array.ravel().view("u1").data

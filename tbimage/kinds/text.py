@@ -1,8 +1,8 @@
 """Text: Markdown strings, and arrays of them, which TensorBoard shows as tables.
 
 The wire form is TF2's: a tensor of strings in the caller's shape. TensorBoard renders rank 0 as
-Markdown and ranks 1 and 2 as tables. Higher ranks are refused, because TensorBoard would show only
-a slice of them (``text_plugin.text_array_to_html``).
+Markdown and ranks 1 and 2 as tables. Higher ranks are an error, because TensorBoard would show only
+a slice of the array (``text_plugin.text_array_to_html``).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Text:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes of memory they take."""
+        """The approximate size in bytes."""
         return sum(map(len, self.strings)) + _OBJECT_BYTES * len(self.strings)
 
 
-# Bytes that CPython needs for a bytes object besides its content, and for the reference to it.
+# The bytes that CPython needs for a bytes object and for the reference to it, without the content.
 _OBJECT_BYTES = 48
 
 

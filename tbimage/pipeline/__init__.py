@@ -1,38 +1,41 @@
 """From a call to the file: encode in parallel, commit in order, never stop.
 
-**Who owns what.** One *owner* thread for each process (``owner.py``) holds all state that matters:
-for each writer a *channel* (``channel.py``), and in it for each set of files a *lane* (``lane.py``)
-with the order, the automatic steps and what is pending. *Workers* encode pictures, read
-directories and write files; a worker has its job to itself until the job is done. Callers
-(``callers.py``) hold nothing.
+**Who owns what.** Each process has one *owner* thread (``owner.py``), which has all state that
+matters: a *channel* for each writer (``channel.py``), and in it a *lane* for each set of files
+(``lane.py``). A lane has the order and the automatic steps of its summaries. The owner gives a
+channel a *turn* when a message for it comes, and regularly while something is pending. *Workers*
+encode pictures, read directories and write files. Callers (``callers.py``) have no state.
 
 **The way of a summary.** A caller makes a *ticket* (``events/tickets.py``) and puts it into the
-channel's inbox. The owner takes it out, decides its step, and appends it to its lane. An encoder
-makes the record of a large picture; a scalar or a small picture waits as it is. When the head of a
-lane is ready, and scalars have waited for ``flush_secs``, the owner gives a worker a *commit*
-(``events/backlog.py``). The worker makes the records that are missing, and writes all of them with
-one system call. The owner then *settles* the commit: it counts, frees memory, admits callers that
-wait for memory, and answers flushes.
+inbox of the channel. The owner takes it out, decides its step, and appends it to its lane. An
+encoder makes the record of a large picture. Scalars and small pictures need no encoder. Scalars
+wait for ``flush_secs``, unless a picture behind them is ready, a caller waits, or memory is short.
+Then the owner gives a worker a *commit* (``events/backlog.py``): all tickets from the head of the
+lane that are ready. The worker makes the missing records, and writes all records, on a disk usually
+with one system call. The owner then *settles* the commit: it updates the counts, frees memory,
+admits callers that wait for memory, and answers flushes.
 
 **Why nothing can get stuck.**
 
-- A caller changes what is shared by exactly one ``SimpleQueue.put``, which CPython performs as one
-  step. A signal, an exception or a fork comes before it or after it.
-- Messages are wake-ups and hold no state. A worker notes its results in the commit or the work that
-  it was given. While something is pending, the owner looks 20 times a second. A caller that waits
-  looks 10 times a second, and sends its request again if the owner has not seen it.
-- When nothing is pending, the owner first clears ``awake`` and then looks into the inbox once more.
-  A caller first puts and then looks at ``awake``. One of the two sees the other.
-- The owner waits only for its messages: for no file, no lock and no log handler. So it answers
-  while a disk hangs, and other writers go on. A write that never returns keeps one worker. Then
-  the writer is not ``healthy``, its flushes time out, and its ``close`` gives up what is pending.
-- Memory is reserved by an object, the ticket's ``Work``, and counts while this object exists. A
-  caller that is interrupted has nothing to give back.
-- An error in a step of the owner is noted, and the next turn goes on. Results are computed first
-  and stored last. A commit that fails before its records are made gives its tickets back.
+- A caller hands over its ticket with one ``SimpleQueue.put``, which CPython performs as one step.
+  A signal, an exception or a fork comes before this step or after it.
+- A lost message does no harm. A worker stores its results in the commit or the ``Work`` that it was
+  given, and the owner checks 20 times a second while something is pending. A waiting caller sends
+  its request again 10 times a second until it has an answer; the owner ignores a request that it
+  has seen.
+- ``awake`` says that the owner reads the inbox without a message. When nothing is pending, the
+  owner clears ``awake`` and then checks the inbox once more. A caller puts its ticket and then
+  checks ``awake``. So the owner sees the ticket, or the caller sees that it must send a message.
+- The owner waits only for messages, never for a file, a lock or a log handler. So while a disk
+  hangs, it still answers, and other writers continue. A write that never returns occupies one
+  worker. Its writer is then not ``healthy``, flushes time out, and ``close`` gives summaries up.
+- Memory is reserved by an object, the ``Work`` of a ticket. If a caller is interrupted before it
+  puts the ticket, Python deletes the ``Work``, and this ends the reservation.
+- If a turn raises an exception, the owner logs it and continues. A turn computes its results first
+  and stores them last. If a commit fails before its records exist, its tickets go back to the lane.
 
-**Forks.** Each call compares the process id. A child has an owner and channels of its own, made
-with its first call; what was pending stays with the parent.
+**Forks.** Each call compares the process id. The first call in a forked child makes an owner and
+channels for the child. Summaries that were pending stay with the parent.
 """
 
 from tbimage.pipeline import lifecycle as lifecycle

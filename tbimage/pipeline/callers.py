@@ -1,7 +1,7 @@
 """The calls into the pipeline: put a summary, wait for memory, flush, close, read counters.
 
-A call changes shared state by exactly one ``put``. If it is interrupted earlier, nothing has
-happened; if later, the owner has the summary. No caller does I/O, and none holds a lock.
+A call hands over its summary with one ``put``. If it is interrupted before the ``put``, nothing has
+happened; if after it, the owner has the summary. No caller does I/O, and no caller holds a lock.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import take_all
 
 T = TypeVar("T")
-#: Makes the files of each lane, given what takes lines for the log, and whether it is for a child.
+#: Makes the files of each lane. Arguments: the function that takes log lines; True in a child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
-# The seconds between two checks of a waiting caller; then the same for aflush, which has no bell:
-# the first interval, which doubles each time, and the longest one.
+# A waiting caller checks for its answer every _LOOK_SECS seconds. aflush has no bell: its first
+# interval is _FIRST_LOOK_SECS, and each next one is twice as long, up to _LAST_LOOK_SECS.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
-_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough for a thousand threads at once
-_MANY_SMALL = 32  # of so many small pictures one wakes the owner, so that they are encoded
-_GIVE_UP_SECS = 1.0  # how long to wait until the owner has counted what is lost
+_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at once
+_MANY_SMALL = 32  # a small picture wakes the owner if the inbox has a multiple of this number
+_GIVE_UP_SECS = 1.0  # how long a caller waits until the owner has counted the lost summaries
 
-live: dict[int, weakref.ref[Pipeline]] = {}  #: for the end of the process
+live: dict[int, weakref.ref[Pipeline]] = {}  #: all pipelines, to flush when the process ends
 
 
 class Pipeline:
@@ -43,8 +43,8 @@ class Pipeline:
     def __init__(self, make_files: MakeFiles, options: PipelineOptions) -> None:
         self._make_files = make_files
         self._options = options
-        self._is_over = False  # the process ends; what is not written is lost
-        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: admitted, not yet put
+        self._is_over = False  # the process ends, and pending summaries were counted as lost
+        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: reserved, not yet put
         owner = current_owner()
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
@@ -59,7 +59,7 @@ class Pipeline:
         return channel if channel.pid == getpid() else self._enter_child(channel)
 
     def _enter_child(self, parent: Channel) -> Channel:
-        """Make a new channel in a forked child: all pending summaries stay with the parent."""
+        """Make a new channel in a forked child. The parent keeps all pending summaries."""
         pid = getpid()
         channel = self._channels.get(pid)
         if channel is None:
@@ -71,7 +71,7 @@ class Pipeline:
                 files = self._make_files(owner.log.say, True)
             steps = [lane.steps.copy() for lane in parent.lanes]
             for index, name, step, *_ in take_all(parent.inbox):
-                if name is not None:  # the parent's owner has not decided its step yet
+                if name is not None:  # the parent's owner has not counted this step yet
                     steps[index].draw(name, step)
             channel = Channel(owner, list(zip(files, steps, strict=True)), self._options)
             channel.closed = channel.finished = parent.closed
@@ -80,29 +80,28 @@ class Pipeline:
         return channel
 
     def open(self) -> None:
-        """Begin the first file now, so that the run and its errors show before the first record."""
+        """Begin the first file now, so that the run and any error show before the first record."""
         lane = self._channel.lanes[0]
         try:
             lane.files.open()
         except OSError as error:
-            # A service must start although the disk is full or the store is down.
+            # A service must be able to start while the disk is full or the store is down.
             if self._options.on_error == "raise" or not lane.files.may_pass(error):
                 raise
             lane.error = error
             self._channel.errors.note(error, "writing failed")
             self._channel.owner.log.write()
 
-    # Logging.
-
     def put_light(self, ticket: Ticket) -> bool:
-        """Put a summary that is cheaper to make than to hand over; return whether it fits."""
+        """Put a light ticket: one without ``Work``; return whether it was accepted."""
         channel = self._channel
         if channel.pid != getpid():
             channel = self._enter_child(channel)
         if channel.closed:
             raise self._closed_error()
         inbox = channel.inbox
-        # In this order: a ticket that is taken in between is counted twice, and never missed.
+        # Read the inbox first: a ticket that the owner moves between the two reads is then counted
+        # twice, never missed.
         pending = inbox.qsize() * LIGHT_BYTES + channel.pending_bytes
         if pending > channel.easy_bytes or channel.reserved or channel.line:
             return self._put_carefully(channel, ticket)
@@ -112,8 +111,8 @@ class Pipeline:
         return True
 
     def _put_carefully(self, channel: Channel, ticket: Ticket) -> bool:
-        """Put a light summary where memory may be short."""
-        work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)  # counts until the ticket is put
+        """Put a light ticket when memory may be short."""
+        work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)  # reserves LIGHT_BYTES for this call
         try:
             has_room = not channel.line and channel.has_room(_MANY_LIGHT_BYTES)
             if not has_room and not self.admit(work):
@@ -130,10 +129,7 @@ class Pipeline:
             self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
-        """Reserve memory before a snapshot is made, and wait for it as the options say.
-
-        The reservation ends with the work, so an interrupted caller has nothing to undo.
-        """
+        """Reserve memory for a work, waiting as ``on_full`` says; return whether this succeeded."""
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
@@ -145,7 +141,7 @@ class Pipeline:
             channel.trying.pop(key, None)
             return True
         channel.release(key)
-        # A signal handler that interrupted an admission of this thread cannot wait for it.
+        # A signal handler must not wait for memory that the interrupted call of this thread has.
         may_wait = in_hand is None or in_hand() is None
         if self._options.on_full == "block" and channel.error is None and may_wait:
             if self.ask("room", self._options.block_timeout, work).result:
@@ -156,7 +152,7 @@ class Pipeline:
         return False
 
     def put(self, ticket: Ticket) -> None:
-        """Put a summary that was admitted."""
+        """Put a ticket whose memory is reserved."""
         channel, work = self._channel, ticket[6]
         channel.inbox.put(ticket)
         self._in_hand.pop(get_ident(), None)
@@ -168,26 +164,24 @@ class Pipeline:
         if channel.inbox.qsize() <= 1:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
-        if channel.closed or channel.owner.ending:  # during this call, elsewhere
+        if channel.closed or channel.owner.ending:  # set by another thread during this call
             self.ask("flush", self._options.close_timeout)
         if id(ticket) in channel.late:
             channel.late.pop(id(ticket), None)
             raise self._closed_error()
 
     def go_back(self, step: int) -> None:
-        """Continue the automatic steps of all names with this step, or with a smaller one."""
+        """Let no name continue with more than ``step``; names with smaller steps do not change."""
         for lane in range(len(self._channel.lanes)):
             self.put((lane, None, step, None, purge_mark, (), None))
 
     def last_step(self, lane: int, name: str) -> int | None:
-        """Return the greatest step that was decided for a name."""
+        """Return the greatest step that a name has had; None if it has had no step."""
         return self._channel.lanes[lane].steps.last.get(name)
 
     def keep_out(self) -> None:
         """Count a call that ``keep`` leaves out."""
         _add_one(self.channel.kept_out)
-
-    # Waiting.
 
     def ask(
         self, what: str, timeout: float | None, work: Work | None = None, *, waits: bool = True
@@ -200,27 +194,27 @@ class Pipeline:
             if waits:
                 self.wait_for(request)
         finally:
-            request.work = None  # an interrupted caller leaves the line
+            request.work = None  # if this call was interrupted, the owner drops its request
         return request
 
     def wait_for(self, request: Request, interrupts: Sequence[None] = ()) -> None:
-        """Wait for the answer to a request until its deadline, or until there are interrupts."""
+        """Wait until a request is answered, its deadline passes, or ``interrupts`` has an item."""
         channel, owner, deadline = self._channel, self._channel.owner, request.deadline
-        while not (request.answered or owner.is_worker()):  # a worker would wait for itself
+        while not (request.answered or owner.is_worker()):  # the owner may need this worker
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
                 return
             if sys.is_finalizing():
-                owner.take_over()  # there is no other thread any more
+                owner.take_over()  # no other thread runs any more
                 return
             request.bell.wait(secs)
             if not request.answered:
                 owner.send(channel, request)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all that was put before is in the file; see ``SummaryWriter.flush``."""
+        """Wait until all summaries put before are in the file; see ``SummaryWriter.flush``."""
         channel = self.channel
-        # In this order, because the owner makes a channel active before it empties the inbox.
+        # Read the inbox first: the owner sets ``active`` before it takes tickets from the inbox.
         is_quiet = channel.inbox.empty() and not channel.active
         if is_quiet and all(lane.durable == lane.done for lane in channel.lanes):
             return self._outcome(channel, True)
@@ -228,7 +222,7 @@ class Pipeline:
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Wait as ``flush`` does, in an asyncio event loop, without a thread."""
-        import asyncio  # 40 ms, unless it is there already
+        import asyncio  # takes 40 ms if the program has not imported it
 
         channel, secs = self.channel, _FIRST_LOOK_SECS
         flush = self.ask("flush", timeout, waits=False)
@@ -239,7 +233,7 @@ class Pipeline:
         return self._outcome(channel, flush.result)
 
     def close(self, timeout: float | None = None) -> bool:
-        """Write what is pending and close the files; see ``SummaryWriter.close``."""
+        """Write the pending summaries and close the files; see ``SummaryWriter.close``."""
         channel = self.channel
         channel.closed = True
         if channel.finished:
@@ -250,7 +244,7 @@ class Pipeline:
         return self._outcome(channel, close.result)
 
     def close_soon(self) -> EventFiles:
-        """Let the files be closed without waiting for it; return the files of the first lane."""
+        """Ask the owner to close the files, do not wait, and return the files of the first lane."""
         channel = self._channel
         if channel.pid == getpid():
             channel.closed = True
@@ -258,12 +252,12 @@ class Pipeline:
         return channel.lanes[0].files
 
     def give_up(self) -> int:
-        """Close, and drop all summaries that are not being written now; return how many."""
+        """Close, drop all summaries that are not being written now, and return their number."""
         self._channel.closed = True
         return self.ask("give up", _GIVE_UP_SECS).mark
 
     def begin_last_flush(self) -> Request | None:
-        """Ask the owner to write what is pending; None if nothing can be pending."""
+        """Ask for a flush when the process ends; None if this process has nothing to flush."""
         channel = self._channel
         if channel.pid != getpid() or channel.finished or self._is_over:
             return None
@@ -272,7 +266,7 @@ class Pipeline:
         return self.ask("flush", self._options.close_timeout, waits=False)
 
     def end(self, given_up: int) -> None:
-        """Log how many summaries the end of the process leaves unwritten."""
+        """Log how many summaries are lost because the process ends."""
         self._is_over = True
         given_up += self.give_up()
         self._channel.errors.note_unwritten(given_up + self._channel.counts()[0])
@@ -281,7 +275,7 @@ class Pipeline:
         channel.owner.log.wait()  # errors are logged before a waiting caller continues
         error = channel.errors.take()
         if error is None and channel.error is not None and not done:
-            error = copy.copy(channel.error)  # a raised error holds the frames of the caller
+            error = copy.copy(channel.error)  # raising an error adds the caller's frames to it
         if error is not None and self._options.on_error == "raise":
             raise error
         return done and error is None
@@ -292,8 +286,6 @@ class Pipeline:
             "logging"
         )
 
-    # Workers.
-
     def run_parts(self, parts: Sequence[Callable[[], T]]) -> list[T]:
         """Run the parts of one job in this thread and in idle encoders."""
         return self._channel.owner.encoders.share(parts, self._options.workers)
@@ -302,11 +294,9 @@ class Pipeline:
         """Log a line, from any thread, without waiting."""
         self._channel.owner.log.say(level, message, *arguments)
 
-    # Properties.
-
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the writer was closed."""
         return self._channel.closed
 
     @property

@@ -1,4 +1,4 @@
-"""The state of one writer in one process, which only the owner changes."""
+"""A channel: the state of one writer in one process. Callers fill it, and the owner empties it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tbimage.pipeline.owner import Owner
 from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import Job, take_all
 
-_MOST_AT_ONCE = 8192  # tickets that are taken in before the next commits begin
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # tries to read counters while the owner changes them
+_MOST_AT_ONCE = 8192  # the most tickets that one turn takes from the inbox
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # how often to read counters that the owner is changing
 
 
 class Channel:
-    """The pending summaries of one writer in one process; callers only put, reserve and read."""
+    """The pending summaries of one writer. Callers put tickets, reserve memory and read counts."""
 
     def __init__(
         self, owner: Owner, lanes: Sequence[tuple[EventFiles, Steps]], options: PipelineOptions
@@ -33,21 +33,23 @@ class Channel:
         self.pid: int = os.getpid()
         self.owner = owner
         self.options = options
-        main = lanes[0][0]  # not self: that would be a reference cycle
+        main = lanes[0][0]  # a lambda with self would make a reference cycle
         self.errors = Errors(owner.log.say, lambda: main.directory)
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
-        self.reserved: dict[weakref.ref[Work], int] = {}  # bytes of work not taken in yet
-        self.trying: dict[weakref.ref[Work], int] = {}  # bytes of callers that check
-        self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for memory
-        self.late: dict[int, None] = {}  # by id: tickets put after the end, whose calls raise
+        self.reserved: dict[weakref.ref[Work], int] = {}  # bytes that callers have reserved
+        self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers ask for just now
+        #: The callers that wait for memory, in FIFO order.
+        self.line: collections.deque[weakref.ref[Request]] = collections.deque()
+        self.late: dict[int, None] = {}  # by id: tickets put after the close; their calls raise
         self.closed = False  # no more summaries are accepted
-        self.awake: bool = False  # the owner reads the inbox without a wake-up
-        self.active: bool = False  # the owner visits this channel regularly
+        self.awake: bool = False  # the owner reads the inbox without a message
+        self.active: bool = False  # the owner gives this channel a turn 20 times a second
         self.finished: bool = False
         self.woken_at: float = 0.0  # when a caller last woke the owner while nothing was pending
-        self.pending_bytes: int = 0  # of the tickets that were taken in
-        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
+        self.pending_bytes: int = 0  # the bytes of the tickets that the owner has taken in
+        # Up to this number of pending bytes, light tickets need no reservation.
+        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2
         self.kept_out: dict[int, int] = {}  # calls that ``keep`` left out, by thread
         self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
@@ -55,24 +57,24 @@ class Channel:
         self.progress_at = time.monotonic()
         self._turns = 0
         self._in_turn = False
-        self._passed = 0  # tickets from the inbox that went to no lane
-        self._held: Ticket | None = None  # waits for the history of its lane
+        self._passed = 0  # how many tickets from the inbox went to no lane
+        self._held: Ticket | None = None  # the ticket that waits for the history of its lane
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
-        self._asked: list[Request] = []  # flushes and closes that wait for their answer
+        self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
         self._closing = False
-        # Times at which tickets were taken in, and the count of each lane at these times.
+        # The times when tickets were taken in, each with the ``taken`` of each lane at this time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # Callers.
 
     def bytes_pending(self) -> int:
-        """Return the bytes pending, at most: a ticket put after its admission counts twice."""
-        # In this order: what the owner takes in between is counted twice, and never missed.
+        """Return the pending bytes or a few more: an admitted ticket in the inbox counts twice."""
+        # Read in the order in which a ticket moves: if it moves meanwhile, it is counted twice.
         reserved = sum(self.reserved.values())
         return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
     def reserve(self, work: Work, where: dict[weakref.ref[Work], int]) -> weakref.ref[Work]:
-        """Count the bytes of a work until the owner takes it in or it is deleted."""
+        """Count the bytes of a work until the owner takes in its ticket or the work is deleted."""
         reference = weakref.ref(work, self.release)
         where[reference] = work.cost
         return reference
@@ -83,16 +85,16 @@ class Channel:
         self.trying.pop(reference, None)
 
     def has_room(self, cost: int) -> bool:
-        """Tell whether ``cost`` more bytes fit. A summary above the bound fits if it is alone."""
-        # In this order: what is admitted in between is counted twice, and never missed.
+        """Tell whether ``cost`` more bytes fit. A summary of any size fits if it is alone."""
+        # Read ``trying`` first: a work that moves to ``reserved`` meanwhile is counted twice.
         others, trying = len(self.trying) > 1, sum(self.trying.values())
         pending = self.bytes_pending()
         total = pending + trying + cost
         return total <= self.options.max_pending_bytes or not (pending or others)
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
-        """Return items and bytes pending, written, dropped, failing; if possible of one moment."""
-        lowest = self.bytes_pending()  # what the owner moves in between counts twice
+        """Return pending items and bytes, written, dropped, failing, if possible of one moment."""
+        lowest = self.bytes_pending()  # may be too large: moving tickets count twice
         for _ in range(_MOST_LOOKS):
             turns, total = self._turns, self.bytes_pending()
             twice = min(len(self.reserved), self.inbox.qsize()) * LIGHT_BYTES
@@ -109,20 +111,20 @@ class Channel:
 
     @property
     def error(self) -> BaseException | None:
-        """The error of the last write; None if it succeeded."""
+        """The error of the first lane whose last write failed; None if there is no such lane."""
         return next((lane.error for lane in self.lanes if lane.error is not None), None)
 
     # The owner: requests.
 
     def receive(self, request: Request) -> None:
-        """Take a caller's request."""
+        """Receive a request from a caller."""
         if request.seen:
             return
         if self.finished:
             self._refuse_late()
             request.answer(request.what != "room")
         elif request.what == "room":
-            # A weak reference: a caller that stops waiting, for any reason, leaves the line.
+            # The reference is weak, so a request leaves the line when its caller stops waiting.
             self.line.append(weakref.ref(request))
         elif request.what == "give up":
             self._closing = True
@@ -135,7 +137,7 @@ class Channel:
         request.seen = True
 
     def _refuse_late(self) -> None:
-        """Refuse tickets that were put after the end: their calls raise."""
+        """Refuse tickets that were put after the close: the calls that put them raise an error."""
         for ticket in take_all(self.inbox):
             self.late[id(ticket)] = None
             if ticket[6] is not None:
@@ -172,11 +174,11 @@ class Channel:
             self.line.popleft()
 
     def _answer(self) -> None:
-        """Answer flushes and closes that are done."""
+        """Answer flushes, writes and closes that are done."""
         for request in self._asked[:]:
             all_in = self.inbox.empty() or self._received() >= request.mark
             if all_in and not request.targets and self._held is None:
-                # A running commit began before the request, so its failure does not count.
+                # A running commit began before the request, so a failure of it does not count.
                 request.targets = [
                     (each, each.taken, each.failures + (each.commit is not None), each.given_up)
                     for each in self.lanes
@@ -193,14 +195,14 @@ class Channel:
                 request.answer(not any(lane.given_up for lane in self.lanes))
 
     def _result(self, request: Request) -> bool | None:
-        """Return the answer: False after a failure; None: not known yet."""
+        """Return the answer to a request; None if it is not known yet."""
         done = bool(request.targets) and request.what != "close"
         for lane, target, failures, given_up in request.targets if done else ():
             if lane.given_up != given_up:
                 return False
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
-                # With a spool an upload may have failed, and the summary is not encoded yet.
+                # With a spool, an upload may have failed while this summary waits for its encoder.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)
                 if lane.failures > failures and not waits:
                     return False
@@ -210,11 +212,11 @@ class Channel:
     # The owner: turns.
 
     def turn(self) -> None:
-        """Take in new tickets, begin commits that are due, and answer waiting callers."""
+        """Settle commits, take in tickets, begin commits that are due, and answer callers."""
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # While a channel closes, each caller checks whether its ticket was accepted.
+            # While the writer closes, ``awake`` is False: each caller checks if its ticket is late.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:
@@ -228,14 +230,14 @@ class Channel:
             self._in_turn = False
 
     def _rest(self) -> None:
-        """Become inactive if nothing is pending, or have another turn if a ticket has just come."""
+        """Become inactive if nothing is pending; ask for a turn if a ticket has just come."""
         if self.finished:
             self.awake = self.active = False
         elif self._held is None and not any(lane.is_ending for lane in self.lanes):
             is_idle = all(lane.is_idle for lane in self.lanes)
             if is_idle and self.inbox.empty() and not (self.line or self._asked):
                 self.marks.clear()
-                self.pending_bytes = 0  # errors may have left another number
+                self.pending_bytes = 0  # after errors, the number may be wrong
                 self.awake = self.active = False  # from now on callers wake the owner
             if not self.inbox.empty():
                 self.active = True
@@ -257,7 +259,7 @@ class Channel:
                     break
                 ticket = get()
                 index, name, step, _, _, _, work = ticket
-                # The fast path of most tickets: a scalar with the next step of its name.
+                # The fast path, for an explicit step of a known name while others are pending.
                 if work is None and index == MAIN and pending and name in last and step is not None:
                     pending.append(ticket)
                     self.pending_bytes += LIGHT_BYTES
@@ -270,7 +272,7 @@ class Channel:
             self.marks.append((time.monotonic(), [lane.taken for lane in self.lanes]))
 
     def _received(self) -> int:
-        """Return how many tickets were taken out of the inbox."""
+        """Return how many tickets the owner has taken out of the inbox."""
         return sum(x.taken for x in self.lanes) + self._passed + (self._held is not None)
 
     def _take(self, ticket: Ticket) -> None:
@@ -297,7 +299,7 @@ class Channel:
                 job = Job(self.wake, self._encode, ticket, work)
                 self._encoding.append((work, job))
             lane.pending.append(ticket)
-        except BaseException as error:  # no greater step, or no memory
+        except BaseException as error:  # there is no greater step, or no memory
             if self._encoding and self._encoding[-1][1] is job:
                 self._encoding.pop()
             lane.done, lane.lost = lane.done + 1, lane.lost + 1
@@ -331,7 +333,7 @@ class Channel:
         if commit.error is None:
             self._note_progress()
         elif self._closing:
-            # A close waits for one attempt to write, not until the disk works again.
+            # A close makes one attempt to write; it does not wait until the disk works again.
             self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:
@@ -344,7 +346,7 @@ class Channel:
             self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
             self._encoding.popleft()
             self._note_progress()
-        if self._encoding and self.owner.encoders.is_idle():  # no memory to queue it before
+        if self._encoding and self.owner.encoders.is_idle():  # earlier, no memory to queue the job
             self.owner.encoders.give(self._encoding[0][1], self.options.workers)
 
     def _note_progress(self) -> None:
@@ -362,9 +364,9 @@ class Channel:
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
             work.record = tickets.make_record(ticket, work)
-        except BaseException as error:  # any error: later tickets must not wait
+        except BaseException as error:  # no error may stop the tickets behind this one
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
-        work.arguments = ()  # the snapshot
+        work.arguments = ()  # frees the snapshot
 
     def _read_history(self, lane: Lane) -> None:
         history: Mapping[str, int] = {}

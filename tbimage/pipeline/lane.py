@@ -1,4 +1,4 @@
-"""A lane: summaries in one order, and their files: those of the run, or of its sub-runs."""
+"""A lane: the ordered summaries of one set of files: those of the run, or of its sub-runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
 from tbimage.workers import Job
 
-# The most in one commit: many summaries share a system call, and memory is still freed soon.
+# The most in one commit: enough to share one system call, and few enough to free memory soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
 _FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # seconds, doubled each time
 
@@ -29,16 +29,16 @@ class Lane:
         self.done: int = 0  # how many summaries are written or lost, in order
         self.written: int = 0
         self.lost: int = 0  # summaries that could not be encoded or written
-        self.synced: int = 0  # how many of these survive a loss of power
-        self.in_commit: int = 0  # how many are in the commit, or could not be written
-        self.failures: int = 0  # failed commits in a row
-        self.given_up: int = 0
-        self.due: float = 0.0  # when the cheap summaries at the head must be written
-        self.commit: Commit | None = None
-        self.job: Job | None = None  # of the commit; None if there was no memory for one
-        self.reading: Job | None = None  # reads the history
-        self.error: BaseException | None = None  # of the last write; None after a success
-        self.sealed: bool = False
+        self.synced: int = 0  # how many of the ``done`` summaries survive a loss of power
+        self.in_commit: int = 0  # how many are in the commit, or wait after a failed commit
+        self.failures: int = 0  # how many commits have failed
+        self.given_up: int = 0  # how many summaries were dropped at a close
+        self.due: float = 0.0  # when light tickets at the head must be written
+        self.commit: Commit | None = None  # the commit that a worker writes now
+        self.job: Job | None = None  # the job of the commit; None if there was no memory for it
+        self.reading: Job | None = None  # the job that reads the history
+        self.error: BaseException | None = None  # the last write's error; None after a success
+        self.sealed: bool = False  # the file was closed
         self.at_end = False  # the process ends: a flush syncs what a close would sync
         self.backlog = Backlog(files, errors)
         self._next_at = 0.0  # when the next commit may begin
@@ -47,12 +47,12 @@ class Lane:
 
     @property
     def taken(self) -> int:
-        """How many summaries were taken in."""
+        """How many summaries this lane has received."""
         return self.done + self.in_commit + len(self.pending)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is pending or being written or synced."""
+        """Whether no summary is pending, being written or waiting for a sync."""
         busy = self.pending or self.in_commit or self.commit
         return not busy and self.files.sync_at == math.inf
 
@@ -63,7 +63,7 @@ class Lane:
 
     @property
     def durable(self) -> int:
-        """How many summaries are as durable as after a flush."""
+        """How many summaries are as durable as a flush promises."""
         return self.synced if self.at_end or self.files.syncs_on_flush else self.done
 
     def begin(self, *, hurry: bool, sync: bool, seal: bool) -> Commit | None:
@@ -84,17 +84,18 @@ class Lane:
         if files.commit_secs and sum(map(cost_of, tickets)) < _COMMIT_BYTES:
             self._next_at = now + files.commit_secs
         how = files.sync_at_end if self.at_end else files.sync
+        # Only the next line can fail for lack of memory. Then all tickets are still in ``pending``.
         commit, each = Commit(tickets, how if sync else None, seal), iter(tickets)
         self.commit, self.in_commit = commit, waiting + len(tickets)
-        for _ in each:  # needs no memory: each ticket is in the commit or pending
+        for _ in each:
             self.pending.popleft()
         return commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
-        """Return the tickets at the head whose records are finished or cheap to make."""
+        """Return the tickets at the head that can be written; none if they can wait for more."""
         ready: list[Ticket] = []
         size = 0
-        # An upload of an object store has few bytes, and the next one comes only after a while.
+        # Uploads to an object store are rare, so only their bytes are limited, not their summaries.
         most = _COMMIT_BYTES if self.files.commit_secs else _COMMIT_SUMMARIES
         for ticket in islice(self.pending, most):
             work = ticket[6]
@@ -109,18 +110,19 @@ class Lane:
         return ready if is_due or len(ready) == most else []
 
     def settle(self) -> Commit | None:
-        """Store the results of a commit that ended."""
+        """Store the results of a commit that ended, and return it; None if no commit has ended."""
         commit = self.commit
         if commit is None or (self.job is not None and not self.job.ended):
             return None
         if not commit.ended and commit.error is None:
             commit.error = MemoryError()  # the worker could not begin
+        # Compute all values first, then store them: an error must not leave half of them changed.
         written, lost = self.written + commit.written, self.lost + commit.lost
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
         # Tickets without a record go back to the head.
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
         now = time.monotonic()
-        wait = self._retry_secs * (1 - now % 0.5)  # so that processes do not retry together
+        wait = self._retry_secs * (1 - now % 0.5)  # processes do not all retry at the same time
         failures, retry_at = self.failures + 1, now + wait
         retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
         if commit.error is not None:
@@ -137,7 +139,7 @@ class Lane:
         return commit
 
     def give_up(self) -> tuple[int, int]:
-        """Drop all summaries that are in no commit; return how many summaries and bytes."""
+        """Drop all summaries that are in no commit; return their number and their bytes."""
         tickets, self.pending = self.pending, deque()
         count, released = (0, 0) if self.commit is not None else self.backlog.clear()
         self.in_commit -= count

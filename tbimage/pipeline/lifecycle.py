@@ -1,9 +1,8 @@
-"""What happens when the process ends.
+"""The end of the process: ``drain`` writes pending summaries, and counts those that are lost.
 
-``atexit`` calls ``drain`` after the handlers that the program registered later. A child of
-``multiprocessing`` has no ``atexit``: a finalizer of ``multiprocessing.util`` calls it. After that,
-each call waits until its summary is written, so that summaries of other exit handlers and of
-threads are not lost.
+``atexit`` calls ``drain`` after the handlers that the program registered later. A child process of
+``multiprocessing`` has no ``atexit``, but a finalizer of ``multiprocessing.util`` that calls it.
+After ``drain``, other exit handlers and threads can still log: then each call waits for its write.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from collections.abc import Callable, Sequence
 from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
 
-_MOST_INTERRUPTS = 10  # after so many Ctrl-C that were caught here, give up
-_IDLE_SECS = 2.0  # enough to finish the current pictures, unless they are very large
+_MOST_INTERRUPTS = 10  # ``drain`` ends when it was interrupted this number of times
+_IDLE_SECS = 2.0  # enough to finish the pictures that are being encoded, if they are not very large
 
 
 def drain() -> None:
-    """Write what is pending, within ``close_timeout``, and log the rest; Ctrl-C ends the wait."""
+    """Write pending summaries, within ``close_timeout`` and until Ctrl-C; log how many are lost."""
     interrupts: list[None] = []
 
     def note(*_: object) -> None:
         interrupts.append(None)
 
     for _ in range(_MOST_INTERRUPTS):
-        try:  # Ctrl-C in a call outside of it would end the drain
+        try:  # a Ctrl-C outside of a ``try`` would end the drain
             if _drain(note, interrupts):
                 break
-        except KeyboardInterrupt:  # where _drain is in its except clause
+        except KeyboardInterrupt:  # raised in the except clause of _drain
             continue
     if signal.getsignal(signal.SIGINT) is note:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,12 +41,12 @@ def drain() -> None:
 def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # An exception in a log handler would lose the line that it is writing.
-            with contextlib.suppress(ValueError):  # not the main thread
+            # Ctrl-C must not raise in a log handler: the line that it is writing would be lost.
+            with contextlib.suppress(ValueError):  # this is not the main thread
                 signal.signal(signal.SIGINT, note)
         _end(interrupts)
         return True
-    except KeyboardInterrupt:  # raised before that, or by a handler of the program
+    except KeyboardInterrupt:  # raised before ``note`` was set, or by a handler of the program
         note()
         return False
 
@@ -61,7 +60,7 @@ def _end(interrupts: Sequence[None]) -> None:
             pipeline.wait_for(flush, interrupts)
     left = [pipeline for pipeline, flush in begun if flush is not None and not flush.result]
     owner.ending = True
-    owner.log.stop_workers()  # the interpreter could stop a thread while it logs
+    owner.log.stop_workers()  # otherwise the interpreter could stop a thread while it logs
     for pipeline in pipelines:
         pipeline.channel.easy_bytes = -1  # now put_light waits until its summary is written
     owner.encoders.discard()
@@ -80,13 +79,14 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
     from multiprocessing import util
 
     if is_registered is None:
-        # A new child deletes its finalizers, and then calls this.
+        # A new child deletes all inherited finalizers, and then calls this function.
         util.register_after_fork(drain, _drain_with_multiprocessing)
     if process.parent_process() is not None:
         util.Finalize(None, drain, exitpriority=-1)
 
 
-# Finalizers end the sessions of stores. Those run after ``drain``, as one is registered before it.
+# Finalizers of ``weakref`` end the sessions of stores. This makes them run after ``drain``: the
+# first finalizer registers them with ``atexit``, which calls the handler registered last first.
 weakref.finalize(drain, int)
 atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

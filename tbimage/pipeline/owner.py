@@ -14,13 +14,13 @@ from typing import Any
 from tbimage.events.reporting import Errors, Log
 from tbimage.workers import Bell, Job, Workers
 
-#: The most threads of one process. There is always room for an encoder and for a file worker.
+#: The most threads of one process: the owner and workers, at least one worker of each kind.
 MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
-_LINGER_SECS = 0.5  # the threads stay after the last writer, for the next one
-_START_SECS = 0.1  # if no thread is the owner by then, start another one
+_LINGER_SECS = 0.5  # how long the threads wait for another writer after the last one has closed
+_START_SECS = 0.1  # if the started thread is not the owner after this time, start another one
 _QUIETLY = contextlib.suppress(BaseException)
-_TICK_SECS = 0.05  # between two checks while something is pending; a lost message costs no more
+_TICK_SECS = 0.05  # between two checks while something is pending, in case a message is lost
 
 
 class Owner:
@@ -34,8 +34,8 @@ class Owner:
         self.encoders.rivals, self.files.rivals = [self.files], [self.encoders]
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._bell = Bell()  # rings after each message
-        # Whether the process ends, so that every caller waits for its own summary. If an exit
-        # handler imports this package, the main thread has ended already.
+        # Whether the process ends. Then each caller waits until its summary is written. The main
+        # thread has ended already if an exit handler imports this package.
         self.ending: bool = not main_thread().is_alive()
         self._role = Lock()  # held by the thread that is the owner
         self._running = False
@@ -48,14 +48,14 @@ class Owner:
         self._errors.note(error, "an error in the pipeline itself")
 
     def send(self, member: Any, request: Any = None) -> None:
-        """Send a request, or without one a wake-up."""
+        """Send a request to the owner; without a request, the message only wakes the owner."""
         self.messages.put((member, request))
         self._bell.ring()
         if not self._running:
             self.see_to_it()
 
     def see_to_it(self) -> None:
-        """Start the owner if it does not run; if no thread can be started, do its work here."""
+        """Start the owner if it does not run; if no thread can start, do its work in this one."""
         now = time.monotonic()
         if self._running or now - self._started_at < _START_SECS:
             return
@@ -69,11 +69,11 @@ class Owner:
                         pass
                 finally:
                     for member in self._active:
-                        member.awake = False  # no thread reads the inbox: the next call must do it
+                        member.awake = False  # no owner runs, so the next call must read the inbox
                     self._role.release()
 
     def take_over(self) -> None:
-        """Do the owner's work here, after the interpreter has stopped all other threads."""
+        """Do the owner's work in this thread, when the interpreter has stopped all others."""
         for workers in (self.files, self.encoders):
             workers.limit = 0
             workers.dismiss()
@@ -81,14 +81,14 @@ class Owner:
             self._round(0.0)
 
     def wait_until_idle(self, secs: float) -> None:
-        """Wait until no worker does a job: Python aborts if it stops a thread that runs C++."""
+        """Wait until workers are idle: Python aborts if it must stop a thread that runs C++."""
         end = time.monotonic() + secs
         for workers in (self.encoders, self.files):
             while any(list(workers.busy.values())) and time.monotonic() < end:
                 time.sleep(0.005)
 
     def is_worker(self) -> bool:
-        """Tell whether the calling thread is a worker: it must not wait for itself."""
+        """Tell whether the calling thread is a worker, which must not wait for the owner."""
         return get_ident() in self.files.busy or get_ident() in self.encoders.busy
 
     def _own(self) -> None:
@@ -100,9 +100,9 @@ class Owner:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
                 except BaseException as error:  # no memory, or an exception sent to this thread
-                    with _QUIETLY:  # no memory to note the lack of memory
+                    with _QUIETLY:  # there may be no memory to note the error
                         self._note(error)
-        finally:  # after any exception, so that the next call starts another owner
+        finally:  # after any exception, let the next call start another owner
             if not ended:
                 self._running, self._started_at = False, -1.0
                 self._role.release()
@@ -113,21 +113,22 @@ class Owner:
         self.files.dismiss()
         self._running, self._started_at = False, -1.0  # the next call may start one at once
         self._role.release()
-        # A caller first puts its message and then checks the role, so one of the two sees it.
+        # A caller puts its message and then checks ``_running``. So either this check finds the
+        # message, or the caller finds that no owner is running.
         if self.messages.empty() or not self._role.acquire(blocking=False):
             return False
         self._running = True
         return True
 
     def _round(self, secs: float | None = None) -> bool:
-        """Wait for a message, take all that are there, and give each channel its turn."""
+        """Wait for messages, take them all, and give a turn to each channel that needs one."""
         turns: dict[Any, None] = {}
         if secs is None and self._active:
             secs = max(self._next_tick - time.monotonic(), 0.0)
         elif secs is None and not self._members:
             secs = _LINGER_SECS
         rung = not self.messages.empty() or self._bell.wait(secs)
-        while not self.messages.empty():  # one by one: an exception loses at most one
+        while not self.messages.empty():  # one at a time: an exception loses at most one message
             member, request = self.messages.get_nowait()
             turns[member] = None
             if request is not None:
@@ -143,7 +144,7 @@ class Owner:
         return rung or bool(turns)
 
     def _give_turn(self, member: Any) -> None:
-        if member.pid != os.getpid():  # a greenlet in a forked child
+        if member.pid != os.getpid():  # this is a copy of the parent's greenlet in a forked child
             return
         self._members[member] = None
         limit = max(self.encoders.limit, member.options.workers)
@@ -166,7 +167,7 @@ at_first_use: list[Callable[[], None]] = []  #: called when a process gets its o
 
 
 def current_owner() -> Owner:
-    """Return the owner of this process; its thread starts when it is needed."""
+    """Return the owner of this process. Its thread starts when it is needed."""
     pid = os.getpid()
     owner = _owners.get(pid)
     if owner is None:

@@ -26,8 +26,8 @@ class PipelineOptions:
 class Request:
     """A request of a caller: "write", "flush", "close", "give up", or "room" (memory) for its work.
 
-    ``answered`` is the state; the bell only wakes the caller. The caller sends a request again that
-    the owner has not ``seen``, since the message may be lost.
+    The bell only wakes the caller, which then checks ``answered``. Messages can be lost, so the
+    caller sends its request again until it is answered. The owner ignores one that it has ``seen``.
     """
 
     what: str
@@ -37,8 +37,9 @@ class Request:
     answered: bool = False
     result: bool = False
     bell: Bell = field(default_factory=Bell)
-    mark: int = 0  # how many tickets must have been taken in
-    #: From then on, of each lane: how many must be done, and had failed, and were given up.
+    mark: int = 0  # how many tickets must be taken in first; of "give up": how many were dropped
+    #: Set when these tickets are taken in. For each lane: how many summaries must be done, how many
+    #: failed commits do not count, and how many summaries had been given up before.
     targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:

@@ -1,7 +1,11 @@
-"""Arrays to pixels to encoded bytes: pure functions without I/O, threads or logging.
+"""Convert arrays to pixels, and pixels to encoded bytes.
 
 ``arrays`` turns objects into NumPy arrays and names their axes. ``values`` turns values into levels
-of 8 or 16 bits and into colours. ``drawing`` puts text, boxes, masks and lines onto them. ``png``
-and ``clips`` encode them. A function returns what it finds in the data, such as clipped values and
-pixels that are not finite. Nothing here knows event files, steps or tags.
+of 8 or 16 bits and into colours. ``drawing`` puts text, boxes, masks and lines onto pictures.
+``png`` and ``clips`` encode pictures. Functions return findings about the data, such as clipped
+values and pixels that are not finite.
+
+This package starts no threads and logs nothing, and does not use event files, steps or tags. It
+reads only encoded pictures (``arrays/encoded.py``) and the compiled encoder (``png/libraries.py``)
+from files.
 """

@@ -1,6 +1,6 @@
-"""Images cut into blocks that fit the L2 cache, and the range of a block's values.
+"""Cut images into blocks that fit the L2 cache, and find the range of a block's values.
 
-Nothing of an image's size is allocated: blocks are views.
+No memory of an image's size is allocated, because blocks are views.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: The most elements of a block: 256 KiB of float32, half of a common L2 cache. A float32 image of
-#: 1080×1920×3 takes 4.4 ms with it, 5.5 ms with half of it and 4.0 ms with twice of it.
+#: 1080×1920×3 takes 4.4 ms with this size, 5.5 ms with half of it, and 4.0 ms with twice this size.
 BLOCK = 1 << 16
 
 #: A block of one array and the same block of another.
@@ -24,8 +24,8 @@ def blocks(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
     """Cut two images ``(H, W, C)`` into the same blocks, of any rank, for elementwise work.
 
     If the channels of a pixel are not adjacent in the source, each channel is cut separately.
-    The inner loops of NumPy would otherwise be as short as the number of channels (7 times slower
-    for uint8 as CHW).
+    Otherwise an inner loop of NumPy would be only as long as the number of channels, which is 7
+    times slower for uint8 as CHW.
     """
     channels = source.shape[2]
     if channels > 1 and source.strides[1:] == (source.itemsize * channels, source.itemsize):
@@ -55,12 +55,12 @@ def runs(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
 def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
     """Return the lowest and the highest finite value of a block, and whether all values are finite.
 
-    Without a finite value, the lowest is infinity and the highest is -infinity.
+    If the block has no finite value, the lowest is infinity and the highest is -infinity.
     """
     if block.dtype.kind != "f":
         return int(block.min()), int(block.max()), True
     low, high = _half_extent(block) if block.dtype.itemsize == 2 else (block.min(), block.max())
-    if math.isfinite(low) and math.isfinite(high):  # if a value were NaN, one of them would be
+    if math.isfinite(low) and math.isfinite(high):  # any NaN would appear in one of them
         return float(low), float(high), True
     finite = block[np.isfinite(block)]
     if not finite.size:
@@ -69,10 +69,10 @@ def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
 
 
 def _half_extent(block: NDArray[Any]) -> tuple[np.float16, np.float16]:
-    """Lowest and highest value of float16; one of them is not finite if any value is not.
+    """Return the lowest and highest value of float16; if any value is not finite, one is not.
 
-    NumPy compares integers 40 times faster than float16. As integers, the bit patterns of positive
-    values ascend with the value, and those of negative values descend.
+    NumPy compares integers 40 times faster than float16. Read as integers, the bit patterns of
+    positive values increase with the value, and the patterns of negative values decrease.
     """
     bits = bits_of(block)
     signed = bits.view(np.int16)

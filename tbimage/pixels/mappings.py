@@ -1,15 +1,15 @@
-"""Memory mappings: memory for large data that goes back to the system when it is not used.
+"""Memory mappings: memory for large data that is returned to the system when it is not used.
 
-malloc keeps freed memory that is between blocks in use. When records waited for a slow disk, up to
-140 MiB of it stayed with the process, beside the 256 MiB that may be pending. So encoded data of
-64 KiB or more is in mappings of its own, and copies of arrays are in slots of mappings
-(arrays/copies.py).
+malloc keeps freed memory that is between blocks in use. When records waited for a slow disk, the
+process kept up to 140 MiB of such memory, in addition to the 256 MiB that may be pending. So
+encoded data of 64 KiB or more is in mappings of its own, and copies of arrays are in slots of
+mappings (arrays/copies.py).
 
 Rules:
 - A mapping is idle when the last view of its data is deleted, in any thread, perhaps in a signal
   handler. So there are no locks, and deques are changed by single atomic calls.
-- Idle mappings are used again, since a page fault takes 1 µs for 4 KiB: a sixth of the time that
-  encoding takes.
+- Idle mappings are used again, because each 4 KiB of a new mapping cost a page fault of 1 µs, a
+  sixth of the time that encoding takes.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from tbimage.buffers import Piece
 
 #: Smaller data comes from malloc.
 LEAST_BYTES = 64 << 10
-#: The number of idle mappings of each size.
+#: The greatest number of idle mappings of each size.
 MOST_IDLE = 8
 
 
 class _Memory(np.ndarray[Any, Any]):
-    """A whole mapping, which is its base."""
+    """A whole mapping as an array; ``base`` is the mapping."""
 
 
 class _Lent(np.ndarray[Any, Any]):
@@ -43,14 +43,14 @@ class _Lent(np.ndarray[Any, Any]):
             _idle[self.size].append(self.base)
 
 
-# By size: 64 KiB to 2 MiB. Only pictures with rows of megabytes need larger ones.
+# The idle mappings by size, 64 KiB to 2 MiB. Only pictures with rows of megabytes need larger ones.
 _idle: dict[int, deque[_Memory]] = {
     LEAST_BYTES << power: deque(maxlen=MOST_IDLE) for power in range(6)
 }
 
 
 def new_pages(size: int, advice: str) -> Any:
-    """Map memory, and give the system a hint about it: the name of a constant of ``mmap``."""
+    """Map memory; ``advice`` is a hint to the system, the name of a constant of ``mmap``."""
     if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
         return np.empty(size, np.uint8)
     try:
@@ -64,15 +64,15 @@ def new_pages(size: int, advice: str) -> Any:
 
 
 def lend(least: int) -> NDArray[np.uint8]:
-    """Return memory of at least so many bytes, with undefined content.
+    """Return memory of at least ``least`` bytes, with undefined content.
 
-    Only the pages that are written to take memory.
+    Only pages that are written to take physical memory.
     """
     size = max(LEAST_BYTES, 1 << (least - 1).bit_length())
     try:
         memory = _idle[size].pop()
     except LookupError:
-        # Pages of 2 MiB would also fill what is not written to.
+        # Pages of 2 MiB would also take physical memory for parts that are not written to.
         memory = _Memory(size, np.uint8, new_pages(size, "MADV_NOHUGEPAGE"))
     lent: NDArray[np.uint8] = memory.view(_Lent)
     return lent

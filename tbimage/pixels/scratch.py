@@ -1,11 +1,11 @@
 """Buffers that each thread keeps for its next picture.
 
-A new array of 256 KiB costs its page faults each time; one that was used a moment ago is in the
+A new array of 256 KiB costs page faults each time. A buffer that was used a moment ago is in the
 cache.
 
 Rules:
-- ``take`` returns undefined content, and the same memory for the same name. A buffer is valid until
-  the thread takes that name again, so a name belongs to one function.
+- ``take`` returns the same memory for the same name, and its content is undefined. A buffer is
+  valid until the thread takes that name again, so a name belongs to one function.
 - No view of a buffer may leave ``tbimage.pixels``.
 """
 
@@ -32,7 +32,7 @@ _buffers = _Buffers()
 
 
 def take(name: str, size: int) -> Bytes:
-    """Return ``size`` bytes of this thread's buffer of a name, with undefined content."""
+    """Return ``size`` bytes of this thread's buffer called ``name``, with undefined content."""
     buffer = _buffers.table.get(name)
     if buffer is None or buffer.size < size:
         buffer = np.empty(size, np.uint8)

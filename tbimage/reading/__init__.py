@@ -1,7 +1,8 @@
 """Read event files back: tbimage's own and those of all other writers.
 
-``read`` gives runs, tags and values; ``read_events`` and ``read_run`` give the raw events. Names
-are resolved when they are first used, so that reading raw events does not wait for NumPy.
+``read`` gives runs, tags and values; ``read_events`` and ``read_run`` give the raw events. The
+other names are imported when they are first used, so a program that only reads raw events does not
+import NumPy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tbimage.reading.runs import Run, Tag
     from tbimage.reading.series import Scalars, Series
 
-# Each name that is not imported above, and the module that has it.
+# This maps each name that is not imported above to the module that defines it.
 _HOMES = {
     "Audio": "items",
     "Damage": "damage",

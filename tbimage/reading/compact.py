@@ -16,11 +16,12 @@ __all__ = ["Compaction", "Engine", "compact"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-#: Given a function and its arguments, calls it with each and yields what it returns, in any order.
-#: ``map`` is one. Function, arguments and results can be pickled.
+#: An engine takes a function and a sequence of arguments. It calls the function with each argument,
+#: and yields the results in any order. Python's ``map`` is an engine. The function, the arguments
+#: and the results can be pickled.
 Engine = Callable[[Callable[[T], R], Sequence[T]], Iterable[R]]
 
-#: In the target directory: which log directory it was made from.
+#: This file in the target directory names the log directory that was copied.
 MARK = "compaction.json"
 
 
@@ -36,30 +37,32 @@ def compact(
     engine: Engine[Any, Any] = map,
     progress: Callable[[Sequence[RunTask]], Iterable[RunTask]] = iter,
 ) -> Compaction:
-    """Copy the runs of a log directory, each to one event file that both loaders read.
+    """Copy each run of a log directory to one event file, which both loaders of TensorBoard read.
 
-    Values are left out if TensorBoard no longer shows them, because a restart logged their steps
-    again. A run that was copied by the same rules is not copied again if its files have not
-    changed. So the call can be repeated after new values were logged, or after it was stopped.
+    A value is left out if TensorBoard no longer shows it, because a restart logged its step again.
+    A run that was copied by the same rules is not copied again if its files have not changed. So
+    ``compact`` can be called again after new values were logged, or after a call was stopped.
 
     Args:
-        source: The log directory, or the URL of one in an object store. It is not changed.
-        target: The new directory, a path or a URL. It must be missing, empty, or made by
+        source: The path of the log directory, or its URL in an object store. ``compact`` does not
+            change it.
+        target: The path or the URL of the new directory. It must be missing, empty, or made by
             ``compact`` from this source. It must not be within ``source``.
-        runs: Which runs are copied, as a shell pattern.
-        keep_images: How many pictures and sounds of each tag are kept, evenly spread over its
-            steps, with the first and the last. None: all.
+        runs: A shell pattern. The runs whose names match it are copied.
+        keep_images: The number of pictures or sounds of each tag to keep, evenly spread over its
+            steps. The first and the last one are kept; 1 keeps only the last one. None: all.
         every: 10 keeps the first of each 10 values of a tag, and the last one.
-        rename: New names by old ones. A name that ends with ``/`` stands for all tags below it.
+        rename: A mapping from old names to new names. An old name that ends with ``/`` stands for
+            all tags below it.
         drop: Tags to leave out, as shell patterns.
-        engine: Calls a function for each run, by default for one after the other.
-            ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and
+        engine: A function that calls another function for each run. The default does this for one
+            run after the other. ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and
             ``tbimage.integrations.ray`` have parallel engines.
-        progress: Takes the runs and yields them; it may show the progress.
+        progress: A function that takes the runs and yields them. It may show the progress.
 
     Raises:
-        ValueError: An argument is out of range, two tags would get one name, no run matches, or the
-            target has other files.
+        ValueError: An argument is out of range, two tags would get the same name, no run matches,
+            or the target has other files.
         OSError: A file cannot be written.
 
     Example:

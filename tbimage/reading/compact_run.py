@@ -1,15 +1,15 @@
 """Copy one run to one event file, unless it was copied before and has not changed.
 
 Rules:
-- A run's directory in the target has one event file and ``compacted.json``, which has the size and
-  the time of each source file, and the rules.
-- The event file is first written under another name. So the target is complete at every moment, and
-  a copy that was stopped begins again.
-- If a run has grown, the name of its new copy sorts after the name of the old one, which is deleted
-  last. So TensorBoard's data server continues with the new one.
-- The same run and rules make the same bytes, so two tasks may copy one run at once.
-- The memory of a copy depends on the number of tags and the largest value, and not on the number of
-  values.
+- In the target, the directory of a run has one event file and ``compacted.json``. The JSON file has
+  the size and the time of each source file, and the rules.
+- The event file is first written under a temporary name. So the target never has a part of an event
+  file, and a copy that was stopped starts again from the beginning.
+- If a run has grown, the name of its new copy sorts after the name of the old copy. The old copy is
+  deleted last. So TensorBoard's data server continues with the new copy.
+- The same run and rules make the same bytes, so two tasks may copy the same run at the same time.
+- The memory that a copy needs depends on the number of tags and on the largest value. It does not
+  depend on the number of values, except that ``keep_images`` needs 8 bytes for each picture.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Compaction", "Rules", "RunTask", "compact_run", "tags_of"]
 
-#: In the directory of each run: what it was made from.
+#: This file in the directory of each copy has the rules and the versions of the source files.
 RECORD = "compacted.json"
-# Increased when the same run and rules make another file than before.
+# This number is increased when a new version of tbimage makes a different file from the same run
+# and rules.
 _FORMAT = 1
-# It takes the place of the host in the names of copies.
+# This replaces the name of the host in the file names of copies.
 _HOST, _SUFFIX = "compacted", ""
 
 
@@ -80,10 +81,10 @@ class RunTask:
     """A run to copy.
 
     Attributes:
-        name: The run's.
+        name: The name of the run.
         files: Its event files with their versions, in the order in which TensorBoard reads them.
-        directory: Where the copy goes, a path or a URL.
-        rules: What is kept.
+        directory: The path or the URL of the directory of the copy.
+        rules: Which values are kept.
     """
 
     name: str
@@ -101,7 +102,7 @@ class Compaction:
         unchanged: How many runs were not written, because their copies are up to date.
         values: How many values were kept in the runs that were written.
         left_out: How many values were left out: replaced by a restart, thinned out, or dropped.
-        lost: What could not be read.
+        lost: The parts of files that could not be read.
     """
 
     runs: int = 0
@@ -131,7 +132,7 @@ def compact_run(task: RunTask) -> Compaction:
     known = read_text(record) if RECORD in existing else None
     copy = _up_to_date_copy(known, made_from)
     if copy is not None and copy in existing:
-        _remove_copies(task.directory, existing, copy)  # of a task that was stopped
+        _remove_copies(task.directory, existing, copy)  # a stopped task may have left one
         return Compaction(unchanged=1)
     done = Compaction(runs=1)
     now = _first_wall_time(task.files[0][0])
@@ -148,7 +149,7 @@ def compact_run(task: RunTask) -> Compaction:
 
 
 def _up_to_date_copy(record: str | None, made_from: dict[str, Any]) -> str | None:
-    """Return the name of the copy that was made by the same rules from the same files."""
+    """Return the name of the copy if the same rules made it from the same files, else None."""
     try:
         name = json.loads(record or "{}")["file"]
         is_same = json.loads(record or "{}") == json.loads(json.dumps({"file": name, **made_from}))
@@ -218,7 +219,7 @@ def _second_pass(
             if not values:
                 continue
             changed = bool(rules.rename) or len(values) < count
-            for value in values:  # the first one of a tag has its metadata
+            for value in values:  # the first value of a tag must have the tag's metadata
                 if value.tag not in described:
                     described.add(value.tag)
                     if value.tag in metadata and not value.HasField("metadata"):
@@ -255,6 +256,6 @@ def _records(
 
 
 def _first_wall_time(path: str) -> float:
-    """The time in the name of the first file, by which loaders sort runs."""
+    """Return the time in the name of the first file. TensorBoard sorts runs by start time."""
     part = os.path.basename(path).partition("tfevents.")[2].partition(".")[0]
     return float(part) if part.isdigit() and len(part) == 10 else 0.0

@@ -1,6 +1,6 @@
-"""Local copies of the event files below a URL, so that they are read like files of a local disk.
+"""Copy the event files below a URL to a local directory, where they are read like other files.
 
-Only bytes that were appended to an object are fetched, for many objects at a time.
+A refresh fetches only the bytes that were appended to an object. It fetches many objects at once.
 """
 
 from __future__ import annotations
@@ -21,43 +21,44 @@ from tbimage.events.storage.objects import as_os_error
 
 __all__ = ["VERSIONS", "CopiedPath", "Copies"]
 
-# So many bytes and ranges are fetched at once, so that the latency of the store does not matter.
+# At most this number of bytes and of ranges is fetched at once, and a range has at most this number
+# of bytes. Many ranges at once hide the latency of the store.
 _MOST_BYTES, _MOST_RANGES, _RANGE_BYTES = 64 << 20, 256, 8 << 20
-#: What stores call a version of an object in their listings.
+#: The keys that stores use for the version of an object in their listings.
 VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
 
 
 class CopiedPath(str):
-    """The path of a copy. The copies are deleted when the last of their paths is deleted."""
+    """The path of a copy. As long as it is in use, the copies are not deleted."""
 
     copies: Copies
 
     @property
     def url(self) -> str:
-        """The URL of the copied object, which errors name."""
+        """The URL of the copied object. Errors show it in place of the path."""
         return self.copies.url_of(self)
 
 
 @dataclass(frozen=True)
 class _Object:
-    name: str  # in the store
+    name: str  # the name in the store
     size: int
     version: str
 
 
 class Copies:
-    """The event files below a URL, or the one that it names.
+    """Local copies of the event files below a URL, or of the one file that the URL names.
 
     Attributes:
         url: The URL.
-        path: The directory, or the file, that is its local copy.
+        path: The local directory of the copies, or the one local file.
     """
 
     def __init__(self, url: str) -> None:
         self.url: str = urls.check_url(url, "path")
         self._directory = tempfile.mkdtemp(prefix="tbimage-")
         weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
-        self._known: dict[str, _Object] = {}  # by the path of the copy
+        self._known: dict[str, _Object] = {}  # the keys are the paths of the copies
         with as_os_error(self.url):
             self._is_file = bool(filesystem_of(self.url).isfile(self.url))
         self.path = self._directory
@@ -66,7 +67,7 @@ class Copies:
         self.refresh()
 
     def refresh(self) -> None:
-        """Fetch new bytes, and drop the copies of deleted objects."""
+        """Fetch new bytes, and delete the copies of deleted objects."""
         filesystem = filesystem_of(self.url)
         found = dict(self._list(filesystem))
         for path in self._known.keys() - found.keys():
@@ -78,7 +79,7 @@ class Copies:
                 parts = filesystem.cat_ranges(names, starts, ends, on_error="return")
             for (path, each, start, _), data in zip(batch, parts, strict=True):
                 if isinstance(data, FileNotFoundError):
-                    found.pop(path, None)  # it was just deleted
+                    found.pop(path, None)  # the object was just deleted
                 elif isinstance(data, BaseException):
                     with as_os_error(each.name):
                         raise data
@@ -125,7 +126,7 @@ class Copies:
             known = self._known.get(path)
             start = 0 if known is None else known.size
             if known is not None and known.version != each.version and each.size <= known.size:
-                start = 0  # it was replaced
+                start = 0  # the object was replaced
             if start >= each.size and (known is None or start == 0):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "wb"):

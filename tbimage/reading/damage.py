@@ -8,8 +8,8 @@ __all__ = ["REASONS", "Damage"]
 
 #: What each kind of damage means.
 REASONS = {
-    "header": "the checksum of a record's length does not hold",
-    "payload": "the checksum of a record's payload does not hold",
+    "header": "the checksum of a record's length is wrong",
+    "payload": "the checksum of a record's payload is wrong",
     "message": "a record's payload is not an Event",
     "torn": "a record is incomplete: its writer is still writing, or was stopped",
     "unreadable": "it cannot be opened or read",
@@ -21,16 +21,16 @@ class Damage:
     """A part of a file that was skipped.
 
     Attributes:
-        path: The file, or for ``"unreadable"`` a directory.
+        path: The file. If the kind is ``"unreadable"``, it may be a directory.
         offset: Where the part starts, in bytes.
-        length: How many bytes it has.
+        length: How many bytes the part has.
         kind: ``"header"``, ``"payload"``, ``"message"``, ``"torn"`` or ``"unreadable"``.
-        detail: The reason of the system if the kind is ``"unreadable"``, or empty.
+        detail: The error of the operating system if the kind is ``"unreadable"``, else empty.
 
     Example:
         >>> print(Damage("events.out.tfevents.1", 40, 133, "payload"))
         events.out.tfevents.1: 133 bytes at byte 40 skipped: the checksum of a record's payload
-        does not hold
+        is wrong
     """
 
     path: str

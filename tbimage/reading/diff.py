@@ -21,7 +21,7 @@ class Difference:
     Attributes:
         tag: The tag.
         what: ``"tag"`` (only one run has it), ``"kind"``, ``"steps"`` or ``"values"``.
-        detail: How much.
+        detail: A description of the difference.
     """
 
     tag: str
@@ -43,9 +43,10 @@ def diff(
 
     Args:
         first: A run.
-        second: Another one.
-        tolerance: The greatest allowed difference of two numbers, relative to the greater one.
-        progress: Takes the tags and yields them; it may show the progress.
+        second: Another run.
+        tolerance: The greatest allowed difference of two numbers, relative to the number of the
+            second run. Pictures, sounds and texts must be equal.
+        progress: A function that takes the tags and yields them. It may show the progress.
 
     Example:
         >>> import tbimage
@@ -113,7 +114,7 @@ def _diff_items(tag: str, first: Run, second: Run, tolerance: float) -> Iterator
     for at, other in pairs:
         try:
             detail = compare(ours[at], theirs[other], tolerance)
-        except ValueError as error:  # damaged, or it cannot be decoded
+        except ValueError as error:  # a value is damaged or cannot be decoded
             detail = str(error)
         if detail:
             different.append((ours.steps[at], detail))
@@ -124,7 +125,7 @@ def _diff_items(tag: str, first: Run, second: Run, tolerance: float) -> Iterator
 
 
 def _by_step(series: Series[Any]) -> dict[tuple[int, int], int]:
-    """The place of each item in a series, by step and its number within the step."""
+    """Map the step of each item, and its number within the step, to its place in the series."""
     places: dict[tuple[int, int], int] = {}
     count, last = 0, None
     for at, step in enumerate(series.steps.tolist()):
@@ -157,7 +158,8 @@ def _compare_arrays(mine: Any, others: Any, tolerance: float) -> str:
     return "" if (mine == others).all() else "other strings"
 
 
-#: How items of each kind are got, and compared: an empty text where they are equal.
+#: For each kind, the function that returns the items, and the function that compares two items. The
+#: latter returns an empty string if they are equal.
 _ITEMS: dict[str, tuple[Callable[[Run, str], Series[Any]], Callable[[Any, Any, float], str]]] = {
     "image": (Run.images, _compare_images),
     "histogram": (Run.histograms, lambda a, b, t: _compare_arrays(a.buckets, b.buckets, t)),

@@ -5,9 +5,9 @@ No event is left out or converted. (TensorBoard's loaders do both.)
 Rules:
 - An incomplete record at the end of a file is not an error: its writer is still writing, or was
   killed.
-- Any other fault is a ``CorruptFileError``, which names the file and the byte. All events before it
-  are yielded first. ``tbimage.read`` also reads records after a fault.
-- One file is open at a time, and one chunk or record of it is in memory.
+- Any other fault raises a ``CorruptFileError``, which names the file and the byte. All events
+  before the fault are yielded first. ``tbimage.read`` also reads records after a fault.
+- Only one file is open at a time, and only one chunk or one record of this file is in memory.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ __all__ = ["CorruptFileError", "read_events", "read_run"]
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-# The bytes of one read: several images, or thousands of scalars.
+# Each read asks for this number of bytes: several images, or thousands of scalars.
 _CHUNK_BYTES = 1 << 20
 
 
 class CorruptFileError(CorruptRecordError):
-    """An event file is damaged: nothing can be read from ``offset`` on.
+    """An event file is damaged: the record at ``offset`` cannot be read.
 
     Attributes:
         path: The file.
-        offset: Where the record that cannot be read starts, in bytes.
-        reason: What is wrong with it.
+        offset: Where the damaged record starts, in bytes.
+        reason: What is wrong with the record.
 
     Example:
         >>> str(CorruptFileError("events.out.tfevents.1", 40, "checksum of its length"))
@@ -60,15 +60,16 @@ def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
     """Yield the events of one event file.
 
     Args:
-        path: The file. It may be growing: events that are appended during the call are read, too.
+        path: The file. It may be growing: events that are appended during the iteration are read,
+            too.
 
     Yields:
-        Every event whose record is complete, in the order of the file. The first one holds
+        Every event whose record is complete, in the order of the file. The first event holds
         ``file_version``. An incomplete record at the end is left out.
 
     Raises:
-        CorruptFileError: A checksum does not match, or a record is not an Event.
-        OSError: The file cannot be opened or read. It is raised with the first event.
+        CorruptFileError: A checksum is wrong, or a record is not an Event.
+        OSError: The file cannot be opened or read. The iteration raises this error, not the call.
 
     Example:
         >>> from tbimage.events.messages import Event
@@ -109,7 +110,7 @@ def read_run(
 
     Args:
         directory: The directory of the files. Directories below it are other runs, and are not
-            read. Files that are created during the call are not read.
+            read. Files that are created after the call are not read.
         on_error: What happens if a file is damaged. ``"raise"`` raises an error. ``"log"`` logs a
             warning and continues with the next file, as both of TensorBoard's loaders do.
 
@@ -117,9 +118,9 @@ def read_run(
         An iterator of the events. Each file begins with a ``file_version``.
 
     Raises:
-        CorruptFileError: With ``on_error="raise"``: see ``read_events``.
+        CorruptFileError: A file is damaged, and ``on_error`` is ``"raise"``.
         OSError: The directory, or a file in it, cannot be opened or read.
-        ValueError: ``on_error`` is neither of the two.
+        ValueError: ``on_error`` is neither ``"raise"`` nor ``"log"``.
 
     Example:
         >>> from tbimage.events.messages import Event

@@ -1,8 +1,8 @@
 """Write the values of logs to files that other programs read.
 
-The names of runs and tags may be hostile. No name leads out of the directory: each part of a name
-becomes one file or directory name with harmless characters. The directory is new or empty, so it
-has no links.
+The names of runs and tags may be hostile. No file is written outside the directory, because each
+part of a name becomes one file or directory name with harmless characters. The directory is new or
+empty, so it has no symbolic links.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tbimage.reading.series import Scalars, Series
 
 __all__ = ["FORMATS", "Export", "export", "safe_name", "suffix_of"]
 
-#: How tables may be written.
+#: The file formats of tables.
 FORMATS = ("csv", "jsonl", "parquet")
 
-#: Makes the bytes of a file, and the suffix of its name.
+#: A function that takes an item and returns the bytes of its file, and the suffix of the file name.
 _Content = Callable[[Any], tuple[bytes, str]]
 
 _LONGEST_NAME = 80
@@ -41,7 +41,7 @@ _SUFFIXES = (
     (b"fLaC", ".flac"),
     (b"ID3", ".mp3"),
 )
-# Names that Windows keeps for devices, with any suffix.
+# Windows reserves these names for devices, with any suffix.
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
@@ -50,9 +50,9 @@ class Export:
     """The results of ``export``.
 
     Attributes:
-        files: How many files.
-        rows: How many rows of tables.
-        problems: The values that could not be written, with the reasons.
+        files: How many files were written.
+        rows: How many rows of tables were written.
+        problems: A message for each value that could not be written.
     """
 
     files: int = 0
@@ -70,25 +70,25 @@ def export(
     step: int | None = None,
     progress: Callable[[Sequence[Run]], Iterable[Run]] = iter,
 ) -> Export:
-    """Write scalars to a table, and everything else to files beside it.
+    """Write scalars to a table, and all other values to files in the same directory.
 
     ``scalars.csv`` (or ``.jsonl``, ``.parquet``) has the columns run, tag, step, wall_time and
-    value; ``texts.jsonl``, ``histograms.jsonl`` and ``hparams.jsonl`` have one object in a line.
-    Pictures, sounds and tensors become ``images/RUN/TAG/STEP.png``, ``audio/…`` and
-    ``tensors/….npy``, whose names sort by step.
+    value; ``texts.jsonl``, ``histograms.jsonl`` and ``hparams.jsonl`` have one JSON object in each
+    line. Pictures, sounds and tensors become ``images/RUN/TAG/STEP.png``, ``audio/…`` and
+    ``tensors/….npy``. Their file names sort by step.
 
     Args:
-        logs: What ``tbimage.read`` returned.
+        logs: The logs that ``tbimage.read`` returned.
         directory: The new directory; it must be missing or empty.
         format: ``"csv"``, ``"jsonl"``, or ``"parquet"``, which needs pyarrow.
         choose: A function of run and tag that tells whether the tag is written.
         raw: Whether values that a restart replaced are written, too.
         step: The only step to write, or None for all.
-        progress: Takes the runs and yields them; it may show the progress.
+        progress: A function that takes the runs and yields them. It may show the progress.
 
     Raises:
         ValueError: The directory is not empty, or the format is unknown.
-        ImportError: ``"parquet"`` without pyarrow.
+        ImportError: The format is ``"parquet"``, and pyarrow is not installed.
         OSError: A file cannot be written.
 
     Example:
@@ -160,7 +160,7 @@ def _write_csv(path: str, rows: Iterable[tuple[str, str, Any]]) -> None:
     with open(path, "x", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        # Python 3.10 neither writes nor reads a table with NUL.
+        # In Python 3.10, the module csv neither writes nor reads NUL.
         rows = ((run, tag.replace("\0", "\\x00"), scalars) for run, tag, scalars in rows)
         writer.writerows(_rows(rows))
 
@@ -254,7 +254,7 @@ def _write_items(
             os.makedirs(directory, exist_ok=True)
             with open(os.path.join(directory, name + suffix), "xb") as file:
                 file.write(data)
-        except (FileExistsError, NotADirectoryError) as error:  # a file of another tag is there
+        except (FileExistsError, NotADirectoryError) as error:  # another tag has this file name
             done.problems.append(f"{error.filename}: {error.strerror}")
             continue
         done.files += 1
@@ -271,13 +271,14 @@ def _npy(item: Any) -> tuple[bytes, str]:
     value = item.value
     if value.nbytes > 1 << 30 and 0 in value.strides:
         raise ValueError(f"a tensor of step {item.step} repeats one element {value.size} times")
-    if value.dtype == object:  # bytes of any length get one length, which needs no pickle
+    if value.dtype == object:  # strings of one fixed length can be saved without pickle
         value = value.astype(bytes)
     np.save(buffer, value, allow_pickle=False)
     return buffer.getvalue(), ".npy"
 
 
-#: How items of each kind are got, where they go, and what becomes of each; None: a line of JSON.
+#: For each kind, the function that returns the items, the name of their directory or table, and the
+#: function that makes the file of an item. None: each item becomes a line of JSON.
 _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
     "image": (Run.images, "images", _encoded),
     "audio": (Run.audio, "audio", _encoded),

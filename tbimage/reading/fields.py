@@ -1,7 +1,7 @@
 """Walk over the fields of a protobuf message without reading their contents.
 
-The messages may have payloads of many megabytes, but only a tag and a step are needed. So a message
-is passed as a function that reads some of its bytes.
+A message may have many megabytes, but often only its tag and its step are needed. So the functions
+here take a message as a function that reads some of its bytes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 
 __all__ = ["MalformedError", "Read", "bytes_reader", "fields", "signed", "varint", "varint_at"]
 
-#: ``read(start, stop)`` gives these bytes of a message, or fewer at its end.
+#: ``read(start, stop)`` returns the bytes of a message from ``start`` to ``stop``. It returns fewer
+#: bytes if the message ends before ``stop``.
 Read = Callable[[int, int], bytes]
 
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 _FIXED = {FIXED64: 8, FIXED32: 4}
-# A key and a length are two varints of at most 10 bytes.
+# A key and a length are two varints, and each has at most 10 bytes.
 _LONGEST_HEAD = 20
 
 
@@ -29,10 +30,10 @@ def bytes_reader(data: bytes | memoryview) -> Read:
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """Decode the varint at ``at``; return it, unsigned, and where it ends."""
+    """Decode the varint at ``at``; return its unsigned value, and where it ends."""
     value = shift = 0
     try:
-        if (byte := data[at]) < 0x80:  # as most are
+        if (byte := data[at]) < 0x80:  # most varints have one byte
             return byte, at + 1
         while (byte := data[at]) > 0x7F:
             value |= (byte & 0x7F) << shift
@@ -41,7 +42,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
             if shift > 63:
                 raise MalformedError("a varint has more than ten bytes")
     except IndexError:
-        raise MalformedError("a varint goes on behind the end") from None
+        raise MalformedError("a varint does not end within the message") from None
     return (value | byte << shift) & 0xFFFFFFFFFFFFFFFF, at + 1
 
 
@@ -64,7 +65,7 @@ def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
         end: Where it ends.
 
     Raises:
-        MalformedError: It is no message. The fields before the fault have been yielded.
+        MalformedError: The bytes are not a message. The fields before the fault have been yielded.
     """
     while at < end:
         head = read(at, at + _LONGEST_HEAD if at + _LONGEST_HEAD < end else end)
@@ -82,6 +83,6 @@ def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
         else:
             raise MalformedError(f"unknown wire type {kind}")
         if stop > end or not number:
-            raise MalformedError("a field goes on behind the end")
+            raise MalformedError("a field does not end within the message, or has the number 0")
         yield number, kind, start, stop
         at = stop

@@ -1,12 +1,13 @@
 """Find and check records that repeat in groups.
 
 Most programs log the same scalars at each step. So the records of one step, a *group*, have the
-same lengths as those of the step before, and most of their bytes are equal. NumPy then checks and
-reads thousands of records at once, which takes a fifth of the time of going from record to record.
+same lengths as the records of the step before, and most of their bytes are equal. NumPy then checks
+and reads thousands of records at once. This takes a fifth of the time that a loop over the records
+takes.
 
-Checksums are computed without reading the equal bytes again, because CRC32C is linear. The checksum
-of a record is that of the same record in the first group, XORed with a number from a table for each
-byte that differs.
+Checksums are computed without reading the equal bytes again, because CRC32C is linear. Each record
+has a corresponding record in the first group. To get its checksum, start with the checksum of the
+corresponding record, and XOR a number from a table for each byte that differs.
 """
 
 from __future__ import annotations
@@ -29,20 +30,21 @@ __all__ = ["Groups", "find_groups", "find_period", "masked"]
 
 #: The largest number of records in a group. A file with more tags has few groups in a block.
 _LARGEST_GROUP = 256
-# For fewer groups, NumPy's overhead is larger than what it saves.
+# For fewer groups, NumPy's overhead is larger than the time that it saves.
 _FEWEST_GROUPS = 32
-# A group that was there so many times is expected again. At most so many lengths are tried.
+# A group that was repeated _REPEATS times is expected again. At most _MOST_CANDIDATES lengths of a
+# group are tried.
 _REPEATS, _MOST_CANDIDATES = 4, 8
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Records whose checksums are right, and which repeat in groups.
+    """Records with right checksums that repeat in groups.
 
     Attributes:
         rows: The bytes of each group: ``[groups, bytes]``.
         spans: Where the payload of each record starts and stops in a row.
-        changed: For each byte of a row, the bits in which any row differs from the first.
+        changed: For each byte of a row, the bits that are not the same in all rows.
     """
 
     rows: NDArray[np.uint8]
@@ -50,7 +52,7 @@ class Groups:
     changed: NDArray[np.uint8]
 
     def stops(self) -> array[int]:
-        """Return where the payload of each record stops in the block, as ``Batch`` has it."""
+        """Return where the payload of each record stops in the block, as in ``Batch.stops``."""
         count, size = self.rows.shape
         found = np.arange(count)[:, None] * size + [stop for _, stop in self.spans]
         stops = array("q")
@@ -59,7 +61,7 @@ class Groups:
 
 
 def find_period(keys: NDArray[np.int64]) -> int:
-    """Return after how many items the end of a sequence repeats, or 0."""
+    """Return the number of items that repeat at the end of a sequence, or 0 if none repeat."""
     backwards = keys[::-1]
     longest = min(_LARGEST_GROUP, len(keys) // _REPEATS)
     alike = np.flatnonzero(backwards[1 : longest + 1] == backwards[:1]) + 1
@@ -74,11 +76,11 @@ def find_groups(block: bytes, lengths: Sequence[int]) -> Groups | None:
 
     Args:
         block: The bytes. The headers of the first group are known to be right.
-        lengths: How long the payload of each record of a group is.
+        lengths: The length of the payload of each record of a group.
 
     Returns:
-        All groups up to the first one with other headers. None if there are few, or a checksum is
-        wrong.
+        All groups before the first one with other headers. None if there are few groups, or if a
+        checksum is wrong.
     """
     ends = np.cumsum(np.array(lengths) + OVERHEAD_BYTES)
     size = int(ends[-1])
@@ -125,7 +127,7 @@ def _checksums(payloads: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArr
 
 @lru_cache(maxsize=16)
 def _tables(many: int) -> NDArray[np.uint32]:
-    """Return what a byte adds to a checksum, by how many bytes follow it: ``[64 * many, 256]``."""
+    """Return the numbers to XOR: one for each count of following bytes and each byte value."""
     zero = crc32c(b"\0")
     shifted = first = np.array([crc32c(bytes([byte])) ^ zero for byte in range(256)], np.uint32)
     tables = [first]
@@ -136,7 +138,7 @@ def _tables(many: int) -> NDArray[np.uint32]:
 
 
 def masked(checksums: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Mask checksums, as ``events.records.mask`` masks one."""
+    """Mask checksums, as ``events.records.mask`` masks one checksum."""
     rotated: NDArray[np.uint32] = checksums >> np.uint32(15) | checksums << np.uint32(17)
     rotated += np.uint32(MASK_DELTA)
     return rotated

@@ -28,17 +28,17 @@ _CONVERTED = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 @dataclass(frozen=True)
 class Image:
-    """A picture. Each property reads it from the file, each time it is used.
+    """A picture. Its properties and methods read it from the file when they are used.
 
-    Reading compares the checksum of the record. It raises ``CorruptFileError`` if the record is
+    Reading checks the checksums of the record. It raises ``CorruptFileError`` if the record is
     damaged, ``OSError`` if the file is missing, and ``ValueError`` if the picture cannot be
     decoded.
 
     Attributes:
-        step: Its step.
-        wall_time: When it was logged, in seconds since 1970.
-        sample: Which picture of its step it is; above 0 in batches.
-        place: Its place in the file.
+        step: The step of the picture.
+        wall_time: When the picture was logged, in seconds since 1970.
+        sample: The number of the picture in its step. The first picture of a step has the number 0.
+        place: The place of the picture in the file.
     """
 
     step: int
@@ -53,17 +53,17 @@ class Image:
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """The width, in pixels."""
         return self._told[0] or self._decoded[0]
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """The height, in pixels."""
         return self._told[1] or self._decoded[1]
 
     @property
     def channels(self) -> int:
-        """1 gray, 2 gray and alpha, 3 RGB, 4 RGBA."""
+        """The number of channels: 1 is gray, 2 gray and alpha, 3 RGB, 4 RGBA."""
         return self._told[2] or self._decoded[2]
 
     @cached_property
@@ -72,7 +72,7 @@ class Image:
 
     @cached_property
     def _decoded(self) -> tuple[int, int, int]:
-        """Width, height and channels by the header of the encoded picture."""
+        """Width, height and channels, from the header of the encoded picture."""
         with self._opened(self.encoded) as picture:
             mode = picture.mode
             if mode in _CONVERTED:
@@ -80,7 +80,7 @@ class Image:
             return picture.width, picture.height, {"LA": 2, "RGB": 3, "RGBA": 4}.get(mode, 1)
 
     def _load(self) -> tuple[tuple[int, int, int], bytes]:
-        """Return width, height and channels, 0 if they are not stored, and the encoded picture."""
+        """Return width, height and channels (0 if not stored), and the encoded picture."""
         content = self.place.load()
         read = bytes_reader(content)
         if self.place.form == IMAGE:
@@ -90,9 +90,9 @@ class Image:
                     encoded = read(start, stop)
                 elif number in told and kind == 0:
                     size = varint_at(read, start, stop)
-                    told[number] = size if size < 1 << 31 else 0  # as of a negative number
+                    told[number] = size if size < 1 << 31 else 0  # negative numbers become large
             return (told[2], told[1], told[3]), encoded
-        strings = strings_of(content)  # width and height, as text, and then the pictures
+        strings = strings_of(content)  # width and height as text, and after them the pictures
         if self.sample + 2 >= len(strings):
             raise self.place.broken(f"it has {max(len(strings) - 2, 0)} pictures")
         width, height = (_number(read(*each)) for each in strings[:2])
@@ -102,12 +102,12 @@ class Image:
         """Decode the picture.
 
         Returns:
-            ``[height, width, channels]``, uint8, or uint16 if the picture has 16 bits. An animation
-            gives its first frame.
+            ``[height, width, channels]``, uint8, or uint16 if the picture has 16 bits. If the
+            picture is an animation, its first frame is returned.
 
         Raises:
-            ValueError: It cannot be decoded, or has more pixels than Pillow's limit
-                (``PIL.Image.MAX_IMAGE_PIXELS``, doubled).
+            ValueError: The picture cannot be decoded, or has more pixels than Pillow's limit
+                (twice ``PIL.Image.MAX_IMAGE_PIXELS``).
         """
         import numpy as np
         import PIL.Image
@@ -132,7 +132,8 @@ class Image:
     def pil(self) -> PIL.Image.Image:
         """Decode the picture to a Pillow image.
 
-        It has the values of ``pixels``, but Pillow keeps only the upper 8 of 16 bits of colours.
+        The image has the values of ``pixels``. But if colours have 16 bits, Pillow keeps only the
+        upper 8 bits.
         """
         return self._decode(self.encoded)
 
@@ -153,7 +154,7 @@ class Image:
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about large pictures and odd metadata
+                warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata
                 return PIL.Image.open(io.BytesIO(encoded))
         except PIL.UnidentifiedImageError:
             raise self.place.broken(

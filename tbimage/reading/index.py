@@ -43,16 +43,16 @@ __all__ = [
     "parse_event",
 ]
 
-# Event's fields, and Summary.Value's, as in proto/tbimage/{event,summary}.proto.
+# The field numbers of Event and Summary.Value, as in proto/tbimage/{event,summary}.proto.
 _WALL_TIME, _STEP, _GRAPH_DEF, _SUMMARY = 1, 2, 4, 5
 _TAG, _SIMPLE_VALUE, _METADATA = 1, 2, 9
-#: The field of Summary.Value that holds a value; 0 where only metadata was logged.
+#: The field of Summary.Value that holds a value; 0 if only metadata was logged.
 NOTHING, IMAGE, HISTOGRAM, AUDIO, TENSOR = 0, 4, 5, 6, 8
 _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
-#: A whole Event that holds a graph; TensorBoard's name of its tag.
+#: GRAPH stands for a whole Event that holds a graph. GRAPH_TAG is TensorBoard's name for its tag.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
 
-# So many records are taken in one by one, where there is an unknown one. New tags come together.
+# From an unknown record on, this number of records is read one by one: new tags come together.
 _ONE_BY_ONE = 64
 
 _FLOAT = struct.Struct("<f")
@@ -72,15 +72,15 @@ class Metadata:
 
 @dataclass
 class Entries:
-    """The places of the other values of one tag in one file, as columns."""
+    """The places of the values of one tag in one file, if they are not scalars, as columns."""
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     wall_times: array[float] = field(default_factory=lambda: array("d"))
     offsets: array[int] = field(default_factory=lambda: array("q"))
-    ordinals: array[int] = field(default_factory=lambda: array("l"))  # which value of the Summary
+    ordinals: array[int] = field(default_factory=lambda: array("l"))  # numbers in the Summary
     forms: array[int] = field(default_factory=lambda: array("B"))
-    samples: array[int] = field(default_factory=lambda: array("l"))  # pictures or sounds in it
-    lengths: array[int] = field(default_factory=lambda: array("q"))  # bytes of the record
+    samples: array[int] = field(default_factory=lambda: array("l"))  # counts of pictures or sounds
+    lengths: array[int] = field(default_factory=lambda: array("q"))  # bytes of the payloads
 
 
 @dataclass
@@ -97,7 +97,7 @@ class _Value:
 class _Large(NamedTuple):
     """The bytes around the contents of a large record of one picture or sound."""
 
-    rest: int  # bytes from the Summary to the end
+    rest: int  # the number of bytes from the Summary to the end
     head: bytes  # from the Summary to the contents
     tail: bytes
     tag: str
@@ -148,7 +148,7 @@ class FileIndex:
         return [*sorted(self._scanner.damage), *tail, *self._unreadable]
 
     def refresh(self) -> bool:
-        """Read what was appended; return whether there was anything."""
+        """Read the appended records. Return whether the file has changed and could be opened."""
         self._unreadable = []
         try:
             status = os.stat(self.path)
@@ -163,7 +163,7 @@ class FileIndex:
             status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if identity != self._identity or status.st_size < self._scanner.offset:
-                self._clear()  # another file, or its content was replaced
+                self._clear()  # the file was replaced, or has become shorter
             self._identity, self._size = identity, status.st_size
             self._take_in(descriptor)
         except OSError as error:
@@ -186,7 +186,7 @@ class FileIndex:
             self._take_in_block(base, block, stops)
 
     def _take_in_block(self, base: int, block: bytes, stops: Sequence[int]) -> None:
-        """Take in records: many at once as far as they are known scalars, and some one by one."""
+        """Read records: known scalars many at once, and the others one by one."""
         at = done = 0
         while done < len(stops):
             known = self._templates.take_in(block, stops[done:], at)
@@ -202,7 +202,7 @@ class FileIndex:
             done += _ONE_BY_ONE
 
     def _take_in_record(self, payload: bytes, offset: int) -> None:
-        """Take in a record, which is not parsed in full if one of its tag has been."""
+        """Read a record. It is not parsed in full if another record of its tag was parsed."""
         step, at = _step_of(payload)
         if at:
             found = self._templates.find(payload, at)
@@ -215,7 +215,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), len(payload), offset, at)
 
     def _take_in_large(self, read: Read, length: int, offset: int) -> None:
-        """Read a large record. It is not parsed if its other bytes are those of the last one."""
+        """Read a large record. It is not parsed if only time, step and contents have changed."""
         first = read(0, 20)
         step, at = _step_of(first)
         last = self._large
@@ -234,7 +234,7 @@ class FileIndex:
                 self._large = _Large(length - at, head, tail, value.tag, value.form)
 
     def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> _Event:
-        """Parse a record in full. Its Summary probably starts at ``at``, if that is not 0."""
+        """Parse a record in full. If ``at`` is not 0, the Summary probably starts there."""
         try:
             event = parse_event(read, length)
             numbers = [self._number_or_samples(read, value) for value in event.values]
@@ -258,7 +258,7 @@ class FileIndex:
         return event
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
-        """Return the number of a scalar, or None, and how many pictures or sounds a value is."""
+        """Return a scalar's number or None, and how many pictures or sounds the value has."""
         known = self.metadata.get(value.tag)
         if value.metadata is not None and (known is None or known == Metadata()):
             known = self.metadata[value.tag] = _parse_metadata(read, *value.metadata)
@@ -295,7 +295,7 @@ class FileIndex:
         entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
-        """Note the place of the number in such records, so that the next one is not parsed."""
+        """Note where records of this tag have the number, so that the next one is not parsed."""
         if value.form == _SIMPLE_VALUE:
             position: int | None = value.start
         elif value.form == TENSOR and value.tag in self.numbers:
@@ -312,7 +312,7 @@ def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
     Args:
         descriptor: The file.
         offset: Where the payload starts.
-        window: The first bytes of it.
+        window: The first bytes of the payload.
     """
     known, end = 0, len(window)
 
@@ -327,9 +327,9 @@ def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
 
 
 def _step_of(payload: bytes) -> tuple[int, int]:
-    """Return the step of an Event and where its Summary probably starts; 0, if that is not known.
+    """Return the step of an Event, and where its Summary probably starts (0 if unknown).
 
-    Every writer writes wall time, step (left out if it is 0) and Summary in this order.
+    Every writer writes wall time, step and Summary in this order. A step of 0 is left out.
     """
     if len(payload) < 17 or payload[0] != 9 or payload[9] not in (16, 42):
         return 0, 0
@@ -339,7 +339,7 @@ def _step_of(payload: bytes) -> tuple[int, int]:
     try:
         step, at = varint(payload, 10)
     except MalformedError:
-        return 0, len(payload)  # matches no template, and is reported when it is parsed
+        return 0, len(payload)  # this matches no template, and parsing reports the error
     return signed(step), at
 
 

@@ -1,4 +1,4 @@
-"""Histograms, texts, sounds and tensors in event files, in all forms that writers give them."""
+"""Read histograms, texts, sounds and tensors, in all forms that writers use."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
     "text",
 ]
 
-#: Charts by category and title: the kind (``"multiline"`` or ``"margin"``) and its tags, as
-#: ``SummaryWriter.custom_scalars`` takes them.
+#: A layout has charts by category and title. A chart is its kind (``"multiline"`` or ``"margin"``)
+#: and its tags. ``SummaryWriter.custom_scalars`` takes the same form.
 Layout = Mapping[str, Mapping[str, tuple[str, list[str]]]]
 LAYOUT_TAG = "custom_scalars__config__"  # tensorboard/plugins/custom_scalar/metadata.py
 
@@ -92,10 +92,10 @@ class Audio:
     Attributes:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
-        sample: Its number among the sounds of its step.
+        sample: The number of the sound in its step.
         encoded: The bytes of a WAV or other file.
-        content_type: ``"audio/wav"`` or another; empty if it is not stored.
-        label: The text that TensorFlow's form may have for each sound, or empty.
+        content_type: ``"audio/wav"`` or another type; empty if it is not known.
+        label: The label of the sound, which only TensorFlow's form may have; or empty.
         sample_rate: In Hz; 0 if only the encoded sound has it.
     """
 
@@ -152,7 +152,7 @@ def _array(place: Place) -> NDArray[Any]:
 
 
 def _small_array(place: Place) -> NDArray[Any]:
-    """Read an array that will be copied; refuse a number that is repeated a billion times."""
+    """Read an array that will be copied. Raise an error if it repeats one element too often."""
     array = _array(place)
     if array.size > _MOST_REPEATED and 0 in array.strides:
         raise place.broken(f"it repeats one element {array.size} times")
@@ -211,7 +211,7 @@ def histogram(step: int, wall_time: float, sample: int, place: Place) -> Histogr
 
     array = _small_array(place)
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
-        raise place.broken(f"a histogram has the shape [k, 3], and this {list(array.shape)}")
+        raise place.broken(f"a histogram has the shape [k, 3], but got {list(array.shape)}")
     buckets = array.astype(np.float64)
     lowest, highest = (buckets[0, 0], buckets[-1, 1]) if len(buckets) else (np.nan, np.nan)
     edges = buckets[:, 1], buckets[:, 2]
@@ -252,7 +252,7 @@ def hparams(contents: Iterable[bytes]) -> HParams:
         try:
             data = HParamsPluginData.FromString(content)
         except DecodeError:
-            continue  # of another plugin with this name
+            continue  # another plugin uses this name
         metrics += [info.name.tag for info in data.experiment.metric_infos]
         group = data.session_start_info.group_name or group
         for name, value in data.session_start_info.hparams.items():

@@ -1,4 +1,4 @@
-"""JSON that every program accepts, of whatever logs hold."""
+"""Serialize the values of logs to JSON that every program accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["to_json"]
 def to_json(value: Any) -> str:
     """Serialize to one line.
 
-    JSON has no NaN, infinities, complex numbers and bytes. They become strings, as ``"nan"``.
+    JSON has no NaN, infinities, complex numbers or bytes. They become strings, such as ``"nan"``.
     """
     return json.dumps(_plain(value), allow_nan=False)
 

@@ -1,4 +1,4 @@
-"""Find faults of event files, and values that TensorBoard does not show."""
+"""Find faults in event files, and values that TensorBoard does not show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Finding", "lint"]
 
-#: What each code means, and what to do. Facts about TensorBoard are of release 2.21.
+#: The meaning of each code, and the remedy. Facts about TensorBoard hold for release 2.21.
 CODES = {
     "damaged": "a record is damaged: TensorBoard reads nothing behind it; use `tbimage repair`",
     "torn": "the last record is incomplete: the file is being written, or its writer was stopped",
@@ -30,7 +30,7 @@ CODES = {
     "TensorBoard's Python loader drops points of all tags",
     "many-files": "the run has very many files: the data server keeps each of them open",
     "nan-time": "a wall time is NaN: the data server reads nothing behind it",
-    "step-back": "steps do not grow: each value takes away those of the same and of greater steps",
+    "step-back": "steps do not grow: a value removes earlier values of the same or a greater step",
     "two-kinds": "values are of several kinds: TensorBoard shows those of the first kind only",
     "no-metadata": "a tensor has no plugin: no dashboard shows it",
     "not-float32": "a scalar is a tensor of another type than float32: the data server drops it",
@@ -38,7 +38,7 @@ CODES = {
     "image-format": "a picture is neither PNG, JPEG, GIF nor BMP: browsers may not show it",
 }
 _WARNINGS = {"torn", "empty", "no-version", "many-files", "step-back", "image-format"}
-# The data server holds a descriptor for each file, and most systems allow a process 1024.
+# The data server holds a descriptor for each file, and most systems allow 1024 in a process.
 _MANY_FILES = 500
 _SHOWN_FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
@@ -51,7 +51,7 @@ class Finding:
         path: The file, or the directory of a run.
         tag: The tag, or empty.
         code: A key of ``CODES``.
-        detail: Where it is, and how often.
+        detail: Where the fault is, and how often it occurs.
         severity: ``"error"`` if data is lost or not shown, else ``"warning"``.
     """
 
@@ -72,13 +72,13 @@ class Finding:
 
 @dataclass
 class _Series:
-    """The state of a tag up to a place in a run."""
+    """The state of a tag while the records of its run are read."""
 
     first_kind: str
     plugin: str
     last_step: int
     backward: list[int] = field(default_factory=list)
-    faults: dict[str, int] = field(default_factory=dict)  # how often, by code
+    faults: dict[str, int] = field(default_factory=dict)  # how often each code was found
     kinds: set[str] = field(default_factory=set)
 
 
@@ -88,8 +88,8 @@ def lint(
     """Read all records of logs, and yield their faults.
 
     Args:
-        logs: What ``tbimage.read`` returned.
-        progress: Takes the files and yields them; it may show the progress.
+        logs: The logs that ``tbimage.read`` returned.
+        progress: A function that takes the files and yields them. It may show the progress.
 
     Example:
         >>> import tbimage

@@ -1,4 +1,4 @@
-"""A log directory: its runs, new values as they are appended, and tables of all scalars."""
+"""Read a log directory: its runs, values that are appended, and tables of all scalars."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Logged", "Logs", "find_runs", "package", "read"]
 
-# Rows of a notebook's table; a log directory may have thousands of tags.
+# A table in a notebook has at most this number of rows; logs may have thousands of tags.
 _MOST_ROWS = 200
 
 
@@ -37,9 +37,9 @@ class Logged:
     """A value that ``Logs.follow`` has seen.
 
     Attributes:
-        run: The run's name.
+        run: The name of the run.
         tag: The tag.
-        kind: As of ``Tag``.
+        kind: The kind of the tag, as in ``Tag``.
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
     """
@@ -53,7 +53,7 @@ class Logged:
 
     @property
     def value(self) -> Any:
-        """A float, or an ``Image``, ``Text``, … as the run's methods return; None for others."""
+        """A float, or an ``Image``, ``Text``, … as from the methods of ``Run``; else None."""
         if not isinstance(self._source, Place):
             return self._source
         make = MAKERS.get(self.kind)
@@ -73,11 +73,11 @@ def read(
 
     Args:
         path: A directory, or an event file of any name. In and below a directory, the files with
-            ``tfevents`` in their names are read. Or a URL of an object store, such as
+            ``tfevents`` in their names are read. Or a URL in an object store, such as
             ``s3://bucket/runs``, whose event files are copied to a temporary directory.
-        verify: Whether the checksum of each large record is compared now, and not when it is read.
-            This reads all bytes of the files.
-        progress: Takes the files and yields them; it may show the progress.
+        verify: Whether the checksums of large records are checked now, and not when the records
+            are used. This reads all bytes of the files.
+        progress: A function that takes the files and yields them. It may show the progress.
 
     Returns:
         The logs. A directory without event files gives logs without runs. Damaged records are
@@ -111,10 +111,10 @@ def read(
 
 
 class Logs(Mapping[str, Run]):
-    """The runs below a directory, by name. ``read`` makes it.
+    """A mapping with the runs below a directory, by name. ``read`` returns it.
 
     Attributes:
-        path: The directory, or the one event file, or its URL.
+        path: The directory, the event file, or the URL that was given.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Logs(Mapping[str, Run]):
             raise ValueError(f"path must be a directory or a regular file, got {self.path!r}")
         self._is_file = stat.S_ISREG(mode)
         if not self._is_file:
-            os.scandir(path).close()  # raises where it cannot be read
+            os.scandir(path).close()  # raises an error if the directory cannot be read
         self._refresh(progress)
         if self._is_file:
             self._check_file(next(iter(self._files.values())))
@@ -151,11 +151,11 @@ class Logs(Mapping[str, Run]):
             if damage.kind == "unreadable":
                 raise OSError(f"{damage.path}: {damage.detail}")
             if file.records == 0 and damage.kind == "header":
-                raise ValueError(f"{self.path}: no event file: it has no record at all")
+                raise ValueError(f"{self.path}: no event file, because it does not have any record")
 
     @property
     def runs(self) -> list[str]:
-        """The names of the runs, as TensorBoard gives them; ``"."`` is the path itself."""
+        """The names of the runs, as TensorBoard shows them; ``"."`` is the path itself."""
         return list(self._runs)
 
     @property
@@ -191,7 +191,7 @@ class Logs(Mapping[str, Run]):
     def _refresh(
         self, progress: Callable[[Sequence[FileIndex]], Iterable[FileIndex]] = iter
     ) -> list[tuple[str, FileIndex]]:
-        """Refresh, and return the files with new values, and the names of their runs."""
+        """Refresh all files, and return those that have changed, with the names of their runs."""
         if self._copies is not None and self._files:
             self._copies.refresh()
         found = self._find()
@@ -228,12 +228,12 @@ class Logs(Mapping[str, Run]):
     def follow(
         self, *, seconds_between: float = 0.1, until: Callable[[], bool] | None = None
     ) -> Iterator[Logged]:
-        """Yield values as they are appended, of all runs and of new runs.
+        """Yield the values that are appended to any run, and the values of new runs.
 
         Args:
-            seconds_between: The pause between two checks of the files; at least 1 s in a store.
-            until: A function that is called after each check; the iteration ends when it returns
-                True. None: it never ends.
+            seconds_between: The pause between two checks of the files; at least 1 s for a URL.
+            until: A function that is called after each check. The iteration ends when the function
+                returns True. None: the iteration never ends.
 
         Yields:
             Values that were appended after the last ``refresh``. The values of one check are in the
@@ -248,11 +248,11 @@ class Logs(Mapping[str, Run]):
             yield from sorted(new, key=lambda logged: logged.wall_time)
             if until is not None and until():
                 return
-            # A store charges for each listing.
+            # An object store charges a fee for each listing.
             time.sleep(seconds_between if self._copies is None else max(seconds_between, 1.0))
 
     def last(self, count: int) -> list[Logged]:
-        """Return the values that were logged last, at most ``count`` of each tag of each file.
+        """Return the last values of each tag in each file, at most ``count`` for a tag and a file.
 
         Returns:
             The values in the order of their wall times.
@@ -368,7 +368,7 @@ def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
 
 
 def package(name: str) -> Any:
-    """Import an optional package; ImportError with the command that installs it."""
+    """Import an optional package. An ImportError tells the command that installs it."""
     try:
         return import_module(name)
     except ImportError:

@@ -29,7 +29,7 @@ class Place:
     form: int  # the field of ``Summary.Value`` that holds it
 
     def load(self) -> memoryview:
-        """Read the record, compare its checksums, and return the content of the value's field."""
+        """Read the record, check its checksums, and return the content of the value's field."""
         payload = read_payload(self.path, self.offset)
         try:
             if self.form == GRAPH:
@@ -45,24 +45,24 @@ class Place:
         return payload[value.start : value.stop]
 
     def broken(self, problem: str) -> ValueError:
-        """Make the error for an undamaged value that cannot be decoded."""
+        """Return the error for an undamaged value that cannot be decoded."""
         return ValueError(f"{shown(self.path)}: the record at byte {self.offset}: {problem}")
 
 
 def shown(path: str) -> str:
-    """Return what errors name: the file, or the URL that it is a copy of."""
+    """Return the name of a file in errors: its path, or its URL if it is a copy."""
     return str(getattr(path, "url", path))
 
 
 def read_payload(path: str, offset: int) -> memoryview:
-    """Read the payload of the record at an offset, and compare both checksums."""
+    """Read the payload of the record at an offset, and check both checksums."""
     with open(path, "rb", buffering=0) as file:
         header = read_at(file.fileno(), HEADER_BYTES, offset)
         if len(header) < HEADER_BYTES or mask(crc32c(header[:8])) != _HEADER.unpack(header)[1]:
             raise CorruptFileError(shown(path), offset, "checksum of its length")
         length = _HEADER.unpack(header)[0]
         rest = os.fstat(file.fileno()).st_size - offset - HEADER_BYTES - FOOTER_BYTES
-        if length > min(rest, LARGEST_PAYLOAD):  # before memory is allocated for it
+        if length > min(rest, LARGEST_PAYLOAD):  # check before memory is allocated
             raise CorruptFileError(shown(path), offset, "the file ends within it")
         file.seek(offset + HEADER_BYTES)
         record = memoryview(bytearray(length + FOOTER_BYTES))

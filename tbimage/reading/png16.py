@@ -1,4 +1,4 @@
-"""Decode PNGs of 16 bits for each of several channels, of which Pillow keeps the upper 8 bits.
+"""Decode PNGs with several channels of 16 bits. Pillow keeps only the upper 8 bits of a channel.
 
 The format: https://www.w3.org/TR/png-3/, sections 9 (filters) and 11.2.2 (IHDR).
 """
@@ -24,7 +24,7 @@ _NONE, _SUB, _UP, _AVERAGE, _PAETH = range(5)
 
 
 def decode(encoded: bytes, most_pixels: int) -> NDArray[np.uint16] | None:
-    """Return the pixels ``[height, width, channels]``, or None where Pillow is to decode it."""
+    """Return the pixels ``[height, width, channels]``, or None if Pillow must decode the file."""
     if not encoded.startswith(_SIGNATURE) or encoded[12:16] != b"IHDR" or len(encoded) < 29:
         return None
     width, height, depth, color, _, _, interlaced = _IHDR.unpack_from(encoded, 16)
@@ -67,7 +67,7 @@ def _unfilter(
     if kind == _UP:
         return line + above
     if kind not in (_AVERAGE, _PAETH):
-        raise ValueError(f"the PNG has the filter {kind}")
+        raise ValueError(f"the PNG has the unknown filter {kind}")
     row, up = bytearray(step) + line.tobytes(), bytes(step) + above.tobytes()
     for at in range(step, len(row)):  # each byte needs the one to its left
         left, top, corner = row[at - step], up[at], up[at - step]

@@ -41,7 +41,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
     Args:
         path: The damaged file, which is not changed.
         output: The new file; it must not exist. TensorBoard reads it if its name contains
-            ``tfevents``. If the first event is lost, the new file gets another one.
+            ``tfevents``. If the first event (``file_version``) is lost, a new one is written.
 
     Returns:
         The copied records and the damaged parts.
@@ -75,7 +75,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
                 kept += 1
                 kept_bytes += len(payload) + OVERHEAD_BYTES
             if not kept:
-                raise ValueError(f"{source}: there is no whole record in it")
+                raise ValueError(f"{source}: it has no whole record")
     finally:
         os.close(descriptor)
     return Repair(kept, kept_bytes, tuple(sorted(lost)))
@@ -84,7 +84,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
 def whole_records(
     path: str, descriptor: int, lost: list[Damage]
 ) -> Iterator[tuple[int, bytes | memoryview, Event]]:
-    """Yield offset, payload and Event of each undamaged record; add all others to ``lost``."""
+    """Yield offset, payload and Event of each undamaged record; add the damage to ``lost``."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import Event

@@ -1,9 +1,9 @@
 """One run: its tags, and the values of each tag, from all files in order.
 
-By default, the values are those that TensorBoard's data server shows. There a record with step s
-removes all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
-``tensorboard/data/server/reservoir.rs``): values that a restarted training logs again replace the
-old ones. The data server then draws a sample; here nothing is left out.
+By default, the values are those that TensorBoard's data server keeps. A record with step s removes
+all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
+``tensorboard/data/server/reservoir.rs``). So if a restarted training logs a step again, the new
+value replaces the old one. The data server then draws a sample, but a ``Run`` has all values.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
 _Maker = Callable[[int, float, int, Place], Any]
 
-#: The field that holds a value and, of tensors, the plugin → what kind of tag it is.
+#: The kind of a tag, by the field that holds its values and (only for tensors) the plugin.
 _KINDS = {
     (IMAGE, ""): "image",
     (HISTOGRAM, ""): "histogram",
@@ -141,8 +141,8 @@ class Run:
     """One run of a log directory.
 
     Attributes:
-        name: As TensorBoard names it: the directory below the log directory, or ``"."``.
-        metadata: What the first value of each tag tells of it.
+        name: The name that TensorBoard shows: the path below the log directory, or ``"."``.
+        metadata: The metadata of each tag, which its first value has.
 
     Example:
         >>> import tbimage
@@ -160,7 +160,7 @@ class Run:
         self.metadata = metadata
 
     def set_files(self, files: list[FileIndex]) -> None:
-        """Use these files, or what was appended to them."""
+        """Set the files of the run. Call this again after values were appended to them."""
         self._files = files
         self.__dict__.pop("tags", None)  # computed again when it is used
 
@@ -203,8 +203,8 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: Whether values that a restart logged again are returned, too, which TensorBoard no
-                longer shows.
+            raw: Whether to return also the values that a restart replaced. TensorBoard no longer
+                shows these values.
 
         Raises:
             KeyError: There is no such tag.
@@ -228,8 +228,8 @@ class Run:
             tag: The tag.
             raw: As for ``scalars``.
             batch: Whether the pictures of a batch, which have the tags ``tag/image/0``,
-                ``tag/image/1``, …, become one series. Their ``sample`` is that number. A batch that
-                is logged as one tensor is always one series.
+                ``tag/image/1``, …, become one series. Then ``sample`` is the number in the tag. A
+                batch that is logged as one tensor is always one series.
 
         Raises:
             KeyError: There is no such tag.
@@ -251,7 +251,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, like the errors.
+            raw: As for ``scalars``, which also raises the same errors.
         """
         return self._series(tag, "histogram", raw)
 
@@ -260,7 +260,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, like the errors.
+            raw: As for ``scalars``, which also raises the same errors.
         """
         return self._series(tag, "text", raw)
 
@@ -269,21 +269,21 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, like the errors.
+            raw: As for ``scalars``, which also raises the same errors.
         """
         return self._series(tag, "audio", raw)
 
     def tensors(self, tag: str, *, raw: bool = False) -> Series[items.Tensor]:
-        """Return the tensors of a tag, of any kind that is stored as tensors.
+        """Return the tensors of a tag. The tag may have any kind that is stored as tensors.
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, like the errors.
+            raw: As for ``scalars``, which also raises the same errors.
         """
         return self._series(tag, "tensor", raw)
 
     def hparams(self) -> items.HParams | None:
-        """Return the hyperparameters of the run, or None where none were logged."""
+        """Return the hyperparameters of the run, or None if none were logged."""
         contents = [each.content for each in self.metadata.values() if each.plugin == "hparams"]
         return items.hparams(contents) if contents else None
 
@@ -291,7 +291,7 @@ class Run:
         """Return the layout of the Custom Scalars page that was logged last, or None.
 
         Raises:
-            ValueError: It cannot be decoded.
+            ValueError: The layout cannot be decoded.
         """
         columns = self._columns(items.LAYOUT_TAG, raw=False)
         return items.layout(columns.place(-1)) if len(columns.steps) else None
@@ -375,7 +375,7 @@ def _grows(steps: NDArray[np.int64]) -> bool:
 
 
 def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which records are not removed by a later one with the same step or a smaller one."""
+    """Tell which records stay, because no later record has the same step or a smaller step."""
     smallest_later = np.minimum.accumulate(steps[::-1])[::-1]
     kept = np.ones(len(steps), bool)
     kept[:-1] = steps[:-1] < smallest_later[1:]

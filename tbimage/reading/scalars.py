@@ -1,9 +1,9 @@
 """Read many records of scalars at once.
 
-All records of one scalar are equal except for wall time, step and the four bytes of the number. For
-each tag, one record is parsed in full. Its other bytes, the *template*, lead from later records to
-the columns of the tag. ``Templates.take_in`` looks up all records of a block with NumPy, which
-takes a third of the time of looking them up one by one.
+All records of one tag are equal except for wall time, step and the four bytes of the number. For
+each tag, one record is parsed in full. Its equal bytes are the *template* of the tag. A later
+record with the same bytes belongs to the same tag. ``Templates.take_in`` looks up all records of a
+block with NumPy, which takes a third of the time of a loop over the records.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Numbers", "Templates"]
 
-# There are as many templates as tags, and this bounds them if each value has a new tag. Above the
-# second limit, records are looked up one by one, because each new tag makes new tables for NumPy.
+# A tag has one or two templates. The first limit bounds the memory if each value has a new tag.
+# Above the second limit, records are looked up one by one, because NumPy needs new tables for each
+# new tag.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
 # NumPy takes as long for a few records as for a hundred.
-_FEWEST_RECORDS = 64  # and as many for each 8 lengths of records
+_FEWEST_RECORDS = 64  # 64 more for each 8 different lengths of records
 # A longer record, with a long tag or with metadata, is read alone.
 _LONGEST_RECORD = 512
 _LONGEST_STEP = 5  # bytes of a varint, for steps below 2 ** 35
@@ -46,7 +47,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class _Table:
-    """The templates of one length and one place of the number, sorted by their hashes."""
+    """The templates with one length and one place of the number, sorted by their hashes."""
 
     hashes: NDArray[np.uint64]
     words: NDArray[np.uint64]
@@ -67,19 +68,19 @@ class Templates:
     """The templates of one file.
 
     Attributes:
-        group: The lengths of the records that repeated in what was taken in last; may be empty.
+        group: The lengths of the records that repeat at the end of the last block; may be empty.
     """
 
     def __init__(self) -> None:
         self.group: Sequence[int] = ()
         self._columns: dict[bytes, Numbers] = {}
-        self._shapes: dict[int, list[_Shape]] = {}  # by length
+        self._shapes: dict[int, list[_Shape]] = {}  # the keys are the lengths
         # A tag may have two templates, because the first record has metadata that the others lack.
         self._numbers: list[Numbers] = []
-        self._places: dict[int, int] = {}  # in that list, by identity
+        self._places: dict[int, int] = {}  # the places in _numbers; the keys are from id()
 
     def add(self, rest: bytes, position: int, numbers: Numbers) -> None:
-        """Note a record's bytes behind the step, where the number is in them, and its columns."""
+        """Add a template: a record's bytes after the step, the number's place, and the columns."""
         if len(self._columns) >= _MOST_TEMPLATES:
             return
         shapes = self._shapes.setdefault(len(rest), [])
@@ -99,7 +100,7 @@ class Templates:
         shape.table = None
 
     def find(self, payload: bytes, at: int) -> tuple[Numbers, int] | None:
-        """Return the columns for a record whose step ends at ``at``, and where its number is."""
+        """Return the columns for a record whose step ends at ``at``, and the number's place."""
         for shape in self._shapes.get(len(payload) - at, ()):
             number = at + shape.position
             numbers = self._columns.get(payload[at:number] + payload[number + 4 :])
@@ -108,12 +109,12 @@ class Templates:
         return None
 
     def take_in(self, block: bytes, stops: Sequence[int], first: int) -> int:
-        """Take in the first records of a block, as long as they are known scalars; count them.
+        """Read the records of a block before the first unknown one; return how many were read.
 
         Args:
-            block: The records, one behind the other.
-            stops: Where the payload of each stops.
-            first: Where the first one starts.
+            block: The records, one after the other.
+            stops: Where the payload of each record stops.
+            first: Where the first record starts.
         """
         count = len(stops)
         fewest = _FEWEST_RECORDS * (1 + len(self._shapes) // 8)
@@ -144,9 +145,9 @@ class Templates:
         return known
 
     def take_in_groups(self, groups: Groups) -> bool:
-        """Take in records that repeat in groups, or none of them and return False.
+        """Read records that repeat in groups. If not all can be read, read none and return False.
 
-        In each record of a group, only wall time, step and number may differ between the groups.
+        Between the groups, a record may differ only in wall time, step and number.
         """
         rows, found = groups.rows, []
         for start, stop in groups.spans:
@@ -163,7 +164,7 @@ class Templates:
                 return False
             found.append((numbers, start, at, position))
         if len({id(numbers) for numbers, *_ in found}) < len(found):
-            return False  # their order matters
+            return False  # two records have the same tag, so their order matters
         for numbers, start, at, position in found:
             values = np.ascontiguousarray(rows[:, start + position : start + position + 4])
             steps = _steps(rows[:, start + 10 : start + at])
@@ -173,7 +174,7 @@ class Templates:
         return True
 
     def _match(self, rests: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Return the index of each record's columns, or -1, and its number."""
+        """Return the index of each record's columns (-1 if unknown), and its number."""
         columns = np.full(len(rests), -1, np.intp)
         numbers = np.zeros(len(rests), np.float32)
         for shape in self._shapes.get(rests.shape[1], ()):
@@ -215,7 +216,7 @@ def _make_table(shape: _Shape) -> _Table:
 
 
 def _words(rows: NDArray[np.uint8], position: int) -> NDArray[np.uint64]:
-    """Return rows as whole words, with zeros in place of the number and at the end."""
+    """Return rows as 64-bit words, with zeros in place of the number and at the end."""
     words = np.zeros((len(rows), -(-rows.shape[1] // 8)), np.uint64)
     padded = words.view(np.uint8)
     padded[:, : rows.shape[1]] = rows
@@ -224,7 +225,7 @@ def _words(rows: NDArray[np.uint8], position: int) -> NDArray[np.uint64]:
 
 
 def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Hash each row. Rows with the same hash are told apart by comparing them."""
+    """Hash each row. Different rows may have the same hash, so callers also compare the rows."""
     hashes = np.zeros(len(words), np.uint64)
     for column in words.T:
         hashes = (hashes ^ column) * np.uint64(0x9E3779B97F4A7C15)
@@ -233,9 +234,10 @@ def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _steps_end(rows: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.bool_]]]:
-    """Return the ends of steps, and which records begin with wall time and a step that ends there.
+    """Return each place where steps end, and which records have a step that ends there.
 
-    All writers use this order. A step of 0 is left out, and such a record is read alone.
+    These records begin with wall time and step, which is the order of all writers. A record with
+    the step 0, which writers leave out, is read alone.
     """
     waiting = (rows[:, 0] == 9) & (rows[:, 9] == 16)
     found = []

@@ -1,16 +1,16 @@
-"""Find the records of an event file that may be damaged, growing, or larger than the memory.
+"""Find the records of an event file. The file may be damaged, growing, or larger than the memory.
 
 The file is read in blocks with ``pread`` and not mapped into memory, because SIGBUS ends a process
 if a mapped file becomes shorter.
 
 Rules:
-- A record that fits in a block is read and its checksum compared. The checksum of a
-  larger record is compared only if ``verify`` is true, or if neither a record nor the end of
+- If a record fits in a block, it is read and its checksum is checked. The checksum of a
+  larger record is checked only if ``verify`` is true, or if neither a record nor the end of
   the file follows it.
 - After a fault, the scan continues at the next complete record with two right checksums.
   The length of the damaged record is not trusted. If a writer is stopped within a record, and
   another writer appends to the file, this length covers good records of the second writer.
-- No memory is allocated for a payload before the file is known to have that many bytes.
+- Memory for a payload is allocated only if the file is long enough to hold the payload.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at", "rows_of"]
 
-# A block holds about a thousand scalars. Larger ones would read more of each picture's payload,
+# A block holds about a thousand scalars. A larger block would read more of each picture's payload,
 # which is skipped.
 BLOCK_BYTES = 1 << 16
-# After a block of more than so many records, the next block is larger. After a picture there are
-# usually a few scalars, and another picture.
+# After a block with more than _MANY_RECORDS records, the next block is larger. After a picture, the
+# next block is small, because usually a few scalars and another picture follow.
 _MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 20, 1 << 12
-# The next record is usually near. If it is not found, the blocks that are searched become larger.
+# After a fault, the next record is usually near. If it is not found, larger blocks are searched.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
-# protobuf's own limit of a message, which no writer exceeds.
+# protobuf's own limit for the size of a message, which no writer exceeds.
 LARGEST_PAYLOAD = (1 << 31) - 1
 # Many small records have the same length, and so the same header. A header that was checked once
 # is recognised by its bytes, which is 4 times as fast as checking it again.
@@ -70,9 +70,10 @@ class Batch(NamedTuple):
 
     Attributes:
         base: The place of the block in the file.
-        block: The bytes of the records; of one record that is larger than a block, its first bytes.
+        block: The bytes of the records. If the batch is one record that is larger than a block,
+            these are the first bytes of the record.
         stops: The end of each record's payload in the block.
-        groups: The same records as groups, if they were found so.
+        groups: The same records as groups. None if they were not found as groups.
     """
 
     base: int
@@ -87,7 +88,7 @@ class Batch(NamedTuple):
 
 
 def rows_of(block: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.uint8]:
-    """Copy from each of these places of a block as many bytes: ``[n, length]``."""
+    """Copy ``length`` bytes from each of the places ``starts`` of a block: ``[n, length]``."""
     import numpy as np
 
     shape = len(block) - length + 1, length
@@ -128,10 +129,10 @@ class RecordScanner:
         self._descriptor = -1
         self._size = 0
         self._block_bytes = BLOCK_BYTES
-        self._ahead = -1, b""  # bytes that were read in advance: their place, and the bytes
+        self._ahead = -1, b""  # the place of bytes that were read in advance, and these bytes
 
     def expect(self, lengths: Sequence[int]) -> None:
-        """Tell which records probably follow, again and again, by the lengths of their payloads."""
+        """Set the lengths of the payloads of the group of records that probably repeats next."""
         self._expected = lengths
 
     def records(self, descriptor: int) -> Iterator[tuple[int, int, bytes | None]]:
@@ -163,7 +164,7 @@ class RecordScanner:
             batch, damaged = self._read_batch()
             if batch.stops:
                 yield batch
-            self._size = min(self._size, os.fstat(descriptor).st_size)  # it may become shorter
+            self._size = min(self._size, os.fstat(descriptor).st_size)  # the file may shrink
             if damaged is not None:
                 self._skip_payload(self.offset, damaged)
                 continue
@@ -187,14 +188,15 @@ class RecordScanner:
                 else:
                     self._skip_payload(start, length)
             else:
-                # The last block had only a part of it.
+                # The last block had only a part of the record.
                 self._block_bytes = max(self._block_bytes, BLOCK_BYTES)
 
     def _read_batch(self) -> tuple[Batch, int | None]:
         """Read the complete records in the next block, and continue after them.
 
         Returns:
-            The records before the first one with a wrong checksum, and the length of that one.
+            The records before the first one with a wrong checksum, and the length of the payload of
+            the latter, or None.
         """
         base = self.offset
         size = min(self._block_bytes, self._size - base)
@@ -271,7 +273,7 @@ class RecordScanner:
         return length
 
     def _length_at(self, offset: int) -> int | None:
-        """Return the length of the record at an offset; the largest if its header is incomplete."""
+        """Return the length of the record at an offset. If its header is cut, return the limit."""
         header = read_at(self._descriptor, HEADER_BYTES, offset)
         if len(header) < HEADER_BYTES:
             return LARGEST_PAYLOAD
@@ -282,7 +284,7 @@ class RecordScanner:
         end = offset + length + OVERHEAD_BYTES
         if not self._verify:
             ahead = read_at(self._descriptor, _BLOCK_AFTER_LARGE_BYTES, end)
-            self._ahead = end, ahead  # also the next block
+            self._ahead = end, ahead  # the next block can use these bytes
             if len(ahead) < HEADER_BYTES or self._parse_header(ahead) is not None:
                 return True
         return self._has_right_checksum(offset, length)
@@ -308,7 +310,7 @@ class RecordScanner:
             self._resynchronise("payload", HEADER_BYTES)
 
     def _resynchronise(self, kind: str, skip: int) -> bool:
-        """Continue at the next whole record. If there is none, describe the tail."""
+        """Continue at the next whole record. If there is none, the rest of the file is the tail."""
         start = self.offset
         found = self._find_record(max(start + skip, self._searched))
         if found is None:
@@ -320,7 +322,7 @@ class RecordScanner:
         return True
 
     def _find_record(self, start: int) -> int | None:
-        """Return the start of the next complete record, or None; note where to continue."""
+        """Return the start of the next complete record, or None. Note where to continue."""
         unfinished, base, size = None, start, _FIRST_SEARCH_BYTES
         while base < self._size:
             block = read_at(self._descriptor, size + HEADER_BYTES - 1, base)

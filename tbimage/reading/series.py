@@ -34,12 +34,12 @@ class Scalars:
 
 
 class Series(Sequence[T]):
-    """The items of one tag in the order of logging. Each is read when it is used.
+    """The items of one tag in the order of logging. An item is read when it is used.
 
     Attributes:
         steps: int64 ``[n]``, the step of each item.
-        wall_times: float64 ``[n]``, when each was logged, in seconds since 1970.
-        sizes: int64 ``[n]``, how many bytes each takes in its file.
+        wall_times: float64 ``[n]``, when each item was logged, in seconds since 1970.
+        sizes: int64 ``[n]``, how many bytes each item takes in its file.
 
     Example:
         >>> from numpy import array
@@ -87,7 +87,7 @@ class Series(Sequence[T]):
             sample: The number of the item, if the step has several, such as a batch of pictures.
 
         Raises:
-            KeyError: There is none.
+            KeyError: There is no such item.
         """
         found = (self.steps == step).nonzero()[0]
         if not 0 <= sample < len(found):

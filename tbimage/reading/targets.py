@@ -1,4 +1,4 @@
-"""Sources and targets of ``compact``: directories of a disk, or URLs of object stores.
+"""Read sources and write targets of ``compact``: local directories, or URLs of object stores.
 
 A written file appears complete, or not at all.
 """
@@ -31,31 +31,32 @@ __all__ = [
     "write_text",
 ]
 
-#: The path or the URL of an event file, and what changes when the file does: its size, and its time
-#: or its version.
+#: The path or the URL of an event file, and its version: its size, and its time (for a local file)
+#: or the version that the store reports.
 SourceFile = tuple[str, tuple[str | int, ...]]
 
 # TensorBoard does not read files with this name.
 _UNFINISHED = ".unfinished-"
-# Files of killed processes are deleted after so many seconds.
+# Files of killed processes are deleted after this number of seconds.
 _STALE_SECS = 3600.0
 
 
 def canonical(path: str, argument: str) -> str:
-    """Return the same path for all spellings of a directory; ValueError for a wrong URL."""
+    """Return the same path for all spellings of a directory. A wrong URL raises ValueError."""
     return urls.check_url(path, argument) if urls.is_url(path) else os.path.realpath(path)
 
 
 def runs_below(path: str) -> tuple[dict[str, tuple[SourceFile, ...]], list[Damage]]:
     """Find the files of each run below a directory or a URL, and directories that cannot be opened.
 
-    The files are in the order in which TensorBoard reads them. OSError: the path cannot be read.
+    The files are in the order in which TensorBoard reads them. If the path cannot be read, an
+    OSError is raised.
     """
     if urls.is_url(path):
         return _runs_in_store(path), []
     if os.path.isfile(path):
         return {".": ((path, _version_of(path)),)}, []
-    os.scandir(path).close()  # raises where it cannot be read
+    os.scandir(path).close()  # raises an error if the directory cannot be read
     found, unreadable = find_runs(path)
     return {
         run: tuple((file, _version_of(file)) for file in files) for run, files in found.items()
@@ -65,7 +66,7 @@ def runs_below(path: str) -> tuple[dict[str, tuple[SourceFile, ...]], list[Damag
 def _version_of(path: str) -> tuple[str | int, ...]:
     try:
         status = os.stat(path)
-    except OSError:  # it was just deleted
+    except OSError:  # the file was just deleted
         return ()
     return status.st_size, status.st_mtime_ns
 
@@ -96,9 +97,10 @@ def _filesystem(url: str) -> Any:
 
 @contextmanager
 def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, str]]:
-    """Copy objects to a temporary directory; files of a disk stay where they are.
+    """Copy objects to a temporary directory. Local files are not copied.
 
-    It yields the local path and the name of each file. Missing files are added to ``lost``.
+    This yields a dict that maps the local path of each file to its path or URL. Objects that cannot
+    be copied are added to ``lost``.
     """
     if not any(map(urls.is_url, paths)):
         yield {path: path for path in paths}
@@ -121,9 +123,9 @@ def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, 
 
 @contextmanager
 def whole_file(path: str) -> Iterator[BinaryIO]:
-    """Open a file for writing, which replaces ``path`` at the end of the block.
+    """Open a new file for writing. It replaces ``path`` at the end of the block.
 
-    Its directory is made if missing. If the block raises, the new file is deleted.
+    The directory is made if missing. If the block raises an error, the new file is deleted.
     """
     if urls.is_url(path):
         from tbimage.events.storage.objects import as_os_error
@@ -160,7 +162,7 @@ def _remove_stale(directory: str) -> None:
 
 
 def read_text(path: str) -> str | None:
-    """Read a small file; None if it does not exist."""
+    """Read a small file. Return None if it does not exist."""
     try:
         if urls.is_url(path):
             from tbimage.events.storage.objects import as_os_error
@@ -181,7 +183,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def names_in(directory: str) -> list[str]:
-    """List the names in a directory; none if it does not exist."""
+    """List the names in a directory. Return an empty list if it does not exist."""
     if urls.is_url(directory):
         from tbimage.events.storage.stores import objects_of
 

@@ -1,4 +1,4 @@
-"""TensorProto → NumPy arrays, and the properties of a tensor without reading all of it."""
+"""Convert TensorProtos to NumPy arrays, and find properties of a tensor without reading it all."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["count_samples", "float_position", "number_in", "strings_of", "to_array"]
 
-# TensorProto's fields; see proto/tbimage/tensor.proto.
+# The field numbers of TensorProto; see proto/tbimage/tensor.proto.
 _DTYPE, _SHAPE, _CONTENT, _FLOAT_VALUES, _STRINGS = 1, 2, 4, 5, 8
 _DT_FLOAT, _DT_STRING = 1, 7
 
-# DataType → NumPy's name, and the repeated field that may hold the elements instead of
-# tensor_content (tensorflow/core/framework/types.proto, tensor.proto).
+# This maps a DataType to NumPy's name, and to the repeated field that may hold the elements instead
+# of tensor_content (tensorflow/core/framework/types.proto, tensor.proto).
 _TYPES: dict[int, tuple[str, str]] = {
     1: ("<f4", "float_val"),
     2: ("<f8", "double_val"),
@@ -38,15 +38,15 @@ _TYPES: dict[int, tuple[str, str]] = {
     22: ("<u4", "uint32_val"),
     23: ("<u8", "uint64_val"),
 }
-# A list with fewer elements than the shape repeats its last one. More repeated elements than this
-# are refused, so that a record of 30 bytes does not take all memory. A list of one element takes
-# none.
+# If a list has fewer elements than the shape, its last element is repeated. Such a tensor may have
+# at most this number of elements, so that a record of 30 bytes does not take all memory. There is
+# no limit for a list of one element, because it is not copied and so takes no memory.
 _MOST_REPEATED = 1 << 24
-_LARGEST_NUMBER = 4096  # bytes of a tensor that is one number, with room for odd encodings
+_LARGEST_NUMBER = 4096  # bytes; a tensor with one number is smaller in every usual encoding
 
 
 def float_position(read: Read, start: int, stop: int) -> int | None:
-    """Return where the four bytes of a float32 scalar lie in a TensorProto, or None."""
+    """Return the place of the four bytes of a float32 scalar in a TensorProto, or None."""
     dtype, found = 0, []
     for number, kind, begin, end in fields(read, start, stop):
         if number == _DTYPE and kind == 0:
@@ -76,7 +76,7 @@ def number_in(read: Read, start: int, stop: int) -> float | None:
 
 
 def count_samples(read: Read, start: int, stop: int, plugin: str) -> int:
-    """Count the pictures or sounds of a step: strings after width and height, or rows."""
+    """Count the pictures (strings after width and height) or the sounds (rows) of a step."""
     count, rows = 0, None
     for number, kind, begin, end in fields(read, start, stop):
         if number == _STRINGS and kind == 2:
@@ -118,12 +118,12 @@ def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
     """Convert a tensor to an array of its shape and type.
 
     Args:
-        tensor: The message, or its bytes. A list with fewer elements than the shape repeats its
-            last one, as in TensorFlow.
+        tensor: The message, or its bytes. If a list has fewer elements than the shape, its last
+            element is repeated, as in TensorFlow.
 
     Returns:
-        The array, perhaps read-only. Strings are ``bytes`` objects. bfloat16, which NumPy lacks, is
-        float32.
+        The array, which may be read-only. Strings are ``bytes`` objects. bfloat16 becomes float32,
+        because NumPy lacks bfloat16.
 
     Raises:
         ValueError: The type is unknown, or the number of elements does not fit the shape.
@@ -134,7 +134,7 @@ def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
         tensor = _parse(tensor)
     shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
     if any(size < 0 for size in shape):
-        raise ValueError(f"a tensor has the shape {shape}")
+        raise ValueError(f"a tensor has a negative size in its shape {shape}")
     if tensor.dtype == _DT_STRING:
         strings = np.empty(len(tensor.string_val), object)
         strings[:] = tensor.string_val
@@ -145,7 +145,10 @@ def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
     bits = "<u2" if field == "half_val" else name
     if tensor.tensor_content:
         if len(tensor.tensor_content) % np.dtype(bits).itemsize:
-            raise ValueError(f"a tensor of {name} has {len(tensor.tensor_content)} bytes")
+            raise ValueError(
+                f"a tensor of {name} has {len(tensor.tensor_content)} bytes, which is not a whole "
+                "number of elements"
+            )
         elements = np.frombuffer(tensor.tensor_content, bits)
     else:
         elements = _elements(getattr(tensor, field), bits)
@@ -162,7 +165,8 @@ def _elements(values: Any, dtype: str) -> NDArray[Any]:
     if dtype.startswith("<c"):  # real, imaginary, real, …
         parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
         return parts[: len(parts) // 2 * 2].view(dtype)
-    # Through 64 bits, because int_val has unsigned types, too, whose values may wrap around.
+    # The first array has 64 bits: int_val may hold a negative number for an unsigned type, and only
+    # astype wraps it around.
     return np.array(values, None if len(values) else dtype).astype(dtype)
 
 
@@ -175,6 +179,9 @@ def _shaped(elements: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     if len(elements) == 1 and wanted < np.iinfo(np.intp).max:
         return np.broadcast_to(elements.reshape((1,) * len(shape)), shape)
     if not 0 < len(elements) < wanted or wanted > _MOST_REPEATED:
-        raise ValueError(f"a tensor of shape {shape} has {len(elements)} elements")
+        raise ValueError(
+            f"a tensor of shape {shape} has {len(elements)} elements: they are too many, none, or "
+            "too few to repeat the last one"
+        )
     rest = np.full(wanted - len(elements), elements[-1], elements.dtype)
     return np.concatenate([elements, rest]).reshape(shape)

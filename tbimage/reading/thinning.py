@@ -1,4 +1,4 @@
-"""Choose the values of a tag that are kept: a part of those that TensorBoard shows."""
+"""Choose the values of a tag to keep: some of the values that TensorBoard shows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Series:
     """The steps of one tag. First ``add`` each step, and then call ``keeps`` with each step again.
 
     A value removes all earlier values with the same step or a greater one, as in TensorBoard's data
-    server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). Only the
-    places where steps go back are stored, and not all steps. So a tag with a billion values takes
-    as little memory as a tag with ten.
+    server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). Without
+    ``keep``, only the places where steps go back are stored, and not all steps. So a tag with a
+    billion values takes as little memory as a tag with ten values.
 
     Args:
         every: 10 keeps the first of each 10 values, and the last one.
-        keep: The number of values that are kept, evenly spread; their steps are stored. None: all.
+        keep: The number of values to keep, evenly spread; all steps are then stored. None: all.
 
     Example:
         >>> series = Series(every=1, keep=None)
@@ -53,13 +53,13 @@ class Series:
         self._steps: array[int] = array("q")
         self._count = 0
         self._last = 0
-        # Steps grow within a stretch. For each stretch that still has values: the number and the
-        # step of its first value. These steps grow, too.
+        # Steps grow within a stretch. These lists have the number and the step of the first value
+        # of each stretch that still has values. The first steps of stretches grow, too.
         self._starts: list[int] = []
         self._first_steps: list[int] = []
-        # In the second pass: the number of calls of ``keeps``, of the values that TensorBoard
-        # shows, of those that ``every`` keeps, and of the stretches that have begun; and the wanted
-        # values.
+        # The second pass counts the calls of ``keeps``, the values that TensorBoard shows, the
+        # values that ``every`` keeps, and the stretches that have begun. ``_wanted`` has the
+        # numbers of the values to keep, or is None for all.
         self._asked = self._shown = self._thinned = self._begun = 0
         self._wanted: frozenset[int] | None = None
 
@@ -82,7 +82,7 @@ class Series:
         if number == 0 and self._keep is not None:
             self._wanted = self._choose(self._keep)
         self._asked += 1
-        if number >= self._count:  # the file has grown since
+        if number >= self._count:  # the file has grown since the first pass
             return False
         if self._begun < len(self._starts) and number == self._starts[self._begun]:
             self._begun += 1

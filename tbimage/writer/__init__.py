@@ -23,8 +23,9 @@ class SummaryWriter(RunWriter):
 
     A call returns as soon as the data is copied. Worker threads encode in parallel, and write in
     the order of the calls. Any number of threads may share a writer. After a fork, the child
-    continues in a sub-run of its own. So does a copied or unpickled writer. It has the settings,
-    but not the attributes that a subclass adds. ``__init__`` documents the arguments.
+    continues in a sub-run of its own. A copied or unpickled writer does the same; it has the
+    settings of the original, but not the attributes that a subclass adds. ``__init__`` documents
+    the arguments.
 
     Example:
         >>> import numpy, tempfile
@@ -67,7 +68,7 @@ class SummaryWriter(RunWriter):
     embedding = configuration.embedding
     graph = configuration.graph
 
-    # Messages that the caller has made, and marks between the summaries.
+    # Messages that the caller has made, and special events such as checkpoints.
     raw_summary = raw.raw_summary
     raw_event = raw.raw_event
     session_log = raw.session_log

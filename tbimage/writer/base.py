@@ -67,63 +67,64 @@ class RunWriter:
             filename_suffix: The end of the event files' names. Default: nothing.
             wire: "image" writes ``Summary.Image``, which every reader of event files knows;
                 "tensor" writes the form of TF2's ``tf.summary.image``.
-            encoding: How pictures are stored if the call does not say it. "png" keeps every level.
-                "jpeg" takes a fifth of the bytes for a photograph. It makes PNGs of pictures that
-                it cannot hold, such as those with transparency. Default "png", because JPEG adds
-                errors that look like errors of the data.
-            quality: Of a JPEG, 1 to 100. Default 90: the loss is hard to see.
-            compression: Of a PNG: "fast" (default), "balanced" or "small", which takes 5 % less for
-                a photograph, and 20 times as long.
+            encoding: The format of pictures if the call does not name one. "png" is lossless.
+                "jpeg" needs a fifth of the bytes for a photograph; pictures that a JPEG cannot
+                hold, such as those with transparency, become PNGs. Default "png", because JPEG
+                adds errors that look like errors of the data.
+            quality: The quality of a JPEG, 1 to 100. Default 90: the loss is hard to see.
+            compression: The compression of a PNG: "fast" (default), "balanced" or "small". "small"
+                needs 5 % fewer bytes for a photograph, but 20 times the time.
             max_pending_bytes: The most bytes of snapshots and unwritten records in memory. A larger
                 summary is accepted when nothing else is pending. Default 256 MiB: a few hundred
                 photographs.
-            on_full: What a call does when there is no room. "block" waits, so that nothing is lost,
-                as training needs it. "drop" counts the summary as dropped and returns False at
-                once, as a service needs it.
+            on_full: What a call does when there is no room. "block" waits, so that nothing is lost;
+                this suits a training. "drop" counts the summary as dropped and returns False at
+                once; this suits a service.
             block_timeout: The seconds after which a waiting call drops its summary. Default None:
-                it waits until there is room, but never for a disk that fails.
+                it waits until there is room. If writing fails, calls do not wait for room.
             workers: The number of threads that encode. Default None: one for each processor that
                 this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
-            flush_secs: The seconds that a summary that is cheap to encode, such as a scalar, may
-                wait for others, so that they are written together. If the process is killed, the
-                summaries of this time are lost. Default 0.1: one write for a hundred scalars in a
-                fast loop. With 0 and ``spool_dir``, a call waits until its summary is on the disk.
+            flush_secs: The most seconds that a cheap summary, such as a scalar, waits in memory, so
+                that several are written together. If the process is killed, the waiting summaries
+                are lost. Default 0.1: one write for a hundred scalars in a fast loop. With 0 and
+                ``spool_dir``, each call waits until its summary is on the local disk.
             fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
-                each ``flush``) or "close" (at the end of a file). Default "never": written data
-                survives any end of the process, and an fsync takes milliseconds.
+                each ``flush``) or "close" (at the end of a file). Default "never": without fsync,
+                written data survives any end of the process, and an fsync takes milliseconds.
             on_error: What happens to errors that occur after a call has returned. "raise" (default)
                 raises the first in the next ``flush`` or ``close``; "log" logs and counts them.
-            max_file_bytes: The most bytes of an event file; after that a new one is begun. Default
-                None: any size, and 64 MiB in an object store.
-            max_file_secs: The greatest age of an event file in seconds; after that a new one is
-                begun. Default None.
+            max_file_bytes: The most bytes of an event file; then a new file is begun. Default None:
+                no limit on a disk, and 64 MiB in an object store.
+            max_file_secs: The most seconds until a new event file is begun. Default None: no limit.
             keep_files: The most event files, at least 2. The oldest are deleted. Files of other
                 programs, the newest two, and files that grew within the last half-hour are never
                 deleted, because a reader may need them. Default None: all are kept.
             keep_bytes: The most bytes of all event files. The oldest files are deleted, with the
                 same exceptions. Default None: all are kept.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
-                it were full. Default 0: it pauses when the disk is full.
+                the disk were full. Default 0: writing pauses only when the disk is full.
             close_timeout: The seconds that ``close`` and the end of the process wait for pending
                 summaries. Default 30: the time that an orchestrator waits between SIGTERM and
                 SIGKILL.
-            upload_secs: An object store gets what is new so often, and at ``flush``. Default 5.
-            spool_dir: A local directory for what is not uploaded yet; the next writer uploads it.
-            keep: Which calls are logged, by patterns of names (``fnmatch``; the first match
-                counts): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+            upload_secs: Seconds between two uploads to an object store. ``flush`` uploads at once.
+            spool_dir: A local directory for records that are not uploaded yet. If some are left
+                when the process ends, the next writer of the run uploads them. Default None.
+            keep: Which calls are logged, by patterns of names (``fnmatch``; the first match is
+                used): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
                 font, as ``tbimage.set_font`` takes it. Default None: the font in use.
-            rank: How the processes of a job share ``logdir``. "separate": each logs to a run of its
-                own, ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK.
-                An integer: the same, with this rank. "zero": rank 0 logs to ``logdir``; in others a
-                call does nothing and returns False. Default None: this is the only process.
+            rank: How the processes of a job share ``logdir``. "separate": each logs to its own run,
+                such as ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or
+                PMI_RANK of the environment. An integer: the same, with this rank. "zero": rank 0
+                logs to ``logdir``; in other processes, a call does nothing and returns False.
+                Default None: this is the only process.
 
         Raises:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has none of the allowed values.
             ImportError: The package for the URL is not installed.
-            OSError: The directory or the event file cannot be made. With ``on_error="log"`` this
-                is logged and tried again, if the disk is full or the directory is in a store.
+            OSError: The directory or the event file cannot be made. With ``on_error="log"``, if the
+                disk is full or the directory is in a store, the writer logs this and tries again.
         """
         given = dict(locals())  # a copy: in Python 3.10 under a debugger the dict would hold itself
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
@@ -142,7 +143,7 @@ class RunWriter:
         self._writes_through = settings.spool_dir is not None and settings.flush_secs == 0
         if ranks.silence(self, logdir, settings.rank):
             return
-        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)  # no call does I/O
+        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)  # calls do no I/O
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
@@ -150,22 +151,22 @@ class RunWriter:
             directories.claim_run(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
         self._keeper = Keeper(settings.keep) if settings.keep else None
-        self._watches = (StepWatch(), StepWatch())  # of each lane of the pipeline
+        self._watches = (StepWatch(), StepWatch())  # one for each lane of the pipeline
         self._kinds = KindWatch()
         self._sub_runs = SubRuns(self._real)
-        #: The charts of the Custom Scalars page so far, which each of its summaries repeats.
+        #: The charts of the Custom Scalars page so far. Each summary of the page has all of them.
         self._charts: Charts = {}
         #: The hyperparameters of each run directory: a forked writer has its own directory.
         self._trials: dict[str, Mapping[str, object]] = {}
-        # The finalizer does not refer to the writer. So the writer is deleted, and its file closed,
-        # with the last reference to it, and not only by the garbage collector.
+        # The finalizer does not refer to the writer. So when the last reference to the writer is
+        # gone, its file is closed at once, and not only by the garbage collector.
         weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all earlier summaries are in the file, where a crash cannot lose them.
 
         Args:
-            timeout: Seconds; None: no limit. If the disk fails, one attempt is made.
+            timeout: Seconds; None: no limit. If writing fails, no second attempt is awaited.
 
         Returns:
             True if all of them are in the file. False if the time ran out, or if something was lost
@@ -186,7 +187,7 @@ class RunWriter:
         """Wait as ``flush`` does, without blocking the asyncio event loop.
 
         Args:
-            timeout: As in ``flush``, like the result and the errors.
+            timeout: As in ``flush``. The result and the errors are also the same.
 
         Example:
             >>> import asyncio, tbimage, tempfile
@@ -196,7 +197,7 @@ class RunWriter:
         return await self._pipeline.aflush(checks.seconds("timeout", timeout, optional=True))
 
     def close(self, timeout: float | None = None) -> bool:
-        """Flush and close the file; using the writer after that raises. A second call does nothing.
+        """Flush and close the file. Logging after that raises an error; closing again does nothing.
 
         Args:
             timeout: Seconds after which pending summaries are given up; None: ``close_timeout``.
@@ -229,7 +230,7 @@ class RunWriter:
 
     @property
     def logdir(self) -> str:
-        """The run directory, absolute; in a forked or unpickled writer that of its sub-run."""
+        """The absolute path of the run directory, or of a forked or unpickled writer's sub-run."""
         return self._pipeline.files.directory
 
     @property
@@ -266,7 +267,7 @@ class RunWriter:
             self.close()
         except Exception:
             if exception is None:
-                raise  # else it is logged already, and must not hide the exception of the block
+                raise  # otherwise the block's own exception continues; this error is logged
 
     def __repr__(self) -> str:
         state = " (closed)" if self._pipeline.closed else ""
@@ -289,8 +290,8 @@ class RunWriter:
     ) -> tuple[str, int | None, bool]:
         """Check name and step, and ask ``record_if`` and ``keep``, before the data is read.
 
-        Steps are counted under ``key``, by default the name. With ``may_repeat``, a repeated step
-        loses nothing. It returns the name, the step, and whether the summary is wanted.
+        The last step is kept under ``key``, by default the name. ``may_repeat``: a repeated step
+        loses no data. Return the name, the step, and whether the summary is wanted.
         """
         if key is None:
             key = name
@@ -327,10 +328,10 @@ class RunWriter:
     ) -> bool:
         """Log a summary: reserve memory, take a snapshot of the data, and put it in the pipeline.
 
-        A worker calls ``make`` with the snapshot, which ``take`` or ``data.snapshot`` returns, and
-        the rest. If ``wall_time`` is None, ``make`` makes a whole Event. Name, step and time are
-        checked already. ``cost`` is the size of the snapshot in bytes. With ``in_commit``, the
-        commit calls ``make``, because it is cheap or writes files itself.
+        ``take`` or ``data.snapshot`` returns the snapshot. A worker calls ``make`` with it and with
+        ``rest``. If ``wall_time`` is None, ``make`` makes a whole Event. Name, step and time are
+        already checked. ``cost`` is the size of the snapshot in bytes. With ``in_commit``, the
+        commit calls ``make``, because ``make`` is cheap or writes files itself.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -365,10 +366,10 @@ class RunWriter:
         step: int | None,
         wall_time: float | None,
     ) -> bool:
-        """Log a summary that is cheaper to make than to hand to another thread.
+        """Log a summary that is cheaper to make than to pass to another thread.
 
-        The arguments of ``make`` are immutable, and the first is the name. Only the wall time is
-        still to be checked.
+        The arguments of ``make`` are immutable, and the first is the name. All but the wall time
+        are already checked.
         """
         name = arguments[0]
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
@@ -383,8 +384,8 @@ class RunWriter:
         return logged
 
 
-# The commit encodes smaller pictures, like scalars. For a picture of 64x64 this takes 134 µs. With
-# an encoder it takes 230 µs, because the threads must switch.
+# The commit itself encodes smaller pictures, as it does scalars. For a picture of 64x64, this takes
+# 134 µs. In a separate thread it takes 230 µs, because the threads must switch.
 _SMALL_BYTES = 64 * 1024
 
 

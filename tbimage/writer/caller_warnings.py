@@ -14,7 +14,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Issue a warning at the innermost line that is not in this package."""
+    """Issue a warning that points at the innermost line outside of this package."""
     level = 1
     frame = sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

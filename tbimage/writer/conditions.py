@@ -30,11 +30,11 @@ class EveryNSteps:
 
 
 class EverySeconds:
-    """True once in ``seconds``, for all summaries of the same step; see ``every_seconds``."""
+    """True every ``seconds``, and then for all summaries of one step; see ``every_seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        # By name for calls without a step; all calls with a step share the key None.
+        # The keys are names, for calls without a step. All calls with a step share the key None.
         self._intervals: dict[str | None, Interval] = {}
         self._step: int | None = None  # the last recorded step
 
@@ -59,11 +59,11 @@ def every_n_steps(n: int) -> EveryNSteps:
     """Make a condition for ``record_if`` that holds at steps 0, n, 2n and so on.
 
     Args:
-        n: At least 1. The step is the one that the call passes, else the default step.
+        n: 1 or more. The condition takes the step that the call passes, or else the default step.
 
     Raises:
         TypeError: ``n`` is no integer.
-        ValueError: ``n`` is below 1. The condition itself raises one if a call has no step.
+        ValueError: ``n`` is below 1. The condition also raises a ValueError if a call has no step.
 
     Example:
         >>> condition = every_n_steps(100)
@@ -74,10 +74,10 @@ def every_n_steps(n: int) -> EveryNSteps:
 
 
 def every_seconds(seconds: float) -> EverySeconds:
-    """Make a condition for ``record_if`` that holds once every ``seconds``, at first immediately.
+    """Make a condition for ``record_if`` that holds at once, and then once every ``seconds``.
 
-    It holds for all summaries of one step, so that the pictures of a step stay together. Calls
-    without a step are timed separately for each name.
+    When it holds, it holds for all summaries of that step, so that the pictures of a step stay
+    together. Calls without a step are timed separately for each name.
 
     Args:
         seconds: 0 or more.
@@ -99,16 +99,16 @@ def record_if(
 ) -> AbstractContextManager[None]:
     """Record summaries within a block only while a condition holds.
 
-    It applies to everything that this thread or asyncio task logs in the block, with the functions
-    of this package and with the methods of writers. An inner block replaces the condition of an
-    outer one, as in tf.summary.
+    The condition applies to everything that this thread or asyncio task logs in the block, with the
+    functions of this package and with the methods of writers. An inner block replaces the condition
+    of an outer one, as in tf.summary.
 
     Args:
         condition: ``every_n_steps(n)``, ``every_seconds(s)``, a bool, or a function without
             arguments that is called for each summary.
 
     Raises:
-        TypeError: It is none of these.
+        TypeError: ``condition`` is none of these.
 
     Example:
         >>> with record_if(every_n_steps(100)):

@@ -1,7 +1,8 @@
 """The default writer, the default step and the condition of ``record_if``.
 
-Each thread and each asyncio task has its own values (``contextvars``), as each thread has in
-tf.summary. A new thread starts with none; a new task starts with those of the task that made it.
+Each thread and each asyncio task has its own values (``contextvars``). In tf.summary, each thread
+has its own values, too. A new thread starts without values. A new task starts with the values of
+the task that made it.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ Condition = Callable[["int | None", str], bool]
 
 
 class Surrounding(Generic[T]):
-    """A context variable. Other threads can see the value that a thread set last.
+    """A context variable. Other threads can look up the value that each thread set last.
 
-    A TensorFlow graph runs in threads of TensorFlow's own, and logs there with the default writer
-    and the default step of the thread that made it (``compat/tf_summary/tracing.py``).
+    TensorFlow runs a graph in its own threads. There the graph logs with the default writer and the
+    default step of the thread that traced it (``compat/tf_summary/tracing.py``).
     """
 
     def __init__(self, name: str) -> None:
         self._here: ContextVar[T | None] = ContextVar(name, default=None)
         self._last: dict[threading.Thread, T] = {}
-        #: Returns the value of this thread or asyncio task. Not a method: each summary calls it.
+        #: Returns the value of this thread or asyncio task. Each summary calls it, and a method
+        #: would be slower.
         self.get: Callable[[], T | None] = self._here.get
 
     def set(self, value: T | None) -> None:
@@ -54,7 +56,7 @@ class Surrounding(Generic[T]):
         self._here.set(value)
 
     def of_threads(self) -> dict[threading.Thread, T]:
-        """Return what each thread set last, except None."""
+        """Return the value that each thread set last, if it is not None."""
         return self._last.copy()
 
 
@@ -85,12 +87,12 @@ def set_step(step: SupportsIndex | None) -> None:
     """Set the default step of this thread or asyncio task, for summaries logged without a step.
 
     Args:
-        step: An integer, or an integer 0-d array whose value is read again for each summary; None:
+        step: An integer, or an integer 0-d array whose value is read again for each summary. None:
             no default step.
 
     Raises:
-        TypeError: It is no integer.
-        ValueError: It does not fit an int64.
+        TypeError: ``step`` is not an integer.
+        ValueError: ``step`` does not fit an int64.
 
     Example:
         >>> set_step(100)
@@ -118,6 +120,6 @@ def get_step() -> int | None:
 
 
 def should_record(step: int | None, name: str) -> bool:
-    """Tell whether ``record_if`` allows a summary; its step is None if it is automatic."""
+    """Tell whether ``record_if`` allows a summary. An automatic step is None."""
     allows = condition.get()
     return allows is None or allows(step, name)

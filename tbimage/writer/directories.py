@@ -20,11 +20,12 @@ __all__ = ["TwoWritersWarning", "claim", "claim_run", "claim_sub_run", "release"
 
 
 class TwoWritersWarning(UserWarning):
-    """Two live writers write to one run directory: of one process, or of two on one file system."""
+    """Two open writers, in one process or in two, write to the same run directory."""
 
 
-# The files that are written to, by the real path of their directory. Only single atomic calls
-# change it: a lock that another thread holds during a fork would stay locked in the child.
+# The ``EventFiles`` of writers (tenants), by the real path of their directory. Each change is one
+# atomic call. A lock is not used: one that another thread holds during a fork would stay locked in
+# the child.
 _tenants: dict[str, weakref.ref[object]] = {}
 
 
@@ -37,12 +38,12 @@ def _forget(key: str, reference: weakref.ref[object]) -> None:
         _tenants.pop(key, None)
 
 
-# Directories of which it was said that another process writes to them.
+# Directories for which a warning about another process was issued.
 _warned: dict[str, None] = {}
 
 
 def claim(directory: str, tenant: object) -> None:
-    """Register a tenant of a directory, given by its real path; warn if there is another."""
+    """Register the tenant of a directory (a real path); warn if it already has another one."""
     reference = _reference(directory, tenant)
     other = _tenants.setdefault(directory, reference)
     if other is reference:
@@ -52,22 +53,23 @@ def claim(directory: str, tenant: object) -> None:
         warn_caller(
             f"another SummaryWriter of this process, or of one that it was forked from, is writing "
             f"to {directory!r}: TensorBoard follows one event file of a directory and may never "
-            "show what the others get. Share one writer, close the first, or give each its own "
-            "directory.",
+            "show the summaries in other files. Share one writer, close the first, or give each "
+            "writer its own directory.",
             TwoWritersWarning,
         )
 
 
 def claim_run(directory: str, tenant: object) -> None:
-    """Claim a directory in which an event file was opened; warn also of another process.
+    """Claim a directory in which an event file was opened; also warn of other processes.
 
     Args:
         directory: As for ``claim``.
         tenant: As for ``claim``.
 
     Warns:
-        TwoWritersWarning: Another writer has it, or another process has an event file of it open
-            (``events/locks.py``). Of a process it is said once for each directory.
+        TwoWritersWarning: Another writer of this process has claimed the directory, or another
+            process has an event file in it open (``events/locks.py``). The warning about another
+            process is issued once for each directory.
     """
     claim(directory, tenant)
     name = file_of_another_process(directory)
@@ -75,11 +77,11 @@ def claim_run(directory: str, tenant: object) -> None:
         return
     _warned[directory] = None
     warn_caller(
-        f"another process is writing {name!r} in {directory!r}: TensorBoard's default loader drops "
-        "every point of a tag whose step is not smaller than a new one, so of two processes that "
-        "log the same 50 steps it shows 50 of 100 points or fewer. Give each process a directory "
-        'of its own, with SummaryWriter(logdir, rank="separate"), or let one process log, with '
-        'rank="zero".',
+        f"another process is writing {name!r} in {directory!r}: when TensorBoard's default loader "
+        "reads a new point, it drops the tag's points with the same or a greater step. If two "
+        "processes log the same 50 steps, it shows at most 50 of the 100 points. Give each process "
+        'its own directory, with SummaryWriter(logdir, rank="separate"), or let only one process '
+        'log, with rank="zero".',
         TwoWritersWarning,
     )
 
@@ -94,8 +96,8 @@ def release(tenant: object) -> None:
 def claim_sub_run(directory: str, tenant: object) -> str:
     """Choose the sub-run of a forked or unpickled writer, and claim it.
 
-    Its name is ``worker-{host}-{process}``, with a number after it if this process writes to that
-    sub-run already.
+    The name is ``worker-{host}-{pid}``. If this process already writes to a sub-run of this name, a
+    number is added.
     """
     base = f"worker-{host_name()}-{os.getpid()}"
     for number in itertools.count(1):

@@ -1,11 +1,13 @@
-"""A fork waits for imports: modules are imported by the first call that needs them, in any thread.
+"""Makes a fork wait for imports of other threads.
+
+Modules are imported by the first call that needs them, in any thread. If a process forks while
+another thread imports a module, the lock of that module stays locked in the child. The child would
+hang when it imports the module.
 
 The threads of a writer import nothing (``tests/pipeline/test_worker_imports.py``), except packages
-of object stores, and ``subprocess`` to search for a font. A Ctrl-C in an import of the main thread
-can leave CPython's import lock locked. Then each import of another thread hangs.
-
-If a process forks while another thread imports a module, the lock of that module stays locked in
-the child. The child would hang when it imports the module.
+of object stores, and ``subprocess`` to search for a font. The reason is that a Ctrl-C during an
+import in the main thread can leave CPython's import lock locked. Then each import in another thread
+hangs.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def _let_imports_end() -> None:
 
 
 def _is_imported_for_us() -> bool:
-    """Tell whether another thread is importing for this package, perhaps still finding the file."""
+    """Tell whether another thread imports a module for this package, or searches for its file."""
     here = get_ident()
     frames = sys._current_frames().items()
     return any(_imports_for_us(frame) for thread, frame in frames if thread != here)
@@ -55,12 +57,12 @@ def _imports_for_us(frame: FrameType | None) -> bool:
 
 
 def _wait_for_known_modules() -> None:
-    """Wait for modules that are being executed, whoever imports them.
+    """Wait for modules that other threads are executing.
 
-    Importing a module of ``sys.modules`` again only waits for another thread that imports it.
+    If a module is in ``sys.modules``, importing it again only waits until the other thread is done.
     """
     seen: set[str] = set()
-    while live and (new := set(sys.modules) - seen):  # another thread may import one after another
+    while live and (new := set(sys.modules) - seen):  # other threads may import further modules
         seen |= new
         for name in new:
             if name.partition(".")[0] in _IMPORTED:

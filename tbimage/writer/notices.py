@@ -10,18 +10,18 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it imports NumPy, which a writer of scalars does not need
+if TYPE_CHECKING:  # these modules import NumPy, which a writer of scalars does not need
     from tbimage.kinds.audio import Findings as AudioFindings
     from tbimage.pixels.values.pictures import Findings
 
 # A service with a new tag for each request must not fill the memory with these names.
 _MOST_NAMES = 10_000
-# Characters that one message lists.
+# The most characters that one message lists.
 _MOST_CHARACTERS = 20
 
 
 class Notices:
-    """Logs each message once for each name; ``say`` takes level, message and arguments."""
+    """Logs each message once for each name. ``say`` takes the level, the message and arguments."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say
@@ -30,7 +30,8 @@ class Notices:
     def report(self, name: str, findings: Findings, fix: str | None = None) -> None:
         """Log the findings about the values of some images, once for each name.
 
-        ``fix`` says what to do about clipped values; None: which ``value_range`` to pass.
+        ``fix`` is the advice about clipped values. If it is None, the message suggests a
+        ``value_range``.
         """
         if findings.non_finite:
             self.once(
@@ -75,7 +76,7 @@ class Notices:
             )
 
     def report_histogram(self, name: str, non_finite: int) -> None:
-        """Log that values of a histogram are in no bucket, once for each name."""
+        """Log, once for each name, that values of a histogram are in no bucket."""
         self.once(
             name,
             "non-finite",
@@ -103,7 +104,7 @@ class Notices:
             )
 
     def report_overflow(self, name: str) -> None:
-        """Log that a scalar is too large for a float32, once for each name."""
+        """Log, once for each name, that a scalar is too large for a float32."""
         self.once(
             name,
             "overflow",
@@ -112,7 +113,7 @@ class Notices:
         )
 
     def report_mesh(self, name: str, low: float, high: float) -> None:
-        """Log that colours of a mesh were clipped, once for each name."""
+        """Log, once for each name, that colours of a mesh were clipped."""
         self.once(
             name,
             "clipped",
@@ -126,7 +127,7 @@ class Notices:
     def once(self, name: str, topic: str, message: str, *arguments: object) -> None:
         """Log a warning, once for each name and topic.
 
-        ``message`` has a ``%r`` for the name, and then one place for each argument.
+        ``message`` has a ``%r`` for the name, and then one placeholder for each argument.
         """
         if self._is_new(name, topic):
             self._warn(message, name, *arguments)

@@ -3,8 +3,8 @@
 Rules:
 - A file is written under another name, and renamed when it is complete.
 - The list of embeddings is read before it is written, so that the entries of earlier runs and of
-  other programs stay.
-- No name contains ``tfevents``, which would make it an event file.
+  other programs are kept.
+- No file name contains ``tfevents``, because readers take such a file for an event file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tbimage.events.storage.objects import as_os_error
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
-# Two workers that have embeddings of one run read and write the same list. There is one lock for
-# each process: a lock that another thread holds during a fork stays locked in the child.
+# Two workers with embeddings of one run read and write the same list, so they take a lock. Each
+# process has its own lock: one that another thread holds during a fork stays locked in the child.
 _locks: dict[int, threading.Lock] = {}
 
 
@@ -64,7 +64,7 @@ def _read(path: str) -> str:
 
 
 def _write(path: str, pieces: Iterable[Piece]) -> None:
-    if urls.is_url(path):  # an object appears when it is complete
+    if urls.is_url(path):  # an object is visible only when it is complete
         with as_os_error(path):
             filesystem_of(path).pipe_file(path, b"".join(pieces))
         return

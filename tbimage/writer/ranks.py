@@ -1,4 +1,4 @@
-"""The rank of this process among those of its job, and writers of ranks that log nothing."""
+"""The rank of this process in its job, and writers that log nothing because of their rank."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tbimage.writer.stats import Stats
 
 __all__ = ["VARIABLES", "Silence", "check_rank", "directory_of_rank", "silence"]
 
-#: Where launchers tell a process its rank: torchrun and most others; srun; Open MPI's mpirun; MPICH
-#: and Intel MPI. The first one that is set counts: torchrun that srun starts has both, and the
-#: latter counts launchers.
+#: The variables in which launchers pass the rank to a process: torchrun and most others; srun; Open
+#: MPI's mpirun; MPICH and Intel MPI. The first variable that is set is used. If srun starts
+#: torchrun, RANK and SLURM_PROCID are both set, but SLURM_PROCID only numbers the launchers.
 VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 _MODES = ("separate", "zero")
@@ -43,7 +43,7 @@ def check_rank(rank: object) -> str | int | None:
 
 
 def rank_of_process() -> int:
-    """Return the rank that a launcher gave this process, 0 where there is none.
+    """Return the rank that a launcher gave this process, or 0 if there is no launcher.
 
     Raises:
         ValueError: The variable of the launcher is no number.
@@ -84,31 +84,31 @@ def directory_of_rank(logdir: str, rank: str | int | None) -> str:
 
 
 class Silence:
-    """Replaces the pipeline of a writer that logs nothing. There is nothing to wait for."""
+    """Replaces the pipeline of a writer that logs nothing. Its methods return at once."""
 
     def __init__(self, directory: str) -> None:
         self.closed: bool = False
         self.files = SimpleNamespace(directory=directory, path=None)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Have nothing to write."""
+        """Do nothing, because nothing is logged."""
         return True
 
     async def aflush(self, timeout: float | None = None) -> bool:
-        """Have nothing to write."""
+        """Do nothing, because nothing is logged."""
         return True
 
     def close(self, timeout: float | None = None) -> bool:
-        """Have nothing to write."""
+        """Do nothing, because nothing is logged."""
         self.closed = True
         return True
 
 
 def silence(writer: object, logdir: str, rank: str | int | None) -> bool:
-    """Make a new writer one that logs nothing, if ``rank`` is "zero" and the process has another.
+    """Make a new writer log nothing, if ``rank`` is "zero" and this process has another rank.
 
-    It has no file, no thread and no directory. Its methods that log become attributes that do
-    nothing and return False. A call takes 0.1 µs, since not even the arguments are looked at.
+    Such a writer has no file, no thread and no directory. Its methods that log are replaced by
+    functions that do nothing and return False. A call takes 0.1 µs, because it checks no arguments.
 
     Returns:
         Whether the writer logs nothing.

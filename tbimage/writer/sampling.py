@@ -1,13 +1,15 @@
 """``keep=`` of ``SummaryWriter``: which calls of an endless stream are logged.
 
-TensorBoard shows 10 steps of an image tag, even if a file has more (its ``data_ingester`` and
-``run.rs``). A service that logs each request pays for pictures that nobody will see.
+By default TensorBoard shows 10 steps of an image tag, even if the file has more (see its
+``data_ingester`` and ``run.rs``). A service that logs every request spends time and disk space on
+pictures that nobody will see.
 
 Rules:
-- The decision depends on the name alone. It is made before the data is read or copied.
-- Names of one pattern that are logged together are kept together: the n-th calls of all of them get
-  the same answer. Only with ``min_interval`` the clock decides.
-- What was written stays. Kept summaries are written in the order of the calls.
+- The decision for a call depends on its name and on earlier calls, but not on its data. So it is
+  made before the data is read or copied.
+- For all names of one pattern, the n-th call gets the same answer. So summaries that are logged
+  together are kept together. The exception is ``min_interval``, which depends on the clock.
+- Written summaries are never removed. Kept summaries are written in the order of the calls.
 """
 
 from __future__ import annotations
@@ -23,31 +25,31 @@ from functools import partial
 from tbimage import checks
 
 # A service with a new name for each request must not fill the memory with these names. Further
-# names share one count for each pattern.
+# names share one counter for each pattern.
 _MOST_NAMES = 10_000
 
-#: Decides for the next call of a name.
+#: Tells whether the next call of a name is logged.
 Decide = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Which calls of one name are logged; exactly one of the three is given.
+    """Which calls of one name are logged. Exactly one of the three arguments is given.
 
     Args:
-        every: The first call and each ``every``-th after it; 1 or more.
-        min_interval: The first call, and then each call that comes at least so many seconds after
-            the last logged one; 0 or more.
-        reservoir: The n-th call with probability ``min(1, reservoir / n)``; 1 or more. These are
-            the calls that enter the reservoir in reservoir sampling. So at any time a uniform
-            sample of ``reservoir`` calls is among the logged ones. The file also has the calls that
-            left the reservoir, so it has more early calls than late ones. After n calls about
-            ``reservoir * (1 + ln(n / reservoir))`` are logged: 125 of a million for a reservoir of
-            10.
+        every: Log the first call, and each ``every``-th call after it; 1 or more.
+        min_interval: Log the first call, and then each call that comes at least this number of
+            seconds after the last logged call; 0 or more.
+        reservoir: Log the n-th call with probability ``min(1, reservoir / n)``; 1 or more. The
+            logged calls are those that enter the reservoir in reservoir sampling. So at any time
+            they contain a uniform sample of ``reservoir`` calls. The file also has the calls that
+            have left the reservoir, so it has more early calls than late ones. After n calls, about
+            ``reservoir * (1 + ln(n / reservoir))`` are logged: with a reservoir of 10, about 125 of
+            a million calls.
 
     Raises:
-        TypeError: None or several are given, or one is no number.
-        ValueError: One is below its least value.
+        TypeError: No argument or more than one is given, or the argument is not a number.
+        ValueError: The argument is below its least value.
 
     Example:
         >>> Keep(every=100)
@@ -73,10 +75,10 @@ class Keep:
 
 
 class Keeper:
-    """Decides for the calls of one writer. Any thread may ask, and none waits for another.
+    """Decides which calls of one writer are logged. Any thread may call it; no lock is needed.
 
-    The first pattern of ``policies`` that matches a name counts (``fnmatch``, case-sensitive; ``*``
-    also matches ``/``). A name that no pattern matches is always kept.
+    The first pattern of ``policies`` that matches a name is used (``fnmatch``, case-sensitive;
+    ``*`` also matches ``/``). If no pattern matches a name, all of its calls are logged.
     """
 
     def __init__(self, policies: Mapping[str, Keep]) -> None:
@@ -102,7 +104,7 @@ def _always() -> bool:
 
 
 def _maker(policy: Keep) -> Callable[[], Decide]:
-    """Return a function that makes the counter of a name, for each name that a pattern matches."""
+    """Return a function that makes a new ``Decide`` function for each name of a pattern."""
     if policy.every is not None:
         return partial(_every, policy.every)
     if policy.min_interval is not None:
@@ -122,7 +124,7 @@ def _every(every: int) -> Decide:
 
 
 def _reservoir(size: int, seed: int) -> Decide:
-    """Keep call n with probability ``size / n``: the same calls of all names with this seed."""
+    """Keep the n-th call with probability ``size / n``; names with one seed keep the same calls."""
     calls = itertools.count()
 
     def decide() -> bool:
@@ -144,15 +146,16 @@ _UINT64 = (1 << 64) - 1
 
 
 class Interval:
-    """Passes once every so many seconds, at first immediately. Of several threads, one passes."""
+    """Passes at once, and then once every ``seconds``. If several threads call it, one passes."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._number = 0  # of passes; it may lag behind
-        self._passes: dict[int, tuple[float, object]] = {}  # the time, and a mark of the call
+        self._number = 0  # the number of passes; if threads overlap, it may be smaller
+        # The time of each pass, and an object that identifies the call that made the pass.
+        self._passes: dict[int, tuple[float, object]] = {}
 
     def has_passed(self) -> bool:
-        """Tell whether the seconds have passed; if so, they start again."""
+        """Tell whether the interval has passed. If so, a new one begins."""
         number = self._number
         while number in self._passes:
             number += 1

@@ -14,7 +14,7 @@ from tbimage.pipeline import PipelineOptions
 from tbimage.writer import ranks
 from tbimage.writer.sampling import Keep
 
-# A service needs its processors itself, and four workers encode about 1.5 GB/s.
+# A service needs the processors for its own work, and four workers encode about 1.5 GB/s.
 _MOST_WORKERS = 4
 
 _CHOICES = {
@@ -25,7 +25,7 @@ _CHOICES = {
     "on_error": ("raise", "log"),
     "fsync": ("never", "flush", "close"),
 }
-# The least value, and whether None is allowed.
+# The least value of each setting, and whether None is allowed.
 _COUNTS = {
     "max_pending_bytes": (1, False),
     "workers": (1, True),
@@ -34,7 +34,7 @@ _COUNTS = {
     "keep_bytes": (0, True),
     "min_free_bytes": (0, False),
 }
-# Whether None is allowed.
+# Whether None is allowed for each setting.
 _SECONDS = {
     "block_timeout": True,
     "flush_secs": False,
@@ -45,7 +45,7 @@ _SECONDS = {
 
 
 def _usual_workers() -> int:
-    """One for each processor that this process may use, at most 4."""
+    """Return the number of processors that this process may use, but at most 4."""
     affinity = getattr(os, "sched_getaffinity", None)
     processors = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return min(processors, _MOST_WORKERS)
@@ -85,7 +85,7 @@ class Settings(SegmentOptions, PipelineOptions):
         checked["quality"] = checks.integer("quality", self.quality, 1, 100)
         for name, optional in _SECONDS.items():
             checked[name] = checks.seconds(name, given[name], optional=optional)
-        given.update(checked)  # plain values in place of NumPy's
+        given.update(checked)  # plain Python values replace NumPy's
 
 
 def check_logdir(logdir: object) -> str:

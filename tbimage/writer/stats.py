@@ -8,36 +8,37 @@ from dataclasses import dataclass
 
 from tbimage.pipeline import Pipeline
 
-#: A writer is not healthy if summaries are pending and nothing was encoded or written for so many
-#: seconds: ten times the duration of a write to a slow disk.
+#: A writer is not healthy if summaries are pending and nothing was encoded or written for this
+#: number of seconds. A write to a slow disk takes a tenth of it.
 STUCK_SECS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The counters of a writer at one moment; those of a forked child are its own.
+    """The counters of a writer at one moment. A forked child has its own counters.
 
     At every moment ``logged == written + sum(dropped.values()) + pending_items``.
 
     Attributes:
-        logged: Summaries that passed their checks and that neither ``record_if`` nor ``keep`` left
-            out. One call of ``scalars`` counts as one.
+        logged: Summaries that passed their checks, and that ``record_if`` and ``keep`` did not
+            leave out. One call of ``scalars`` counts as one summary.
         written: Summaries that are in the file.
         dropped: Summaries that will never be in the file, by cause: "full" (there was no room),
             "disk" (there was no room because writing failed), "error" (they could not be encoded or
             written), "closed" (the writer was closed before they could be written).
         kept_out: Calls that ``keep`` left out. They count neither as logged nor as dropped.
         pending_items: Summaries that are not yet written or dropped.
-        pending_bytes: Bytes of memory that their snapshots and encoded forms take.
+        pending_bytes: Bytes of memory that pending summaries take: their snapshots and records.
         oldest_pending_secs: The age of the oldest pending summary in seconds; 0.0 if there is none.
         bytes_written: Bytes in all event files of this writer.
-        segments: The number of event files that it began.
+        segments: The number of event files that this writer began.
         displaced_files: The number of event files that somebody deleted, moved, replaced or
-            truncated while they were written. After each of them a new file was begun.
-        encode_secs: Seconds of encoding, summed over the threads that encode.
+            truncated while they were written. Each time, a new file was begun.
+        encode_secs: Seconds spent on encoding, summed over the threads that encode.
         last_error: Class and message of the latest error, or None.
         healthy: False after a failed write, until a write succeeds. Also False if summaries are
-            pending and nothing was encoded or written for 10 seconds, for any cause.
+            pending and nothing was encoded or written for 10 seconds, whatever the cause. If the
+            writer uploads to an object store without ``spool_dir``, ``upload_secs`` are added.
 
     Example:
         >>> import dataclasses, tempfile, tbimage
@@ -87,7 +88,7 @@ def stats_of(pipeline: Pipeline) -> Stats:
         displaced_files=sum(each.displaced for each in files),
         encode_secs=channel.encode_secs,
         last_error=channel.errors.latest,
-        # Between two uploads to an object store nothing moves.
+        # Between two uploads to an object store, nothing is written.
         healthy=not failing
         and min(age, now - channel.progress_at)
         < STUCK_SECS + max(each.commit_secs for each in files),

@@ -2,8 +2,8 @@
 
 A step must increase: the data server, TensorBoard's default loader, drops the stored points of a
 tag that have the same or a greater step than a new point (``reservoir.rs``). Of five images at step
-0, one remains. A run that starts again at step 0 loses its earlier points. The owner of the
-pipeline decides automatic steps later, and in order; see ``events/steps.py``.
+0, only the last remains. A run that starts again at step 0 loses its earlier points. The owner of
+the pipeline decides automatic steps later, in the order of the calls; see ``events/steps.py``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class StepWarning(UserWarning):
 
 
 def check_step(step: object) -> int:
-    """Check a step; an integer as in ``checks.integer`` that fits an int64."""
+    """Check that a step is an integer, as in ``checks.integer``, and fits an int64."""
     number = step if type(step) is int else checks.integer("step", step, -math.inf)
     if number not in _INT64:
         raise ValueError(f"step must fit a signed 64-bit integer, got {checks.shown(step)}")
@@ -45,10 +45,10 @@ class StepWatch:
         self._warned: dict[str, None] = {}
 
     def check(self, name: str, key: str, step: int | None, last: int | None) -> None:
-        """Warn if a step does not increase; ValueError if there is no greater step.
+        """Warn if a step does not increase; ValueError if no greater step is possible.
 
-        Steps are counted under ``key``. ``step`` is None if it is automatic, and ``last`` is the
-        last step that the pipeline decided.
+        The last step is kept under ``key``. ``step`` is None if it is automatic, and ``last`` is
+        the last step that the pipeline decided.
         """
         last = self.last.get(key, last)
         if last is None:
@@ -63,9 +63,10 @@ class StepWatch:
         """Note the step of a summary that was logged."""
         last = self.last.get(key)
         if step is None:
-            if last == FIRST_STEP:  # a metric was logged; from now on the pipeline's steps count
+            # FIRST_STEP: only a metric of hparams was logged. The pipeline knows the next steps.
+            if last == FIRST_STEP:
                 self.last.pop(key, None)
-            elif last is not None:  # the pipeline decides the same, unless threads overlap
+            elif last is not None:  # the pipeline will decide the same, unless threads overlap
                 self.last[key] = last + 1
             return
         if last is None and len(self.last) >= _MOST_NAMES:
@@ -83,9 +84,9 @@ class StepWatch:
         self._warned[name] = None
         what = "was logged before" if step == last else f"is below {last}, which was logged before"
         warn_caller(
-            f"step {step} of {name!r} {what}: TensorBoard's default loader drops every point of a "
-            "tag from that step on. Pass increasing steps, or step=None for automatic ones; give "
-            "each kind of summary a name of its own. This is said once for each name.",
+            f"step {step} of {name!r} {what}: TensorBoard's default loader drops the tag's earlier "
+            "points from that step on. Pass increasing steps, or step=None for automatic ones; "
+            "give each kind of summary a name of its own. This is said once for each name.",
             StepWarning,
         )
 
@@ -105,7 +106,7 @@ class KindWatch:
             self.of[name] = _MANY_KINDS
             warn_caller(
                 f"{name!r} was logged as {first} and is logged as {kind} now: TensorBoard keeps "
-                "one kind for each tag, its data server drops the second one. Give each kind of "
-                "summary a name of its own. This is said once for each name.",
+                "one kind for each tag, and its data server drops the second kind. Give each kind "
+                "of summary a name of its own. This is said once for each name.",
                 KindWarning,
             )

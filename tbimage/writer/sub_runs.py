@@ -1,10 +1,11 @@
 """The event files of a writer: those of its run, and those of the sub-runs of ``scalars``.
 
-The values of one call are one record, with a *package* in place of a Summary. So they share one
-step and one place in the order of the calls, even if the caller is interrupted.
+The values of one call of ``scalars`` are one record in the pipeline, which has a *package* in place
+of a Summary. So they share one step and one place in the order of the calls, even if the caller is
+interrupted.
 
 Rules:
-- The number of descriptors is bounded, for any number of runs.
+- The number of file descriptors is bounded, for any number of runs.
 - A run without values has no directory.
 - If one run cannot be written, the other runs of its batch are written.
 """
@@ -32,15 +33,15 @@ from tbimage.writer.settings import Settings
 MOST_DESCRIPTORS = 32
 
 
-# An Event's session_log (7) with the status (1) START.
+# The field session_log (7) of an Event, with the status (1) START.
 _SESSION_START = b"\x3a\x02\x08\x01"
 
 
 class RunFiles(EventFiles):
-    """The event files of many runs, which are written to like those of one.
+    """The event files of many runs, with the interface of the files of one run.
 
-    ``storage`` has the runs, ``directory`` contains their directories, and ``options`` are those of
-    each run's files. ``say`` takes a line for the log. ``begin`` makes the files of a directory.
+    ``directory`` in ``storage`` contains the directories of the runs. ``options`` apply to the
+    files of each run. ``say`` takes a line for the log. ``begin`` makes the files of a directory.
     """
 
     def __init__(
@@ -54,14 +55,14 @@ class RunFiles(EventFiles):
         self._begin = begin
         self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
-        self._accepted = 0  # how many of the next batch's records _waiting has
+        self._accepted = 0  # the number of records of the next batch that are in _waiting
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
         """Do nothing: a run begins with its first value."""
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step of each tag in all sub-runs: a call has one step for all."""
+        """Return the greatest step of each tag in all sub-runs, because a call has one step."""
         newest: dict[str, int] = {}
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:
@@ -73,7 +74,7 @@ class RunFiles(EventFiles):
     def append(self, batch: Batch) -> int:
         """Write packages to their runs, and return the number of records.
 
-        It raises an OSError if a run could not be written; the next call writes the missing
+        If a run could not be written, an OSError is raised. The next call writes the missing
         records.
         """
         self._accept(batch)
@@ -96,7 +97,7 @@ class RunFiles(EventFiles):
         for run, new in self._unpack(batch.without_first(self._accepted)).items():
             waiting[run] = concatenate([waiting.get(run, Batch()), new])
         count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # last, because all else may fail
+        self._waiting, self._accepted = waiting, count  # last, because the rest may fail
 
     def _unpack(self, batch: Batch) -> dict[str, Batch]:
         """Return the records of each run."""
@@ -120,10 +121,10 @@ class RunFiles(EventFiles):
         return self._runs[directory[len(self.directory) :].lstrip("/")]
 
     def _known(self) -> Iterable[str]:
-        """Yield the runs of ``scalars``: this writer's, and those that the directory holds."""
+        """Yield the runs of ``scalars``: those of this writer, and those in the directory."""
         yield from self._runs
         for run in self._storage.directories(self.directory):
-            with contextlib.suppress(OSError):  # TensorBoard, too, ignores what it cannot read
+            with contextlib.suppress(OSError):  # TensorBoard also ignores unreadable files
                 tags = newest_steps(self._storage, self._storage.join(self.directory, run))
                 if tags and all(scalars.belongs(run, tag) for tag in tags):
                     yield run
@@ -150,7 +151,7 @@ class RunFiles(EventFiles):
 
     @property
     def syncs_on_flush(self) -> bool:
-        """Whether a flush is to wait for ``sync``."""
+        """Whether a flush must wait for ``sync``."""
         return self._options.fsync == "flush"
 
     def seal(self) -> None:
@@ -178,9 +179,9 @@ class SubRuns:
     """The names of the sub-runs that a writer writes to."""
 
     def __init__(self, real: str) -> None:
-        self._real = real  # the path of the run directory without links
+        self._real = real  # the path of the run directory, without symbolic links
         self._claimed: dict[str, None] = {}
-        self._sources: dict[str, str] = {}  # the name and key of each
+        self._sources: dict[str, str] = {}  # the name and key of each sub-run
 
     def check(self, sources: Mapping[str, str]) -> None:
         """Raise a ValueError if a key makes the same directory as another key."""
@@ -203,7 +204,7 @@ class SubRuns:
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
     """Yield the run and the record of each value of a package."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
-    # An Event as wire.small_event makes it: wall time, step, and the package as its summary.
+    # wire.small_event has made the Event: wall time, step, and the package as its summary.
     end = 9 if event[0] == 0x09 else 0
     if event[end] == 0x10:
         end = _after_varint(event, end + 1)
@@ -255,7 +256,7 @@ def make_files(
 def _makers(
     settings: Settings, logdir: str, say: Callable[..., None]
 ) -> tuple[_Maker, _Maker, Storage]:
-    """Return what makes the files of a run and of a sub-run, and where they are."""
+    """Return functions that make the files of a run and of a sub-run, and their storage."""
     if urls.is_url(logdir):
         from tbimage.events.object_segments import ObjectSegments
         from tbimage.events.storage.stores import objects_of

@@ -1,6 +1,7 @@
-"""A summary whose arguments are checked, before it is made.
+"""Drafts: summaries whose arguments are checked, but which are not yet made.
 
-A worker thread makes it (``log``), or the caller gets it as a message at once (``message``).
+A worker thread makes the summary (``log``), or the caller gets it at once as a message
+(``message``).
 """
 
 from __future__ import annotations
@@ -33,15 +34,16 @@ class Draft:
 
     name: str  # the name under which its steps are counted and its findings are reported
     nbytes: int  # the size of a snapshot of its data
-    # Takes the snapshot. Its arguments are the notices of a writer, and the function that runs
-    # parts of a job. It returns the function that makes the serialized Summary.
+    # This function takes the snapshot. Its arguments are the notices of a writer, and the function
+    # that runs parts of a job. It returns the function that makes the serialized Summary.
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
-    # The kind that TensorBoard shows, such as "a scalar": a name has one kind. None: any.
+    # The kind that TensorBoard shows, such as "a scalar". All summaries of a name must have the
+    # same kind. None: the kind is not checked.
     kind: str | None = None
 
 
 def check_tag(tag: Any) -> str:
-    """Return a tag. As with both peers, it may be empty, and None is an empty tag."""
+    """Return a tag. As with both peers, a tag may be empty, and None is an empty tag."""
     if tag is None:
         return ""
     try:
@@ -51,7 +53,7 @@ def check_tag(tag: Any) -> str:
 
 
 def ready(name: str, pieces: list[Piece], kind: str | None = None) -> Draft:
-    """Draft a summary that exists already."""
+    """Make a draft of a summary that is already serialized."""
     return Draft(name or NO_TAG, sum(map(len, pieces)), lambda notices, run: lambda: pieces, kind)
 
 

@@ -1,4 +1,4 @@
-"""Arguments of ``add_embedding``, with errors that name the peers' arguments."""
+"""Check the arguments of ``add_embedding``. Errors name the peers' arguments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check(mat: Any, metadata: Any, label_img: Any, metadata_header: Any) -> dict
 
 
 def _levels(label_img: Any, count: int) -> Array:
-    """Scale the pictures of an embedding as both peers do, in float64: [N, H, W, C] of uint8."""
+    """Return pictures as [N, H, W, C] of uint8. Scale floats in float64, as both peers do."""
     images = numeric_array("label_img", label_img)
     if images.ndim != 4:
         raise ValueError(f"label_img must be [points, C, H, W], got shape {images.shape}")

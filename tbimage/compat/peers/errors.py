@@ -1,7 +1,8 @@
 """Error classes that derive from those of tbimage and from those of the peers.
 
 tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
-types with NotImplementedError, so code that was written for them may catch these.
+types with NotImplementedError. So code for these peers may catch AssertionError and
+NotImplementedError.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ R = TypeVar("R")
 
 
 class PeerValueError(ValueError, AssertionError):
-    """A value that does not fit: a ValueError, and an AssertionError as with the peers."""
+    """A value does not fit. This is a ValueError, and an AssertionError as with the peers."""
 
 
 class PeerTypeError(TypeError, NotImplementedError):
-    """A wrong type: a TypeError, and a NotImplementedError as with the peers."""
+    """A type is wrong. This is a TypeError, and a NotImplementedError as with the peers."""
 
 
 class HParamTypeError(TypeError, ValueError):
-    """A hyperparameter of another type: a TypeError, and a ValueError as with torch."""
+    """A hyperparameter has a wrong type. This is a TypeError, and a ValueError as with torch."""
 
 
 _CLASSES: dict[type[Exception], type[Exception]] = {

@@ -1,6 +1,7 @@
-"""The part of torch's and tensorboardX's writers that takes messages which third parties have made.
+"""The common part of the ``FileWriter`` classes of torch and tensorboardX.
 
-It is the common part of the two ``FileWriter`` classes, on a ``tbimage.SummaryWriter``.
+A FileWriter takes messages that third parties have made, and logs them with a
+``tbimage.SummaryWriter``.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from tbimage.compat.peers.numbers import check_step, check_walltime
 from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
-#: Stands for a step: the one after the last of this tag.
+#: This stands for an automatic step: the step after the last step of the tag.
 AUTOMATIC: Any = object()
 
-#: A step, None for an automatic one, and a time, None for now.
+#: A step and a time. A step of None is automatic, and a time of None is now.
 When = tuple["int | None", "float | None"]
 
 
@@ -27,7 +28,7 @@ class BaseFileWriter:
     """The common part of both peers' file writers.
 
     Attributes:
-        native: The writer that this one uses; None if nothing is written (``to_disk=False``).
+        native: The ``tbimage.SummaryWriter``; None if nothing is written (``to_disk=False``).
     """
 
     #: The name of the run of a graph.
@@ -53,7 +54,7 @@ class BaseFileWriter:
 
     @property
     def event_writer(self) -> BaseFileWriter:
-        """This writer, which writes events, too."""
+        """This writer itself, because it also writes events."""
         return self
 
     def get_logdir(self) -> str:
@@ -61,7 +62,7 @@ class BaseFileWriter:
         return self._logdir
 
     def when(self, global_step: Any, walltime: Any, default: int | None = 0) -> When:
-        """Return the step and the time of a summary; without a step, ``default`` is its step."""
+        """Return the step and the time of a summary. If no step is given, it is ``default``."""
         if global_step is None:
             global_step = self._default_metadata.get("global_step")
         if walltime is None:
@@ -91,7 +92,8 @@ class BaseFileWriter:
     def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
         """Log an Event: a message of any package, or its bytes.
 
-        ``step`` replaces its step, and ``walltime`` its time; a time of None is now.
+        ``step`` replaces the step of the event if it is given. ``walltime`` replaces the time of
+        the event; None is now.
         """
         if self.native is None:
             return

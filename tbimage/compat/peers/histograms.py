@@ -1,9 +1,9 @@
-"""Histograms as torch and tensorboardX write them: a HistogramProto with the peers' buckets.
+"""Make histograms as torch and tensorboardX do: a HistogramProto with the peers' buckets.
 
-A HistogramProto says only where buckets end. So the peers write an empty first bucket, which ends
-where the values begin, and programs such as tbparse rely on it. Here it ends at the least value or
-after it. With the peers it may end before the least value, and the data server shows a bucket that
-ends before it begins.
+A HistogramProto tells only where buckets end. So the peers write an empty first bucket, which ends
+where the values begin, and programs such as tbparse need this bucket. With the peers, the first
+bucket may end before the least value. Then the data server shows a bucket whose right edge is left
+of its left edge. Here, the first bucket never ends before the least value.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tbimage.writer.notices import Notices
 def default_bins() -> tuple[float, ...]:
     """Return the 1549 edges that both peers take for ``bins="tensorflow"``.
 
-    They are TensorFlow's old ones (``core/lib/histogram/histogram.cc``): from 1e-12 to 1e20, each a
-    tenth greater than the one before, the same numbers negative, and 0.
+    They are TensorFlow's old edges (``core/lib/histogram/histogram.cc``): numbers from 1e-12 to
+    1e20, each 10 % greater than the number before; the same numbers with a minus sign; and 0.
     """
     edges, edge = [], 1e-12
     while edge < 1e20:
@@ -49,7 +49,7 @@ def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
     if isinstance(bins, str) and bins == "tensorflow":
         bins = default_bins()
     else:
-        np.histogram_bin_edges([0.0, 1.0], bins)  # raises in the caller, and not in a worker
+        np.histogram_bin_edges([0.0, 1.0], bins)  # raises errors in the caller, not in a worker
     if max_bins is not None and not max_bins > 0:
         raise ValueError(f"max_bins must be above 0, or None for all bins, got {max_bins!r}")
 
@@ -86,7 +86,7 @@ def _histogram(
 
 
 def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
-    """Count as ``numpy.histogram`` does; with one bucket if float64 cannot divide the range."""
+    """Count as ``numpy.histogram`` does. Use one bucket if float64 cannot divide the range."""
     if bins is default_bins():
         bins = (min(bins[0], low), *bins[1:-1], max(bins[-1], high))
     try:
@@ -106,13 +106,13 @@ def _summary(
 
 @as_peers
 def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) -> Draft:
-    """Draft a histogram with counted buckets; ``totals`` are the peers' other arguments."""
+    """Draft a histogram from counts of buckets. ``totals`` has the peers' other arguments."""
     tag = check_tag(tag)
     ends = np.array(numeric_array("bucket_limits", limits), np.float64)
     heights = np.array(numeric_array("bucket_counts", counts), np.float64)
     if ends.ndim != 1 or ends.shape != heights.shape:
         raise ValueError(
-            "bucket_limits and bucket_counts must be of one length, got shapes "
+            "bucket_limits and bucket_counts must have the same length, got shapes "
             f"{ends.shape} and {heights.shape}"
         )
     numbers = {name: number(name, value) for name, value in totals.items()}

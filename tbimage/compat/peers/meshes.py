@@ -1,8 +1,8 @@
-"""Meshes as torch and tensorboardX write them: all parts as float32, which TensorBoard casts.
+"""Make meshes as torch and tensorboardX do: all parts are float32.
 
-Its page casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``), so
-they may have any number type. The cast to uint8 wraps around. So colours that are all from 0 to 1
-are scaled to 0 to 255 before, and colours outside 0 to 255 are clipped and reported.
+TensorBoard casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``),
+so the caller may pass them in any number type. The cast to uint8 wraps around. So colours that are
+all from 0 to 1 are first scaled to 0 to 255, and colours outside 0 to 255 are clipped and reported.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def mesh(
     """Draft a mesh of ``vertices`` and ``colors`` [batch, points, 3] and ``faces`` [batch, n, 3].
 
     Colours are numbers from 0 to 255, or all from 0 to 1. Faces are whole numbers of any type.
-    ``config`` is for THREE.js. TensorBoard shows ``display_name`` in place of the tag.
+    ``config`` is the configuration of THREE.js. TensorBoard shows ``display_name`` in place of the
+    tag.
     """
     tag = check_tag(tag)
     parts = kind.prepare(
@@ -77,7 +78,7 @@ def _whole(faces: Array) -> Array:
 
 
 def _levels(tag: str, colors: Array) -> Array:
-    """Return colours as uint8, as TensorBoard's page casts them, but without wrapping around."""
+    """Return colours as uint8, to which TensorBoard casts them, but without wrapping around."""
     if not colors.size or colors.dtype == np.uint8:
         return colors
     finite = np.nan_to_num(colors, nan=0.0, posinf=255, neginf=0)

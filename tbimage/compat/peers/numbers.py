@@ -1,4 +1,4 @@
-"""Numbers as arguments of the adapters: scalars, metrics, steps and times."""
+"""Check numbers that are arguments of the adapters: scalars, metrics, steps and times."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def number(argument: str, value: Any) -> float:
         array = numeric_array(argument, value)
     except TypeError:
         raise PeerTypeError(
-            f"{argument} must be a real number, or an array or tensor of one, got {value!r:.80} "
-            f"of type {type(value).__name__}"
+            f"{argument} must be a real number, or an array or tensor with one number, got "
+            f"{value!r:.80} of type {type(value).__name__}"
         ) from None
     if array.size != 1:
         raise PeerValueError(
@@ -54,7 +54,7 @@ def check_walltime(walltime: Any) -> float:
     kind = ValueError if isinstance(walltime, (int, float)) else TypeError
     raise kind(
         f"walltime must be finite seconds since the epoch, or None for now, got {walltime!r:.80} "
-        f"of type {type(walltime).__name__}; of a datetime pass its timestamp()"
+        f"of type {type(walltime).__name__}; for a datetime, pass its timestamp()"
     )
 
 

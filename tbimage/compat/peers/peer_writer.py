@@ -1,7 +1,7 @@
 """The methods that torch's and tensorboardX's writers share, with the same signatures.
 
-- Names, order and defaults of arguments are the peers'; tests compare them with the installed
-  peers.
+- Names, order and defaults of arguments are the same as with the peers; tests compare them with the
+  installed peers.
 - A missing step is 0, and a closed writer opens a new file, as with both peers.
 """
 
@@ -44,8 +44,8 @@ class PeerWriter:
 
     Attributes:
         file_writer: The writer for ready messages; None while the writer is closed.
-        all_writers: The same, by its directory; None while the writer is closed. (The runs of
-            ``add_scalars`` need no writers of their own.)
+        all_writers: A dict with ``file_writer``, whose directory is the key; None while the writer
+            is closed. (The runs of ``add_scalars`` do not have writers of their own.)
         default_bins: The edges that ``bins="tensorflow"`` stands for.
     """
 
@@ -109,8 +109,8 @@ class PeerWriter:
         files = self._get_file_writer()
         if files.native is None:
             return
-        # Without a step, metrics come after the last steps of their tags, since the data server
-        # drops all points from a repeated step on.
+        # Without a step, a metric gets the step after the last step of its tag, because the data
+        # server drops all points from a repeated step on.
         step, walltime = files.when(global_step, None, default=None)
         metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
         details = {"domains": domains, "status": "success", "wall_time": walltime}
@@ -140,7 +140,7 @@ class PeerWriter:
             return
         step, walltime = files.when(global_step, walltime)
         name = self._clean(main_tag)
-        # The keys of one step often come in several calls, so that a step may repeat.
+        # The keys of one step often come in several calls, so a step may repeat.
         name, step, wanted = files.native._begin(name, step, lane=SUB_RUNS, may_repeat=True)
         if wanted:
             walltime = checks.wall_time(walltime)
@@ -157,8 +157,9 @@ class PeerWriter:
     ) -> None:
         """Log a histogram of values of any shape.
 
-        ``bins`` is "tensorflow" (1548 bins, each a tenth wider than the one before) or what
-        ``numpy.histogram`` takes. If there are more than ``max_bins``, neighbours are merged.
+        ``bins`` is "tensorflow" (1548 bins, whose edges grow by 10 %), or a value that
+        ``numpy.histogram`` takes for ``bins``. If there are more bins than ``max_bins``, neighbours
+        are merged.
         """
         draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
@@ -176,7 +177,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram with counted buckets; ``bucket_limits`` are their upper ends."""
+        """Log a histogram from counts of buckets. ``bucket_limits`` are the upper ends."""
         totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
         draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
@@ -192,7 +193,7 @@ class PeerWriter:
         """Log an image, or a batch as one grid.
 
         Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
-        permutation of "HW", "CHW" or "NCHW". Images of PIL and figures need none.
+        permutation of "HW", "CHW" or "NCHW". For images of PIL and figures, it is ignored.
         """
         draft = pictures.image(self._clean(tag), img_tensor, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
@@ -216,7 +217,10 @@ class PeerWriter:
         close: Any = True,
         walltime: Any = None,
     ) -> None:
-        """Draw a matplotlib figure and log it, or a list as one grid. ``close`` closes them."""
+        """Draw a figure of matplotlib, or a list of figures as one grid, and log it.
+
+        ``close`` tells whether the figures are closed afterwards.
+        """
         from tbimage.kinds import figure as kind
 
         figures, batched = kind.check_figures(figure)
@@ -225,7 +229,7 @@ class PeerWriter:
         finally:
             if close:
                 kind.close(figures)
-        pixels.flags.writeable = False  # nobody else has it, so it need not be copied
+        pixels.flags.writeable = False  # no other code has this array, so it need not be copied
         self.add_image(tag, pixels, global_step, walltime, "NHWC" if batched else "HWC")
 
     def add_audio(
@@ -308,7 +312,7 @@ class PeerWriter:
         weights: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log precision and recall of labels, 0 or 1, and predictions from 0 to 1."""
+        """Log precision and recall for labels (0 or 1) and predictions (from 0 to 1)."""
         draft = series.pr_curve(tag, labels, predictions, num_thresholds, weights)
         self._log(draft, global_step, walltime)
 
@@ -368,7 +372,7 @@ class PeerWriter:
         """Log meshes or point clouds.
 
         ``vertices`` and ``colors`` are [batch, points, 3], ``faces`` [batch, faces, 3]. Colours are
-        from 0 to 255, or all from 0 to 1. ``config_dict`` is for THREE.js.
+        from 0 to 255, or all from 0 to 1. ``config_dict`` is the configuration of THREE.js.
         """
         draft = meshes.mesh(tag, vertices, colors, faces, config_dict)
         self._log(draft, global_step, walltime)

@@ -1,4 +1,4 @@
-"""Pictures of torch and tensorboardX: images, grids, boxes and clips."""
+"""Drafts of pictures for torch and tensorboardX: images, grids, boxes and clips."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from tbimage.writer.notices import Notices
 
 Alter = Callable[[Pixels], Pixels]
 
-# Pillow's default, which the peers use.
+# Pillow's default size of a font, which the peers use.
 _LABEL_SIZE = 10
 
-# The peers' methods have no value_range to pass.
+# The peers' methods do not have the argument value_range.
 _FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
 
 # For each rank, the layouts that an error may propose, the most likely first.
@@ -52,9 +52,10 @@ def image(
 ) -> Draft:
     """Draft an image, or a batch as one grid.
 
-    ``data`` is what ``SummaryWriter.image`` takes, and ``layout`` the peers' ``dataformats``, which
-    images of PIL and figures ignore. ``single`` is that of ``pixels.to_levels``. ``alter`` changes
-    the levels before they are encoded; it writes ``texts``, whose missing characters are reported.
+    ``data`` has any form that ``SummaryWriter.image`` takes. ``layout`` is the peers'
+    ``dataformats``, and is ignored for images of PIL and figures. ``single`` is passed to
+    ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. It draws ``texts``;
+    if the fonts lack characters of these texts, this is reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -94,7 +95,7 @@ def _arranged(data: Any, layout: str) -> Pixels:
 
 
 def _describes_itself(data: Any) -> bool:
-    """Whether the axes of data are known: those of an image of PIL or a figure of matplotlib."""
+    """Tell whether data is an image of PIL or a figure of matplotlib, whose axes are known."""
     image_class = getattr(sys.modules.get("PIL.Image"), "Image", ())
     figure_class = getattr(sys.modules.get("matplotlib.figure"), "Figure", ())
     return isinstance(data, (image_class, figure_class))
@@ -109,7 +110,7 @@ def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
         )
     fits = [each for each in _COMMON.get(len(shape), ()) if shape[each.index("C")] <= 4]
     fits = ["HW"] if len(shape) == 2 else fits
-    fix = f"pass dataformats={fits[0]!r} if that is what it is" if fits else "pick up to 4 of them"
+    fix = f"pass dataformats={fits[0]!r} if these are its axes" if fits else "pass 1 to 4 channels"
     if len(axes) != len(shape):
         raise ValueError(
             f"dataformats {layout!r} names {len(axes)} axes, but img_tensor has shape {shape}: "
@@ -168,9 +169,10 @@ def boxes(
 ) -> Draft:
     """Draft an image with red boxes, [boxes, 4]: left, top, right and bottom of each, in pixels.
 
-    Columns after the fourth, such as scores, are ignored, as the peers do. ``labels`` is a text for
-    each box, one text, or None. If their number differs from that of the boxes, the first boxes get
-    the labels, and a warning says so. (The peers drop all of them.) ``rescale`` is a scale factor.
+    Columns after the fourth, such as scores, are ignored, as with the peers. ``labels`` is a text
+    for each box, one text, or None. If there are fewer or more labels than boxes, the first boxes
+    get the labels, and there is a warning. (The peers then drop all labels.) ``rescale`` is a scale
+    factor.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
     if not found.size:
@@ -185,7 +187,7 @@ def boxes(
     if texts and len(texts) != len(found):
         warn_caller(
             f"there are {len(texts)} labels for {len(found)} boxes of {tag!r}: the first "
-            f"{min(len(texts), len(found))} boxes get theirs. Pass one for each box.",
+            f"{min(len(texts), len(found))} boxes get a label. Pass one label for each box.",
             UserWarning,
         )
     texts = [str(text) for text in texts][: len(found)]
@@ -223,7 +225,7 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
 
 
 def _runs(label: str) -> list[tuple[Any, str]]:
-    """Split a label into runs of one font each; the fonts have the size of the peers' labels."""
+    """Split a label into parts with one font each. The fonts have the size of the peers' labels."""
     runs = fonts.current().runs(label)
     return [(font.font_variant(size=_LABEL_SIZE), run) for font, run in runs]
 
@@ -245,7 +247,8 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
     """Draft a batch of clips, side by side in one GIF; with alpha, in one APNG.
 
     ``layout`` is a permutation of "NTCHW": clips, frames, channels, rows, columns. ``single`` is
-    that of ``pixels.to_levels``. A warning says if the format cannot show so many frames a second.
+    passed to ``pixels.to_levels``. There is a warning if the format cannot show ``fps`` frames a
+    second.
     """
     tag = check_tag(tag)
     array = numeric_array("vid_tensor", data)
@@ -271,7 +274,7 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
 
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
-    """Check the frames a second, and warn if the format shows fewer."""
+    """Check the frames a second, and warn if the format can show only fewer."""
     from tbimage.pixels.clips import frames, gif
 
     importlib.import_module("tbimage.pixels.clips.apng")  # for _video, as workers import nothing
@@ -294,8 +297,8 @@ def _video(
     from tbimage.pixels.values.pictures import Picture
 
     count, length, height, width, channels = clips.shape
-    # As with both peers: the number of places is the next power of two, and there are about twice
-    # as many columns as rows.
+    # As with both peers, the number of places is the next power of two. There are as many columns
+    # as rows, or twice as many.
     places = 1 << (count - 1).bit_length()
     rows = 1 << (count.bit_length() - 1) // 2
     sheet = np.zeros((places, length, height, width, channels), clips.dtype)

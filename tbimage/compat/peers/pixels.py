@@ -1,14 +1,15 @@
 """The rule for pixels that torch and tensorboardX share, and their grid.
 
-It differs by at most one level from the rule of ``SummaryWriter.image``, which is TensorFlow's.
+The levels differ by at most one from those of ``SummaryWriter.image``, which uses TensorFlow's
+rule.
 
 Rules:
 - Floats become ``trunc(clip(x * 255, 0, 255))``: in float32 for torch, and in their own dtype for
   tensorboardX. (tensorboardX itself does not clip, and wraps around.)
 - uint8 stays unchanged. (torch converts it to float32 and back, with the same result.)
 - bool, and integers that are all 0 or 1, are masks: black and white, as both peers show them.
-- Other integers are levels: those of uint16 have 16 bits, all others have 8 and are clipped. (torch
-  shows them white, and tensorboardX shows noise.)
+- Other integers are levels. The levels of uint16 have 16 bits. The levels of all other types have 8
+  bits, and are clipped. (torch shows such pictures white, and tensorboardX shows noise.)
 - Pixels that are not finite are painted red. (With both peers, they depend on the processor.)
 - Gray stays one channel. (Both peers store it three times.)
 """

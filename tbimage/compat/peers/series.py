@@ -1,6 +1,6 @@
 """Drafts of scalars, tensors, texts, PR curves and layouts for torch and tensorboardX.
 
-They have the peers' wire forms in which both of TensorBoard's loaders show them.
+Of the peers' wire forms, they use those that both of TensorBoard's loaders show.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tbimage.writer.notices import Notices
 
 Make = Callable[[], "list[Piece]"]
 
-#: The most thresholds of both peers, and the default of TensorBoard's own summaries.
+#: The largest number of thresholds of both peers, and also their default.
 MOST_THRESHOLDS = 127
 
 
@@ -63,7 +63,7 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
         plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"),
         display_name=checks.text("display_name", display_name),
         summary_description=checks.text("summary_description", description),
-        data_class=DATA_CLASS_SCALAR,  # without it the data server drops both
+        data_class=DATA_CLASS_SCALAR,  # without it, the data server drops name and description
     )
     made = Summary(value=[Summary.Value(tag=tag, simple_value=value, metadata=metadata)])
     return made.SerializeToString()
@@ -91,7 +91,7 @@ def _tensor(tag: str, taken: tensor_kind.Tensor, metadata: bytes) -> list[Piece]
 
 @as_peers
 def text(tag: str, data: Any) -> Draft:
-    """Draft a text, which both peers store as a table of one cell under ``tag/text_summary``."""
+    """Draft a text. Both peers store a text as a table of one cell under ``tag/text_summary``."""
     tag = f"{check_tag(tag)}/text_summary"
     if isinstance(data, (list, tuple, bytes, np.ndarray)):
         strings = text_kind.prepare(data)
@@ -104,7 +104,7 @@ def text(tag: str, data: Any) -> Draft:
 
 @as_peers
 def pr_curve(tag: str, labels: Any, predictions: Any, num_thresholds: int, weights: Any) -> Draft:
-    """Draft precision and recall of labels (0 or 1) and predictions (0 to 1)."""
+    """Draft precision and recall for labels (0 or 1) and predictions (0 to 1)."""
     tag = check_tag(tag)
     thresholds = _thresholds(num_thresholds)
     outcomes = curve_kind.prepare(labels, predictions, weights)
@@ -150,7 +150,7 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Draft rows of computed precision and recall, by argument, in the order of the wire form."""
+    """Draft a PR curve from computed rows, which have names and the order of the wire form."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}

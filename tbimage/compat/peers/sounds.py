@@ -1,4 +1,4 @@
-"""Audio as torch and tensorboardX write it: a Summary.Audio, with the peers' samples."""
+"""Make audio as torch and tensorboardX do: a Summary.Audio, with the peers' samples."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tbimage.writer.notices import Notices
 
 
 def truncated_samples(values: Array) -> Array:
-    """Turn floats from -1 to 1 into samples as torch does: times 32767, without the fraction."""
+    """Turn floats from -1 to 1 into samples as torch does: multiply by 32767 and truncate."""
     samples: Array = (values * values.dtype.type(32767)).astype(np.int16)
     return samples
 
 
 def shifted_samples(values: Array) -> Array:
-    """Turn floats into samples as soundfile does for tensorboardX: the upper half of 32 bits."""
+    """Turn floats into samples as soundfile does for tensorboardX: the upper 16 of 32 bits."""
     wide = np.rint(values.astype(np.float64) * 2.0**31).clip(-(2**31), 2**31 - 1)
     return (wide.astype(np.int64) >> 16).astype(np.int16)
 
@@ -42,9 +42,9 @@ def audio(
 ) -> Draft:
     """Draft one clip: [frames], [channels, frames] or [frames, channels] with 1 or 2 channels.
 
-    Its elements are floats from -1 to 1, which ``to_samples`` turns into int16, or integers that a
-    WAV file holds. With ``channels_first``, [2, 2] is [channels, frames], and axes of one element
-    are left out first, as torch does.
+    The elements are floats from -1 to 1, which ``to_samples`` turns into int16, or integers that a
+    WAV file can hold. With ``channels_first``, [2, 2] is [channels, frames], and axes of one
+    element are removed before the shape is checked, as in torch.
     """
     tag = check_tag(tag)
     array = _frames_first(numeric_array("snd_tensor", data), channels_first)

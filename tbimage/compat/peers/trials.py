@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
-    """Choose and note the run of a trial: ``run``, or another one if ``run`` has another trial."""
+    """Choose and note the run of a trial: ``run``, or a new name if ``run`` has another trial."""
     run = os.path.normpath(run)
     free, count = run, 1
     while trials.setdefault(free, values) != values:
@@ -26,14 +26,14 @@ def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]
     if free != run:
         warn_caller(
             f"add_hparams: the run {run!r} has other hyperparameters already, and TensorBoard "
-            f"shows one trial for each run. This one is in the run {free!r}.",
+            f"shows one trial for each run. This trial is in the run {free!r}.",
             UserWarning,
         )
     return free
 
 
 def directory_of(run: str, logdir: str) -> str:
-    """Return the directory of a trial's run, which is below the writer's."""
+    """Return the directory of a trial's run, which is below the writer's directory."""
     if urls.is_url(logdir):
         return urls.check_url(urls.join(logdir, run), "run_name")
     directory = os.path.join(logdir, run)
@@ -48,7 +48,7 @@ def directory_of(run: str, logdir: str) -> str:
 def messages(
     values: Mapping[str, Any], metrics: Mapping[str, Any], domains: Mapping[str, Any] | None
 ) -> tuple[Summary, Summary, Summary]:
-    """Make experiment, session start and session end of a trial.
+    """Make the messages of a trial: experiment, session start and session end.
 
     The experiment is empty if there are no domains, so that TensorBoard collects hyperparameters
     and metrics from all runs.

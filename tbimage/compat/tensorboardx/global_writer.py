@@ -28,8 +28,9 @@ logger: logging.Logger = logging.getLogger("tbimage")
 class SharedWriter(SummaryWriter):
     """A SummaryWriter whose forked copies log to the run of the process that made it.
 
-    Methods that write to runs of their own (``add_scalars``, ``add_hparams``, …) use the forked
-    copy's sub-run. All methods do so after the end of the process that made the writer.
+    In a forked copy, methods that write to runs of their own (``add_scalars``, ``add_hparams``, …)
+    log to a sub-run of this copy. After the process that made the writer has ended, all methods log
+    to this sub-run.
     """
 
     _relay: Relay | None = None
@@ -41,12 +42,12 @@ class SharedWriter(SummaryWriter):
         def log(summary: bytes, step: int | None, wall_time: float) -> None:
             writer = this()
             if writer is None:
-                raise RuntimeError("the GlobalSummaryWriter is gone in the process that made it")
+                raise RuntimeError("the process that made this GlobalSummaryWriter has deleted it")
             writer._get_file_writer().native.raw_summary(summary, step, wall_time=wall_time)
 
         try:
             self._relay = Relay(log)
-        except OSError as error:  # no Unix sockets here, or a TMPDIR whose path is too long
+        except OSError as error:  # no Unix sockets on this system, or too long a path of TMPDIR
             logger.warning("forked processes will log to runs of their own: %s", error)
 
     def _log(self, draft: Draft, global_step: Any, walltime: float | None) -> None:
@@ -81,10 +82,10 @@ class SharedWriter(SummaryWriter):
 
 
 class GlobalSummaryWriter:
-    """A writer that counts steps: each call of a tag has the step after the last one.
+    """A writer that counts steps: each call with a tag gets the next step of this tag.
 
-    Processes that are forked from the one that made the writer log to the same run, as long as that
-    process lives. A process that gets a pickled copy logs to a sub-run.
+    Processes that are forked from the process that made the writer log to the same run, as long as
+    that process lives. A process that gets a pickled copy logs to a sub-run.
 
     Args:
         logdir: This and the following arguments, up to ``log_dir``, are those of ``SummaryWriter``.

@@ -22,7 +22,7 @@ class RecordWriter:
         self._writer.writelines(frame([data]))
 
     def flush(self) -> None:
-        """Write what is buffered, so that it survives a loss of power."""
+        """Write all buffered records to the disk, so that they survive a loss of power."""
         self._writer.flush()
         os.fsync(self._writer.fileno())
 

@@ -1,8 +1,8 @@
 """One run for several processes: forked children send their summaries to their parent process.
 
-That process listens on a Unix socket, with one thread for each child that logs. A child makes its
+The parent listens on a Unix socket, with one thread for each child that logs. A child makes its
 summary, sends it, and waits until the parent has accepted it. When the call returns, the summary is
-as safe as a summary of the parent. Steps are counted in one place.
+as safe as a summary of the parent. Only the parent counts steps.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ __all__ = ["Relay"]
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-#: Logs the bytes of a Summary at a step (None: an automatic one) and a time.
+#: A function that logs the bytes of a Summary at a step (None: an automatic step) and a time.
 Log = Callable[[bytes, "int | None", float], None]
 
-# The head of a message, before the Summary: whether there is a step, the step, and the time.
+# A message begins with this head: whether there is a step, the step, and the time. The Summary
+# follows.
 _HEAD = struct.Struct("<?qd")
 
-# After so many seconds without an answer, a child checks again that its parent lives. This is
+# After this number of seconds without an answer, a child checks that its parent lives. This is
 # needed only if a child was forked without Python's hooks and so holds the sockets open.
 _PATIENCE_SECONDS = 1.0
 
@@ -38,7 +39,7 @@ class Relay:
 
     def __init__(self, log: Log) -> None:
         self._owner = os.getpid()
-        self._links: dict[int, _Link] = {}  # by process, as a fork copies this dict
+        self._links: dict[int, _Link] = {}  # by process id, because a fork copies this dict
         directory = tempfile.mkdtemp(prefix="tbimage-")
         self._path = os.path.join(directory, "relay")
         self._sockets: list[socket.socket | Connection] = []
@@ -59,12 +60,12 @@ class Relay:
     def send(self, summary: bytes, step: int | None, wall_time: float) -> None:
         """Send a summary to the process that made the relay.
 
-        A ConnectionError or EOFError says that this process has ended. A RuntimeError says why it
-        could not log the summary.
+        If that process has ended, this raises an OSError or an EOFError. If that process could not
+        log the summary, this raises a RuntimeError with the reason.
         """
         pid = os.getpid()
         link = self._links.get(pid)
-        if link is None:  # setdefault is one step: threads of a process share a link
+        if link is None:  # setdefault is atomic, so all threads of a process share a link
             link = self._links.setdefault(pid, _Link(self._path, self._owner))
         link.send(_HEAD.pack(step is not None, step or 0, wall_time) + summary)
 
@@ -89,7 +90,7 @@ class _Link:
             try:
                 connection.send_bytes(message)
                 while not connection.poll(_PATIENCE_SECONDS):
-                    os.kill(self._owner, 0)  # raises ProcessLookupError if it has ended
+                    os.kill(self._owner, 0)  # raises ProcessLookupError if the parent has ended
                 answer = connection.recv_bytes()
             except BaseException:
                 connection.close()
@@ -113,7 +114,7 @@ def _accept(listener: socket.socket, sockets: list[socket.socket | Connection], 
         try:
             connection = Connection(listener.accept()[0].detach())
         except OSError:
-            return  # closed
+            return  # the listener was closed
         sockets.append(connection)
         threading.Thread(
             target=_serve, args=(connection, sockets, log), name="tbimage-relay", daemon=True

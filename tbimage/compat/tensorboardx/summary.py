@@ -2,9 +2,9 @@
 
 Each makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
-- Names, order and defaults of arguments are tensorboardX's; tests compare them with the installed
-  package.
-- Functions that do not differ from torch's are imported from there.
+- Names, order and defaults of arguments are the same as in tensorboardX; tests compare them with
+  the installed package.
+- Functions that are the same in torch are imported from the adapter for torch.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def clean_tag(tag: Any) -> Any:
 
 
 def check_hparams(hparam_dict: Any, metric_dict: Any) -> dict[str, Any]:
-    """Return plain hyperparameters: the name of a function, and ``str`` of other objects.
+    """Return plain hyperparameters. A function becomes its name, and other objects become text.
 
     Example:
         >>> check_hparams({"lr": 0.1, "optimizer": int, "sizes": [3, 5]}, {})

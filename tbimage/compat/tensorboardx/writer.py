@@ -72,18 +72,18 @@ class DummyFileWriter(FileWriter):
 
 
 class SummaryWriter(PeerWriter):
-    """``tensorboardX.SummaryWriter``, on ``tbimage.SummaryWriter``.
+    """``tensorboardX.SummaryWriter``, which logs with a ``tbimage.SummaryWriter``.
 
     Args:
-        logdir: The run directory; None: ``runs/`` with date and host.
-        comment: The end of that default name.
+        logdir: The run directory. None: a directory in ``runs/``, named by date and host.
+        comment: A text that is appended to this default name.
         purge_step: TensorBoard discards earlier summaries from this step on.
         max_queue: Not used: the pending summaries are bounded in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
         write_to_disk: Whether anything is written at all.
         log_dir: Another name of ``logdir``.
-        comet_config: Not used, with a warning unless it says ``disabled``.
+        comet_config: Not used, with a warning unless ``disabled`` is true in it.
         kwargs: Not used, with a warning.
 
     Attributes:
@@ -195,7 +195,7 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NCHW",
     ) -> None:
-        """Log a batch of images as one grid; for a list, ``dataformats`` is that of each image."""
+        """Log a batch of images as one grid. If it is a list, ``dataformats`` is for each image."""
         if isinstance(img_tensor, (list, tuple)) and len(dataformats) == 3:
             dataformats = f"N{dataformats}"
         self.add_image(tag, img_tensor, global_step, walltime, dataformats)
@@ -247,17 +247,17 @@ class SummaryWriter(PeerWriter):
         """Log the hyperparameters and the metrics of a trial, in its own run below this one.
 
         ``hparam_dict`` has bools, numbers, strings and tensors of one element. Other objects are
-        logged by their name or their ``str``. ``name`` "." is this run.
+        logged by their name or their ``str``. If ``name`` is ".", the trial is in this run itself.
         """
         values = check_hparams(hparam_dict, metric_dict)
         self._log_hparams(name, values, metric_dict, None, global_step)
 
     def add_onnx_graph(self, onnx_model_file: Any) -> None:
-        """Log the graph of an ONNX file, which an installed peer's exporter reads."""
+        """Log the graph of an ONNX file. The exporter of an installed peer reads the file."""
         self._log_graph(onnx_model_file)
 
     def add_openvino_graph(self, xmlname: Any) -> None:
-        """Log the graph of an OpenVINO file, which tensorboardX's exporter reads."""
+        """Log the graph of an OpenVINO file. The exporter of tensorboardX reads the file."""
         try:
             exporter = import_module("tensorboardX.openvino_graph")
         except ImportError as error:

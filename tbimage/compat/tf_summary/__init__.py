@@ -2,10 +2,12 @@
 
 Rules:
 
-- Wherever TF2 is right, a Summary is the same byte for byte, except the compression of PNGs.
-- The default writer, the default step and record_if are those of ``tbimage`` itself, so that both
-  may be used in one block: ``tbimage.image("depth", depth, value_range="minmax")``.
-- Within a ``tf.function`` each call becomes an operation, which logs with each execution
+- A Summary has the same bytes as in TF2, except where TF2 has a fault. Only the compression of PNGs
+  differs.
+- The default writer, the default step and record_if are those of ``tbimage`` itself. So functions
+  of ``tbimage`` can be used in the same block, such as
+  ``tbimage.image("depth", depth, value_range="minmax")``.
+- Within a ``tf.function``, each call becomes an operation, which logs with each execution
   (``tracing.py``).
 - docs/migrating.md lists the intended differences.
 
@@ -57,7 +59,7 @@ _WITH_TENSORFLOW = (
     "records TensorFlow's own graphs and profiles: use tf.summary.{name} with a writer of "
     "tf.summary.create_file_writer, in a run directory of its own"
 )
-#: The missing names, and what to use instead.
+#: The names of ``tf.summary`` that are missing here, and what to use instead.
 _LEFT_OUT = {
     "graph": _WITH_TENSORFLOW + "; tbimage.SummaryWriter.graph shows models of torch and ONNX",
     "trace_export": _WITH_TENSORFLOW,

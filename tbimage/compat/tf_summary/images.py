@@ -1,10 +1,11 @@
 """``tf.summary.image``: batches of images under one tag, by TF2's rule for pixels.
 
 The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which divides an
-integer by the greatest one of its type. If that would lose the picture, there are exceptions: int16
-and wider integers that are all in 0..255 are levels. Others that would all become black raise an
-error, and those that become nearly black are reported. uint32 and uint64, which TF2 does not
-accept, follow the rule. ``kinds/image.py`` converts floats, bool and uint8, by TF2's rule.
+integer by the greatest integer of its type. For int16 and wider integers, this rule can make a
+picture black, so there are exceptions. If all integers are in 0..255, they are levels. If all would
+become black, there is an error. If they become nearly black, this is reported. The rule also holds
+for uint32 and uint64, which TF2 does not accept. ``kinds/image.py`` converts floats, bool and
+uint8, by TF2's rule.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tbimage.writer import SummaryWriter as RunWriter
 
 _LAYOUT = "[batch, height, width, channels] (pass data[None] of a single image)"
 
-# image() has no value_range to pass.
+# image() does not have the argument value_range.
 _FIX = "Scale them, or log them with tbimage.image, which has value_range"
 
 #: Levels below this, an eighth of the range, are hard to see on a screen.
@@ -50,19 +51,19 @@ def image(
     Args:
         name: The name. The tag is this name after the scopes.
         data: [batch, height, width, channels] with 1 to 4 channels (gray, gray and alpha, RGB,
-            RGBA): floats from 0 to 1, uint8, bool; other integers as fractions of the greatest one
-            of their type, or as levels from 0 to 255.
+            RGBA): floats from 0 to 1, uint8 or bool. Other integers are fractions of the greatest
+            integer of their type, or levels from 0 to 255.
         step: An integer or a Variable; None: the default step.
-        max_outputs: The most images; the others are left out.
+        max_outputs: The largest number of images to log. Further images are left out.
         description: Markdown that TensorBoard shows with the images.
 
     Returns:
-        True; False without a default writer, or if ``record_if`` leaves it out. In a graph of
-        TensorFlow, a bool tensor.
+        True if the images are recorded. False if there is no default writer, or if ``record_if``
+        leaves the images out. In a graph of TensorFlow, a bool tensor.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There is a writer but no step, ``data`` is of another rank or has other
+        ValueError: There is a writer but no step, ``data`` has a wrong rank or a wrong number of
             channels, or its integers would all become black.
 
     Example:
@@ -122,7 +123,7 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
 
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:
-    """Make the writer's tensor form, but with TF2's metadata, which have no data class."""
+    """Make the writer's tensor form, but with TF2's metadata, which has no data class."""
     # The form is [size, head, …, metadata]. The first and the last buffer are replaced.
     options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag, fix=_FIX)
@@ -140,7 +141,7 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
     """Turn integers and bfloat16 into levels, by TF2's rules for them.
 
     ``bfloat16`` says that the pixels were bfloat16 and are float32, because NumPy lacks the type.
-    Floats, bool and uint8 are returned themselves. Integers outside 0..255 that would all become
+    Floats, bool and uint8 are returned unchanged. Integers outside 0..255 that would all become
     black raise a ValueError.
     """
     if bfloat16:
@@ -151,7 +152,7 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
         levels = _levels_of_integers(pixels)
     else:
         return pixels
-    levels.flags.writeable = False  # nobody else has it, so it need not be copied
+    levels.flags.writeable = False  # no other code has this array, so it need not be copied
     return levels
 
 
@@ -172,9 +173,10 @@ def _levels_of_integers(pixels: Array) -> Array:
 
 
 def _levels_of_bfloat16(pixels: Array) -> Array:
-    """Return floats that become the levels of TF2, which computes in bfloat16: 255.5 is 256 there.
+    """Return floats that become the same levels as in TF2.
 
-    The product is exact. The result is floats, so that NaN and infinity stay.
+    TF2 computes in bfloat16, in which 255.5 is rounded to 256. The product is exact. The result is
+    floats, so that NaN and infinity stay.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         levels = (np.trunc(np.clip(pixels * 256, 0, 255)) + 0.5) / np.float32(255.5)

@@ -30,13 +30,13 @@ def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> A
 
     Args:
         name: The name. The tag is this name after the scopes.
-        data: A number, or an array or tensor of rank 0; stored as float32.
+        data: A number, or an array or tensor of rank 0. It is stored as float32.
         step: An integer or a Variable; None: the default step.
         description: Markdown that TensorBoard shows with the chart.
 
     Returns:
-        True; False without a default writer, or if ``record_if`` leaves it out. In a graph of
-        TensorFlow, a bool tensor.
+        True if the summary is recorded. False if there is no default writer, or if ``record_if``
+        leaves the summary out. In a graph of TensorFlow, a bool tensor.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -75,7 +75,7 @@ def _scalar(step: Any, tag: str, data: Any, description: Any) -> bool:
 def _as_float32(data: Any) -> Array:
     value = data
     if isinstance(data, (int, float)):
-        value = scalar_kind.check_value(data)  # it accepts an int of any size
+        value = scalar_kind.check_value(data)  # this accepts an int of any size
     with np.errstate(over="ignore"):  # values beyond float32 become infinite, as in TF2
         return numeric_array("data", value).astype(np.float32)
 
@@ -94,7 +94,7 @@ def histogram(
         name: As in ``scalar``.
         data: Numbers of any shape. NaN and infinities are left out, and a warning is logged.
         step: As in ``scalar``.
-        buckets: The number of buckets; None: 30. Below 1, there are none.
+        buckets: The number of buckets; None: 30. If it is below 1, there are no buckets.
         description: As in ``scalar``.
 
     Returns:
@@ -151,7 +151,8 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any
         As ``scalar``.
 
     Raises:
-        TypeError: ``data`` does not hold strings only, or as ``scalar``.
+        TypeError: ``data`` holds other objects than strings, or another argument is of the wrong
+            type.
         ValueError: There is a writer but no step, or a string is not valid Unicode.
 
     Example:
@@ -188,8 +189,8 @@ def audio(
         data: [clips, frames, channels]: floats from -1 to 1, stored with 16 bits.
         sample_rate: Frames a second, in Hz.
         step: As in ``scalar``.
-        max_outputs: The most clips; the others are left out.
-        encoding: "wav" or None, which means the same.
+        max_outputs: The largest number of clips to log. Further clips are left out.
+        encoding: "wav" or None. Both mean the same.
         description: As in ``scalar``.
 
     Returns:
@@ -232,6 +233,6 @@ def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
     if samples.ndim != 3 or samples.shape[2] == 0:
         raise ValueError(f"data must be {_LAYOUT}, got shape {samples.shape}")
     if samples.shape[2] > 2 and samples.dtype.kind == "f":
-        # The writer's method refuses this, because not every browser plays so many channels.
+        # The writer's method refuses this, because not every browser plays more than two channels.
         return audio_kind.Clips(samples[:limit], sample_rate, False)
     return audio_kind.prepare(data, sample_rate, limit)

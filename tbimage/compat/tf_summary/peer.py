@@ -1,4 +1,4 @@
-"""TensorFlow, if the program has imported it: it is taken from ``sys.modules``, not imported."""
+"""Use TensorFlow if the program has imported it. This package never imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def building_graph() -> Any | None:
 
 
 def name_scope() -> str:
-    """Return the names of TensorFlow's scopes here, joined by slashes."""
+    """Return the names of TensorFlow's current scopes, joined by slashes."""
     tf = imported()
     return "" if tf is None else str(tf.get_current_name_scope())
 
 
 def is_tensor(value: Any) -> bool:
-    """Tell whether something is a tensor or a Variable of TensorFlow, or a Keras variable."""
+    """Tell whether a value is a tensor or a Variable of TensorFlow, or a Keras variable."""
     tf = imported()
     return tf is not None and (tf.is_tensor(value) or hasattr(type(value), "__tf_tensor__"))
 
 
 def as_input(value: Any) -> Any:
-    """Turn a list that holds tensors into one tensor; return other objects themselves."""
+    """Turn a list that holds tensors, or a Keras variable, into a tensor; keep other objects."""
     tf = imported()
     if tf is None or isinstance(value, (tf.Tensor, tf.Variable)) or not _needs_converting(value):
         return value
@@ -46,7 +46,7 @@ def _needs_converting(value: Any) -> bool:
 
 
 def as_text(value: Any) -> Any:
-    """Turn a tensor of one string into the string; return other objects themselves."""
+    """Turn a tensor of one string into the string; return other objects unchanged."""
     numpy = getattr(value, "numpy", None)
     if not callable(numpy):
         return value

@@ -25,7 +25,7 @@ from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.writer import defaults
 
 _INT32 = range(-(1 << 31), 1 << 31)
-# TensorFlow chooses the type of these. (NumPy's integers lose their type in a list.)
+# TensorFlow chooses the dtype of such objects. (NumPy's integers lose their type in a list.)
 _PYTHON = (bool, int, float, np.integer, list, tuple)
 
 
@@ -35,21 +35,22 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
     Args:
         tag: The tag. Scopes are not added.
         tensor: An array of any shape and type, strings and bytes included. Or a function without
-            arguments that returns one; the function is called only if the tensor is recorded.
-            Python's ints become int32 if they fit, and its floats float32, as in ``tf.constant``.
+            arguments that returns such an array, which is called only if the tensor is recorded.
+            Python's ints become int32 if they fit, and Python's floats become float32, as in
+            ``tf.constant``.
         step: An integer or a Variable; None: the default step.
-        metadata: A ``SummaryMetadata`` message, of any package, or its bytes, also as a string
-            tensor.
+        metadata: A ``SummaryMetadata`` message of any package, or its bytes. The bytes may also be
+            in a string tensor.
         name: Not used.
 
     Returns:
-        True; False without a default writer, or if ``record_if`` leaves it out. In a graph of
-        TensorFlow, a bool tensor.
+        True if the tensor is recorded. False if there is no default writer, or if ``record_if``
+        leaves the tensor out. In a graph of TensorFlow, a bool tensor.
 
     Raises:
         TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot hold the data.
-        ValueError: There is a writer but no step, the tag is empty, or ``metadata`` is bytes of
-            something else.
+        ValueError: There is a writer but no step, the tag is empty, or the bytes of ``metadata``
+            are not a ``SummaryMetadata``.
 
     Example:
         >>> write("spectrum", lambda: [1.0, 2.0], step=0)  # there is no default writer
@@ -128,7 +129,7 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
     """Log the caller's Summaries with the default writer, as one Summary.
 
     Args:
-        tensor: A serialized ``Summary``, or an array of them; also a message, of any package.
+        tensor: A serialized ``Summary``, an array of them, or a message of any package.
         step: As in ``write``.
         name: Not used.
 
@@ -137,8 +138,8 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
 
     Raises:
         TypeError: ``tensor`` is of another type, or the step is no integer.
-        ValueError: There is a writer but no step, even if ``record_if`` leaves it out, or the bytes
-            are no Summary.
+        ValueError: There is a writer but no step (even if ``record_if`` leaves the summary out), or
+            the bytes are not a ``Summary``.
 
     Example:
         >>> write_raw_pb(b"", step=0)  # there is no default writer
@@ -166,11 +167,11 @@ def should_record_summaries() -> Any:
     """Tell whether summaries are recorded now.
 
     Returns:
-        False without a default writer; else the condition of ``record_if``, or True if there is
-        none. In a graph of TensorFlow, a bool tensor.
+        False if there is no default writer. Otherwise the value of the condition of ``record_if``,
+        or True if there is no condition. In a graph of TensorFlow, a bool tensor.
 
     Raises:
-        TypeError: The condition returns no bool.
+        TypeError: The condition does not return a bool.
 
     Example:
         >>> should_record_summaries()  # there is no default writer

@@ -1,7 +1,6 @@
-"""``tf.summary``'s rules for tags: a name after its scopes.
+"""``tf.summary``'s rules for tags: a tag is the names of the scopes and then the summary's name.
 
-If TensorFlow is imported, the scopes are those of TensorFlow, so that ``tf.name_scope`` counts,
-too.
+If TensorFlow is imported, its scopes are used, so ``tf.name_scope`` counts, too.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 from tbimage.compat.tf_summary import peer
 
-# Characters that a tag may have, but not the name of a scope
+# A tag may have these characters, but the name of a scope may not
 # (tensorflow/python/ops/summary_ops_v2.py).
 _NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
 
@@ -40,7 +39,7 @@ def summary_scope(
     Args:
         name: The name of the scope and of the summary. With a slash at its end, the scope replaces
             the outer ones, as in ``tf.name_scope``.
-        default_name: The name if ``name`` is empty, or has no character that a scope may have.
+        default_name: This is used if ``name`` is empty, or has no character that a scope may have.
         values: Not used.
 
     Yields:

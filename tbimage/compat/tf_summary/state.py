@@ -1,6 +1,6 @@
 """TF2's rules for the default writer, the default step and record_if.
 
-The values are those of ``tbimage.writer.defaults``, for each thread and asyncio task.
+``tbimage.writer.defaults`` stores the values, separately for each thread and asyncio task.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def surroundings() -> Surroundings:
 
 
 def surroundings_of(thread: Thread) -> Surroundings | None:
-    """Return the surroundings of a thread, or of the only thread that has a default writer."""
+    """Return the surroundings of a thread, or of the only thread with a default writer, or None."""
     writers = defaults.default_writer.of_threads()
     if thread not in writers:
         if len(writers) != 1:
@@ -84,9 +84,9 @@ def warn_of_never_logged() -> None:
 def as_step(step: Any) -> int:
     """Convert a step of TF2 to an int64.
 
-    It may be an integer, a bool, a Variable or another object with ``__int__``, an array or a list
-    of one of these, or a whole NumPy float. (TF2 cuts off the fraction of a NumPy float. Here it is
-    a TypeError.)
+    A step may be an integer, a bool, a Variable or another object with ``__int__``, an array or a
+    list with one such element, or a whole NumPy float. (TF2 cuts off the fraction of a NumPy float.
+    Here a fraction raises a TypeError.)
     """
     try:
         return check_step(step)
@@ -96,7 +96,7 @@ def as_step(step: Any) -> int:
         array = np.asarray(step)
         if array.size != 1:
             raise ValueError(
-                f"step must be one integer, got shape {array.shape}; pass one of them"
+                f"step must be one integer, got shape {array.shape}; pass one of its elements"
             ) from None
         item = array.item()
         fraction = isinstance(item, float) and not item.is_integer()
@@ -114,11 +114,12 @@ def step_of(step: Any) -> int | None:
 def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int] | None:
     """Decide whether a summary is recorded, before its data is read.
 
-    It returns the writer and the step, or None without a default writer or if ``record_if`` leaves
-    it out. ``kind`` is the kind that TensorBoard shows, such as "a scalar", or None.
+    Return the writer and the step. Return None if there is no default writer, or if ``record_if``
+    leaves the summary out. ``kind`` is the kind that TensorBoard shows, such as "a scalar", or
+    None.
     """
     if step is not None:
-        as_step(step)  # also if nothing is recorded, as TF2 does
+        as_step(step)  # as in TF2, a wrong step raises an error even if nothing is recorded
     writer = defaults.default_writer.get()
     if writer is None or not should_record(step, tag):
         return None
@@ -132,7 +133,7 @@ def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int]
 
 @contextmanager
 def asked() -> Iterator[None]:
-    """Record everything within a block, because the condition of ``record_if`` was asked before."""
+    """Record everything within a block, because ``record_if`` has already been asked."""
     condition = defaults.condition.get()
     defaults.condition.set_unseen(None)
     try:
@@ -152,7 +153,7 @@ def should_record(step: Any, tag: str) -> bool:
 
 
 def missing_step() -> ValueError:
-    """Make the error of a call that has no step."""
+    """Return the error for a call that has no step."""
     return ValueError(
         "step must be given while a writer records, got none; pass step=, or call "
         "experimental.set_step(step) or as_default(step) before"
@@ -161,7 +162,7 @@ def missing_step() -> ValueError:
 
 @dataclass(frozen=True)
 class Condition:
-    """The argument of ``record_if``: a bool, a tensor of one, or a function that returns one."""
+    """The argument of ``record_if``: a bool, a bool tensor, or a function that returns a bool."""
 
     value: Any
 
@@ -175,12 +176,13 @@ def record_if(condition: Any) -> Iterator[None]:
     """Record summaries within a block only while a condition holds.
 
     Args:
-        condition: A bool; a Variable or array of rank 0 of a bool, read for each summary; a
-            function without arguments that returns one of these; None for True. Also
-            ``tbimage.every_n_steps(n)`` and ``tbimage.every_seconds(s)``.
+        condition: A bool, or a bool Variable or array of rank 0, which is read for each summary. Or
+            a function without arguments that returns one of these. None means True.
+            ``tbimage.every_n_steps(n)`` and ``tbimage.every_seconds(s)`` can also be used.
 
     Raises:
-        TypeError: The condition is or returns no bool; raised when a summary is logged.
+        TypeError: The condition is not a bool and does not return a bool. The error is raised when
+            a summary is logged.
 
     Example:
         >>> with record_if(lambda: False):
@@ -228,7 +230,8 @@ def set_step(step: Any) -> None:
     """Set the default step of this thread or asyncio task.
 
     Args:
-        step: An integer; a Variable or array of one, read for each summary. None: no default step.
+        step: An integer, or a Variable or array with one integer, which is read for each summary.
+            None: no default step.
 
     Example:
         >>> set_step(5)

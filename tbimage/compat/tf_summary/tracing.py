@@ -15,7 +15,7 @@ Rules:
   from the only thread that has one. If no thread has one, or several have, the values at tracing
   are used.
 - If there is no default writer at tracing, nothing is added, as in TF2: a model that is exported
-  must not hold Python code. The next default writer that is set warns of it.
+  must not hold Python code. There is a warning when a default writer is set later.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
 
     Args:
         record: The function that logs with the default writer. It takes the step and the arguments.
-        step: Its step; None: the default step.
+        step: The step of the summary; None: the default step.
         arguments: The other arguments of ``record``; tensors in them may be symbolic.
         always: Whether a step is needed even if nothing is recorded.
 
     Returns:
-        The result of ``record``; in a graph, a tensor of it.
+        The result of ``record``; in a graph, a bool tensor for this result.
 
     Raises:
         TypeError: ``step`` is no integer.
@@ -148,7 +148,7 @@ def _in_replica(tf: Any) -> bool:
 
 
 def _is_first(tf: Any) -> bool:
-    """Tell whether this is the replica that logs, as in TF2: the first."""
+    """Tell whether this is the first replica. As in TF2, only the first replica logs."""
     number = tf.distribute.get_replica_context().replica_id_in_sync_group
     return tf.get_static_value(tf.convert_to_tensor(number)) in (0, None)
 
@@ -231,7 +231,7 @@ def _value(condition: defaults.Condition | None) -> Any:
 
 
 def _asked(condition: defaults.Condition | None) -> Any:
-    """Return the tensor of a condition in the graph; None if the condition has none."""
+    """Return the tensor of a condition in the graph, or None if the condition has no tensor."""
     if not isinstance(condition, Condition):
         return None
     value = _value(condition)

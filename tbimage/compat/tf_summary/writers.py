@@ -13,13 +13,13 @@ from tbimage.writer import SummaryWriter as RunWriter
 from tbimage.writer import defaults
 from tbimage.writer.caller_warnings import warn_caller
 
-# The default of SummaryWriter. TF2 waits for ten summaries, or for two minutes.
+# The default of tbimage.SummaryWriter. TF2 waits for ten summaries, or for two minutes.
 _FLUSH_SECS = 0.1
 _ANY = -(1 << 31)
 
 
 class SummaryWriter:
-    """A writer of ``tf.summary``; ``create_file_writer`` and ``create_noop_writer`` make them.
+    """A writer of ``tf.summary``. Make it with ``create_file_writer`` or ``create_noop_writer``.
 
     Example:
         >>> writer = create_file_writer("logs")
@@ -29,7 +29,7 @@ class SummaryWriter:
         >>> writer.close()
     """
 
-    #: The writer that this one uses; None: nothing is written.
+    #: The ``tbimage.SummaryWriter`` that writes the file; None: nothing is written.
     _writer: RunWriter | None = None
 
     def set_as_default(self, step: Any = None) -> None:
@@ -105,7 +105,7 @@ class SummaryWriter:
 
 
 class _Default:
-    """The block of ``as_default``. It is a class, because ``set_as_default`` never leaves it."""
+    """The block of ``as_default``. ``set_as_default`` enters it and never leaves it."""
 
     def __init__(self, face: SummaryWriter, writer: RunWriter, step: Any) -> None:
         self._face = face
@@ -138,7 +138,7 @@ class _Default:
             self._face.flush()
         except Exception:
             if exception is None:
-                raise  # else it is logged already, and must not hide the exception of the block
+                raise  # else it is already logged, and must not hide the exception of the block
 
 
 def create_file_writer(
@@ -153,10 +153,10 @@ def create_file_writer(
     """Make a writer of a run directory.
 
     Args:
-        logdir: The directory, created if missing; also a path object, or a string tensor.
+        logdir: The directory: a string, a path object or a string tensor. It is created if missing.
         max_queue: Summaries are written within 0.1 seconds, and at once if this is 0.
-        flush_millis: They are written within so many milliseconds, if that is less than 0.1
-            seconds.
+        flush_millis: Summaries are written within this number of milliseconds, if it is less than
+            100.
         filename_suffix: The end of the event files' names. Default: ".v2".
         name: Not used.
         experimental_trackable: Not used, with a warning.
@@ -167,14 +167,14 @@ def create_file_writer(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``logdir`` is None or empty, or another argument has no value that is allowed.
+        ValueError: ``logdir`` is None or empty, or another argument has a wrong value.
         OSError: The directory or the event file cannot be made.
 
     Example:
         >>> create_file_writer("logs", flush_millis=10).close()
     """
     if logdir is None:
-        raise ValueError("logdir must be a directory, got None; without one: create_noop_writer()")
+        raise ValueError("logdir must be a directory, got None; or use create_noop_writer()")
     logdir, filename_suffix = peer.as_text(logdir), peer.as_text(filename_suffix)
     for argument, value in {"logdir": logdir, "filename_suffix": filename_suffix}.items():
         if peer.is_tensor(value):
@@ -227,7 +227,7 @@ def flush(writer: Any = None, name: Any = None) -> Any:
         None; in a graph of TensorFlow, the operation that flushes.
 
     Raises:
-        ValueError: It is no writer.
+        ValueError: ``writer`` is not a ``SummaryWriter``.
         Exception: As ``SummaryWriter.flush``.
 
     Example:

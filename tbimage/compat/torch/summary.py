@@ -2,7 +2,8 @@
 
 Each makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
-- Names, order and defaults of arguments are torch's; tests compare them with the installed torch.
+- Names, order and defaults of arguments are the same as in torch; tests compare them with the
+  installed torch.
 - Messages are those of ``tbimage.events.messages``; every event file writer accepts their bytes.
 """
 
@@ -44,7 +45,7 @@ __all__ = [
 def check_hparams(
     hparam_dict: Any, metric_dict: Any, hparam_domain_discrete: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check hyperparameters as torch does; return them, and their domains with their values added.
+    """Check hyperparameters as torch does. Return them, and the domains with their values added.
 
     Example:
         >>> check_hparams({"lr": 0.1}, {}, {"lr": [0.2]})
@@ -107,7 +108,7 @@ def warn_of_double_precision() -> None:
     """Warn that scalars are stored as float32."""
     warn_caller(
         "double_precision: scalars are stored as float32, since TensorBoard's default loader does "
-        "not show float64. add_tensor keeps it.",
+        "not show float64. add_tensor keeps float64.",
         UserWarning,
     )
 

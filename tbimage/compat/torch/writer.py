@@ -34,11 +34,11 @@ class FileWriter(BaseFileWriter):
 
 
 class SummaryWriter(PeerWriter):
-    """``torch.utils.tensorboard.SummaryWriter``, on ``tbimage.SummaryWriter``.
+    """``torch.utils.tensorboard.SummaryWriter``, which logs with a ``tbimage.SummaryWriter``.
 
     Args:
-        log_dir: The run directory; None: ``runs/`` with date and host.
-        comment: The end of that default name.
+        log_dir: The run directory. None: a directory in ``runs/``, named by date and host.
+        comment: A text that is appended to this default name.
         purge_step: TensorBoard discards earlier summaries from this step on.
         max_queue: Not used: the pending summaries are bounded in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
@@ -77,7 +77,7 @@ class SummaryWriter(PeerWriter):
         return main_tag.replace("/", "_") + "_" + tag
 
     def get_logdir(self) -> Any:
-        """Return the run directory that was given, or chosen."""
+        """Return the run directory that was given, or the default one."""
         return self.log_dir
 
     def add_scalar(
@@ -149,13 +149,14 @@ class SummaryWriter(PeerWriter):
     ) -> None:
         """Log the hyperparameters and the metrics of a trial, in its own run below this one.
 
-        ``hparam_dict`` has bools, numbers, strings and tensors of one element; None leaves a name
-        out. ``hparam_domain_discrete`` has lists of the values that hyperparameters may take; with
-        it, the page shows only the columns that this call names. ``run_name`` "." is this run.
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element; names with the value
+        None are left out. ``hparam_domain_discrete`` has lists of the values that hyperparameters
+        may take; if it is given, the page shows only the columns that this call names. If
+        ``run_name`` is ".", the trial is in this run itself.
         """
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)
 
     def add_onnx_graph(self, prototxt: Any) -> None:
-        """Log the graph of an ONNX file, which an installed peer's exporter reads."""
+        """Log the graph of an ONNX file. The exporter of an installed peer reads the file."""
         self._log_graph(prototxt)

@@ -1,4 +1,4 @@
-"""Objects of Azure Blob Storage, by adlfs: append blobs, which grow from the first byte.
+"""Objects of Azure Blob Storage, through adlfs. They are append blobs, which can always grow.
 
 https://learn.microsoft.com/rest/api/storageservices/append-block
 """
@@ -13,10 +13,10 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version, as_os
 
 __all__ = ["AzureObjects"]
 
-_WRITER = "tbimagewriter"  # Azure allows only names that are identifiers in C#
-# The most bytes of one block, in all versions of the interface.
+_WRITER = "tbimagewriter"  # names of metadata must be identifiers in C#
+# The most bytes of one block that every version of the interface allows.
 _MOST_BLOCK = 4 << 20
-# The statuses of Azure when a condition does not hold.
+# The HTTP statuses of Azure for a request whose condition does not hold.
 _CHANGED = frozenset({404, 409, 412})
 
 
@@ -28,7 +28,7 @@ class AzureObjects(Objects):
         self.grows_from = 0
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a new object. An existing one is never put again, because it can grow."""
+        """Upload a new object. Existing objects are never replaced, because they can grow."""
         metadata = {_WRITER: writer}
         self._call("create_append_blob", path, metadata=metadata, if_none_match="*")
         return self.append(path, data, path, 0, Version(0, "", writer), writer)

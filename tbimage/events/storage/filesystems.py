@@ -2,8 +2,8 @@
 
 - Each process makes its own filesystems, because fsspec, aiobotocore and aiohttp do not survive a
   fork.
-- They run on their own event loop. Its executor works even at the end of the interpreter. The
-  executor of asyncio refuses new work then, so aiohttp could not resolve host names.
+- The filesystems run on their own event loop. Its executor works even while the interpreter shuts
+  down. asyncio's own executor refuses new calls then, so aiohttp could not resolve host names.
 - Data that another process may change is not cached.
 """
 
@@ -23,12 +23,12 @@ from tbimage.events.storage.urls import protocol_of
 
 __all__ = ["filesystem_of"]
 
-# The end of the program waits so long for requests that are under way.
+# The most seconds that the end of the program waits for requests that are under way.
 _LAST_SECS = 2.0
 
 
 class _Executor(ThreadPoolExecutor):
-    """Runs functions in threads, or in the thread of the event loop when the interpreter ends."""
+    """Runs functions in threads; while the interpreter shuts down, in the event loop's thread."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         try:
@@ -77,13 +77,13 @@ def filesystem_of(url: str) -> Any:
         new, _ = fsspec.url_to_fs(url, **options)
         found = _filesystems.setdefault(key, new)
         # Finalizers of gcsfs and adlfs close their sessions. At the end of the program they may run
-        # before pending data is uploaded. Then a new filesystem is made.
+        # before pending data is uploaded. In this case a new filesystem is made.
         weakref.finalize(new, _retire, key)
     return found
 
 
 def _retire(key: tuple[int, str]) -> None:
-    """Use a filesystem no more, and wait a moment for its requests: its session ends after this."""
+    """Forget a filesystem, and wait a moment for its requests before its session is closed."""
     _filesystems.pop(key, None)
     loop = _loops.get(os.getpid())
     if loop is not None and key[0] == os.getpid() and not _is_in_loop():
@@ -107,13 +107,13 @@ def _is_in_loop() -> bool:
 
 
 def _s3_options() -> dict[str, Any]:
-    """Turn off the retries of s3fs and boto, because the pipeline retries and counts."""
+    """Turn off the retries of boto, because the pipeline itself retries."""
     import fsspec.config
 
     given = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
     return {"config_kwargs": {"retries": {"total_max_attempts": 1}, **given}}
 
 
-# One filesystem serves all buckets of these. Others may have a host in the URL (sftp, abfs).
+# One filesystem serves all buckets of these protocols. URLs of others may have a host (sftp, abfs).
 _ONE_FOR_ALL = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
 _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {"s3": _s3_options, "s3a": _s3_options}

@@ -1,4 +1,4 @@
-"""Objects of Google Cloud Storage, by gcsfs.
+"""Objects of Google Cloud Storage, through gcsfs.
 
 An object grows by ``compose``: the new bytes are uploaded as a second object, the store joins both,
 and the second one is deleted (https://cloud.google.com/storage/docs/composing-objects).
@@ -26,7 +26,7 @@ class GoogleObjects(Objects):
         self.grows_from = 0
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a new object. An existing one is never put again, because it can grow."""
+        """Upload a new object. Existing objects are never replaced, because they can grow."""
         try:
             with as_os_error(path):
                 self.filesystem.pipe_file(
@@ -44,9 +44,9 @@ class GoogleObjects(Objects):
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Upload the new bytes as a second object, let the store join both, and delete it."""
+        """Upload the new bytes as a second object, join both, and delete the second one."""
         bucket, key, _ = self.filesystem.split_path(path)
-        # Readers do not take this name for an event file.
+        # By its name, readers do not take the second object for an event file.
         folder, _, _ = path.rpartition("/")
         part = f"{folder}/part-{writer}-{secrets.token_hex(4)}"
         try:

@@ -1,7 +1,7 @@
 """Event files on a local disk, and the operations that event files need from any storage.
 
-- A file is always new, and only appended to. Each write is one system call without a buffer, so a
-  process that is killed or forked loses nothing and writes nothing twice.
+- A writer makes a new file, and only appends to it. Each write is one system call without a buffer,
+  so a process that is killed or forked loses nothing and writes nothing twice.
 - Failures raise ``OSError`` and are not retried here. A write that raises has written nothing; a
   write that returns may have written only a part.
 """
@@ -28,16 +28,16 @@ class AppendFile(Protocol):
         """Append buffers with one system call, and return the number of written bytes."""
 
     def sync(self) -> None:
-        """Wait until what was written would survive a loss of power."""
+        """Wait until the written data would survive a loss of power."""
 
     def size(self) -> int:
-        """Return its current size; ESTALE if the descriptor belongs to another file."""
+        """Return the current size; OSError (ESTALE) if the descriptor belongs to another file."""
 
     def cut(self, size: int) -> None:
         """Truncate the file to ``size`` bytes."""
 
     def in_place(self) -> bool:
-        """Tell whether the path still leads to the file, and it was not deleted or replaced.
+        """Tell whether the path still leads to this file: it was not deleted, moved or replaced.
 
         If this is not known, return True, because the open file can be written to anyway.
         """
@@ -47,10 +47,10 @@ class AppendFile(Protocol):
 
 
 class Storage(Protocol):
-    """A place with files in directories: the operations of all such places."""
+    """The operations of any place that has files in directories."""
 
     def join(self, directory: str, name: str) -> str:
-        """Put a directory and a name together."""
+        """Join the path of a directory and a name."""
 
     def names(self, directory: str) -> list[str]:
         """List the names in a directory; none if it does not exist."""
@@ -75,19 +75,19 @@ class DiskStorage(Storage, Protocol):
         """Create a directory and its parents, if they are missing."""
 
     def create(self, path: str) -> AppendFile:
-        """Create a file; FileExistsError if there is one."""
+        """Create a file; FileExistsError if it exists already."""
 
     def free_bytes(self, directory: str) -> int:
         """Return the free bytes of the disk."""
 
     def sync_directory(self, directory: str) -> None:
-        """Wait until the names in a directory, and its own, would survive a loss of power."""
+        """Wait until a directory and the names in it would survive a loss of power."""
 
 
 # The errors of ``stat`` for a path without a file. Missing rights (EACCES) and network faults give
 # other errors.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
-# The errors of ``fsync`` if directories cannot be synced; Linux's manual names EINVAL.
+# The errors of ``fsync`` if directories cannot be synced. The manual of Linux names EINVAL.
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})
 
 # One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).
@@ -116,7 +116,8 @@ class _LocalFile:
     def size(self) -> int:
         status = os.fstat(self._open_descriptor())
         if self._identity not in (None, (status.st_dev, status.st_ino)):
-            self._descriptor = None  # the program has closed it, and opened another file
+            # The program has closed the descriptor, and opened another file under its number.
+            self._descriptor = None
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
         return status.st_size
 
@@ -135,7 +136,7 @@ class _LocalFile:
             return
         try:
             self.size()
-        except OSError:  # closed already, or of another file
+        except OSError:  # it is closed, or belongs to another file
             self._descriptor = None
         locks.unlock(self._descriptor, self._identity)
         descriptor, self._descriptor = self._descriptor, None
@@ -211,7 +212,7 @@ class LocalStorage:
 
     def free_bytes(self, directory: str) -> int:
         if os.name == "nt":
-            import shutil  # 2 ms
+            import shutil  # here, because the import takes 2 ms
 
             return shutil.disk_usage(directory).free
         disk = os.statvfs(directory)
@@ -219,7 +220,7 @@ class LocalStorage:
 
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":
-            return  # it cannot open directories
+            return  # Windows cannot open directories
         while True:  # upwards, because each parent has the name of a directory that may be new
             try:
                 _sync_path(directory)

@@ -1,4 +1,4 @@
-"""Objects of any store of fsspec. They are put as a whole, and grow if the store can append.
+"""Objects of any store that fsspec supports. They can grow if the store can append.
 
 ``s3.py``, ``gs.py`` and ``az.py`` have better operations for these stores. Rules:
 
@@ -37,7 +37,7 @@ class Version:
     Attributes:
         size: In bytes.
         tag: The ETag or the generation; empty if the store has none.
-        writer: The writer that put it; None if the store does not store this.
+        writer: The writer that uploaded this version; None if the store does not record it.
     """
 
     size: int
@@ -49,11 +49,11 @@ class Objects:
     """The objects of a store without special operations; also a ``Storage`` to read from.
 
     Attributes:
-        grows_from: Objects of at least so many bytes can grow; infinite if none can.
+        grows_from: The least size in bytes of an object that can grow; infinite if none can.
     """
 
-    # Only with these protocols, a file that is opened for appending is really appended to. With
-    # others, fsspec writes the whole object again, or cannot append.
+    # The protocols with which fsspec really appends to a file that is opened for appending. With
+    # others, it writes the whole object again, or cannot append.
     _APPENDING = frozenset({"memory", "file", "local", "sftp", "ssh", "smb", "hdfs", "arrow_hdfs"})
 
     def __init__(self, url: str) -> None:
@@ -66,7 +66,7 @@ class Objects:
         return filesystem_of(self.url)
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a whole object: a new one, or in place of ``version``."""
+        """Upload a whole object: a new one, or one that replaces ``version``."""
         found = self.look(path)
         if (found and found.size) != (version and version.size):
             raise ChangedError(path)
@@ -80,8 +80,8 @@ class Objects:
     ) -> Version:
         """Make an object from the first ``size`` bytes of a source, followed by data.
 
-        The source is a version of the object itself. In stores that can copy (``grows_from`` is not
-        0), it may be a version of another object.
+        The source is a version of the object itself. In stores that can copy (``s3.py``), the
+        source may also be a version of another object.
         """
         found = self.look(path)
         if found is None or found.size != version.size:
@@ -101,7 +101,7 @@ class Objects:
     # As ``Storage``.
 
     def join(self, directory: str, name: str) -> str:
-        """Put a directory and a name together."""
+        """Join the path of a directory and a name."""
         return posixpath.join(directory, name)
 
     def names(self, directory: str) -> list[str]:
@@ -114,7 +114,7 @@ class Objects:
         return [posixpath.basename(each.rstrip("/")) for each in found]
 
     def directories(self, directory: str) -> list[str]:
-        """List the directories below one that hold objects, relative to it."""
+        """List all directories below a directory that have objects, relative to it."""
         try:
             with as_os_error(directory):
                 found = self.filesystem.find(directory)

@@ -1,7 +1,7 @@
-"""Objects of S3, and of stores with its interface, by s3fs.
+"""Objects of S3, and of other stores with the interface of S3, through s3fs.
 
 An object of 5 MiB or more grows by a multipart upload of two parts: the first is copied within the
-store, the second holds the new bytes. 5 MiB is the least size of a part that is not the last
+store, the second has the new bytes. 5 MiB is the least size of a part that is not the last
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 """
 
@@ -20,7 +20,7 @@ _LEAST_PART = 5 << 20
 # The errors of S3 when a condition does not hold, because the object was changed or deleted.
 _CHANGED = frozenset({"PreconditionFailed", "412", "NoSuchKey"})
 _WRITER = "tbimage-writer"  # the metadata that names the writer
-# One part can be copied from at most 5 GiB.
+# The most bytes of an object that grows: a part can be copied from an object of at most 5 GiB.
 MOST_BYTES = 4 << 30
 
 
@@ -32,7 +32,7 @@ class S3Objects(Objects):
         self.grows_from = _LEAST_PART
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Put a whole object: a new one, or in place of ``version``."""
+        """Upload a whole object: a new one, or one that replaces ``version``."""
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version.tag}
         metadata = {"Metadata": {_WRITER: writer}}
         answer = self._call("put_object", path, Body=bytes(data), **metadata, **condition)
@@ -69,13 +69,13 @@ class S3Objects(Objects):
                 **condition,
             )
         except BaseException:
-            with contextlib.suppress(Exception):  # else the store keeps the parts, and bills them
+            with contextlib.suppress(Exception):  # otherwise the store keeps and bills the parts
                 self._call("abort_multipart_upload", path, **upload)
             raise
         return Version(size + len(data), answer["ETag"], writer)
 
     def look(self, path: str) -> Version | None:
-        """Return what is there now; None if there is no such object."""
+        """Return the current version of an object; None if it does not exist."""
         try:
             answer = self._call("head_object", path)
         except FileNotFoundError:
@@ -85,7 +85,7 @@ class S3Objects(Objects):
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         filesystem = self.filesystem
-        filesystem.retries = 1  # the pipeline retries, and counts
+        filesystem.retries = 1  # s3fs makes one attempt; the pipeline retries
         bucket, key, _ = filesystem.split_path(path)
         try:
             with as_os_error(path):

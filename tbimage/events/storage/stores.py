@@ -1,4 +1,4 @@
-"""Which store a URL leads to."""
+"""The choice of the store for a URL."""
 
 from __future__ import annotations
 

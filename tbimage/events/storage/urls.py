@@ -10,7 +10,7 @@ import sys
 __all__ = ["check_url", "dirname", "is_url", "join"]
 
 _URL = re.compile(r"(?P<protocol>[a-zA-Z][a-zA-Z0-9+.:-]*)://(?P<path>.*)", re.DOTALL)
-# The extra of pyproject.toml that installs what a protocol needs.
+# The extra of pyproject.toml that installs the package for each protocol.
 _EXTRAS = {
     "s3": "s3",
     "s3a": "s3",
@@ -23,7 +23,7 @@ _EXTRAS = {
 
 
 def is_url(path: str) -> bool:
-    """Tell whether a path is the URL of an object store, and no local path."""
+    """Tell whether a path is the URL of an object store, and not a local path."""
     return _URL.fullmatch(path) is not None
 
 
@@ -33,7 +33,7 @@ def protocol_of(url: str) -> str:
 
 
 def join(directory: str, *names: str) -> str:
-    """Put a directory, local or in a store, and names below it together."""
+    """Join the path of a directory, local or in a store, and names below it."""
     return (
         posixpath.join(directory, *names) if is_url(directory) else os.path.join(directory, *names)
     )
@@ -47,8 +47,9 @@ def dirname(path: str) -> str:
 def check_url(url: str, argument: str) -> str:
     """Check the URL of a directory, and return it without needless slashes.
 
-    ValueError: it has no bucket, fsspec does not know its protocol, or gevent has replaced threads,
-    without which asyncio does not work. ImportError: the package for its protocol is not installed.
+    ValueError: the URL is not valid or has no bucket, fsspec does not know its protocol, or gevent
+    has replaced the threads that asyncio needs. ImportError: the package for the protocol is not
+    installed.
     """
     protocol, path = protocol_of(url), url.partition("://")[2]
     if "::" in url:

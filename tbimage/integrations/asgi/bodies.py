@@ -1,4 +1,4 @@
-"""Bodies of HTTP requests and answers, and the pictures in them."""
+"""Collect bodies of HTTP requests and answers, and find the pictures in them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["Body", "picture_of"]
 _STORED = ("image/png", "image/jpeg", "image/gif", "image/bmp")
 _FORM = "multipart/form-data"
 _IMAGE_HEADER = re.compile(rb"content-type:\s*(image/[\w.+-]+)")
-# The longer side of a picture that is decoded, and the most pixels that it may have before.
+# The largest side of a picture after it was decoded and reduced, and the most pixels before that.
 _SIDE, _MOST_PIXELS = 512, 50_000_000
 
 
 @dataclass
 class Body:
-    """A body that may have a picture, as far as it has been received."""
+    """The received part of a body that may have a picture."""
 
     content_type: str  # the header, as the sender wrote it
-    most_bytes: int  # a larger body is dropped
+    most_bytes: int  # how many bytes may still come; a larger body is dropped
     pieces: list[bytes] = field(default_factory=list)  # the received parts
     complete: bool = False  # whether the whole body was received, and it is not too large
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> Body | None:
-        """Make a body if the headers allow a picture; None if it has none."""
+        """Make a body if the headers allow a picture. Otherwise return None."""
         kind = b""
         for name, value in headers:  # ASGI gives names in lower case
             if name == b"content-type":
@@ -52,7 +52,7 @@ class Body:
 
 
 def picture_of(body: Body) -> Any:
-    """Return the picture of a body in a form for a writer, or None if it has none."""
+    """Return the picture of a body in a form for a writer, or None if there is no picture."""
     if not body.complete:
         return None
     data = b"".join(body.pieces)
@@ -82,7 +82,7 @@ def _first_image(content_type: str, data: bytes) -> tuple[str, bytes]:
 
 
 def _decoded(data: bytes) -> Any:
-    """Decode what a writer does not store as it is, such as WebP, at a modest size."""
+    """Decode a picture that a writer cannot store unchanged, such as WebP, and reduce its size."""
     import numpy as np
     from PIL import Image
 

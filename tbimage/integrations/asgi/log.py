@@ -1,4 +1,4 @@
-"""What is logged of the requests of one process, and the thread that logs it."""
+"""Log pictures and latencies of the requests of one process, in a thread."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tbimage.writer.sampling import Keeper
 
 __all__ = ["Log"]
 
-# A histogram is logged when so many requests were answered, or so many seconds have passed.
+# A histogram is logged after this number of requests, or after this number of seconds.
 _MOST_LATENCIES, _LATENCY_SECS = 10_000, 10.0
-# Bytes of bodies that wait for the thread that logs them.
+# At most this number of bytes may wait for the thread that logs the bodies.
 _MOST_WAITING_BYTES = 32 << 20
 
 
 class Log:
-    """The run of one process, and the thread that logs to it. Only the event loop calls it."""
+    """The run of one process, and its thread. Only the event loop calls the public methods."""
 
     def __init__(self, writer: SummaryWriter, keeper: Keeper, failures: Failures) -> None:
         self.writer = writer
@@ -56,7 +56,7 @@ class Log:
             self.writer.histogram("requests/seconds", seconds, step)
 
     def take(self, *bodies: Body | None) -> None:
-        """Leave the pictures of a request and its answer to the thread, unless it is behind."""
+        """Give the pictures of a request and its answer to the thread, unless too many wait."""
         size = sum(len(piece) for body in bodies if body is not None for piece in body.pieces)
         if self._waiting_bytes + size > _MOST_WAITING_BYTES:
             self.skipped += 1
@@ -69,7 +69,7 @@ class Log:
             self._waiting_bytes += size
 
     def _next_step(self) -> int:
-        """Return the number of requests so far, or more: steps must grow."""
+        """Return the number of requests so far, or a greater number, because steps must grow."""
         self._step = max(self._step + 1, self.requests)
         return self._step
 
@@ -84,7 +84,7 @@ class Log:
             self._wait_for(-size)
 
     def close(self) -> None:
-        """Log what is left, and close the file."""
+        """Log everything that still waits, and close the file."""
         self._log_latencies()
         self._thread.shutdown()
         self.writer.close()

@@ -1,12 +1,12 @@
 """Middleware for ASGI services: sampled pictures and latencies, and counters for a health check.
 
 Rules:
-- A request never waits for logging and never fails because of it. What is logged is kept by
-  reference while it passes, and logged by a thread after the answer was sent.
-- Memory is bounded: by the size of a body, the number of pictures on their way, and the writer's
-  own bound.
-- Each worker process has a run of its own. It opens it when it starts to serve, and closes it on
-  lifespan shutdown.
+- A request never waits for logging and never fails because of it. The middleware keeps references
+  to the bodies that pass, and a thread logs them after the answer was sent.
+- Memory is bounded by the largest size of a body, the bytes that wait for the thread, and the
+  writer's own limit.
+- Each worker process has a run of its own. The process opens the run when it starts to serve, and
+  closes the run on lifespan shutdown.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# The messages that have the body of an answer, or name the file that has it.
+# The messages that have the body of an answer, or name the file with this body.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
-# A service never waits, never fails because of a disk, and its log does not grow for ever.
+# With these settings, a service never waits and never fails because of a disk, and the files of a
+# run do not grow for ever.
 _SETTINGS: dict[str, Any] = {
     "on_full": "drop",
     "on_error": "log",
@@ -50,23 +51,24 @@ _SETTINGS: dict[str, Any] = {
 
 
 class TensorBoardMiddleware:
-    """Log a sample of the pictures that a service gets and sends, and how long it takes.
+    """Log a sample of the pictures that a service gets and sends, and how long requests take.
 
     Pictures are bodies with the content type of an image, and the first image of a multipart form.
-    PNG, JPEG, GIF and BMP are stored as they are. A request and its answer are logged together, as
-    ``requests/image`` and ``responses/image``; their step is the number of requests so
+    PNG, JPEG, GIF and BMP are stored unchanged. The pictures of a request and its answer are logged
+    together, as ``requests/image`` and ``responses/image``; their step is the number of requests so
     far. ``requests/seconds`` has histograms of the time from a request to the end of its answer.
 
     Args:
         app: The ASGI application. Wrap the whole application, which works with every framework; or
             pass this class to ``add_middleware`` of FastAPI or Starlette.
-        logdir: The directory of all runs. Each process has its own, named by time, host and
+        logdir: The directory of all runs. Each process has its own run, named by time, host and
             process.
         keep: Which requests with pictures are logged. Default ``Keep(reservoir=10)``: a fair sample
             that grows with the logarithm of the requests, 125 of a million. ``Keep(every=1)``: all.
-        stats_path: Where counters are served as JSON; None: nowhere. Default "/tbimage/stats".
-        max_body_bytes: The size up to which a body is logged. Default 4 MiB.
-        settings: Settings of ``tbimage.SummaryWriter``, in place of those for a service:
+        stats_path: The path where counters are served as JSON; None: they are not served. Default
+            "/tbimage/stats".
+        max_body_bytes: The largest size of a body that is logged. Default 4 MiB.
+        settings: Settings of ``tbimage.SummaryWriter``. They replace the defaults for a service:
             ``on_full="drop"``, ``on_error="log"``, ``workers=1``, ``max_pending_bytes=64 << 20``,
             ``max_file_bytes=64 << 20``, ``keep_files=8``, ``close_timeout=10``.
 
@@ -106,7 +108,7 @@ class TensorBoardMiddleware:
         self._stats_path = stats_path
         self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)
         self._settings = {**_SETTINGS, **settings}
-        Settings(**self._settings)  # raises errors now, and not when the service runs
+        Settings(**self._settings)  # this raises errors now, and not when the service runs
         self._log: Log | None = None
         self._broken = False  # whether the run could not be opened, which is tried only once
 
@@ -173,7 +175,7 @@ class TensorBoardMiddleware:
 async def _serve(
     app: Application, log: Log, scope: Message, receive: Receive, send: Send, most_bytes: int
 ) -> None:
-    """Pass a request on, and keep its picture and that of the answer if they are sampled."""
+    """Pass a request on, and keep the pictures of request and answer if they are sampled."""
     began = time.perf_counter()
     asked: Body | None = None
     answered: Body | None = None

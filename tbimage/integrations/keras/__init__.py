@@ -1,12 +1,12 @@
-"""Keras 3 on JAX, torch or TensorFlow: its callback ``TensorBoard``, and one for pictures.
+"""Callbacks for Keras 3 on JAX, torch or TensorFlow: ``TensorBoard``, and ``ImagesCallback``.
 
-Tags, runs and steps of ``TensorBoard`` are those of ``keras.callbacks.TensorBoard`` under
-TensorFlow. Three things are different on purpose:
+``TensorBoard`` uses the same tags, runs and steps as ``keras.callbacks.TensorBoard`` does on the
+backend TensorFlow. Three things are different on purpose:
 
 - Images of weights show the range of their values, since most weights are not within [0, 1].
 - Embeddings are points of the Projector page. Keras saves files that this page cannot read.
-- With ``update_freq=n``, each epoch is logged. Keras leaves out those whose last batch is not an
-  n-th one.
+- With ``update_freq=n``, each epoch is logged. Keras leaves out an epoch if its last batch is not
+  an n-th batch.
 """
 
 from __future__ import annotations

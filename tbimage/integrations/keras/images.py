@@ -23,13 +23,13 @@ class ImagesCallback(keras.callbacks.Callback):
 
     Args:
         data: Inputs of the model, such as a batch of validation images. A few are enough.
-        fn: Called with the model and the data. It returns pictures by name, each as
-            ``SummaryWriter.image`` takes them: [batch, height, width, channels] of uint8, or of
-            floats from 0 to 1. The functions of ``tbimage.visual`` make such pictures. None: no
-            pictures but those of ``layers`` and ``kernels``.
-        layers: Names of layers of a Sequential or Functional model, whose feature maps for the
-            first item of the data are logged.
-        kernels: Names of convolutions, whose kernels are logged, the mean over the input channels.
+        fn: A function of the model and the data, which returns pictures by name. A value is an
+            array for ``SummaryWriter.image``: [batch, height, width, channels] of uint8, or of
+            floats from 0 to 1. The functions of ``tbimage.visual`` make such arrays. None: only the
+            pictures of ``layers`` and ``kernels`` are logged.
+        layers: Names of layers of a Sequential or Functional model. The feature maps of these
+            layers for the first item of the data are logged.
+        kernels: Names of convolutions. The mean of their kernels over the input channels is logged.
         log_dir: The run directory. Default "logs/images", beside the runs of ``TensorBoard``.
         freq: Log after every ``freq``-th epoch. Default 1.
 
@@ -38,7 +38,7 @@ class ImagesCallback(keras.callbacks.Callback):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``freq`` is below 1. In ``set_model``: the model has no layer of such a name.
+        ValueError: ``freq`` is below 1, or (from ``set_model``) the model has no layer of a name.
 
     Example:
         >>> import keras, numpy as np
@@ -86,7 +86,7 @@ class ImagesCallback(keras.callbacks.Callback):
         self._writer: SummaryWriter | None = None
 
     def set_model(self, model: Any) -> None:
-        """Take the model. ValueError: it has no layer of a name that was given."""
+        """Set the model. It must have a layer for each name that was given, else ValueError."""
         super().set_model(model)
         known = [layer.name for layer in model.layers]
         for name in (*self._layers, *self._kernels):
@@ -128,7 +128,7 @@ class ImagesCallback(keras.callbacks.Callback):
 
     @guarded
     def on_train_end(self, logs: Any = None) -> None:
-        """Write what is pending."""
+        """Write all pending summaries, and close the writer."""
         if self._writer is not None:
             with self.failures:
                 self._writer.close()

@@ -39,24 +39,23 @@ class TensorBoard(keras.callbacks.Callback):
 
     Args:
         log_dir: The directory of the runs ``train`` and ``validation``.
-        histogram_freq: A histogram of each weight after every n-th epoch; 0: none.
-        write_graph: Whether to log the layers of a Sequential or Functional model for the Graphs
-            page.
+        histogram_freq: Log a histogram of each weight after every n-th epoch; 0: never.
+        write_graph: Whether to log the layers of a Sequential or Functional model (Graphs page).
         write_images: Whether to log weights as images, together with their histograms.
         write_steps_per_second: Whether to log the steps per second, of epochs and of batches.
-        update_freq: "epoch"; or n, to log losses and metrics of every n-th batch, too. "batch" is
-            1.
-        profile_batch: Must be 0: profiles need the profiler of a backend, as ``jax.profiler``.
-        embeddings_freq: The embeddings of ``Embedding`` layers after every n-th epoch; 0: none.
-        embeddings_metadata: Files of labels by layer name, or one for all layers: a line for each
-            row of the embedding. A relative path begins at ``log_dir``.
+        update_freq: "epoch"; or n, to log losses and metrics of every n-th batch, too. "batch"
+            means 1.
+        profile_batch: Must be 0. Profiles need the profiler of a backend, such as ``jax.profiler``.
+        embeddings_freq: Log the vectors of ``Embedding`` layers after every n-th epoch; 0: never.
+        embeddings_metadata: Files of labels by layer name, or one file for all layers. A file has a
+            line for each row of the embedding. A relative path begins at ``log_dir``.
 
     Attributes:
         failures: Its ``count`` is the number of errors of logging.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: A frequency is below 0, or there is a ``profile_batch``.
+        ValueError: A frequency is too small, or ``profile_batch`` is not 0.
 
     Example:
         >>> import keras, os, numpy as np
@@ -107,7 +106,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._batches = {"train": 0, "validation": 0}
 
     def set_model(self, model: Any) -> None:
-        """Take the model. ValueError: it has no layer that ``embeddings_metadata`` names."""
+        """Set the model. It must have the layers of ``embeddings_metadata``, else ValueError."""
         super().set_model(model)
         self._close()
         if self.embeddings_freq:
@@ -124,7 +123,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._begin_batch("train")
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Write what is pending."""
+        """Write all pending summaries, and close the writers."""
         self._training = False
         self._close()
 
@@ -181,7 +180,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     @guarded
     def on_test_end(self, logs: Any = None) -> None:
-        """Log losses and metrics by the number of training steps."""
+        """Log losses and metrics, with the number of training steps as the step."""
         self._end_batch()
         iterations = getattr(self.model.optimizer, "iterations", None)
         if iterations is not None:
@@ -193,7 +192,7 @@ class TensorBoard(keras.callbacks.Callback):
             self._close()
 
     def _log_layers(self) -> None:
-        """Log the configuration of the model. A model of another class has none to show."""
+        """Log the configuration of a Sequential or Functional model; others have none to show."""
         if type(self.model).__name__ not in ("Functional", "Sequential"):
             return
         metadata = SummaryMetadata(plugin_data=_GRAPH)
@@ -223,7 +222,7 @@ class TensorBoard(keras.callbacks.Callback):
     def _begin_batch(self, run: str) -> None:
         """Make a run's writer the default writer, until the batch or its epoch ends.
 
-        This does not use ``as_default``, because its block would not end if the training raises.
+        This does not use ``as_default``: its block would not end if the training raises an error.
         """
         self._end_batch()
         if self.update_freq == "epoch":

@@ -1,4 +1,4 @@
-"""The weights of a Keras model as histograms and images, and its embeddings."""
+"""Log the weights of a Keras model as histograms and images, and log its embeddings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOST_IMAGES = 3
 
 
 def log_weights(writer: SummaryWriter, model: Any, step: int, images: bool) -> None:
-    """Log a histogram of each weight, and with ``images`` the weights that are images."""
+    """Log a histogram of each weight. With ``images``, also log weights as images."""
     for layer in model.layers:
         for weight in layer.weights:
             name = weight.path.replace(":", "_")
             values = keras.ops.convert_to_numpy(weight)
             writer.histogram(f"{name}/histogram", values, step)
-            if images and "float" in values.dtype.name:  # a Dropout has a seed, too
+            if images and "float" in values.dtype.name:  # the seed of a Dropout is no float
                 _log_image(writer, f"{name}/image", values, step)
     writer.flush()
 
@@ -50,7 +50,7 @@ def log_embeddings(
     directory: str,
     files: str | Mapping[str, str] | None,
 ) -> None:
-    """Log the vectors of each Embedding layer, with the labels of its file, one on each line."""
+    """Log the vectors of each Embedding layer, with the labels from the lines of its file."""
     for layer in _embedding_layers(model):
         file = files.get(layer.name) if isinstance(files, Mapping) else files
         labels = None
@@ -76,8 +76,8 @@ def _embedding_layers(model: Any) -> list[Any]:
 
 
 def learning_rates(optimizer: Any) -> dict[str, float]:
-    """Return the learning rate of an optimizer, or those of the optimizers that it has, by name."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of LossScaleOptimizer
+    """Return the learning rate of an optimizer, or of each optimizer that it contains, by name."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # LossScaleOptimizer has this
     if hasattr(optimizer, "optimizers"):
         named = {f"learning_rate_{each.name}": each for each in optimizer.optimizers}
     else:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ray_engine", "run_name"]
 
-# At most so many tasks are submitted at once, so that a million runs do not fill the memory.
+# At most this number of tasks is submitted at once, so that a million runs do not fill the memory.
 _MOST_TASKS = 1000
-# Of the 48 characters of an id: enough for all tasks of a job.
+# An id has 48 characters. The first 8 characters are enough to distinguish all tasks of a job.
 _ID_CHARACTERS = 8
 
 
@@ -32,10 +32,10 @@ _ID_CHARACTERS = 8
 def ray_engine(
     address: str | None = None, workers: int | None = None
 ) -> Iterator[Engine[Any, Any]]:
-    """Run ``tbimage.reading.compact`` on Ray: a task for each run, or for up to 16.
+    """Run ``tbimage.reading.compact`` on Ray. A task copies one run, or up to 16 runs.
 
     Args:
-        address: As of ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
+        address: As for ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
             need tbimage, and the same paths as this process. None: Ray is started on this machine,
             unless it is running, or the environment variable RAY_ADDRESS has an address. If this
             process is already connected to Ray, that connection is used.
@@ -43,7 +43,7 @@ def ray_engine(
             for each processor.
 
     Yields:
-        What ``compact`` takes as ``engine``.
+        An engine for ``compact``.
 
     Raises:
         ConnectionError: No Ray answers at the address.
@@ -82,10 +82,10 @@ def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[An
 def run_name() -> str:
     """Return a name for the run of the task or the actor that calls this.
 
-    It is made of the name of the function, the class or the actor, and the first characters of the
-    id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after Ray has restarted
-    it. A task that Ray repeats gets the same name, too. Outside of tasks and actors it is
-    ``driver``.
+    The name has two parts: the name of the function, the class or the actor, and the first
+    characters of the id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after
+    Ray has restarted the actor. A task that Ray repeats gets the same name, too. Outside of tasks
+    and actors, the name is ``driver``.
 
     Example:
         >>> import tbimage

@@ -32,28 +32,28 @@ _OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_che
 class TuneCallback(LoggerCallback):
     """Logs the results and the hyperparameters of each trial.
 
-    Names are those that the trial reports; those of nested dicts are joined with ``/``. The step is
-    ``training_iteration``.
+    A tag is the name that the trial reports; the names of nested dicts are joined with ``/``. The
+    step is ``training_iteration``.
 
     - A number becomes a scalar.
-    - An array of rank 3 becomes an image, and one of rank 4 a batch of images. By default the axes
-      are [batch, channels, height, width]. If tensorboardX is installed, Tune also runs its own
-      logger for TensorBoard, which ends the search if the axes are others.
+    - An array of rank 3 becomes an image, and an array of rank 4 becomes a batch of images. By
+      default the axes are [batch, channels, height, width]. If tensorboardX is installed, Tune also
+      runs its own logger for TensorBoard, which ends the search if the axes have another order.
     - Another array, or a list of numbers, becomes a histogram.
     - The trial's ``config`` becomes the hyperparameters of the run.
 
-    Other values, and the fields that Tune adds, are left out. A value that cannot be logged is
-    named once in the log ``tbimage``; the trial goes on.
+    Other values, and the fields that Tune adds, are left out. If a value cannot be logged, the
+    logger ``tbimage`` warns once for its name, and the trial goes on.
 
     Tune's own logger for TensorBoard writes to the directory of the experiment, so ``logdir`` must
-    be another one.
+    be another directory.
 
     Args:
-        logdir: The directory of all runs. A run has the name of its trial, as
-            ``train_5be6b_00000``. The process that calls ``fit`` writes it.
-        layout: The axes of an image, as in ``SummaryWriter.image``; those of a batch have an N
-            before them. Default: "CHW".
-        settings: Of the ``SummaryWriter``, with ``on_error="log"`` as the default.
+        logdir: The directory of all runs. A run has the name of its trial, such as
+            ``train_5be6b_00000``. The process that calls ``fit`` writes all runs.
+        layout: The axes of an image, as in ``SummaryWriter.image``. For a batch, an N is put before
+            them. Default: "CHW".
+        settings: Settings of the ``SummaryWriter``. The default of ``on_error`` is "log".
 
     Raises:
         TypeError: ``logdir`` is of the wrong type.

@@ -1,1 +1,1 @@
-"""Objects to NumPy arrays with named axes, and snapshots of them."""
+"""Convert objects to NumPy arrays with named axes, and copy the arrays."""

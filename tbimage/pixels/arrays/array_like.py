@@ -1,12 +1,12 @@
-"""Array-like objects to NumPy arrays, and whether their memory may be kept without a copy.
+"""Convert array-like objects to NumPy arrays, and tell whether their memory needs a copy.
 
 Rules:
 - No framework is imported. The methods of the object are used, and its class is looked up among the
   loaded modules: a program that has the object has imported its module.
 - Memory that NumPy can view is not copied.
-- Values are not changed. A type that NumPy lacks is widened to the next one that holds all its
-  values (bfloat16 to float32), or refused. Long double becomes float64; values beyond the range of
-  float64 become infinite, which is reported like any infinity.
+- Values are not changed. If NumPy lacks a type, its values become a wider type that holds all of
+  them (bfloat16 becomes float32), or they are an error. Long double becomes float64. Then values
+  beyond the range of float64 become infinite, and are reported like other infinite values.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FIX = (
 )
 
 
-# The fix for data of a kind (dtype.kind) that has no levels.
+# By dtype.kind: the advice in the error about data that cannot become levels.
 _FIXES = {
     "c": "log its absolute values, angles, real or imaginary parts",
     "O": "convert it to one array of numbers, for instance with np.stack",
@@ -55,8 +55,8 @@ def as_array(data: object, argument: str = "data") -> Array:
     one shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch that need
     grad or are on an accelerator, arrays of CuPy (``get()``), images of PIL in any mode, and
     figures of matplotlib. Images of PIL become HW (modes 1, L, I, F, I;16) or HWC: palettes and
-    colour spaces that PNG lacks become RGB, images with transparency LA or RGBA. Figures are drawn
-    as RGB, or as RGBA if a pixel is not opaque.
+    colour spaces that PNG lacks become RGB, and images with transparency become LA or RGBA. Figures
+    are drawn as RGB, or as RGBA if a pixel is not opaque.
 
     Raises a TypeError for other objects and for complex numbers, objects, strings and dates, and a
     ValueError for ragged lists and for masked elements. Errors name ``argument``.
@@ -74,9 +74,9 @@ def as_array(data: object, argument: str = "data") -> Array:
 
 
 def as_numbers(data: object, argument: str = "data") -> Array:
-    """Return numbers that mean the same in every dtype, such as coordinates, as an array.
+    """Return numbers whose meaning does not depend on the dtype, such as coordinates, as an array.
 
-    Unlike in :func:`as_array`, the arrays in a list may have different dtypes.
+    The arrays in a list may have different dtypes, which :func:`as_array` does not allow.
     """
     if isinstance(data, (list, tuple)) and not isinstance(_leaf(data), _NUMBERS):
         return np.asarray([as_numbers(part, argument) for part in data])
@@ -95,16 +95,16 @@ def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
 
 
 def is_immutable(data: object, array: Array) -> bool:
-    """Whether the memory of an array never changes, so that the array can be kept without a copy.
+    """Tell whether the memory of an array never changes, so that a copy is not needed.
 
-    ``array`` is what :func:`as_array` made of ``data``, or a view of that. It is true if
+    ``array`` is the result of ``as_array(data)``, or a view of it. The answer is True if
     ``as_array`` has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on
     an accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory
-    and are read-only. The last is a convention: a caller that sets ``array.flags.writeable =
-    False`` promises that nobody writes through older views.
+    and are read-only. The rule for read-only arrays is a convention: a caller that sets
+    ``array.flags.writeable = False`` promises that nobody writes through older views.
     """
     if data is array and array.flags.writeable:
-        return False  # the usual case, decided in 0.1 µs instead of 2
+        return False  # the usual case, which takes 0.1 µs here and would take 2 µs below
     if isinstance(data, (list, tuple)) or _lives_elsewhere(data):
         return True
     if any(_is_a(data, class_) for class_ in _DRAWN) or _is_a(data, _JAX_ARRAY):
@@ -131,7 +131,7 @@ def snapshot(data: object, array: Array) -> Array:
 
 
 def upright(data: object) -> tuple[object, int]:
-    """Rotate images of PIL, also in a list, by their EXIF orientation, and count those rotated."""
+    """Rotate PIL images, also in a list, by their EXIF orientation, and count the rotated ones."""
     if isinstance(data, np.ndarray):
         return data, 0
     images = data if isinstance(data, (list, tuple)) else [data]
@@ -168,7 +168,7 @@ def _named(data: object) -> str:
 
 
 def _is_a(data: object, class_: tuple[str, str]) -> bool:
-    """Whether an object is of a class, given as module and name, without importing the module."""
+    """Tell whether an object is of a class (module, name), without importing the module."""
     found = getattr(sys.modules.get(class_[0]), class_[1], None)
     return isinstance(found, type) and isinstance(data, found)
 
@@ -198,7 +198,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Any], Array]] = {
     _FIGURE: _from_figure,
 }
 
-# Objects whose arrays are always new memory.
+# The classes of objects whose arrays are always in new memory.
 _DRAWN = (_PIL_IMAGE, _FIGURE)
 
 
@@ -243,18 +243,18 @@ def _from_sequence(data: Sequence[Any], argument: str) -> Array:
 
 
 def _from_numbers(data: Sequence[Any], argument: str) -> Array:
-    """An array of nested lists of numbers."""
+    """Return nested lists of numbers as an array."""
     try:
         array = np.array(data)
     except (ValueError, Warning):  # NumPy 1.23 warns, and warnings may be errors
         array = np.array(None)
     if array.dtype.kind == "O":
-        _shape(data, argument)  # its error says more about ragged lists than NumPy's
+        _shape(data, argument)  # its error says more about ragged lists than NumPy's error
     return array
 
 
 def _shape(data: object, argument: str) -> tuple[int, ...]:
-    """The shape of nested lists; ValueError if the lists are ragged."""
+    """Return the shape of nested lists; raise a ValueError if the lists are ragged."""
     if not isinstance(data, (list, tuple)):
         return np.shape(data) if isinstance(data, np.ndarray) else ()
     shapes = dict.fromkeys(_shape(part, argument) for part in data)
@@ -275,7 +275,7 @@ def _ragged(shapes: dict[tuple[int, ...], None], argument: str) -> ValueError:
 
 _LONG_DOUBLE = "g"  # dtype.char
 
-# Types that NumPy lacks, by the start of their names, and the narrowest type with all values.
+# For types that NumPy lacks, by the start of their names: a NumPy type that holds all their values.
 _WIDER_TYPES: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(np.float32),
     "float8_": np.dtype(np.float32),
@@ -289,7 +289,7 @@ _WIDER_TYPES: dict[str, np.dtype[Any]] = {
 
 
 def _wider_type(dtype: Any) -> np.dtype[Any] | None:
-    """The type to which values of a dtype of any framework are widened, or None."""
+    """Return the type to which a dtype of any framework is widened, or None if it is kept."""
     if dtype is None:
         return None
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
@@ -302,11 +302,11 @@ def _wider_type(dtype: Any) -> np.dtype[Any] | None:
 
 
 def _lives_elsewhere(data: object) -> bool:
-    """Whether a tensor of torch or the like is on an accelerator, so that its array is a copy."""
+    """Tell whether a tensor, for instance of torch, is on an accelerator: its array is a copy."""
     return getattr(getattr(data, "device", None), "type", "cpu") != "cpu"
 
 
-# Exceptions of objects that cannot become an array.
+# The exceptions of conversions, if an object cannot become an array.
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 
@@ -330,11 +330,11 @@ def _from_protocol(data: object, argument: str) -> Array:
 
 
 def _on_the_host(data: Any) -> Any:
-    """A tensor of torch or the like, detached and on the CPU; other objects unchanged."""
+    """Return a tensor of torch detached and on the CPU; return other objects unchanged."""
     if not callable(getattr(data, "detach", None)):
         return data
     data = data.detach()
-    # torch's views keep conjugation and negation as flags, which NumPy lacks.
+    # A view of torch may be conjugated or negated only by a flag, which NumPy does not know.
     for method in ("cpu", "resolve_conj", "resolve_neg"):
         if callable(getattr(data, method, None)):
             data = getattr(data, method)()
@@ -347,7 +347,8 @@ def _from_dlpack(data: Any) -> Array:
     try:
         return np.from_dlpack(data)
     except _FAILURES:
-        return np.from_dlpack(data, device="cpu")  # an exporter that copies; new in NumPy 2.1
+        # This allows the exporter to copy; the argument is new in NumPy 2.1.
+        return np.from_dlpack(data, device="cpu")
 
 
 def _from_buffer(data: Any) -> Array | None:
@@ -357,7 +358,7 @@ def _from_buffer(data: Any) -> Array | None:
         return None
 
 
-# The order matters: CuPy refuses __array__ and DLPack to the CPU; its get() copies.
+# The order matters: CuPy raises an error for __array__ and for DLPack to the CPU, but get() copies.
 _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("__array__", np.asarray),
     ("__array_interface__", np.asarray),

@@ -1,16 +1,17 @@
-"""Copies of the caller's arrays, in memory that is reused.
+"""Copy the caller's arrays into memory that is reused.
 
-New memory costs a page fault for every 4 KiB, and malloc gives it back to the system after each
-picture. The page faults take twice as long as the copy. They delay the caller and all threads of
-its process. So copies are in slots of memory mappings of 16 MiB, and the system is asked to use
-pages of 2 MiB: 8 faults instead of 4096.
+New memory costs a page fault for every 4 KiB, and malloc returns large blocks to the system after
+each picture. The page faults take twice as long as the copy. They delay the caller and all threads
+of its process. So copies are in slots of memory mappings of 16 MiB. The system is asked to use
+pages of 2 MiB for a mapping, which cost 8 page faults instead of 4096.
 
 Rules:
 - A slot is free again when the last view of its copy is deleted, in any thread.
 - This may happen in a signal handler. So there are no locks, and lists and dicts are changed by
   single atomic calls.
-- All idle slots of one size belong to one mapping. A mapping goes back to the system only as a
-  whole. So after a burst, each other mapping goes back when the last of its copies is deleted.
+- All idle slots of one size belong to one mapping, the idle mapping. The system gets the memory of
+  a mapping back only as a whole. So after a burst of pictures, every mapping except the idle one is
+  returned to the system when its last copy is deleted.
 """
 
 from __future__ import annotations
@@ -28,26 +29,26 @@ Array = NDArray[Any]
 
 #: Smaller copies come from malloc, which keeps the memory.
 LEAST_BYTES = 64 << 10
-#: The size of a mapping. A picture of 0.8 MB took a caller 460 µs in new pages and 90 µs in a slot.
-#: Of 200 pictures at once, one takes 130 µs with mappings of 8 MiB, and 80 µs with 16 MiB: more
-#: slots that the encoders give back belong to the idle mapping.
+#: The size of a mapping. The copy of a picture of 0.8 MB took 460 µs in new pages and 90 µs in a
+#: slot. If the caller logs 200 pictures at once, each copy takes 130 µs with mappings of 8 MiB, and
+#: 80 µs with 16 MiB, because more of the slots that the encoders free are in the idle mapping.
 MAPPING_BYTES = 16 << 20
-#: A larger slot has a mapping of its own size, so that it goes back to the system by itself.
+#: A larger slot has its own mapping, which can be returned to the system without other slots.
 MOST_BYTES_OF_A_SLOT = 4 << 20
-#: A larger mapping is never idle.
+#: A larger slot is never idle.
 MOST_IDLE_BYTES = 8 << 20
-#: The number of sizes with idle memory. Each size has one idle mapping.
+#: The greatest number of slot sizes with idle memory. Each size has one idle mapping.
 MOST_SIZES = 4
 
 _PAGE = mmap.PAGESIZE
 
 
 class _Memory(np.ndarray[Any, Any]):
-    """A slot of a mapping, which is its base."""
+    """A slot of a mapping; ``base`` is the mapping."""
 
 
 class _Lent(np.ndarray[Any, Any]):
-    """A whole slot. It is the base of every view of the copy, so it is deleted after all views."""
+    """A slot in use. It is the base of every view of the copy, so it is deleted after all views."""
 
     def __del__(self) -> None:
         if isinstance(self.base, _Memory):
@@ -64,7 +65,7 @@ def _take_back(memory: _Memory) -> None:
     if size not in _idle and len(_idle) >= MOST_SIZES:
         _idle.clear()  # most of these sizes are not used any more
     same = _idle.setdefault(size, [])
-    with suppress(IndexError):  # another thread has just taken the last one
+    with suppress(IndexError):  # another thread has just taken the last slot
         if not same or same[-1].base is memory.base:
             same.append(memory)
 
@@ -79,7 +80,7 @@ def _lend(size: int) -> _Lent:
 
 
 def _new_memory(size: int) -> _Memory:
-    """Map memory, return one slot of it, and add the others to the idle ones."""
+    """Map memory, return its first slot, and make its other slots the idle ones."""
     count = MAPPING_BYTES // size if size <= MOST_BYTES_OF_A_SLOT else 1
     pages = new_pages(count * size, "MADV_HUGEPAGE")
     first, *others = (_Memory(size, np.uint8, pages, place * size) for place in range(count))
@@ -92,7 +93,7 @@ def _new_memory(size: int) -> _Memory:
 
 
 def copy_of(array: Array) -> Array:
-    """Copy an array of any strides, and keep its order in memory. So even CHW views are fast."""
+    """Copy an array of any strides. The order in memory is kept, so even CHW views are fast."""
     if array.nbytes < LEAST_BYTES:
         copied: Array = array.copy(order="K")
         return copied

@@ -1,12 +1,12 @@
 """Encoded pictures that are stored unchanged; only the header is read.
 
 Rules:
-- A picture that TensorBoard would not show is refused. TensorBoard shows what Pillow identifies as
-  PNG, JPEG, GIF or BMP, and serves everything else as application/octet-stream, which browsers do
-  not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
+- A picture that TensorBoard would not show is an error. TensorBoard shows files that Pillow
+  identifies as PNG, JPEG, GIF or BMP. It serves all other files as application/octet-stream, which
+  browsers do not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
 - Pillow reads the header, as in TensorBoard, but with the class of one format and not with
-  ``Image.open``. The check of ``Image.open`` for decompression bombs warns or raises, and its limit
-  belongs to the application.
+  ``Image.open``. ``Image.open`` checks for decompression bombs, and may warn or raise. The limit of
+  this check is a setting of the application.
 - Bytes are kept without a copy. A mutable buffer is copied, because its owner may reuse it.
 """
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-#: With more pixels Pillow raises DecompressionBombError in TensorBoard. This is twice
-#: ``Image.MAX_IMAGE_PIXELS``, which is a quarter of a GiB at 3 bytes per pixel.
+#: With more pixels, Pillow raises DecompressionBombError in TensorBoard. This limit is twice the
+#: default of ``Image.MAX_IMAGE_PIXELS``, a quarter of a GiB at 3 bytes per pixel.
 MOST_PIXELS = 2 * (1024**3 // 4 // 3)
 
 
@@ -47,9 +47,10 @@ def read_encoded(
             f"data is a {type(data).__name__}; expected the bytes of a PNG, JPEG, GIF or BMP file, "
             "or its path"
         )
-    path = os.fspath(data)  # open() prefers __index__, and would close that descriptor
+    # If the object has __index__, open() would use the number as a file descriptor, and close it.
+    path = os.fspath(data)
     status = os.stat(path)
-    # Reading a FIFO may wait for ever, and /dev/zero has no end. For a directory, open() raises.
+    # Reading a FIFO may wait for ever, and /dev/zero never ends. open() raises for a directory.
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ValueError(f"data must be the path of a regular file, got {path!r}")
     if most_bytes is not None and status.st_size > most_bytes:
@@ -121,8 +122,8 @@ def _name_of(data: bytes) -> str | None:
     return None
 
 
-# The functions that Pillow's Image.open would call. That of JPEG also recognises MPO files, which
-# hold several JPEGs.
+# The functions that Pillow's Image.open would call. The function for JPEG also recognises MPO
+# files, which hold several JPEGs.
 _OPENERS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "JPEG": ("PIL.JpegImagePlugin", "jpeg_factory"),
@@ -130,12 +131,13 @@ _OPENERS = {
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
 
-# The modes that are not decoded to 3 channels. Palettes, CMYK and YCbCr become RGB.
+# The channels of the decoded picture by Pillow's mode. Palettes, CMYK and YCbCr are not in the
+# table: they become RGB, which has 3.
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-# The place and the value of "gray and alpha" in a PNG's header (IHDR). Pillow calls such pictures
-# of 16 bits RGBA.
+# The place of the colour type in a PNG's header (IHDR), and its value for "gray and alpha". For
+# such a picture with 16 bits, Pillow reports the mode RGBA.
 _COLOR_TYPE = slice(25, 26)
 _GRAY_AND_ALPHA = b"\4"
 

@@ -1,8 +1,8 @@
 """Transpose arrays of any layout to a view with a fixed order of axes.
 
-No layout is inferred: without one, each rank has one meaning, and other shapes are an error. The
-error says what the shape looks like. The layout "BGR" is that of OpenCV: the default axes, with the
-colours in the order blue, green, red.
+No layout is inferred. If the caller passes no layout, each rank has one meaning, and other shapes
+are an error. The error names the layout that the shape looks like. "BGR" is the layout of OpenCV:
+the default axes, with the colours in the order blue, green, red.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 #: The layout of images and clips of OpenCV (``cv2.imread``), with one, three or four channels.
 BGR = "BGR"
-# Of blue, green, red, and of those with alpha: the places of red, green, blue, and alpha.
+# By the number of channels: the index that turns BGR into RGB, and BGRA into RGBA.
 _COLOURS = {3: slice(None, None, -1), 4: [2, 1, 0, 3]}
 
-# PNG has gray, gray and alpha, RGB, and RGBA.
+# The pictures of PNG are gray, gray and alpha, RGB, or RGBA.
 _MOST_CHANNELS = 4
 
 
@@ -31,10 +31,10 @@ class Axes:
     # All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C channels
     # or classes.
     order: str
-    layouts: tuple[str, ...]  # the layouts that are allowed, up to permutation
+    layouts: tuple[str, ...]  # the allowed layouts, whose letters may have any order
     defaults: Mapping[int, str]  # for each rank, the layout of an array if the caller passes none
-    # For each rank, the layouts that an error may propose, most likely first. Only data whose
-    # channels are colours has them.
+    # For each rank, the layouts that an error may propose, most likely first. It is empty if the
+    # channels of the data are not colours.
     likely: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -60,8 +60,8 @@ MASKS = Axes("labels", "NHW", ("HW", "NHW"), {2: "HW", 3: "NHW"})
 #: Scores of classes.
 SCORES = Axes("labels", "NHWC", ("HWC", "NHWC"), {3: "HWC", 4: "NHWC"})
 
-# Images without a layout are indexed with these to get the order NHWC. This is five times as fast
-# as a transposition.
+# By rank: the index that gives images the axes NHWC if no layout is passed. Indexing is five times
+# as fast as a transposition.
 _DEFAULT_VIEWS: dict[int, tuple[Any, ...]] = {
     2: (np.newaxis, ..., np.newaxis),
     3: (np.newaxis,),
@@ -74,8 +74,8 @@ def arrange(
 ) -> tuple[NDArray[Any], bool]:
     """View an array with all axes of ``axes.order``, and tell whether the array had an axis N.
 
-    Missing axes get the length 1. N may be 0. ``layout`` has one letter for each axis, in upper or
-    lower case; or it is "BGR".
+    Missing axes get the length 1. The length of N may be 0. ``layout`` is "BGR", or has one letter
+    for each axis, in upper or lower case.
     """
     reverse = bool(axes.likely) and isinstance(layout, str) and layout.upper() == BGR
     if reverse:
@@ -110,7 +110,7 @@ def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
-    """The layout in capitals, checked against the array's rank."""
+    """Return the layout in capitals, after checking it against the array's rank."""
     if layout is None:
         if array.ndim not in axes.defaults:
             raise ValueError(
@@ -136,13 +136,14 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
 
 
 def _advice(shape: tuple[int, ...], axes: Axes) -> str:
-    """Say what data of a shape with too many channels may be, and how to pass them."""
+    """Return advice for a shape with too many channels: how to pass the data."""
     for layout in axes.likely.get(len(shape), ()):
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"
     if axes is IMAGES and len(shape) == 3:
-        # Many maps of one size. Their axis is the first or the last. If two axes are equal, it is
-        # the axis that differs from them. Otherwise it is the shortest axis.
+        # The array seems to hold many maps of one size, along the first or the last axis. If two
+        # neighbouring axes are equal, they are rows and columns, and the maps are along the other
+        # axis. Otherwise the maps are along the last axis if it is the shortest, else the first.
         first, middle, last = shape
         last_differs = first == middle != last
         maps_last = last_differs or (middle != last and last < min(first, middle))

@@ -1,1 +1,1 @@
-"""Animations as APNG and GIF, and JPEG."""
+"""Encode animations as APNG or GIF, and pictures as JPEG."""

@@ -1,4 +1,4 @@
-"""Clips to APNG or GIF files."""
+"""Encode clips as APNG or GIF files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def encode_clip(
     compression: str = "fast",
     run: Run = encoder.run_serially,
 ) -> EncodedClip:
-    """Encode one clip of values ``(T, H, W, C)``; the arguments are checked."""
+    """Encode one clip of values ``(T, H, W, C)``; the arguments are checked already."""
     frames = render_frames(values, look)
     if format == "gif":
         return gif.encode(frames, fps, run)
@@ -59,15 +59,15 @@ def animate(
     """Make an animation of one clip.
 
     Args:
-        frames: ``(T, H, W)`` or ``(T, H, W, C)`` with 1 to 4 channels, of any dtype; or as
-            ``layout`` says.
+        frames: ``(T, H, W)`` or ``(T, H, W, C)`` with 1 to 4 channels, of any dtype; or with the
+            axes of ``layout``.
         fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
-        format: "apng" keeps every level and all colours, "gif" up to 256 colours.
-        layout: The order of the axes if it is another: "TCHW", …; "BGR" for frames of OpenCV.
+        format: "apng" keeps every level and all colours, "gif" keeps up to 256 colours.
+        layout: The order of the axes, if it differs: "TCHW", …; "BGR" for frames of OpenCV.
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:
-        The file, which loops. TensorBoard plays both formats.
+        The bytes of the file, which loops. TensorBoard plays both formats.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -1,4 +1,4 @@
-"""A clip to the bytes of an animated PNG file (APNG), without loss.
+"""Encode a clip as an animated PNG file (APNG), without loss.
 
 The chunks are those of PNG, third edition, section 11.3.6
 (https://www.w3.org/TR/png-3/#apng-frame-based-animation). The changed area of each frame is encoded
@@ -6,7 +6,7 @@ as a separate PNG file. The contents of its IDAT chunks go into fdAT chunks unch
 
 Rules:
 - A reader that does not know APNG shows the first frame.
-- A frame that changes nothing is kept too, because it has its time.
+- A frame that changes nothing is also kept, because it is shown for its own time.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def encode(
     compression: str = "fast",
     run: Run = encoder.run_serially,
 ) -> EncodedClip:
-    """Encode a clip that loops; "small" means "balanced", because all frames need one form."""
+    """Encode a clip that loops; "small" means "balanced": all frames must have the same form."""
     way = "balanced" if compression == "small" else compression
     encoded, findings = encode_changes(
         frames, lambda pixels: pixels, functools.partial(_encode_area, way), run
@@ -82,7 +82,7 @@ def _encode_area(compression: str, area: NDArray[Any], top: int, left: int) -> _
 
 
 def _image_data(file: bytes) -> Iterator[memoryview]:
-    """The contents of the IDAT chunks of a PNG file."""
+    """Yield the contents of the IDAT chunks of a PNG file."""
     view, position = memoryview(file), 8
     while position < len(file):
         size, name = struct.unpack_from(">I4s", file, position)
@@ -92,7 +92,7 @@ def _image_data(file: bytes) -> Iterator[memoryview]:
 
 
 def _control(frame: _Frame, sequence: int, fps: Fraction) -> bytes:
-    """The contents of a fcTL chunk: section 11.3.6.2."""
+    """Return the contents of a fcTL chunk (section 11.3.6.2)."""
     area = frame.width, frame.height, frame.left, frame.top
     delay = 1 / fps
     return struct.pack(
@@ -107,7 +107,7 @@ def _control(frame: _Frame, sequence: int, fps: Fraction) -> bytes:
 
 
 def _chunk(name: bytes, start: bytes, data: bytes | memoryview = b"") -> list[Piece]:
-    """A chunk that holds ``start`` and ``data``, which is not copied."""
+    """Return a chunk that holds ``start`` and ``data``; ``data`` is not copied."""
     crc = crc32(data, crc32(name + start))
     head, tail = struct.pack(">I", len(start) + len(data)) + name + start, struct.pack(">I", crc)
     return [head, data, tail] if data else [head + tail]

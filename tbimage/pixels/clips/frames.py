@@ -1,7 +1,8 @@
 """The frames of a clip, which are made on demand and encoded as changed areas.
 
 Rules:
-- A range that is found in the data is found in the whole clip. One range per frame would flicker.
+- If the value range is found in the data, it is found in the whole clip. A clip with one range for
+  each frame would flicker.
 - All frames have the same channels. If a pixel of any frame is not finite and ``nan_color`` is not
   a gray, all frames are in colour.
 - Frames are made one at a time and not kept, so the memory does not grow with the clip's length.
@@ -29,11 +30,11 @@ from tbimage.pixels.values.ranges import Limits
 Pixels = NDArray[Any]
 Encoded = TypeVar("Encoded")
 
-#: Frames a second. Most screens show 60, and Blink shows frames of 10 ms or less for 100 ms
-#: (ImageDecoder's durations).
+#: The most frames per second. Most screens show 60. Blink shows a frame for 100 ms if its duration
+#: is 10 ms or less (see ImageDecoder).
 MOST_FPS = 60.0
 
-#: Frames that one call encodes. It also makes the frame before them.
+#: The number of frames that one call encodes. The call also makes the frame before the first one.
 FRAMES_OF_A_CALL = 8
 
 
@@ -42,8 +43,8 @@ class Frames:
     """A clip."""
 
     count: int  # the number of frames, 1 or more
-    # Makes the frame of a number, from 0. Any thread may call it. All frames have the same shape
-    # and dtype.
+    # Makes the frame with a number, counted from 0. Any thread may call it. All frames have the
+    # same shape and dtype.
     frame: Callable[[int], Picture]
 
 
@@ -79,7 +80,7 @@ def render_frames(values: Pixels, look: Look) -> Frames:
 
 
 def _limits(values: Pixels, look: Look) -> Limits | None:
-    """The range of a whole clip."""
+    """Return the range of a whole clip."""
     colors = without_alpha(values)
     if look.value_range is not None and look.value_range.kind == "percentile":
         return fixed_limits(colors.reshape(-1, *colors.shape[2:]), look)
@@ -87,7 +88,7 @@ def _limits(values: Pixels, look: Look) -> Limits | None:
 
 
 def changed_area(before: Pixels, after: Pixels) -> tuple[slice, slice]:
-    """Find the smallest rectangle with all pixels that differ; one pixel if none differs."""
+    """Find the smallest rectangle with all pixels that differ; one pixel if no pixel differs."""
     width = before.shape[1]
     differs = (before != after).reshape(len(before), -1)
     rows = np.flatnonzero(differs.any(axis=1))
@@ -103,7 +104,7 @@ def encode_changes(
     encode: Callable[[Pixels, int, int], Encoded],
     run: Run,
 ) -> tuple[list[Encoded], Findings]:
-    """Encode the area of each frame that differs from the frame before, the first one whole.
+    """Encode the first frame as a whole, and the changed area of each later frame.
 
     ``prepare`` converts the pixels of a frame. The converted frames are compared, and ``encode``
     gets the changed area of each, its top row and its left column. ``run`` calls functions that

@@ -1,14 +1,17 @@
-"""A clip to the bytes of an animated GIF file, with at most 256 colours.
+"""Encode a clip as an animated GIF file, with at most 256 colours.
 
 The blocks are those of GIF89a (https://www.w3.org/Graphics/GIF/spec-gif89a.txt); Pillow makes the
 LZW code.
 
 Rules:
-- One palette for the whole clip, so that nothing flickers and each changed area is encoded alone.
-- Gray clips keep all their levels. Clips of up to 256 colours (drawings, colour maps) keep them.
-- For other clips Pillow's median cut finds the palette in a sample of all frames. Each pixel gets
-  the nearest colour of the palette from a table of 15 bits, after an ordered dither (Bayer's) was
-  added. The dither hides the steps between colours, and does not move with the clip.
+- The whole clip has one palette, so that nothing flickers and each changed area can be encoded
+  alone.
+- Gray clips keep all their 8-bit levels. Clips of up to 256 colours (drawings, colour maps) keep
+  all their colours.
+- For other clips, Pillow's median cut finds the palette in a sample of pixels of up to 16 frames.
+  An ordered dither (Bayer's) is added to each pixel. Then a table for colours of 15 bits gives the
+  nearest colour of the palette. The dither hides the steps between colours, and is the same in
+  every frame.
 """
 
 from __future__ import annotations
@@ -32,29 +35,30 @@ from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import eight_bits
 
-Image.preinit()  # otherwise it imports modules where the first file is made, perhaps in a worker
+Image.preinit()  # otherwise Pillow imports modules with the first file, perhaps in a worker
 
 Bytes = NDArray[np.uint8]
 
-#: Delays are hundredths of a second, and browsers replace a delay of 0 or 1 by 10.
+#: Delays are in hundredths of a second, and browsers replace a delay of 0 or 1 by 10.
 MOST_FPS = 50
 
 # GIF89a, section 18: sizes are two-byte integers.
 _MOST_SIDE = 65535
 
-# The sample for the palette. Pillow's median cut takes up to 8 ms for it, and the colours are no
-# nearer with twelve times as many pixels.
+# The size of the sample for the palette. Pillow's median cut takes up to 8 ms for the sample. With
+# twelve times as many pixels, the colours of the palette are not nearer to those of the clip.
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
 # The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
-# evenly. Every n-th pixel would be in one column if n is a multiple of the width.
+# evenly. If every n-th pixel were sampled, and n were a multiple of the width, all of them would be
+# in one column.
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
-# Bayer's ordered dither, 8 by 8, as 0..63.
+# The matrix of Bayer's ordered dither, 8 × 8, with the values 0 to 63.
 _PATTERN = np.zeros((1, 1), np.int16)
 for _ in range(3):
     _PATTERN = np.block([[4 * _PATTERN, 4 * _PATTERN + 2], [4 * _PATTERN + 3, 4 * _PATTERN + 1]])
-# From -8 to 8 levels: the distance of neighbours among 256 colours is about 20.
+# The dither adds -8 to 8 levels, because neighbours among 256 colours are about 20 levels apart.
 _DITHER = ((_PATTERN - 31.5) / 4).round().astype(np.int16)
 
 _TRAILER = b"\x3b"
@@ -64,7 +68,7 @@ _DISPOSE_NONE = 1 << 2
 
 
 def check_speed(fps: Fraction) -> None:
-    """Raise a ValueError if browsers would show a GIF slower than ``fps``."""
+    """Raise a ValueError if browsers would show a GIF more slowly than ``fps``."""
     if fps > MOST_FPS:
         raise ValueError(
             f"format='gif' shows at most {MOST_FPS} frames a second, got fps={float(fps):g}: pass "
@@ -99,7 +103,7 @@ def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> En
         frames, lambda pixels: index(eight_bits(pixels)), _image_block, run
     )
     pieces: list[Piece] = [
-        # a palette of 256 colours of 8 bits; background 0; square pixels
+        # This says: a palette of 256 colours of 8 bits; background 0; square pixels.
         b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + palette.tobytes(),
         b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", _FOREVER) + b"\x00",
     ]
@@ -114,7 +118,7 @@ def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> En
 
 
 def _image_block(area: Bytes, top: int, left: int) -> bytes:
-    """An image descriptor and LZW data for an area of palette indices."""
+    """Return the image descriptor and the LZW data for an area of palette indices."""
     area = np.ascontiguousarray(area)
     height, width = area.shape
     image = Image.frombuffer("P", (width, height), area, "raw", "P", 0, 1)
@@ -127,9 +131,9 @@ def _image_block(area: Bytes, top: int, left: int) -> bytes:
 
 
 def _lzw_start(data: bytes) -> int:
-    """Return where the LZW data of a GIF of one image begin."""
+    """Return the position of the LZW data in a GIF of one image."""
     position = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
-    while data[position] == 0x21:  # extensions: label, then blocks with their sizes, then 0
+    while data[position] == 0x21:  # an extension: a label, blocks with their sizes, and a 0
         position += 2
         while data[position]:
             position += 1 + data[position]
@@ -142,7 +146,7 @@ def _lzw_start(data: bytes) -> int:
 
 
 def _choose_colors(frames: Frames, first: Bytes) -> tuple[Bytes, Callable[[Bytes], Bytes]]:
-    """A palette, ``(256, 3)``, and the function from pixels to its indices."""
+    """Return a palette of 256 colours, and the function that converts pixels to its indices."""
     if first.shape[2] == 1:
         return np.arange(256, dtype=np.uint8).repeat(3), lambda pixels: pixels[..., 0]
     exact = None
@@ -155,10 +159,10 @@ def _choose_colors(frames: Frames, first: Bytes) -> tuple[Bytes, Callable[[Bytes
 
 
 def _sample(frames: Frames, height: int, width: int) -> Bytes:
-    """Pixels of up to 16 frames, ``(N, 3)``, about ``_SAMPLED_PIXELS`` of them."""
+    """Return about ``_SAMPLED_PIXELS`` pixels ``(N, 3)`` from up to 16 frames."""
     if frames.count <= _SAMPLED_FRAMES:
         numbers = list(range(frames.count))
-    else:  # pairs of neighbours, because two pictures may alternate
+    else:  # pairs of neighbouring frames, because two pictures may alternate
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
         numbers = np.union1d(starts, starts + 1).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))
@@ -174,7 +178,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
 
 
 def _packed(pixels: Bytes) -> NDArray[np.uint32]:
-    """Colours as numbers of 24 bits."""
+    """Return colours as numbers of 24 bits."""
     packed = pixels[..., 0].astype(np.uint32)
     for channel in (1, 2):
         packed <<= 8
@@ -183,7 +187,7 @@ def _packed(pixels: Bytes) -> NDArray[np.uint32]:
 
 
 def _few_colors(pictures: Iterable[NDArray[Any]]) -> tuple[Bytes, Bytes] | None:
-    """Return a palette and the index of each 24-bit colour; None if there are over 256 colours."""
+    """Return a palette and the index of each 24-bit colour, or None for more than 256 colours."""
     seen = np.zeros(1 << 24, bool)
     colors = np.empty(0, np.intp)
     for picture in pictures:
@@ -214,7 +218,7 @@ def _median_cut(sample: Bytes) -> Bytes:
 
 
 def _nearest_table(palette: Bytes) -> Bytes:
-    """The nearest colour of a palette for each colour of 15 bits, with red in the highest bits."""
+    """Return the index of the nearest colour for each 15-bit colour, red in the highest bits."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)
@@ -235,7 +239,7 @@ def _nearest_indices(table: Bytes, pixels: Bytes) -> Bytes:
         rows = slice(top, min(top + step, height))
         dither = pattern[: rows.stop - top]
         keys = np.zeros(dither.shape, np.int16)
-        for channel in range(3):  # one by one, because NumPy is slow with every third element
+        for channel in range(3):  # one by one, because NumPy is slow with a stride of 3
             level = pixels[rows, :, channel] + dither
             np.minimum(np.maximum(level, 0, out=level), 255, out=level)
             level >>= 3

@@ -1,4 +1,4 @@
-"""Levels to the bytes of a JPEG file, by Pillow."""
+"""Encode levels as a JPEG file, with Pillow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from tbimage.pixels.values.pictures import eight_bits
 
-Image.preinit()  # otherwise it imports modules where the first file is made, perhaps in a worker
+Image.preinit()  # otherwise Pillow imports modules with the first file, perhaps in a worker
 
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535
@@ -29,7 +29,7 @@ def check_channels(channels: int) -> None:
 
 
 def holds(height: int, width: int, channels: int) -> bool:
-    """Whether JPEG can hold a picture."""
+    """Tell whether JPEG can hold a picture."""
     return channels in _MODES and max(height, width) <= MOST_SIDE
 
 

@@ -1,1 +1,1 @@
-"""Text, boxes, masks, lines and grids, drawn onto pictures."""
+"""Draw text, boxes, masks, lines and grids."""

@@ -1,4 +1,4 @@
-"""Checks of boxes, scores and labels, and the colour of each box."""
+"""Check boxes, scores and labels, and choose the colour of each box."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tbimage.pixels.drawing.palette import check_colors, class_color, label_colo
 
 Coordinates = NDArray[np.float64]
 
-#: Corners; corner and size; centre and size.
+#: Two corners; the top left corner and the size; the centre and the size.
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 
 # The colour of boxes without a label, which is visible on most photographs.
@@ -23,7 +23,7 @@ _PLAIN = class_color(8)
 
 
 def check_boxes(boxes: Any) -> Coordinates:
-    """Check the boxes of one picture, ``(M, 4)``; an empty list is no boxes."""
+    """Check the boxes of one picture, ``(M, 4)``; an empty list means no boxes."""
     array = real_numbers(boxes, "boxes")
     if array.size == 0 and array.shape[-1] in (0, 4):
         return np.empty((0, 4))
@@ -36,7 +36,7 @@ def check_boxes(boxes: Any) -> Coordinates:
 
 
 def check_scores(scores: Any, count: int) -> Coordinates | None:
-    """Check that there is one number per box, or None."""
+    """Check that ``scores`` is None or has one number per box."""
     if scores is None:
         return None
     array = real_numbers(scores, "scores")
@@ -50,7 +50,7 @@ def check_scores(scores: Any, count: int) -> Coordinates | None:
 
 
 def check_labels(labels: Any, count: int) -> list[str | int] | None:
-    """Check that there is one string or integer per box, or None."""
+    """Check that ``labels`` is None or has one string or integer per box."""
     if labels is None:
         return None
     if hasattr(labels, "tolist"):  # also tensors on an accelerator, which NumPy cannot view
@@ -76,8 +76,8 @@ def _integer(label: Any) -> int:
 def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> NDArray[np.uint8]:
     """Return the colour of each box, ``(count, 3)`` uint8.
 
-    ``colors`` is one colour, or one per box. If it is None, the label decides: an integer has the
-    colour of its class, and a string always has the same colour.
+    ``colors`` is one colour, or one per box. If it is None, the label decides: an integer gets the
+    colour of its class, and equal strings always get the same colour.
     """
     if colors is not None:
         return np.array(check_colors(colors, count), np.uint8).reshape(count, 3)

@@ -1,12 +1,12 @@
-"""The labels of boxes: texts on a background of the box's colour.
+"""Draw the labels of boxes: texts on a background of the box's colour.
 
 Rules:
-- A label is on top of its box. If it does not fit there, or another label is there, it is inside
-  of the box at the top, below the box, or inside at the bottom. If all these places are taken, it
-  covers the other label.
-- Labels that are drawn last choose their places first, because they cover the others. They have the
-  highest scores.
-- A label never exceeds the picture, unless it is larger than the picture.
+- A label is directly above its box. If it does not fit there, or another label is there, it is
+  inside the box at the top, below the box, or inside the box at the bottom. If all these places are
+  taken, it covers another label.
+- Labels that are drawn last choose their places first, because they cover the others. If the boxes
+  have scores, the labels with the highest scores are drawn last.
+- A label is completely inside the picture, unless it is larger than the picture.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from tbimage.pixels.values.pictures import Color
 Label = Sequence[NDArray[np.uint8]]
 Place = tuple[int, int, int]  # row, first column, column after the last
 
-# Longer texts are not cached. Shorter ones are labels of a word or two, and scores.
+# Longer texts are not cached. Shorter texts are scores, and labels of one or two words.
 _KEPT_LETTERS = 16
 
 
 def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
     """Draw a label of several texts, as parts ``(height, width, 3)`` of one height.
 
-    Each text is cached separately, since a class or a score repeats more often than a pair of them.
+    Each text is cached separately, because a class or a score repeats more often than the pair.
     """
     return [
         _kept(text, size, color, fonts.current())
@@ -43,7 +43,7 @@ def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
     ]
 
 
-# A score has 7 KB at the greatest size, and there are 101 scores per colour.
+# The drawing of a score has 7 KB at the greatest size, and each colour may have 101 scores.
 @lru_cache(maxsize=1024)
 def _kept(text: str, size: int, color: Color, used: fonts.Fonts) -> NDArray[np.uint8]:
     return _drawn(text, size, color)
@@ -62,8 +62,8 @@ def label_places(
 ) -> list[tuple[int, int]]:
     """Return row and column of the top left corner of each label.
 
-    ``tall`` is the height of all labels, ``widths`` are in the order of drawing, and ``spans`` are
-    left, top, right and bottom of each box, the latter two excluded.
+    ``tall`` is the height of each label, and ``widths`` are in the order of drawing. ``spans`` are
+    left, top, right and bottom of each box; the pixels at right and bottom do not belong to it.
     """
     taken: dict[int, list[Place]] = {}  # by row // tall: labels that overlap differ by 1 at most
     places = []
@@ -90,9 +90,9 @@ def _is_taken(taken: Mapping[int, Sequence[Place]], tall: int, place: Place) -> 
 def paste_labels(
     pixels: NDArray[Any], labels: Sequence[Label], spans: Sequence[Sequence[int]]
 ) -> None:
-    """Draw labels onto a picture of 3 or 4 channels, the last one on top of others.
+    """Draw labels onto a picture of 3 or 4 channels; later labels cover earlier ones.
 
-    The letters of all labels have one size.
+    The letters of all labels must have the same size.
     """
     if not labels:
         return

@@ -1,12 +1,12 @@
-"""Boxes with labels, drawn onto a picture.
+"""Draw boxes with labels onto a picture.
 
 Rules:
-- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, at least one, and the rows in
-  the same way. Its outline is inside of it, as with Pillow's ``ImageDraw.rectangle``.
+- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, at least one column, and the
+  rows in the same way. The outline is inside the box, as with Pillow's ``ImageDraw.rectangle``.
 - A box is clipped to the picture, so its outline is visible along the picture's edge.
 - Boxes that cannot be drawn are counted.
-- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` of them, those
-  with the highest scores, and ``MOST_LABELS`` labels. More could not be distinguished.
+- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` boxes, those
+  with the highest scores, and ``MOST_LABELS`` labels. A reader could not distinguish more.
 """
 
 from __future__ import annotations
@@ -68,21 +68,21 @@ def draw_boxes(
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         boxes: ``(M, 4)`` numbers, in pixels from the top left corner of the picture.
         labels: A string or a class index for each box, or None.
-        scores: A number for each box, or None; boxes of higher scores are drawn over others.
-        colors: One (red, green, blue) in 0..255 for all boxes or one per box; default: by label.
+        scores: A number for each box, or None; boxes with higher scores are drawn over the others.
+        colors: One (red, green, blue) in 0..255 for all boxes, or one per box; default: by label.
         classes: Names of the class indices: a sequence, or a mapping from index to name.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre,
             width, height).
         normalized: Whether coordinates are fractions of the picture's width and height.
-        width: Of the outlines in pixels; default: by the picture's size, 2 or more.
-        size: Of the labels' letters in pixels; default: by the picture's size, 12 to 32.
+        width: The width of the outlines in pixels; default: 2 or more, by the picture's size.
+        size: The size of the labels' letters in pixels; default: 12 to 32, by the picture's size.
 
     Returns:
-        The picture, 8 bits deep and in colour. The findings count boxes with NaN and boxes outside,
-        which are not drawn, and boxes of negative extent, whose corners are exchanged. At most
-        10,000 boxes are drawn, those with the highest scores or else the first; the findings count
-        the others. Boxes whose coordinates are all in 0..1 are counted, too, if they are not
-        ``normalized``.
+        The picture, 8 bits deep and in colour. The findings count the boxes that are not drawn,
+        because they have NaN or are outside of the picture, and boxes of negative width or height,
+        whose corners are exchanged. At most 10,000 boxes are drawn, those with the highest scores,
+        or the first ones if there are no scores; the findings count the others. If all coordinates
+        are in 0..1 and ``normalized`` is False, the boxes are counted, too.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -136,8 +136,9 @@ def _drawable_boxes(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
     """Choose the boxes that are drawn.
 
-    It returns their indices in the order of drawing; the pixels that they cover, as left, top,
-    right and bottom, the latter two excluded; and the findings.
+    It returns the indices of these boxes in the order of drawing, the pixels that they cover, and
+    the findings. The pixels are given as left, top, right and bottom; those at right and bottom are
+    not covered.
     """
     finite = np.all(np.isfinite(corners), axis=1)
     with np.errstate(invalid="ignore"):
@@ -154,7 +155,7 @@ def _drawable_boxes(
         _NEGATIVE: int(negative[order].sum()),
         _TOO_MANY: max(0, len(order) - MOST_BOXES),
     }
-    if scores is not None:  # NaN counts as the lowest
+    if scores is not None:  # NaN counts as the lowest score
         order = order[np.argsort(np.nan_to_num(scores[order], nan=-np.inf), kind="stable")]
         order = order[-MOST_BOXES:]
     else:
@@ -166,7 +167,7 @@ def _drawable_boxes(
 def _outline_all(
     pixels: NDArray[Any], spans: NDArray[np.int64], paints: NDArray[np.uint8], width: int
 ) -> None:
-    """Draw the outlines of boxes, one over the other.
+    """Draw the outlines of boxes; later boxes cover earlier ones.
 
     Rows are written as bytes. With pixels as items, NumPy's inner loop would be as short as a
     pixel, and a box would take three times as long.
@@ -192,7 +193,7 @@ def _label_texts(
     classes: Names | None,
     index: int,
 ) -> tuple[str, ...]:
-    """The texts in the label of a box."""
+    """Return the texts in the label of a box."""
     parts = []
     if labels is not None:
         label = labels[index]

@@ -1,4 +1,4 @@
-"""Sheets on which pictures and text are put."""
+"""Make sheets for pictures and text."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ QUIET: Color = (158, 158, 158)
 
 
 def framed(pixels: Pixels, below: int = 0, left: int = 0, right: int = 0, above: int = 0) -> Pixels:
-    """Put a picture on a larger sheet of paper; each pixel is written once."""
+    """Put a picture on a larger white sheet; each pixel is written only once."""
     height, width, channels = pixels.shape
     sheet = np.empty((above + height + below, left + width + right, channels), pixels.dtype)
     rows, after = slice(above, above + height), left + width
     for part in (sheet[:above], sheet[above + height :], sheet[rows, :left], sheet[rows, after:]):
-        part.fill(np.iinfo(pixels.dtype).max)  # white and opaque in any form
+        part.fill(np.iinfo(pixels.dtype).max)  # white and opaque for any number of channels
     sheet[rows, left : left + width] = pixels
     return sheet
 

@@ -1,4 +1,4 @@
-"""A strip of text below a picture."""
+"""Put a strip of text below a picture."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tbimage.pixels.values.pictures import Picture, as_picture
 #: The most lines of a caption; longer text ends with "…".
 MOST_LINES = 8
 
-# The caption of a picture of 28 pixels would be broken into single letters. So the sheet is widened
-# up to this many times the letters' size.
+# The caption of a picture of 28 pixels would be broken into single letters. So the sheet is made
+# wider than the picture, up to this number times the letters' size.
 _LETTERS_ACROSS = 14
 
 
@@ -30,12 +30,13 @@ def caption(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        text: Any text; it is broken into up to 8 lines. Characters that the font lacks are boxes.
-        size: Of the letters in pixels; default: legible in a card of TensorBoard, 12 or more.
+        text: Any text; it is broken into up to 8 lines. Characters that no font has become boxes.
+        size: The size of the letters in pixels; default: 12 or more, by the picture's size, so that
+            the text is legible in a card of TensorBoard.
         margin: Pixels around the text; default: a third of ``size``.
 
     Returns:
-        The picture, of the same channels and depth, with a strip below. A picture that is narrower
+        The picture with a strip below, with the same channels and depth. A picture that is narrower
         than a few words is centred on a wider sheet.
 
     Raises:

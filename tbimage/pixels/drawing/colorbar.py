@@ -1,4 +1,4 @@
-"""A colour bar beside a picture, with the values of its colours."""
+"""Put a colour bar beside a picture, with the values of the colours."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ def colorbar(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        values: Two numbers or more, shown beside the bar at equal distances, the first at the
-            bottom. If there is no room for all, some between the first and the last are omitted.
+        values: Two numbers or more, shown beside the bar at equal distances, the first one at the
+            bottom. If there is no room for all numbers, some between the first and the last are
+            omitted.
         colormap: The name of the map; None: from black to white.
-        size: Of the letters in pixels; default: by the picture's size, 12 or more.
+        size: The size of the letters in pixels; default: 12 or more, by the picture's size.
 
     Returns:
-        The picture with the bar. It is higher if the numbers need more room, and in colour if the
-        map or the picture is.
+        The picture with the bar. It is higher than before if the numbers need more room. It is in
+        colour if ``colormap`` is given, or if the picture was in colour.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -84,7 +85,7 @@ def colorbar(
 def _with_room(count: int, height: int, step: int) -> Sequence[int]:
     """Return the indices of the numbers that have room beside a bar: all, or every n-th.
 
-    The first and the last are always among them.
+    The first and the last number are always included.
     """
     for every in range(1, count):
         if (count - 1) % every == 0 and (count - 1) // every * step <= height - step:

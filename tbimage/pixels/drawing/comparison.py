@@ -1,15 +1,15 @@
-"""Images side by side, and how much the last two differ.
+"""Put images side by side, and measure how much the last two differ.
 
 Rules:
 - The last two images are compared: input and output, or output and target.
-- All images are shown by one range, so that equal values look the same. A range that is found in
-  the data covers all images.
-- A difference is the mean over colours of ``abs(a - b)``, or of ``a - b`` if it is signed; alpha is
-  ignored. It is shown from 0 to its maximum, or symmetrically around 0, so that small errors are
-  visible. The title gives the maximum.
-- MAE and MSE are means over the colours of all pixels that are finite in both images. PSNR is ``10
-  * log10(peak ** 2 / MSE)`` in dB. The peak is the length of the shown range: 1 for floats, 255 for
-  uint8.
+- All images are shown with one value range, so that equal values look the same. If the range is
+  found in the data, it covers all images.
+- The difference of a pixel is the mean over its colours of ``abs(a - b)``, or of ``a - b`` for a
+  signed difference; alpha is ignored. Its value range is 0 to the maximum, or symmetric around 0
+  for a signed difference, so that small errors are visible. The title gives this range.
+- MAE and MSE are means over all colour values that are finite in both images. PSNR is ``10 *
+  log10(peak ** 2 / MSE)`` in dB. The peak is the length of the images' value range: 1 for floats
+  and 255 for uint8 by default.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def draw_comparison(
 def compare_values(
     images: Sequence[Array], look: Look, titles: Sequence[str] | None, diff: str | None
 ) -> Comparison:
-    """Compare views ``(H, W, C)``. ``look`` and ``diff`` are checked already, the others not."""
+    """Compare views ``(H, W, C)``. Only ``look`` and ``diff`` are checked already."""
     check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
     if titles is None:
         titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
@@ -138,7 +138,7 @@ def compare_values(
 
 
 def _sheet(pictures: Sequence[Picture], titles: Sequence[str], text: str = "") -> Picture:
-    """Pictures in a row, with titles and a line of text in one letter size."""
+    """Put pictures in a row, with titles and a line of text in one letter size."""
     width = sum(picture.pixels.shape[1] for picture in pictures)
     size = size_for(pictures[0].pixels.shape[0], width)
     row = grid(pictures, columns=len(pictures), padding=_PADDING, titles=titles, size=size)
@@ -156,7 +156,7 @@ def check_comparable(
 ) -> None:
     """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
 
-    Floats may differ in width. The shape does not matter if ``diff`` is None.
+    All float dtypes count as one dtype. The shape does not matter if ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")
@@ -174,12 +174,12 @@ def check_comparable(
 
 
 def _difference(first: Array, second: Array, signed: bool) -> tuple[Array, float, float]:
-    """The difference of two images as ``(H, W)`` float32, mean absolute and mean squared error."""
+    """Return the difference of two images ``(H, W)``, and the mean absolute and squared error."""
     first, second = without_alpha(first), without_alpha(second)
     difference = np.empty(first.shape[:2], np.float32)
     absolute, squared, count = 0.0, 0.0, 0
     step = max(1, BLOCK // (first.shape[1] * first.shape[2]))
-    with np.errstate(all="ignore"):  # differences that are not finite become NaN and are painted
+    with np.errstate(all="ignore"):  # infinite differences become NaN, which is painted later
         for top in range(0, len(first), step):
             rows = slice(top, top + step)
             delta = first[rows].astype(np.float64) - second[rows]

@@ -1,12 +1,15 @@
-"""Activations of any number of channels to one sheet of numbered maps.
+"""Draw activations with any number of channels as one sheet of numbered maps.
 
 Rules:
 - A map is enlarged by repeating pixels until its longer side has about ``LEAST_SIDE`` pixels, so
   that 8 × 8 values are visible as 8 × 8 squares.
-- The number of each map is below it. A map whose values are all equal is crossed out. If each map
-  has its own range, it is mid-gray. Values that are not finite are painted.
-- A line of text below the sheet tells the common range, the number of constant maps, and how many
-  of all maps are shown.
+- The number of each map is below the map.
+- A map whose finite values are all equal is crossed out. If each map has its own range, such a map
+  has the colour in the middle of the colour map, which is mid-gray by default. A diverging colour
+  map has zero in the middle, so there the map has an end colour if its value is not 0.
+- NaN and infinite values are painted in ``nan_color``.
+- A line of text below the sheet gives the common range, the number of constant maps, and the number
+  of shown maps if some are omitted.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ from tbimage.pixels.values.ranges import Limits, check_value_range
 
 Array = NDArray[Any]
 
-#: The longer side of an enlarged map in pixels, about.
+#: The approximate length of the longer side of an enlarged map, in pixels.
 LEAST_SIDE = 64
 
 _PADDING = 4
@@ -53,7 +56,7 @@ CONSTANT = "feature maps whose values are all equal, crossed out"
 
 
 def check_normalize(normalize: object) -> str | Limits:
-    """Check which values become black and white: "map", "image", "batch", or two limits."""
+    """Check ``normalize``: return "map", "image" or "batch", or the limits of a fixed range."""
     if isinstance(normalize, str) and normalize in ("map", "image", "batch"):
         return normalize
     chosen = check_value_range(normalize, "normalize", _NORMALIZE)
@@ -63,14 +66,14 @@ def check_normalize(normalize: object) -> str | Limits:
 
 
 def joint_limits(maps: Array) -> Limits:
-    """Return the lowest and highest finite value of some maps; (0, 1) if none is finite."""
+    """Return the lowest and highest finite value of some maps; (0, 1) if no value is finite."""
     lows, highs = _extents(maps.reshape(1, -1) if maps.ndim < 2 else maps)
     low, high = float(lows.min()), float(highs.max())
     return (low, high) if low <= high else (0.0, 1.0)
 
 
 def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:
-    """Return the factor of enlargement, the size of the numbers, and the cells of the maps."""
+    """Return the factor by which maps are enlarged, the size of the numbers, and the cells."""
     longer = max(height, width)
     factor = max(1, round(LEAST_SIDE / longer))
     size = min(max(LEAST_SIZE, min(height, width) * factor // 4), _GREATEST_SIZE)
@@ -91,19 +94,19 @@ def draw_feature_maps(
     """Put the maps of one image on one sheet, each with its number.
 
     Args:
-        maps: ``(H, W, K)`` of any number K of channels, of bool, any integer or any float dtype.
-        max_maps: The number of maps shown, from the first; None: all.
+        maps: ``(H, W, K)`` with any number K of channels, of bool, any integer or any float dtype.
+        max_maps: The greatest number of maps that are shown, from the first one; None: all maps.
         normalize: Which values become black and white: "map" for the lowest and highest value of
-            each map, "image" (or "batch", which is the same here) for those of all maps, or ``(low,
-            high)``. With a diverging colour map, ranges found in the data become symmetric around
-            zero.
+            each map, "image" (or "batch", which is the same here) for the lowest and highest value
+            of all maps, or ``(low, high)``. With a diverging colour map, the range of each map
+            becomes symmetric around zero if ``normalize`` is "map".
         colormap: The name of a colour map; None: gray.
-        columns: The number of columns; default: so that the sheet is a little wider than high.
+        columns: The number of columns; default: chosen to make the sheet a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
 
     Returns:
-        The sheet, uint8, gray or in colour. Maps whose values are all equal and values that are not
-        finite are counted in the findings.
+        The sheet, uint8, gray or in colour. The findings count the maps whose values are all equal,
+        and the values that are NaN or infinite.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -135,7 +138,7 @@ def draw_sheet(
     columns: int | None,
     nan_color: Color,
 ) -> Picture:
-    """Draw maps ``(H, W, K)``, which are some of ``total``; the arguments are checked."""
+    """Draw maps ``(H, W, K)``, the first of ``total`` maps; the arguments are checked already."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
         limits = joint_limits(planes)
@@ -161,7 +164,7 @@ def draw_sheet(
 def draw_map(
     values: Array, limits: Limits | None, colormap: str | None, nan_color: Color
 ) -> Picture:
-    """Draw one map ``(H, W)`` alone; without limits, by its lowest and highest value."""
+    """Draw one map ``(H, W)`` alone; ``limits=None`` means the map's lowest and highest value."""
     pixels, dead, found = _drawn(values[np.newaxis], limits or "map", colormap, nan_color)
     factor, _, _ = sheet_plan(values.shape[0], values.shape[1], 1, 1)
     enlarged = enlarge(pixels[0], factor)
@@ -174,8 +177,8 @@ def draw_map(
 def _drawn(
     planes: Array, limits: str | Limits, colormap: str | None, nan_color: Color
 ) -> tuple[Array, NDArray[np.bool_], Findings]:
-    """Colours of maps, ``(K, H, W, C)``; which of them are constant; and what was found."""
-    planes = np.ascontiguousarray(planes)  # else each step would read all channels
+    """Return the colours of maps ``(K, H, W, C)``, which maps are constant, and the findings."""
+    planes = np.ascontiguousarray(planes)  # otherwise each step would read all channels
     count, height, width = planes.shape
     lows, highs = _extents(planes)
     dead = lows == highs
@@ -202,7 +205,7 @@ def _drawn(
 
 
 def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and highest finite value along the first axis, infinite if there is none."""
+    """Return the lowest and highest finite value of each map; inf and -inf if it has none."""
     axes = tuple(range(1, planes.ndim))
     if planes.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
@@ -219,10 +222,10 @@ def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _unit(
     planes: Array, lows: NDArray[np.float64], highs: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Values from 0 to 1 within the limits of each map; one half if these are equal."""
+    """Scale each map so that its limits become 0 and 1; equal limits become one half."""
     unit = np.empty(planes.shape, np.float32)
     narrow = planes.dtype.kind == "f" and planes.dtype.itemsize <= 4
-    with np.errstate(all="ignore"):  # values that are not finite stay so
+    with np.errstate(all="ignore"):  # NaN and infinite values are painted later
         for plane, target, low, high in zip(planes, unit, lows, highs, strict=True):
             if low < high:
                 dtype = np.float32 if narrow and high - low < _FLOAT32_RANGE else np.float64
@@ -245,7 +248,7 @@ def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: 
     return target
 
 
-@lru_cache(maxsize=1024)  # the same for every sheet; 400 bytes each
+@lru_cache(maxsize=1024)  # sheets share the drawings of numbers, 400 bytes each
 def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
     text = str(number)
     stamp = np.full((line_height(size), text_width(text, size), 1), 255, np.uint8)

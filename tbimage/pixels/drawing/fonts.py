@@ -1,4 +1,4 @@
-"""The choice of a font for each line: the user's, Pillow's default, or an installed one.
+"""Choose a font for each line: the user's font, Pillow's default, or an installed font.
 
 Pillow's default font (Aileron) has 113 characters. A line is drawn in the first font that has all
 of its characters. If there is none, each character is drawn in the first font that has it.
@@ -16,10 +16,10 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-#: A ``PIL.ImageFont.FreeTypeFont``. Its ``font_variant`` makes other sizes of it.
+#: A ``PIL.ImageFont.FreeTypeFont``. Its ``font_variant`` makes the font in another size.
 Font = Any
 
-# The size in which characters are looked for. Only fonts of bitmaps may lack a size.
+# The letter size for checking whether a font has a character. Only bitmap fonts may lack a size.
 _SIZE = 20
 # No font has this character: it is a noncharacter (The Unicode Standard, chapter 23.7).
 _NO_CHARACTER = "\U0010ffff"
@@ -40,10 +40,10 @@ class Fonts:
         self._load_chosen = load_chosen
         self._search = search
         self._fonts: list[Font] = []
-        self._numbers: dict[str, int | None] = {}  # by character: the first font that has it
+        self._numbers: dict[str, int | None] = {}  # by character: the number of its font, or None
 
     def runs(self, line: str) -> list[tuple[Font, str]]:
-        """Split a line into runs of one font each."""
+        """Split a line into runs, each with the font that draws it."""
         fonts = self._known()
         if line.isascii():
             return [(fonts[0], line)]
@@ -62,7 +62,7 @@ class Fonts:
         return frozenset(letter for letter in set(text) if self._number(letter) is None)
 
     def _number(self, letter: str) -> int | None:
-        """The number of the first font that has a character."""
+        """Return the number of the first font that has a character, or None."""
         if letter not in self._numbers:
             self._numbers[letter] = self._find(letter)
         return self._numbers[letter]
@@ -90,13 +90,13 @@ class Fonts:
 
 @lru_cache(maxsize=4096)
 def has(font: Font, letter: str) -> bool:
-    """Tell whether a font has a character: if not, it draws the shape of a missing character."""
+    """Tell whether a font has a character: its shape is not the shape of a missing character."""
     if unicodedata.category(letter) in _SHAPELESS:
         return True
     try:
         sized = font.font_variant(size=_SIZE)
         return bool(_shape(sized, letter) != _shape(sized, _NO_CHARACTER))
-    except (OSError, UnicodeEncodeError):  # a font of bitmaps; half of a surrogate pair
+    except (OSError, UnicodeEncodeError):  # a bitmap font; a single surrogate
         return False
 
 
@@ -112,7 +112,7 @@ _fonts = DEFAULT
 
 
 def current() -> Fonts:
-    """Return the fonts in use. Caches of drawn text have them in their keys."""
+    """Return the fonts in use, which are a part of the keys in the caches of drawn text."""
     return _fonts
 
 

@@ -1,8 +1,8 @@
-"""Several pictures on one sheet, in rows and columns.
+"""Put several pictures on one sheet, in rows and columns.
 
 Rules:
-- A column is as wide as its widest picture, a row as high as its highest. Each picture is centred
-  in its cell.
+- A column is as wide as its widest picture, and a row is as high as its highest picture. Each
+  picture is centred in its cell.
 - The cells depend only on the sizes (:func:`plan`), so the size of a sheet is known before any
   picture is made.
 """
@@ -37,7 +37,7 @@ Size = tuple[int, int]
 #: The most lines of a title.
 MOST_LINES = 2
 
-# The cell of a picture narrower than its title is widened up to this many times the letters'
+# If a title is wider than its picture, the cell is made wider, up to this number times the letters'
 # size.
 _LETTERS_ACROSS = 8
 
@@ -68,14 +68,14 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
 
     Args:
         pixels: ``(H, W, C)``, any dtype.
-        factor: 1 or more.
+        factor: How often each pixel is repeated in each direction, 1 or more.
 
     Returns:
         ``(H * factor, W * factor, C)``; the same array if the factor is 1.
 
     Raises:
         TypeError: ``factor`` is no integer.
-        ValueError: It is less than 1.
+        ValueError: ``factor`` is less than 1.
 
     Example:
         >>> enlarge(np.array([[[1], [2]]]), 2)[..., 0].tolist()
@@ -96,7 +96,7 @@ def tile(images: NDArray[Any], columns: int) -> NDArray[Any]:
 
 
 def plan(sizes: Sequence[Size], columns: int | None = None, padding: int = 2) -> Plan:
-    """Return the cells of pictures of some sizes (height, width), with padding also around them."""
+    """Return cells for pictures of ``sizes`` (height, width), with padding between and around."""
     columns = _count_columns(sizes, columns)
     starts = range(0, len(sizes), columns)
     heights = [max(height for height, _ in sizes[start : start + columns]) for start in starts]
@@ -132,20 +132,21 @@ def grid(
 
     Args:
         images: Pictures or arrays, as in ``caption``, of any sizes; one or more.
-        columns: The number of columns; default: so that the sheet is a little wider than high.
+        columns: The number of columns; default: chosen to make the sheet a little wider than high.
         padding: Pixels between pictures, and around them.
-        background: Red, green and blue in 0..255 of the sheet.
-        titles: A title for each picture, below it, in up to two lines.
-        size: Of the titles' letters in pixels; default: by the size of sheet and pictures, 12 or
-            more.
+        background: The colour of the sheet: red, green and blue in 0..255.
+        titles: A title for each picture, below the picture, in up to two lines.
+        size: The size of the titles' letters in pixels; default: 12 or more, by the sizes of the
+            sheet and of the pictures.
 
     Returns:
-        The sheet: in colour if a picture is, with alpha if one has it, 16 bits deep if one is.
+        The sheet. It is in colour if a picture or the background is, has alpha if a picture has
+        alpha, and is 16 bits deep if a picture is.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There are no images, a shape is not that of one image, or the number of titles
-            differs.
+        ValueError: There are no images, an array is not one image, or the number of titles differs
+            from the number of images.
 
     Example:
         >>> grid([np.zeros((8, 8)), np.zeros((4, 6))], columns=2).pixels.shape
@@ -169,7 +170,7 @@ def grid(
         (each.shape[0], max(each.shape[1], _title_width(name, size)))
         for each, name in zip(pixels, names, strict=True)
     ]
-    columns = _count_columns(sides, columns)  # before titles make cells higher
+    columns = _count_columns(sides, columns)  # counted before titles make the cells higher
     lines = [
         wrap(name, size, cell[3], MOST_LINES)
         for name, cell in zip(names, plan(sides, columns, padding).cells, strict=True)
@@ -190,11 +191,11 @@ def grid(
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:
-    """Letters that are legible on the whole sheet but leave room for the pictures."""
+    """Return a letter size that is legible on the whole sheet but leaves room for the pictures."""
     smallest = min(max(size) for size in sizes)
     return max(LEAST_SIZE, min(size_for(bare.height, bare.width), smallest // 4))
 
 
 def _title_width(title: str, size: int) -> int:
-    """The width that a title demands of its cell."""
+    """Return the least width of the cell of a title."""
     return min(text_width(title, size), _LETTERS_ACROSS * size) if title else 0

@@ -1,12 +1,12 @@
-"""Keypoints, skeletons and polylines, drawn onto a picture.
+"""Draw keypoints, skeletons and polylines onto a picture.
 
 Rules:
-- Coordinates are (x, y) in pixels from the top left corner of the picture. (0, 0) is that corner
-  and (0.5, 0.5) the centre of the first pixel.
+- Coordinates are (x, y) in pixels from the top left corner of the picture. (0, 0) is this corner,
+  and (0.5, 0.5) is the centre of the first pixel.
 - Lines and points are clipped to the picture.
 - A point that is NaN or infinite is counted. The point and its lines are not drawn.
 - The time is bounded for any number of points: a picture shows at most ``MOST_PIECES`` pieces of
-  lines and dots, which is 600,000 pixels of line.
+  lines and dots, which are lines of 600,000 pixels.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Stroke = tuple[Coordinates, float, Color]  # segments, radius, color
 #: The most pieces of all strokes of one picture; drawing them takes about 0.5 s.
 MOST_PIECES = 75_000
 
-# The fixed cost of a stroke, in pieces.
+# The fixed cost of a stroke: it takes as much time as this number of pieces.
 _PIECES_OF_A_CALL = 16
 
 # Far outside of any picture, but near enough to clip lines exactly in float64.
 _FARTHEST = 1e9
 
-# Around a keypoint, so that it is visible on its own colour.
+# The colour of the rim around a keypoint, so that the keypoint is visible on its own colour.
 _RIM: Color = (0, 0, 0)
 
 _NOT_FINITE = "points with NaN or infinite coordinates, not drawn"
@@ -61,7 +61,7 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
 
 
 def check_skeleton(skeleton: Any) -> list[tuple[int, int]]:
-    """Check the pairs of indices of points that are joined by lines."""
+    """Check the skeleton: pairs of indices of points, which are joined by lines."""
     expected = "pairs of indices of points"
     pairs = []
     for pair in checks.items("skeleton", skeleton, expected):
@@ -86,17 +86,18 @@ def draw_keypoints(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        points: ``(K, 2)`` for one instance, ``(M, K, 2)`` for several, or a list of arrays: x and
-            y. A third number, if given, is more than 0 if the point is visible.
-        skeleton: Pairs of indices of points. A line joins them if both are visible. Pairs with an
-            index that an instance lacks are ignored.
+        points: x and y of each point: ``(K, 2)`` for one instance, ``(M, K, 2)`` or a list of
+            arrays for several instances. A third number, if given, is the visibility: points with
+            0 or less are not drawn.
+        skeleton: Pairs of indices of points. A line joins the points if both are visible. Pairs
+            with an index that an instance lacks are ignored.
         colors: One (red, green, blue) in 0..255, or one per instance; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.
-        radius: Of the dots in pixels; default: by the picture's size, 3 or more.
+        radius: The radius of the dots in pixels; default: 3 or more, by the picture's size.
 
     Returns:
-        The picture, 8 bits deep and in colour; points with NaN are counted in the findings.
+        The picture, 8 bits deep and in colour. The findings count points that are NaN or infinite.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -146,16 +147,16 @@ def draw_polylines(
 
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        lines: ``(K, 2)``, the points of one line as x and y; ``(M, K, 2)`` or a list of arrays for
-            several. A line of one point is a dot. A point with NaN is a gap.
+        lines: x and y of each point: ``(K, 2)`` for one line, ``(M, K, 2)`` or a list of arrays for
+            several lines. A line of one point is a dot. A point with NaN interrupts its line.
         closed: Whether the last point of a line is joined to the first.
         colors: One (red, green, blue) in 0..255, or one per line; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.
-        width: Of the lines in pixels; default: by the picture's size, 2 or more.
+        width: The width of the lines in pixels; default: 2 or more, by the picture's size.
 
     Returns:
-        The picture, 8 bits deep and in colour; points with NaN are counted in the findings.
+        The picture, 8 bits deep and in colour. The findings count points that are NaN or infinite.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -197,7 +198,7 @@ def _paints(colors: Any, count: int) -> list[Color]:
 
 
 def _stroke_all(pixels: NDArray[Any], strokes: Sequence[Stroke]) -> int:
-    """Paint strokes until ``MOST_PIECES`` are used up; return the number of segments omitted."""
+    """Paint strokes of at most ``MOST_PIECES`` pieces; return the number of omitted segments."""
     room, left_out = MOST_PIECES, 0
     for segments, radius, color in strokes:
         if room <= 0:

@@ -1,4 +1,4 @@
-"""A legend below a picture, which names the classes of the colours."""
+"""Put a legend below a picture, which names the classes of the colours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
-#: The most entries of a legend. It shows how many are omitted.
+#: The most entries of a legend. A last entry gives the number of omitted entries.
 MOST_ENTRIES = 64
 
 # The most letters of a name.
@@ -29,11 +29,11 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
     Args:
         image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         entries: Names and their colours, red, green and blue in 0..255; the first 64 are shown.
-        size: Of the letters in pixels; default: by the picture's size, 12 or more.
+        size: The size of the letters in pixels; default: 12 or more, by the picture's size.
 
     Returns:
-        The picture in colour, with a strip below. It is wider if a name needs more room. If there
-        are no entries, the picture is unchanged.
+        The picture in colour, with a strip below. It is wider than before if a name needs more
+        room. If there are no entries, the picture is unchanged.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -76,7 +76,7 @@ def _check_entry(entry: object) -> tuple[str, Color]:
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Row and left edge of each entry, in rows of the width ``across``."""
+    """Return the row and the left edge of each entry, in rows of the width ``across``."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

@@ -1,10 +1,11 @@
 """The colours of classes, by index or by name.
 
-The table was found by search. Nine colours were chosen by eye. Each further colour is the one that
-is farthest from all before it, among 30,000 colours of sRGB that are neither dark nor pale nor
-gray. Then the closest pair was moved apart until this gained nothing more. By CIEDE2000, the first
-12 colours are at least 20 apart and all 64 at least 14. None is nearer than 12 to black, white, or
-the red of NaN. (A distance of 1 is just noticeable.) A test checks these figures.
+A program found the table. Nine colours were chosen by eye. Each further colour was chosen among
+30,000 colours of sRGB that are neither dark nor pale nor gray: it is the colour that is farthest
+from all colours before it. Then the two closest colours were moved apart, again and again, until
+the least distance did not grow any more. In distances of CIEDE2000, the first 12 colours are at
+least 20 apart, and all 64 colours are at least 14 apart. No colour is nearer than 12 to black, to
+white, or to the red of NaN. (A distance of 1 is just noticeable.) A test checks these numbers.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).r
 #: The finding about classes that share their colour with another class.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours repeat"
 
-# The number of colours that names get. Only one of them is dark, pale or brown.
+# Names get one of the first 24 colours, of which only one is dark, pale or brown.
 _BRIGHT = 24
 
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
@@ -61,7 +62,7 @@ def class_color(index: int) -> Color:
 
 
 def check_colors(colors: Any, count: int) -> list[Color]:
-    """Check one colour for all of ``count`` things, or one for each; return one for each."""
+    """Check one colour for all ``count`` objects, or one for each; return one for each."""
     problem = (
         f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got "
         f"{checks.given(colors)}"
@@ -94,17 +95,17 @@ def check_names(argument: str, names: Any) -> Names | None:
 
 
 def class_name(index: int, names: Names | None) -> str:
-    """Return the name of a class, or its index if it has none."""
+    """Return the name of a class, or its index if the class has no name."""
     if isinstance(names, Mapping):
         return str(names.get(index, index))
     return str(names[index]) if names is not None and 0 <= index < len(names) else str(index)
 
 
 def label_color(label: str) -> Color:
-    """Return the colour of a name. It is the same in every order, run and process.
+    """Return the colour of a name, which depends only on the name.
 
-    It is one of the first 24 colours, which are brighter than the others. Two names may have the
-    same.
+    The colour is one of the first 24, which are brighter than the others. Two names may have the
+    same colour.
 
     Args:
         label: Any text.
@@ -126,7 +127,7 @@ def readable_on(color: Color) -> Color:
 
 
 def _luminance(color: Color) -> float:
-    """Relative luminance as WCAG 2.2 defines it."""
+    """Return the relative luminance as WCAG 2.2 defines it."""
     red, green, blue = (
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
         for value in (channel / 255 for channel in color)

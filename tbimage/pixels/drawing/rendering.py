@@ -1,10 +1,10 @@
-"""The values of one image to a picture: range, tone curve, size, colours, colour bar.
+"""Make a picture from the values of one image: range, tone curve, size, colours, colour bar.
 
 Rules:
-- The steps have this order. Levels are resized before they get colours: the mean of two values has
-  the colour of that value, and not the mean of two colours.
-- Pixels that are NaN or infinite are painted last. A pixel of a smaller picture is painted if it
-  contains one of them, so that a fault stays visible.
+- The steps are done in this order. Levels are resized before they get colours. So the mean of two
+  values is shown in the colour of the mean value, and not in the mean of two colours.
+- Pixels that are NaN or infinite are painted last. If the picture is smaller than the image, each
+  of its pixels that contains a NaN or infinite pixel is painted, so that a fault stays visible.
 - The natural range of floats is (0, 1). With a diverging colour map it is (-1, 1), and ranges that
   are found in the data ("minmax", percentiles) become symmetric, so that zero is in the middle.
 """
@@ -30,16 +30,16 @@ from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
 Array = NDArray[Any]
 
-#: The finding about images in which ``"minmax"`` or percentiles find one value only.
+#: The finding about images in which ``"minmax"`` or percentiles find only one value.
 CONSTANT = "images whose range of values is empty, shown as mid-gray"
 
-# The colour of non-finite pixels until they are painted. With a gray, gray images stay gray.
+# The colour of non-finite pixels until they are painted. It is gray, so that gray images stay gray.
 _BLACK: Color = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How values look; made by :func:`check_look`."""
+    """The options that define how values look; made by :func:`check_look`."""
 
     # Which values become black and white; None: the natural range of the dtype.
     value_range: ValueRange | None = None
@@ -53,7 +53,7 @@ class Look:
 
     @property
     def is_plain(self) -> bool:
-        """Whether values are shown by the natural range of their dtype, without change."""
+        """Whether all options are the defaults, except perhaps ``nan_color``."""
         tone, size = (self.gamma, self.log), (self.max_side, self.scale)
         colors = self.value_range, self.colormap, self.colorbar
         return (*colors, *tone, *size) == (None, None, False, None, None, None, None)
@@ -64,7 +64,7 @@ class Look:
         return self.gamma is not None or self.log is not None
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the picture of an image, without its bar."""
+        """Return the height and width of the picture of an image, without the colour bar."""
         return target_size(height, width, self.max_side, self.scale)
 
 
@@ -79,7 +79,7 @@ def check_look(
     max_side: object = None,
     scale: object = None,
 ) -> Look:
-    """Check how values look; ``tbimage.visual.image`` describes the arguments."""
+    """Check the options for the look of values, which ``tbimage.visual.image`` describes."""
     return Look(
         check_value_range(value_range),
         checks.color("nan_color", nan_color),
@@ -105,7 +105,7 @@ def check_fit(look: Look, channels: int) -> None:
 def fixed_limits(colors: Array, look: Look) -> Limits | None:
     """Return the values that become black and white in an image without alpha.
 
-    They are None if the values are integers that are levels already.
+    The result is None if the values are integers that are levels already.
     """
     diverging = is_diverging(look.colormap)
     if look.value_range is not None:
@@ -121,7 +121,7 @@ def fixed_limits(colors: Array, look: Look) -> Limits | None:
 
 
 def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
-    """Return the lowest and the highest of the limits of several images of one dtype, or None."""
+    """Return limits that include the limits of several images of one dtype, or None."""
     found = [fixed_limits(image, look) for image in images]
     known = [limits for limits in found if limits is not None]
     if not known:
@@ -132,9 +132,10 @@ def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
 def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     """Make a picture of the values of one image ``(H, W, C)``, which is only read.
 
-    ``limits`` are the values that become black and white, if they are known. The picture is uint8,
-    or uint16 for uint16 without range, curve and colours. It is in colour with a colour map, or if
-    a pixel is not finite.
+    ``limits`` are the values that become black and white, if they are known. The picture is uint16
+    for uint16 values without limits, a value range, a tone curve or a colour map, else uint8. A
+    gray image becomes a picture in colour if there is a colour map, or if a pixel is not finite and
+    ``nan_color`` is not a gray.
     """
     natural = limits is None and look.value_range is None
     if natural and look.is_plain:
@@ -165,7 +166,7 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
 
 
 def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> Levels:
-    """Levels of one image; pixels that are not finite are black."""
+    """Return the levels of one image, in which pixels that are not finite are black."""
     if not look.curved:
         chosen = None if limits is None else ValueRange("fixed", *limits)
         return to_levels(image, chosen, _BLACK)
@@ -189,7 +190,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
     height, width = pixels.shape[:2]
     faulty: Array = np.logical_not(np.isfinite(image).all(axis=2))
     faulty = nearest(faulty, (max(height, image.shape[0]), max(width, image.shape[1])))
-    rows, columns = (  # the pixels of the picture with the centres of faults
+    rows, columns = (  # the pixels of the picture that contain the centres of faulty pixels
         (2 * places + 1) * new // (2 * old)
         for places, old, new in zip(np.nonzero(faulty), faulty.shape, pixels.shape[:2], strict=True)
     )
@@ -198,7 +199,7 @@ def _painted(pixels: Array, image: Array, color: Color) -> Array:
 
 
 def _clipped(colors: Array, limits: Limits) -> Limits | None:
-    """The lowest and highest value of floats, if clipping them changes a level."""
+    """Return the lowest and highest value of floats if clipping changes a level, else None."""
     if colors.dtype.kind != "f":
         return None
     low, high = find_limits(colors, ValueRange("minmax"))
@@ -207,7 +208,7 @@ def _clipped(colors: Array, limits: Limits) -> Limits | None:
 
 
 def _is_constant(look: Look, given: Limits | None, known: Limits | None) -> bool:
-    """Whether a range that is found in the image is empty."""
+    """Tell whether a range that is found in the image is empty."""
     found = given is None and look.value_range is not None and look.value_range.kind != "fixed"
     return found and known is not None and known[0] == known[1]
 
@@ -218,7 +219,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
     Args:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
-        layout: The order of the axes if it is another: "CHW", …; "BGR" for images of OpenCV.
+        layout: The order of the axes, if it differs: "CHW", …; "BGR" for images of OpenCV.
         look: The keywords below.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the
@@ -228,14 +229,14 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
             "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: Brighten values ``t`` within the range to ``t ** (1 / gamma)``; 2.2 is for linear
-            light.
+        gamma: A tone curve: values ``t`` within the range become ``t ** (1 / gamma)``. More than 1
+            is brighter; 2.2 is for linear light.
         log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
         max_side: The most pixels of the longer side. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated, or averaged.
 
     Returns:
-        The picture, and what was found in the data.
+        The picture, with the findings about the data.
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` has no pixels.

@@ -1,13 +1,14 @@
-"""Segmentation masks: class indices to colours, alone or over a photograph.
+"""Draw segmentation masks, in which each class has a colour, alone or over a photograph.
 
 Rules:
-- The class of a pixel is an integer, or the index of its highest score. Of equal scores, the first
-  counts. Logits and probabilities have the same result.
-- Pixels without a class are visible. A score that is NaN or infinite, or a negative index, is
-  painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph, or are nearly black
-  without one.
-- Over a photograph: ``(photo * (256 - a) + color * a + 128) >> 8`` with ``a = round(256 * alpha)``.
-- An outline is every pixel with a neighbour above, below, left or right of another class.
+- The class of a pixel is an integer, or the index of its highest score. If scores are equal, the
+  first of them counts. Logits and probabilities have the same result.
+- Pixels without a class are visible. Pixels with a NaN or infinite score, or with a negative index,
+  are painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph. Without a
+  photograph, they are nearly black.
+- Colours are blended into a photograph as ``(photo * (256 - a) + color * a + 128) >> 8`` with ``a =
+  round(256 * alpha)``.
+- A pixel belongs to an outline if the pixel above, below, left or right has another class.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ IGNORED_COLOR: Color = (32, 32, 36)
 NOT_FINITE = "pixels with a NaN or infinite score"
 NEGATIVE = "pixels with a negative class index (is one of them ignore_index=?)"
 
-# Rows of pixels without a class in the table of colours, after those of the palette.
+# The rows in the table of colours for pixels without a class. They follow the rows of the palette.
 _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 
 
@@ -50,7 +51,7 @@ class Classes:
     """The class of each pixel."""
 
     indices: Array  # ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning
-    # ``(H, W)`` bool, the pixels without a class; None: there are none.
+    # ``(H, W)`` bool, the pixels whose class is unknown; None if there are no such pixels.
     faulty: NDArray[np.bool_] | None = None
 
 
@@ -72,14 +73,14 @@ def class_indices(labels: Array) -> Classes:
     with np.errstate(invalid="ignore"):
         total = labels[..., 0] * 0
         for index in range(1, labels.shape[2]):
-            total += labels[..., index] * 0  # NaN for NaN and infinities
+            total += labels[..., index] * 0  # NaN and infinity become NaN, other values become 0
     finite = np.isfinite(total)
     faulty = None if finite.all() else ~finite
     return Classes(_highest(labels), faulty)
 
 
 def _highest(scores: Array) -> Array:
-    """The index of the highest score of each pixel."""
+    """Return the index of the highest score of each pixel."""
     if scores.strides[-1] == scores.itemsize:  # the classes of a pixel are adjacent
         indices: Array = scores.argmax(axis=-1)
         return indices
@@ -157,7 +158,7 @@ def _check_ignored(ignore_index: object) -> int | None:
 
 
 def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8], dict[str, int]]:
-    """The row of each pixel in the table of colours, and what was found."""
+    """Return the row in the table of colours for each pixel, and the findings."""
     indices, count = classes.indices, len(CLASS_COLORS)
     low, high = int(indices.min()), int(indices.max())
     remarks: dict[str, int] = {}
@@ -205,7 +206,7 @@ def _blend_classes(
 
 
 def _edges(indices: Array) -> NDArray[np.bool_]:
-    """The pixels with a neighbour of another class."""
+    """Return which pixels have a neighbour of another class."""
     edges = np.zeros(indices.shape, bool)
     below = indices[1:] != indices[:-1]
     beside = indices[:, 1:] != indices[:, :-1]
@@ -223,7 +224,7 @@ def legend_entries(
 
     Args:
         labels: As in :func:`draw_segmentation`.
-        names: Of the classes, by index; a class without a name is named by its index.
+        names: The names of the classes, by index; a class without a name is shown by its index.
         ignore_index: As in :func:`draw_segmentation`.
 
     Returns:
@@ -246,7 +247,7 @@ def legend_entries(
 
 
 def _unique(indices: Array) -> Array:
-    """The values of an array in ascending order; few values are counted, which needs no sorting."""
+    """Return the different values of an array, sorted; small integers are counted, not sorted."""
     if indices.size and indices.min() >= 0 and indices.max() < 1 << 16:
         return np.flatnonzero(np.bincount(indices.reshape(-1).astype(np.intp, copy=False)))
     return np.unique(indices)

@@ -1,8 +1,8 @@
-"""Antialiased lines and dots at fractional positions.
+"""Draw antialiased lines and dots at fractional positions.
 
-A stroke is all pixels near a chain of points. A pixel is covered by ``clip(radius + 1/2 - d, 0,
-1)``, where ``d`` is the distance of its centre from the chain. The pixel in column x and row y has
-its centre at (x + 1/2, y + 1/2).
+A stroke is all pixels near a chain of points. The coverage of a pixel is ``clip(radius + 1/2 - d,
+0, 1)``, where ``d`` is the distance of its centre from the chain. The pixel in column x and row y
+has its centre at (x + 1/2, y + 1/2).
 
 Segments are cut into pieces of at most ``PIECE`` pixels. Each piece covers pixels of a small
 square, and the squares of many pieces are computed at once. Where squares overlap, the greatest
@@ -23,9 +23,11 @@ from tbimage.pixels.values.pictures import Color, ink
 
 Points = NDArray[np.float64]
 
-#: The greatest length of a piece in pixels. About half of the pixels of its square are near it.
+#: The greatest length of a piece in pixels. About half of the pixels in a piece's square are near
+#: the piece.
 PIECE = 8.0
-# Pixels that are computed at once: 2 MiB of each temporary.
+# The number of pixels that are computed at once. The large temporary arrays are float32 and have
+# 1 MiB each.
 _AT_ONCE = 1 << 18
 
 
@@ -34,10 +36,11 @@ def stroke(
 ) -> tuple[int, int]:
     """Paint the pixels near some segments, clipped to the picture ``(H, W, C)``.
 
-    ``segments`` are ``(M, 2, 2)``, finite: (x, y) of both ends of each segment, in pixels from the
-    top left corner. Two equal ends make a dot. ``radius`` is half of the stroke's width in pixels,
-    more than 0. Segments that would need more than ``most_pieces`` pieces are omitted. It returns
-    the number of omitted segments, and the number of pieces that are still allowed.
+    ``segments`` are finite numbers ``(M, 2, 2)``: (x, y) of both ends of each segment, in pixels
+    from the top left corner. Two equal ends make a dot. ``radius`` is half of the stroke's width in
+    pixels, more than 0. If all segments need more than ``most_pieces`` pieces, the last ones are
+    omitted. The function returns the number of omitted segments, and the number of pieces that are
+    still allowed.
     """
     height, width = pixels.shape[:2]
     near = _clipped(segments, width, height, radius + 1)
@@ -76,7 +79,7 @@ def _clipped(segments: Points, width: int, height: int, margin: float) -> Points
 
 
 def _cut(segments: Points, most_pieces: int) -> tuple[Points, Points, int]:
-    """Cut segments into pieces; return their starts and ends, and the number of segments cut."""
+    """Cut segments into pieces; return their starts and ends, and the number of cut segments."""
     lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
     counts = np.maximum(np.ceil(lengths / PIECE), 1).astype(np.int64)
     kept = int(np.searchsorted(counts.cumsum(), most_pieces, side="right"))
@@ -98,10 +101,11 @@ def _chunks(starts: Points, ends: Points, side: int) -> Iterator[tuple[Points, P
 def _covered(
     starts: Points, ends: Points, side: int, radius: float, shape: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The flat indices of the pixels that some pieces cover, and their coverage in 1..255."""
+    """Return the flat indices of the pixels that pieces cover, and their coverage in 0..255."""
     height, width = shape
     corner = np.floor(np.minimum(starts, ends) - radius - 0.5)
-    # Centres of pixels relative to the piece's start: small numbers, so float32 is exact enough.
+    # The centres of pixels are relative to the piece's start. So the numbers are small, and float32
+    # is exact enough.
     offsets = np.arange(side) + 0.5
     x, y = ((corner - starts)[:, :, np.newaxis] + offsets).astype(np.float32).transpose(1, 0, 2)
     x, y = x[:, np.newaxis, :], y[:, :, np.newaxis]  # (pieces, 1, side) and (pieces, side, 1)
@@ -126,10 +130,10 @@ def _covered(
 def _greatest(
     where: NDArray[np.int64], coverage: NDArray[np.uint8], size: int
 ) -> NDArray[np.uint8]:
-    """For each index its greatest coverage; indices are less than ``size``."""
+    """Return the greatest coverage of each index in ``where``; indices are less than ``size``."""
     sheet = np.zeros(size, np.uint8)
     rest, higher = where, coverage
-    while len(rest):  # if an index is repeated, the last value is written
+    while len(rest):  # if an index is repeated, its last value is kept
         sheet[rest] = higher
         lost = sheet[rest] < higher
         rest, higher = rest[lost], higher[lost]

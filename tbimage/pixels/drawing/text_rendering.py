@@ -1,12 +1,12 @@
-"""Text to pixels.
+"""Draw text as pixels.
 
 A line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines are cached,
 since class names, channel numbers and scores repeat in each picture.
 
 Rules:
 - Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
-  characters become spaces, and dashes hyphens.
-- The time is bounded for any text: lines are cut at ``MOST_LETTERS``.
+  characters become spaces, and dashes become hyphens.
+- The time is bounded for any text: texts are cut after ``MOST_LETTERS`` characters.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from tbimage import checks
 from tbimage.pixels.drawing import fonts
 from tbimage.pixels.values.pictures import Color, ink
 
-ImageFont.load_default(10)  # otherwise it imports a module with the first text, perhaps in a worker
+ImageFont.load_default(10)  # otherwise the first text imports a module, perhaps in a worker
 
 Coverage = NDArray[np.uint8]
 
 #: The smallest legible letters.
 LEAST_SIZE = 12
 _GREATEST_SIZE = 96
-# TensorBoard shows a picture in a card of 350 pixels, by omitting pixels. Letters of a 28th of the
-# picture's width have 12 pixels there.
+# TensorBoard shows a picture in a card that is 350 pixels wide, and omits pixels of a larger
+# picture. Letters whose size is a 28th of the picture's width have 12 pixels in the card.
 _LETTERS_ACROSS = 28
 
-#: The most letters of a text. They fill a strip of 4000 pixels eight times.
+#: The most letters of a text. They fill about eight lines of 4000 pixels.
 MOST_LETTERS = 4000
 
-# Control characters (Unicode's category Cc), odd spaces, and characters that look like an ASCII
-# character: dashes, the minus sign, the multiplication sign.
+# The characters that are replaced: control characters (Unicode's category Cc), special spaces, and
+# characters that look like an ASCII character (dashes, the minus sign, the multiplication sign).
 _REPLACED = dict.fromkeys([*range(0x20), *range(0x7F, 0xA1), *range(0x2000, 0x200B), 0x202F], " ")
 _REPLACED |= dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | {0xD7: "x"}
 
 
 def check_text(argument: str, text: object) -> str:
-    """Check text that is drawn: any string, also one that is no valid Unicode."""
+    """Check text that will be drawn: any string, even one that is not valid Unicode."""
     if isinstance(text, str):
         return text
     raise TypeError(
@@ -69,14 +69,15 @@ def text_width(text: str, size: int) -> int:
 
 
 def number_text(value: float) -> str:
-    """Return a number with three significant digits, or with all digits before the point."""
+    """Return a number with three significant digits; from 1000 to 1e6, without decimals."""
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
     """Break text into lines that fit into a width in pixels, at spaces if possible.
 
-    Line breaks are kept. If there are more than ``most_lines``, the last one ends with "…".
+    Line breaks are kept. If there are more than ``most_lines`` lines, the last one that is kept
+    ends with "…".
     """
     width -= 2 * _margin(size)
     lines = itertools.chain.from_iterable(
@@ -112,10 +113,10 @@ def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
     """Blend ``paint`` into pixels: ``(old * (255 - covered) + paint * covered) / 255``."""
     if target.dtype == np.uint8:
         part, most, shift = covered.astype(np.uint16), np.uint16(255), np.uint16(8)
-        for channel in range(target.shape[-1]):  # so that inner loops are as long as rows
+        for channel in range(target.shape[-1]):  # one by one, so that inner loops are long
             mixed = target[..., channel] * (most - part) + part * paint[channel].astype(np.uint16)
             mixed += 128
-            target[..., channel] = (mixed + (mixed >> shift)) >> shift  # to the nearest / 255
+            target[..., channel] = (mixed + (mixed >> shift)) >> shift  # mixed / 255, rounded
     else:
         wide = covered[..., np.newaxis].astype(np.uint32)
         target[...] = (target * (255 - wide) + paint * wide + 127) // 255
@@ -125,7 +126,7 @@ def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
 
 
 def _margin(size: int) -> int:
-    """Space at both ends of a line, for letters that lean out."""
+    """Return the space at both ends of a line, for letters that are wider than their advance."""
     return max(1, size // 12)
 
 
@@ -156,7 +157,7 @@ def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
 
 
 def _fitting_letters(word: str, size: int, width: int) -> int:
-    """The number of letters of a word that fit, at least one."""
+    """Return the number of letters of a word that fit into the width, at least one."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2
@@ -184,7 +185,7 @@ def _kept_advance(line: str, size: int, used: fonts.Fonts) -> int:
     return sum(int(np.ceil(_sized(font, size).getlength(run))) for font, run in runs)
 
 
-# A line of 20 letters of the size 32 has 14 KB. A picture has about 100 labels and scores.
+# The drawing of 20 letters of size 32 has 14 KB. A picture has about 100 labels and scores.
 _KEPT_LINES, _KEPT_LETTERS, _KEPT_SIZE = 512, 40, 32
 
 
@@ -213,7 +214,7 @@ def _drawn(line: str, size: int, used: fonts.Fonts) -> Coverage:
     draw = ImageDraw.Draw(image)
     for font, run in used.runs(line):
         sized = _sized(font, size)
-        # Fonts differ in the space above their letters. The baseline is that of Pillow's font.
+        # Fonts differ in the space above their letters, so all use the baseline of Pillow's font.
         draw.text((left, _baseline(size)), run, 255, sized, anchor="ls")
         left += int(np.ceil(sized.getlength(run)))
     return np.asarray(image)

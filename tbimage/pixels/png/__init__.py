@@ -1,1 +1,1 @@
-"""Levels to the bytes of a PNG file."""
+"""Encode levels as PNG files."""

@@ -1,4 +1,4 @@
-"""Deflate and its checksums, by the fastest library that is installed.
+"""Compress with deflate and compute checksums, with the fastest library that is installed.
 
 All streams are raw deflate (RFC 1951). The strips of a picture are compressed separately, and
 encoder.py writes the header and the trailer of the zlib stream that they form.
@@ -16,8 +16,8 @@ from tbimage.pixels.scratch import Bytes
 
 _RAW = -15  # a window of 32 KiB and no zlib header
 _RAW_NEAR = -9  # the smallest window, 512 bytes
-# Blocks of 32 Ki symbols: 0.2 % smaller and 3 % faster than zlib's default, 8, with 128 KiB more
-# memory.
+# Level 9 means blocks of 32 Ki symbols. The output is 0.2 % smaller and made 3 % faster than with
+# zlib's default, 8, but needs 128 KiB more memory.
 _MEMORY_LEVEL = 9
 _ADLER_MODULUS = 65521  # RFC 1950, section 8.2: the largest prime below 65536
 
@@ -35,8 +35,8 @@ class Compressor(Protocol):
 class Method(enum.Enum):
     """A way to deflate.
 
-    The speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9, after filtering, for
-    photographs, colour maps and flat drawings.
+    The speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9. They do not include
+    filtering. Three numbers in a row are for photographs, colour maps and flat drawings.
     """
 
     #: The compiled encoder, which filters too (kernel.py): 900 MB/s for photographs, 1000 for
@@ -44,11 +44,12 @@ class Method(enum.Enum):
     KERNEL = "kernel"
     #: igzip's first level: 280, 900, 4000 MB/s. It is used only if ``igzip()`` is not None.
     IGZIP = "igzip"
-    #: The same with a window of 512 bytes in place of 32 KiB: 320 MB/s for photographs, and 3 %
-    #: smaller. In noise, matches are accidental, and distant ones cost more bits than they save.
+    #: The same with a window of 512 bytes in place of 32 KiB: 320 MB/s for photographs, whose files
+    #: are 3 % smaller. In noise, matches are accidental, and distant matches cost more bits than
+    #: they save.
     IGZIP_NEAR = "igzip, near"
-    #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. In photographs, noise leaves no other
-    #: repetition.
+    #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. Photographs are noisy, and have no
+    #: other repetition.
     RUNS = "runs"
     #: zlib's first level: 65, 230, 700 MB/s.
     SKIM = "skim"
@@ -58,7 +59,7 @@ class Method(enum.Enum):
     MATCHES = "matches"
     #: zlib's last level: 10, 10, 60 MB/s.
     BEST = "best"
-    #: The same, but without matches of five bytes or fewer.
+    #: zlib's last level, but without matches of five bytes or fewer.
     BEST_FILTERED = "best, filtered"
     #: Huffman codes only.
     CODES = "codes"
@@ -103,7 +104,7 @@ def deflated(data: Piece | Bytes, method: Method) -> bytes:
 
 
 def crc32(data: Piece | Bytes, start: int = 0) -> int:
-    """Compute the CRC-32 of contiguous bytes; ``start`` is that of the bytes before them."""
+    """Compute the CRC-32 of contiguous bytes; ``start`` is the CRC-32 of the bytes before them."""
     crc: int = (igzip() or zlib).crc32(data, start)
     return crc
 
@@ -115,11 +116,11 @@ def adler32(data: Piece | Bytes, start: int = 1) -> int:
 
 
 def adler32_combine(first: int, second: int, second_bytes: int) -> int:
-    """Return the Adler-32 of two adjacent blocks, given that of each and the second block's size.
+    """Return the Adler-32 of two adjacent blocks, from their Adler-32s and the second one's size.
 
-    It is ``adler32_combine`` of zlib.h. The low half of an Adler-32 is 1 plus the sum of all bytes.
-    The high half is the sum of all values that the low half has had (RFC 1950, section 8.2). After
-    another block, each of these values is larger by the sum of the bytes of that block.
+    This is ``adler32_combine`` of zlib.h. The low half of an Adler-32 is 1 plus the sum of all
+    bytes. The high half is the sum of all values that the low half has had (RFC 1950, section 8.2).
+    For the second block, each of these values grows by the sum of the bytes of the first block.
     """
     bytes_of_first = (first & 0xFFFF) - 1
     low = (bytes_of_first + (second & 0xFFFF)) % _ADLER_MODULUS

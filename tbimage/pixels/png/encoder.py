@@ -1,11 +1,11 @@
-"""Levels to the bytes of a PNG file: signature, chunks and the zlib stream of the strips.
+"""Encode levels as a PNG file: signature, chunks and the zlib stream of the strips.
 
-The sections are those of PNG, third edition (https://www.w3.org/TR/png-3/).
+Section numbers refer to PNG, third edition (https://www.w3.org/TR/png-3/).
 
 Rules:
 - Each strip of a large picture becomes one IDAT chunk. Strips are encoded separately, and their
   Adler-32s are combined.
-- The file is a list of buffers. They are joined only if the file is small.
+- The file is a list of buffers. They are joined only if the picture is small.
 - A file depends on the pixels, the compression and the installed libraries, but not on the number
   of workers.
 """
@@ -72,14 +72,14 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
     Args:
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
             and byte order. It is only read.
-        compression: ``"fast"`` takes the least time, at about the size of Pillow's default.
-            ``"balanced"`` is smaller, at a quarter of the speed of fast. Both keep the form of the
-            pixels. ``"small"`` is at most as large as with Pillow's ``optimize=True``, and takes a
-            hundred times as long as fast. It reduces the channels and bits if that loses nothing:
-            equal red, green and blue become gray, opaque alpha is left out, and up to 256 colours
-            become a palette of 1 to 8 bits.
-        run: Calls the functions that encode the strips of a picture of more than 1 MiB, or that
-            try the ways of ``"small"``, perhaps in several threads.
+        compression: ``"fast"`` takes the least time, and its files have about the size of Pillow's
+            default. Files of ``"balanced"`` are smaller, but take four times as long. Both keep the
+            channels and bits of the pixels. Files of ``"small"`` are at most as large as with
+            Pillow's ``optimize=True``, but take a hundred times as long as with ``"fast"``. It
+            reduces the channels and bits if that loses nothing: equal red, green and blue become
+            gray, opaque alpha is left out, and up to 256 colours become a palette of 1 to 8 bits.
+        run: A function that calls other functions, perhaps in several threads. They encode the
+            strips of a picture of more than 1 MiB, or try the methods of ``"small"``.
     """
     return encode_all([pixels], compression=compression, run=run)[0]
 
@@ -89,10 +89,10 @@ def encode_all(
 ) -> list[EncodedPng]:
     """Encode each picture as one PNG file; small pictures of one size are filtered together.
 
-    The files are those of ``encode``, in less time.
+    The files are the same as with ``encode``, but take less time.
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
-    if all(plan is BY_KERNEL for _, plan in planned):  # the kernel encodes one picture in a call
+    if all(plan is BY_KERNEL for _, plan in planned):  # a call of the kernel encodes one picture
         return [EncodedPng(_file(form, plan, run), form.channels) for form, plan in planned]
     files: list[list[Piece]] = [[]] * len(planned)
     alike: defaultdict[object, list[int]] = defaultdict(list)
@@ -106,14 +106,14 @@ def encode_all(
         head, rows = _head(form), [planned[number][0].rows for number in numbers]
         strips = encode_alike(rows, plan, _CRC_OF_FIRST_IDAT)
         for number, strip in zip(numbers, strips, strict=True):
-            files[number] = [b"".join(_chunks(head, [strip]))]  # each buffer costs 0.5 µs later
+            files[number] = [b"".join(_chunks(head, [strip]))]  # more buffers cost 0.5 µs each
     return [
         EncodedPng(pieces, form.channels) for pieces, (form, _) in zip(files, planned, strict=True)
     ]
 
 
 def import_for(compression: str) -> None:
-    """Import what encoding needs, before a worker would import it."""
+    """Import the modules that encoding needs, so that no worker imports them."""
     if kernel() is None or compression != "fast":
         importlib.import_module("tbimage.pixels.png.strategy")
         igzip()
@@ -174,7 +174,7 @@ def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
 
 
 def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
-    """Put chunks around the strips; the first also has the zlib header, the last the Adler-32."""
+    """Make a chunk of each strip; the first also has the zlib header, the last has the Adler-32."""
     pieces: list[Piece] = []
     adler, before, zlib_header = 1, head, _ZLIB_HEADER
     for strip in strips[:-1]:
@@ -203,7 +203,7 @@ def _head(form: Form) -> bytes:
 def _head_of(
     height: int, width: int, depth: int, color_type: int, palette: bytes, transparency: bytes
 ) -> bytes:
-    # deflate, the five filters, not interlaced
+    # The last three fields say: deflate, the five filters, not interlaced.
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
     if palette:
         head += _chunk(b"PLTE", palette)

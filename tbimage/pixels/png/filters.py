@@ -1,14 +1,15 @@
-"""The filters of PNG: a block of rows of pixels to rows of differences.
+"""The filters of PNG, which turn the rows of a block of pixels into rows of differences.
 
-There are the five filters of PNG, third edition, section 9.2
-(https://www.w3.org/TR/png-3/#9Filters), and two ways to choose one of them for each row.
+The module has the five filters of PNG, third edition, section 9.2
+(https://www.w3.org/TR/png-3/#9Filters), and two rules that choose one of them for each row.
 
 Rules:
 - An encoder knows all neighbours of a pixel. So each filter is a few NumPy operations on a whole
   block, which stays in the cache.
-- The input is a *window*: the rows of a block, after the row above them (zeros above the first row
-  of the picture). It is C-contiguous, so the left, upper and upper left neighbours are slices of a
-  flat array. Such a slice is wrong for the first pixel of each row, which is corrected afterwards.
+- The input is a *window*: the row above a block, then the rows of the block. (The row above the
+  first row of the picture is zeros.) A window is C-contiguous, so the left, upper and upper left
+  neighbours are slices of a flat array. Such a slice is wrong for the first pixel of each row, so
+  the result for these pixels is corrected afterwards.
 - Arithmetic is modulo 256 in uint8, as in the specification. Wider types would halve the speed.
 """
 
@@ -30,8 +31,9 @@ class Filter(enum.IntEnum):
     UP = 2
     AVERAGE = 3
     PAETH = 4
-    #: Up for rows that equal the row above, which become zeros, and None for all others. Deflate
-    #: finds the repetition in unfiltered rows: for flat drawings, label maps, colour maps.
+    #: Up for rows that equal the row above, so that they become zeros, and None for all other rows.
+    #: This is for flat drawings, label maps and colour maps: deflate finds their repetition in
+    #: unfiltered rows.
     REPEAT = 5
     #: For each row, the filter with the smallest sum of absolute differences, as the specification
     #: advises (section 12.7).
@@ -41,8 +43,8 @@ class Filter(enum.IntEnum):
 def filter_rows(kind: Filter, window: Bytes, step: int) -> Bytes:
     """Filter the n rows of a window ``(1 + n, width)``; ``step`` is the bytes of a pixel.
 
-    It returns ``(n, 1 + width)`` uint8: each row after the number of its filter. The memory is
-    scratch and valid until this thread's next call.
+    The result is ``(n, 1 + width)`` uint8: each row begins with the number of its filter. It is
+    scratch memory that is valid until this thread's next call.
     """
     rows, width = window.shape
     filtered = take("filtered", (rows - 1) * (width + 1)).reshape(rows - 1, width + 1)
@@ -97,13 +99,14 @@ def average_predictor(left: Bytes, above: Bytes, out: Bytes) -> None:
 
 
 def paeth_predictor(left: Bytes, above: Bytes, corner: Bytes, out: Bytes) -> None:
-    """Write the one of left, above and corner that is nearest to left + above - corner.
+    """Write the neighbour (left, above or corner) that is nearest to left + above - corner.
 
     Let low and high be the smaller and the larger of left and above. Let ``over`` be
-    max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest is high if
-    under ≥ 2·over, low if over ≥ 2·under, and else corner. Because high = corner + under and low =
-    corner - over, two products with 0 or 1 are enough to choose. (tests/pixels/test_filters.py
-    compares this with the specification's text for all 2²⁴ neighbourhoods.)
+    max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest neighbour is high
+    if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. Because high = corner +
+    under and low = corner - over, two products with 0 or 1 are enough to choose.
+    (tests/pixels/test_filters.py compares this with the specification's text for all 2²⁴
+    neighbourhoods.)
     """
     size = left.size
     high, over, under = take("a", size), take("b", size), take("c", size)

@@ -20,8 +20,8 @@ class Stream(NamedTuple):
 
     Attributes:
         data: The stream.
-        crc: CRC-32 of the bytes before it in the chunk, and of ``data``.
-        adler: Adler-32 of the filtered rows.
+        crc: The CRC-32 of the bytes before ``data`` in the chunk, and of ``data``.
+        adler: The Adler-32 of the filtered rows.
     """
 
     data: Piece
@@ -55,7 +55,7 @@ class _Memory(threading.local):
 
     def __init__(self) -> None:
         self.job = Job()
-        self.out = np.empty(LEAST_BYTES, np.uint8)  # of small outputs
+        self.out = np.empty(LEAST_BYTES, np.uint8)  # for small outputs
         self.out_address = self.out.ctypes.data
         self.scratch: Bytes | None = None
 
@@ -75,9 +75,10 @@ def _memory_of(rows: Rows, start: int, stop: int) -> tuple[Pixels, int]:
 def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool = False) -> Stream:
     """Filter and deflate the rows from ``start`` to ``stop - 1``; the kernel chooses how.
 
-    The stream ends with the last row of the picture. ``crc`` is the CRC-32 of the bytes before it
-    in the same chunk. With ``baseline``, only the instructions are used that every processor of
-    this architecture has: the output is the same, but the encoder is slower.
+    The stream is ended only if the rows include the last row of the picture. ``crc`` is the CRC-32
+    of the bytes before the stream in the same chunk. With ``baseline``, the encoder uses only
+    instructions that every processor of this architecture has. The output is the same, but the
+    encoder is slower.
     """
     loaded = kernel()
     if loaded is None:
@@ -93,8 +94,8 @@ def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool =
         _memory.scratch = scratch
     out = None if capacity <= LEAST_BYTES else lend(capacity)
     window, job.row_stride = _memory_of(rows, start, stop)
-    job.rows = window.ctypes.data  # __array_interface__ crashes where memory lacks
-    # A new object for ctypes takes 0.8 µs.
+    job.rows = window.ctypes.data  # __array_interface__ crashes if there is no memory
+    # ``out_address`` is stored because ``out.ctypes`` makes a new object, which takes 0.8 µs.
     job.out = _memory.out_address if out is None else out.ctypes.data
     job.height, job.width, job.step, job.capacity = height, width, rows.step, capacity
     job.first, job.last, job.baseline, job.crc = start == 0, stop == rows.height, baseline, crc

@@ -1,9 +1,9 @@
 """The libraries that encode PNG files: the compiled encoder, else igzip, else zlib.
 
-A platform wheel has the compiled encoder (kernel.c) beside this file. A clone has it, too, after
-``pip install -e .`` on a machine with a C compiler. It is loaded with the first picture. The name
-of the library file contains the CRC-32 of its bytes. So a truncated or changed file is never given
-to the system's loader, which could crash. This module does not need NumPy.
+A platform wheel has the compiled encoder (kernel.c) beside this file. A clone also has it, after
+``pip install -e .`` on a machine with a C compiler. It is loaded for the first picture. The name of
+the library file contains the CRC-32 of its bytes. So a truncated or changed file is never given to
+the system's loader, which could crash. This module does not need NumPy.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-#: The version of the layout of ``Job`` and of the functions: ABI in kernel.c.
+#: The version of the layout of ``Job`` and of the functions. It must equal ABI in kernel.c.
 ABI = 1
-#: How the library's name begins: ``kernel-1a2b3c4d.so``; hatch_build.py names it.
+#: The start of the library's name, such as ``kernel-1a2b3c4d.so``; hatch_build.py makes the name.
 PREFIX = "kernel-"
 
 
@@ -31,8 +31,8 @@ class Kernel(NamedTuple):
 def load(directory: str | None = None) -> Kernel:
     """Load the library from a directory, by default that of this file.
 
-    Raises FileNotFoundError if there is none, and OSError if it is damaged, of another version, or
-    refused by the system.
+    Raises FileNotFoundError if there is no library, and OSError if the library is damaged, has
+    another version, or cannot be loaded by the system.
     """
     import ctypes
 
@@ -97,7 +97,7 @@ def igzip() -> Any | None:
 
 
 def forget() -> None:
-    """Search again for the compiled encoder and for igzip, with the next picture: for tests."""
+    """Forget the loaded libraries, so that the next picture searches for them again: for tests."""
     igzip.cache_clear()
     _load_once.cache_clear()
 

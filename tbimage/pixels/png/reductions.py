@@ -21,9 +21,10 @@ from tbimage.pixels.scratch import Bytes
 
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PALETTE_COLOR_TYPE = 3
-# Bits of a gray sample, and the factor that makes 8 bits of it.
+# By the bits of a gray sample: the factor that turns the sample into an 8-bit level.
 _GRAY_STEPS = {1: 255, 2: 85, 4: 17}
-#: The pixels in which colours are counted at a time. A photograph has too many in the first block.
+#: The number of pixels in which colours are counted at a time. The first such block of a photograph
+#: already has too many colours.
 COUNTED_PIXELS = 1 << 16
 
 
@@ -48,7 +49,7 @@ def full_form(pixels: Pixels) -> Form:
 def forms(pixels: Pixels) -> list[Form]:
     """Return one or two forms with as few channels as possible; the second one has fewer bits.
 
-    Only encoding them tells which one is smaller.
+    Only encoding both forms shows which file is smaller.
     """
     fewer = _without_gray_channels(_without_opaque_alpha(pixels))
     full = full_form(fewer)
@@ -113,7 +114,7 @@ def _gray_form(pixels: Pixels, bits: int) -> Form:
 
 def _palette_form(pixels: Pixels, colors: npt.NDArray[np.uint32]) -> Form:
     opaque = (colors & 0xFF) == 0xFF
-    order = np.argsort(opaque, kind="stable")  # opaque colours last: their alpha is not stored
+    order = np.argsort(opaque, kind="stable")  # opaque colours are last: their alpha is not stored
     rank = np.empty(len(colors), np.uint8)
     rank[order] = np.arange(len(colors))
     indices = np.empty(pixels.shape[:2], np.uint8)

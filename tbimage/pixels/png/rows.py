@@ -1,7 +1,7 @@
 """A picture as PNG stores it: rows of bytes, with the high byte of 16-bit samples first.
 
-Nothing of the picture's size is allocated. If the array's own memory cannot be used, one block at a
-time is converted into scratch memory.
+No memory of the picture's size is allocated. If the array's own memory cannot be used, one block at
+a time is converted into scratch memory.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Rows:
         return window
 
     def copy_window(self, start: int, stop: int, out: Bytes) -> None:
-        """Copy the rows of ``window`` to ``out``."""
+        """Copy the rows that ``window`` returns to ``out``."""
         if start == 0:
             out[0] = 0
         above, filled = max(start - 1, 0), out[1 if start == 0 else 0 :]
@@ -67,10 +67,10 @@ class Rows:
 
 
 def _copy(pixels: Pixels, out: Pixels) -> None:
-    """Copy pixels, a channel at a time if the bytes of a row are not adjacent.
+    """Copy pixels. If the bytes of a row are not adjacent, copy one channel at a time.
 
-    Otherwise NumPy's innermost loop runs over 1 to 4 channels: for blocks of 128 KiB with reversed
-    channels or in planes, it takes 218 µs instead of 43 µs.
+    In a single copy, NumPy's innermost loop would run over 1 to 4 channels. A block of 128 KiB with
+    reversed channels or in planes would take 218 µs instead of 43 µs.
     """
     if pixels.strides[1:] == out.strides[1:]:
         np.copyto(out, pixels)

@@ -1,10 +1,11 @@
-"""The smallest file of a picture, found by making several.
+"""Find the smallest file of a picture by making several files.
 
 Rules:
-- The way of Pillow's ``optimize=True`` is always tried (for each row the filter with the smallest
-  differences, and zlib's level 9 for filtered data). So the result is never larger than Pillow's.
-- Only the sizes are kept while trying, and the smallest file is made again. Otherwise memory would
-  hold several files of a large picture.
+- The method of Pillow's ``optimize=True`` is always tried (for each row the filter with the
+  smallest differences, and zlib's level 9 for filtered data). So the file is never larger than
+  Pillow's file.
+- The trials keep only the sizes, and the smallest file is made again. Otherwise memory would hold
+  several files of a large picture.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The choice of filter and deflate method for a picture, from a sample of it.
+"""Choose the filter and the deflate method for a picture, from a sample of it.
 
 Rules:
-- In a photograph, the differences between pixels are noise of small numbers. Only Huffman codes
-  make it smaller, and the entropy of the differences tells the best filter. Drawings, masks and
-  label maps repeat: deflate must search for matches. It does so at ten times its speed on
-  photographs, and finds the most matches in unfiltered rows.
+- In a photograph, the differences between pixels are small random numbers. Only Huffman codes
+  compress them, and the best filter is the one whose differences have the least entropy. Drawings,
+  masks and label maps repeat, so deflate must search for matches. The search is ten times as fast
+  as in photographs, and finds the most matches in unfiltered rows.
 - So the entropy of a few thousand bytes is computed first. If it is so low that matches matter more
-  than filters, deflate is tried on some bands of rows. Both together take less than a tenth of the
-  encoding time.
+  than filters, deflate is tried on some bands of rows. The entropy and the trials together take
+  less than a tenth of the encoding time.
 - Every number below was chosen on the corpus of ``python -m benchmarks.encoders``.
 """
 
@@ -27,37 +27,43 @@ from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.png.strips import Plan, is_small
 from tbimage.pixels.scratch import Bytes, take
 
-#: The bytes of the entropy's sample: one in 64 of the picture, within these bounds.
+#: The least and the most bytes of the sample for the entropy. Between these bounds, the sample is
+#: 1/64 of the picture.
 SAMPLE_BYTES = (2 << 10, 4 << 10)
-#: The bytes on which deflate is tried: one in 32 of the picture, within these bounds.
+#: The least and the most bytes on which deflate is tried. Between these bounds, a trial takes 1/32
+#: of the picture.
 TRIAL_BYTES = (8 << 10, 32 << 10)
-#: The number of their bands of rows. Few thick bands are better, because matches reach over rows.
+#: The number of bands of rows in a trial. A few thick bands are better than many thin ones, because
+#: matches extend over several rows.
 TRIAL_BANDS = 2
 
-#: Bits per byte. Below this, a picture is a drawing (chessboards, masks, label maps, plots: 0.0 to
-#: 0.5), and level 6 runs at 100 to 200 MB/s.
+#: The bounds below are entropies in bits per byte. Below this one, a picture is a drawing
+#: (chessboards, masks, label maps and plots have 0.0 to 0.5), and level 6 runs at 100 to 200 MB/s.
 DRAWING_BITS = 0.6
-#: Below this, there is almost nothing but repetition (a plot of lines: 0.5).
+#: Below this, a picture is almost only repetition. (A plot of lines has more: 0.5.)
 REPEATED_BITS = 0.3
-#: Below this, a search for matches is worth its time, at a lower level (a smooth heat map in
-#: colour: 0.9).
+#: Below this, a search for matches at a lower level is worth its time (a smooth heat map in colour
+#: has 0.9).
 FLAT_BITS = 1.0
-#: The same without igzip, when the alternative is slower (a depth map in colour: 1.2).
+#: The same bound if igzip is not installed, because the alternative is slower then (a depth map in
+#: colour has 1.2).
 FLAT_BITS_OF_ZLIB = 1.25
-#: Below this, repetition still matters (depth map 1.4, logo 1.5, fundus of an eye 2.1), so the
-#: entropy alone does not tell the best filter. Most photographs have 3.5 to 6.5.
+#: Below this, repetition still matters (a depth map has 1.4, a logo 1.5, the fundus of an eye 2.1),
+#: so the entropy alone does not show the best filter. Most photographs have 3.5 to 6.5.
 SMOOTH_BITS = 2.5
 
 #: For larger drawings, runs without matches are tried, too.
 TRIED_RUNS_BYTES = 64 << 10
 
-# Factors of the entropies after the five filters. Average takes five passes and Paeth fifteen. That
-# is a quarter of igzip's time, so Paeth must save 8 % of the bytes. zlib is slower.
+# The entropies after the five filters are multiplied by these factors. Average takes five passes
+# over the data. Paeth takes fifteen, a quarter of igzip's time, so it must save 8 % of the bytes.
+# zlib is slower than igzip, so the time of the filters matters less.
 _HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.02, 1.08])
 _HANDICAPS_OF_ZLIB = np.array([1, 1, 1, 1, 1.005])
 
-# Distances of sampled rows and columns. They are primes other than 2 and 5, because patterns in
-# pictures repeat every 2ⁿ or 10ⁿ pixels: in a photograph enlarged by 2, every second row is a copy.
+# The distances of sampled rows and columns: 1, and primes other than 2 and 5. Patterns in pictures
+# repeat every 2ⁿ or 10ⁿ pixels. In a photograph enlarged by 2, for instance, every second row is a
+# copy.
 _STRIDES = (1, 3, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
 _SAMPLED_ROWS = 16
 
@@ -65,11 +71,11 @@ _FIVE_HISTOGRAMS = np.arange(0, 5 * 256, 256, dtype=np.intp)[:, np.newaxis]
 
 
 def plan_fast(rows: Rows) -> Plan:
-    """Choose the plan that takes the least time, at about the size of Pillow's default."""
+    """Choose the fastest plan whose files have about the size of Pillow's default."""
     has_igzip = igzip() is not None
     quick = Method.IGZIP if has_igzip else Method.RUNS
     if rows.width == rows.step or rows.height == 1:
-        # One neighbour is always 0, so Paeth is the same as Sub or Up.
+        # With one row or one column, Paeth is the same as Sub or Up.
         return Plan(Filter.PAETH, quick, strips.STRIP_BYTES)
     if is_small(rows):
         return _plan_small(rows, quick)
@@ -83,7 +89,7 @@ def plan_fast(rows: Rows) -> Plan:
         return Plan(best, Method.RUNS, strips.STRIP_BYTES)
     if least > SMOOTH_BITS:
         return Plan(best, Method.IGZIP_NEAR, strips.STRIP_BYTES)
-    # A band holds fewer repetitions than the picture.
+    # A band has fewer repetitions than the whole picture, so unfiltered rows get a smaller factor.
     trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
     trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
     return Plan(*_try(rows, trials), strips.STRIP_BYTES)
@@ -99,15 +105,15 @@ def _plan_small(rows: Rows, quick: Method) -> Plan:
 
 
 def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
-    # The trial uses the first level, because it is fast. Level 6, which encodes, gains more from
-    # unfiltered repetition. So REPEAT gets a factor.
+    # The trial uses the first level, because it is fast. The higher level that encodes the picture
+    # gains more from unfiltered repetition, so REPEAT gets a smaller factor.
     trials = {(Filter.REPEAT, Method.SKIM): 0.8, (best, Method.SKIM): 1}
     kind, _ = _try(rows, trials)
     method = Method.MATCHES if bits < DRAWING_BITS else Method.QUICK
     if method is Method.MATCHES and rows.height * rows.width > TRIED_RUNS_BYTES:
-        # Runs alone are four times as fast, and most masks have nothing else. For plots, igzip is
-        # twenty times as fast and not much larger. But the bands of a picture that only repeats are
-        # too small to show which of them is smaller.
+        # Runs alone are four times as fast, and most masks have no other matches. For plots, igzip
+        # is twenty times as fast, and its files are not much larger. But if a picture is almost
+        # only repetition, the bands are too small to compare igzip with the other methods.
         trials = {(kind, Method.RUNS): 1, (kind, Method.MATCHES): 1.05}
         if bits > REPEATED_BITS and igzip() is not None:
             trials[kind, Method.IGZIP] = 0.8
@@ -116,7 +122,7 @@ def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
 
 
 def plan_balanced(rows: Rows) -> Plan:
-    """Choose a plan that is about as small as Pillow's default or smaller, in less time.
+    """Choose a plan whose files are about as small as Pillow's default, or smaller, in less time.
 
     The files are the same with and without igzip.
     """
@@ -136,7 +142,7 @@ def plan_balanced(rows: Rows) -> Plan:
 
 
 def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Filter, Method]:
-    """Deflate some bands of rows in several ways; return the one with least size times factor."""
+    """Deflate some bands of rows in each way; return the way with the least size times factor."""
     least, most = TRIAL_BYTES
     tried = min(max(rows.height * rows.width // 32, least), most)
     band = min(max(1, tried // TRIAL_BANDS // rows.width), rows.height)

@@ -1,10 +1,10 @@
-"""Rows to deflated bytes: one strip of a picture, ready to be one IDAT chunk.
+"""Filter and deflate the rows of a strip, whose bytes become one IDAT chunk.
 
 Rules:
-- Strips do not depend on each other, so several workers may share one picture. Each strip but the
-  last ends with a sync flush, so that another strip may follow.
+- Strips do not depend on each other, so several workers may share one picture. All strips except
+  the last one end with a sync flush, so that another strip may follow.
 - A block of rows is filtered, deflated and checksummed while it is in the cache. So each worker
-  needs memory for a few blocks besides the output, for pictures of any size.
+  needs memory only for the output and a few blocks, for pictures of any size.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from tbimage.pixels.scratch import take
 
 T = TypeVar("T")
 
-#: Raw bytes that are filtered at once. With half of them, Paeth is a tenth slower.
+#: The most raw bytes that are filtered at once. With half of this size, Paeth is a tenth slower.
 BLOCK_BYTES = 256 << 10
-#: Raw bytes of a strip. Each strip begins with an empty window and waits a few times for the
-#: interpreter's lock. With 256 KiB, two workers took a tenth longer for photographs of 800 kB.
+#: The most raw bytes of a strip. Each strip begins with an empty window of deflate, and its worker
+#: waits a few times for the interpreter's lock. With strips of 256 KiB, two workers took a tenth
+#: longer for photographs of 800 kB.
 STRIP_BYTES = 1 << 20
 #: Smaller pictures of one size are encoded together, and the file is one buffer.
 SMALL_BYTES = 16 << 10
@@ -62,10 +63,11 @@ class Strip(NamedTuple):
 
     Attributes:
         pieces: A raw deflate stream, or a part of one.
-        size: Bytes of the pieces.
-        crc: CRC-32 of the chunk type, of the bytes that the caller adds next, and of the pieces.
-        adler: Adler-32 of the filtered rows.
-        filtered_size: Bytes of the filtered rows.
+        size: The number of bytes in the pieces.
+        crc: The CRC-32 of the chunk type, of the zlib header if the caller puts it before the
+            pieces, and of the pieces.
+        adler: The Adler-32 of the filtered rows.
+        filtered_size: The number of bytes in the filtered rows.
     """
 
     pieces: list[Piece]
@@ -84,8 +86,8 @@ def is_small(rows: Rows) -> bool:
 def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
     """Cut a picture into the fewest strips, of about the same height.
 
-    It returns the first row of each strip, and the row after its last one. A strip has at most
-    ``strip_bytes`` raw bytes, or one row.
+    It returns the first row of each strip, and the row after the last row of the strip. A strip has
+    at most ``strip_bytes`` raw bytes, or one row.
     """
     height = rows.height
     if height * rows.width <= strip_bytes:
@@ -98,8 +100,8 @@ def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
 def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Strip:
     """Filter and deflate the rows from ``start`` to ``stop - 1``.
 
-    The deflate stream ends with the last row of the picture. ``crc`` is the CRC-32 of the bytes
-    before it in the same chunk.
+    The deflate stream is ended only if the rows include the last row of the picture. ``crc`` is the
+    CRC-32 of the bytes before the strip in the same chunk.
     """
     if plan.method is Method.KERNEL:
         return _encode_by_kernel(rows, start, stop, crc)
@@ -122,10 +124,10 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
 
 
 def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
-    """Filter and deflate pictures of one height, width and step, each as a whole.
+    """Filter and deflate pictures of the same height, width and step, each as a whole.
 
-    A call of NumPy takes 1 µs, and the pixels of 64×64 take 0.1 µs, so one call filters many
-    pictures. Until the last strip is taken, this thread must not filter anything else.
+    A call of NumPy takes 1 µs, but a picture of 64×64 pixels takes only 0.1 µs. So one call filters
+    many pictures. Until the last strip is taken, this thread must not filter anything else.
     """
     at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
     for first in range(0, len(pictures), at_once):
@@ -139,7 +141,7 @@ def _encode_by_kernel(rows: Rows, start: int, stop: int, crc: int) -> Strip:
 
 def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
     count, height, width = len(pictures), pictures[0].height, pictures[0].width
-    # The pictures are one below the other, each after a row of zeros: the row above its first one.
+    # The pictures are one below the other. Each has a row of zeros above it, as windows need it.
     stack = take("stack", count * (1 + height) * width).reshape(count, 1 + height, width)
     for place, picture in zip(stack, pictures, strict=True):
         picture.copy_window(0, height, place)

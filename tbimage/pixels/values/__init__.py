@@ -1,1 +1,1 @@
-"""Values to levels: range, tone, colours and size."""
+"""Convert values to levels: value range, tone curve, colours and size."""

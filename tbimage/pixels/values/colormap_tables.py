@@ -1,15 +1,15 @@
 """The colours of colour maps, as compact text.
 
 Each table has the 256 colours of matplotlib for ``numpy.linspace(0, 1, 256)`` with
-``bytes=True``; a test compares every byte. A string is the differences of the reds, then of the
-greens, then of the blues, modulo 256, deflated and in base 85. A reversed map is here only if
-matplotlib's reversed map differs by rounding from its map read backwards.
+``bytes=True``; a test compares every byte. Each string encodes the differences between neighbouring
+reds, then greens, then blues, modulo 256. They are deflated and written in base 85. A reversed map
+has its own table only if matplotlib's rounding makes it differ from the map in reverse order.
 
 Origins: viridis, plasma, inferno and magma by N. J. Smith, S. van der Walt and E. Firing (CC0);
 cividis by J. R. Nuñez, C. R. Anderton and R. S. Renslow; turbo by A. Mikhailov, Google
 (Apache-2.0); twilight by B. Beilschmidt (CC0); coolwarm by K. Moreland; RdBu and PuOr by C. Brewer,
-ColorBrewer (Apache-2.0); the others are those of MATLAB's and gnuplot's tradition, as matplotlib
-computes them.
+ColorBrewer (Apache-2.0); the others are traditional maps, as in MATLAB and gnuplot, and are
+computed by matplotlib.
 """
 
 from __future__ import annotations

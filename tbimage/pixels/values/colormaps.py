@@ -1,4 +1,4 @@
-"""Colour maps, and levels to their colours."""
+"""Colour maps, and the conversion of levels to their colours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tbimage.pixels.values.colormap_tables import TABLES, decode
 #: The names of the maps. Each has a reverse, with "_r" after its name.
 COLORMAPS = tuple(name for name in TABLES if not name.endswith("_r"))
 
-# Maps whose ends are opposites, with a neutral middle.
+# Maps with opposite colours at the ends and a neutral colour in the middle.
 _DIVERGING = ("coolwarm", "RdBu", "PuOr", "bwr", "seismic")
 
 
@@ -37,12 +37,12 @@ def check_colormap(colormap: object, optional: bool = True) -> str | None:
 
 
 def is_diverging(colormap: str | None) -> bool:
-    """Whether zero is in the middle of a map."""
+    """Tell whether a map is diverging, so that zero gets the colour in its middle."""
     return colormap is not None and colormap.removesuffix("_r") in _DIVERGING
 
 
 def table(colormap: str) -> NDArray[np.uint8]:
-    """Return the colours of a map, equal to matplotlib's to the byte.
+    """Return the colours of a map, which equal matplotlib's byte for byte.
 
     Args:
         colormap: The name of the map.
@@ -66,8 +66,8 @@ def colorize(levels: NDArray[Any], colormap: str) -> NDArray[np.uint8]:
     """Convert levels to colours.
 
     Args:
-        levels: ``(H, W)``, ``(H, W, 1)``, or with alpha ``(H, W, 2)``, uint8. More axes may precede
-            these, for a batch.
+        levels: ``(H, W)``, ``(H, W, 1)``, or with alpha ``(H, W, 2)``, uint8. For a batch, more
+            axes may come before H, if there is an axis of channels.
         colormap: The name of the map.
 
     Returns:
@@ -75,7 +75,7 @@ def colorize(levels: NDArray[Any], colormap: str) -> NDArray[np.uint8]:
 
     Raises:
         TypeError: ``levels`` are not uint8, or the name is no string.
-        ValueError: There are other channels, or there is no such map.
+        ValueError: The number of channels is not 1 or 2, or there is no such map.
 
     Example:
         >>> colorize(np.array([[0, 255]], np.uint8), "viridis").tolist()

@@ -1,23 +1,24 @@
-"""Values of any dtype to levels of 8 or 16 bits.
+"""Convert values of any dtype to levels of 8 or 16 bits.
 
-An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for them, so the
-output is the only new memory of the image's size. Values of at most 16 bits become levels by a
-table.
+An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for blocks, so
+the output is the only new memory of the image's size. Values of at most 16 bits are converted with
+a table.
 
 Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
-  For floats in the range (0, 1) it is that of ``tf.image.convert_image_dtype(…, saturate=True)``.
-- The range (0, 1) is computed in the dtype of the data, as TensorFlow does. Other ranges of float16
-  and float32 are computed in float32, or in float64 if float32 cannot hold the range. Those of
-  wider floats are computed in their own dtype, and those of integers in float64.
-- Without a value range uint8 stays uint8 and uint16 stays uint16. Other integers are
-  levels and must be in 0..255.
+  For floats in the range (0, 1), ``tf.image.convert_image_dtype(…, saturate=True)`` uses the same
+  formula.
+- Floats with the range (0, 1) are converted in their own dtype, as TensorFlow does. With other
+  ranges, float16 and float32 are converted in float32, or in float64 if float32 cannot hold the
+  range. Wider floats are converted in their own dtype, and integers in float64.
+- Without a value range, uint8 stays uint8 and uint16 stays uint16. Other integers are levels and
+  must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
 - A range that is found in an image may be empty: all its values, or both percentiles, are equal.
   That value becomes mid-gray (t = 0.5, level 127).
-- A pixel is not finite if one of its channels is not. All its channels are painted, and alpha is
-  opaque: the other channels would hide the fault.
+- A pixel is not finite if one of its channels is not finite. All its channels are painted, and its
+  alpha becomes opaque. Otherwise the other channels would hide the fault.
 """
 
 from __future__ import annotations
@@ -43,17 +44,17 @@ from tbimage.pixels.values.ranges import (
     float32_holds,
 )
 
-# From [0, 1] to levels: the largest uint8 and one half, as in convert_image_dtype of TensorFlow's
-# tensorflow/python/ops/image_ops_impl.py.
+# The factor from [0, 1] to levels: the largest uint8 plus one half, as in convert_image_dtype of
+# TensorFlow's tensorflow/python/ops/image_ops_impl.py.
 _SCALE = 255.5
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The levels of one image, and what was found in its values."""
+    """The levels of one image, and the findings about its values."""
 
-    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the array that
-    # was given.
+    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the argument
+    # itself.
     pixels: NDArray[Any]
     # The lowest and highest finite value, if floats without a value range were so far outside [0,
     # 1] that clipping changed a level, else None. (1.0000001, which resizing and sigmoids produce,
@@ -69,12 +70,12 @@ def to_levels(
 ) -> Levels:
     """Turn the values of one image ``(H, W, C)``, which is only read, into levels.
 
-    The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` is what
-    :func:`check_value_range` takes. Non-finite pixels get ``nan_color``. If it is not a gray, gray
-    images become RGB, and gray images with alpha RGBA. Without a value range, integers outside
-    0..255 raise a ValueError, except those of uint16.
+    The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` is an
+    argument of :func:`check_value_range`. Non-finite pixels get ``nan_color``. If this colour is
+    not a gray, gray images with such pixels become RGB, and gray images with alpha become RGBA.
+    Without a value range, integers outside 0..255 raise a ValueError, except those of uint16.
     """
-    if value_range is None and image.dtype.char in "BH":  # first, to be fast for small pictures
+    if value_range is None and image.dtype.char in "BH":  # checked first: fast for small pictures
         return Levels(_as_it_is(image), None, 0)
     check_dtype(image.dtype)
     chosen = check_value_range(value_range)
@@ -95,7 +96,7 @@ def to_levels(
 
 
 def _as_it_is(image: NDArray[Any]) -> NDArray[Any]:
-    """The same numbers in C order and native byte order: the array itself if it has both."""
+    """Return the same numbers in C order and native byte order, without a copy if possible."""
     if image.flags.c_contiguous and image.dtype.isnative:
         return image
     pixels = np.empty(image.shape, image.dtype.newbyteorder("="))
@@ -118,7 +119,7 @@ def _fill_in_range(pixels: NDArray[Any], image: NDArray[Any], chosen: ValueRange
 
 
 def _natural_limits(dtype: np.dtype[Any]) -> Limits | None:
-    """The values of a dtype that become 0 and 255; None for integers, which are levels."""
+    """Return the values of a dtype that become 0 and 255; None for integers that are levels."""
     if dtype.kind in "bf":
         return UNIT
     return (0.0, 65535.0) if dtype.kind == "u" and dtype.itemsize == 2 else None
@@ -167,8 +168,8 @@ def _scale(block: NDArray[Any], target: NDArray[Any], limits: Limits, inside: bo
 
 
 def _normalize(block: NDArray[Any], out: NDArray[Any], low: Any, high: Any) -> None:
-    """Write ``(block - low) / (high - low)``; if that is 0 / 0, one half."""
-    if np.isinf(high - low):  # not in float32, see _arithmetic; halves are exact
+    """Write ``(block - low) / (high - low)``; if this is 0 / 0, write one half."""
+    if np.isinf(high - low):  # never in float32, see _arithmetic; division by 2 is exact
         np.multiply(block, 0.5, out=out, dtype=out.dtype)
         block, low, high = out, low / 2, high / 2
     np.subtract(block, low, out=out, dtype=out.dtype)
@@ -181,7 +182,7 @@ def _normalize(block: NDArray[Any], out: NDArray[Any], low: Any, high: Any) -> N
 
 
 def _arithmetic(dtype: np.dtype[Any], limits: Limits) -> np.dtype[Any]:
-    """The dtype to compute in; see the rules of this module."""
+    """Return the dtype of the computation; see the rules of this module."""
     if dtype.kind != "f":
         return np.dtype(np.float64)
     native: np.dtype[Any] = dtype.newbyteorder("=")
@@ -191,14 +192,14 @@ def _arithmetic(dtype: np.dtype[Any], limits: Limits) -> np.dtype[Any]:
 
 
 def _table_for(image: NDArray[Any], limits: Limits | None) -> NDArray[Any] | None:
-    """The level of each bit pattern of 8 or 16 bits; None if computing levels is less work."""
+    """Return the level of each bit pattern of 8 or 16 bits, or None if a table is more work."""
     values = 1 << 8 * image.dtype.itemsize
     if limits is None or values > 1 << 16 or (limits != UNIT and image.size < values):
         return None
     return _table(image.dtype.newbyteorder("="), limits)
 
 
-@lru_cache(maxsize=32)  # of at most 64 KiB each
+@lru_cache(maxsize=32)  # a table has at most 64 KiB
 def _table(dtype: np.dtype[Any], limits: Limits) -> NDArray[Any]:
     bits = np.arange(1 << 8 * dtype.itemsize).astype(f"u{dtype.itemsize}")
     table = np.empty(bits.shape, np.uint8)
@@ -210,7 +211,7 @@ def _table(dtype: np.dtype[Any], limits: Limits) -> NDArray[Any]:
 def paint_non_finite(
     pixels: NDArray[Any], image: NDArray[Any], color: tuple[int, int, int]
 ) -> tuple[NDArray[Any], int]:
-    """Paint the pixels that are not finite in ``image``; return the pixels and their number.
+    """Paint the pixels that are not finite in ``image``; return all pixels and the number painted.
 
     Gray pixels get two more channels if the colour is not gray.
     """

@@ -1,8 +1,8 @@
-"""Pictures that are ready to be encoded, with what was found in their data.
+"""Pictures that are ready to be encoded, with the findings about their data.
 
-A function that draws takes a ``Picture`` or anything array-like and returns a ``Picture``, so that
-calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function passes on the
-findings of its input, so that the last caller can report all of them.
+A function that draws takes a ``Picture`` or an array-like object, and returns a ``Picture``, so
+that calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function adds the
+findings of its input to its result, so that the last caller can report all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Findings:
             ``natural``, else None.
         non_finite: The number of pixels that are NaN or infinite.
         natural: The range that was expected of floats without ``value_range``.
-        remarks: Other findings: phrases, and how often each was found.
+        remarks: Other findings: phrases, and the number of times each was found.
         lacking: Characters of texts that no font has. They are drawn as boxes.
     """
 
@@ -52,8 +52,8 @@ class Findings:
 class Picture:
     """Levels that are ready to be encoded.
 
-    ``numpy.asarray(picture)`` returns ``picture.pixels``, so functions that take arrays take a
-    picture, too.
+    ``numpy.asarray(picture)`` returns ``picture.pixels``, so functions that accept arrays also
+    accept a picture.
 
     Attributes:
         pixels: ``(H, W, C)``, uint8 or uint16, with 1 to 4 channels: gray, gray and alpha, RGB,
@@ -74,14 +74,14 @@ class Picture:
         remarks: Mapping[str, int] | None = None,
         lacking: frozenset[str] = frozenset(),
     ) -> Picture:
-        """Return a picture of ``pixels`` with these findings, ``remarks`` and ``lacking``."""
+        """Return a picture of ``pixels``; ``remarks`` and ``lacking`` are added to the findings."""
         counted = {phrase: count for phrase, count in (remarks or {}).items() if count}
         found = Findings(remarks=counted, lacking=lacking)
         return Picture(pixels, merge([self.findings, found]) if found else self.findings)
 
 
 def merge(findings: Iterable[Findings]) -> Findings:
-    """Merge findings: counts are added, ranges united."""
+    """Merge findings: counts are added, and ranges are united."""
     merged = Findings()
     remarks: dict[str, int] = {}
     for each in findings:
@@ -100,9 +100,9 @@ def merge(findings: Iterable[Findings]) -> Findings:
 
 
 def as_picture(image: object) -> Picture:
-    """Return a picture, or make one of an array, ``(H, W)`` or ``(H, W, C)``, by its dtype's range.
+    """Make a picture of an array ``(H, W)`` or ``(H, W, C)``; a Picture is returned unchanged.
 
-    The pixels may be a view, so they must not be written to.
+    The natural range of the dtype is used. The pixels may be a view, so do not write to them.
     """
     if isinstance(image, Picture):
         return image
@@ -118,7 +118,7 @@ def as_picture(image: object) -> Picture:
 
 
 def drawable(image: object) -> Picture:
-    """Copy a picture or an array for painting: 8 bits deep and in colour. Alpha is kept."""
+    """Copy a picture or an array, 8 bits deep and in colour, to draw on it. Alpha is kept."""
     picture = as_picture(image)
     pixels = eight_bits(picture.pixels)
     if pixels.shape[2] < 3:
@@ -129,12 +129,12 @@ def drawable(image: object) -> Picture:
 
 
 def eight_bits(pixels: Pixels) -> NDArray[np.uint8]:
-    """Return the high bytes of 16-bit levels; 8-bit levels are returned themselves."""
+    """Return the high bytes of 16-bit levels; 8-bit levels are returned unchanged."""
     return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
 def with_channels(pixels: Pixels, channels: int) -> Pixels:
-    """Add channels: gray becomes red, green and blue, new alpha is opaque.
+    """Add channels: gray becomes red, green and blue, and new alpha is opaque.
 
     With ``channels=3``, gray with alpha becomes RGBA. The same array is returned if nothing
     changes.

@@ -25,7 +25,7 @@ class ValueRange:
     kind: Literal["fixed", "minmax", "percentile"]  # ``"fixed"``, ``"minmax"`` or ``"percentile"``
     # The value that becomes level 0; a percentage for ``"percentile"``; 0 for ``"minmax"``.
     low: float = 0.0
-    high: float = 0.0  # the same for level 255
+    high: float = 0.0  # like ``low``, but for level 255
 
 
 _NAMED_RANGES = {
@@ -82,9 +82,9 @@ def _parsed(value_range: object) -> ValueRange:
 
 
 def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
-    """Return the two values that a range stands for in one image without alpha, the lower first.
+    """Return the two values of a range for one image without alpha, the lower value first.
 
-    If the range depends on the image and none of its values is finite, they are ``UNIT``.
+    If the range depends on the image, and the image has no finite value, the result is ``UNIT``.
     """
     if chosen.kind == "fixed":
         return chosen.low, chosen.high
@@ -98,16 +98,16 @@ def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
 
 
 def float32_holds(limits: Limits) -> bool:
-    """Whether float32 can hold the difference of two limits, and tell them apart."""
+    """Tell whether float32 can hold the difference of two limits, and distinguish the limits."""
     with np.errstate(over="ignore"):
         low, high = np.float32(limits[0]), np.float32(limits[1])
         return bool(np.isfinite(high - low) and (low < high or limits[0] == limits[1]))
 
 
 def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
-    """Percentiles of the finite values, interpolated linearly as NumPy's default does.
+    """Return percentiles of the finite values, with the linear interpolation of NumPy's default.
 
-    Nothing else copies a whole image. Here it is needed, since sorting reorders the values.
+    This copies the whole image, because sorting reorders the values.
     """
     values = colors[np.isfinite(colors)]
     if not values.size:
@@ -121,7 +121,8 @@ def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
 
 
 def _interpolated(values: NDArray[Any], position: float) -> float:
-    """The value at a fractional index, whose two neighbours are sorted."""
+    """Return the value at a fractional index; both neighbours must be at their sorted places."""
     below, above = float(values[math.floor(position)]), float(values[math.ceil(position)])
-    # This form never falls as the position grows; a weighted sum of both may fall by rounding.
+    # With this formula, the result never decreases when the position grows. The rounding of a
+    # weighted sum of both values could make it decrease.
     return min(below + (above - below) * (position - math.floor(position)), above)

@@ -3,8 +3,8 @@
 A curve is applied to ``t = clip((x - low) / (high - low), 0, 1)`` before anything is rounded to 8
 bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0 and 1 to 1.
 
-- gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 displays
-  linear light; more than 1 is brighter.
+- gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 is for
+  linear light. A gamma of more than 1 makes the picture brighter.
 - log: ``log(1 + log * t) / log(1 + log)``. With 1000, each of three decades has a third of the
   levels.
 
@@ -30,7 +30,7 @@ def check_gamma(gamma: object) -> float | None:
 
 
 def check_log(log: object) -> float | None:
-    """Check the strength of a logarithmic curve: more than 0; True is 1000, None or False none."""
+    """Check the strength of a logarithmic curve, more than 0; True is 1000, False means None."""
     if isinstance(log, bool) or getattr(log, "dtype", None) == np.bool_:
         return 1000.0 if checks.flag("log", log) else None
     return checks.positive("log", log, 1e12, "1000 is for three decades")
@@ -39,9 +39,9 @@ def check_log(log: object) -> float | None:
 def tone(
     values: NDArray[Any], limits: Limits, gamma: float | None = None, log: float | None = None
 ) -> NDArray[np.float32]:
-    """Bring values ``(H, W, C)`` without alpha into the unit range, as float32, through a curve.
+    """Convert values ``(H, W, C)`` without alpha to float32 in 0..1, and apply the tone curves.
 
-    ``limits`` become 0 and 1. If they are equal, that value becomes one half. The logarithmic curve
+    ``limits`` become 0 and 1. If both are equal, this value becomes one half. The logarithmic curve
     is applied first. NaN and infinite values become NaN.
     """
     toned = np.empty(values.shape, np.float32)
@@ -78,7 +78,7 @@ def _unit(block: NDArray[Any], low: float, high: float, dtype: Any) -> NDArray[A
 def inverse(
     fraction: float, limits: Limits, gamma: float | None = None, log: float | None = None
 ) -> float:
-    """Return the value that a curve maps to a fraction of the range."""
+    """Return the value that the tone curves map to a fraction of the range."""
     if gamma is not None:
         fraction **= gamma
     if log is not None:

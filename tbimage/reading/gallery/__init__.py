@@ -1,8 +1,8 @@
-"""A page of logs for a browser: charts, pictures, histograms, texts, sounds and hyperparameters.
+"""Show logs on a web page: charts, pictures, histograms, texts, sounds and hyperparameters.
 
 ``gallery(logs, path)`` writes a page that is one file. ``tbimage serve`` and ``gallery.asgi`` show
-the same page live. Tags and texts of a log cannot run scripts: the page makes all elements with
-``textContent``, and its Content-Security-Policy allows no other script.
+the same page live. Tags and texts of a log cannot run scripts: the page sets all texts with
+``textContent``, and its Content-Security-Policy allows only the page's own script.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "Gallery", "gallery"]
 
-#: What a page may have by default: it can still be sent, and opens in seconds.
+#: The default limit for the size of a page. Such a page can still be sent, and opens in seconds.
 MAX_BYTES = 50_000_000
 
 
 class Gallery:
-    """``tbimage.gallery``: call it to write a page; ``asgi`` makes a live one.
+    """The class of ``tbimage.gallery``. A call writes a page; ``asgi`` makes a live page.
 
     Example:
         >>> import numpy, tbimage
@@ -48,19 +48,20 @@ class Gallery:
         """Write one HTML file that shows the logs. It needs no server and no network.
 
         Args:
-            logs: What ``tbimage.read`` returned, or a path for it.
+            logs: The logs that ``tbimage.read`` returned, or a path that it can read.
             path: The file to write. An existing file is replaced when the new one is complete.
             title: The headline. None: the name of the log directory.
-            max_bytes: The most bytes of the file. If a tag has more values than fit, the page has a
-                part of them, evenly spread over the steps, and says how many.
-            progress: Takes the parts of the page and yields them; it may show the progress.
+            max_bytes: The largest allowed size of the file. If not all values of a tag fit, the
+                page shows some of them, evenly spread over the steps, and tells how many.
+            progress: A function that takes the parts of the page and yields them. It may show the
+                progress.
 
         Returns:
             The size of the page, the numbers of shown values, and the values that cannot be read.
 
         Raises:
             OSError: The logs cannot be read, or the file cannot be written.
-            ValueError: ``max_bytes`` is less than the page without any picture needs.
+            ValueError: ``max_bytes`` is too small for the page, even if it shows no values.
             TypeError: ``logs`` or ``path`` is of another type.
 
         Example:
@@ -91,8 +92,8 @@ class Gallery:
 
         Returns:
             An application for ``app.mount`` of FastAPI or Starlette, or for a server such as
-            uvicorn. It answers every request, so mount it where only people come who may see the
-            logs.
+            uvicorn. It answers every request and has no login, so make sure that only people who
+            may see the logs can reach it.
 
         Raises:
             TypeError: ``logdir`` is neither str nor PathLike.

@@ -1,4 +1,4 @@
-"""Assets of a page: the pictures, sounds and values to which its index refers.
+"""Make the assets of a page: the pictures, sounds and values to which its index refers.
 
 The name of an asset depends on its content, so that a browser may keep it for ever.
 """
@@ -35,23 +35,23 @@ _TYPES = (
     (b"ID3", "audio/mpeg"),
 )
 
-# Of a text on the page. Twice as much takes a browser more than a second.
+# The limits of a text on the page. A browser needs more than a second for twice as much text.
 _LONGEST_TEXT, _MOST_ROWS, _MOST_COLUMNS = 200_000, 500, 50
 
-#: Loads an asset: its content type, and its bytes.
+#: A function that loads an asset, and returns its content type and its bytes.
 Asset = Callable[[], tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one tag of one run; in batches, those with the same place in the batch."""
+    """The values of one tag in one run. For batches, those with the same place in the batch."""
 
-    kind: str  # of its card
+    kind: str  # the kind of the card that shows the values
     run: int
     sample: int
     about: Tag
     values: Any  # Scalars, or a Series
-    positions: NDArray[np.intp]  # in the values
+    positions: NDArray[np.intp]  # the places of these values in ``values``
     sizes: NDArray[np.int64]
 
 
@@ -157,7 +157,7 @@ def _with_json(
 def _or_problem(content: Callable[[Any], Any], values: Any, at: int) -> Any:
     try:
         return content(values[at])
-    except ValueError as error:  # only this one cannot be decoded
+    except ValueError as error:  # only this value cannot be decoded
         return {"problem": str(error)[:200]}
 
 
@@ -167,7 +167,7 @@ def _buckets(histogram: Any) -> list[list[float]]:
 
 
 def _text(text: Any) -> Any:
-    """Return Markdown, or the rows of a table; not more than a browser shows at once."""
+    """Return Markdown, or the rows of a table. Long texts and large tables are cut."""
     strings = text.strings
     if strings.ndim not in (1, 2) or strings.size < 2:
         return _cut(text.text, _LONGEST_TEXT)
@@ -222,7 +222,8 @@ def _loader(kind: str, series: Any, at: int) -> Asset:
     return load
 
 
-#: The functions that make the series of cards of each kind, in the order of the page.
+#: For each kind, the function that makes the series of its cards. The page has the kinds in this
+#: order.
 MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
     "scalar": _scalars,
     "text": _with_json(_text),

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Contents", "collect"]
 
-#: How many values of one run a card has at most: more points than a chart has pixels, more ridges
-#: than fit below each other, and more positions than a slider can be set to.
+#: The largest number of values of one run on a card. A chart has fewer pixels than this number of
+#: points, a card cannot show more ridges of a histogram, and a slider has fewer positions.
 _MOST = {
     "scalar": 5000,
     "text": 1000,
@@ -39,24 +39,26 @@ _MOST = {
     "image": 1000,
     "audio": 1000,
 }
-# A live page loads one chart at a time, and first only the index of pictures and texts.
+# A live page loads the index first, and then one chart at a time. The index has the steps of
+# pictures and texts, but not their contents.
 _BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
 
-# Bytes of a point in base64: step and value in float64, and wall time in float32.
+# A point has a step and a value in float64, and a wall time in float32. This is its size in base64.
 _POINT_BYTES = 27
-# The bytes of an item: its step, wall time and asset in the index; in a file, also its element.
+# The index has the step, the wall time and the asset of each item. A page that is one file also has
+# an HTML element for the item. These are the sizes in bytes.
 _INDEX_BYTES, _ITEM_BYTES = 60, 220
 # Numbers as decimal text take up to three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
-# More would make the page long without more information.
+# More messages would make the page longer, but would not tell more.
 _MOST_DAMAGE = 50
 
-#: What the page draws of tensors, by plugin; layouts are no card, but make charts.
+#: The kinds of tensors that the page draws, by plugin. A layout has no card, but adds charts.
 _PLUGINS = {"pr_curves": "pr_curve", "custom_scalars": "layout"}
 _SHOWN_ELSEWHERE = ("hparams", "layout")
 
-#: A batch has a tag for each of its pictures.
+#: A batch of pictures has one tag for each picture, such as ``samples/image/0``.
 _IN_BATCH = re.compile(r"(.+)/image/([0-9]{1,6})", re.DOTALL)
 
 
@@ -65,8 +67,8 @@ class Contents:
     """The content of a page.
 
     Attributes:
-        index: Runs, tags, and which asset is where, for ``json.dumps``.
-        assets: By name; the values of tags come before pictures and sounds.
+        index: The runs, the tags, and the names of their assets, as a value for ``json.dumps``.
+        assets: The assets by name. The values of tags come before pictures and sounds.
         shown: For each kind, the number of shown values and of all values.
     """
 
@@ -80,8 +82,9 @@ def collect(logs: Logs, room: int | None) -> Contents:
 
     Args:
         logs: The logs.
-        room: The most bytes of all assets, roughly. If a tag has too many values, a part of them is
-            chosen, evenly spread. None: the page is live, and loads only visible assets.
+        room: The approximate limit for the bytes of all assets. If a tag has too many values, some
+            of them are chosen, evenly spread. None: the page is live, and loads only visible
+            assets.
     """
     names = sorted(logs, key=by_value)
     sources, others = _gather([logs[name] for name in names], live=room is None)
@@ -113,7 +116,7 @@ def collect(logs: Logs, room: int | None) -> Contents:
 
 
 def by_value(name: str) -> list[str | int]:
-    """Sort key: digits by value. Texts and numbers alternate, so that keys can be compared."""
+    """Return a key that sorts digits by value. Texts and numbers alternate, so keys compare."""
     parts = re.split(r"([0-9]{1,18})", name)  # int() refuses thousands of digits
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
@@ -143,7 +146,7 @@ def _gather(
 
 
 def _place(tag: str, about: Tag, tags: Mapping[str, Tag]) -> tuple[str, str, int]:
-    """Return kind and name of the card that shows a tag, and the place of a picture in a batch."""
+    """Return kind and name of the card that shows a tag, and the tag's place in a batch or 0."""
     if about.kind == "tensor" and about.plugin in _PLUGINS:
         return _PLUGINS[about.plugin], tag, 0
     batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
@@ -172,7 +175,7 @@ def _sources(kind: str, run: int, first: int, about: Tag, values: Any, live: boo
 
 
 def _samples(steps: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Number the values that have the same step."""
+    """Number the values of each step from 0."""
     positions = np.arange(len(steps))
     starts = positions.copy()
     starts[1:][steps[1:] == steps[:-1]] = 0
@@ -195,7 +198,7 @@ def _divide(groups: Sequence[tuple[str, list[Source]]], room: int | None) -> lis
 
 
 def _need(kind: str, group: Sequence[Source]) -> int:
-    # Values that are left out anyway must not count as needed bytes.
+    # Values that are left out because of _MOST must not count as needed bytes.
     limits = (min(1.0, _MOST[kind] / max(len(each.sizes), 1)) for each in group)
     sizes = (int(each.sizes.sum()) for each in group)
     return sum(math.ceil(size * limit) for size, limit in zip(sizes, limits, strict=True))

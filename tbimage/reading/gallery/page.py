@@ -1,4 +1,4 @@
-"""The HTML file of the page: style, scripts and, if it is not live, all data."""
+"""Make the HTML file of the page: style, scripts and, if the page is not live, all data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tbimage.reading.gallery.contents import Contents
 
 __all__ = ["Page", "Shell", "shell", "write_page"]
 
-#: The scripts, in the order in which they need each other.
+#: The scripts of the page. A script uses only scripts that come before it.
 SCRIPTS = (
     "base.js",
     "markdown.js",
@@ -32,7 +32,7 @@ SCRIPTS = (
     "lists.js",
     "main.js",
 )
-# Bytes for the texts about values that did not fit.
+# This number of bytes is reserved for the texts about values that do not fit.
 _NOTICE_BYTES = 2000
 
 
@@ -42,10 +42,10 @@ class Page:
 
     Attributes:
         path: The file.
-        bytes: Its size.
-        runs: How many runs it shows.
+        bytes: The size of the file.
+        runs: How many runs the page shows.
         shown: For each kind, the number of shown values and of all values.
-        problems: The values that could not be read.
+        problems: A message for each value that could not be read.
     """
 
     path: str
@@ -62,7 +62,7 @@ class Shell:
     Attributes:
         before: The text before the data.
         after: The text after the data.
-        policy: Its Content-Security-Policy.
+        policy: The Content-Security-Policy of the page.
     """
 
     before: bytes
@@ -72,7 +72,7 @@ class Shell:
 
 @functools.cache
 def shell(live: bool) -> Shell:
-    """Put the page together. Scripts in the data cannot run."""
+    """Make the page without its data. Scripts in the data cannot run."""
     directory = resources.files("tbimage.reading.gallery") / "page"
     style = _unindented((directory / "gallery.css").read_text(encoding="utf-8"))
     script = "\n".join(
@@ -100,7 +100,7 @@ def shell(live: bool) -> Shell:
 
 
 def _unindented(text: str) -> str:
-    """Leave out indentation, a tenth of the page. No string there goes over several lines."""
+    """Remove indentation, which is a tenth of the page. No string of a script has several lines."""
     return "\n".join(map(str.strip, text.splitlines()))
 
 
@@ -114,7 +114,7 @@ def write_page(
     max_bytes: int,
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Page:
-    """Write a page with all its data. After an error there is no file."""
+    """Write a page with all its data. After an error, an existing file is unchanged."""
     page = shell(live=False)
     index = contents.index
     index["problems"] = {}
@@ -123,7 +123,7 @@ def write_page(
     if room < 0:
         needed = fixed + _NOTICE_BYTES
         raise ValueError(
-            f"max_bytes must be at least {needed} for these logs, as the page has "
+            f"max_bytes must be at least {needed} for these logs, because the page has "
             f"{len(index['runs'])} runs and their tags; got {max_bytes}"
         )
     temporary = f"{path}.{os.getpid()}.tmp"
@@ -149,7 +149,7 @@ def _write_assets(
     room: int,
     progress: Callable[[Sequence[str]], Iterable[str]],
 ) -> list[str]:
-    """Write as many assets as fit; note in the index which are missing, and why."""
+    """Write as many assets as fit. Note in the index which assets are missing, and why."""
     problems: list[str] = []
     for name in progress(list(assets)):
         try:

@@ -1,4 +1,4 @@
-"""PR curves, meshes, and charts of a layout, as the page draws them."""
+"""Prepare PR curves, meshes, and the charts of layouts for the page."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ __all__ = ["Meshes", "charts", "curve_content", "find_meshes", "in_base64", "mes
 # MeshPluginData.ContentType; see proto/tbimage/plugin_data.proto.
 _VERTICES, _FACES, _COLORS = 1, 2, 3
 
-# More thresholds than a chart of 230 pixels can show.
+# A chart has 230 pixels, so it cannot show more thresholds.
 _MOST_THRESHOLDS = 256
-# So many are drawn anew, while a mesh is turned, in about 20 ms.
+# While a user turns a mesh, the page can draw this number of points and faces in about 20 ms.
 _MOST_POINTS, _MOST_FACES = 20_000, 10_000
 
 _MOST_CHARTS = 200
-# A regular expression of a layout comes from the logs, and matching may take years. So only simple
-# ones are used, which match a tag in 3 ms in the worst case, and all together may take 5 s.
+# The regular expressions of a layout come from the logs, and to match a bad one may take years. So
+# only simple expressions are used, which need at most 3 ms for a tag. All expressions together may
+# take 5 s.
 _MOST_REPETITIONS, _MOST_CHOICES, _LONGEST_EXPRESSION, _LONGEST_TAG = 2, 4, 500, 200
 _MATCHING_SECONDS = 5.0
 _COMPLEX = re.compile(r"\)[*+?{]|\(\?|\\[1-9]")
@@ -46,13 +47,13 @@ def in_base64(array: NDArray[Any]) -> str:
 def curve_content(tensor: Tensor) -> dict[str, Any]:
     """Return the rows of a PR curve: counts of four outcomes, precision, recall, threshold.
 
-    As in TensorBoard, the thresholds at the end that nothing reaches are left out
-    (``_make_pr_entry`` of its plugin): precision is undefined there.
+    The last thresholds are left out if no prediction reaches them, because precision is undefined
+    there. TensorBoard does the same (``_make_pr_entry`` of its plugin).
     """
     rows = tensor.value
     if rows.ndim != 2 or rows.shape[0] != 6 or not rows.shape[1] or rows.dtype.kind not in "fiu":
         shape = list(rows.shape)
-        raise ValueError(f"step {tensor.step}: a PR curve has the shape [6, n], and this {shape}")
+        raise ValueError(f"step {tensor.step}: a PR curve has the shape [6, n], but got {shape}")
     count = rows.shape[1]
     chosen = evenly(count, _MOST_THRESHOLDS)
     with np.errstate(over="ignore"):
@@ -65,13 +66,13 @@ def curve_content(tensor: Tensor) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Meshes:
-    """The meshes of one name in one run: the parts of each step.
+    """The meshes with one name in one run. The parts of a mesh are tensors with the same step.
 
     Attributes:
-        name: Their name.
-        vertices: Tensors.
-        faces: Tensors, or None.
-        colors: Tensors, or None.
+        name: The name of the meshes.
+        vertices: The tensors of the vertices.
+        faces: The tensors of the faces, or None.
+        colors: The tensors of the colors, or None.
     """
 
     name: str
@@ -86,12 +87,12 @@ class Meshes:
 
     @property
     def wall_times(self) -> NDArray[np.float64]:
-        """When each was logged."""
+        """When each mesh was logged, in seconds since 1970."""
         return self.vertices.wall_times
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """How many bytes each takes in the page, as JSON; all parts lie in one record."""
+        """The approximate bytes of each mesh in the page. One record has all parts of a mesh."""
         most = 40 * _MOST_POINTS + 20 * _MOST_FACES
         sizes: NDArray[np.int64] = np.minimum(self.vertices.sizes * 2, most)
         return sizes
@@ -132,7 +133,7 @@ def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
 
 
 def _mesh_part(content: bytes) -> tuple[str, int]:
-    """Return the name of a mesh, and which part of it a tag has."""
+    """Return the name of a mesh, and the part of the mesh that a tag has, such as faces."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import MeshPluginData
@@ -147,11 +148,11 @@ def _mesh_part(content: bytes) -> tuple[str, int]:
 def mesh_content(
     vertices: NDArray[Any], faces: NDArray[Any] | None, colors: NDArray[Any] | None
 ) -> dict[str, Any]:
-    """Return the first mesh of a batch, within the bounds of the page."""
+    """Return the first mesh of a batch, with at most as many points or faces as the page draws."""
     points, triangles, levels = (_rows(each) for each in (vertices, faces, colors))
     if points is None:
         shape = list(vertices.shape)
-        raise ValueError(f"vertices of a mesh have the shape [batch, n, 3], and these {shape}")
+        raise ValueError(f"vertices of a mesh have the shape [batch, n, 3], but got {shape}")
     batch = vertices.shape[0] if vertices.ndim == 3 else 1
     content: dict[str, Any] = {"batch": batch, "points": len(points), "faces": 0}
     if triangles is not None:
@@ -171,7 +172,7 @@ def mesh_content(
 
 
 def _rows(array: NDArray[Any] | None) -> NDArray[Any] | None:
-    """Return the first ``[n, 3]`` of ``[batch, n, 3]``, or None if these are no such numbers."""
+    """Return the first ``[n, 3]`` of ``[batch, n, 3]``, or None for another shape or type."""
     if array is None or array.ndim not in (2, 3) or array.shape[-1] != 3:
         return None
     if not array.size or array.dtype.kind not in "fiu":
@@ -181,11 +182,11 @@ def _rows(array: NDArray[Any] | None) -> NDArray[Any] | None:
 
 
 def charts(runs: Iterable[Run], cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the charts of all layouts; of two with one title the first, as TensorBoard.
+    """Return the charts of all layouts. If two have the same category and title, keep the first.
 
     Args:
         runs: The runs, any of which may have a layout.
-        cards: The cards of scalars, whose data the charts share.
+        cards: The cards of scalars. The charts use the data of these cards.
     """
     by_tag = {card["tag"]: card["series"][0] for card in cards if card["series"]}
     matching = _Matching(list(by_tag))
@@ -221,7 +222,7 @@ class _Matching:
         self._until = time.monotonic() + _MATCHING_SECONDS
 
     def tags(self, expressions: Iterable[str]) -> list[str]:
-        """Return the tags that any of these matches, or is."""
+        """Return the tags that one of the expressions matches or equals."""
         found: dict[str, None] = {}
         for expression in expressions:
             if expression in self._known:
@@ -236,7 +237,7 @@ class _Matching:
 
 
 def _is_simple(expression: str) -> bool:
-    """Tell whether an expression is valid, and has few repetitions and none of a group."""
+    """Tell whether an expression is valid, has few repetitions, and repeats no group."""
     repetitions = sum(map(expression.count, "*+{"))
     choices = sum(map(expression.count, "?|"))
     is_short = len(expression) <= _LONGEST_EXPRESSION

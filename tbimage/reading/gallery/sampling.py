@@ -15,7 +15,7 @@ __all__ = ["choose", "evenly", "fair_shares"]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """Choose at most this many of ``count`` positions, evenly, with the first and the last."""
+    """Choose at most ``most`` of ``count`` positions, evenly, with the first and the last one."""
     if count <= most:
         return np.arange(count)
     if most <= 1:
@@ -24,7 +24,7 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
 
 
 def fair_shares(needs: Sequence[int], room: int) -> list[int]:
-    """Divide bytes so that small needs are met in full, and large ones get equal shares."""
+    """Divide ``room`` bytes: small needs are met in full, and large needs get equal shares."""
     shares = [0] * len(needs)
     waiting = sorted(range(len(needs)), key=needs.__getitem__)
     for done, at in enumerate(waiting):
@@ -38,12 +38,12 @@ def choose(series: Sequence[NDArray[np.int64]], room: int, most: int) -> list[ND
 
     Args:
         series: The sizes in bytes of the values of each series.
-        room: How many bytes they may take together.
-        most: How many values of each series there may be.
+        room: How many bytes the chosen values may take together.
+        most: How many values of each series may be chosen.
 
     Returns:
-        The chosen positions in each series. If there is no room for one value of each series, some
-        series, evenly chosen, have their last value, and the others have none.
+        The chosen positions in each series. If not even one value of each series fits, some series
+        (evenly chosen) have only their last value, and the other series have none.
     """
 
     def cost(limit: int) -> int:

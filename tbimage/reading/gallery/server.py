@@ -1,8 +1,8 @@
-"""The server of the live page on this machine, from the standard library.
+"""Serve the live page on this machine, with the HTTP server of the standard library.
 
-It listens on 127.0.0.1 only. A page of another site could still reach it through the browser, if
-the name of that site points to 127.0.0.1 (DNS rebinding). So it answers only requests whose
-``Host`` is this machine.
+The server listens on 127.0.0.1 only. Another site could still reach the server through the browser,
+if the name of that site points to 127.0.0.1 (DNS rebinding). So the server answers only requests
+whose ``Host`` is this machine.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Server(ThreadingHTTPServer):
     """Shows a site on 127.0.0.1.
 
     Args:
-        site: What to show.
-        port: The port; 0 for a free one.
+        site: The site to show.
+        port: The port. 0: the system chooses a free port.
 
     Raises:
         OSError: The port is in use.

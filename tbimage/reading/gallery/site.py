@@ -1,8 +1,8 @@
-"""The answers of the live page to requests, for any server.
+"""Answer the requests of the live page, for any server.
 
-It has three kinds of addresses: the page, ``index.json`` with the current index, and
-``asset/NAME``. No request changes anything. A request of the index refreshes the logs, at most once
-in ``SECONDS_BETWEEN`` seconds.
+The site has three kinds of addresses: the page, ``index.json`` with the current index, and
+``asset/NAME``. No request changes anything. A request for the index refreshes the logs, at most
+once in ``SECONDS_BETWEEN`` seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Answer", "Site"]
 
 SECONDS_BETWEEN = 1.0
 
-#: Of all answers. The policy comes with the page.
+#: All answers have these headers. The page also has a Content-Security-Policy.
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -54,12 +54,12 @@ class Site:
         """Answer a request.
 
         Args:
-            method: The method of HTTP.
-            path: The path below where the site is, ``"/"`` or what follows it.
-            etag: The header ``If-None-Match``, or an empty string.
+            method: The HTTP method.
+            path: The path of the request, relative to the root of the site. It begins with ``/``.
+            etag: The value of the header ``If-None-Match``, or an empty string.
         """
         if method not in ("GET", "HEAD"):
-            return _refuse(405, "this site only shows\n", {"Allow": "GET, HEAD"})
+            return _refuse(405, "this site is read-only\n", {"Allow": "GET, HEAD"})
         if path == "/":
             page = shell(live=True)
             policy = {"Content-Security-Policy": f"{page.policy}; frame-ancestors 'self'"}
@@ -97,7 +97,7 @@ class Site:
     def _answer_index(self, etag: str) -> Answer:
         try:
             self.look()
-        except (OSError, ValueError) as error:  # it does not exist yet
+        except (OSError, ValueError) as error:  # such as a directory that does not exist yet
             return _refuse(503, f"{error}\n")
         index = self._index
         own = f'"{hashlib.blake2b(index, digest_size=12).hexdigest()}"'
@@ -108,7 +108,7 @@ class Site:
 
     def _answer_asset(self, name: str) -> Answer:
         asset = self._contents.assets.get(name)
-        if asset is None:  # from an old index
+        if asset is None:  # the name may come from an old index
             return _refuse(404, "there is no such asset\n")
         try:
             content_type, content = asset()

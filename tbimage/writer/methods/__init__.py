@@ -6,9 +6,9 @@ these functions methods. ``writer/base.py`` has their common parts, and ``kinds/
 summaries.
 
 Rules:
-- The order is always: name, step and ``record_if``; then the checks of the arguments, so that
-  errors are raised in the caller; then one call that logs.
-- A kind is imported in its method, when it is first used. So a program that logs scalars does not
-  import NumPy, and one that logs images does not import protobuf.
+- Each method first checks name, step and ``record_if``. Then it checks the other arguments, so that
+  errors are raised in the caller. At last, one call logs the summary.
+- Each method imports the module of its kind when it is first called. So a program that logs scalars
+  does not import NumPy, and a program that logs images does not import protobuf.
 - The step follows the data. All arguments after it are keyword-only.
 """

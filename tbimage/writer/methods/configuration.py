@@ -36,24 +36,24 @@ def hparams(
     Args:
         hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays a
             bool.
-        metrics: The scalars that judge the run: numbers by tag, which are logged as scalars, or
-            only tags. With None or numbers, TensorBoard shows all scalars of the runs.
+        metrics: The results by which runs are compared: numbers by tag, which are logged as
+            scalars, or only tags. With None or numbers, TensorBoard shows all scalars of the runs.
         step: The step of the metrics' scalars. None: for each tag, the step after the last one of
-            the run. It does not count as a step of the tag: later scalars may have any step.
+            the run. Later scalars of the tag may have any step, also a smaller one.
         domains: The values that hyperparameters may take, by name; the page offers them as filters.
             With domains, or with only tags as metrics, the page shows the columns that this call
             names, and no columns that other runs add.
         group: The common name of runs that repeat one trial.
         status: "success", "failure" or "running". None: "success" if metrics have values.
-        wall_time: Seconds since the epoch, also the time when the run began; None: now.
+        wall_time: Seconds since the epoch, also used as the start time of the run; None: now.
 
     Returns:
         As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An earlier call had other hyperparameters, a domain has an unknown name or lacks
-            the value of its hyperparameter, or another value does not fit.
+        ValueError: An earlier call had other hyperparameters. A domain has an unknown name, or does
+            not contain the value of its hyperparameter. Another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
@@ -111,7 +111,7 @@ def custom_scalars(
 
     Args:
         layout: ``{category: {title: ["Multiline", tags]}}``, with regular expressions as tags; or
-            ``["Margin", tags]``, with tags in threes: value, lower bound, upper bound.
+            ``["Margin", tags]``, with three tags for each line: value, lower bound, upper bound.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -143,8 +143,8 @@ def custom_scalars(
             "does not match itself, so the chart will not show that tag. Pass re.escape(tag).",
         )
     self._charts.update(charts)
-    # A worker makes the summary from all charts that exist then. So when calls of several threads
-    # overlap, the last summary has the charts of all.
+    # A worker makes the summary later, from all charts that exist at that time. So if calls of
+    # several threads overlap, the last summary has the charts of all these calls.
     cost = kind.nbytes(charts)
     return self._log(kind.LAYOUT_TAG, None, wall_time, kind.summary, self._charts, cost=cost)
 
@@ -170,7 +170,7 @@ def custom_scalars_multiline(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: A tag is no regular expression, or there is none.
+        ValueError: A tag is not a regular expression, or there are no tags.
         RuntimeError: The writer is closed.
 
     Example:
@@ -193,7 +193,7 @@ def custom_scalars_margin(
     """Add a chart of a scalar between two bounds to the Custom Scalars page.
 
     Args:
-        tags: Three tags: the value, its lower and its upper bound; or more threes.
+        tags: Three tags for each line: the value, its lower bound and its upper bound.
         category: The section of the page.
         title: The title of the chart.
         wall_time: Seconds since the epoch; None: now.
@@ -237,10 +237,10 @@ def embedding(
         name: The name on the page, which also shows the step.
         data: [points, dimensions] of numbers.
         step: As in ``image``. The same step again replaces the embedding.
-        labels: One for each point; or a list of several for each point, with a ``header``.
+        labels: One label for each point; or, with a ``header``, a list of labels for each point.
         header: The names of the labels' columns.
-        images: One for each point: [points, height, width, channels]; values as in ``image``.
-        layout: The order of the images' axes if it is another, as in ``image``.
+        images: One image for each point: [points, height, width, channels], as in ``image``.
+        layout: The order of the images' axes, if it differs from this one, as in ``image``.
         value_range: Which of the images' values become black and white, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
 
@@ -292,8 +292,8 @@ def graph(
         model: A ``torch.nn.Module``, the path of an ONNX file, or a ``GraphDef`` message or its
             bytes.
         inputs: The inputs with which a torch model is traced.
-        strict_trace: ``strict`` of ``torch.jit.trace``: False for models that return dicts or
-            lists.
+        strict_trace: The argument ``strict`` of ``torch.jit.trace``. Pass False for models that
+            return dicts or lists.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -302,7 +302,7 @@ def graph(
     Raises:
         TypeError: ``model`` is none of these.
         ImportError: The exporter is not installed; the message says what to install.
-        Exception: An exception of the exporter.
+        Exception: The exporter raised an exception.
 
     Example:
         >>> import tbimage, tempfile

@@ -30,15 +30,15 @@ def pr_curve(
         labels: The true classes: bools, or 0 and 1; any shape.
         predictions: The probabilities of the classifier, from 0 to 1; of the same shape.
         step: As in ``image``.
-        num_thresholds: The number of thresholds from 0 to 1, at least 2. (127 as in torch and
-            tensorboardX.)
+        num_thresholds: The number of thresholds from 0 to 1, at least 2. Default 127, as in torch
+            and tensorboardX.
         weights: The weight of each prediction: of the same shape, or one number. None: 1.
         description: Markdown that TensorBoard shows with the curve.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        As ``image``. A worker finds predictions outside 0..1 and labels other than 0 and 1, and
-        ``flush`` raises the error.
+        As ``image``. A worker checks later that predictions are within 0..1 and labels are 0 or 1.
+        If not, ``flush`` raises the error.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -98,7 +98,7 @@ def pr_curve_raw(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: The rows are not of one length, or another value does not fit.
+        ValueError: The arguments differ in length, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:

@@ -43,12 +43,13 @@ def feature_maps(
             any dtype.
         step: As in ``image``.
         max_maps: The most maps of an image that are shown, from the first; None: all.
-        normalize: Which values become black and white: the lowest and highest of each "map", of all
-            maps of an "image" or of the "batch"; or ``(low, high)``, "unit", "signed" or "byte".
-        colormap: As in ``image``; None: gray. Zero is in the middle of a diverging one.
+        normalize: Which values become black and white: the lowest and highest of each map ("map"),
+            of all maps of an image ("image") or of all images ("batch"); or ``(low, high)``,
+            "unit", "signed" or "byte".
+        colormap: As in ``image``; None: gray. A diverging colormap has zero in its middle.
         columns: The number of maps in a row; None: the sheet becomes a little wider than high.
         separate: Whether each map gets its own tag, ``name/map/0``, …, instead of a sheet.
-        layout: The order of the axes if it is another: "CHW", "NCHW", …
+        layout: The order of the axes, if it differs from these: "CHW", "NCHW", …
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
         description: Markdown that TensorBoard shows with the sheets.
         encoding: As in ``image``.
@@ -114,10 +115,11 @@ def grid(
             unequal sizes, channels and dtypes.
         step: As in ``image``.
         columns: The number of images in a row; None: the sheet becomes a little wider than high.
-        padding: Pixels between them, 0 or more.
+        padding: Pixels between the images, 0 or more.
         background: Red, green and blue, 0 to 255, of the sheet.
-        captions: A text for each image, below it.
-        layout: The order of the axes if it is another: "NCHW", or "CHW" for the images of a list, …
+        captions: A text for each image, which is drawn below the image.
+        layout: The order of the axes, if it differs from these: "NCHW", or "CHW" for the images of
+            a list, …
         description: Markdown that TensorBoard shows with the sheet.
         wall_time: Seconds since the epoch; None: now.
         options: ``value_range``, ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``,
@@ -170,18 +172,19 @@ def compare(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log images side by side: input, output and their difference, with its measures.
+    """Log images side by side, such as input and output, and their difference with its measures.
 
     Args:
         name: As in ``image``: each sheet of a batch has its own tag.
         images: Two or more, of one dtype or all floats; each is one image or a batch. The last two
             are compared.
         step: As in ``image``.
-        titles: A text for each of ``images``, below it.
-        diff: "abs" (the absolute difference), "signed" (the last but one minus the last, with zero
-            in the middle) or None (no difference).
-        scalars: Whether the mean absolute error and the PSNR in dB, which the caption shows, are
-            logged as scalars, too: their means over the batch as ``name/mae`` and ``name/psnr``.
+        titles: A text for each of ``images``, which is drawn below the image.
+        diff: "abs" (the absolute difference), "signed" (the second to last image minus the last
+            one, with zero in the middle of the colours) or None (no difference).
+        scalars: Whether the mean absolute error and the PSNR in dB are also logged as scalars:
+            their means over the batch as ``name/mae`` and ``name/psnr``. The caption shows both
+            measures of each sheet in any case.
         layout: As in ``image``, for all ``images``.
         description: Markdown that TensorBoard shows with the sheets.
         wall_time: Seconds since the epoch; None: now.
@@ -239,11 +242,11 @@ def animation(
         fps: Frames a second; at most 50 for a GIF.
         format: "apng" is lossless and in true colour; "gif" has 256 colours, for programs that
             cannot read APNG.
-        max_outputs: The most clips of a batch; None: all of them.
-        layout: The order of the axes if it is another: "TCHW", "NTCHW", …; "BGR" for frames of
-            OpenCV, whose colours are in this order.
+        max_outputs: The most clips of a batch that are logged. None: all of them.
+        layout: The order of the axes, if it differs from these: "TCHW", "NTCHW", …; "BGR" for
+            frames of OpenCV, whose colours are in this order.
         description: Markdown that TensorBoard shows with the clips.
-        compression: Of an APNG, as in ``image``.
+        compression: The compression of an APNG, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
         look: ``value_range`` (a range that is found in the data covers the whole clip),
             ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and

@@ -29,14 +29,15 @@ def audio(
     Args:
         name: The tag.
         data: [frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels. Floats
-            from -1 to 1 become 16 bits as in tf.summary; uint8, int16 and int32 are stored
-            unchanged.
+            from -1 to 1 become integers of 16 bits, as in tf.summary; uint8, int16 and int32 are
+            stored unchanged.
         sample_rate: Frames a second, in Hz.
         step: As in ``image``.
         layout: The order of the axes: a permutation of "T", "TC", "NT" or "NTC", for clips (N),
             frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None: "T", "TC"
             or "NTC", for one, two or three axes.
-        max_outputs: The most clips of a batch; None: all of them. (tf.summary's is 3.)
+        max_outputs: The most clips of a batch that are logged. None: all of them. (The default of
+            tf.summary is 3.)
         description: Markdown that TensorBoard shows with the clips.
         wall_time: Seconds since the epoch; None: now.
 
@@ -85,10 +86,12 @@ def text(
 
     Args:
         name: The tag.
-        data: Markdown; or a list or array of it of rank 1 or 2, which TensorBoard shows as a table.
+        data: A string of Markdown; or a list or array of such strings, of rank 1 or 2, which
+            TensorBoard shows as a table.
         step: As in ``image``.
         markdown: Whether TensorBoard renders the text as Markdown. Default True, as in tf.summary.
-            False: it is stored as a code block, and shown unchanged; only tabs become spaces.
+            False: the text is stored as a code block, and shown unchanged, except that tabs become
+            spaces.
         description: Markdown that TensorBoard shows with the text.
         wall_time: Seconds since the epoch; None: now.
 
@@ -96,7 +99,7 @@ def text(
         As ``image``.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``data`` does not hold strings only.
+        TypeError: An argument is of the wrong type, or ``data`` has something other than strings.
         ValueError: A string is not valid Unicode, or rows differ in length.
         RuntimeError: The writer is closed.
 
@@ -141,9 +144,9 @@ def mesh(
         step: As in ``image``.
         faces: [faces, 3] or [batch, faces, 3]: the indices of the points of each triangle. None: a
             point cloud.
-        colors: Of the shape of vertices: red, green and blue of each point, integers from 0 to 255
-            or floats from 0 to 1.
-        config: Camera, lights and material, as the mesh plugin's THREE.js takes them.
+        colors: Red, green and blue of each point, in the shape of ``vertices``: integers from 0 to
+            255 or floats from 0 to 1.
+        config: Camera, lights and material, in the form that the mesh plugin passes to THREE.js.
         description: Markdown that TensorBoard shows with the mesh.
         wall_time: Seconds since the epoch; None: now.
 

@@ -39,24 +39,26 @@ def segmentation(
 
     Args:
         name: As in ``image``.
-        labels: Class indices, integers or bools [height, width] or [batch, height, width]. Or
-            logits or probabilities, floats [height, width, classes] or [batch, height, width,
-            classes]; the class of a pixel is the one with the highest value.
+        labels: Class indices, as integers or bools: [height, width] or [batch, height, width]. Or
+            logits or probabilities, as floats: [height, width, classes] or [batch, height, width,
+            classes]. Each pixel then has the class with the highest value.
         step: As in ``image``.
-        image: The images below the masks, of the same number and size; None: none.
+        image: The images below the masks, of the same number and size. None: no images.
         classes: The names of classes for the legend, by index.
         alpha: The opacity of the colours over the images, from 0 to 1.
-        ignore_index: The index of pixels that have no class, which show the image.
+        ignore_index: The index of pixels without a class. They show the image without a mask.
         legend: Whether a legend below each mask names its classes.
         outlines: Whether the outlines of areas are opaque.
         captions: As in ``image``.
-        layout: The order of the axes of ``image``, and of ``labels`` if they have as many axes.
-        labels_layout: The order of the axes of ``labels`` if it is another: "NCHW" of logits, …
+        layout: The order of the axes of ``image``, and of ``labels`` if both have the same number
+            of axes.
+        labels_layout: The order of the axes of ``labels``, if it differs: "NCHW" for logits, …
         description: Markdown that TensorBoard shows with the pictures.
         wall_time: Seconds since the epoch; None: now.
-        options: ``value_range``, ``colormap``, ``gamma`` and ``log`` of the images, ``max_side``
-            and ``scale`` of both; ``nan_color`` of pixels with a faulty score or a negative index;
-            ``encoding``, ``quality`` and ``compression``, as in ``image``.
+        options: As in ``image``: ``value_range``, ``colormap``, ``gamma`` and ``log`` for the
+            images; ``max_side`` and ``scale`` for images and masks; ``nan_color`` for pixels with
+            a NaN or infinite score or a negative index; ``encoding``, ``quality`` and
+            ``compression``.
 
     Returns:
         As ``image``.
@@ -125,22 +127,23 @@ def boxes(
 
     Args:
         name: As in ``image``.
-        images: As ``data`` of ``image``, but no files.
-        boxes: [count, 4] for one image. For a batch, a list of these, of any lengths, or [batch,
-            count, 4]. None: none.
+        images: As ``data`` of ``image``, but not a file.
+        boxes: [count, 4] for one image. For a batch, a list of such arrays, which may have
+            different counts, or [batch, count, 4]. None: no boxes.
         step: As in ``image``.
         labels: A string or a class index for each box. For a batch, one such list for each image.
-        scores: A number for each box, in the same form. Boxes of higher scores are drawn last.
-        colors: Red, green and blue, 0 to 255, for all boxes, or for each box in the same form.
-            None: each label has its own colour, which is always the same.
+        scores: A number for each box, in lists like ``labels``. Boxes with higher scores are drawn
+            over others.
+        colors: Red, green and blue, 0 to 255: one colour for all boxes, or one for each box, in
+            lists like ``labels``. None: each label has its own colour, which is always the same.
         classes: The names of class indices.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
-        normalized: Whether coordinates, also of keypoints and lines, are fractions of the image's
-            width and height.
+        normalized: Whether coordinates, including those of keypoints and lines, are fractions of
+            the image's width and height.
         keypoints: [instances, points, 2], or [instances, points, 3] with a visibility; 0 hides a
-            point. For a batch, a list of these.
-        skeleton: Pairs of indices of keypoints that lines join.
-        polylines: A list of [points, 2]; for a batch, a list of these lists.
+            point. For a batch, a list of such arrays.
+        skeleton: Pairs of indices of keypoints. A line joins the two points of each pair.
+        polylines: A list of lines, each [points, 2]. For a batch, a list of such lists.
         captions: As in ``image``.
         layout: As in ``image``.
         description: Markdown that TensorBoard shows with the pictures.

@@ -47,38 +47,43 @@ def image(
         name: The tag of a single image; images of a batch have the tags ``name/image/0``,
             ``name/image/1``, …
         data: [height, width], [height, width, channels] or [batch, height, width, channels] with 1
-            to 4 channels (gray, gray and alpha, RGB, RGBA): a NumPy array, nested lists, anything
-            with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image, a matplotlib
-            figure; or an encoded PNG, JPEG, GIF or BMP as bytes or as a path, which is stored
-            unchanged. Values: uint8 and uint16 are levels, bool is black and white, other integers
-            are levels in 0..255, floats are from 0 to 1. A PIL image is rotated by its EXIF
-            orientation; pass ``numpy.asarray(image)`` for the pixels as they are stored.
+            to 4 channels (gray, gray and alpha, RGB, RGBA). It is a NumPy array, nested lists, an
+            object with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image or a
+            matplotlib figure. Or it is an encoded PNG, JPEG, GIF or BMP, as bytes or as a path,
+            which is stored unchanged. uint8 and uint16 are levels, bools are black and white, other
+            integers are levels from 0 to 255, and floats are from 0 to 1. A PIL image is rotated by
+            its EXIF orientation; pass ``numpy.asarray(image)`` for the pixels as they are stored.
         step: An integer that increases with each call. None: the default step
-            (``tbimage.set_step``). If there is none: the step after the last one of this name, even
-            if the program was restarted.
-        max_outputs: The most images of a batch; None: all of them. (tf.summary's is 3.)
+            (``tbimage.set_step``). Without a default step: the step after the last one of this
+            name, even if the program was restarted.
+        max_outputs: The most images of a batch that are logged. None: all of them. (The default of
+            tf.summary is 3.)
         description: Markdown that TensorBoard shows with the images.
-        layout: The order of the axes if it is another: "CHW", "NCHW", "NHW", …; "BGR" for images
-            of OpenCV, whose colours are in this order.
+        layout: The order of the axes, if it differs from these: "CHW", "NCHW", "NHW", …; "BGR" for
+            images of OpenCV, whose colours are in this order.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
-            (-1 to 1), "byte" (0 to 255), "minmax" (of each image) or ``("percentile", low, high)``.
-            None: the natural range of the dtype; floats outside [0, 1] are clipped, and a warning
-            is logged.
+            (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and the highest of each image) or
+            ``("percentile", low, high)``. None: the natural range of the dtype; floats outside
+            [0, 1] are clipped, and a warning is logged.
         nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
-        colormap: The colours of data of one channel: "viridis", "magma", "turbo", "coolwarm", …
-            (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse. Zero is in the middle of
-            a diverging one.
+        colormap: The colours for data with one channel: "viridis", "magma", "turbo", "coolwarm", …
+            (``tbimage.visual.COLORMAPS``). Add "_r" to a name to reverse its colours. A diverging
+            colormap, such as "coolwarm", has zero in its middle.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: Brighten values ``t`` within the range to ``t ** (1 / gamma)``; 2.2 is for linear
-            light.
-        log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
+        gamma: The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 / gamma)``. More
+            than 1 is brighter; 2.2 is for linear light.
+        log: Show the range on a logarithmic scale: ``t`` becomes ``log(1 + log * t) / log(1 +
+            log)``. True is 1000, which shows three decades.
         max_side: The most pixels of the longer side. Larger pictures are made smaller.
-        scale: A factor for both sides; pixels are repeated, or averaged.
-        captions: A text for each image of a batch, or one for a single image, below the picture.
-        encoding: "png" keeps every level; "jpeg" is smaller, and has no transparency. None: the
-            setting of the writer, as for the next two.
-        quality: Of a JPEG, 1 to 100.
-        compression: Of a PNG, from the fastest to the smallest: "fast", "balanced", "small".
+        scale: A factor for both sides. Pixels are repeated if the picture becomes larger, and
+            averaged if it becomes smaller.
+        captions: A text below the picture: a string for a single image, or one for each image of a
+            batch.
+        encoding: "png" is lossless; "jpeg" is smaller, and has no transparency. None: the setting
+            of the writer. The same holds for ``quality`` and ``compression``.
+        quality: The quality of a JPEG, 1 to 100.
+        compression: The compression of a PNG, from the fastest to the smallest: "fast", "balanced",
+            "small".
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -154,7 +159,7 @@ def log_pictures(
     pictures: Prepared,
     options: PictureOptions,
 ) -> bool:
-    """Copy the data of pictures and log them; a worker makes them. True if there are none."""
+    """Copy the data of pictures and log it; a worker encodes it. Return True if there are none."""
     wall_time = checks.wall_time(wall_time)
     if pictures.count == 0:
         return True
@@ -167,9 +172,9 @@ def log_pictures(
 
 @functools.cache
 def _import_all() -> None:
-    """Import what makes every picture in the call, so that workers import nothing.
+    """Import the modules that every picture needs here, so that workers import nothing.
 
-    ``kinds/options.py`` loads the encoder, and imports what some pictures need besides.
+    ``kinds/options.py`` loads the encoder, and imports the modules that only some pictures need.
     """
     from tbimage import fonts
     from tbimage.kinds import pictures
@@ -205,8 +210,8 @@ def figure(
         name: As in ``image``.
         figure: A matplotlib figure; or a list of figures of one size, which become a batch.
         step: As in ``image``.
-        close: Whether to close the figures in pyplot, which otherwise keeps them in memory; also if
-            ``record_if`` leaves them out.
+        close: Whether to close the figures in pyplot, which otherwise keeps them in memory. They
+            are closed even if ``record_if`` leaves them out.
         tight: Whether the picture contains everything that is drawn, with a small margin
             (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
             size is that of the figure, and does not change with the labels.
@@ -245,6 +250,6 @@ def figure(
             kind.close(figures)
     from tbimage.kinds import image as image_kind
 
-    pixels.flags.writeable = False  # nobody else has it, so it need not be copied
+    pixels.flags.writeable = False  # no other code has this array, so it need not be copied
     images = image_kind.prepare(pixels, None, None, options)
     return log_pictures(self, name, step, wall_time, images, options)

@@ -59,9 +59,9 @@ def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) ->
     """Log an Event that the caller has made.
 
     Args:
-        event: An ``Event`` message, of any package, or its bytes. Without a wall time it gets the
-            current one.
-        step: The step; None: that of the Event.
+        event: An ``Event`` message, of any package, or its bytes. An Event without a wall time gets
+            the current time.
+        step: The step. None: the step of the Event.
 
     Returns:
         As ``image``.
@@ -99,8 +99,8 @@ def session_log(
 ) -> bool:
     """Log that a session began, stopped or saved a checkpoint.
 
-    A second "start" makes TensorBoard's Python loader discard all data of that step and later ones.
-    Use ``purge`` for that.
+    A second "start" makes TensorBoard's Python loader discard all data of its step and of later
+    steps. To discard data, use ``purge``.
 
     Args:
         status: "start", "stop" or "checkpoint".
@@ -110,7 +110,7 @@ def session_log(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True if it will be written; False if there was no room (``on_full``).
+        True if the event will be written. False if there was no room (``on_full``).
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -140,20 +140,21 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
     """Discard all summaries from a step on, because the program continues from a checkpoint.
 
     TensorBoard's Python loader then discards the points of all tags from this step on, also in the
-    runs of ``scalars`` below the run directory. (Peers write one "start", which this loader ignores
-    if it is the first.) The data server ignores this call: it discards the points of a tag when the
-    tag is written again at a smaller or equal step. Automatic steps of names that this writer has
-    logged continue with this step.
+    runs of ``scalars`` below the run directory. To be sure, this call writes two "start" events:
+    the loader ignores the first one of a run. The data server ignores both. It discards points of a
+    tag when it reads a new point of this tag with the same or a smaller step. Automatic steps of a
+    name that this writer has logged continue with this step, or below it if the name has not
+    reached this step.
 
     Args:
-        step: The first discarded step. The next summary has this step.
+        step: The first step that is discarded. The program continues with this step.
 
     Returns:
-        True if it will be written; False if there was no room (``on_full``).
+        True if the event will be written. False if there was no room (``on_full``).
 
     Raises:
         TypeError: ``step`` is no integer.
-        ValueError: It does not fit an int64.
+        ValueError: ``step`` does not fit an int64.
         RuntimeError: The writer is closed.
 
     Example:
@@ -166,7 +167,7 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
 
     number = check_step(step)
     logged = session_log(self, "start", number) & session_log(self, "start", number)
-    # A worker finds the runs, because no call reads a directory.
+    # A worker looks for the runs of scalars, because a call must not wait for a directory.
     logged &= self._log(
         "purge",
         number,

@@ -10,7 +10,7 @@ from tbimage import checks
 from tbimage.events.tickets import SUB_RUNS
 from tbimage.kinds import scalar as scalar_kind
 
-# The bytes that a pending value counts for: its number and the name of its run.
+# The bytes of memory that are counted for each pending value: its number and the name of its run.
 _VALUE_BYTES = 160
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def log_scalars(
     wall_time: float,
     description: str | None,
 ) -> bool:
-    """Log checked numbers by the names of the runs that they go to."""
+    """Log checked numbers; the keys of ``numbers`` are the names of their runs."""
     from tbimage.kinds import scalars as kind
 
     self._sub_runs.claim(numbers, self._pipeline.files)
@@ -158,7 +158,7 @@ def histogram(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log how values are distributed.
+    """Log the distribution of values.
 
     Args:
         name: The tag.
@@ -173,7 +173,7 @@ def histogram(
         As ``image``.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``data`` is not numbers.
+        TypeError: An argument is of the wrong type, or ``data`` has something other than numbers.
         ValueError: ``buckets`` is below 1, or another value does not fit.
         RuntimeError: The writer is closed.
 
@@ -258,15 +258,15 @@ def tensor(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log a tensor without conversion. TensorBoard shows it only if the metadata names its plugin.
+    """Log a tensor without conversion. TensorBoard shows it only if the metadata names a plugin.
 
     Args:
         name: The tag.
         data: An array of any shape and type: bools, integers, floats, complex numbers, strings.
         step: As in ``image``.
         metadata: A ``SummaryMetadata`` message, of any package, or its bytes. It names the plugin
-            of the tensor. None: a name that no plugin of TensorBoard has.
-        description: Markdown, if there is no ``metadata``.
+            that shows the tensor. None: the name is "tensor", which no plugin of TensorBoard has.
+        description: Markdown that TensorBoard shows with the tensor; used without ``metadata``.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -274,7 +274,7 @@ def tensor(
 
     Raises:
         TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot hold the data.
-        ValueError: ``metadata`` is bytes of something else, or another value does not fit.
+        ValueError: ``metadata`` is bytes of another message, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
