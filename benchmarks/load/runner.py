@@ -83,55 +83,11 @@ class Sizes:
     real_time: bool = False
 
 
-QUICK", "Sizes", "run"]
-
-#: How many times what the service can do an overload asks for.
-OVERLOAD = 10
-
-# The part of one processor that the service without logging uses at fixed times.
-_USED_PROCESSOR = 0.5
-# Connections to each worker process, on average, so that each gets some.
-_CONNECTIONS = 8
-_WARM_UP_RATE = 40.0
-# The pause after a turn, in which pending pictures are encoded.
-_PAUSE_SECS = 0.2
-_STOP_SECS = 20.0
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is measured.
-
-    Attributes:
-        workers: Numbers of worker processes.
-        repeats: How often everything is started anew.
-        peer_repeats: How often peers take part.
-        turns: How often "no logging" and tbimage take their turn in a repeat; peers do once.
-        turn_secs: Of requests by the clock.
-        peer_secs: Of the turns of peers, which most of them cannot keep up with.
-        full_secs: Of requests as fast as answers come.
-        overload_secs: So many seconds' worth of work is asked for within a tenth of that.
-        timeout_secs: A request that takes longer has failed: who waits for it has gone by then.
-        real_time: Whether, by the clock, the service is served before all else on this machine.
-    """
-
-    workers: Sequence[int]
-    repeats: int
-    peer_repeats: int
-    turns: int
-    turn_secs: float
-    peer_secs: float
-    full_secs: float
-    overload_secs: float
-    timeout_secs: float
-    real_time: bool = False
-
-
 FULL = Sizes(
     workers=(1, 4),
     repeats=2,
     peer_repeats=1,
-    turns=3,
+    turns=6,
     turn_secs=4.0,
     peer_secs=1.5,
     full_secs=1.5,

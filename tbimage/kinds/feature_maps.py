@@ -71,7 +71,9 @@ def _parts(
     maps: _Maps, total: int, snapshots: Sequence[Array], options: PictureOptions, run: Run[Any]
 ) -> list[partial[Made]]:
     (batch,) = snapshots
-    limits = joint_limits(batch) if maps.normalize == "batch" else maps.normalize
+    limits: str | Limits = maps.normalize
+    if limits == "batch":
+        limits = joint_limits(batch, options.look.colormap)
     make = _separate if maps.separate else _sheet
     numbers = range(batch.shape[3]) if maps.separate else (total,)
     return [
@@ -90,6 +92,6 @@ def _separate(
     maps: _Maps, image: Array, limits: str | Limits, options: PictureOptions, number: int
 ) -> Made:
     if limits == "image":
-        limits = joint_limits(image)
+        limits = joint_limits(image, options.look.colormap)
     chosen = None if isinstance(limits, str) else limits
     return Made(draw_map(image[..., number], chosen, options.look.colormap, options.look.nan_color))

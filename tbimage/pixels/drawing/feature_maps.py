@@ -65,11 +65,18 @@ def check_normalize(normalize: object) -> str | Limits:
     return chosen.low, chosen.high
 
 
-def joint_limits(maps: Array) -> Limits:
-    """Return the lowest and highest finite value of some maps; (0, 1) if no value is finite."""
+def joint_limits(maps: Array, colormap: str | None) -> Limits:
+    """Return the lowest and highest finite value of some maps; (0, 1) if no value is finite.
+
+    With a diverging colour map, both become symmetric around zero.
+    """
     lows, highs = _extents(maps.reshape(1, -1) if maps.ndim < 2 else maps)
     low, high = float(lows.min()), float(highs.max())
-    return (low, high) if low <= high else (0.0, 1.0)
+    if low > high:
+        low, high = 0.0, 1.0
+    if is_diverging(colormap):
+        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+    return low, high
 
 
 def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:
@@ -98,8 +105,8 @@ def draw_feature_maps(
         max_maps: The greatest number of maps that are shown, from the first one; None: all maps.
         normalize: Which values become black and white: "map" for the lowest and highest value of
             each map, "image" (or "batch", which is the same here) for the lowest and highest value
-            of all maps, or ``(low, high)``. With a diverging colour map, the range of each map
-            becomes symmetric around zero if ``normalize`` is "map".
+            of all maps, or ``(low, high)``. With a diverging colour map, ranges that are found in
+            the data become symmetric around zero.
         colormap: The name of a colour map; None: gray.
         columns: The number of columns; default: chosen to make the sheet a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
@@ -141,7 +148,7 @@ def draw_sheet(
     """Draw maps ``(H, W, K)``, the first of ``total`` maps; the arguments are checked already."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
-        limits = joint_limits(planes)
+        limits = joint_limits(planes, colormap)
     pixels, dead, found = _drawn(planes, limits, colormap, nan_color)
     factor, size, planned = sheet_plan(planes.shape[1], planes.shape[2], len(planes), columns)
     sheet = blank(planned.height, planned.width, pixels[0])
