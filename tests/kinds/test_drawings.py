@@ -104,6 +104,21 @@ def test_one_range_for_a_batch() -> None:
     assert sum(flat.findings.remarks.values()) == 2
 
 
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("normalize", ["map", "image", "batch"])
+def test_zero_is_in_the_middle_of_a_diverging_colour_map(normalize: str, separate: bool) -> None:
+    x = np.stack([np.linspace(-1, 3, 64).reshape(8, 8, 1)] * 2)
+    chosen = options(colormap="coolwarm")
+    given: dict[str, Any] = {"normalize": normalize, "separate": separate}
+    drawn = draw(feature_maps.prepare(x, None, chosen, **given), chosen)
+    given["normalize"] = (-3, 3)
+    same = draw(feature_maps.prepare(x, None, chosen, **given), chosen)
+    assert drawn.pixels.keys() == same.pixels.keys()
+    for tag, pixels in drawn.pixels.items():
+        height = 64 if normalize == "map" else pixels.shape[0]  # a line of text tells the range
+        np.testing.assert_array_equal(pixels[:height], same.pixels[tag][:height])
+
+
 def test_a_tag_for_each_map() -> None:
     x = noise(2, 8, 8, 3, dtype=np.float32)
     drawn = draw(feature_maps.prepare(x, None, PLAIN, separate=True, normalize="image"))

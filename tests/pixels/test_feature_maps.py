@@ -50,7 +50,7 @@ def expected_level(value: float, low: float, high: float) -> float:
 @given(
     MAPS,
     st.sampled_from(["map", "image", (-2.0, 3.0)]),
-    st.sampled_from([None, "magma"]),
+    st.sampled_from([None, "magma", "coolwarm"]),
     st.integers(1, 4),
 )
 def test_each_map_is_shown_by_its_range(
@@ -66,6 +66,8 @@ def test_each_map_is_shown_by_its_range(
             str(normalize), list(normalize)
         )
         low, high = (min(extent), max(extent)) if extent else (math.nan, math.nan)
+        if colormap == "coolwarm" and isinstance(normalize, str):  # zero is in its middle
+            low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
         constant = bool(finite) and min(finite) == max(finite)
         dead += constant
         faulty += values.size - len(finite)
@@ -188,8 +190,8 @@ def test_one_map_by_itself() -> None:
 
 
 def test_joint_limits_ignore_non_finite_values() -> None:
-    assert joint_limits(np.array([[[np.nan, 3.0], [np.inf, -2.0]]])) == (-2.0, 3.0)
-    assert joint_limits(np.full((2, 2), np.nan)) == (0.0, 1.0)
+    assert joint_limits(np.array([[[np.nan, 3.0], [np.inf, -2.0]]]), None) == (-2.0, 3.0)
+    assert joint_limits(np.full((2, 2), np.nan), None) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(

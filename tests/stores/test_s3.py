@@ -284,7 +284,7 @@ def test_an_upload_that_runs_when_the_program_ends_is_not_cut_off(
         )
     )
     for number in range(3):
-        command = [sys.executable, program, f"{URL}/{number}"]
+        command = [sys.executable, os.fspath(program), f"{URL}/{number}"]
         result = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         assert (result.returncode, result.stderr) == (0, "")
         steps = tbimage.read(f"{URL}/{number}")["."].scalars("loss").steps
