@@ -293,7 +293,8 @@ def test_an_object_that_cannot_be_read_whole_is_not_put_again_without_its_beginn
     landed: bool,
 ) -> None:
     store = FakeStore(faults=iter([None, "after" if landed else "before"]))
-    segments, attempts = begin(store), []
+    attempts: list[Any] = []
+    segments = begin(store)
     assert segments.append(batch_of([0])) == 1
     segments.before_upload = attempts.append
     with pytest.raises(OSError, match=r"slow down|no answer"):
