@@ -39,7 +39,7 @@ enum {
     MOST_BITS = 14,     /* of a code: four codes and seven bits left over fit 64 bits */
     LITERALS = 288, DISTANCES = 32, END = 256, /* 3.2.5, 3.2.6 */
     SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, repetition counts (SMOOTH_BITS in strategy.py) */
-    SAMPLED_ROWS = 24, LEAST_SAMPLED = 48, MOST_SAMPLED = 256, SHORTEST_TRIAL = 8192, LONGEST_TRIAL = 32768, /* bytes */
+    SAMPLED_ROWS = 24, LEAST_SAMPLED = 48, MOST_SAMPLED = 256, TRIAL = 8192, LONGEST_TRIAL = 32768, /* bytes */
     UP = 2, REPEAT = 5  /* REPEAT: Up for rows that equal the row above, None for the others (filters.py) */
 };
 typedef struct {
@@ -492,7 +492,8 @@ HOT void forget(Scratch *s, int64_t bytes) {
 }
 /* What two bands of rows would take, in 1/256 bits. */
 HOT int64_t trial(const Job *job, Scratch *s, int kind, int matches) {
-    int64_t bytes = most(least(job->height * job->width / 32, LONGEST_TRIAL), SHORTEST_TRIAL);
+    int64_t all = job->height * job->width; /* of small pictures a quarter, but not of very small ones */
+    int64_t bytes = most(least(all / 32, LONGEST_TRIAL), least(most(all / 4, TRIAL / 4), TRIAL));
     int64_t band = most(1, least(job->height / 2, bytes / 2 / (job->width + 1)));
     size_t n = 0;
     for (int i = 0; i < 2; i++) {
@@ -553,8 +554,7 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     status = (matches ? with_matches : with_runs)(job, s, &w, kind, &adler);
     if (status == DONE && !job->last) status = put_stored(&w, NULL, 0, 0); /* a whole byte: another strip may follow */
     if (status != DONE || w.end - w.out < 8) return NO_ROOM;
-    align(&w);
-    job->size = w.out - job->out, job->adler = adler;
+    align(&w), job->size = w.out - job->out, job->adler = adler;
     job->crc = (uint32_t)~crc32(~(uint32_t)job->crc, job->out, (size_t)job->size);
     return DONE;
 }
