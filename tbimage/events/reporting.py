@@ -80,12 +80,20 @@ class Log:
         """Wait at most 1 second for the worker that logs. After that, no worker begins to log."""
         self._role.acquire(timeout=1.0)
 
-    def wait(self) -> None:
-        """Wait until the lines are logged, but at most 0.5 seconds, since a handler may hang."""
-        end = time.monotonic() + _PATIENCE_SECS
-        while (self._writers or not self._lines.empty()) and time.monotonic() < end:
-            if get_ident() in self._writers:
-                return  # a log handler has called ``flush``: it cannot wait for itself
+    def is_busy(self, since: float) -> bool:
+        """Tell whether lines still wait to be logged, less than 0.5 seconds after ``since``."""
+        if get_ident() in self._writers:
+            return False  # a log handler has called ``flush``: it cannot wait for itself
+        waiting = bool(self._writers) or not self._lines.empty()
+        return waiting and time.monotonic() < since + _PATIENCE_SECS
+
+    def wait(self, since: float | None = None) -> None:
+        """Wait until the lines are logged, but at most 0.5 seconds, since a handler may hang.
+
+        ``since``: when the wait began, on the monotonic clock; None: now.
+        """
+        since = time.monotonic() if since is None else since
+        while self.is_busy(since):
             time.sleep(_LOOK_SECS)
 
 

@@ -230,7 +230,10 @@ class Pipeline:
             await asyncio.sleep(secs)
             secs = min(secs * 2, _LAST_LOOK_SECS)
             channel.owner.see_to_it()
-        return self._outcome(channel, flush.result)
+        since = time.monotonic()
+        while channel.owner.log.is_busy(since):
+            await asyncio.sleep(secs)
+        return self._outcome(channel, flush.result, since)
 
     def close(self, timeout: float | None = None) -> bool:
         """Write the pending summaries and close the files; see ``SummaryWriter.close``."""
@@ -271,8 +274,8 @@ class Pipeline:
         given_up += self.give_up()
         self._channel.errors.note_unwritten(given_up + self._channel.counts()[0])
 
-    def _outcome(self, channel: Channel, done: bool) -> bool:
-        channel.owner.log.wait()  # errors are logged before a waiting caller continues
+    def _outcome(self, channel: Channel, done: bool, since: float | None = None) -> bool:
+        channel.owner.log.wait(since)  # errors are logged before a waiting caller continues
         error = channel.errors.take()
         if error is None and channel.error is not None and not done:
             error = copy.copy(channel.error)  # raising an error adds the caller's frames to it

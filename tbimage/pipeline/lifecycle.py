@@ -85,8 +85,7 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
         util.Finalize(None, drain, exitpriority=-1)
 
 
-# Finalizers of ``weakref`` end the sessions of stores. This makes them run after ``drain``: the
-# first finalizer registers them with ``atexit``, which calls the handler registered last first.
+# Finalizers end the sessions of stores. Registered first, ``weakref`` calls them after ``drain``.
 weakref.finalize(drain, int)
 atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

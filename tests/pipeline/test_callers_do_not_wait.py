@@ -261,6 +261,39 @@ assert writer.close()
 # No thread can be started.
 
 
+def test_the_event_loop_runs_while_a_log_handler_is_slow(tmp_path: Path) -> None:
+    script = """
+import asyncio, logging
+order, begun, goes_on = [], threading.Event(), threading.Event()
+
+class Slow(logging.Handler):
+    def emit(self, record):
+        begun.set()
+        goes_on.wait(30)
+
+logging.getLogger("tbimage").addHandler(Slow())
+writer = tbimage.SummaryWriter(logdir, on_error="log")
+
+async def flush():
+    writer.image("x", np.full((2, 2), 300), 0)  # an error, which is logged
+    await writer.aflush()
+    order.append("flushed")
+
+async def tick():
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    order.append("ticked")
+    goes_on.set()
+
+async def both():
+    await asyncio.gather(flush(), tick())
+
+asyncio.run(both())
+assert order == ["ticked", "flushed"], order
+"""
+    lying_disk.run(script, tmp_path / "run")
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_aflush_needs_no_thread_of_its_own(tmp_path: Path, used: bool) -> None:
     """The system refuses stacks of this size."""
