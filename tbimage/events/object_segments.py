@@ -56,7 +56,7 @@ _PAD_FROM = TAIL_BYTES * _TAILS
 MOST_BYTES = 64 << 20
 # S3 copies at most 5 GiB at once; Azure has at most 50,000 blocks in a blob.
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
-# How often one call tries another name, if other programs use the names. Then it raises an error.
+# If other programs use the names, one call tries this many names before it raises an error.
 _MOST_NAMES_TRIED = 10
 # A field of Event that no reader knows. Readers skip such fields.
 _PADDING_FIELD = 1000
@@ -69,7 +69,7 @@ class _Segment:
     Attributes:
         path: The URL of the segment.
         opened: When the segment was begun, on the monotonic clock.
-        missing: The bytes before the next record that are not uploaded yet.
+        missing: The bytes that must be uploaded before the next record.
         source: The object from which the store copies the lead: its path, its version, and the
             number of bytes to copy. None: nothing is copied.
         version: The newest known version; None before the first upload.
@@ -165,12 +165,12 @@ class ObjectSegments(EventFiles):
 
         The next records must be the records of this upload. ``append`` asks the store for the
         missing answer. If the upload has not succeeded, it uploads the records to the same object.
-        So if the request of the other process still arrives, the store accepts only one of both.
+        Both requests are for one version of it, so the store accepts only one of them.
         """
         lead = b"" if attempt.size else _start_of_file(time.time())
         if len(lead) < attempt.lead and not math.isinf(self._objects.grows_from):
             lead = _start_of_file(time.time(), self._objects.grows_from)
-        if len(lead) != attempt.lead:  # it was the content of a deleted object, which is lost
+        if len(lead) != attempt.lead:  # the lead was the content of a deleted object: it is lost
             return
         segment = _Segment(attempt.path, time.monotonic(), lead, records=1)
         if attempt.size:
@@ -300,7 +300,7 @@ class ObjectSegments(EventFiles):
         return objects.put(path, (segment.content or b"") + data, version, self._writer)
 
     def _note(self, segment: _Segment, batch: Batch, data: bytes, version: Version) -> int:
-        """Update the state to a version in the store; return how many records it completes."""
+        """Note that the store has this version; return how many records are complete with it."""
         new = version.size - segment.size
         preamble = len(segment.missing)
         if segment.content is not None:

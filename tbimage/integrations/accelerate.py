@@ -71,7 +71,7 @@ class TBImageTracker(GeneralTracker):
         Args:
             values: A mapping of tags to values. A value is a number, a text, or a mapping of
                 numbers. Each number of such a mapping gets a run of its own.
-            step: An integer that grows; None: the step after the last step of each tag.
+            step: An integer, greater than before; None: the step after the last step of each tag.
             kwargs: More arguments of the writer's methods, such as ``description``.
         """
         for name, value in values.items():

@@ -63,7 +63,7 @@ class SummaryWriter:
             tag: The tag.
             image: [height, width], [height, width, channels] with 1 or 3 channels,
                 [images, height, width] or [images, height, width, channels].
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             max_outputs: The largest number of images to log. Default 3.
         """
         array = array_like.as_array(image)
@@ -84,7 +84,7 @@ class SummaryWriter:
         Args:
             tag: The tag.
             audiodata: [clips, frames, channels], floats from -1 to 1.
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             sample_rate: Frames per second, in Hz. Default 44,100.
             max_outputs: The largest number of clips to log. Default 3.
         """
@@ -96,7 +96,7 @@ class SummaryWriter:
         Args:
             tag: The tag.
             values: Numbers of any shape.
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             bins: The number of buckets.
         """
         self._writer.histogram(tag, values, step, buckets=30 if bins is None else bins)

@@ -135,7 +135,7 @@ class TBImageLogger(Logger):
         Args:
             metrics: Numbers by name. A value may also be a mapping of numbers. Each number of such
                 a mapping gets a run of its own.
-            step: An integer that grows; None: 0, as with torch's writer.
+            step: An integer, greater than before; None: 0, as with torch's writer.
         """
         for name, value in metrics.items():
             with self.failures:
@@ -153,7 +153,7 @@ class TBImageLogger(Logger):
         Args:
             key: The tag.
             images: As in ``SummaryWriter.image``; pass ``layout="NCHW"`` for torch's batches.
-            step: An integer that grows; None: the step after the last step of this tag.
+            step: An integer, greater than before; None: the step after the last step of this tag.
             options: More arguments of ``SummaryWriter.image``, such as ``value_range``.
         """
         with self.failures:

@@ -26,8 +26,8 @@ class MetricWriter:
         settings: Settings of ``tbimage.SummaryWriter``, such as ``on_error="log"``.
 
     Raises:
-        TypeError: An argument is of the wrong type, also in the methods.
-        ValueError: A value does not fit, also in the methods.
+        TypeError: An argument of the constructor or of a method is of the wrong type.
+        ValueError: The constructor or a method got a value that is not allowed.
         OSError: The directory cannot be made.
 
     Example:
@@ -49,7 +49,7 @@ class MetricWriter:
 
     @property
     def writer(self) -> SummaryWriter:
-        """The writer, for summaries without a method in clu."""
+        """The underlying writer, for kinds of summaries for which clu has no method."""
         return self._writer
 
     def write_summaries(
@@ -58,7 +58,7 @@ class MetricWriter:
         """Log tensors for plugins.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             values: Arrays by tag, of any shape and dtype.
             metadata: ``SummaryMetadata`` messages or their bytes, by tag.
         """
@@ -70,7 +70,7 @@ class MetricWriter:
         """Log numbers.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             scalars: Numbers, or arrays of rank 0, by tag.
         """
         for name, value in scalars.items():
@@ -80,7 +80,7 @@ class MetricWriter:
         """Log images.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             images: [batch, height, width, channels] or [height, width, channels] by tag, as
                 ``SummaryWriter.image`` takes them.
         """
@@ -91,7 +91,7 @@ class MetricWriter:
         """Log clips as animated images, which clu's own writer leaves out.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             videos: [clips, frames, height, width, channels] or [frames, height, width, channels] by
                 tag.
         """
@@ -102,7 +102,7 @@ class MetricWriter:
         """Log sound.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             audios: [clips, frames, channels] by tag, floats from -1 to 1.
             sample_rate: Frames per second, in Hz.
         """
@@ -113,7 +113,7 @@ class MetricWriter:
         """Log texts.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             texts: Markdown by tag.
         """
         for name, value in texts.items():
@@ -128,7 +128,7 @@ class MetricWriter:
         """Log histograms.
 
         Args:
-            step: An integer that grows.
+            step: An integer, greater than in the call before with the same tag.
             arrays: Numbers of any shape, by tag.
             num_buckets: The number of buckets by tag. Default 30.
         """

@@ -27,11 +27,11 @@ T = TypeVar("T")
 #: Makes the files of each lane. Arguments: the function that takes log lines; True in a child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
-# A waiting caller checks for its answer every _LOOK_SECS seconds. aflush has no bell: its first
-# interval is _FIRST_LOOK_SECS, and each next one is twice as long, up to _LAST_LOOK_SECS.
+# A waiting caller checks for its answer every _LOOK_SECS seconds, or when the owner rings its bell.
+# aflush has none: it begins with _FIRST_LOOK_SECS, and doubles this, up to _LAST_LOOK_SECS.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at once
-_MANY_SMALL = 32  # a small picture wakes the owner if the inbox has a multiple of this number
+_MANY_SMALL = 32  # a small picture wakes the owner only if the inbox holds 32, 64, ... tickets
 _GIVE_UP_SECS = 1.0  # how long a caller waits until the owner has counted the lost summaries
 
 live: dict[int, weakref.ref[Pipeline]] = {}  #: all pipelines, to flush when the process ends
@@ -44,7 +44,7 @@ class Pipeline:
         self._make_files = make_files
         self._options = options
         self._is_over = False  # the process ends, and pending summaries were counted as lost
-        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: reserved, not yet put
+        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: its work that is not put yet
         owner = current_owner()
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
@@ -171,7 +171,7 @@ class Pipeline:
             raise self._closed_error()
 
     def go_back(self, step: int) -> None:
-        """Let no name continue with more than ``step``; names with smaller steps do not change."""
+        """Make the next automatic step of each name at most ``step``; a smaller one stays."""
         for lane in range(len(self._channel.lanes)):
             self.put((lane, None, step, None, purge_mark, (), None))
 

@@ -41,7 +41,7 @@ class Channel:
         self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers ask for just now
         #: The callers that wait for memory, in FIFO order.
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()
-        self.late: dict[int, None] = {}  # by id: tickets put after the close; their calls raise
+        self.late: dict[int, None] = {}  # ids of tickets that were put too late; the calls raise
         self.closed = False  # no more summaries are accepted
         self.awake: bool = False  # the owner reads the inbox without a message
         self.active: bool = False  # the owner gives this channel a turn 20 times a second
@@ -58,11 +58,11 @@ class Channel:
         self._turns = 0
         self._in_turn = False
         self._passed = 0  # how many tickets from the inbox went to no lane
-        self._held: Ticket | None = None  # the ticket that waits for the history of its lane
+        self._held: Ticket | None = None  # waits until steps in older files are read
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
         self._closing = False
-        # The times when tickets were taken in, each with the ``taken`` of each lane at this time.
+        # Times when tickets were taken in, and how many each lane had received by then.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # Callers.
@@ -93,7 +93,7 @@ class Channel:
         return total <= self.options.max_pending_bytes or not (pending or others)
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
-        """Return pending items and bytes, written, dropped, failing, if possible of one moment."""
+        """Return items and bytes pending, items written, dropped, and whether writing fails."""
         lowest = self.bytes_pending()  # may be too large: moving tickets count twice
         for _ in range(_MOST_LOOKS):
             turns, total = self._turns, self.bytes_pending()
@@ -202,7 +202,7 @@ class Channel:
                 return False
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
-                # With a spool, an upload may have failed while this summary waits for its encoder.
+                # An upload of earlier summaries may fail while this one waits for its encoder.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)
                 if lane.failures > failures and not waits:
                     return False
@@ -216,7 +216,7 @@ class Channel:
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # While the writer closes, ``awake`` is False: each caller checks if its ticket is late.
+            # Not awake while it closes: then callers call ``_wake``, which raises if they are late.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:
@@ -299,7 +299,7 @@ class Channel:
                 job = Job(self.wake, self._encode, ticket, work)
                 self._encoding.append((work, job))
             lane.pending.append(ticket)
-        except BaseException as error:  # there is no greater step, or no memory
+        except BaseException as error:  # the name had the greatest possible step, or no memory
             if self._encoding and self._encoding[-1][1] is job:
                 self._encoding.pop()
             lane.done, lane.lost = lane.done + 1, lane.lost + 1
@@ -346,7 +346,7 @@ class Channel:
             self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
             self._encoding.popleft()
             self._note_progress()
-        if self._encoding and self.owner.encoders.is_idle():  # earlier, no memory to queue the job
+        if self._encoding and self.owner.encoders.is_idle():  # there was no memory to queue it
             self.owner.encoders.give(self._encoding[0][1], self.options.workers)
 
     def _note_progress(self) -> None:

@@ -198,8 +198,8 @@ def audio(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There is a writer but no step, ``encoding`` has another value, or ``data`` has
-            another rank.
+        ValueError: There is a writer but no step, ``encoding`` is not "wav" or None, or ``data``
+            does not have three axes.
 
     Example:
         >>> audio("tone", [[[0.5], [-0.5]]], 8000, step=0)  # there is no default writer
@@ -233,6 +233,6 @@ def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
     if samples.ndim != 3 or samples.shape[2] == 0:
         raise ValueError(f"data must be {_LAYOUT}, got shape {samples.shape}")
     if samples.shape[2] > 2 and samples.dtype.kind == "f":
-        # The writer's method refuses this, because not every browser plays more than two channels.
+        # Not every browser plays more than two channels, so ``SummaryWriter.audio`` refuses them.
         return audio_kind.Clips(samples[:limit], sample_rate, False)
     return audio_kind.prepare(data, sample_rate, limit)

@@ -5,8 +5,8 @@ Rules:
   that 8 × 8 values are visible as 8 × 8 squares.
 - The number of each map is below the map.
 - A map whose finite values are all equal is crossed out. If each map has its own range, such a map
-  has the colour in the middle of the colour map, which is mid-gray by default. A diverging colour
-  map has zero in the middle, so there the map has an end colour if its value is not 0.
+  has the middle colour of the colour map. By default this colour is mid-gray. The middle of a
+  diverging colour map is for zero, so it gives a constant other than zero an end colour.
 - NaN and infinite values are painted in ``nan_color``.
 - A line of text below the sheet gives the common range, the number of constant maps, and the number
   of shown maps if some are omitted.

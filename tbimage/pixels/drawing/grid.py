@@ -136,8 +136,8 @@ def grid(
         padding: Pixels between pictures, and around them.
         background: The colour of the sheet: red, green and blue in 0..255.
         titles: A title for each picture, below the picture, in up to two lines.
-        size: The size of the titles' letters in pixels; default: 12 or more, by the sizes of the
-            sheet and of the pictures.
+        size: The size of the titles' letters in pixels. The default is 12 or more. It depends on
+            the sizes of the sheet and of the pictures.
 
     Returns:
         The sheet. It is in colour if a picture or the background is, has alpha if a picture has

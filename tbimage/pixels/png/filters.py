@@ -32,8 +32,8 @@ class Filter(enum.IntEnum):
     AVERAGE = 3
     PAETH = 4
     #: Up for rows that equal the row above, so that they become zeros, and None for all other rows.
-    #: This is for flat drawings, label maps and colour maps: deflate finds their repetition in
-    #: unfiltered rows.
+    #: This is for flat drawings, label maps and values in the colours of a colour map. Their rows
+    #: repeat, and deflate finds repetition best in unfiltered rows.
     REPEAT = 5
     #: For each row, the filter with the smallest sum of absolute differences, as the specification
     #: advises (section 12.7).
@@ -103,8 +103,8 @@ def paeth_predictor(left: Bytes, above: Bytes, corner: Bytes, out: Bytes) -> Non
 
     Let low and high be the smaller and the larger of left and above. Let ``over`` be
     max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest neighbour is high
-    if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. Because high = corner +
-    under and low = corner - over, two products with 0 or 1 are enough to choose.
+    if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. If high is chosen, it
+    is corner + under. If low is chosen, it is corner - over. So two products by 0 or 1 suffice.
     (tests/pixels/test_filters.py compares this with the specification's text for all 2²⁴
     neighbourhoods.)
     """

@@ -37,22 +37,23 @@ TRIAL_BYTES = (8 << 10, 32 << 10)
 #: matches extend over several rows.
 TRIAL_BANDS = 2
 
-#: The bounds below are entropies in bits per byte. Below this one, a picture is a drawing
-#: (chessboards, masks, label maps and plots have 0.0 to 0.5), and level 6 runs at 100 to 200 MB/s.
+#: The next constants are entropies in bits per byte. A picture with less entropy than this one is a
+#: drawing: chessboards, masks, label maps and plots have 0.0 to 0.5. For drawings, zlib's level 6
+#: runs at 100 to 200 MB/s.
 DRAWING_BITS = 0.6
-#: Below this, a picture is almost only repetition. (A plot of lines has more: 0.5.)
+#: With less entropy than this, a picture is almost only repetition. (A plot of lines has 0.5.)
 REPEATED_BITS = 0.3
-#: Below this, a search for matches at a lower level is worth its time (a smooth heat map in colour
-#: has 0.9).
+#: With less entropy than this, a search for matches is worth its time at zlib's level 4 (a smooth
+#: heat map in colour has 0.9).
 FLAT_BITS = 1.0
-#: The same bound if igzip is not installed, because the alternative is slower then (a depth map in
-#: colour has 1.2).
+#: The same if igzip is not installed. It is higher, because the alternative to a search is slower
+#: without igzip (a depth map in colour has 1.2).
 FLAT_BITS_OF_ZLIB = 1.25
-#: Below this, repetition still matters (a depth map has 1.4, a logo 1.5, the fundus of an eye 2.1),
-#: so the entropy alone does not show the best filter. Most photographs have 3.5 to 6.5.
+#: With less entropy than this, repetition still matters (a depth map has 1.4, a logo 1.5, a retina
+#: 2.1), so the entropy alone does not show the best filter. Most photographs have 3.5 to 6.5.
 SMOOTH_BITS = 2.5
 
-#: For larger drawings, runs without matches are tried, too.
+#: For drawings of more bytes than this, ``Method.RUNS`` is tried, too.
 TRIED_RUNS_BYTES = 64 << 10
 
 # The entropies after the five filters are multiplied by these factors. Average takes five passes
@@ -89,7 +90,8 @@ def plan_fast(rows: Rows) -> Plan:
         return Plan(best, Method.RUNS, strips.STRIP_BYTES)
     if least > SMOOTH_BITS:
         return Plan(best, Method.IGZIP_NEAR, strips.STRIP_BYTES)
-    # A band has fewer repetitions than the whole picture, so unfiltered rows get a smaller factor.
+    # ``_try`` multiplies each size by its factor, and takes the smallest. A band has fewer
+    # repetitions than the whole picture, so unfiltered rows get a smaller factor, in their favour.
     trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
     trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
     return Plan(*_try(rows, trials), strips.STRIP_BYTES)
@@ -105,8 +107,8 @@ def _plan_small(rows: Rows, quick: Method) -> Plan:
 
 
 def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
-    # The trial uses the first level, because it is fast. The higher level that encodes the picture
-    # gains more from unfiltered repetition, so REPEAT gets a smaller factor.
+    # The trial uses zlib's level 1, because it is fast. The picture is then encoded at a higher
+    # level, which finds more repetition in unfiltered rows. So the factor of REPEAT is smaller.
     trials = {(Filter.REPEAT, Method.SKIM): 0.8, (best, Method.SKIM): 1}
     kind, _ = _try(rows, trials)
     method = Method.MATCHES if bits < DRAWING_BITS else Method.QUICK

@@ -5,10 +5,10 @@ bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0
 
 - gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 is for
   linear light. A gamma of more than 1 makes the picture brighter.
-- log: ``log(1 + log * t) / log(1 + log)``. With 1000, each of three decades has a third of the
-  levels.
+- log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. With 1000, the values of t
+  up to 0.01, from there to 0.1, and from there to 1 have about a third of the levels each.
 
-Float32 is enough: an error of 1e-7 is 3e-5 of a level, even if gamma is 10.
+Float32 is enough: its rounding error of 1e-7 is 3e-5 of one of the 255 levels, also if gamma is 10.
 """
 
 from __future__ import annotations
