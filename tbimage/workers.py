@@ -19,7 +19,7 @@ __all__ = ["Bell", "ForkJoin", "Job", "Workers", "take_all"]
 
 T = TypeVar("T")
 _MISSING = object()
-_HAS_RUNG = contextlib.suppress(RuntimeError)  # it rang before, and no thread has waited since
+_HAS_RUNG = contextlib.suppress(RuntimeError)  # another thread rings at the same time
 
 
 def take_all(queue: SimpleQueue[T]) -> list[T]:
@@ -44,8 +44,9 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the waiting thread; if no thread waits, the next wait ends at once."""
-        with _HAS_RUNG:
-            self._lock.release()
+        if self._lock.locked():  # an exception here could keep the frames of an interrupted caller
+            with _HAS_RUNG:
+                self._lock.release()
 
     def wait(self, secs: float | None = None) -> bool:
         """Wait at most ``secs`` seconds for a ring; tell whether there was one."""
