@@ -11,33 +11,39 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage.events import messages
-from tests.pipeline import logs
+from tests.pipeline import children, logs
 from tests.pipeline.faulty import Storages, healthy
 
 
-def test_encoders_run_in_parallel_and_pictures_are_written_in_call_order(
-    tmp_path: Path,
-) -> None:
-    """All four begin before any of them ends, and the last one ends first."""
-    writer = tbimage.SummaryWriter(tmp_path, workers=4)
-    barrier = threading.Barrier(4, timeout=20)
-    done = [threading.Event() for _ in range(5)]
-    done[4].set()
+def test_encoders_run_in_parallel_and_pictures_are_written_in_call_order(tmp_path: Path) -> None:
+    """All four begin before any of them ends, and the last one ends first.
 
-    def encode(number: int) -> Any:
-        barrier.wait()
-        assert done[number + 1].wait(20)
-        done[number].set()
-        return [
-            messages.Summary(value=[messages.Summary.Value(tag=f"n{number}")]).SerializeToString()
-        ]
+    In a process of its own: file workers of other writers could leave too few threads to encode.
+    """
+    script = """
+import sys, threading
+import tbimage
+from tbimage.events import messages
 
-    for number in range(4):
-        writer._log(f"n{number}", number, 1.0, encode, number, cost=1 << 20)
-    writer.scalar("last", 0.5, 4)
-    assert writer.flush(30)
-    writer.close()
+writer = tbimage.SummaryWriter(sys.argv[1], workers=4)
+barrier = threading.Barrier(4, timeout=20)
+done = [threading.Event() for _ in range(5)]
+done[4].set()
+
+def encode(number):
+    barrier.wait()
+    assert done[number + 1].wait(20)
+    done[number].set()
+    value = messages.Summary.Value(tag=f"n{number}")
+    return [messages.Summary(value=[value]).SerializeToString()]
+
+for number in range(4):
+    writer._log(f"n{number}", number, 1.0, encode, number, cost=1 << 20)
+writer.scalar("last", 0.5, 4)
+assert writer.flush(30)
+writer.close()
+"""
+    children.run(script, tmp_path)
     expected = [(f"n{number}", number) for number in range(4)]
     assert logs.summaries(tmp_path) == [*expected, ("last", 4)]
 
