@@ -91,11 +91,16 @@ def test_late_helpers_keep_no_data_of_a_job() -> None:
     assert group.finish() == []
 
 
+def wait_for_the_end_of_earlier_tests() -> None:
+    """Their owner would do the work of this test, too."""
+    readers.wait_until(lambda: not owner.current_owner()._running, "the owner to end", 20)
+
+
 def test_callers_do_the_work_if_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with RLIMIT_NPROC, with a container's pids cgroup, and when the interpreter ends."""
-    threads()  # waits until the threads of other tests have ended
+    wait_for_the_end_of_earlier_tests()
     with monkeypatch.context() as patch:
         for module in (owner, workers):
             patch.setattr(module, "start_new_thread", refuse)
@@ -114,7 +119,7 @@ def test_a_failing_disk_delays_no_caller_if_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
 ) -> None:
     storage = faulty(healthy)
-    threads()  # waits until the threads of other tests have ended
+    wait_for_the_end_of_earlier_tests()
     with monkeypatch.context() as patch:
         for module in (owner, workers):
             patch.setattr(module, "start_new_thread", refuse)
