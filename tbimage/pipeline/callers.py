@@ -114,11 +114,11 @@ class Pipeline:
         """Put a light ticket when memory may be short."""
         work = Work(LIGHT_BYTES - WORK_BYTES, apart=False)  # reserves LIGHT_BYTES for this call
         try:
-            has_room = not channel.line and channel.has_room(_MANY_LIGHT_BYTES)
-            if not has_room and not self.admit(work):
+            if (channel.line or not channel.has_room(_MANY_LIGHT_BYTES)) and not self.admit(work):
                 return False
             self.put(ticket)
-        finally:
+            channel.release(weakref.ref(work))
+        finally:  # once more, in case an interrupt came in the call above
             channel.release(weakref.ref(work))
         return True
 

@@ -136,9 +136,9 @@ for trial in itertools.count():
         armed = False
     except Ctrl_C:
         faults += 1
+        check(f"trial {trial}")
     armed = False
     signal.setitimer(signal.ITIMER_REAL, 0)
-    check(f"trial {trial}")  # not before: an exception keeps the memory of its call reserved
 check("the end")
 report(faults)
 """
@@ -179,8 +179,8 @@ for trial in itertools.count():
         armed.clear()
     except KeyboardInterrupt:
         faults += 1
+        check(f"trial {trial}")
     armed.clear()
-    check(f"trial {trial}")
 over = True
 check("the end")
 report(faults)

@@ -33,7 +33,7 @@ from tbimage.pixels.drawing.text_rendering import (
     text_width,
     write,
 )
-from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
+from tbimage.pixels.values.colormaps import around_zero, check_colormap, colorize, is_diverging
 from tbimage.pixels.values.levels import to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import Limits, check_value_range
@@ -74,9 +74,7 @@ def joint_limits(maps: Array, colormap: str | None) -> Limits:
     low, high = float(lows.min()), float(highs.max())
     if low > high:
         low, high = 0.0, 1.0
-    if is_diverging(colormap):
-        low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
-    return low, high
+    return around_zero(low, high) if is_diverging(colormap) else (low, high)
 
 
 def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:

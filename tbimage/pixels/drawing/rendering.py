@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
 from tbimage.pixels.arrays.layouts import arrange, without_alpha
-from tbimage.pixels.values.colormaps import check_colormap, colorize, is_diverging
+from tbimage.pixels.values.colormaps import around_zero, check_colormap, colorize, is_diverging
 from tbimage.pixels.values.levels import Levels, to_levels
 from tbimage.pixels.values.pictures import Color, Findings, Picture, ink, with_channels
 from tbimage.pixels.values.ranges import UNIT, Limits, ValueRange, check_value_range, find_limits
@@ -111,7 +111,7 @@ def fixed_limits(colors: Array, look: Look) -> Limits | None:
     if look.value_range is not None:
         low, high = find_limits(colors, look.value_range)
         if diverging and look.value_range.kind != "fixed":
-            low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+            return around_zero(low, high)
         return low, high
     if colors.dtype.kind == "f":
         return (-1.0, 1.0) if diverging else UNIT

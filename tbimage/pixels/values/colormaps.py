@@ -41,6 +41,12 @@ def is_diverging(colormap: str | None) -> bool:
     return colormap is not None and colormap.removesuffix("_r") in _DIVERGING
 
 
+def around_zero(low: float, high: float) -> tuple[float, float]:
+    """Return the smallest limits that are symmetric around zero and include both numbers."""
+    greatest = max(abs(low), abs(high))
+    return -greatest, greatest
+
+
 def table(colormap: str) -> NDArray[np.uint8]:
     """Return the colours of a map, which equal matplotlib's byte for byte.
 
