@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from os import getpid
 from queue import Empty, SimpleQueue
 from threading import Lock, get_ident
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 __all__ = ["Bell", "ForkJoin", "Job", "Workers", "take_all"]
 
@@ -70,9 +70,10 @@ class Job:
 class Workers:
     """Threads that do jobs. They are started when they are needed.
 
-    This object has at most ``limit`` threads. Together with its ``rivals``, it has at most
-    ``most``. ``note`` is called with the error of a job. A job that fails for lack of memory is not
-    repeated. Only one thread may call ``give``; any thread may call ``share``.
+    This object has at most ``limit`` threads. Together with its ``rival``, it has at most ``most``;
+    if there are that many, idle threads of the rival are moved to this object. ``note`` is called
+    with the error of a job. A job that fails for lack of memory is not repeated. Only one thread
+    may call ``give``; any thread may call ``share``.
 
     Example:
         >>> results = SimpleQueue()
@@ -86,18 +87,13 @@ class Workers:
     def __init__(self, limit: int, most: int, note: Callable[[BaseException], None]) -> None:
         self.limit = limit
         self.most = most
-        self.rivals: list[Workers] = []
+        self.count = 0  #: how many threads there are
+        self.rival: Workers | None = None
         self.busy: dict[int, bool] = {}  # by thread: whether it is doing a job
         self._note = note
-        self._pid = getpid()
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self.pid = getpid()
+        self._jobs: Jobs = SimpleQueue()
         self._given: deque[Job] = deque()  # all jobs that have not ended, and some that have
-        self._threads: dict[object, None] = {}
-
-    @property
-    def count(self) -> int:
-        """How many threads there are."""
-        return len(self._threads)
 
     def is_idle(self) -> bool:
         """Tell whether all given jobs have ended. It may return False although they have."""
@@ -116,11 +112,9 @@ class Workers:
         Raises:
             MemoryError: The job was not queued.
         """
-        under_way = 0 if self.is_idle() else len(self._given)
-        most = min(under_way + count, self.limit)
-        self._start(min(most, self.most - sum(each.count for each in self.rivals)))
-        if not self._threads:
-            self._do(job)
+        self._get_threads(min(self._under_way() + count, self.limit))
+        if not self.count:
+            self.do(job)
             return
         self._given.append(job)
         try:
@@ -129,15 +123,27 @@ class Workers:
             self._given.pop()
             raise
 
-    def _start(self, count: int) -> None:
-        while self.count < count:
-            thread = object()
-            self._threads[thread] = None
+    def _under_way(self) -> int:
+        return 0 if self.is_idle() else len(self._given)
+
+    def _get_threads(self, count: int) -> None:
+        """Start threads, then take idle ones from the rival, until this object has ``count``.
+
+        If an exception comes between two lines, there are more threads than were counted, so a job
+        never waits for a thread that does not exist.
+        """
+        rival = self.rival
+        most = self.most - (rival.count if rival else 0)
+        while self.count < min(count, most):
             try:
-                start_new_thread(self._work, (thread, self._jobs, self._threads))
+                start_new_thread(_work, (self, self._jobs))
             except RuntimeError:  # no thread can be started
-                del self._threads[thread]
                 return
+            self.count += 1
+        while rival and self.count < count and rival.count > max(rival._under_way(), 1):
+            rival.count -= 1
+            rival._jobs.put((self, self._jobs))
+            self.count += 1
 
     def share(self, parts: Sequence[Callable[[], T]], count: int) -> list[T]:
         """Do the parts of one job in this thread and in at most ``count - 1`` workers."""
@@ -152,31 +158,11 @@ class Workers:
 
     def dismiss(self) -> None:
         """Let the threads end after the jobs that are queued."""
-        for _ in range(self.count):
-            self._jobs.put(None)
-        self._jobs, self._given, self._threads = SimpleQueue(), deque(), {}
+        self._jobs.put(_END)
+        self._jobs, self._given, self.count = SimpleQueue(), deque(), 0
 
-    def _work(
-        self, thread: object, jobs: SimpleQueue[Job | None], threads: dict[object, None]
-    ) -> None:
-        job: Job | None = None
-        while True:
-            try:
-                ident = get_ident()
-                self.busy.setdefault(ident, False)
-                job = job or jobs.get()
-                if job is None or self._pid != getpid():  # a greenlet in a forked child
-                    break
-            except BaseException:
-                continue  # no memory: try again; if there is a job, it is not lost
-            self.busy[ident] = True
-            self._do(job)
-            self.busy[ident] = False
-            job = None  # the job may hold a snapshot
-        threads.pop(thread, None)
-        self.busy.pop(ident, None)
-
-    def _do(self, job: Job) -> None:
+    def do(self, job: Job) -> None:
+        """Do a job in this thread."""
         try:
             job.function(*job.arguments)
         except BaseException as error:
@@ -193,6 +179,38 @@ class Workers:
             self._note(error)
         except BaseException:
             pass  # there may be no memory to note the error
+
+
+#: What a thread takes from its queue: a job, or the workers and the queue where it goes on.
+Jobs: TypeAlias = "SimpleQueue[Job | tuple[Workers, Jobs]]"
+_END = Job(None, int)  # ends each thread that takes it
+
+
+def _work(workers: Workers, jobs: Jobs) -> None:
+    """Do the jobs of a queue, and then those of each queue to which this thread is moved."""
+    job: Job | tuple[Workers, Jobs] | None = None
+    ident = get_ident()
+    while True:
+        try:
+            workers.busy.setdefault(ident, False)
+            job = job or jobs.get()
+            if job is _END:
+                jobs.put(_END)  # for the next thread
+                break
+            if workers.pid != getpid():  # a greenlet in a forked child
+                break
+            if isinstance(job, tuple):
+                workers.busy.pop(ident, None)
+                workers, jobs = job
+                job = None
+                continue
+        except BaseException:
+            continue  # no memory: try again; if there is a job, it is not lost
+        workers.busy[ident] = True
+        workers.do(job)
+        workers.busy[ident] = False
+        job = None  # the job may hold a snapshot
+    workers.busy.pop(ident, None)
 
 
 class ForkJoin(Generic[T]):

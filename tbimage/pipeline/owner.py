@@ -31,7 +31,7 @@ class Owner:
         self._errors = Errors(self.log.say, lambda: "tbimage")
         self.encoders = Workers(1, _MOST_WORKERS, self._note)
         self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, self._note)
-        self.encoders.rivals, self.files.rivals = [self.files], [self.encoders]
+        self.encoders.rival, self.files.rival = self.files, self.encoders
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._bell = Bell()  # rings after each message
         # Whether the process ends. Then each caller waits until its summary is written. The main

@@ -77,6 +77,47 @@ def test_many_writers_share_at_most_eight_threads(
         assert logs.steps_by_tag(run) == expected
 
 
+def test_encoders_get_the_threads_of_idle_file_workers(tmp_path: Path) -> None:
+    """Fifty writers flush at once, then four pictures are encoded at once, then all again."""
+    script = """
+import asyncio, sys, threading
+import tbimage
+from tbimage.events import messages
+
+async def flush_all(writers):
+    return await asyncio.gather(*(each.aflush(30) for each in writers))
+
+def threads():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
+
+def encode(barrier):
+    barrier.wait()
+    most.append(threads() - others)
+    value = messages.Summary.Value(tag="n")
+    return [messages.Summary(value=[value]).SerializeToString()]
+
+others, most = threads(), []
+with tbimage.SummaryWriter(sys.argv[1] + "/pictures", workers=4) as writer:
+    for turn in range(200):
+        if turn % 20 == 0:
+            writers = [tbimage.SummaryWriter(f"{sys.argv[1]}/{turn}-{n}") for n in range(50)]
+            for each in writers:
+                each.scalar("a", 0.5, 0)
+            assert all(asyncio.run(flush_all(writers)))
+            for each in writers:
+                assert each.close(30)
+        barrier = threading.Barrier(4, timeout=20)
+        for number in range(4):
+            writer._log("n", 4 * turn + number, 1.0, encode, barrier, cost=1 << 20)
+        assert writer.flush(30)
+assert writer.stats().written == 800
+assert max(most) <= 8, most
+"""
+    children.run(script, tmp_path)
+    assert logs.steps(tmp_path / "pictures", "n") == list(range(800))
+
+
 def test_one_writer_that_hangs_or_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     """Writers share threads, but a missing directory affects only its writer."""
     script = """

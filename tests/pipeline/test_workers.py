@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -56,6 +57,42 @@ def test_threads_end_with_close(tmp_path: Path) -> None:
     assert threads() - others
     writer.close()
     readers.wait_until(lambda: not threads() - others, "threads to end", 20)
+
+
+def test_a_thread_that_could_not_be_started_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a lack of memory, the next job would wait for that thread for ever."""
+
+    def no_memory(*arguments: object) -> None:
+        raise MemoryError
+
+    pool = workers.Workers(1, 1, print)
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "start_new_thread", no_memory)
+        with pytest.raises(MemoryError):
+            pool.give(workers.Job(None, len, ()))
+    job = workers.Job(None, len, ())
+    pool.give(job)
+    readers.wait_until(lambda: job.ended, "the job to end")
+    pool.dismiss()
+
+
+def test_threads_move_between_rivals_and_one_stays() -> None:
+    others = len(os.listdir("/proc/self/task"))
+    pools = workers.Workers(3, 4, print), workers.Workers(3, 4, print)
+    pools[0].rival, pools[1].rival = pools[1], pools[0]
+    for number in range(100):
+        pool = pools[number % 2]
+        meeting = threading.Barrier(3, timeout=20)
+        jobs = [workers.Job(None, meeting.wait) for _ in range(3)]
+        for job in jobs:
+            pool.give(job, 3)
+        readers.wait_until(pool.is_idle, "three jobs at once")
+        assert not meeting.broken
+        assert sorted(each.count for each in pools) == ([0, 3] if number == 0 else [1, 3])
+        assert len(os.listdir("/proc/self/task")) <= others + 4
+    for pool in pools:
+        pool.dismiss()
+    readers.wait_until(lambda: len(os.listdir("/proc/self/task")) <= others, "threads to end", 20)
 
 
 def test_a_hanging_job_keeps_no_other_job_in_memory() -> None:
