@@ -2,7 +2,7 @@
 
 ``SummaryWriter`` logs images, scalars and more to a run directory. The functions ``image``,
 ``scalar``, … log with a default writer, as in ``tf.summary``. The import of this package imports no
-other module: names are resolved when they are first used.
+other module: each name is resolved when it is first used.
 
 Example:
     >>> import numpy, tempfile, tbimage
@@ -68,8 +68,8 @@ __all__ = [
     "write",
 ]
 
-# Type checkers treat this name like typing.TYPE_CHECKING. Importing typing takes longer than this
-# module.
+# Type checkers treat this name like typing.TYPE_CHECKING. Importing typing takes longer than
+# importing this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tbimage.fonts import set_font

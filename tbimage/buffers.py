@@ -1,7 +1,7 @@
-"""The type of the buffers in which encoded data is passed on.
+"""The type of the buffers that contain encoded data.
 
-Functions that make a large output return a list of buffers, which are its parts. So an encoded
-picture goes from the compressor to the file without being copied.
+If the output of a function is large, the function returns the output as a list of buffers. So an
+encoded picture is not copied between the compressor and the file.
 """
 
 from __future__ import annotations

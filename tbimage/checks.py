@@ -1,16 +1,19 @@
 """Argument checks for all of tbimage. Each check returns a plain Python value or raises an error.
 
-One rule holds for every number and every flag:
+The rules for every number and every flag:
 
-- A NumPy scalar, and an array or tensor of rank 0, count as the Python value of their ``item()``.
-  An array with axes is refused, even with one element; the error says to pass its ``item()``.
+- A NumPy scalar, or an array or tensor of rank 0, is treated as the Python value of its ``item()``.
+  An array with axes is refused. If it has only one element, the error says to pass its ``item()``.
 - An integer is an int or has ``__index__``. A real number is a float, or has ``__float__`` or
-  ``__index__``. A float is no integer, even 3.0. NaN is never allowed. A flag is True or False.
+  ``__index__``. A float is not an integer, even if it is 3.0. NaN is never allowed. A flag is True
+  or False.
 - A bool is not a number, a number is not a flag, and text is not a number or a flag.
 
-Every error has one form: ``<argument> must be <what was expected>, got <value>; <how to fix it>``.
-A wrong type is a TypeError, and its text gives the type. Other wrong values are ValueErrors.
-NumPy is not imported: a program that logs only scalars does not load it.
+The usual message of an error is:
+``<argument> must be <what was expected>, got <value>; <how to fix it>``.
+For a wrong type, a TypeError is raised, and its message gives the type. For other wrong values, a
+ValueError is raised. ``choice`` raises a ValueError for both.
+This module does not import NumPy. So a program that logs only scalars does not load NumPy.
 """
 
 from __future__ import annotations
@@ -29,10 +32,11 @@ _INF = math.inf
 
 
 class _Short(reprlib.Repr):
-    """Shortens the repr of a large argument, which would hide the rest of the message."""
+    """Shortens the repr of a large argument. A long repr would hide the rest of the message."""
 
     def repr_int(self, x: int, level: int) -> str:
-        repr(x)  # ValueError if there are too many digits; since Python 3.14, super() raises none
+        # For too many digits, repr raises a ValueError; since Python 3.14, super() raises no error.
+        repr(x)
         return super().repr_int(x, level)
 
 
@@ -78,7 +82,7 @@ def number(
 
 
 def positive(argument: str, value: object, most: float, fix: str = "") -> float | None:
-    """Check a real number more than 0 and at most ``most``, or None; ``fix`` gives an example."""
+    """Check a number above 0 and up to ``most``, or None; ``fix`` is a hint for the caller."""
     plain = _real(value)
     if value is None or (plain is not None and 0 < plain <= most):
         return plain
@@ -97,7 +101,7 @@ def seconds(argument: str, value: object, *, optional: bool = False) -> float | 
     plain = _real(value)
     if plain is not None and 0 <= plain <= threading.TIMEOUT_MAX:
         return plain
-    fix = "pass None to wait as long as it takes" if optional and plain and plain > 0 else ""
+    fix = "pass None to wait without a limit" if optional and plain and plain > 0 else ""
     raise _error(argument, "seconds, 0 or more" + ", or None" * optional, value, plain, float, fix)
 
 
@@ -110,7 +114,7 @@ def flag(argument: str, value: object, fix: str = "") -> bool:
 
 
 def choice(argument: str, value: object, allowed: Collection[T]) -> T:
-    """Check that a value is in ``allowed``, which has strings and perhaps None."""
+    """Check that a value is in ``allowed``, which contains strings and perhaps None."""
     for each in allowed:
         if value is each or (isinstance(value, str) and value == each):
             return each
@@ -178,7 +182,7 @@ def description(value: object) -> str | None:
 
 
 def wall_time(value: object) -> float:
-    """Check the time of a summary, in seconds since the epoch; None is now."""
+    """Check the time of a summary, in seconds since the epoch; None means the current time."""
     if value is None:
         return time.time()
     plain = _real(value)
@@ -186,7 +190,7 @@ def wall_time(value: object) -> float:
         return plain
     expected, fix = "finite", "pass None for the current time"
     if plain is None:
-        expected, fix = "seconds since the epoch", "of a datetime pass its timestamp()"
+        expected, fix = "seconds since the epoch", "for a datetime, pass its timestamp()"
     raise _error("wall_time", expected, value, plain, float, fix)
 
 
@@ -212,13 +216,13 @@ def _axes(value: Any) -> tuple[int, ...]:
 
 
 def plain_value(value: Any) -> Any:
-    """Return the Python value of a scalar; None for an array that has axes or no value."""
+    """Return the Python value of a scalar; None for an array with axes or without a value."""
     if isinstance(value, (int, float)) or not hasattr(value, "shape"):
         return value
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
-        return None  # the item of a datetime64[ns] is an int, but does not count as a number
+        return None  # the item of a datetime64[ns] is an int, but a time is not a number
     try:
-        # A tensor of TensorFlow has no item(), but its NumPy scalar has.
+        # A tensor of TensorFlow has no item(), but the NumPy scalar of the tensor has item().
         return (value if hasattr(value, "item") else value.numpy()).item()
     except Exception:  # a traced tensor has no value; each library raises a different error
         return None
@@ -255,7 +259,7 @@ def _within(noun: str, least: float, most: float, optional: bool) -> str:
 def _error(
     argument: str, expected: str, value: object, plain: object, wanted: type, fix: str = ""
 ) -> Exception:
-    """Make a ValueError; if ``plain`` is None, a TypeError, since ``value`` is not a ``wanted``."""
+    """Make a TypeError if ``plain`` is None (``value`` has a wrong type), else a ValueError."""
     if plain is not None:
         return ValueError(f"{argument} must be {expected}, got {shown(value)}{fix and '; ' + fix}")
     if set(_axes(value)) == {1}:

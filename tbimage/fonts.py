@@ -1,7 +1,8 @@
-"""The fonts of texts in pictures: the one that the user sets, and the installed ones.
+"""The fonts of texts in pictures: the font that the user sets, and the installed fonts.
 
-Installed fonts are searched only when a text has a character that no font in use has. The thread
-that draws does this, usually a worker. So a call that logs never waits for it.
+The installed fonts are searched only if a text has a character that no font in use has. The thread
+that draws the text (usually a worker) does this search. A call that logs does not draw, so it never
+waits for the search.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ _DIRECTORIES = {
     "win32": (r"C:\Windows\Fonts", r"~\AppData\Local\Microsoft\Windows\Fonts"),
 }
 _UNIX = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
-# Fonts with many characters, and regular ones without serifs, are tried first.
+# These fonts are tried first. They have many characters, or they are regular and without serifs.
 _PREFERRED = ("dejavusans.", "notosans-regular", "notosanscjk-regular", "arial", "sans")
-# Trying a font takes about 1 ms, and asking fontconfig 20 ms. So a search takes at most a second.
+# Trying a font takes about 1 ms, and asking fontconfig takes 20 ms. So a search takes at most a
+# second. If fontconfig does not answer, the search takes _SECONDS more.
 _MOST_FILES = 400
 _MOST_FAILURES = 20
 _SECONDS = 5.0
@@ -37,19 +39,19 @@ _SECONDS = 5.0
 def set_font(font: Any = None) -> None:
     """Set the font of texts in pictures: captions, labels, titles, legends.
 
-    It applies to the whole process. The environment variable ``TBIMAGE_FONT`` does the same. For
-    characters that this font lacks, Pillow's default font is used, or else an installed font that
-    has them. Characters that no font has are drawn as boxes, and a warning is logged once for each
-    name.
+    The font is used in the whole process. The environment variable ``TBIMAGE_FONT`` can set it,
+    too. If this font lacks a character, Pillow's default font is used. If that font also lacks the
+    character, an installed font that has it is used. If no font has the character, a box is drawn,
+    and a warning is logged once for each name of a summary and each such character.
 
     Args:
-        font: The path of a TrueType or OpenType file, or a font of ``PIL.ImageFont.truetype``, of
-            any size: the size of letters depends on the picture. None: the file that
+        font: The path of a TrueType or OpenType file, or a font of ``PIL.ImageFont.truetype``. Its
+            size does not matter: the size of letters depends on the picture. None: the file that
             ``TBIMAGE_FONT`` names, or Pillow's default font.
 
     Raises:
         TypeError: ``font`` is neither a path nor such a font.
-        ValueError: The file cannot be read, or holds no font.
+        ValueError: The file cannot be read, or contains no font.
 
     Example:
         >>> from PIL import ImageFont
@@ -71,7 +73,7 @@ def set_font(font: Any = None) -> None:
 
 
 def use_installed() -> None:
-    """Use installed fonts from now on, too. It is called before anything is drawn."""
+    """From now on, use installed fonts, too. This is called before anything is drawn."""
     if fonts.current() is fonts.DEFAULT:
         set_font()
 
@@ -84,7 +86,7 @@ def _opened(path: str | os.PathLike[str], argument: str) -> fonts.Font:
     from PIL import ImageFont
 
     try:
-        return ImageFont.truetype(os.fspath(path), 20)  # Pillow 10.1 takes no Path
+        return ImageFont.truetype(os.fspath(path), 20)  # Pillow 10.1 does not accept a Path
     except OSError as error:
         raise ValueError(
             f"{argument} must be the path of a TrueType or OpenType file, got {path!r}: {error}"
@@ -131,8 +133,8 @@ def _with(letter: str, path: str, number: int) -> fonts.Font | None:
 
 
 def _candidates(letter: str) -> Iterator[tuple[str, int]]:
-    """Yield files of fonts that may have a character, and the number of the font in each file."""
-    import subprocess  # here, because the import takes 5 ms
+    """Yield font files that may have a character, and the number of the font in each file."""
+    import subprocess  # imported here, because the import takes 5 ms
 
     pattern = f"sans:charset={ord(letter):x}:scalable=true"
     try:

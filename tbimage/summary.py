@@ -1,7 +1,8 @@
 """The functions of ``tf.summary``: they log with the default writer of this thread or asyncio task.
 
-Without a default writer, a call does nothing and returns False, as in tf.summary. So a library can
-log, and the program decides whether anything is written.
+Without a default writer, a call that logs does nothing and returns False, as in tf.summary. So a
+library can call these functions, and the program that uses the library decides whether anything is
+written.
 """
 
 from __future__ import annotations
@@ -45,18 +46,21 @@ def image(
 
     Args:
         name: The name under which TensorBoard shows the images.
-        data: An image, a batch, a picture or a file, as ``SummaryWriter.image`` takes it.
-        step: The step; None: the default step (``set_step``), or the next one of this name.
-        max_outputs: The most images of a batch that are logged; None: all. (tf.summary: 3.)
+        data: An image, a batch, a picture or a file, in a form that ``SummaryWriter.image`` takes.
+        step: The step. None: the default step (``set_step``) if it is set, otherwise the next
+            step of this name.
+        max_outputs: The largest number of images of a batch that are logged. None: all. (In
+            tf.summary, the default is 3.)
         description: Markdown that TensorBoard shows beside the images, or None.
-        keywords: ``layout``, ``value_range`` and all others of ``SummaryWriter.image``.
+        keywords: ``layout``, ``value_range`` and all other keywords of ``SummaryWriter.image``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.image``; False without a default writer.
+        True if the images will be written (see ``SummaryWriter.image``). False if not, or if there
+        is no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.image``.
-        ValueError: As ``SummaryWriter.image``.
+        TypeError: See ``SummaryWriter.image``.
+        ValueError: See ``SummaryWriter.image``.
 
     Example:
         >>> import numpy
@@ -81,16 +85,18 @@ def scalar(
     Args:
         name: The name under which TensorBoard shows the number.
         value: A number, or an array or tensor of rank 0.
-        step: The step; None: the default step (``set_step``), or the next one of this name.
+        step: The step. None: the default step (``set_step``) if it is set, otherwise the next
+            step of this name.
         description: Markdown that TensorBoard shows beside the chart, or None.
         keywords: ``wall_time``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.scalar``; False without a default writer.
+        True if the number will be written (see ``SummaryWriter.scalar``). False if not, or if there
+        is no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.scalar``.
-        ValueError: As ``SummaryWriter.scalar``.
+        TypeError: See ``SummaryWriter.scalar``.
+        ValueError: See ``SummaryWriter.scalar``.
 
     Example:
         >>> scalar("loss", 0.5, step=0)  # there is no default writer
@@ -115,17 +121,19 @@ def histogram(
     Args:
         name: The name under which TensorBoard shows the histogram.
         data: Numbers of any shape and dtype.
-        step: The step; None: the default step (``set_step``), or the next one of this name.
+        step: The step. None: the default step (``set_step``) if it is set, otherwise the next
+            step of this name.
         buckets: The number of buckets, 1 or more.
         description: Markdown that TensorBoard shows beside the histogram, or None.
         keywords: ``wall_time``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.histogram``; False without a default writer.
+        True if the histogram will be written (see ``SummaryWriter.histogram``). False if not, or if
+        there is no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.histogram``.
-        ValueError: As ``SummaryWriter.histogram``.
+        TypeError: See ``SummaryWriter.histogram``.
+        ValueError: See ``SummaryWriter.histogram``.
 
     Example:
         >>> histogram("weights", [1, 2, 2], step=0)  # there is no default writer
@@ -148,17 +156,20 @@ def text(
 
     Args:
         name: The name under which TensorBoard shows the text.
-        data: A string of Markdown, or strings of rank 1 or 2, which become a table.
-        step: The step; None: the default step (``set_step``), or the next one of this name.
+        data: A string of Markdown; or an array or list of strings of rank 1 or 2, which becomes a
+            table.
+        step: The step. None: the default step (``set_step``) if it is set, otherwise the next
+            step of this name.
         description: Markdown that TensorBoard shows beside the text, or None.
         keywords: ``markdown`` and ``wall_time``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.text``; False without a default writer.
+        True if the text will be written (see ``SummaryWriter.text``). False if not, or if there is
+        no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.text``.
-        ValueError: As ``SummaryWriter.text``.
+        TypeError: See ``SummaryWriter.text``.
+        ValueError: See ``SummaryWriter.text``.
 
     Example:
         >>> text("note", "*all* is well", step=0)  # there is no default writer
@@ -181,19 +192,23 @@ def audio(
 
     Args:
         name: The name under which TensorBoard shows the clips.
-        data: ``(frames,)``, ``(frames, channels)`` or ``(clips, frames, channels)`` samples.
+        data: Samples of shape ``(frames,)``, ``(frames, channels)`` or
+            ``(clips, frames, channels)``.
         sample_rate: Frames per second, in Hz.
-        step: The step; None: the default step (``set_step``), or the next one of this name.
-        max_outputs: The most clips of a batch that are logged; None: all. (tf.summary: 3.)
+        step: The step. None: the default step (``set_step``) if it is set, otherwise the next
+            step of this name.
+        max_outputs: The largest number of clips of a batch that are logged. None: all. (In
+            tf.summary, the default is 3.)
         description: Markdown that TensorBoard shows beside the clips, or None.
         keywords: ``layout``, ``wall_time``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.audio``; False without a default writer.
+        True if the clips will be written (see ``SummaryWriter.audio``). False if not, or if there
+        is no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.audio``.
-        ValueError: As ``SummaryWriter.audio``.
+        TypeError: See ``SummaryWriter.audio``.
+        ValueError: See ``SummaryWriter.audio``.
 
     Example:
         >>> audio("tone", [0.0, 0.5], 8000, step=0)  # there is no default writer
@@ -208,21 +223,23 @@ def audio(
 def write(
     tag: str, tensor: Any, step: SupportsIndex | None = None, metadata: Any = None, **keywords: Any
 ) -> bool:
-    """Log a tensor without conversion with the default writer.
+    """Log a tensor with the default writer, without conversion.
 
     Args:
         tag: The name of the summary.
-        tensor: An array or tensor of any shape and element type, strings included.
-        step: The step; None: the default step (``set_step``), or the next one of this tag.
-        metadata: A SummaryMetadata, which names the plugin that shows the tensor; or None.
+        tensor: An array or tensor of any shape and element type; strings are allowed, too.
+        step: The step. None: the default step (``set_step``) if it is set, otherwise the next
+            step of this tag.
+        metadata: None, or a SummaryMetadata, which names the plugin that shows the tensor.
         keywords: ``description``, ``wall_time``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.tensor``; False without a default writer.
+        True if the tensor will be written (see ``SummaryWriter.tensor``). False if not, or if there
+        is no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.tensor``.
-        ValueError: As ``SummaryWriter.tensor``.
+        TypeError: See ``SummaryWriter.tensor``.
+        ValueError: See ``SummaryWriter.tensor``.
 
     Example:
         >>> write("spectrum", [1 + 2j], step=0)  # there is no default writer
@@ -237,15 +254,16 @@ def graph(model: Any, inputs: Any = None, **keywords: Any) -> bool:
 
     Args:
         model: A torch.nn.Module, the path of an ONNX file, or a GraphDef.
-        inputs: Inputs to trace a torch model with, or None.
+        inputs: The inputs for tracing a torch model, or None.
         keywords: ``strict_trace``, ``wall_time``.
 
     Returns:
-        Whether it will be written, as ``SummaryWriter.graph``; False without a default writer.
+        True if the graph will be written (see ``SummaryWriter.graph``). False if not, or if there
+        is no default writer.
 
     Raises:
-        TypeError: As ``SummaryWriter.graph``.
-        ImportError: As ``SummaryWriter.graph``.
+        TypeError: See ``SummaryWriter.graph``.
+        ImportError: See ``SummaryWriter.graph``.
 
     Example:
         >>> graph(b"")  # there is no default writer
@@ -262,10 +280,11 @@ def flush(timeout: float | None = None) -> bool:
         timeout: Seconds; None: no limit.
 
     Returns:
-        Whether everything is written, as ``SummaryWriter.flush``; True without a default writer.
+        True if everything is written (see ``SummaryWriter.flush``), or if there is no default
+        writer.
 
     Raises:
-        Exception: As ``SummaryWriter.flush``.
+        Exception: See ``SummaryWriter.flush``.
 
     Example:
         >>> flush()

@@ -6,7 +6,8 @@ import contextlib
 import itertools
 
 # ``start_new_thread`` starts a thread in one step; ``threading.Thread`` uses a lock. All names are
-# imported directly: so all are Python's or all are gevent's, even if gevent patches modules later.
+# imported directly. So all of them are Python's or all of them are gevent's, even if gevent patches
+# modules later.
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ __all__ = ["Bell", "ForkJoin", "Job", "Workers", "take_all"]
 
 T = TypeVar("T")
 _MISSING = object()
-_HAS_RUNG = contextlib.suppress(RuntimeError)  # another thread rings at the same time
+_HAS_RUNG = contextlib.suppress(RuntimeError)  # raised if another thread rings at the same time
 
 
 def take_all(queue: SimpleQueue[T]) -> list[T]:
@@ -34,8 +35,8 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
 class Bell:
     """Wakes one waiting thread. If the bell rings before the wait, the wait ends at once.
 
-    It is a lock. CPython's ``SimpleQueue.get`` is not used, because it waits for ever if a signal
-    comes in the last microseconds of its timeout: it then computes a negative remaining time.
+    The bell uses a lock, and not CPython's ``SimpleQueue.get``. If a signal comes in the last
+    microseconds of a timeout, that function computes a negative remaining time, and waits for ever.
     """
 
     def __init__(self) -> None:
@@ -44,12 +45,14 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the waiting thread; if no thread waits, the next wait ends at once."""
-        if self._lock.locked():  # an exception here could keep the frames of an interrupted caller
+        # Without this test, ``release`` would often raise an error. Such an error could keep the
+        # frames of an interrupted caller in memory.
+        if self._lock.locked():
             with _HAS_RUNG:
                 self._lock.release()
 
     def wait(self, secs: float | None = None) -> bool:
-        """Wait at most ``secs`` seconds for a ring; tell whether there was one."""
+        """Wait at most ``secs`` seconds for a ring; tell whether the bell has rung."""
         return self._lock.acquire(timeout=-1 if secs is None else secs)
 
 
@@ -70,10 +73,11 @@ class Job:
 class Workers:
     """Threads that do jobs. They are started when they are needed.
 
-    This object has at most ``limit`` threads. Together with its ``rival``, it has at most ``most``;
-    if there are that many, idle threads of the rival are moved to this object. ``note`` is called
-    with the error of a job. A job that fails for lack of memory is not repeated. Only one thread
-    may call ``give``; any thread may call ``share``.
+    This object has at most ``limit`` threads. This object and its ``rival`` together have at most
+    ``most`` threads. If they have this number and this object needs more threads, idle threads of
+    the rival are moved to this object. If a job raises an error, ``note`` gets this error. A job
+    that fails because there is no memory is not repeated. Only one thread may call ``give``; any
+    thread may call ``share``.
 
     Example:
         >>> results = SimpleQueue()
@@ -87,27 +91,27 @@ class Workers:
     def __init__(self, limit: int, most: int, note: Callable[[BaseException], None]) -> None:
         self.limit = limit
         self.most = most
-        self.count = 0  #: how many threads there are
+        self.count = 0  #: the number of threads
         self.rival: Workers | None = None
-        self.busy: dict[int, bool] = {}  # by thread: whether it is doing a job
+        self.busy: dict[int, bool] = {}  # for each thread: whether it is doing a job
         self._note = note
         self.pid = getpid()
         self._jobs: Jobs = SimpleQueue()
-        self._given: deque[Job] = deque()  # all jobs that have not ended, and some that have
+        self._given: deque[Job] = deque()  # all jobs that have not ended, and some ended jobs
 
     def is_idle(self) -> bool:
-        """Tell whether all given jobs have ended. It may return False although they have."""
+        """Tell whether all given jobs have ended. It may return False after all have ended."""
         given = self._given
         for _ in range(2):
             while given and given[0].ended:
                 given.popleft()
-            given.rotate(-1)  # so that a job that hangs does not keep later ones in memory
+            given.rotate(-1)  # so that a job that hangs does not keep later jobs in memory
         return not given
 
     def give(self, job: Job, count: int = 1) -> None:
-        """Queue a job, and start up to ``count`` threads for it.
+        """Queue a job, and start at most ``count`` threads for it.
 
-        If there is no thread and none can be started, this thread does the job.
+        If there are no threads and none can be started, the thread of the caller does the job.
 
         Raises:
             MemoryError: The job was not queued.
@@ -127,10 +131,10 @@ class Workers:
         return 0 if self.is_idle() else len(self._given)
 
     def _get_threads(self, count: int) -> None:
-        """Start threads, then take idle ones from the rival, until this object has ``count``.
+        """Start threads, then take idle threads from the rival, until there are ``count`` threads.
 
-        If an exception comes between two lines, there are more threads than were counted, so a job
-        never waits for a thread that does not exist.
+        An exception between two lines can make the counted number of threads too small, but not too
+        large. So a job never waits for a thread that does not exist.
         """
         rival = self.rival
         most = self.most - (rival.count if rival else 0)
@@ -157,7 +161,7 @@ class Workers:
         take_all(self._jobs)
 
     def dismiss(self) -> None:
-        """Let the threads end after the jobs that are queued."""
+        """Let the threads end when they have done the queued jobs."""
         self._jobs.put(_END)
         self._jobs, self._given, self.count = SimpleQueue(), deque(), 0
 
@@ -178,16 +182,16 @@ class Workers:
         try:
             self._note(error)
         except BaseException:
-            pass  # there may be no memory to note the error
+            pass  # perhaps there is no memory for noting the error
 
 
-#: What a thread takes from its queue: a job, or the workers and the queue where it goes on.
+#: An item of a queue: a job; or the ``Workers`` to which a thread is moved, and their queue.
 Jobs: TypeAlias = "SimpleQueue[Job | tuple[Workers, Jobs]]"
 _END = Job(None, int)  # ends each thread that takes it
 
 
 def _work(workers: Workers, jobs: Jobs) -> None:
-    """Do the jobs of a queue, and then those of each queue to which this thread is moved."""
+    """Do the jobs of a queue, and then the jobs of each queue to which this thread is moved."""
     job: Job | tuple[Workers, Jobs] | None = None
     ident = get_ident()
     while True:
@@ -197,7 +201,7 @@ def _work(workers: Workers, jobs: Jobs) -> None:
             if job is _END:
                 jobs.put(_END)  # for the next thread
                 break
-            if workers.pid != getpid():  # a greenlet in a forked child
+            if workers.pid != getpid():  # this is a greenlet in a forked child
                 break
             if isinstance(job, tuple):
                 workers.busy.pop(ident, None)
@@ -205,11 +209,11 @@ def _work(workers: Workers, jobs: Jobs) -> None:
                 job = None
                 continue
         except BaseException:
-            continue  # no memory: try again; if there is a job, it is not lost
+            continue  # there is no memory: try again, with the same job if there is one
         workers.busy[ident] = True
         workers.do(job)
         workers.busy[ident] = False
-        job = None  # the job may hold a snapshot
+        job = None  # otherwise the job could keep a snapshot in memory
     workers.busy.pop(ident, None)
 
 
@@ -228,7 +232,7 @@ class ForkJoin(Generic[T]):
         self._news = Bell()  # rings after each part
 
     def help(self) -> None:
-        """Do parts until all parts have begun. ``finish`` raises their errors."""
+        """Do parts until all parts have begun. If parts fail, ``finish`` raises the first error."""
         while (index := next(self._next)) < len(self._results):
             try:
                 self._results[index] = self._parts[index]()
@@ -238,11 +242,11 @@ class ForkJoin(Generic[T]):
             self._news.ring()
 
     def finish(self) -> list[T]:
-        """Do the remaining parts, wait for all others, and return the results or raise an error."""
+        """Do the remaining parts, wait for all parts, and return the results or raise an error."""
         self.help()
         while any(result is _MISSING for result in self._results):
             self._news.wait(0.1)
-        # A job of ``help`` that is still queued must not keep the data in memory.
+        # If a job of ``help`` is still queued, it must not keep the data in memory.
         results, self._parts, self._results = self._results, (), []
         if self._errors:
             raise self._errors[0]

@@ -127,7 +127,7 @@ def test_threads_share_one_count() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({}, TypeError, "exactly one of every, min_interval and reservoir, got none"),
+        ({}, TypeError, "exactly one of these arguments: every, min_interval, reservoir; got none"),
         ({"every": 2, "reservoir": 3}, TypeError, "got every and reservoir"),
         ({"every": 0}, ValueError, "every must be an integer of at least 1, got 0"),
         ({"every": 2.0}, TypeError, "every must be an integer of at least 1, got 2.0"),
@@ -161,7 +161,7 @@ def test_a_policy_that_makes_no_sense(
 @pytest.mark.parametrize(
     ("policies", "words"),
     [
-        (Keep(every=2), r'for all names pass \{"\*": tbimage.Keep\(...\)\}'),
+        (Keep(every=2), r'for all names, pass \{"\*": tbimage.Keep\(...\)\}'),
         ({"a": 3}, "got 'a': 3"),
         ({3: Keep(every=2)}, "got 3: Keep"),
         ([("a", Keep(every=2))], "keep must be a mapping"),

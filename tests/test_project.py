@@ -103,7 +103,7 @@ def is_planned(path: str) -> bool:
 
 
 def test_every_module_has_its_place_in_the_plan() -> None:
-    """If not, name it in docs/design.md, The house, or move it."""
+    """If not, name it in docs/design.md, The folders of the repository, or move it."""
     assert [relative(path) for path in MODULES if not is_planned(relative(path))] == []
 
 

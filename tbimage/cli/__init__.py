@@ -3,8 +3,8 @@
 Each command is one file with two functions: ``add_to`` adds it to the command line, and ``run``
 runs it. The file imports nothing large, so that ``--help`` is quick; ``run`` imports the rest.
 
-Results go to stdout, progress and errors to stderr. An error is one line and no traceback. Exit
-codes:
+Results go to stdout. Progress and errors go to stderr. An error is printed in one line, without a
+traceback. Exit codes:
 
     0    done, without findings
     1    done, with findings: damaged records, problems that lint found, differences
@@ -48,7 +48,7 @@ __all__ = ["main"]
 COMMANDS = (ls, cat, tail, gallery, serve, export, lint, repair, compact, diff, log, demo, doctor)
 
 FAILED = 2  # as in argparse
-INTERRUPTED = 130  # as in shells, for a command that SIGINT ended
+INTERRUPTED = 130  # the exit code in shells of a command that SIGINT has ended
 BROKEN_PIPE = 141  # the same for SIGPIPE
 
 
@@ -70,8 +70,8 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv``, or the arguments of this process; return the exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # as in stderr, so that any name can be printed
+    """Run the command; return the exit code. ``argv``: None for the arguments of this process."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr, so that any name can be printed
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _discard_output() -> None:
-    """Redirect stdout to the null device, so that the flush when Python ends raises no error."""
+    """Redirect stdout to the null device, so that Python's last flush raises no error."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
@@ -119,7 +119,7 @@ def _discard_output() -> None:
 
 @contextmanager
 def _logged_to_stderr() -> Iterator[None]:
-    """Print the warnings that the library logs. Its errors are raised, so they are not printed."""
+    """Print the library's warnings. The library raises its errors, so they are not printed here."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("tbimage: %(message)s"))
     handler.addFilter(lambda record: record.levelno < logging.ERROR)

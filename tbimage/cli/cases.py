@@ -34,7 +34,7 @@ _FILTER = 5  # rows and columns of a filter
 
 
 def photographs() -> NDArray[np.uint8]:
-    """Read the cat and the cup of coffee that come with tbimage: uint8 [2, 256, 384, 3]."""
+    """Read the photographs of a cat and of a cup of coffee: uint8 [2, 256, 384, 3]."""
     from PIL import Image
 
     directory = resources.files("tbimage.cli") / "photos"
@@ -46,20 +46,20 @@ def photographs() -> NDArray[np.uint8]:
 
 
 def input_batch(step: int) -> NDArray[np.uint8]:
-    """Draw a batch of random, mirrored crops for a step: uint8 [4, 64, 64, 3]."""
+    """Make a batch of random crops for a step; some are mirrored: uint8 [4, 64, 64, 3]."""
     random = np.random.default_rng(step)
     crops = []
     for photograph in (*photographs(), *photographs()):
         top, left = random.integers(np.array(photograph.shape[:2]) - 3 * _CROP + 1)
         crop = photograph[top : top + 3 * _CROP, left : left + 3 * _CROP]
         crops.append(crop[:, ::-1] if random.random() < 0.5 else crop)
-    squares = np.stack(crops).reshape(4, _CROP, 3, _CROP, 3, 3)  # each 3 x 3 pixels become one
+    squares = np.stack(crops).reshape(4, _CROP, 3, _CROP, 3, 3)  # 3 x 3 pixels become 1 pixel
     batch: NDArray[np.uint8] = squares.mean((2, 4)).round().astype(np.uint8)
     return batch
 
 
 def filter_bank() -> NDArray[np.float32]:
-    """Make 16 Gabor filters, like a network's first layer: [16, 5, 5, 3]."""
+    """Make 16 Gabor filters, like those of a network's first layer: [16, 5, 5, 3]."""
     y, x = np.mgrid[-1 : 1 : _FILTER * 1j, -1 : 1 : _FILTER * 1j]
     angles = np.arange(4)[:, None, None] * np.pi / 4
     across = x * np.cos(angles) + y * np.sin(angles)
@@ -83,7 +83,7 @@ def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
-    """Compress 8×8 patches of images to ``components`` of 192 components, and restore them."""
+    """Reduce each 8×8 patch of images from 192 to ``components`` components, and restore it."""
     count, height, width, channels = images.shape
     grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
     in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)

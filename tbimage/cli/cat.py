@@ -1,4 +1,4 @@
-"""``tbimage cat``: the values of a tag; its pictures and sounds as files or on the terminal."""
+"""``tbimage cat``: print the values of a tag, write them to files, or show its pictures."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the values of a tag, one in each line: run (if there are several), step, wall time, value.
-TAG may be a shell pattern.
+Print the values of a tag, one value in each line: run (if there are several), step, wall time,
+value. TAG may be a shell pattern.
 """
 
 
@@ -31,7 +31,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("--run", dest="runs", metavar="GLOB", default="*", help="only these runs")
     parser.add_argument("--step", type=int, metavar="N", help="only this step")
     parser.add_argument(
-        "--raw", action="store_true", help="also values that a restarted run has logged again"
+        "--raw", action="store_true", help="also the old values that a restart has replaced"
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print one JSON object for each value")
@@ -43,13 +43,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         nargs="?",
         choices=("auto", *terminal.PROTOCOLS),
         const="auto",
-        help="show pictures on the terminal: by its image protocol, or else as colored half blocks",
+        help="show pictures on the terminal: with its image protocol, or as colored half blocks",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print, write or show the values; return 1 if some cannot be read."""
+    """Print, write or show the values; return 1 if a value cannot be read."""
     logs = open_logs(arguments.logdir)
     chosen = list(_chosen(logs, arguments))
     if not chosen:
@@ -85,7 +85,7 @@ def _chosen(logs: Logs, arguments: argparse.Namespace) -> Iterator[tuple[Run, st
 def _values(
     run: Run, tag: str, kind: str, arguments: argparse.Namespace
 ) -> Iterator[tuple[int, float, Any] | ValueError]:
-    """Yield step, wall time and value of each value, or the error if it cannot be read."""
+    """Yield step, wall time and content of each value, or an error if it cannot be read."""
     if kind == "scalar":
         numbers = run.scalars(tag, raw=arguments.raw)
         columns = numbers.steps.tolist(), numbers.wall_times.tolist(), numbers.values.tolist()
@@ -108,7 +108,7 @@ def _values(
         if arguments.step in (None, step):
             try:
                 item = series[at]
-                as_text(kind, item)  # this reads a picture, and may fail
+                as_text(kind, item)  # this reads a picture, and may raise an error
                 yield step, item.wall_time, item
             except ValueError as error:
                 yield error

@@ -28,7 +28,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="the run directory; made if it is missing (default: %(default)s)",
     )
     parser.add_argument(
-        "--view", action="store_true", help="start TensorBoard on it and print its address"
+        "--view", action="store_true", help="show the run in TensorBoard, and print the address"
     )
     parser.set_defaults(run=run)
 
@@ -62,7 +62,7 @@ def log_inputs(writer: SummaryWriter) -> None:
             input_batch(step),
             step,
             max_outputs=3,
-            description="What the network is fed: random crops, mirrored at random.",
+            description="The inputs of the network: random crops. Some of them are mirrored.",
         )
 
 
@@ -79,12 +79,13 @@ def log_feature_maps(writer: SummaryWriter) -> None:
                 0,
                 layout="HWN",
                 value_range=value_range,
-                description=f"Black and white are the extremes of {name.replace('_', ' ')}.",
+                description=f"Black is the smallest value of {name.replace('_', ' ')}, and white "
+                "is the greatest value.",
             )
 
 
 def log_reconstruction(writer: SummaryWriter) -> None:
-    """Log photographs beside their reconstructions and differences, and a segmentation."""
+    """Log photographs beside their reconstructions, the differences, and a segmentation."""
     import numpy as np
 
     from tbimage.cli.cases import CLASS_COLORS, photographs, reconstruct, segment
@@ -98,14 +99,14 @@ def log_reconstruction(writer: SummaryWriter) -> None:
             np.concatenate([inputs / 255, outputs], axis=2),
             components,
             value_range="unit",
-            description="Patches of 8 x 8 pixels by as many principal components as the step says.",
+            description="Patches of 8 x 8 pixels. The step is the number of principal components.",
         )
         writer.image(
             "reconstruction/difference",
             difference,
             components,
             value_range=(-0.25, 0.25),
-            description="Gray where there is none.",
+            description="Gray means no difference.",
         )
         writer.scalar("reconstruction/mean_squared_error", np.square(difference).mean(), components)
     writer.image(

@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("second", metavar="B", help="another run, log directory or event file")
     parser.add_argument(
         "--tolerance", type=float, default=0.0, metavar="T",
-        help="the allowed difference of numbers, relative to the greater one (default: 0)",
+        help="the allowed difference of numbers, relative to the greater number (default: 0)",
     )  # fmt: skip
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object for each difference"
@@ -39,7 +39,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the differences; return 1 if there are any."""
+    """Print the differences; return 1 if there are differences."""
     from tbimage.reading.diff import diff
 
     first, second = open_logs(arguments.first), open_logs(arguments.second)

@@ -100,7 +100,7 @@ def _findings(logdir: str | None) -> Iterator[Finding]:
 
 
 def _dependencies() -> Iterator[Finding]:
-    """Compare the installed dependencies with the lower bounds of the metadata."""
+    """Compare the installed dependencies with the oldest versions that the metadata allow."""
     try:
         requirements = importlib.metadata.requires("tbimage") or []
     except importlib.metadata.PackageNotFoundError:
@@ -138,21 +138,21 @@ def _encoder() -> Finding:
     if name == "kernel":
         return Finding("encoder", "ok", f"{found} (compiled, the fastest)")
     if os.environ.get("TBIMAGE_PURE", "0") not in ("", "0"):
-        return Finding("encoder", "note", f"{found}, since TBIMAGE_PURE is set")
-    advice = "install a wheel for this platform, or a C compiler, and then tbimage again"
+        return Finding("encoder", "note", f"{found}, because TBIMAGE_PURE is set")
+    advice = "install tbimage from a wheel for this platform; or install a C compiler, then tbimage"
     if name == "zlib":
         advice += "; or pip install isal, which is faster than zlib"
-    return Finding("encoder", "note", f"{found}; the compiled one is missing", advice)
+    return Finding("encoder", "note", f"{found}; the compiled encoder is missing", advice)
 
 
 def _tensorboard() -> Finding:
     if not view.is_installed():
-        found = "TensorBoard is not installed in this environment; logs are read by tbimage alone"
+        found = "TensorBoard is not installed in this environment; only tbimage can read logs here"
         return Finding("tensorboard", "note", found, f"to see logs here: {view.INSTALL}")
     version = importlib.metadata.version("tensorboard")
     if importlib.util.find_spec("tensorboard_data_server") is None:
-        advice = "pip install tensorboard-data-server, where it has a build for this platform"
-        found = f"TensorBoard {version}, without its data server, so that it loads slowly"
+        advice = "pip install tensorboard-data-server, if it has a build for this platform"
+        found = f"TensorBoard {version} has no data server, so it loads logs slowly"
         return Finding("tensorboard", "note", found, advice)
     return Finding("tensorboard", "ok", f"TensorBoard {version}, with its data server")
 
@@ -169,7 +169,12 @@ def _contents(logdir: str) -> Iterator[Finding]:
     if _is_local(logdir):
         if not os.path.isdir(logdir):
             found = f"{os.path.abspath(logdir)} does not exist yet"
-            yield Finding("runs", "note", found, "relative paths begin where a program is started")
+            yield Finding(
+                "runs",
+                "note",
+                found,
+                "a relative path is relative to the directory where the program was started",
+            )
             return
         free = shutil.disk_usage(logdir).free
         few = free < _FEW_BYTES
@@ -190,7 +195,7 @@ def _contents(logdir: str) -> Iterator[Finding]:
         advice = "is it the directory that the program logs to? does the program flush or close?"
         yield Finding("runs", "note", f"{logdir} has no event files", advice)
     elif logs.damage:
-        advice = f"tbimage lint {logdir} names them; tbimage repair saves what is whole"
+        advice = f"tbimage lint {logdir} lists them; tbimage repair copies undamaged records"
         found = f"{logdir}: {len(logs.runs)} runs, {len(logs.damage)} damaged places"
         yield Finding("runs", "problem", found, advice)
     else:
@@ -199,7 +204,7 @@ def _contents(logdir: str) -> Iterator[Finding]:
 
 @contextmanager
 def _new_directory(logdir: str | None) -> Iterator[str]:
-    """Yield a new directory below the log directory, or a temporary one, and remove it later."""
+    """Yield a new directory, below the log directory or temporary, and remove it at the end."""
     if logdir is None:
         directory = tempfile.mkdtemp(prefix="tbimage-")
     else:
@@ -257,7 +262,7 @@ def _trial(directory: str) -> Iterator[Finding]:
 def _compared(check: str, reader: str, same: bool) -> Finding:
     if same:
         return Finding(check, "ok", f"{reader} reads it back, with the same pixels")
-    return Finding(check, "problem", f"{reader} reads other pixels than were written")
+    return Finding(check, "problem", f"{reader} reads it back, but with different pixels")
 
 
 def _shown(directory: str, pixels: Any) -> Finding:
@@ -270,7 +275,7 @@ def _shown(directory: str, pixels: Any) -> Finding:
             address = _address(fetch)
             picture = np.asarray(Image.open(io.BytesIO(fetch(address))))
     except OSError as error:
-        advice = "tensorboard --logdir DIR in a terminal shows more"
+        advice = "to see more, run tensorboard --logdir DIR in a terminal"
         return Finding("show", "problem", f"TensorBoard fails: {in_one_line(error)}", advice)
     return _compared("show", "TensorBoard", np.array_equal(picture, pixels))
 

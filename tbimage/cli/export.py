@@ -11,9 +11,9 @@ from tbimage.cli.progress import progress
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Write all scalars to one table (run, tag, step, wall_time, value), texts, histograms and
-hyperparameters to JSON Lines, and pictures, sounds and tensors to files whose names sort by step.
-No tag makes a file outside of the directory.
+Write all scalars to one table (run, tag, step, wall_time, value). Write texts, histograms and
+hyperparameters to JSON Lines. Write pictures, sounds and tensors to files. If you sort these files
+by name, they are sorted by step. All files are inside of DIR, whatever the tags are.
 """
 
 
@@ -22,14 +22,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = commands.add_parser("export", help="write logs to files", description=_DESCRIPTION)
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
     parser.add_argument(
-        "--out", metavar="DIR", required=True, help="the directory: missing, or empty"
+        "--out", metavar="DIR", required=True, help="the directory, which must be missing or empty"
     )
     parser.add_argument(
         "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="default: csv"
     )
     add_choice(parser)
     parser.add_argument(
-        "--raw", action="store_true", help="also values that a restarted run has logged again"
+        "--raw", action="store_true", help="also the old values that a restart has replaced"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

@@ -1,11 +1,11 @@
 """The files that ``tbimage log`` logs, and their tags.
 
 Rules:
-- The tag of a file depends on one argument of the command and on the path below it, but not on the
-  other arguments. So the next call continues the steps of the same tags. The only exception: two
-  files that would get the same tag.
-- Digits are sorted by value: frame2 comes before frame10.
-- Names that begin with a dot are left out, as ``ls`` does. Links to directories are not followed.
+- The tag of a file depends on one argument of the command, and on the path below this argument. It
+  does not depend on the other arguments. So in the next call, a file has the same tag, and the
+  steps continue. There is one exception: equal tags get the suffixes of their files.
+- Numbers in names are sorted by value: frame2 comes before frame10.
+- Names that begin with a dot are left out, as in ``ls``. Links to directories are not followed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["File", "distinct", "find"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to log, and its tag. ``named``: the user named the file, and not its directory."""
+    """A file to log, and its tag. ``named``: an argument is the file, and not its directory."""
 
     path: Path
     tag: str
@@ -34,7 +34,7 @@ class File:
 def find(
     paths: Sequence[str | os.PathLike[str]], on_error: Callable[[OSError], None]
 ) -> list[File]:
-    """Find the files of these paths; ``on_error`` gets the error if one cannot be read."""
+    """Find the files of these paths. If a path cannot be read, ``on_error`` gets the error."""
     found = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -60,7 +60,7 @@ def _walk(directory: Path, on_error: Callable[[OSError], None]) -> Iterator[Path
 
 
 def _by_value(path: PurePath) -> list[list[str | int]]:
-    """Return a sort key with digits as numbers. Texts and numbers alternate, so keys compare."""
+    """Return a sort key. Texts and numbers alternate in it, so that keys can be compared."""
     return [
         [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts
@@ -74,7 +74,7 @@ def _tag(directory: str, path: PurePath) -> str:
 
 
 def distinct(files: Sequence[File]) -> list[File]:
-    """Add the suffix to tags that are equal without it; ValueError if they are still equal."""
+    """Add the files' suffixes to equal tags; ValueError if tags are still equal."""
     counts = Counter(file.tag for file in files)
     renamed = [
         replace(file, tag=file.tag + file.path.suffix) if counts[file.tag] > 1 else file

@@ -13,11 +13,11 @@ from tbimage.cli.progress import progress
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Write one HTML file that shows logs: charts of scalars, pictures with a slider for the step and a
-comparison pixel by pixel, histograms, texts, sounds and hyperparameters. Any browser can show it.
+Write one HTML file that shows logs: charts of scalars, pictures (with a slider for the step, and a
+comparison of pixels), histograms, texts, sounds and hyperparameters. Any browser can show the file.
 """
 
-# The most problems that are printed. The page shows all of them, in place of the pictures.
+# At most this number of problems is printed. The page shows all problems, instead of pictures.
 _MOST_TOLD = 20
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -36,8 +36,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=_bytes,
         default=50_000_000,
         metavar="N",
-        help="the most bytes of the file, such as 50M or 800k (default: 50M); if tags have more "
-        "values than fit, the page has a part of them, evenly spread, and says so",
+        help="the largest size of the file, such as 50M or 800k (default: 50M); if not all values "
+        "of a tag fit, the page has a part of the values, evenly spread, and says so",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)

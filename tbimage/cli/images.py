@@ -1,4 +1,4 @@
-"""Reads image files for a writer: unchanged if browsers can show them, or else with Pillow."""
+"""Reads image files for a writer: unchanged if browsers can show them, else decoded by Pillow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["NotAnImageError", "identify", "looks_like_image", "read"]
 # The formats that TensorBoard and browsers show; see tbimage/pixels/arrays/encoded.py.
 _STORED = {"PNG", "JPEG", "GIF", "BMP"}
 
-# If a file with such a suffix cannot be read, it is taken for a damaged image.
+# If a file with such a suffix cannot be read, it is reported as a damaged image.
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 # Modes of Pillow with 32-bit numbers, which have no natural range.
@@ -33,13 +33,13 @@ def looks_like_image(path: Path) -> bool:
 
 
 def identify(path: Path) -> str:
-    """Return Pillow's name for the format of an image; NotAnImageError if it is not an image."""
+    """Return Pillow's name for the format of a file; NotAnImageError if it is not an image."""
     with _opened(path) as image:
         return image.format or ""
 
 
 def read(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return the data and the keywords with which a writer logs a file."""
+    """Return the data and the keyword arguments for ``SummaryWriter.image``."""
     from PIL import ImageOps
 
     with _opened(path) as image:
@@ -55,7 +55,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     from PIL import Image, ImageFile, UnidentifiedImageError
 
     with open(path, "rb") as file, warnings.catch_warnings():
-        # Pillow warns of odd metadata, and of large images, which TensorBoard can show.
+        # Pillow warns about unusual metadata, and about large images, which TensorBoard can show.
         warnings.simplefilter("ignore")
         try:
             image = Image.open(file)

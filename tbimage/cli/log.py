@@ -1,8 +1,8 @@
 """``tbimage log``: log image files, or directories of them, to a run directory.
 
 If a file cannot be read, an error is printed, the other files are logged, and the exit code is 2.
-In a directory, this applies only to files with the suffix of an image. All other files are counted
-and skipped if they are not images.
+In a directory, this applies only to files with the suffix of an image. If a file with another
+suffix is not an image, it is skipped and counted.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["add_to", "run"]
 _DESCRIPTION = """\
 Log image files to a run directory of TensorBoard.
 
-PNG, JPEG, GIF and BMP files are stored as they are, bit for bit. Other formats that Pillow opens
+PNG, JPEG, GIF and BMP files are stored unchanged. Other formats that Pillow can open
 (WebP, TIFF, …) are decoded first, because TensorBoard does not show them. If a file has several
 pictures, the first one is logged.
 
-All directories below a directory are searched, too, in natural order: frame2 before frame10. If a
-file in a directory is not an image, it is skipped and counted. Hidden files and links to
+Directories are searched with all their subdirectories, in natural order: frame2 before frame10. If
+a file in a directory is not an image, it is skipped and counted. Hidden files and links to
 directories are left out.
 """
 
@@ -48,8 +48,8 @@ names and steps:
   with a slider.
 
   Without --step, the first image of a name has step 0, and the next call on the same run directory
-  continues with the next step. With --step N, all images have step N; with --name too, they have
-  the steps N, N+1 and so on.
+  continues with the next step. With --step N, all images have step N. With --step N and --name,
+  they have the steps N, N+1 and so on.
 """
 
 
@@ -82,7 +82,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--logdir", metavar="DIR", required=True, help="the run directory; made if it is missing"
     )
     parser.add_argument(
-        "--name", type=_name, help="one name for all images, which get successive steps"
+        "--name", type=_name, help="one name for all images, with one step for each image"
     )
     parser.add_argument(
         "--step", metavar="N", type=_step, help="the step; with --name, the first step"
@@ -106,7 +106,7 @@ def _step(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Log the files and print a report; return 2 if one cannot be logged."""
+    """Log the files and print a report; return 2 if a file cannot be logged."""
     report = _Report()
     files = _only_images(find(arguments.paths, report.add_problem), report)
     if arguments.name is None:
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _only_images(files: Sequence[File], report: _Report) -> list[File]:
-    """Return the files that are images; note the others before anything is written."""
+    """Before anything is written, find the images, and add the other files to the report."""
     found = []
     for file in progress(files, "files"):
         try:
@@ -143,7 +143,7 @@ def _log(files: Sequence[File], arguments: argparse.Namespace, report: _Report) 
         with writer:
             for file in progress(files, "images"):
                 _log_one(writer, file, arguments, report)
-    except OSError as error:  # the error of the first failed image; the rest was tried, too
+    except OSError as error:  # the error of the first failed image; the others were tried, too
         report.problems.append(f"{arguments.logdir}: {in_one_line(error)}")
     stats = writer.stats()
     report.written, report.bytes_written = stats.written, stats.bytes_written

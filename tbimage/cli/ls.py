@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-List the runs of a log directory, a run, or an event file, and the tags of each run: kind, number
-of values, first and last step, and the last value of scalars.
+List the runs in LOGDIR (a log directory, a run, or an event file), and the tags of each run: kind,
+number of values, first and last step, and the last value of scalars.
 """
 
 

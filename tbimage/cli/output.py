@@ -29,20 +29,20 @@ __all__ = [
 
 
 def printable(text: object) -> str:
-    r"""Escape characters that control a terminal, such as ``\x1b``."""
+    r"""Replace characters that control a terminal by escapes, such as ``\x1b``."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text)
     )
 
 
 def short(text: str, length: int = 100) -> str:
-    """Cut a text to one line of this length."""
+    """Cut a text to one line of at most ``length`` characters."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def columns(rows: Sequence[Sequence[object]], numbers: Iterable[int] = ()) -> list[str]:
-    """Align the cells of rows; the columns with these indices are aligned to the right."""
+    """Align the cells of rows; the columns ``numbers`` (indices) are aligned to the right."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     right = set(numbers)
@@ -81,7 +81,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def open_logs(path: str) -> Logs:
-    """Read logs; ValueError if there are none."""
+    """Read logs; ValueError if there are no event files."""
     from tbimage.reading.logs import read
 
     logs = read(path, progress=lambda files: progress(files, "files"))
@@ -95,7 +95,8 @@ def open_logs(path: str) -> Logs:
 def tell_damage(damage: Iterable[Damage]) -> int:
     """Print all damage to stderr; return the exit code.
 
-    An incomplete record at the end of a file gives no exit code 1, because the file may still grow.
+    An incomplete record at the end of a file does not change the exit code, because the file may
+    still grow.
     """
     code = 0
     for each in damage:

@@ -7,8 +7,8 @@ import argparse
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Show a log directory in the browser, on this machine only. The page shows new values and new runs
-as they are appended. It cannot change the logs. Ctrl-C ends the server.
+Show a log directory in the browser, on this machine only. New values and new runs appear on the
+page when they are logged. The page cannot change the logs. Ctrl-C ends the server.
 """
 
 
@@ -17,7 +17,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser = commands.add_parser("serve", help="show logs live", description=_DESCRIPTION)
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
     parser.add_argument(
-        "--port", type=int, default=6007, help="the port; 0 takes a free one (default: %(default)s)"
+        "--port", type=int, default=6007, help="the port; 0: any free port (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 

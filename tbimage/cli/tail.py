@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the last values: wall time, run, tag, step, value. With -f, also print new values as they are
-appended, including those of new runs, until Ctrl-C.
+Print the last values: wall time, run, tag, step, value. With -f, then wait for new values
+(also of new runs) and print them, until Ctrl-C.
 """
 
 
@@ -27,7 +27,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "tail", help="print the newest values, and wait for more", description=_DESCRIPTION
     )
     parser.add_argument("logdir", metavar="LOGDIR", help="a directory, or an event file")
-    parser.add_argument("-n", dest="count", type=int, default=10, metavar="N", help="how many")
+    parser.add_argument(
+        "-n", dest="count", type=int, default=10, metavar="N", help="how many values"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="also print new values")
     add_choice(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for each value")
@@ -35,10 +37,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the last values, and with -f new ones as they are logged."""
+    """Print the last values; with -f, also print new values when they are logged."""
     from tbimage.reading.logs import read
 
-    # Not open_logs, because the directory may have no run yet.
+    # The directory may have no run yet. For ``open_logs``, this is an error.
     logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
     wanted = chooser(arguments)
     found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]

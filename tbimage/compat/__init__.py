@@ -1,11 +1,11 @@
-"""Adapters with the interfaces of other writers of event files: to use one, change an import.
+"""Adapters with the interfaces of other writers of event files.
 
-``tf_summary``, ``torch`` and ``tensorboardx`` have the names, the order of arguments and the
-defaults of ``tf.summary``, ``torch.utils.tensorboard`` and tensorboardX. docs/migrating.md lists
-the intended differences.
+To use an adapter, change one import. ``tf_summary``, ``torch`` and ``tensorboardx`` have the same
+names, order of arguments and defaults as their *peers*: ``tf.summary``, ``torch.utils.tensorboard``
+and tensorboardX. docs/migrating.md lists the intended differences.
 
-- An adapter writes the pixels, tags, steps and directories that its peer writes, except where the
-  peer has a fault.
+- An adapter writes the same pixels, tags and steps to the same directories as its peer, except
+  where the peer has a fault.
 - Arguments that have no meaning here are accepted. There is a warning if a user could expect an
   effect.
 - No peer is imported. A peer's objects (tensors, messages) are accepted.

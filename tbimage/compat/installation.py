@@ -24,9 +24,9 @@ def install(*faces: str) -> None:
 
     Call this before the framework imports its writer. After that, ``from torch.utils.tensorboard
     import SummaryWriter`` and ``from tensorboardX import SummaryWriter`` import the writers of
-    ``tbimage.compat``, in every module. A name that a module has imported before does not change.
-    The peer need not be installed. If it is, its other modules (exporters of graphs) can still be
-    imported.
+    ``tbimage.compat``, in every module. Names that a module has already imported do not change. The
+    peer need not be installed. If it is installed, its other modules (exporters of graphs) can
+    still be imported.
 
     Args:
         faces: "torch" or "tensorboardx". Without an argument, both are installed.
@@ -83,7 +83,7 @@ def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Return the loaded modules with a peer's names, also if they come from its adapter."""
+    """Return the loaded modules that have a peer's names: the peer's or the adapter's."""
     peer = _ADAPTERS[name][0]
     return {
         each: module
@@ -124,7 +124,8 @@ def _path_of(peer: str) -> list[str]:
     """Return the directories of the peer's other modules, without importing the peer."""
     try:
         found = importlib.util.find_spec(peer)  # for torch.utils.tensorboard, this imports torch
-    except (ImportError, ValueError):  # it is not installed, or is the adapter, without a spec
+    except (ImportError, ValueError):
+        # The peer is not installed, or its adapter is already in its place and has no spec.
         found = None
     if found is None or found.submodule_search_locations is None:
         return list(getattr(sys.modules.get(peer), "__path__", ()))

@@ -1,4 +1,4 @@
-"""Makes the records of tickets and writes them. Records of a failed commit are written first."""
+"""Makes records of tickets, and writes the records: first the records of failed commits."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ __all__ = ["Backlog", "Commit"]
 class Commit:
     """Tickets to write together, and the results. The results are valid when ``ended`` is True."""
 
-    tickets: Sequence[Ticket]  # empty as soon as their records are in the backlog
+    tickets: Sequence[Ticket]  # empty when the backlog has the records of all tickets
     sync: Callable[[], None] | None = None  # makes the written records durable
     seal: bool = False  # whether to close the file
     written: int = 0  # how many summaries were written
     lost: int = 0  # how many summaries can never be written
-    released: int = 0  # the bytes of memory that are free now
+    released: int = 0  # the bytes of memory that this commit has freed
     secs: float = 0.0  # the time that encoding took in this commit
     error: BaseException | None = None  # the error of writing; the next commit tries again
-    sync_error: BaseException | None = None  # the error of sync or closing, which are not repeated
+    # The error of ``sync`` or of closing the file. The next commit does not repeat these.
+    sync_error: BaseException | None = None
     ended: bool = False
 
 
@@ -63,7 +64,7 @@ class Backlog:
     def carry_out(self, commit: Commit, failing: bool) -> None:
         """Make the records of a commit, and write them after the records of failed commits.
 
-        ``failing`` says that the last attempt to write failed. Then a success is logged.
+        If the last attempt to write has failed (``failing``), a success is logged.
         """
         try:
             self._add(commit)
@@ -71,7 +72,7 @@ class Backlog:
             if commit.written and failing and self._files.error is None:
                 self._errors.note_recovery()
             self._end(commit)
-        except BaseException as error:  # an OSError, no memory, or a defect
+        except BaseException as error:  # an OSError, no memory, or a bug
             commit.error = error
             if not isinstance(error, OSError):  # it is not known how much was written
                 self._try(self._files.forget)
@@ -84,8 +85,8 @@ class Backlog:
         costs = self.costs + [LIGHT_BYTES if work is None else work.cost for work in works]
         commit.secs = sum(each.secs for each in works if each is not None and not each.apart)
         batch = concatenate([self._batch, batch]) if self.costs else batch
-        # Assigning needs no memory. So each summary is a ticket of the commit or a record here,
-        # never both.
+        # These assignments need no memory, so they cannot fail. Therefore each summary is either a
+        # ticket of the commit or a record of this object, and never both.
         self._batch, self.costs, commit.tickets = batch, costs, ()
 
     def _write(self, commit: Commit) -> None:

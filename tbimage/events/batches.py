@@ -14,10 +14,10 @@ from tbimage.buffers import Piece
 class Batch:
     """Framed records in the order of the file."""
 
-    # The bytes of the records. A buffer may hold several records, and a record may span several
-    # buffers.
+    # The bytes of the records. A buffer may contain several records, and a record may consist of
+    # several buffers.
     pieces: Sequence[Piece] = ()
-    # The size of each record in bytes; 0 stands for a summary that could not be made.
+    # The size of each record in bytes; 0 if the record could not be made.
     sizes: Sequence[int] = field(default=())
 
     @property

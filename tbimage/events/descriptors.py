@@ -1,14 +1,16 @@
 """Event files of many runs with few descriptors.
 
 By default, a process can have 1024 descriptors on Linux and 256 on macOS. A writer of a thousand
-runs must not use them all. So a file gives up its descriptor when another file needs one, and is
-opened again before its next write. Creating a new event file instead would be worse: if a program
-writes to many runs in turn, each value would be in a file of its own.
+runs must not use them all. So when a file needs a descriptor, another file may be closed. The
+closed file is opened again before the next write to it. To create a new event file instead would be
+worse: if a program writes one value to each run, and repeats this, each value would be in a
+separate file.
 
 Rules:
-- A file is opened again by its path, for appending. If the path now belongs to another file, or the
-  size is not the size that was written, the error is ESTALE, which ends the segment.
-- If closing a descriptor fails, the next call on its file raises the error.
+- A file is opened again by its path, for appending. If another file has this path now, or if the
+  size of the file is not the size that was written, the error ESTALE is raised. This error ends the
+  segment.
+- If closing a descriptor fails, the next operation on its file raises the error.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ class SharingStorage(LocalStorage):
         return file
 
     def descriptor_of(self, file: _SharingFile) -> int:
-        """Return a file's descriptor; OSError if it cannot be opened again or was replaced."""
+        """Return a file's descriptor; OSError if the file was replaced or cannot be opened."""
         descriptor = self._open.get(file)
         if descriptor is None:
             self._make_room()
@@ -64,9 +66,9 @@ class SharingStorage(LocalStorage):
         return descriptor
 
     def release(self, file: _SharingFile) -> None:
-        """Close a file's descriptor, if it has one; OSError if a write has failed."""
+        """Close a file's descriptor, if the file has one; OSError if a write has failed."""
         if file in self._open:
-            # If the descriptor belongs to another file now, this forgets it.
+            # If the descriptor belongs to another file now, ``size`` forgets the descriptor.
             with contextlib.suppress(OSError):
                 file.size()
         descriptor = self.lose(file)
@@ -94,7 +96,7 @@ class SharingStorage(LocalStorage):
 class _SharingFile:
     def __init__(self, storage: SharingStorage, path: str, status: os.stat_result) -> None:
         self.path = path
-        self.failure: OSError | None = None  # the error of closing its descriptor
+        self.failure: OSError | None = None  # the error of closing the descriptor
         self._storage = storage
         self._identity = (status.st_dev, status.st_ino)
         self._size = 0
@@ -104,14 +106,15 @@ class _SharingFile:
         return self._is_identical(status) and status.st_size == self._size
 
     def write(self, pieces: Sequence[Piece]) -> int:
-        count = os.write(self._descriptor(), b"".join(pieces))  # joining is cheap: they are scalars
+        # The pieces are records of scalars, so joining them is cheap.
+        count = os.write(self._descriptor(), b"".join(pieces))
         self._size += count
         return count
 
     def size(self) -> int:
         status = os.fstat(self._descriptor())
         if not self._is_identical(status):
-            self._storage.lose(self)  # other code closed our descriptor, and opened another file
+            self._storage.lose(self)  # other code closed our descriptor, and reused its number
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self.path)
         self._size = status.st_size
         return status.st_size
@@ -120,7 +123,7 @@ class _SharingFile:
         os.ftruncate(self._descriptor(), size)
 
     def sync(self) -> None:
-        os.fsync(self._descriptor())  # also for writes through earlier descriptors of the file
+        os.fsync(self._descriptor())  # this includes writes through earlier descriptors
 
     def in_place(self) -> bool:
         try:

@@ -1,8 +1,8 @@
 """``EventFiles``: the interface between the pipeline and the event files of a run.
 
-``segments.py`` writes to disks, ``object_segments.py`` to object stores, and ``spooled_files.py``
-first to a disk and then to an object store. ``writer/sub_runs.py`` writes to many runs with these
-classes. A *segment* is one event file.
+``segments.py`` writes to disks. ``object_segments.py`` writes to object stores.
+``spooled_files.py`` writes first to a disk and then to an object store. ``writer/sub_runs.py``
+writes to many runs with these classes. A *segment* is one event file.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ logger = logging.getLogger("tbimage")
 
 #: Retention keeps at least this many of the newest segments.
 NEWEST_KEPT = 2
-#: It also keeps segments that were written to in the last 30 minutes, because TensorBoard may not
-#: have read them yet.
+#: Retention also keeps segments that have grown in the last 30 minutes, because TensorBoard may not
+#: have read the new records yet.
 YOUNG_SECS = 1800.0
 
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """When a new segment begins, how many are kept, and when they are made durable."""
+    """When a new segment begins, how many segments are kept, and when they are made durable."""
 
     filename_suffix: str = ""  # the end of each file's name
-    max_file_bytes: int | None = None  # the most bytes of a segment; None: any number
-    max_file_secs: float | None = None  # the greatest age of a segment; None: any age
+    max_file_bytes: int | None = None  # the largest size of a segment; None: no limit
+    max_file_secs: float | None = None  # the greatest age of a segment; None: no limit
     keep_files: int | None = None  # the number of segments that are kept, at least 2; None: all
-    keep_bytes: int | None = None  # the most bytes of all kept segments together; None: any number
+    keep_bytes: int | None = None  # the largest size of all kept segments together; None: no limit
     min_free_bytes: int = 0  # the disk counts as full if fewer bytes than this would be free
-    # When segments are made durable: "never", "flush" (in each ``sync``) or "close" (when sealed).
+    # When segments are made durable: "never", "flush" (by each ``sync``) or "close" (by ``seal``).
     fsync: str = "never"
 
 
 class EventFiles(ABC):
-    """Appends records to the event files of one directory. One thread at a time may use it."""
+    """Appends records to the files of one directory. Only one thread at a time may use this."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class EventFiles(ABC):
         self._say = say
         self._options = options
         self._host = names.host_name()
-        #: The least seconds between two commits, if no caller waits.
+        #: The shortest time from one commit to the next, in seconds, if no caller waits.
         self.commit_secs: float = 0.0
-        #: When ``sync`` is due if no caller waits for it, on the monotonic clock.
+        #: When ``sync`` is due, on the monotonic clock, if no caller waits for it.
         self.sync_at: float = math.inf
-        #: Whether trying again is useless after a ``sync`` has failed.
+        #: Whether it is useless to repeat a ``sync`` that has failed.
         self.sync_is_final: bool = True
         #: The number of appended summaries that are not durable yet.
         self.unsynced: int = 0
@@ -75,7 +75,7 @@ class EventFiles(ABC):
         self.path: str | None = None
         #: How many files were begun.
         self.count: int = 0
-        #: How many files were deleted, moved or replaced while they were written.
+        #: How many files were deleted, moved, replaced or changed while they were written.
         self.displaced: int = 0
         #: How many bytes were written to all files.
         self.bytes_written: int = 0
@@ -89,12 +89,13 @@ class EventFiles(ABC):
         """Append framed records, in order.
 
         Args:
-            batch: At least one record. The next call must begin with the first record that this one
-                did not complete.
+            batch: At least one record. The next call must begin with the first record that this
+                call did not complete.
 
         Returns:
-            The number of records that are now complete in the file: at least one. If some records
-            are left, because the file is full or the system wrote less, call again with these.
+            The number of records of the batch that are now complete in the file: at least one. If
+            the file is full, or the system wrote only a part, some records are left. Then call
+            again with these records.
 
         Raises:
             OSError: No record was completed. Call again later with the same records.
@@ -102,7 +103,7 @@ class EventFiles(ABC):
 
     @abstractmethod
     def seal(self) -> None:
-        """Close the current file, so that the next record begins a new one.
+        """Close the current file, so that the next record begins a new file.
 
         Raises:
             OSError: An earlier write has failed. The file is closed anyway.
@@ -110,14 +111,17 @@ class EventFiles(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Drop the current file without writing to it. In a forked child, it is the parent's."""
+        """Drop the current file without writing to it.
+
+        A forked child does this, because the file belongs to its parent.
+        """
 
     def sync(self) -> None:  # noqa: B027  # a store's acknowledged bytes are durable
         """Make the written records durable, if the options demand it for each flush.
 
         Raises:
-            OSError: This failed. If ``sync_is_final``, the system has dropped the bytes, no later
-                attempt can help, and the file is closed.
+            OSError: The attempt failed. If ``sync_is_final`` is True, the system has dropped the
+                bytes, no later attempt can help, and the file is closed.
         """
 
     def sync_at_end(self) -> None:  # noqa: B027  # as ``sync``
@@ -138,7 +142,7 @@ class EventFiles(ABC):
 
     @contextlib.contextmanager
     def _counting(self, files: EventFiles) -> Iterator[None]:
-        """Add the files and bytes that ``files`` writes in this block to these counters."""
+        """Add what ``files`` writes in the ``with`` block to the counters of this object."""
         before = files.bytes_written, files.count, files.displaced
         try:
             yield
@@ -149,7 +153,7 @@ class EventFiles(ABC):
             self.path = files.path
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error that may go away later."""
+        """Tell whether a writer can start after this error, because the error may end later."""
         return True
 
     def history(self) -> dict[str, int]:
@@ -165,16 +169,17 @@ class EventFiles(ABC):
         now = time.time()
         size = 0
         beyond: list[str] = []
-        # Rank 1 is the segment that is about to begin.
+        # Rank 1 is the new segment, which ``existing`` does not contain.
         for rank, name in enumerate(sorted(own, reverse=True), start=2):
             path = self._storage.join(self.directory, name)
-            with contextlib.suppress(OSError):  # the file was deleted by somebody else
+            with contextlib.suppress(OSError):  # another process has deleted the file
                 length, age = self._storage.size_and_age(path, now)
                 size += length
                 too_many = options.keep_files is not None and rank > options.keep_files
                 too_large = options.keep_bytes is not None and size > options.keep_bytes
                 if (too_many or too_large) and rank > NEWEST_KEPT and age > YOUNG_SECS:
                     beyond.append(path)
-        for path in reversed(beyond):  # the oldest first: if the process ends, there is no gap
-            with contextlib.suppress(OSError):  # this process may not delete it: logging continues
+        # The oldest segment is deleted first: so there is no gap if the process ends meanwhile.
+        for path in reversed(beyond):
+            with contextlib.suppress(OSError):  # without permission to delete, logging continues
                 self._storage.remove(path)

@@ -20,7 +20,8 @@ _HEADER = struct.Struct("<QI")
 # How many bytes of each record are read: enough for the wall time, the step and the tags.
 _LOOKED_AT = 1024
 
-# No reader accepts a larger record. A larger length may also be out of range for seek().
+# No reader accepts a record of more than this size. A larger number may also be out of range for
+# seek().
 _LARGEST = 1 << 40
 
 # Field numbers with their wire types, as in wire.py.

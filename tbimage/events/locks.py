@@ -1,4 +1,4 @@
-"""Advisory locks on event files: whether another process is writing to a directory.
+"""Advisory locks on event files. They show whether another process writes to a directory.
 
 A writer locks its open file with ``flock``. The system releases the lock when the process ends, for
 any reason. ``fcntl`` locks are not used: a process loses them when it closes any descriptor of the
@@ -11,9 +11,9 @@ Rules:
   the same time, at least one of them sees the other.
 - Files of this process, and of the process that it was forked from, are ignored here.
   ``writer/directories.py`` checks these.
-- A forked child shares the lock of its parent, and closing the file does not release the lock while
-  the child has the descriptor. So the parent unlocks the file explicitly. The child only closes its
-  descriptor.
+- A forked child shares the lock of its parent. While the child has the descriptor, the lock is not
+  released when the parent closes the file. So the parent unlocks the file explicitly. The child
+  only closes its descriptor.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if sys.platform != "win32":
 
 __all__ = ["file_of_another_process", "lock", "unlock"]
 
-# How often a writer tries to lock its new file. Another process that is checking the file holds a
-# lock on it for some microseconds.
+# How many times a writer tries to lock its new file, and the pause between two attempts. Another
+# process that checks the file locks it for some microseconds.
 _TRIES, _SECONDS_BETWEEN = 20, 0.0005
-# Only this number of the newest files is checked. A writer is missed only if this number of files
-# was begun after its own file.
+# Only this number of the newest files is checked. So a writer is not found if its file is older
+# than all of these files.
 _MOST_FILES = 100
 
-# By file: the process that locked it, which is this process or one that it was forked from. No lock
-# protects this dict, because another thread could hold that lock during a fork. All changes of the
-# dict are atomic in CPython.
+# For each file (device and inode), the process that locked it: this process, or a process from
+# which it was forked. No lock protects this dict, because another thread could have that lock
+# during a fork. All changes of the dict are atomic in CPython.
 _own: dict[tuple[int, int], int] = {}
 
 
@@ -61,7 +61,10 @@ def lock(descriptor: int, identity: tuple[int, int]) -> None:
 
 
 def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
-    """Release the lock of a file before it is closed; ``descriptor``: None if it is closed now."""
+    """Release the lock of a file before the file is closed.
+
+    ``descriptor`` is None if the file has no descriptor any more.
+    """
     if identity is None:
         return
     if sys.platform != "win32" and descriptor is not None and _own.get(identity) == os.getpid():
@@ -72,7 +75,7 @@ def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
 
 
 def file_of_another_process(directory: str) -> str | None:
-    """Return the name of an event file in a directory that another process is writing to."""
+    """Find an event file to which another process is writing; return its name, or None."""
     with contextlib.suppress(OSError):
         names = sorted(filter(is_event_file, os.listdir(directory)))
         for name in reversed(names[-_MOST_FILES:]):
@@ -85,7 +88,7 @@ def _is_locked(path: str) -> bool:
     if sys.platform == "win32":
         return False
     try:
-        # O_NONBLOCK, because opening a FIFO would wait for its writer.
+        # O_NONBLOCK: without it, opening a FIFO would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False

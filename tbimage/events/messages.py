@@ -1,18 +1,19 @@
 """The protobuf messages of event files: ``Event``, ``Summary``, ``TensorProto`` and others.
 
-The classes are built from messages.binpb. proto/regenerate.py makes it from proto/tbimage/*.proto,
-together with the types in messages.pyi. The hot path encodes Event and Summary.Value by hand and
-does not import protobuf (wire.py).
+The classes are built from messages.binpb. proto/regenerate.py makes messages.binpb, and the types
+in messages.pyi, from proto/tbimage/*.proto. The hot path encodes Event and Summary.Value by hand
+and does not import protobuf (wire.py).
 
-- The ``DescriptorPool`` is private. In the default pool, a second definition of the same message or
-  file is an error at import, and tensorflow, tensorboard, tensorboardX and torch all define these.
-- There is no generated code, since generated code runs only on two major versions of the runtime
-  (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set runs on all of
-  them, today 4.21 to 7, with the C and with the pure Python implementation.
+- The ``DescriptorPool`` is private. tensorflow, tensorboard, tensorboardX and torch all define
+  these messages in the default pool. A second definition of a message or file in one pool is an
+  error at import.
+- There is no generated code, because generated code runs only on two major versions of the runtime
+  (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set works with all
+  versions (today 4.21 to 7), in the C implementation and in the pure Python implementation.
 - So these classes are not the classes of TensorBoard. To pass a message to TensorBoard's code, pass
   its bytes (``SerializeToString``). The messages cannot be pickled.
-- All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Enums are
-  ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
+- All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Each enum
+  is an ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
 
 Example:
     >>> from tbimage.events import messages
@@ -33,14 +34,15 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 
 def _message_class(pool: Any, descriptor: Any) -> Any:
-    """Make a message class; 4.22 has added ``GetMessageClass``, 5 has removed ``GetPrototype``."""
-    factory: Any = message_factory  # its functions depend on the release
+    """Make a message class, with the functions of the installed version of protobuf."""
+    # protobuf 4.22 has added ``GetMessageClass``, and protobuf 5 has removed ``GetPrototype``.
+    factory: Any = message_factory
     if hasattr(factory, "GetMessageClass"):
         message_class = factory.GetMessageClass(descriptor)
     else:
         message_class = factory.MessageFactory(pool).GetPrototype(descriptor)
-    message_class.__module__ = __name__  # it would be None in error messages
-    for nested in descriptor.nested_types:  # the pure Python runtime does not set these classes
+    message_class.__module__ = __name__  # otherwise error messages show None
+    for nested in descriptor.nested_types:  # the pure Python runtime does not set these
         setattr(message_class, nested.name, _message_class(pool, nested))
     return message_class
 

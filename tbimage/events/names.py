@@ -3,13 +3,14 @@
 Rules, and their reasons:
 
 - Readers treat a file as an event file if its name contains ``tfevents``
-  (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``). So tbimage uses it in no other file name.
+  (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``). So tbimage gives only event files a
+  name with ``tfevents``.
 - Both loaders of TensorBoard read the files of a directory in the order of their names, and the
-  Python loader never goes back. So a new name sorts after all names in the directory, even if the
-  clock was set back.
-- All numbers are padded with zeros: ``.10`` sorts before ``.9``, and the data server would drop
-  points.
-- Two processes never choose the same name: it contains the host, the process and a number, and
+  Python loader never goes back to an earlier file. So a new name sorts after all names in the
+  directory, even if the clock was set back.
+- All numbers are padded with zeros: otherwise ``.10`` would sort before ``.9``, and the data server
+  would drop points.
+- Two processes never choose the same name: a name contains the host, the process and a number, and
   files are created with O_EXCL.
 """
 
@@ -20,12 +21,12 @@ import re
 from collections.abc import Iterable
 
 _PREFIX = "events.out.tfevents."
-# {seconds since the epoch}.{host}.{process}.{number}{suffix}. Other libraries use the same first
-# two parts.
+# {seconds since the epoch}.{host}.{process}.{number}{suffix}. In the names of other libraries, the
+# first two parts are the same.
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999
-# A name may have 255 bytes (NAME_MAX); host names have up to 253.
+# A file name has at most 255 bytes (NAME_MAX); a host name can have 253 bytes.
 _LONGEST_HOST = 64
 
 
@@ -49,7 +50,7 @@ def host_name(name: str | None = None) -> str:
 
 
 def _name_of_windows() -> str:
-    import socket  # takes 2 ms
+    import socket  # here, because the import takes 2 ms
 
     return socket.gethostname()
 

@@ -1,29 +1,29 @@
-"""The event files of one run in an object store: how they grow, and what follows a failed upload.
+"""The event files of one run in an object store: how they grow, and how uploads are retried.
 
 A *segment* is one event file, which is one object. Its content is::
 
     start of file | padding (only S3) | record | record | ... | a part of the next record
     <------------ lead -------------->                          <------- begun --------->
 
-The *lead* of an upload is the bytes that it adds before its records. The last record may be
-incomplete after a failed upload: it is *begun*, and the next upload continues it.
+The *lead* of an upload consists of the bytes that the upload adds before its records. After a
+failed upload, the last record may be incomplete: it is *begun*, and the next upload continues it.
 
-Many objects slow readers down. Uploading a growing object again and again takes quadratic time. S3
-can only add to an object of at least 5 MiB. So:
+Readers become slower if there are many objects. Uploading a growing object again and again takes
+quadratic time. S3 can only add to an object of at least 5 MiB. So:
 
-- A small segment to which the store cannot add is a *tail*. The writer has the content of the tail
-  in memory, and each upload replaces the whole object. At 64 KiB the tail is sealed, and the next
-  segment begins. This limit doubles after every 80 segments.
+- If a segment is small, and the store cannot add to it, the segment is a *tail*. The writer has the
+  content of the tail in memory, and each upload replaces the whole object. At 64 KiB the tail is
+  sealed, and the next segment begins. This limit doubles after every 80 segments.
 - If the store can add to an object (``Objects.grows_from``), only new bytes are uploaded, and the
   segment is sealed at 64 MiB.
 - For S3, when 5 MiB of a run were written, the next segment begins with 5 MiB of padding, so that
-  it can grow at once. The padding is a record that readers skip. Later segments copy the padding
-  within the store. A segment whose first upload has 5 MiB or more needs no padding.
-- An object only grows. Readers see a prefix of the final content at every moment.
+  this segment can grow at once. The padding is a record that readers skip. Later segments copy the
+  padding within the store. A segment whose first upload has 5 MiB or more needs no padding.
+- An object only grows. At every moment, readers see the beginning of the final content.
 
-Each call of ``append`` makes one upload. If it fails, the next call asks the store whether the
-upload took effect. This works because each request is for one version of the object, and each
-object names its writer.
+Each call of ``append`` makes one upload. If the upload raises an error, the next call asks the
+store whether the object already has the new bytes. This works because each request is for one
+version of the object, and each object has the name of its writer in its metadata.
 """
 
 from __future__ import annotations
@@ -50,11 +50,13 @@ __all__ = ["ObjectSegments"]
 #: A tail of at least this size is sealed. The size doubles after every 80 segments.
 TAIL_BYTES = 64 << 10
 _TAILS = 80
-# When a run has this number of bytes (5 MiB), padding costs less than more tails would.
+# When a run has this number of bytes (5 MiB), padding is cheaper than additional tails.
 _PAD_FROM = TAIL_BYTES * _TAILS
-#: The default of ``max_file_bytes``. It is limited because S3 copies the segment for each upload.
+#: The default of ``max_file_bytes``. There is a limit because S3 copies the whole segment for each
+#: upload.
 MOST_BYTES = 64 << 20
-# S3 copies at most 5 GiB at once; Azure has at most 50,000 blocks in a blob.
+# These values are below the limits of the stores: S3 copies at most 5 GiB at once; Azure has at
+# most 50,000 blocks in a blob.
 _MOST_BYTES, _MOST_UPLOADS = 4 << 30, 40_000
 # If other programs use the names, one call tries this many names before it raises an error.
 _MOST_NAMES_TRIED = 10
@@ -124,7 +126,7 @@ class ObjectSegments(EventFiles):
         self._names: list[str] | None = None
 
     def open(self) -> None:
-        """Upload the start of the first segment now, so that the run or an error shows at once."""
+        """Upload the start of the first segment; see ``EventFiles.open``."""
         self._begin(0)
         with contextlib.suppress(ChangedError):  # the name is taken: ``append`` chooses another one
             self._upload(Batch())
@@ -146,14 +148,14 @@ class ObjectSegments(EventFiles):
                     raise
                 self._objects.grows_from = math.inf  # the store cannot add to objects
                 self.forget()
-        raise OSError(errno.EBUSY, "other programs use each name of an event file", self.directory)
+        raise OSError(errno.EBUSY, "other programs use all names that were tried", self.directory)
 
     def seal(self) -> None:
         """End the current segment."""
         self.forget()
 
     def forget(self) -> None:
-        """Stop writing to the current segment. In a forked child, it is the parent's."""
+        """Stop writing to the current segment; see ``EventFiles.forget``."""
         segment, self._segment = self._segment, None
         self._in_doubt = False
         self._begun = 0
@@ -161,16 +163,17 @@ class ObjectSegments(EventFiles):
             self._padded = segment.path, segment.version, segment.padded
 
     def resume(self, attempt: Attempt) -> None:
-        """Continue an upload of another process, which ended before it had the store's answer.
+        """Continue an upload of another process that ended before it had the store's answer.
 
         The next records must be the records of this upload. ``append`` asks the store for the
-        missing answer. If the upload has not succeeded, it uploads the records to the same object.
-        Both requests are for one version of it, so the store accepts only one of them.
+        missing answer. If the upload has not succeeded, ``append`` uploads the records to the same
+        object. The old request and the new one are for the same version of the object, so the store
+        accepts only one of them.
         """
         lead = b"" if attempt.size else _start_of_file(time.time())
         if len(lead) < attempt.lead and not math.isinf(self._objects.grows_from):
             lead = _start_of_file(time.time(), self._objects.grows_from)
-        if len(lead) != attempt.lead:  # the lead was the content of a deleted object: it is lost
+        if len(lead) != attempt.lead:  # the lead was the content of a deleted object, and is lost
             return
         segment = _Segment(attempt.path, time.monotonic(), lead, records=1)
         if attempt.size:
@@ -201,7 +204,7 @@ class ObjectSegments(EventFiles):
     def _begin(self, size: int, content: bytes = b"") -> None:
         """Begin a segment. Its first upload has ``content`` and then ``size`` bytes of records.
 
-        Without ``content``, it has the start of a file instead, and padding if that is useful.
+        Without ``content``, the upload has the start of a file instead, and padding if useful.
         """
         now = time.time()
         options = self._options
@@ -245,11 +248,11 @@ class ObjectSegments(EventFiles):
 
     @property
     def _tail_bytes(self) -> int:
-        """The size at which a tail is sealed. It doubles, so that a run has few tails."""
+        """The size at which a tail is sealed. This size doubles, so that a run has few tails."""
         return TAIL_BYTES << (max(self.count - 1, 0) // _TAILS)
 
     def _end_segment_before(self, length: int) -> None:
-        """Seal the current segment if the next record, of this length, must begin a new one."""
+        """Seal the current segment if a record of this length must begin a new segment."""
         segment, options = self._segment, self._options
         if segment is None or segment.version is None or self._begun or not segment.records:
             return
@@ -268,7 +271,7 @@ class ObjectSegments(EventFiles):
         return max(batch.whole_records(self._most_bytes - size + self._begun), 1)
 
     def _upload(self, batch: Batch) -> int:
-        """Upload the missing bytes of the segment, and records; the first one may be begun."""
+        """Upload the missing bytes of the segment, and then the records without the begun part."""
         segment = self._segment
         if segment is None:
             return 0
@@ -276,7 +279,7 @@ class ObjectSegments(EventFiles):
         if not data and segment.version is not None:
             return self._note(segment, batch, data, segment.version)
         if self.before_upload is not None:
-            # The lead includes bytes that the store copies: a process that resumes the upload can
+            # The lead includes bytes that the store copies. A process that resumes the upload can
             # make the same bytes itself.
             size = 0 if segment.version is None else segment.size
             lead = len(segment.missing) + segment.size - size
@@ -300,7 +303,7 @@ class ObjectSegments(EventFiles):
         return objects.put(path, (segment.content or b"") + data, version, self._writer)
 
     def _note(self, segment: _Segment, batch: Batch, data: bytes, version: Version) -> int:
-        """Note that the store has this version; return how many records are complete with it."""
+        """Store the new version in the segment; return how many records it completes."""
         new = version.size - segment.size
         preamble = len(segment.missing)
         if segment.content is not None:
@@ -318,7 +321,7 @@ class ObjectSegments(EventFiles):
         return whole
 
     def _find_out(self, batch: Batch) -> int:
-        """Ask the store whether an upload took effect; return how many records it completed."""
+        """Ask the store whether an upload succeeded; return how many records it completed."""
         segment = self._segment
         if segment is None:
             return 0
@@ -327,9 +330,9 @@ class ObjectSegments(EventFiles):
         self._in_doubt = False
         if found is None and segment.version is None:
             if segment.source is not None:
-                # The source may be gone, so the padding is uploaded now. If the failed request
-                # still arrives, both requests make a lead of the same size at the same path, and
-                # the store accepts only one of them.
+                # The source may have been deleted, so the padding is uploaded now. If the failed
+                # request reaches the store later, both requests make a lead of the same size at
+                # the same path, and the store accepts only one of them.
                 self._padded = segment.source = None
                 segment.missing = _start_of_file(time.time(), self._objects.grows_from)
             return 0
@@ -343,7 +346,7 @@ class ObjectSegments(EventFiles):
         return 0
 
     def _leave(self, segment: _Segment, size: int) -> None:
-        """Continue in a new object: this one belongs to another writer, was changed, or is gone."""
+        """Continue in a new object: the old one was deleted, was changed or has another writer."""
         content = segment.content if segment.version is not None else b""
         self.forget()
         if segment.version is None:  # another writer had taken the name
@@ -363,13 +366,13 @@ class ObjectSegments(EventFiles):
 def _start_of_file(now: float, least: float = 0) -> bytes:
     """Return the first record of an event file, and padding if ``least`` is not 0.
 
-    Together they have ``least`` bytes or a few more. Their size depends only on ``least``.
+    Together they have ``least`` bytes or a few more. Their total size depends only on ``least``.
     """
     start = small_record(wire.file_version_event(now, "tbimage"))
     return start + _padding(int(least) - len(start)) if least else start
 
 
 def _padding(size: int) -> bytes:
-    """Return a record that readers skip, which has at least ``size`` bytes."""
+    """Return a record of at least ``size`` bytes that readers skip."""
     payload = wire.length_delimited(_PADDING_FIELD, bytes(size))
     return b"".join(map(bytes, frame([payload])))

@@ -4,10 +4,11 @@
   little-endian (`RecordWriter
   <https://github.com/openxla/xla/blob/main/xla/tsl/lib/io/record_writer.cc>`_). The reference
   reader is TensorBoard's data server, ``tensorboard/data/server/tf_record.rs``.
-- Payloads are not copied: two small buffers are added before and after the buffers of a payload.
+- ``frame`` does not copy a payload: it adds one small buffer before the buffers of the payload, and
+  one small buffer after them.
 - The decoder distinguishes two cases. A *truncated* record is not complete yet: the file may still
-  grow, so feed more bytes and call again. After a *corrupt* record, no bytes can be trusted: its
-  length may be wrong, so the start of the next record is not known.
+  grow, so feed more bytes and call again. After a *corrupt* record, no bytes can be trusted: the
+  length in this record may be wrong, so the start of the next record is not known.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _HEADER = struct.Struct("<QI")
 
 HEADER_BYTES = _HEADER.size
 FOOTER_BYTES = _CHECKSUM.size
-#: The bytes that framing adds to each payload.
+#: The number of bytes that framing adds to each payload.
 OVERHEAD_BYTES = HEADER_BYTES + FOOTER_BYTES
 
 
@@ -64,13 +65,13 @@ def masked_crc32c(pieces: Sequence[Piece]) -> int:
 
 
 def frame(pieces: Sequence[Piece]) -> list[Piece]:
-    """Put the frame of a record around a payload."""
+    """Add the header and the footer of a record to a payload."""
     header = _header(sum(map(len, pieces)))
     return [header, *pieces, _CHECKSUM.pack(masked_crc32c(pieces))]
 
 
 def small_record(payload: bytes) -> bytes:
-    """Put the frame of a record around a small payload, which is copied."""
+    """Copy a small payload, and add the header and the footer of a record."""
     length = len(payload)
     header = _SMALL_HEADERS.get(length)
     if header is None:
@@ -113,14 +114,16 @@ class RecordDecoder:
 
     def feed(self, data: Piece) -> None:
         """Add the next bytes of the file."""
-        if self._start:  # here, since deleting after each record would take quadratic time
+        # Decoded bytes are only deleted here: to delete them after each record would take quadratic
+        # time.
+        if self._start:
             del self._buffer[: self._start]
             self._start = 0
         self._buffer += data
 
     @property
     def pending_bytes(self) -> int:
-        """The number of bytes that are not decoded yet: 0 at a clean end of file."""
+        """The number of bytes that are not decoded yet; 0 if they end with a complete record."""
         return len(self._buffer) - self._start
 
     def next_record(self) -> bytes | None:

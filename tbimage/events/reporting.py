@@ -1,13 +1,14 @@
 """Lines for the log, and errors that the next flush raises.
 
 Rules:
-- No thread of the pipeline waits for a log handler, since a handler may wait for the pipeline.
+- No thread of the pipeline waits for a log handler, because a handler may wait for the pipeline.
   Lines go into a queue, and a separate job logs them. A caller of ``flush`` or ``close`` waits for
   this job, at most half a second.
-- An exception of a handler is printed, as ``logging`` does, and loses no summary.
-- The traceback of an error is deleted, because its frames hold data: a picture that could not be
-  encoded must not stay in memory until the next flush. At level DEBUG, the traceback is logged
-  first.
+- If a handler raises an exception, the exception is printed, as ``logging`` does. No summary is
+  lost.
+- The traceback of an error is deleted, because its frames refer to data: a picture that could not
+  be encoded must not stay in memory until the next flush. At level DEBUG, the traceback is logged
+  before that.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from typing import Any
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-# The most different errors that are logged, and the most lines that wait. Without these limits, an
-# endless stream of different messages would fill the memory and the log.
+# The largest number of different errors that are logged, and of lines that wait. Without these
+# limits, an endless stream of different messages would fill the memory and the log.
 _MOST_CAUSES, _MOST_LINES = 64, 10_000
-# How long a flush waits until another thread has logged the lines, and the interval of its checks.
+# How long, at most, a flush waits until another thread has logged the lines; and the pause between
+# its checks.
 _PATIENCE_SECS, _LOOK_SECS = 0.5, 0.001
 
 
@@ -35,7 +37,8 @@ class Log:
     def __init__(self) -> None:
         self._lines: SimpleQueue[tuple[int, str, tuple[Any, ...]]] = SimpleQueue()
         self._writers: dict[int, float] = {}  # the threads in ``write``, and when they began
-        self._role = Lock()  # held by the worker that logs: a handler that hangs stops only one
+        # The worker that logs has this lock. So a handler that hangs stops only one worker.
+        self._role = Lock()
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
         """Add one line, without waiting."""
@@ -81,14 +84,14 @@ class Log:
         self._role.acquire(timeout=1.0)
 
     def is_busy(self, since: float) -> bool:
-        """Tell whether lines still wait to be logged, less than 0.5 seconds after ``since``."""
+        """Tell whether lines wait to be logged; False if ``since`` was 0.5 seconds ago or more."""
         if get_ident() in self._writers:
             return False  # a log handler has called ``flush``: it cannot wait for itself
         waiting = bool(self._writers) or not self._lines.empty()
         return waiting and time.monotonic() < since + _PATIENCE_SECS
 
     def wait(self, since: float | None = None) -> None:
-        """Wait until the lines are logged, but at most 0.5 seconds, since a handler may hang.
+        """Wait until the lines are logged, but at most 0.5 seconds, because a handler may hang.
 
         ``since``: when the wait began, on the monotonic clock; None: now.
         """
@@ -98,14 +101,14 @@ class Log:
 
 
 class Errors:
-    """The errors of one pipeline. Any thread may call its methods, which never wait."""
+    """The errors of one pipeline. Any thread may call the methods, which never wait."""
 
     def __init__(self, say: Callable[..., None], where: Callable[[], str]) -> None:
         self._say = say
         self._where = where
         self._causes: dict[object, object] = {}
         self._unreported: BaseException | None = None
-        self.latest: str | None = None  # class and message
+        self.latest: str | None = None  # class and message of the last error
 
     def note(self, error: BaseException, consequence: str) -> None:
         """Log an error, unless an error with the same cause was logged before."""
@@ -115,7 +118,7 @@ class Errors:
             message = "(it has no message)"
         self.latest = f"{type(error).__name__}: {message}"
         _forget_tracebacks(error)
-        # The cause of an OSError is its errno: its message may contain a new file name each time.
+        # For an OSError, the errno is the cause: the message may have a new file name each time.
         cause = type(error), error.errno if isinstance(error, OSError) else message
         first = object()
         # setdefault is atomic, so only one of two threads is the first.
@@ -123,7 +126,7 @@ class Errors:
             self._say(logging.ERROR, "%s: %s: %s", self._where(), consequence, self.latest)
 
     def lose(self, error: BaseException, consequence: str) -> None:
-        """Log an error that lost a summary, and keep it for the next flush."""
+        """Log an error that lost a summary; the next flush raises this error."""
         if logger.isEnabledFor(logging.DEBUG):
             lines = "".join(traceback.format_exception(error))
             self._say(logging.DEBUG, "%s: %s\n%s", self._where(), consequence, lines)
@@ -138,19 +141,19 @@ class Errors:
             self._say(logging.ERROR, message, self._where(), count)
 
     def note_recovery(self) -> None:
-        """Log that writing works again, and forget its errors, so that the next error is logged."""
+        """Log that writing works again; forget errors of writing, so that new ones are logged."""
         for cause in [each for each in list(self._causes) if issubclass(each[0], OSError)]:  # type: ignore[index]
             self._causes.pop(cause, None)
         self._say(logging.WARNING, "%s: writing works again", self._where())
 
     def take(self) -> BaseException | None:
-        """Return the first error that lost a summary since the last call."""
+        """Return the first error that lost a summary after the last call of ``take``, or None."""
         error, self._unreported = self._unreported, None
         return error
 
 
 def _forget_tracebacks(error: BaseException) -> None:
-    """Delete the tracebacks of an error and of its causes, because their frames hold data."""
+    """Delete the tracebacks of an error and of its causes: their frames refer to data."""
     links: list[BaseException | None] = [error]
     seen: set[int] = set()
     while links:

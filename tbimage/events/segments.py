@@ -1,13 +1,15 @@
-"""The event files of one run on a disk: when a new file begins, and what follows a failed write.
+"""The event files of one run on a disk: when a file begins, and what happens after a failed write.
 
-A *segment* is one event file. A *sealed* segment is closed and is never written again. Each rule
-follows from how TensorBoard's loaders read (see the table in docs/design.md):
-- A segment is only appended to. After a failed write, either the missing bytes of the record are
-  appended later, or the segment is sealed and the whole record is written to a new segment.
-- Segment N is closed before segment N + 1 exists, and is never written again: the Python loader
-  does not return to segment N when N + 1 exists.
-- Most errors do not seal a segment that has no complete record: if a new segment has the same
-  error, each attempt would leave one more file.
+A *segment* is one event file. A *sealed* segment is closed, and nothing more is written to it. The
+reason for each rule is the way in which TensorBoard's loaders read (see the table in
+docs/design.md):
+- Bytes are only added at the end of a segment. After a failed write, either the missing bytes of
+  the record are appended later, or the segment is sealed and the whole record is written to a new
+  segment.
+- Segment N is sealed before segment N + 1 exists: the Python loader does not return to segment N
+  when N + 1 exists.
+- After most errors, a segment without a complete record is not sealed. The new segment could have
+  the same error, and then each attempt would leave one more file.
 - Each segment starts with ``file_version`` and can be read alone. The writer adds no
   SessionLog.START: if each segment had one, the Python loader would keep only the last segment.
 - Only sealed segments are deleted. The two newest segments and young segments are kept, because a
@@ -38,8 +40,8 @@ PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAI
 
 PATIENCE_SECS = 0.01  #: the pause after a MemoryError, before the next attempt
 
-# When a write is counted, its result must be returned: errors after that are suppressed. The object
-# is made here, because later there may be no memory for it.
+# When a write has been counted, its result must be returned, so later errors are suppressed. This
+# object is made here, because later there may be no memory for it.
 _QUIETLY = contextlib.suppress(OSError, MemoryError)
 
 _MOST_NAMES_TRIED = 1000  # if this number of names is taken, an error is raised
@@ -49,7 +51,7 @@ _JOIN_BELOW = 16 * 1024
 
 
 class UnwritableError(OSError):
-    """The first record can never be written. Leave it out, and continue with the next one."""
+    """The first record can never be written. Leave it out, and continue with the next record."""
 
 
 class Segments(EventFiles):
@@ -68,7 +70,8 @@ class Segments(EventFiles):
         self._size = 0  # the bytes in the current segment
         self._records = 0  # the complete records in the current segment
         self._opened = 0.0  # when the current segment began, on the monotonic clock
-        self._directory_synced = False  # whether it was synced since the current segment began
+        # Whether the directory has been synced since the current segment began.
+        self._directory_synced = False
         self._missing: bytes | memoryview = b""  # the unwritten bytes of ``file_version``
         self._begun = 0  # how many bytes of the next record are in the current segment already
 
@@ -86,11 +89,11 @@ class Segments(EventFiles):
         return self._write(batch.first(self._fitting(batch)))
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start in spite of an error, such as a full disk."""
+        """Tell whether a writer can start after this error, such as a full disk."""
         return error.errno in PASSING_ERRORS
 
     def _check_file(self) -> None:
-        """Seal the current segment if its file is not as it was written."""
+        """Seal the current segment if its file was deleted, moved, replaced or changed."""
         file = self._file
         if file is None:
             return
@@ -178,7 +181,8 @@ class Segments(EventFiles):
     def _fitting(self, batch: Batch) -> int:
         """Return how many records fit into the segment, at least 1; OSError if the disk is full."""
         options = self._options
-        # The file has the first ``_begun`` bytes of the batch. ``_missing`` comes before the batch.
+        # The file already has the first ``_begun`` bytes of the batch. ``_missing`` is written
+        # before the batch.
         unwritten = self._begun - len(self._missing)
         count = len(batch.sizes)
         if options.max_file_bytes is not None:
@@ -193,7 +197,7 @@ class Segments(EventFiles):
         return count
 
     def _rotate_before(self, length: int) -> None:
-        """Seal the current segment if a record of this length must begin a new one."""
+        """Seal the current segment if a record of this length must begin a new segment."""
         if self._file is None or self._begun or not self._records:
             return
         options = self._options
@@ -252,7 +256,7 @@ class Segments(EventFiles):
             return False
 
     def _count_right(self, expected: bytes, start: int) -> int:
-        """Return how many bytes from ``start`` of the file are as expected, after a torn write."""
+        """After a torn write, return how many bytes of the file after ``start`` are right."""
         try:
             with self._storage.open_to_read(self.path or "") as file:
                 file.seek(start)
@@ -263,12 +267,12 @@ class Segments(EventFiles):
         return next((at for at, (a, b) in enumerate(pairs) if a != b), len(found))
 
     def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
-        """Count the bytes of a failed write; return the number of complete records, or raise."""
+        """Count the bytes of a failed write; return how many records are complete, or raise."""
         total = preamble + batch.size - self._begun
         landed = self._landed(total, written)
         whole = self._account(batch, preamble, written if landed is None else landed)
         if landed == total:
-            return whole  # all was written in spite of the error
+            return whole  # all bytes were written in spite of the error
         began_segment = self._records == 0
         too_large = error.errno == errno.EFBIG
         if landed is None or too_large or self._is_broken(error):
@@ -283,7 +287,7 @@ class Segments(EventFiles):
         return self.append(batch)
 
     def _landed(self, total: int, written: int) -> int | None:
-        """Return how many bytes of a write are in the file, from its size; None: not known."""
+        """Compute from the file's size how many bytes of a write are in it; None: not known."""
         try:
             size = self._file.size() if self._file is not None else self._size + written
         except OSError:
@@ -297,7 +301,7 @@ class Segments(EventFiles):
         return count
 
     def _is_broken(self, error: OSError) -> bool:
-        """Tell whether the current segment cannot be written to after an error."""
+        """Tell whether the current segment must be sealed after an error."""
         if error.errno == errno.EBADF:  # other code closed our descriptor
             return True
         return self._records > 0 and error.errno not in PASSING_ERRORS

@@ -1,13 +1,14 @@
 """A spool: files on the local disk with the records that an object store has not acknowledged.
 
 These records are not lost if the process is killed:
-- Each process has its own files, and holds a lock on each of them while the process lives.
-- A file consists of chunks. A chunk is a line with a directory and a size, and then records of this
-  size in bytes.
-- Each upload is noted in a second file before it begins. So the next process can find out whether
+- Each process has its own files, and locks each of them until the process ends.
+- A file consists of chunks. Each chunk is a line with a directory and a number of bytes, and then
+  this number of bytes of records.
+- Before an upload begins, it is noted in a second file. So the next process can find out whether
   the upload succeeded.
 - Both files are deleted when the store has acknowledged all records.
-- A file without a lock was left by a process that ended. The next writer of the run uploads it.
+- A file without a lock belongs to a process that has ended. The next writer of the run uploads the
+  file.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tbimage.events.records import CorruptRecordError, RecordDecoder
 
 try:
     import fcntl
-except ImportError:  # on Windows, where an open file cannot be deleted by others
+except ImportError:  # on Windows: there, other processes cannot delete an open file
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
@@ -37,13 +38,14 @@ __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
 _NOTES = ".uploads"  # the name of the second file ends with this
 _MOST_NAMES_TRIED = 10
 _numbers = itertools.count()
-# The paths of this process's files. On Windows, the files are not locked. Changes are atomic.
+# The paths of this process's files. On Windows, the files are not locked. Changes of this dict are
+# atomic.
 _own: dict[str, None] = {}
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An upload to one object, which may have taken effect.
+    """An upload to one object. It is not known whether the upload has succeeded.
 
     Attributes:
         path: The URL of the object.
@@ -81,7 +83,7 @@ class SpoolFile:
         self._size = 0
 
     def write(self, parts: Mapping[str, Batch], count: int) -> None:
-        """Append the records of each directory, which are those of ``count`` summaries.
+        """Append the records of ``count`` summaries; ``parts`` has them for each directory.
 
         Raises:
             OSError: The disk is full, or fails. Nothing was appended.
@@ -103,9 +105,9 @@ class SpoolFile:
         self.count += count
 
     def chunks(self, start: int = 0) -> Iterator[tuple[str, bytes, int]]:
-        """Yield the directory, the records and the end position of each chunk, from ``start``.
+        """Yield the directory, the records and the end position of each chunk after ``start``.
 
-        The last chunk may be cut off.
+        The last chunk may be incomplete.
         """
         with open(self._path, "rb") as file:
             file.seek(start)
@@ -117,7 +119,7 @@ class SpoolFile:
                 yield directory, file.read(size), file.tell()
 
     def note(self, directory: str, attempt: Attempt) -> None:
-        """Note that an upload begins."""
+        """Write to the second file that an upload begins."""
         with open(self._path + _NOTES, "ab", buffering=0) as notes:
             notes.write(json.dumps([directory, asdict(attempt)]).encode() + b"\n")
 
@@ -126,23 +128,23 @@ class SpoolFile:
         found: dict[str, Attempt] = {}
         with contextlib.suppress(FileNotFoundError), open(self._path + _NOTES, "rb") as notes:
             for line in notes:
-                with contextlib.suppress(ValueError):  # the line is cut off: no upload began
+                with contextlib.suppress(ValueError):  # an incomplete line: no upload began
                     directory, attempt = json.loads(line)
                     found[directory] = Attempt(**attempt)
         return found
 
     def delete(self) -> None:
-        """Delete both files: all records are in the store."""
+        """Delete both files, because all records are in the store."""
         if os.name == "nt":
             self.close()
-        # Delete the notes last: a file without notes would be uploaded again.
+        # The notes are deleted last: a spool file without notes would be uploaded again.
         for path in (self._path, self._path + _NOTES):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
         self.close()
 
     def close(self) -> None:
-        """Close the file, which ends its lock. If it exists, the next writer uploads it."""
+        """Close and unlock the file. If the file was not deleted, the next writer uploads it."""
         _own.pop(self._path, None)
         self._file.close()
 
@@ -153,7 +155,7 @@ class Spool:
     Args:
         directory: The directory of the spools of all runs.
         run: The URL of the writer's run.
-        say: The function that takes log lines.
+        say: The function that logs a line.
     """
 
     def __init__(self, directory: str, run: str, say: Callable[..., None]) -> None:
@@ -178,7 +180,7 @@ class Spool:
             self._file.write(parts, count)
         except OSError as error:
             if not self._failed:
-                self._say(logging.WARNING, "%s: nothing can be kept: %s", self._directory, error)
+                self._say(logging.WARNING, "%s: nothing can be stored: %s", self._directory, error)
             self._failed = True
             return False
         self._failed = False
@@ -199,7 +201,7 @@ class Spool:
             file.close()
 
     def left_by_others(self) -> Iterator[SpoolFile]:
-        """Yield the file of each process that has ended. It is locked until ``close``."""
+        """Yield the files of processes that have ended. Each file is locked until its ``close``."""
         try:
             names = sorted(os.listdir(self._directory))
         except FileNotFoundError:

@@ -3,9 +3,9 @@
 - A commit writes to the spool, which takes microseconds. So records reach the disk even during an
   upload.
 - A thread uploads the spool every ``upload_secs`` seconds, and when a caller waits.
-- Each record reaches the store once, even if the process is killed. Each upload is noted before it
-  begins. The next writer of the run finds out whether the last upload succeeded, and continues from
-  there.
+- Each record reaches the store once, even if the process is killed. Before an upload begins, it is
+  noted. The next writer of the run finds out whether the last upload succeeded, and uploads the
+  remaining records.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
 
 __all__ = ["SpooledFiles"]
 
-# The most bytes of a spool that are read at once, if no single chunk is larger.
+# The largest number of bytes of a spool that are read at once, if no single chunk is larger.
 _MOST_AT_ONCE = 16 << 20
-# How long a commit waits for an upload, and then how soon the next commit checks it again.
+# How long a commit waits for an upload, and the time until the next commit checks this upload.
 _PATIENCE_SECS = 0.02
+# The longest pause after a failed upload.
 _RETRY_SECS = 2.0
 
 
@@ -39,9 +40,9 @@ class SpooledFiles(EventFiles):
     Args:
         files: The event files in the store.
         spool: The records on the local disk.
-        make: The function that makes the event files of a directory in the store. They are used to
-            upload the records that earlier processes have left. None: another object of the same
-            writer uploads these records.
+        make: The function that makes the event files of a directory in the store. These files are
+            used to upload the records that earlier processes have left. None: another object of the
+            same writer uploads these records.
         upload_secs: The seconds from one upload to the next, if no caller waits.
     """
 
@@ -79,7 +80,7 @@ class SpooledFiles(EventFiles):
             self.unsynced += count
             self.sync_at = min(self.sync_at, self._next_upload)
             return count
-        self.sync_at_end()  # the local disk fails: upload the older records first
+        self.sync_at_end()  # writing to the local disk fails: upload the older records first
         self._goes_direct = True
         with self._counting(self._files):
             done = self._files.append(batch)
@@ -87,7 +88,7 @@ class SpooledFiles(EventFiles):
         return done
 
     def sync(self) -> None:
-        """Begin an upload of the spool, or check the running one; raise its error if it failed."""
+        """Begin an upload of the spool, or check the running upload; raise the upload's error."""
         now = time.monotonic()
         if self._thread is None:
             self._next_upload = now + self._upload_secs
@@ -131,16 +132,16 @@ class SpooledFiles(EventFiles):
         self.sync_at = self._next_upload if self.unsynced else math.inf
 
     def _take(self) -> None:
-        """Choose the records for the next upload: those that are in the spool now.
+        """Choose the records for the next upload: all records that are in the spool now.
 
-        Only commits call this. The upload thread must not, because a commit may be writing to the
-        spool at the same time.
+        Only commits call this. The upload thread must not call it, because a commit may be writing
+        to the spool at the same time.
         """
         if self._uploading is None and (file := self._spool.take()) is not None:
             self._uploading = _Upload(file, self._files.files_in, {})
 
     def _upload(self) -> None:
-        """Upload the chosen records; after an error, store it in ``_outcome``."""
+        """Upload the chosen records; store an error in ``_outcome``."""
         try:
             self._upload_left()
             if self._uploading is not None:
@@ -181,7 +182,7 @@ class SpooledFiles(EventFiles):
 
 
 class _Upload:
-    """The upload of one spool file. After an error, the next call continues where it stopped.
+    """The upload of one spool file. After an error, the next ``go_on`` uploads the rest.
 
     Args:
         file: The spool file.
@@ -235,7 +236,7 @@ class _Upload:
             known = min(skip.get(directory, 0), len(content))  # bytes that the store has already
             skip[directory] = skip.get(directory, 0) - known
             waiting[directory] = batch_of(content[known:])
-        # These are stored last: after an error above, the same records are read again.
+        # These values change last: after an error above, the same records are read again.
         self._waiting, self._skip, self._position = waiting, skip, position
         return bool(parts)
 
@@ -246,7 +247,7 @@ def _resumed(
     made: dict[str, ObjectSegments],
     directory: str,
 ) -> ObjectSegments:
-    """Return the files of a directory, which continue the last upload of another process."""
+    """Return the files of a directory; they continue the last upload of another process."""
     if directory not in made:
         files = cast(ObjectSegments, make(directory))
         if directory in attempts:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _LAST_STEP = (1 << 63) - 1  # steps are int64
-# A service that uses a new name for each request must not fill the memory: these names take 10 MB.
+# A service that uses a new name for each request must not fill the memory. This number of names
+# takes 10 MB.
 _MOST_NAMES = 100_000
 
 
 class Steps:
-    """The greatest step of each name. Only the owner changes it.
+    """The greatest step of each name. Only the owner changes this object.
 
     Example:
         >>> steps = Steps()
@@ -22,8 +23,8 @@ class Steps:
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
         self.history: Mapping[str, int] | None = None  # steps in earlier files; None: not read yet
-        self._floor = -1  # no name that was forgotten had a greater step than this
-        self._purged_from = _LAST_STEP + 1  # steps in earlier files from this one on are not valid
+        self._floor = -1  # the forgotten names had this step or a smaller one
+        self._purged_from = _LAST_STEP + 1  # in earlier files, this and greater steps are invalid
 
     def copy(self) -> Steps:
         """Return a copy with the same steps, for a forked child."""
@@ -67,7 +68,7 @@ class Steps:
         self.last = {name: self.last[name] for name in newer}
 
     def go_back(self, step: int) -> None:
-        """Let no name continue with a greater step than this one: later steps were purged."""
+        """Make each name continue with ``step`` or a smaller step: later steps were purged."""
         self.last = {name: min(last, step - 1) for name, last in self.last.items()}
         self._floor = min(self._floor, step - 1)
         self._purged_from = min(self._purged_from, step)

@@ -1,4 +1,4 @@
-"""Tickets, which describe summaries that are not written yet, and how their records are made.
+"""Tickets describe summaries that are not written yet. This module also makes their records.
 
 A *light* ticket has no ``Work``: its arguments are small, and its record is cheap to make.
 """
@@ -20,8 +20,8 @@ __all__ = ["Ticket", "Work", "cost_of", "make_batch", "make_record", "purge_mark
 MAIN, SUB_RUNS = 0, 1
 #: A placeholder for the step in the arguments of ``make``. The owner decides the step later.
 STEP = object()
-#: The bytes of memory that are counted: for a light ticket; for a ticket with ``Work``, in addition
-#: to its snapshot; for an encoded record, in addition to its data. Measured with tracemalloc.
+#: Bytes of memory, measured with tracemalloc: a light ticket; a ticket with ``Work``, without its
+#: snapshot; an encoded record, without its data.
 LIGHT_BYTES, WORK_BYTES, RECORD_BYTES = 640, 1024, 512
 
 
@@ -36,30 +36,27 @@ class Work:
     def __init__(self, snapshot_bytes: int, *, apart: bool) -> None:
         self.cost: int = WORK_BYTES + snapshot_bytes
         self.apart: bool = apart  # True: an encoder makes the record; False: the commit makes it
-        self.ready: bool = not apart  # whether a commit may take it
+        self.ready: bool = not apart  # whether a commit may take the ticket
         self.arguments: tuple[Any, ...] = ()
         self.record: Sequence[Piece] = ()
         self.secs: float = 0.0  # the time that encoding took
 
 
-#: The lane; the name (None: the step is not counted for a name); the step (None: an automatic
-#: step); the wall time (None: ``make`` makes a whole Event); ``make``, the function that makes the
-#: serialized Summary; its arguments; and the ``Work``, which has the arguments instead if they are
-#: large. A ticket is a plain tuple, because an object of a class takes 0.3 µs more, a fifth of the
+#: A ticket is a plain tuple, because an object of a class takes 0.3 µs more. This is a fifth of the
 #: time of a scalar.
 Ticket = tuple[
-    int,
-    "str | None",
-    "int | None",
-    "float | None",
-    "Callable[..., bytes | list[Piece]]",
-    "tuple[Any, ...]",
-    "Work | None",
+    int,  # the lane
+    "str | None",  # the name; None: the step is not counted for a name
+    "int | None",  # the step; None: an automatic step
+    "float | None",  # the wall time; None: ``make`` makes a whole Event
+    "Callable[..., bytes | list[Piece]]",  # ``make``: it makes the serialized Summary
+    "tuple[Any, ...]",  # the arguments of ``make``; large arguments are in the ``Work``
+    "Work | None",  # None: a light ticket
 ]
 
 
 def purge_mark() -> bytes:
-    """Mark a ticket of ``purge``, as its ``make``: automatic steps go back to the ticket's step."""
+    """Mark a ticket of ``purge``, as its ``make``: the owner sets automatic steps back."""
     return b""
 
 
@@ -84,10 +81,10 @@ def make_record(ticket: Ticket, work: Work) -> list[Piece]:
 
 
 def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], None]) -> Batch:
-    """Make the records of tickets. If one fails, its size is 0, and ``lose`` gets the error."""
+    """Make the records of tickets. After an error, the size is 0, and ``lose`` gets the error."""
     pieces: list[Piece] = []
     sizes: list[int] = []
-    small: list[bytes] = []  # small records that follow each other, which are joined below
+    small: list[bytes] = []  # small records that follow each other; they are joined below
     for ticket in tickets:
         _, name, step, wall_time, make, arguments, work = ticket
         try:
@@ -101,7 +98,8 @@ def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], N
             lose(error, f"{name!r} at step {step} was not written")
             sizes.append(0)
             continue
-        # Not in the ``try``: a MemoryError here must not leave a size whose bytes are missing.
+        # These lines are after the ``try``, so that a MemoryError here ends the function. Otherwise
+        # there could be a size without its bytes.
         sizes.append(size)
         if work is None:
             small.append(record)

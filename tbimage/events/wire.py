@@ -1,4 +1,4 @@
-"""The protobuf encoding of messages on the hot path, written by hand.
+"""Hand-written code that encodes the protobuf messages of the hot path.
 
 These messages are Event and the parts of Summary that images and scalars need. The output is a list
 of buffers, so that the bytes of a picture are never copied into a message. All other messages are
@@ -7,8 +7,8 @@ protobuf classes (messages.py).
 - ``SerializeToString()`` of the same message returns exactly the same bytes: fields in the order of
   their numbers, without default values. A test compares the output with the classes of messages.py
   and with TensorBoard's classes.
-- Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change:
-  existing event files have them.
+- Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change,
+  because existing event files contain them.
 - The input is not checked here: the kinds check it in the caller's thread.
 
 With protobuf a scalar takes about 6 µs and an image is copied three times. Here a scalar takes 1 µs
@@ -67,7 +67,7 @@ DATA_CLASS_BLOB_SEQUENCE = 3
 
 
 def varint(value: int) -> bytes:
-    """Encode an integer as a varint; a negative one as int64 in two's complement."""
+    """Encode an integer as a varint; negative integers as int64 in two's complement."""
     if 0 <= value < 0x80:
         return _SMALL_VARINTS[value]
     if 0x80 <= value < 0x4000:
@@ -89,12 +89,12 @@ _THREE_BYTES = struct.Struct("BBB").pack
 
 
 def length_delimited(field: int, content: bytes) -> bytes:
-    """Encode a field that holds a string, bytes or a message."""
+    """Encode a field that contains a string, bytes or a message."""
     return varint(field << 3 | 2) + varint(len(content)) + content
 
 
 def event(wall_time: float, step: int, serialized_summary: Sequence[Piece]) -> list[Piece]:
-    """Encode an Event that holds a Summary."""
+    """Encode an Event that contains a Summary."""
     head = _EVENT_WALL_TIME + _DOUBLE.pack(wall_time) if wall_time else b""
     if step:
         head += _EVENT_STEP + varint(step)
@@ -102,7 +102,7 @@ def event(wall_time: float, step: int, serialized_summary: Sequence[Piece]) -> l
 
 
 def small_event(wall_time: float, step: int, serialized_summary: bytes) -> bytes:
-    """Encode an Event that holds a small Summary, which is copied."""
+    """Encode an Event that contains a small Summary, which is copied."""
     size = len(serialized_summary)
     if not wall_time or not step or size > 0x7F:  # default values are left out
         return b"".join(event(wall_time, step, [serialized_summary]))
@@ -129,7 +129,7 @@ def file_version_event(wall_time: float, writer: str) -> bytes:
 
 
 def summary(values: Sequence[Sequence[Piece]]) -> list[Piece]:
-    """Encode a Summary of encoded Summary.Values."""
+    """Encode a Summary that contains encoded Summary.Values."""
     pieces: list[Piece] = []
     for value in values:
         pieces.append(_SUMMARY_VALUE_KEY + varint(_size(value)))
@@ -143,7 +143,7 @@ def summary_metadata(
     """Encode a SummaryMetadata as the field of a Summary.Value.
 
     ``data_class`` is one of the ``DATA_CLASS`` constants, or 0 for none. TensorBoard's own plugins
-    do not need it. Values of other plugins are not listed without it.
+    do not need it. Without it, the values of other plugins are not listed.
     """
     plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
     if plugin_content:
@@ -174,7 +174,7 @@ def float32(value: float) -> bytes:
 def image_value(
     tag: str, height: int, width: int, channels: int, encoded: Sequence[Piece], metadata: bytes
 ) -> list[Piece]:
-    """Encode a Summary.Value that holds a Summary.Image."""
+    """Encode a Summary.Value that contains a Summary.Image."""
     size = _size(encoded)
     dimensions = _dimensions(height, width, channels) + varint(size)
     head = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_IMAGE
@@ -200,7 +200,7 @@ def string_tensor_value(
     metadata: bytes,
     shape: Sequence[int] | None = None,
 ) -> list[Piece]:
-    """Encode a Summary.Value with a tensor of strings, row-major; its default shape has rank 1."""
+    """Encode a Summary.Value with a tensor of strings, row-major; the default is one dimension."""
     values: list[Piece] = []
     for string in strings:
         values.append(_TENSOR_STRING_VALUE + varint(_size(string)))

@@ -1,1 +1,1 @@
-"""Callbacks, loggers and handlers of other packages that log through ``tbimage``."""
+"""Callbacks, loggers and handlers for other packages. They log with ``tbimage``."""

@@ -20,7 +20,8 @@ __all__ = ["TBImageTracker"]
 class TBImageTracker(GeneralTracker):
     """Log the values that an ``Accelerator`` tracks.
 
-    An error of logging never ends a training. It is counted, and each class is reported once.
+    Errors of logging never end a training. They are counted, and the first error of each class is
+    reported.
 
     Args:
         logdir: The run directory.
@@ -71,7 +72,7 @@ class TBImageTracker(GeneralTracker):
         Args:
             values: A mapping of tags to values. A value is a number, a text, or a mapping of
                 numbers. Each number of such a mapping gets a run of its own.
-            step: An integer, greater than before; None: the step after the last step of each tag.
+            step: An integer, greater than the last step of each tag; None: each tag's next step.
             kwargs: More arguments of the writer's methods, such as ``description``.
         """
         for name, value in values.items():

@@ -40,7 +40,7 @@ _PLUGIN = "tbimage-writers"
 def dask_engine(
     address: str | None = None, workers: int | None = None
 ) -> Iterator[Engine[Any, Any]]:
-    """Run ``tbimage.reading.compact`` on Dask. A task copies one run, or up to 16 runs.
+    """Run ``tbimage.reading.compact`` on Dask. A task copies 1 to 16 runs.
 
     Args:
         address: The address of a scheduler, such as "tcp://10.0.0.1:8786". Its workers need
@@ -68,7 +68,7 @@ def dask_engine(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,
-            silence_logs=logging.CRITICAL,  # errors of tasks are raised; hide those at the end
+            silence_logs=logging.CRITICAL,  # tasks' errors are raised; hide those of the shutdown
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
@@ -93,13 +93,13 @@ def _engine(client: Any) -> Engine[Any, Any]:
 
 
 class WorkerWriters(distributed.WorkerPlugin):
-    """A plugin that gives each worker of Dask a writer, and closes it when the worker ends.
+    """A plugin that gives each worker of Dask a writer. The writer is closed when the worker ends.
 
     Each worker logs to a run of its own, ``logdir/worker-{its name}``. The run is made when a task
     first calls ``worker_writer``. The threads of a worker share its writer.
 
     Args:
-        logdir: The directory of all runs, which all workers can write to.
+        logdir: The directory of all runs. All workers must be able to write to it.
         settings: Settings of the ``SummaryWriter``.
 
     Example:

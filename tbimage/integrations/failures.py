@@ -1,4 +1,4 @@
-"""Count errors of logging, so that they do not end a training or fail a request."""
+"""Count errors of logging. They do not end a training, and no request fails because of them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def guarded(method: _Method) -> _Method:
 
 
 class Failures:
-    """A block in which errors are counted and not raised. The first of each class is reported.
+    """Count the errors in a block, and do not raise them. Report the first error of each class.
 
     Args:
         of: The name of the integration, such as "keras.TensorBoard". The report shows this name.
 
     Attributes:
-        count: How many errors there were.
+        count: The number of errors.
 
     Example:
         >>> failures = Failures("an example")

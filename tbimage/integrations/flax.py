@@ -1,4 +1,4 @@
-"""``flax.metrics.tensorboard.SummaryWriter``, without TensorFlow. Nothing of flax is imported."""
+"""``flax.metrics.tensorboard.SummaryWriter``, without TensorFlow. It does not import flax."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from tbimage.writer import SummaryWriter as RunWriter
 
 __all__ = ["SummaryWriter"]
 
-# With these numbers of channels, flax takes an array of rank 3 as [height, width, channels]. It
-# takes other arrays of rank 3 as [images, height, width].
+# If the last axis of an array of rank 3 has one of these lengths, the array is [height, width,
+# channels], as in flax. Other arrays of rank 3 are [images, height, width].
 _CHANNELS = (1, 3)
 
 
 class SummaryWriter:
     """Log as flax's ``SummaryWriter`` does, with the same tags.
 
-    Gray images stay gray. (flax repeats a gray image for three channels.)
+    Gray images stay gray. (flax makes three equal channels from a gray image.)
 
     Args:
         log_dir: The run directory, created if missing.
-        auto_flush: Not used. A summary is in the file after 0.1 s; ``flush`` waits until it is.
+        auto_flush: Not used. A summary is in the file after 0.1 s; ``flush`` waits for this.
         settings: Settings of ``tbimage.SummaryWriter``, such as ``on_error="log"``.
 
     Raises:
-        TypeError: An argument is of the wrong type, also in the methods.
-        ValueError: A value does not fit, also in the methods.
+        TypeError: An argument of the constructor or of a method is of the wrong type.
+        ValueError: The constructor or a method got a value that is not allowed.
         OSError: The directory cannot be made.
 
     Example:
@@ -49,7 +49,7 @@ class SummaryWriter:
 
     @property
     def writer(self) -> RunWriter:
-        """The writer, for summaries without a method in flax."""
+        """The underlying writer, for kinds of summaries for which flax has no method."""
         return self._writer
 
     def scalar(self, tag: str, value: Any, step: int) -> None:
@@ -63,7 +63,7 @@ class SummaryWriter:
             tag: The tag.
             image: [height, width], [height, width, channels] with 1 or 3 channels,
                 [images, height, width] or [images, height, width, channels].
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             max_outputs: The largest number of images to log. Default 3.
         """
         array = array_like.as_array(image)
@@ -84,7 +84,7 @@ class SummaryWriter:
         Args:
             tag: The tag.
             audiodata: [clips, frames, channels], floats from -1 to 1.
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             sample_rate: Frames per second, in Hz. Default 44,100.
             max_outputs: The largest number of clips to log. Default 3.
         """
@@ -96,7 +96,7 @@ class SummaryWriter:
         Args:
             tag: The tag.
             values: Numbers of any shape.
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             bins: The number of buckets.
         """
         self._writer.histogram(tag, values, step, buckets=30 if bins is None else bins)

@@ -11,7 +11,7 @@ __all__ = ["flattened"]
 
 
 def flattened(configuration: Mapping[Any, Any], separator: str = ".") -> dict[str, Any]:
-    """Flatten nested mappings to one name for each value. Values of other types become texts.
+    """Flatten nested mappings. Values that are not bool, int, float or str become texts.
 
     Args:
         configuration: Values by name. Names with the value None are left out.

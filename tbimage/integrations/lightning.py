@@ -27,8 +27,9 @@ __all__ = ["TBImageLogger"]
 class TBImageLogger(Logger):
     """Log a training of Lightning, in the same directories as its ``TensorBoardLogger``.
 
-    An error of logging never ends a training. It is counted, and each class is reported once. But
-    if the directory cannot be made, Lightning gets the error, before it begins to train.
+    Errors of logging never end a training. They are counted, and the first error of each class is
+    reported. But if the directory cannot be made, Lightning gets the error before the training
+    begins.
 
     Args:
         save_dir: The directory of all experiments.
@@ -124,7 +125,7 @@ class TBImageLogger(Logger):
     @property
     def writer(self) -> SummaryWriter:
         """The ``tbimage.SummaryWriter`` of the first process."""
-        native: SummaryWriter = self.experiment._get_file_writer().native  # open again if closed
+        native: SummaryWriter = self.experiment._get_file_writer().native  # reopened after a close
         return native
 
     @rank_zero_only
@@ -135,7 +136,7 @@ class TBImageLogger(Logger):
         Args:
             metrics: Numbers by name. A value may also be a mapping of numbers. Each number of such
                 a mapping gets a run of its own.
-            step: An integer, greater than before; None: 0, as with torch's writer.
+            step: An integer, greater than the last step of each tag; None: 0, as in torch's writer.
         """
         for name, value in metrics.items():
             with self.failures:
@@ -153,7 +154,7 @@ class TBImageLogger(Logger):
         Args:
             key: The tag.
             images: As in ``SummaryWriter.image``; pass ``layout="NCHW"`` for torch's batches.
-            step: An integer, greater than before; None: the step after the last step of this tag.
+            step: An integer, greater than the last step of this tag; None: the tag's next step.
             options: More arguments of ``SummaryWriter.image``, such as ``value_range``.
         """
         with self.failures:
@@ -167,7 +168,7 @@ class TBImageLogger(Logger):
         metrics: Mapping[str, Any] | float | None = None,
         step: int | None = None,
     ) -> None:
-        """Log the hyperparameters of the run, and the metrics that judge it.
+        """Log the hyperparameters of the run, and metrics that show how good its result is.
 
         Args:
             params: Values by name. Nested mappings are flattened, with "/" between the names.

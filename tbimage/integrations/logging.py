@@ -20,10 +20,10 @@ _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 class TensorBoardHandler(logging.Handler):
     """Log records as texts, and the numbers of their ``extra=`` as scalars.
 
-    The tag of a text is ``log/`` and the level, such as ``log/INFO``. TensorBoard samples each tag
-    on its own, so it keeps rare errors. Texts are numbered one by one. The tag of a number is its
-    key. Its step is ``extra={"step": …}``; without it, the numbers of a tag are numbered one by
-    one.
+    The tag of a text is ``log/`` and the level, such as ``log/INFO``. TensorBoard takes a separate
+    sample from each tag, so it keeps rare errors. Each text gets the next step of its tag. The tag
+    of a number is its key in ``extra``. Its step is ``extra={"step": …}``. If ``extra`` has no
+    step, the number gets the next step of its tag.
 
     A call never waits. A record is left out if the writer has no memory left for it, or if it is
     made while this handler handles another record of the same thread. Records of ``tbimage`` itself
@@ -40,7 +40,7 @@ class TensorBoardHandler(logging.Handler):
 
     Raises:
         TypeError: ``writer`` is neither a ``SummaryWriter`` nor a directory.
-        ValueError: The writer has ``on_full="block"``, so that a call might wait.
+        ValueError: The writer has ``on_full="block"``, which could make a call wait.
 
     Example:
         >>> import logging
@@ -67,8 +67,8 @@ class TensorBoardHandler(logging.Handler):
             )
         if writer._settings.on_full != "drop":
             raise ValueError(
-                'writer must have on_full="drop", got "block", which lets a call wait; pass such a '
-                'writer, or a directory of its own, as "runs/log"'
+                'writer must have on_full="drop", got "block", so calls could wait; pass a writer '
+                'with on_full="drop", or a directory for this handler, such as "runs/log"'
             )
         self.writer = writer
         self.failures: Failures = Failures("logging.TensorBoardHandler")

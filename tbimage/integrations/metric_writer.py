@@ -1,8 +1,9 @@
 """``MetricWriter`` of clu, without TensorFlow.
 
-``import clu.metric_writers`` needs TensorFlow. This class has the same methods and imports nothing
-of clu. If a program has imported clu before it makes an instance, the instance is also an instance
-of clu's ``MetricWriter``. clu's ``MultiWriter`` and ``AsyncWriter`` accept every instance.
+``import clu.metric_writers`` needs TensorFlow. This class has the methods of clu's class, and does
+not import clu. If a program has imported clu before it makes an object of this class, the object is
+also an instance of clu's ``MetricWriter``. clu's ``MultiWriter`` and ``AsyncWriter`` accept all
+objects of this class.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class MetricWriter:
         """Log tensors for plugins.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             values: Arrays by tag, of any shape and dtype.
             metadata: ``SummaryMetadata`` messages or their bytes, by tag.
         """
@@ -70,7 +71,7 @@ class MetricWriter:
         """Log numbers.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             scalars: Numbers, or arrays of rank 0, by tag.
         """
         for name, value in scalars.items():
@@ -80,7 +81,7 @@ class MetricWriter:
         """Log images.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             images: [batch, height, width, channels] or [height, width, channels] by tag, as
                 ``SummaryWriter.image`` takes them.
         """
@@ -88,10 +89,10 @@ class MetricWriter:
             self._writer.image(name, value, step)
 
     def write_videos(self, step: int, videos: Mapping[str, Any]) -> None:
-        """Log clips as animated images, which clu's own writer leaves out.
+        """Log clips as animated images. clu's own writer leaves out clips.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             videos: [clips, frames, height, width, channels] or [frames, height, width, channels] by
                 tag.
         """
@@ -102,7 +103,7 @@ class MetricWriter:
         """Log sound.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             audios: [clips, frames, channels] by tag, floats from -1 to 1.
             sample_rate: Frames per second, in Hz.
         """
@@ -113,7 +114,7 @@ class MetricWriter:
         """Log texts.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             texts: Markdown by tag.
         """
         for name, value in texts.items():
@@ -128,7 +129,7 @@ class MetricWriter:
         """Log histograms.
 
         Args:
-            step: An integer, greater than in the call before with the same tag.
+            step: An integer, greater than the last step of the same tag.
             arrays: Numbers of any shape, by tag.
             num_buckets: The number of buckets by tag. Default 30.
         """

@@ -29,7 +29,7 @@ class TensorBoardCallback:
         failures: Its ``count`` is the number of errors of logging.
 
     Raises:
-        TypeError: ``metric_name`` is no text.
+        TypeError: ``metric_name`` is not a text.
 
     Example:
         >>> import optuna

@@ -22,8 +22,8 @@ class TBImageCallback(TrainerCallback):
     """Log the values that the Trainer logs, its arguments and the configuration of the model.
 
     The tags are those of ``TensorBoardCallback`` in transformers: ``train/loss``, ``eval/loss`` and
-    so on, and the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the Trainer, so
-    that values are not logged twice.
+    so on, and the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the
+    ``TrainingArguments``, so that values are not logged twice.
 
     Args:
         logdir: The run directory. None: "logs" in the Trainer's output directory.
@@ -119,7 +119,7 @@ class TBImageCallback(TrainerCallback):
 
 
 def _tag(name: str) -> str:
-    """Return the tag of a metric, with its group before it: ``eval``, ``test`` or ``train``."""
+    """Return the tag of a metric. It begins with the group: ``eval``, ``test`` or ``train``."""
     for group in ("eval", "test"):
         if name.startswith(f"{group}_"):
             return f"{group}/{name[len(group) + 1 :]}"

@@ -1,5 +1,6 @@
 """The kinds of summaries. Each module checks the arguments of one kind, and makes a Summary.
 
-``prepare`` runs in the caller's thread, and a worker calls ``summary``. Kinds use no threads, no
-files, no steps and no logging. They pass findings about the data to a ``report`` function.
+``prepare`` runs in the caller's thread. ``summary`` usually runs in another thread. Kinds start no
+threads, write no files, count no steps and log no messages. They pass findings about the data to a
+``report`` function.
 """

@@ -1,11 +1,12 @@
 """Audio: sampled sound as WAV files, which the browser plays.
 
-The wire form is TF2's: a tensor of strings [clips, 2]. The first column holds the WAV files, the
-second holds labels that TensorBoard no longer shows. (The other form is a ``Summary.Audio``. The
-data server drops its content type, and then the browser does not play the sound.)
+The wire form is TF2's: a tensor of strings [clips, 2]. The first column contains the WAV files. The
+second column is for labels, which TensorBoard no longer shows. (The other form is a
+``Summary.Audio``. The data server drops the content type of a ``Summary.Audio``, and then the
+browser does not play the sound.)
 
 uint8, int16 and int32 samples are stored unchanged. Floats become 16-bit samples as in
-``tf.audio.encode_wav``: they are multiplied by 2**15, rounded half away from zero, and clipped.
+``tf.audio.encode_wav``: they are multiplied by 2**15, rounded (halves away from zero), and clipped.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _BLOCK = 1 << 18
 class Findings:
     """Findings about the samples, for a message to the user."""
 
-    # The greatest absolute value if it is above 1, which means that floats were clipped; else None.
+    # The greatest absolute value if it is above 1: then floats were clipped. Otherwise None.
     peak: float | None
     non_finite: int  # the number of samples that were NaN or infinite; NaN became silence
 
@@ -76,8 +77,8 @@ def prepare(
 ) -> Clips:
     """Check shapes and dtypes, and copy nothing.
 
-    ``layout`` names the axes: clips (N), frames (T), channels (C). None means "T", "TC" or "NTC",
-    by the rank of ``data``.
+    ``layout`` names the axes: clips (N), frames (T), channels (C). None means "T" for data of rank
+    1, "TC" for rank 2, and "NTC" for rank 3.
     """
     array = numeric_array("data", data)
     if array.dtype.kind != "f" and array.dtype.name not in STORED:
@@ -165,7 +166,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
             block[np.isnan(block)] = 0
         peak = max(peak, float(np.abs(block, where=finite, out=np.zeros_like(block)).max()))
         np.clip(block, -1, 1, out=block)
-        # TensorFlow also rounds half away from zero in float32. All these steps are exact.
+        # As in TensorFlow, halves are rounded away from zero in float32. All these steps are exact.
         block *= _FULL_SCALE
         whole = np.trunc(block)
         whole += np.trunc((block - whole) * 2)

@@ -1,4 +1,7 @@
-"""Boxes, keypoints and polylines over images. The checks copy the coordinates, which are small."""
+"""Boxes, keypoints and polylines over images.
+
+The checks copy the coordinates, because these need little memory.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +158,7 @@ def _check_drawn(
 
 
 def _each(argument: str, values: Any, count: int, batched: bool) -> Sequence[Any]:
-    """Return a list that has the value of an argument for each image."""
+    """Return a list with one value of an argument for each image."""
     if values is None:
         return [None] * count
     if not batched:

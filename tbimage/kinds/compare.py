@@ -57,11 +57,12 @@ def prepare(
     check_comparable([view.shape for view in views], [view.dtype for view in views], panels.diff)
     if len({len(view) for view in views}) > 1:
         raise ValueError(
-            f"images to compare must be batches of one size, got {[len(view) for view in views]}"
+            "images to compare must be batches of the same size, got "
+            f"{[len(view) for view in views]}"
         )
     if panels.scalars and views[-1].shape != views[-2].shape:
         raise ValueError(
-            "scalars=True needs the last two images to have one shape, got "
+            "scalars=True needs the last two images to have the same shape, got "
             f"{views[-2].shape[1:]} and {views[-1].shape[1:]}"
         )
     sizes = [options.look.size(*view.shape[1:3]) for view in (*views, views[-1])]

@@ -1,7 +1,7 @@
 """Layouts of the Custom Scalars page: charts that show scalars of several tags.
 
-The wire form is the plugin's: a string tensor under one reserved tag, which holds a serialized
-``Layout``. TensorBoard shows the newest layout of each run, so each Summary contains all charts.
+The wire form is the plugin's: a string tensor that contains a serialized ``Layout``, under one
+reserved tag. TensorBoard shows the newest layout of each run, so each Summary contains all charts.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def check_chart(
             _check_expression(where, tag)
     elif len(checked) % 3:
         raise ValueError(
-            f"{where} must have tags in threes (value, lower bound, upper bound), got "
+            f"{where} must have groups of three tags (value, lower bound, upper bound), got "
             f"{len(checked)}: {checks.shown(checked)}"
         )
     titles = checks.text("category", category), checks.text("title", title)
@@ -95,7 +95,7 @@ _OF_EXPRESSIONS = re.compile(r"[\\|^$]|\.[*+?]|\(\?")
 
 
 def mismatched_tags(charts: Charts) -> list[str]:
-    """Return tags that do not match themselves as a regular expression, such as "loss (train)"."""
+    """Return tags like "loss (train)": as regular expressions, they do not match themselves."""
     return [
         tag
         for chart in charts.values()

@@ -1,9 +1,9 @@
 """Embeddings: vectors with labels and pictures, for the Projector page.
 
-The Projector reads its own files in the run directory, not event files: a table of vectors, a table
-of labels, one picture with the pictures of all points (a "sprite"), and ``projector_config.pbtxt``,
-which lists them. File names and embedding names are those of torch and tensorboardX:
-``00005/name/tensors.tsv`` and ``name:00005`` at step 5.
+The Projector does not read event files. It reads its own files in the run directory: a table of
+vectors, a table of labels, one picture with the pictures of all points (a "sprite"), and
+``projector_config.pbtxt``, which lists the other files. Files and embeddings have the same names as
+in torch and tensorboardX: at step 5, ``00005/name/tensors.tsv`` and ``name:00005``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ _LONGEST_SIDE = 8192
 
 # Characters that end a cell or a line. They are replaced by spaces.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
-# This replaces an empty label. The page skips blank rows, so all later labels would be shifted.
+# This replaces an empty label. The page skips blank rows. So without this replacement, all later
+# labels would belong to wrong points.
 _BLANK = "-"
 
 # Characters that a file system may forbid in a name, and "%", which encodes them.
@@ -50,7 +51,7 @@ class Embedding:
     """The checked arguments of one call."""
 
     vectors: Array  # [points, dimensions]; a view of the caller's memory until ``snapshot``
-    # The header row if there is one, then a row of cells for each point; or None.
+    # None, or rows of cells: first the header if there is one, then a row for each point.
     labels: Sequence[Sequence[str]] | None
     images: Prepared | None  # a picture for each point, or None
     value_range: ranges.ValueRange | None  # which values of the images become black and white
@@ -103,7 +104,7 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
         raise ValueError(f"labels must be one for each point, got {len(rows)} for {points} points")
     widths = sorted({len(row) for row in rows})
     if len(widths) > 1 or widths[0] == 0:
-        raise ValueError(f"labels must be rows of one length, got lengths {widths}")
+        raise ValueError(f"labels must be rows of the same length, got lengths {widths}")
     given = [] if header is None else header
     names = [_cell(checks.text("a name in header", name)) for name in given]
     if header is not None and len(names) != widths[0]:
@@ -115,7 +116,7 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
             f"labels of {widths[0]} columns need a header, since the page takes the first row as "
             "the header: pass header=['name', …]"
         )
-    # If there is a single column, the page would show its header as a label.
+    # In a table with a single column, the page expects no header, and would show it as a label.
     return [names, *rows] if len(names) > 1 else rows
 
 
@@ -144,7 +145,7 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
     if _columns(count) * max(height, width) > _LONGEST_SIDE:
         raise ValueError(
             f"images must fit a sprite of {_LONGEST_SIDE} x {_LONGEST_SIDE} pixels, got {count} of "
-            f"{height} x {width}; log smaller ones, or fewer points"
+            f"{height} x {width}; log smaller images, or fewer points"
         )
     encoder.import_for("fast")
     importlib.import_module("tbimage.pixels.drawing.grid")
@@ -178,7 +179,7 @@ def files(
 
 
 def _tensors_table(vectors: Array) -> bytes:
-    """Write numbers with 9 digits, which are exact for float32; the page keeps only float32."""
+    """Write numbers with 9 digits: this is exact for float32, and the page uses only float32."""
     line = "\t".join(["%.9g"] * vectors.shape[1]) + "\n"
     return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
 
@@ -213,7 +214,7 @@ def config(existing: str, name: str, step: int, embedding: Embedding) -> str:
     try:
         text_format.Parse(existing, listed)
     except text_format.ParseError as error:
-        raise ValueError(f"{CONFIG_NAME} holds something else: {error}; delete it") from None
+        raise ValueError(f"{CONFIG_NAME} is not a list of embeddings: {error}; delete it") from None
     where = directory(name, step)
     info = EmbeddingInfo(
         tensor_name=f"{name}:{step:05d}",

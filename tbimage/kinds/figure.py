@@ -18,7 +18,7 @@ from tbimage.pixels.arrays import array_like
 
 
 def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
-    """Check one figure or a list of figures; also return whether the argument is a list."""
+    """Check a figure or a list of figures; return the figures, and whether they were in a list."""
     batched = isinstance(figure, (list, tuple))
     figures: Sequence[Any] = figure if isinstance(figure, (list, tuple)) else [figure]
     if not figures:
@@ -33,18 +33,18 @@ def check_figures(figure: object) -> tuple[Sequence[Any], bool]:
 
 
 def draw(figures: Sequence[Any], batched: bool, tight: bool = False) -> Array:
-    """Draw figures as [height, width, channels] uint8, or as a batch.
+    """Draw a figure as a uint8 array [height, width, channels], or a list of figures as a batch.
 
-    If ``tight``, a picture contains everything that a figure draws, even outside of the figure's
-    borders.
+    If ``tight`` is True, a picture contains everything that a figure draws, even outside of the
+    borders of the figure.
     """
     pictures = [_tight(figure) if tight else array_like.as_array(figure) for figure in figures]
     sizes = dict.fromkeys(picture.shape[:2] for picture in pictures)
     if len(sizes) > 1:
         shown = ", ".join(f"{height} x {width}" for height, width in sizes)
         raise ValueError(
-            f"figures of one call must be of one size, got {shown} pixels; set their figsize and "
-            "dpi, pass tight=False, or log them one by one"
+            f"figures of one call must have the same size, got {shown} pixels; set their figsize "
+            "and dpi, pass tight=False, or log them one by one"
         )
     if any(picture.shape[2] == 4 for picture in pictures):
         pictures = [_with_alpha(picture) for picture in pictures]
@@ -70,7 +70,7 @@ def _with_alpha(picture: Array) -> Array:
 
 
 def close(figures: Sequence[Any]) -> None:
-    """Close figures in pyplot, which would otherwise keep them in memory."""
+    """Close figures in pyplot. Otherwise, pyplot would keep the figures in memory."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         for figure in figures:

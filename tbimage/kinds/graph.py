@@ -1,10 +1,10 @@
 """Graphs of models, for TensorBoard's Graphs page.
 
-Installed packages make the ``GraphDef``: torch exports its own models, and torch or tensorboardX
-exports ONNX files. If no exporter is installed, the error names the package to install.
+Other packages make the ``GraphDef``: torch makes it from its own models, and torch or tensorboardX
+makes it from ONNX files. If no such package is installed, the error tells what to install.
 
 The wire form is an Event with ``graph_def``. A torch model has a second Event with
-``tagged_run_metadata``, which tells the page the devices.
+``tagged_run_metadata``. From this Event, the page knows the devices.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _without_prints(exporter: types.ModuleType, function: str) -> Callable[..., 
 def events(
     graph: bytes, run_metadata: bytes | None, wall_time: float, run_tag: str = RUN_TAG
 ) -> Sequence[bytes]:
-    """Make an Event for the graph and one for RunMetadata, which the page lists as ``run_tag``."""
+    """Make an Event for the graph, and one for RunMetadata. ``run_tag`` is its name on the page."""
     from tbimage.events.messages import Event, TaggedRunMetadata
 
     made = [Event(wall_time=wall_time, graph_def=graph)]

@@ -34,7 +34,7 @@ def prepare(
     background: object = (255, 255, 255),
     captions: Any = None,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy nothing; an empty batch gives no sheet."""
+    """Check shapes and dtypes, and copy nothing. For an empty batch, no sheet is made."""
     if isinstance(images, (list, tuple)):
         given = [(image, array_like.as_array(image, "images")) for image in images]
         views = [_one(array, layout) for _, array in given]
@@ -67,7 +67,7 @@ def _one(array: Array, layout: str | None) -> Array:
     view, batched = layouts.arrange(array, layout)
     if batched:
         raise ValueError(
-            f"images holds an array of shape {array.shape}, which is a batch; expected single "
+            f"images has an array of shape {array.shape}, which is a batch; expected single "
             "images: pass them one by one, or the batch as an array"
         )
     image: Array = view[0]

@@ -1,4 +1,4 @@
-"""Histograms whose buckets the caller has counted, in the wire form of ``histogram.py``."""
+"""Histograms that the caller has counted already, in the wire form of ``histogram.py``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tbimage.kinds.numbers import numeric_array
 
 
 def prepare(counts: object, edges: object) -> npt.NDArray[np.float64]:
-    """Return the table [k, 3] (left edge, right edge, count) of k counts and k + 1 edges."""
+    """Make a table [k, 3] (left edge, right edge, count) from k counts and k + 1 edges."""
     heights = _row("counts", counts)
     limits = _row("edges", edges)
     if len(limits) != len(heights) + 1:
         raise ValueError(
-            f"edges must be one more than counts, got {len(limits)} edges and {len(heights)} "
-            "counts; pass them as numpy.histogram returns them"
+            f"edges must have one element more than counts, got {len(limits)} edges and "
+            f"{len(heights)} counts; pass them as numpy.histogram returns them"
         )
     if (heights < 0).any():
         raise ValueError(f"counts must be 0 or more, got {heights.min():g}")

@@ -57,7 +57,7 @@ class Trial:
     """The checked arguments of one call."""
 
     values: Mapping[str, HParam]  # the hyperparameters by name
-    domains: Mapping[str, Sequence[HParam]]  # by hyperparameter: the values that it may take
+    domains: Mapping[str, Sequence[HParam]]  # the allowed values of a hyperparameter, by its name
     # The values of the metrics by tag; None for a metric without a value.
     metrics: Mapping[str, float | None]
     # Whether an experiment is written: the caller gave domains, or metrics without values.
@@ -92,7 +92,8 @@ def prepare(
 def _hparam(what: str, value: Any) -> HParam:
     plain = checks.plain_value(value)
     if isinstance(plain, str):
-        return str.__str__(checks.text(what, plain))  # the value of an enum, not its name
+        # For an enum of strings, this is the value, and not the name.
+        return str.__str__(checks.text(what, plain))
     if isinstance(plain, bool):  # checked before int, because a bool is also an int
         return plain
     if isinstance(plain, (int, float)):
@@ -127,7 +128,7 @@ def _domains(domains: object, values: Mapping[str, HParam]) -> Mapping[str, Sequ
         kinds = {type(value).__name__ for value in domain} - {type(values[name]).__name__}
         if kinds:
             raise TypeError(
-                f"{what} must have the type of the value, {values[name]!r}, got "
+                f"{what} must have values of the same type as {values[name]!r}, got "
                 f"{', '.join(sorted(kinds))}"
             )
         if values[name] not in domain:
@@ -139,7 +140,7 @@ def _domains(domains: object, values: Mapping[str, HParam]) -> Mapping[str, Sequ
 
 
 def summary(trial: Trial, start_time: float) -> list[Piece]:
-    """Make the Summary of a trial. Metrics' values are logged as scalars, and are not in it."""
+    """Make the Summary of a trial, without the metrics' values, which are logged as scalars."""
     from tbimage.events.messages import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
     start = SessionStartInfo(group_name=trial.group, start_time_secs=start_time)

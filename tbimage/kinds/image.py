@@ -37,7 +37,7 @@ def prepare(
     captions: Any = None,
     most_bytes: int | None = None,
 ) -> Prepared:
-    """Check shapes, dtypes and the headers of files, and copy nothing."""
+    """Check shapes, dtypes and the headers of files, and copy no array."""
     if _is_encoded(data):
         return _prepare_files([data], False, options, captions, most_bytes)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
@@ -72,7 +72,7 @@ def _prepare_files(
     captions: Any,
     most_bytes: int | None,
 ) -> Prepared:
-    """Read files, which are stored unchanged; options that change pixels are errors."""
+    """Read files, which are stored unchanged; raise an error for options that need pixels."""
     look = options.look
     if captions is not None or look != Look(look.value_range, look.nan_color):
         raise ValueError(

@@ -56,7 +56,7 @@ def check_config(config: object) -> str:
     try:
         return json.dumps(config, sort_keys=True)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"config must hold only what JSON can hold: {error}") from None
+        raise TypeError(f"config must contain only values that JSON allows: {error}") from None
 
 
 def prepare(vertices: object, faces: object, colors: object) -> Mesh:
@@ -145,7 +145,7 @@ def _are_clipped(colors: Array) -> bool:
 def _colors(data: Array, mesh: Mesh) -> npt.NDArray[np.uint8]:
     """Convert colours by the rule for images: floats from 0 to 1, integers from 0 to 255."""
     if data.dtype.kind == "f":
-        # As in tf.image.convert_image_dtype. NaN becomes black, since the page cannot mark it.
+        # As in tf.image.convert_image_dtype. NaN becomes black, because the page cannot mark NaN.
         return (np.nan_to_num(data, nan=0.0) * 255.5).clip(0, 255).astype(np.uint8)
     if data.dtype.kind == "b":
         return np.multiply(data, 255, dtype=np.uint8)

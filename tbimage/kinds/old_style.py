@@ -39,8 +39,8 @@ def histogram_value(
     """Encode a Summary.Value that holds a HistogramProto.
 
     ``limits`` are the right edges of the buckets, ``low`` and ``high`` are the least and the
-    greatest value, and ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets before
-    the least and after the greatest value are kept, but their edges are clipped to ``low`` and
+    greatest value, and ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets below the
+    least value and above the greatest value are kept, but their edges are clipped to ``low`` and
     ``high``. Otherwise the data server would show buckets whose right edge is less than their left
     edge.
     """
@@ -79,8 +79,8 @@ def audio_value(
     return [start + head, wav, tail + metadata]
 
 
-# By NumPy's name of the dtype: the key of the packed TensorProto field whose bytes are those of
-# ``tensor_content`` (tensorflow/core/framework/tensor.proto).
+# For each dtype, by NumPy's name: the key of a packed TensorProto field. This field has the same
+# bytes as ``tensor_content`` (tensorflow/core/framework/tensor.proto).
 _SAME_BYTES = {
     "float32": b"\x2a",  # float_val, 5
     "float64": b"\x32",  # double_val, 6
@@ -106,9 +106,9 @@ _VARINTS = {
 
 
 def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value that holds a tensor, whose elements are in the field for their type.
+    """Encode a Summary.Value that holds a tensor. The elements are in the field for their type.
 
-    Types without such a field (float8) are stored in ``tensor_content``.
+    Elements of a type without such a field (float8) are in ``tensor_content``.
     """
     name = array.dtype.name
     elements: list[Piece]

@@ -21,7 +21,7 @@ ENCODINGS = ("png", "jpeg")
 
 
 class LookKeywords(TypedDict, total=False):
-    """The keywords of ``check_look``, which documents each."""
+    """The keywords of ``check_look``, which documents each keyword."""
 
     value_range: Any
     nan_color: tuple[int, int, int]
@@ -34,7 +34,7 @@ class LookKeywords(TypedDict, total=False):
 
 
 class PictureKeywords(LookKeywords, total=False):
-    """The keywords of a writer's methods for pictures; ``SummaryWriter.image`` documents each."""
+    """The keywords of a writer's methods for pictures; ``SummaryWriter.image`` documents them."""
 
     encoding: str | None
     quality: int | None
@@ -46,7 +46,7 @@ _AS_IT_IS = Look()
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """The options of pictures: how they look and are stored; made by ``check_options``."""
+    """How pictures look, and how they are stored. ``check_options`` makes these objects."""
 
     wire: str = "image"  # "image" or "tensor"
     description: str | None = None  # Markdown that TensorBoard shows beside the pictures, or None
@@ -68,7 +68,7 @@ def check_options(
     png_instead: bool = False,
     **look: Unpack[LookKeywords],
 ) -> PictureOptions:
-    """Check how pictures look and are stored; ``wire`` and ``description`` are checked already."""
+    """Check the options of pictures; ``wire`` and ``description`` are already checked."""
     unknown = ", ".join(map(repr, look.keys() - LookKeywords.__annotations__.keys()))
     if unknown:
         known = ", ".join((*PictureKeywords.__annotations__,))
@@ -87,7 +87,7 @@ def check_options(
 
 
 def _import_for(options: PictureOptions) -> None:
-    """Import the modules for such pictures, so that workers import nothing (writer/imports.py)."""
+    """Import the modules that these options need: workers import nothing (writer/imports.py)."""
     encoder.import_for(options.compression)
     look = options.look
     needed = {
@@ -135,7 +135,7 @@ def check_size(height: int, width: int) -> None:
 def check_captions(
     captions: Any, count: int, batched: bool, argument: str = "captions"
 ) -> tuple[str, ...] | None:
-    """Check the text for each picture; the text of a single picture need not be in a list."""
+    """Check the text for each picture; for a single picture, a text without a list is allowed."""
     if captions is None:
         return None
     single = isinstance(captions, (str, bytes)) or not hasattr(captions, "__len__")

@@ -29,7 +29,7 @@ _LEAST_COUNT = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The checked arguments of one call, arrays [n]; without weights, each outcome counts as 1."""
+    """The checked arguments of one call, as arrays [n]. Without weights, each weight is 1."""
 
     labels: Array
     predictions: Array
@@ -63,7 +63,7 @@ def prepare(labels: object, predictions: object, weights: object = None) -> Outc
     scores = numeric_array("predictions", predictions)
     if truth.shape != scores.shape:
         raise ValueError(
-            f"labels and predictions must have one shape, got {truth.shape} and {scores.shape}"
+            f"labels and predictions must have the same shape, got {truth.shape} and {scores.shape}"
         )
     if weights is None:
         return Outcomes(truth.reshape(-1), scores.reshape(-1), None)
@@ -80,7 +80,7 @@ def prepare(labels: object, predictions: object, weights: object = None) -> Outc
 def summary(
     name: str, outcomes: Outcomes, num_thresholds: int, description: str | None
 ) -> list[Piece]:
-    """Make the Summary; wrong labels and predictions are found here."""
+    """Make the Summary; the values of labels and predictions are checked here."""
     return curve_summary(name, curve(outcomes, num_thresholds), description)
 
 
@@ -97,7 +97,7 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
             f"labels must be 0 or 1, got {labels.min():g} to {labels.max():g}; pass labels == the "
             "index of the class"
         )
-    # The product below has the precision of the predictions, as in TensorBoard and torch.
+    # The product below has the float type of the predictions, as in TensorBoard and torch.
     scale = num_thresholds - 1
     if predictions.dtype.kind != "f":
         predictions = predictions.astype(np.float64)

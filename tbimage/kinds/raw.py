@@ -1,7 +1,7 @@
 """Whole Summaries and whole Events that the caller has made.
 
 They may be messages of any package, or bytes. The bytes are parsed as a check, and then written
-unchanged. So fields that this package does not know are kept.
+unchanged. So fields that are unknown to this package are not lost.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Event:
 
 
 def serialized(argument: str, message: object, kind: str) -> bytes:
-    """Return the bytes of a message; ``kind`` is a class of ``tbimage.events.messages``."""
+    """Return the bytes of a message; ``kind`` names a class of ``tbimage.events.messages``."""
     return _parsed(argument, message, kind)[0]
 
 
@@ -55,7 +55,8 @@ def _parsed(argument: str, message: object, kind: str) -> tuple[bytes, Any]:
         return data, getattr(messages, kind).FromString(data)
     except DecodeError as error:
         raise ValueError(
-            f"{argument} must be a serialized {kind}, got {len(data)} bytes that are not: {error}"
+            f"{argument} must be a serialized {kind}, got {len(data)} bytes that cannot be parsed: "
+            f"{error}"
         ) from None
 
 
@@ -66,12 +67,12 @@ def prepare_summary(summary: object) -> tuple[bytes, Sequence[str]]:
 
 
 def prepare_event(event: object, now: float, step: int | None = None) -> Event:
-    """Check an Event; ``now`` is used if it has no time, and ``step`` replaces its step."""
+    """Check an Event. If it has no time, its time becomes ``now``. ``step`` replaces its step."""
     data, parsed = _parsed("event", event, "Event")
     if not math.isfinite(parsed.wall_time):
         # TensorBoard's data server stops reading a file at an Event whose time is NaN.
         raise ValueError(f"event must have a finite wall_time, got {parsed.wall_time}")
-    # If a field occurs twice, the last one counts (protobuf.dev, "Last One Wins").
+    # If a field occurs twice, its last value is used (protobuf.dev, "Last One Wins").
     added = b""
     wall_time = parsed.wall_time
     if wall_time == 0:

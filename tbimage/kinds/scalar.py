@@ -19,7 +19,7 @@ TOO_LARGE = 2.0**128 - 2.0**103
 
 
 def check_value(value: object, argument: str = "value") -> float:
-    """Return a number of Python or NumPy, or an array or tensor of rank 0, as a float."""
+    """Convert a number of Python or NumPy, or an array or tensor of rank 0, to a float."""
     if type(value) is float:
         return value
     if isinstance(value, (str, bytes, bytearray)):
@@ -32,9 +32,9 @@ def check_value(value: object, argument: str = "value") -> float:
         )
     item = getattr(value, "item", None)
     try:
-        # Not float(value): torch would warn if the tensor requires grad, as a loss does.
+        # With float(value), torch would warn if the tensor requires grad, as a loss does.
         return float(value if item is None else item())  # type: ignore[arg-type]
-    except OverflowError:  # an int beyond float64
+    except OverflowError:  # an int beyond the range of float64
         return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
     except (TypeError, ValueError):
         raise _not_a_number(argument, value) from None
@@ -59,7 +59,7 @@ def summary(name: str, value: float, description: str | None) -> bytes:
 
 
 # This is enough for the scalars of any training loop. If a service always adds new names, the cache
-# drops old ones.
+# drops old names.
 @lru_cache(maxsize=4096)
 def _frame(name: str, description: str | None) -> tuple[bytes, bytes]:
     metadata = b""

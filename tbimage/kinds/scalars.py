@@ -1,6 +1,6 @@
 """Scalars of several runs under one name: one chart with a line for each key.
 
-Each value has the wire form of ``scalar.py`` and goes to its own run, since TensorBoard draws one
+Each value has the wire form of ``scalar.py`` and goes to its own run, because TensorBoard draws one
 line for each run. The runs are directories below the writer's directory.
 """
 
@@ -17,7 +17,8 @@ from tbimage.kinds import scalar
 # Characters that a file system may forbid in a name, and path separators.
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 _OTHER = re.compile(r"\W")
-# Each part of a package starts with the lengths of the run's name and of the Summary.
+# ``pack`` makes a package. Each part of it starts with the lengths of the run's name and of the
+# Summary.
 _LENGTHS = struct.Struct("<HI")
 
 #: A package that tells all runs to purge.
@@ -28,19 +29,20 @@ _LONGEST_NAME = 255
 
 
 def check_values(name: str, values: object) -> dict[str, float]:
-    """Return the values by the names of their runs."""
+    """Check the values; return the value of each run by the run's name."""
     runs: dict[str, float] = {}
     for key, value in checks.mapping("values", values, "a mapping of keys to numbers").items():
         run = run_name(name, key)
         if run in runs:
             raise ValueError(
-                f"values must have keys that make different directories, got two that make {run!r}"
+                "values must have keys that make different directories, got two keys that make "
+                f"{run!r}"
             )
         runs[run] = scalar.check_value(value, f"values[{key!r}]")
     return runs
 
 
-# This is enough for a few charts of a thousand lines.
+# This is enough for a few charts of a thousand lines each.
 @lru_cache(maxsize=8192)
 def run_name(name: str, key: object) -> str:
     """Return the directory name of a key's run: ``name_key``, with "_" for forbidden characters."""
@@ -49,7 +51,7 @@ def run_name(name: str, key: object) -> str:
     if size > _LONGEST_NAME:
         raise ValueError(
             f"the key {key!r:.80} makes a directory's name of {size} bytes with name={name!r:.80}; "
-            f"expected at most {_LONGEST_NAME}: shorten one of them"
+            f"expected at most {_LONGEST_NAME}: shorten the key or the name"
         )
     return run
 
@@ -57,7 +59,7 @@ def run_name(name: str, key: object) -> str:
 def belongs(directory: str, tag: str) -> bool:
     """Tell whether a directory is named like a run of ``tag``: ``tag_key`` or ``tag/key``.
 
-    Each special character, such as a space, is equal to any other one and to "_".
+    Each special character, such as a space, is treated as "_".
     """
     return _OTHER.sub("_", directory).startswith(_OTHER.sub("_", f"{tag}_"))
 
@@ -66,7 +68,7 @@ def pack(name: str, values: Sequence[tuple[str, float]], description: str | None
     """Pack the Summaries of one call, each with the name of its run.
 
     The pipeline handles the package like one Summary, so that the values of a call stay together
-    and share a step. ``unpack`` takes it apart before the files are written.
+    and have the same step. ``unpack`` separates the Summaries before the files are written.
     """
     parts: list[bytes] = []
     for run, number in values:

@@ -94,7 +94,7 @@ def _arrange_labels(labels: Array, layout: str | None) -> tuple[Array, bool]:
     if view.shape[3] == 1:
         raise ValueError(
             f"labels of shape {labels.shape} are floats with one score for each pixel; expected "
-            "two classes or more: pass labels > 0.5 of probabilities, or labels > 0 of logits"
+            "two classes or more: pass labels > 0.5 for probabilities, or labels > 0 for logits"
         )
     return view, batched
 

@@ -1,9 +1,9 @@
 """Session logs: marks of the steps at which a session began, stopped or saved a checkpoint.
 
-At the second START and at each later one, TensorBoard's loader in Python discards the values that
-it has loaded from that step and from later steps
-(``plugin_event_accumulator._MaybePurgeOrphanedData``). The data server ignores session logs. When a
-tag is written at an earlier step, the data server discards the later points of the tag.
+TensorBoard's loader in Python ignores the first START of a run. At each later START, it discards
+the loaded values of the step of this START and of later steps
+(``plugin_event_accumulator._MaybePurgeOrphanedData``). The data server ignores session logs. When
+it reads a new point of a tag, it discards the points of this tag with the same or a later step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Tensors of any element type, for the caller's own plugins and for reading back.
+"""Tensors of any element type, for the caller's own plugins and for programs that read tensors.
 
 A page shows these tensors only if the metadata names the plugin of the page. The wire form is a
-``TensorProto`` with metadata that says DATA_CLASS_TENSOR. Loaders need this data class: without it,
-they do not list the values of an unknown plugin.
+``TensorProto`` whose metadata has DATA_CLASS_TENSOR. Loaders need this data class: without it, they
+do not list the values of an unknown plugin.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tbimage.kinds import tensors, text
 from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.pixels.arrays import array_like
 
-#: The plugin's name if the caller passes no metadata; torch's ``add_tensor`` writes the same.
+#: The plugin's name if the caller passes no metadata. torch's ``add_tensor`` writes the same name.
 _PLUGIN = "tensor"
 
 
@@ -63,7 +63,7 @@ def prepare(data: object) -> Tensor:
 
 
 def _as_it_is(data: Any) -> Array | None:
-    """Return arrays and complex numbers as an array, without conversion; None for other data."""
+    """For arrays and complex numbers, return an array without conversion; otherwise None."""
     if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, np.ma.MaskedArray):
         return np.asarray(data)
     if isinstance(first_leaf(data), (complex, np.complexfloating)):

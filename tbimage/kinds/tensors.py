@@ -1,10 +1,10 @@
-"""Summary.Values that hold a tensor: the wire form of most kinds, except images and scalars.
+"""Summary.Values that hold a tensor: the wire form of most kinds, but not of images and scalars.
 
 ``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
 an audio clip are never copied into a message.
 
 - The output has the same bytes as ``SerializeToString()`` of the same message.
-- Scalars have a shape, too, because the data server drops tensors without a shape.
+- Tensors of rank 0 have a shape, too, because the data server drops tensors without a shape.
 - Strings are in ``string_val``, and all other elements are in ``tensor_content``, as in
   TensorFlow's ``SummaryFileWriter::WriteTensor``.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # text does not need NumPy
 
 _TENSOR_CONTENT = b"\x22"  # TensorProto.tensor_content, field 4
 
-#: By NumPy's name of a dtype: its number in tensorflow/core/framework/types.proto.
+#: For each dtype, by NumPy's name: its number in tensorflow/core/framework/types.proto.
 DATA_TYPES = {
     "float32": 1,
     "float64": 2,
@@ -53,12 +53,12 @@ def import_messages() -> None:
 
 
 def metadata_field(serialized: bytes) -> bytes:
-    """Encode a serialized SummaryMetadata as the field of a Summary.Value."""
+    """Encode a serialized SummaryMetadata as a field of a Summary.Value."""
     return wire.length_delimited(wire.VALUE_METADATA, serialized)
 
 
 def value(tag: str, array: Array, encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value with a tensor of numbers, which must not change any more."""
+    """Encode a Summary.Value with a tensor of numbers; ``array`` must not change afterwards."""
     values: list[Piece] = []
     if array.nbytes:
         values = [_TENSOR_CONTENT + wire.varint(array.nbytes), content(array)]

@@ -1,4 +1,4 @@
-"""Text: Markdown strings, and arrays of them, which TensorBoard shows as tables.
+"""Text: Markdown strings, and arrays of strings, which TensorBoard shows as tables.
 
 The wire form is TF2's: a tensor of strings in the caller's shape. TensorBoard renders rank 0 as
 Markdown and ranks 1 and 2 as tables. Higher ranks are an error, because TensorBoard would show only
@@ -93,12 +93,12 @@ def _encoded(leaf: object) -> bytes:
 
 
 def verbatim(text: Text) -> Text:
-    """Make each string a code block of Markdown, which is shown unchanged."""
+    """Turn each string into a code block of Markdown, which is shown unchanged."""
     return Text(text.shape, [_code_block(string) for string in text.strings])
 
 
 def _code_block(string: bytes) -> bytes:
-    # A fence of tildes that is longer than any line of tildes in the string cannot end early.
+    # The fence is longer than any sequence of tildes in the string, so the string cannot close it.
     longest = max(map(len, re.findall(rb"~+", string)), default=0)
     fence = b"~" * max(3, longest + 1)
     return b"%s\n%s\n%s" % (fence, string, fence)

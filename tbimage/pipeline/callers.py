@@ -1,7 +1,7 @@
 """The calls into the pipeline: put a summary, wait for memory, flush, close, read counters.
 
-A call hands over its summary with one ``put``. If it is interrupted before the ``put``, nothing has
-happened; if after it, the owner has the summary. No caller does I/O, and no caller holds a lock.
+A call hands over its summary with one ``put``. If an interrupt comes before the ``put``, nothing
+has happened. After the ``put``, the owner has the summary. No caller does I/O or holds a lock.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import take_all
 
 T = TypeVar("T")
-#: Makes the files of each lane. Arguments: the function that takes log lines; True in a child.
+#: Makes the files of each lane. Arguments: a function that logs a line; True in a forked child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
-# A waiting caller checks for its answer every _LOOK_SECS seconds, or when the owner rings its bell.
-# aflush has none: it begins with _FIRST_LOOK_SECS, and doubles this, up to _LAST_LOOK_SECS.
+# A waiting caller looks for an answer every _LOOK_SECS seconds, and when its request's bell rings.
+# aflush uses no bell. Its pauses are twice as long each time: _FIRST_LOOK_SECS to _LAST_LOOK_SECS.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
-_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at once
-_MANY_SMALL = 32  # a small picture wakes the owner only if the inbox holds 32, 64, ... tickets
+_MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at the same time
+_MANY_SMALL = 32  # a small picture wakes the owner only if the inbox has 32, 64, ... tickets
 _GIVE_UP_SECS = 1.0  # how long a caller waits until the owner has counted the lost summaries
 
 live: dict[int, weakref.ref[Pipeline]] = {}  #: all pipelines, to flush when the process ends
@@ -43,8 +43,8 @@ class Pipeline:
     def __init__(self, make_files: MakeFiles, options: PipelineOptions) -> None:
         self._make_files = make_files
         self._options = options
-        self._is_over = False  # the process ends, and pending summaries were counted as lost
-        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: its work that is not put yet
+        self._is_over = False  # the process is ending, and pending summaries were counted as lost
+        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: its ``Work`` before the put
         owner = current_owner()
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
@@ -80,7 +80,7 @@ class Pipeline:
         return channel
 
     def open(self) -> None:
-        """Begin the first file now, so that the run and any error show before the first record."""
+        """Begin the first file now, so that the run and errors are seen before the first record."""
         lane = self._channel.lanes[0]
         try:
             lane.files.open()
@@ -93,7 +93,7 @@ class Pipeline:
             self._channel.owner.log.write()
 
     def put_light(self, ticket: Ticket) -> bool:
-        """Put a light ticket: one without ``Work``; return whether it was accepted."""
+        """Put a light ticket (it has no ``Work``); return whether the ticket was accepted."""
         channel = self._channel
         if channel.pid != getpid():
             channel = self._enter_child(channel)
@@ -101,7 +101,7 @@ class Pipeline:
             raise self._closed_error()
         inbox = channel.inbox
         # Read the inbox first: a ticket that the owner moves between the two reads is then counted
-        # twice, never missed.
+        # twice, and never missed.
         pending = inbox.qsize() * LIGHT_BYTES + channel.pending_bytes
         if pending > channel.easy_bytes or channel.reserved or channel.line:
             return self._put_carefully(channel, ticket)
@@ -129,7 +129,7 @@ class Pipeline:
             self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
-        """Reserve memory for a work, waiting as ``on_full`` says; return whether this succeeded."""
+        """Reserve memory for ``work``; wait if ``on_full`` is "block"; tell if this succeeded."""
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
@@ -171,7 +171,7 @@ class Pipeline:
             raise self._closed_error()
 
     def go_back(self, step: int) -> None:
-        """Make the next automatic step of each name at most ``step``; a smaller one stays."""
+        """Lower each name's next automatic step to ``step``; leave smaller steps unchanged."""
         for lane in range(len(self._channel.lanes)):
             self.put((lane, None, step, None, purge_mark, (), None))
 
@@ -212,7 +212,7 @@ class Pipeline:
                 owner.send(channel, request)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all summaries put before are in the file; see ``SummaryWriter.flush``."""
+        """Wait until all earlier summaries are in the file; see ``SummaryWriter.flush``."""
         channel = self.channel
         # Read the inbox first: the owner sets ``active`` before it takes tickets from the inbox.
         is_quiet = channel.inbox.empty() and not channel.active
@@ -221,7 +221,7 @@ class Pipeline:
         return self._outcome(channel, self.ask("flush", timeout).result)
 
     async def aflush(self, timeout: float | None = None) -> bool:
-        """Wait as ``flush`` does, in an asyncio event loop, without a thread."""
+        """Do the same as ``flush``, in an asyncio event loop and without a thread."""
         import asyncio  # takes 40 ms if the program has not imported it
 
         channel, secs = self.channel, _FIRST_LOOK_SECS

@@ -20,8 +20,8 @@ from tbimage.pipeline.owner import Owner
 from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import Job, take_all
 
-_MOST_AT_ONCE = 8192  # the most tickets that one turn takes from the inbox
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # how often to read counters that the owner is changing
+_MOST_AT_ONCE = 8192  # one turn takes at most this number of tickets from the inbox
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # how many times to read changing counters; the pause
 
 
 class Channel:
@@ -38,12 +38,12 @@ class Channel:
         self.lanes = tuple(Lane(files, steps, self.errors) for files, steps in lanes)
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
         self.reserved: dict[weakref.ref[Work], int] = {}  # bytes that callers have reserved
-        self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers ask for just now
+        self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers are asking for now
         #: The callers that wait for memory, in FIFO order.
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()
-        self.late: dict[int, None] = {}  # ids of tickets that were put too late; the calls raise
+        self.late: dict[int, None] = {}  # ids of tickets put too late; their calls raise an error
         self.closed = False  # no more summaries are accepted
-        self.awake: bool = False  # the owner reads the inbox without a message
+        self.awake: bool = False  # the owner reads the inbox even if no caller wakes it
         self.active: bool = False  # the owner gives this channel a turn 20 times a second
         self.finished: bool = False
         self.woken_at: float = 0.0  # when a caller last woke the owner while nothing was pending
@@ -58,42 +58,42 @@ class Channel:
         self._turns = 0
         self._in_turn = False
         self._passed = 0  # how many tickets from the inbox went to no lane
-        self._held: Ticket | None = None  # waits until steps in older files are read
+        self._held: Ticket | None = None  # this ticket waits until steps in older files are read
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
         self._closing = False
-        # Times when tickets were taken in, and how many each lane had received by then.
+        # Times when tickets were taken in; how many tickets each lane had received at that time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # Callers.
 
     def bytes_pending(self) -> int:
         """Return the pending bytes or a few more: an admitted ticket in the inbox counts twice."""
-        # Read in the order in which a ticket moves: if it moves meanwhile, it is counted twice.
+        # Read in this order: a ticket that moves meanwhile is then counted twice, and never missed.
         reserved = sum(self.reserved.values())
         return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
     def reserve(self, work: Work, where: dict[weakref.ref[Work], int]) -> weakref.ref[Work]:
-        """Count the bytes of a work until the owner takes in its ticket or the work is deleted."""
+        """Count the bytes of ``work`` until its ticket is taken in, or ``work`` is deleted."""
         reference = weakref.ref(work, self.release)
         where[reference] = work.cost
         return reference
 
     def release(self, reference: weakref.ref[Work]) -> None:
-        """Stop counting a work."""
+        """Stop counting the bytes of a ``Work``."""
         self.reserved.pop(reference, None)
         self.trying.pop(reference, None)
 
     def has_room(self, cost: int) -> bool:
-        """Tell whether ``cost`` more bytes fit. A summary of any size fits if it is alone."""
-        # Read ``trying`` first: a work that moves to ``reserved`` meanwhile is counted twice.
+        """Tell whether ``cost`` more bytes fit. If nothing else is pending, any size fits."""
+        # Read ``trying`` first: a ``Work`` that then moves to ``reserved`` is counted twice.
         others, trying = len(self.trying) > 1, sum(self.trying.values())
         pending = self.bytes_pending()
         total = pending + trying + cost
         return total <= self.options.max_pending_bytes or not (pending or others)
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
-        """Return items and bytes pending, items written, dropped, and whether writing fails."""
+        """Return pending items and bytes, written and dropped items, and whether writing fails."""
         lowest = self.bytes_pending()  # may be too large: moving tickets count twice
         for _ in range(_MOST_LOOKS):
             turns, total = self._turns, self.bytes_pending()
@@ -144,7 +144,7 @@ class Channel:
                 self.release(weakref.ref(ticket[6]))
 
     def _give_up(self) -> int:
-        """Drop all tickets that are in no commit, and return how many."""
+        """Drop all tickets that are in no commit, and return their number."""
         for lane in self.lanes:
             self._settle(lane)
         held, self._held = self._held, None
@@ -178,7 +178,7 @@ class Channel:
         for request in self._asked[:]:
             all_in = self.inbox.empty() or self._received() >= request.mark
             if all_in and not request.targets and self._held is None:
-                # A running commit began before the request, so a failure of it does not count.
+                # A commit that runs now began before the request, so its failure does not count.
                 request.targets = [
                     (each, each.taken, each.failures + (each.commit is not None), each.given_up)
                     for each in self.lanes
@@ -202,7 +202,7 @@ class Channel:
                 return False
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
-                # An upload of earlier summaries may fail while this one waits for its encoder.
+                # Earlier summaries may fail to upload while the summary of this request is encoded.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)
                 if lane.failures > failures and not waits:
                     return False
@@ -216,7 +216,7 @@ class Channel:
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # Not awake while it closes: then callers call ``_wake``, which raises if they are late.
+            # False during a close: then callers call ``_wake``, which raises if a ticket is late.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:
@@ -259,7 +259,7 @@ class Channel:
                     break
                 ticket = get()
                 index, name, step, _, _, _, work = ticket
-                # The fast path, for an explicit step of a known name while others are pending.
+                # The fast path: an explicit step, a known name, and other tickets are pending.
                 if work is None and index == MAIN and pending and name in last and step is not None:
                     pending.append(ticket)
                     self.pending_bytes += LIGHT_BYTES
@@ -299,7 +299,7 @@ class Channel:
                 job = Job(self.wake, self._encode, ticket, work)
                 self._encoding.append((work, job))
             lane.pending.append(ticket)
-        except BaseException as error:  # the name had the greatest possible step, or no memory
+        except BaseException as error:  # no memory, or no greater step is possible for the name
             if self._encoding and self._encoding[-1][1] is job:
                 self._encoding.pop()
             lane.done, lane.lost = lane.done + 1, lane.lost + 1

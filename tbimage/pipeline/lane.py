@@ -1,4 +1,4 @@
-"""A lane: the ordered summaries of one set of files: those of the run, or of its sub-runs."""
+"""A lane: the ordered summaries for the files of a run, or for the files of its sub-runs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
 from tbimage.workers import Job
 
-# The most in one commit: enough to share one system call, and few enough to free memory soon.
+# The limits of a commit: many summaries share one system call, and their memory is freed soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
 _FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # seconds, doubled each time
 
 
 class Lane:
-    """Pending summaries in one order, and how many are written and durable."""
+    """Pending summaries in order, and the numbers of written and durable summaries."""
 
     def __init__(self, files: EventFiles, steps: Steps, errors: Errors) -> None:
         self.files = files
         self.steps = steps
         self.pending: deque[Ticket] = deque()
-        self.done: int = 0  # how many summaries are written or lost, in order
+        self.done: int = 0  # how many summaries, from the first on, are written or lost
         self.written: int = 0
         self.lost: int = 0  # summaries that could not be encoded or written
         self.synced: int = 0  # how many of the ``done`` summaries survive a loss of power
@@ -39,7 +39,7 @@ class Lane:
         self.reading: Job | None = None  # the job that reads the history
         self.error: BaseException | None = None  # the last write's error; None after a success
         self.sealed: bool = False  # the file was closed
-        self.at_end = False  # the process ends: a flush syncs what a close would sync
+        self.at_end = False  # the process is ending: then a flush syncs as much as a close
         self.backlog = Backlog(files, errors)
         self._next_at = 0.0  # when the next commit may begin
         self._retry_at = 0.0
@@ -52,7 +52,7 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no summary is pending, being written or waiting for a sync."""
+        """Whether no summary is pending, is being written, or waits for a sync."""
         busy = self.pending or self.in_commit or self.commit
         return not busy and self.files.sync_at == math.inf
 
@@ -67,11 +67,11 @@ class Lane:
         return self.synced if self.at_end or self.files.syncs_on_flush else self.done
 
     def begin(self, *, hurry: bool, sync: bool, seal: bool) -> Commit | None:
-        """Begin a commit if one is due: to write, to make durable, or to close the file."""
+        """Begin a commit if it is time to write or to sync summaries, or to close the file."""
         if self.commit is not None or self.sealed:
             return None
         now, waiting, files = time.monotonic(), len(self.backlog.costs), self.files
-        if waiting and not sync and now < self._retry_at:  # only a waiting caller retries sooner
+        if waiting and not sync and now < self._retry_at:  # retry sooner only for a waiting caller
             return None
         may_begin = not waiting and (hurry or now >= self._next_at)
         tickets = self._ready(hurry or now >= self.due) if may_begin else []
@@ -84,7 +84,7 @@ class Lane:
         if files.commit_secs and sum(map(cost_of, tickets)) < _COMMIT_BYTES:
             self._next_at = now + files.commit_secs
         how = files.sync_at_end if self.at_end else files.sync
-        # Only the next line can fail for lack of memory. Then all tickets are still in ``pending``.
+        # Only the next line can raise MemoryError. Then all tickets are still in ``pending``.
         commit, each = Commit(tickets, how if sync else None, seal), iter(tickets)
         self.commit, self.in_commit = commit, waiting + len(tickets)
         for _ in each:
@@ -92,10 +92,10 @@ class Lane:
         return commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
-        """Return the tickets at the head that can be written; none if they can wait for more."""
+        """Return the tickets at the head that can be written, or [] if they can wait for more."""
         ready: list[Ticket] = []
         size = 0
-        # Uploads to an object store are rare, so only their bytes are limited, not their summaries.
+        # Uploads to an object store are rare, so their bytes are limited, but not their summaries.
         most = _COMMIT_BYTES if self.files.commit_secs else _COMMIT_SUMMARIES
         for ticket in islice(self.pending, most):
             work = ticket[6]
@@ -110,7 +110,7 @@ class Lane:
         return ready if is_due or len(ready) == most else []
 
     def settle(self) -> Commit | None:
-        """Store the results of a commit that ended, and return it; None if no commit has ended."""
+        """If the commit has ended, store its results and return it; otherwise return None."""
         commit = self.commit
         if commit is None or (self.job is not None and not self.job.ended):
             return None
@@ -122,7 +122,7 @@ class Lane:
         # Tickets without a record go back to the head.
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
         now = time.monotonic()
-        wait = self._retry_secs * (1 - now % 0.5)  # processes do not all retry at the same time
+        wait = self._retry_secs * (1 - now % 0.5)  # so processes retry at different times
         failures, retry_at = self.failures + 1, now + wait
         retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
         if commit.error is not None:

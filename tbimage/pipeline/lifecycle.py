@@ -1,8 +1,8 @@
 """The end of the process: ``drain`` writes pending summaries, and counts those that are lost.
 
-``atexit`` calls ``drain`` after the handlers that the program registered later. A child process of
-``multiprocessing`` has no ``atexit``, but a finalizer of ``multiprocessing.util`` that calls it.
-After ``drain``, other exit handlers and threads can still log: then each call waits for its write.
+``atexit`` calls ``drain`` after the handlers that the program registered later. In a child of
+``multiprocessing``, ``atexit`` does not run, so a finalizer of ``multiprocessing.util`` calls
+``drain``. After that, exit handlers and threads can still log, but each call waits for its write.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
 
-_MOST_INTERRUPTS = 10  # ``drain`` ends when it was interrupted this number of times
+_MOST_INTERRUPTS = 10  # ``drain`` ends after this number of interrupts
 _IDLE_SECS = 2.0  # enough to finish the pictures that are being encoded, if they are not very large
 
 
 def drain() -> None:
-    """Write pending summaries, within ``close_timeout`` and until Ctrl-C; log how many are lost."""
+    """Write pending summaries until ``close_timeout`` or Ctrl-C; log how many are lost."""
     interrupts: list[None] = []
 
     def note(*_: object) -> None:
@@ -41,7 +41,7 @@ def drain() -> None:
 def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # Ctrl-C must not raise in a log handler: the line that it is writing would be lost.
+            # If Ctrl-C raised an exception in a log handler, the line being written would be lost.
             with contextlib.suppress(ValueError):  # this is not the main thread
                 signal.signal(signal.SIGINT, note)
         _end(interrupts)
@@ -72,7 +72,7 @@ def _end(interrupts: Sequence[None]) -> None:
 
 
 def _drain_with_multiprocessing(is_registered: object = None) -> None:
-    """Make a child of ``multiprocessing`` drain after the finalizers of the program."""
+    """In a child of ``multiprocessing``, let ``drain`` run after the program's finalizers."""
     process = sys.modules.get("multiprocessing.process")
     if process is None:
         return
@@ -85,7 +85,7 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
         util.Finalize(None, drain, exitpriority=-1)
 
 
-# Finalizers end the sessions of stores. Registered first, ``weakref`` calls them after ``drain``.
+# ``weakref`` ends the sessions of stores. Its exit handler is registered first, so it runs last.
 weakref.finalize(drain, int)
 atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from _thread import start_new_thread  # bound here because of gevent: see workers.py
+from _thread import start_new_thread  # imported directly because of gevent: see workers.py
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, get_ident, main_thread
@@ -14,17 +14,17 @@ from typing import Any
 from tbimage.events.reporting import Errors, Log
 from tbimage.workers import Bell, Job, Workers
 
-#: The most threads of one process: the owner and workers, at least one worker of each kind.
+#: The largest number of threads of a process: one owner and, of each kind, at least one worker.
 MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
-_LINGER_SECS = 0.5  # how long the threads wait for another writer after the last one has closed
-_START_SECS = 0.1  # if the started thread is not the owner after this time, start another one
+_LINGER_SECS = 0.5  # after the last writer has closed, the threads wait this long for a new writer
+_START_SECS = 0.1  # if the new thread is not the owner after this time, start another thread
 _QUIETLY = contextlib.suppress(BaseException)
-_TICK_SECS = 0.05  # between two checks while something is pending, in case a message is lost
+_TICK_SECS = 0.05  # the time between two checks while something is pending: messages can be lost
 
 
 class Owner:
-    """The threads of one process; its members are the channels of writers (``channel.py``)."""
+    """The threads of one process. Each *member* is the channel of a writer (``channel.py``)."""
 
     def __init__(self) -> None:
         self.log = Log()
@@ -34,8 +34,8 @@ class Owner:
         self.encoders.rival, self.files.rival = self.files, self.encoders
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._bell = Bell()  # rings after each message
-        # Whether the process ends. Then each caller waits until its summary is written. The main
-        # thread has ended already if an exit handler imports this package.
+        # True when the process is ending: then each caller waits until its summary is written. If
+        # an exit handler imports this package, the main thread has ended already.
         self.ending: bool = not main_thread().is_alive()
         self._role = Lock()  # held by the thread that is the owner
         self._running = False
@@ -55,7 +55,7 @@ class Owner:
             self.see_to_it()
 
     def see_to_it(self) -> None:
-        """Start the owner if it does not run; if no thread can start, do its work in this one."""
+        """Start the owner if it does not run. If no thread can start, do the owner's work here."""
         now = time.monotonic()
         if self._running or now - self._started_at < _START_SECS:
             return
@@ -73,7 +73,7 @@ class Owner:
                     self._role.release()
 
     def take_over(self) -> None:
-        """Do the owner's work in this thread, when the interpreter has stopped all others."""
+        """Do the owner's work in this thread, after the interpreter has stopped all others."""
         for workers in (self.files, self.encoders):
             workers.limit = 0
             workers.dismiss()
@@ -81,7 +81,7 @@ class Owner:
             self._round(0.0)
 
     def wait_until_idle(self, secs: float) -> None:
-        """Wait until workers are idle: Python aborts if it must stop a thread that runs C++."""
+        """Wait until workers are idle. Python aborts if it must stop a thread that runs C++."""
         end = time.monotonic() + secs
         for workers in (self.encoders, self.files):
             while any(list(workers.busy.values())) and time.monotonic() < end:
@@ -108,10 +108,10 @@ class Owner:
                 self._role.release()
 
     def _goes_on(self) -> bool:
-        """End the threads after the last writer, unless a new message has come."""
+        """End the workers. If a new message has come, return True: then the owner continues."""
         self.encoders.dismiss()
         self.files.dismiss()
-        self._running, self._started_at = False, -1.0  # the next call may start one at once
+        self._running, self._started_at = False, -1.0  # the next call may start an owner at once
         self._role.release()
         # A caller puts its message and then checks ``_running``. So either this check finds the
         # message, or the caller finds that no owner is running.
@@ -121,7 +121,7 @@ class Owner:
         return True
 
     def _round(self, secs: float | None = None) -> bool:
-        """Wait for messages, take them all, and give a turn to each channel that needs one."""
+        """Wait for messages; give turns to their channels and, at each tick, to active channels."""
         turns: dict[Any, None] = {}
         if secs is None and self._active:
             secs = max(self._next_tick - time.monotonic(), 0.0)
@@ -144,7 +144,7 @@ class Owner:
         return rung or bool(turns)
 
     def _give_turn(self, member: Any) -> None:
-        if member.pid != os.getpid():  # this is a copy of the parent's greenlet in a forked child
+        if member.pid != os.getpid():  # a fork has copied this greenlet from the parent
             return
         self._members[member] = None
         limit = max(self.encoders.limit, member.options.workers)
@@ -167,7 +167,7 @@ at_first_use: list[Callable[[], None]] = []  #: called when a process gets its o
 
 
 def current_owner() -> Owner:
-    """Return the owner of this process. Its thread starts when it is needed."""
+    """Return the owner of this process. The thread of the owner starts when it is needed."""
     pid = os.getpid()
     owner = _owners.get(pid)
     if owner is None:

@@ -24,10 +24,10 @@ class PipelineOptions:
 
 @dataclass(eq=False)
 class Request:
-    """A request of a caller: "write", "flush", "close", "give up", or "room" (memory) for its work.
+    """A request: "write", "flush", "close", "give up", or "room", for the memory of ``work``.
 
     The bell only wakes the caller, which then checks ``answered``. Messages can be lost, so the
-    caller sends its request again until it is answered. The owner ignores one that it has ``seen``.
+    caller repeats its request until it has an answer. The owner ignores requests that it has seen.
     """
 
     what: str
@@ -37,9 +37,9 @@ class Request:
     answered: bool = False
     result: bool = False
     bell: Bell = field(default_factory=Bell)
-    mark: int = 0  # how many tickets must be taken in first; of "give up": how many were dropped
-    #: Set when these tickets are taken in. For each lane: how many summaries must be done, how many
-    #: failed commits do not count, and how many summaries had been given up before.
+    mark: int = 0  # take in this many tickets first; for "give up": how many tickets were dropped
+    #: Set after these tickets were taken in. For each lane: the lane; how many summaries must be
+    #: done; how many failed commits do not count; how many summaries were given up before.
     targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:

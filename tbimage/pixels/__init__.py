@@ -6,6 +6,6 @@ of 8 or 16 bits and into colours. ``drawing`` puts text, boxes, masks and lines 
 values and pixels that are not finite.
 
 This package starts no threads and logs nothing, and does not use event files, steps or tags. It
-reads only encoded pictures (``arrays/encoded.py``) and the compiled encoder (``png/libraries.py``)
-from files.
+reads only two kinds of files: encoded pictures (``arrays/encoded.py``) and the compiled encoder
+(``png/libraries.py``).
 """

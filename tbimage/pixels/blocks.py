@@ -1,6 +1,6 @@
 """Cut images into blocks that fit the L2 cache, and find the range of a block's values.
 
-No memory of an image's size is allocated, because blocks are views.
+Blocks are views, so no memory of an image's size is allocated.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: The most elements of a block: 256 KiB of float32, half of a common L2 cache. A float32 image of
-#: 1080×1920×3 takes 4.4 ms with this size, 5.5 ms with half of it, and 4.0 ms with twice this size.
+#: The greatest number of elements of a block: 256 KiB of float32, half of a common L2 cache. A
+#: float32 image of 1080×1920×3 takes 4.4 ms with this size, 5.5 ms with half of this size, and 4.0
+#: ms with twice this size.
 BLOCK = 1 << 16
 
-#: A block of one array and the same block of another.
+#: A block of one array and the same block of another array.
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
 
 def blocks(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
-    """Cut two images ``(H, W, C)`` into the same blocks, of any rank, for elementwise work.
+    """Cut two images ``(H, W, C)`` into the same blocks, for elementwise work.
 
-    If the channels of a pixel are not adjacent in the source, each channel is cut separately.
-    Otherwise an inner loop of NumPy would be only as long as the number of channels, which is 7
-    times slower for uint8 as CHW.
+    A block may have any rank. If the channels of a pixel are not adjacent in the source, each
+    channel is cut separately. Without this rule, an inner loop of NumPy would only have as many
+    steps as there are channels. For uint8 images with the axes CHW, this is 7 times slower.
     """
     channels = source.shape[2]
     if channels > 1 and source.strides[1:] == (source.itemsize * channels, source.itemsize):
@@ -39,7 +40,7 @@ def blocks(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
 
 
 def runs(source: NDArray[Any], target: NDArray[Any]) -> Iterator[Pair]:
-    """Cut two arrays into the same blocks along their first axes, of at most ``BLOCK`` elements."""
+    """Cut two arrays along their first axes into the same blocks of at most ``BLOCK`` elements."""
     if source.size <= BLOCK:
         yield source, target
         return
@@ -60,7 +61,7 @@ def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
     if block.dtype.kind != "f":
         return int(block.min()), int(block.max()), True
     low, high = _half_extent(block) if block.dtype.itemsize == 2 else (block.min(), block.max())
-    if math.isfinite(low) and math.isfinite(high):  # any NaN would appear in one of them
+    if math.isfinite(low) and math.isfinite(high):  # a NaN in the block is also in low or high
         return float(low), float(high), True
     finite = block[np.isfinite(block)]
     if not finite.size:
@@ -69,10 +70,12 @@ def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
 
 
 def _half_extent(block: NDArray[Any]) -> tuple[np.float16, np.float16]:
-    """Return the lowest and highest value of float16; if any value is not finite, one is not.
+    """Return the lowest and highest value of a float16 block.
 
-    NumPy compares integers 40 times faster than float16. Read as integers, the bit patterns of
-    positive values increase with the value, and the patterns of negative values decrease.
+    If any value of the block is not finite, at least one of the two results is not finite. NumPy
+    compares integers 40 times faster than float16, so the bit patterns are compared as integers.
+    If a positive value increases, its bit pattern increases. If a negative value increases, its bit
+    pattern decreases.
     """
     bits = bits_of(block)
     signed = bits.view(np.int16)

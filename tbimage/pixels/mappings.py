@@ -1,15 +1,15 @@
-"""Memory mappings: memory for large data that is returned to the system when it is not used.
+"""Memory mappings for large data, so that the system gets back memory that is not used.
 
-malloc keeps freed memory that is between blocks in use. When records waited for a slow disk, the
+malloc keeps freed memory that is between used blocks. When records waited for a slow disk, the
 process kept up to 140 MiB of such memory, in addition to the 256 MiB that may be pending. So
-encoded data of 64 KiB or more is in mappings of its own, and copies of arrays are in slots of
-mappings (arrays/copies.py).
+encoded data of 64 KiB or more gets its own mapping, and copies of arrays are in slots of mappings
+(arrays/copies.py).
 
 Rules:
-- A mapping is idle when the last view of its data is deleted, in any thread, perhaps in a signal
-  handler. So there are no locks, and deques are changed by single atomic calls.
-- Idle mappings are used again, because each 4 KiB of a new mapping cost a page fault of 1 µs, a
-  sixth of the time that encoding takes.
+- A mapping becomes idle when the last view of its data is deleted. This can happen in any thread,
+  and in a signal handler. So there are no locks, and deques are changed by single atomic calls.
+- At most ``MOST_IDLE`` idle mappings of each size are kept, and are used again. A new mapping has
+  a page fault of 1 µs for each 4 KiB, which is a sixth of the time that encoding takes.
 """
 
 from __future__ import annotations
@@ -43,19 +43,20 @@ class _Lent(np.ndarray[Any, Any]):
             _idle[self.size].append(self.base)
 
 
-# The idle mappings by size, 64 KiB to 2 MiB. Only pictures with rows of megabytes need larger ones.
+# The idle mappings by size, 64 KiB to 2 MiB. Larger mappings are only needed for pictures whose
+# rows have megabytes.
 _idle: dict[int, deque[_Memory]] = {
     LEAST_BYTES << power: deque(maxlen=MOST_IDLE) for power in range(6)
 }
 
 
 def new_pages(size: int, advice: str) -> Any:
-    """Map memory; ``advice`` is a hint to the system, the name of a constant of ``mmap``."""
+    """Map memory; ``advice`` names a constant of ``mmap`` that is a hint to the system."""
     if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
         return np.empty(size, np.uint8)
     try:
         pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError:  # too many mappings, or no memory: then NumPy raises a better error
+    except OSError:  # too many mappings; or no memory, and then NumPy raises a better error
         return np.empty(size, np.uint8)
     if hasattr(mmap, advice):  # Linux
         with suppress(OSError):  # a kernel without huge pages
@@ -66,20 +67,20 @@ def new_pages(size: int, advice: str) -> Any:
 def lend(least: int) -> NDArray[np.uint8]:
     """Return memory of at least ``least`` bytes, with undefined content.
 
-    Only pages that are written to take physical memory.
+    A page takes physical memory only after data is written to it.
     """
     size = max(LEAST_BYTES, 1 << (least - 1).bit_length())
     try:
         memory = _idle[size].pop()
     except LookupError:
-        # Pages of 2 MiB would also take physical memory for parts that are not written to.
+        # A page of 2 MiB would take physical memory as a whole, even if little is written to it.
         memory = _Memory(size, np.uint8, new_pages(size, "MADV_NOHUGEPAGE"))
     lent: NDArray[np.uint8] = memory.view(_Lent)
     return lent
 
 
 def moved(pieces: Sequence[bytes]) -> list[Piece]:
-    """Return the same data, as one piece in a mapping if it is large."""
+    """Return the same data; large data is copied into one piece in a mapping."""
     size = sum(map(len, pieces))
     if size < LEAST_BYTES:
         return [*pieces]

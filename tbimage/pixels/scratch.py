@@ -4,8 +4,8 @@ A new array of 256 KiB costs page faults each time. A buffer that was used a mom
 cache.
 
 Rules:
-- ``take`` returns the same memory for the same name, and its content is undefined. A buffer is
-  valid until the thread takes that name again, so a name belongs to one function.
+- ``take`` returns the same memory for the same name. The content of this memory is undefined. A
+  buffer is valid until the thread takes the same name again, so only one function uses each name.
 - No view of a buffer may leave ``tbimage.pixels``.
 """
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 
-#: Larger buffers are not kept. Only pictures with rows of megabytes need them, and a thread may
+#: Larger buffers are not kept. Only pictures whose rows have megabytes need them, and a thread may
 #: live for weeks. So a thread keeps at most 22 MiB, and 2 to 5 MiB after usual pictures.
 KEPT_BYTES = 2 << 20
 

@@ -1,7 +1,7 @@
-"""Read event files back: tbimage's own and those of all other writers.
+"""Read event files of tbimage and of all other writers.
 
-``read`` gives runs, tags and values; ``read_events`` and ``read_run`` give the raw events. The
-other names are imported when they are first used, so a program that only reads raw events does not
+``read`` gives runs, tags and values; ``read_events`` and ``read_run`` give the raw events. Most
+names are imported when they are first used, so a program that only reads raw events does not
 import NumPy.
 """
 

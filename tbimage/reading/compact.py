@@ -39,9 +39,10 @@ def compact(
 ) -> Compaction:
     """Copy each run of a log directory to one event file, which both loaders of TensorBoard read.
 
-    A value is left out if TensorBoard no longer shows it, because a restart logged its step again.
-    A run that was copied by the same rules is not copied again if its files have not changed. So
-    ``compact`` can be called again after new values were logged, or after a call was stopped.
+    If a restart logged a step again, TensorBoard no longer shows the earlier values of this step
+    and of later steps. Such values are left out. A run is not copied again if its files and the
+    rules are the same as in the last call. So ``compact`` can be called again after new values were
+    logged, or after a call was stopped.
 
     Args:
         source: The path of the log directory, or its URL in an object store. ``compact`` does not
@@ -49,11 +50,11 @@ def compact(
         target: The path or the URL of the new directory. It must be missing, empty, or made by
             ``compact`` from this source. It must not be within ``source``.
         runs: A shell pattern. The runs whose names match it are copied.
-        keep_images: The number of pictures or sounds of each tag to keep, evenly spread over its
-            steps. The first and the last one are kept; 1 keeps only the last one. None: all.
-        every: 10 keeps the first of each 10 values of a tag, and the last one.
-        rename: A mapping from old names to new names. An old name that ends with ``/`` stands for
-            all tags below it.
+        keep_images: How many pictures or sounds of each tag are kept, evenly spread over the steps.
+            The first and the last one are kept; 1 keeps only the last one. None: all are kept.
+        every: 10 keeps the first of each 10 values of a tag, and the last value of the tag.
+        rename: A mapping from old names to new names. An old name that ends with ``/`` is replaced
+            in all tags that begin with it.
         drop: Tags to leave out, as shell patterns.
         engine: A function that calls another function for each run. The default does this for one
             run after the other. ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and

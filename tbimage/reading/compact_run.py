@@ -1,13 +1,14 @@
-"""Copy one run to one event file, unless it was copied before and has not changed.
+"""Copy one run to one event file, unless the run was copied before and has not changed.
 
 Rules:
 - In the target, the directory of a run has one event file and ``compacted.json``. The JSON file has
-  the size and the time of each source file, and the rules.
-- The event file is first written under a temporary name. So the target never has a part of an event
-  file, and a copy that was stopped starts again from the beginning.
+  the rules, and the size and the time of each source file.
+- The event file is first written under a temporary name. So each event file in the target is
+  complete. If a task is stopped, the next call copies the run from the beginning.
 - If a run has grown, the name of its new copy sorts after the name of the old copy. The old copy is
   deleted last. So TensorBoard's data server continues with the new copy.
-- The same run and rules make the same bytes, so two tasks may copy the same run at the same time.
+- The same run and the same rules always give the same bytes. So two tasks may copy the same run at
+  the same time.
 - The memory that a copy needs depends on the number of tags and on the largest value. It does not
   depend on the number of values, except that ``keep_images`` needs 8 bytes for each picture.
 """
@@ -82,7 +83,8 @@ class RunTask:
 
     Attributes:
         name: The name of the run.
-        files: Its event files with their versions, in the order in which TensorBoard reads them.
+        files: The event files of the run with their versions, in the order in which TensorBoard
+            reads the files.
         directory: The path or the URL of the directory of the copy.
         rules: Which values are kept.
     """
@@ -101,7 +103,8 @@ class Compaction:
         runs: How many runs were written.
         unchanged: How many runs were not written, because their copies are up to date.
         values: How many values were kept in the runs that were written.
-        left_out: How many values were left out: replaced by a restart, thinned out, or dropped.
+        left_out: How many values were left out: a restart replaced them, ``every`` or
+            ``keep_images`` did not keep them, or ``drop`` matches their tags.
         lost: The parts of files that could not be read.
     """
 
@@ -132,9 +135,10 @@ def compact_run(task: RunTask) -> Compaction:
     known = read_text(record) if RECORD in existing else None
     copy = _up_to_date_copy(known, made_from)
     if copy is not None and copy in existing:
-        _remove_copies(task.directory, existing, copy)  # a stopped task may have left one
+        _remove_copies(task.directory, existing, copy)  # a stopped task may leave a copy
         return Compaction(unchanged=1)
     done = Compaction(runs=1)
+    # The copy gets the start time of the run, because TensorBoard sorts runs by start time.
     now = _first_wall_time(task.files[0][0])
     name = next_name(filter(is_event_file, existing), now, _HOST, 0, _SUFFIX)
     with local_files([path for path, _ in task.files], done.lost) as files:
@@ -159,7 +163,7 @@ def _up_to_date_copy(record: str | None, made_from: dict[str, Any]) -> str | Non
 
 
 def _remove_copies(directory: str, existing: Iterable[str], current: str) -> None:
-    """Delete the copies that the current one replaces."""
+    """Delete the copies that the current copy replaces."""
     for name in existing:
         if name != current and f".{_HOST}.0." in name and is_own_name(name, _SUFFIX):
             remove(urls.join(directory, name))
@@ -188,7 +192,7 @@ def _first_pass(rules: Rules, files: Mapping[str, str]) -> dict[str, Series]:
 
 
 def _is_media(value: Summary.Value) -> bool:
-    """Tell whether a tag with this first value holds pictures or sounds."""
+    """Tell from the first value of a tag whether the tag has pictures or sounds."""
     plugin = value.metadata.plugin_data.plugin_name
     return value.WhichOneof("value") in ("image", "audio") or plugin in ("images", "audio")
 
@@ -256,6 +260,6 @@ def _records(
 
 
 def _first_wall_time(path: str) -> float:
-    """Return the time in the name of the first file. TensorBoard sorts runs by start time."""
+    """Return the time in the name of a file, or 0.0 if the name has no time."""
     part = os.path.basename(path).partition("tfevents.")[2].partition(".")[0]
     return float(part) if part.isdigit() and len(part) == 10 else 0.0

@@ -21,21 +21,21 @@ from tbimage.events.storage.objects import as_os_error
 
 __all__ = ["VERSIONS", "CopiedPath", "Copies"]
 
-# At most this number of bytes and of ranges is fetched at once, and a range has at most this number
-# of bytes. Many ranges at once hide the latency of the store.
+# Many ranges are fetched at once, so that the latency of the store matters less. A batch of ranges
+# is complete when it has _MOST_BYTES or _MOST_RANGES. A range has at most _RANGE_BYTES.
 _MOST_BYTES, _MOST_RANGES, _RANGE_BYTES = 64 << 20, 256, 8 << 20
-#: The keys that stores use for the version of an object in their listings.
+#: In the listings of stores, the version of an object has one of these keys.
 VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
 
 
 class CopiedPath(str):
-    """The path of a copy. As long as it is in use, the copies are not deleted."""
+    """The path of a copy. While this object is in use, the copies are not deleted."""
 
     copies: Copies
 
     @property
     def url(self) -> str:
-        """The URL of the copied object. Errors show it in place of the path."""
+        """The URL of the copied object. Errors show the URL instead of the path."""
         return self.copies.url_of(self)
 
 
@@ -98,7 +98,7 @@ class Copies:
         return self.url if below == "." else urls.join(self.url, *below.split(os.sep))
 
     def keep(self, path: str) -> CopiedPath:
-        """Return a path that keeps the copies for as long as it is used."""
+        """Return a path object. While it is in use, the copies are not deleted."""
         kept = CopiedPath(path)
         kept.copies = self
         return kept

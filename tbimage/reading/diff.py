@@ -64,7 +64,7 @@ def diff(
             yield Difference(tag, "tag", "only in the second run")
         elif first.tags[tag].kind != second.tags[tag].kind:
             kinds = f"{first.tags[tag].kind} and {second.tags[tag].kind}"
-            yield Difference(tag, "kind", f"of kind {kinds}")
+            yield Difference(tag, "kind", f"the kinds are {kinds}")
         elif first.tags[tag].kind == "scalar":
             yield from _diff_scalars(tag, first, second, tolerance)
         elif first.tags[tag].kind in _ITEMS:
@@ -125,7 +125,7 @@ def _diff_items(tag: str, first: Run, second: Run, tolerance: float) -> Iterator
 
 
 def _by_step(series: Series[Any]) -> dict[tuple[int, int], int]:
-    """Map the step of each item, and its number within the step, to its place in the series."""
+    """Map (step, number of the item in the step) to the place of the item in the series."""
     places: dict[tuple[int, int], int] = {}
     count, last = 0, None
     for at, step in enumerate(series.steps.tolist()):
@@ -159,7 +159,7 @@ def _compare_arrays(mine: Any, others: Any, tolerance: float) -> str:
 
 
 #: For each kind, the function that returns the items, and the function that compares two items. The
-#: latter returns an empty string if they are equal.
+#: second function returns an empty string if the items are equal.
 _ITEMS: dict[str, tuple[Callable[[Run, str], Series[Any]], Callable[[Any, Any, float], str]]] = {
     "image": (Run.images, _compare_images),
     "histogram": (Run.histograms, lambda a, b, t: _compare_arrays(a.buckets, b.buckets, t)),

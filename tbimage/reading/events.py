@@ -64,7 +64,7 @@ def read_events(path: str | os.PathLike[str]) -> Iterator[Event]:
             too.
 
     Yields:
-        Every event whose record is complete, in the order of the file. The first event holds
+        Every event whose record is complete, in the order of the file. The first event has
         ``file_version``. An incomplete record at the end is left out.
 
     Raises:

@@ -1,8 +1,8 @@
 """Write the values of logs to files that other programs read.
 
-The names of runs and tags may be hostile. No file is written outside the directory, because each
-part of a name becomes one file or directory name with harmless characters. The directory is new or
-empty, so it has no symbolic links.
+An attacker may have chosen the names of runs and tags. But no file is written outside the
+directory, because each part of a name becomes one file or directory name with harmless characters.
+The directory is new or empty, so it has no symbolic links.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def export(
         logs: The logs that ``tbimage.read`` returned.
         directory: The new directory; it must be missing or empty.
         format: ``"csv"``, ``"jsonl"``, or ``"parquet"``, which needs pyarrow.
-        choose: A function of run and tag that tells whether the tag is written.
+        choose: A function that takes the names of a run and of a tag, and tells whether the tag is
+            written.
         raw: Whether values that a restart replaced are written, too.
         step: The only step to write, or None for all.
         progress: A function that takes the runs and yields them. It may show the progress.
@@ -243,7 +244,7 @@ def _write_items(
         except ValueError as error:
             done.problems.append(str(error))
             continue
-        # Negative steps do not sort as text, so the name begins with the number of the value.
+        # Names with negative steps do not sort by step, so the number of the value comes first.
         name = f"{number:09d}_step{step}" if negative else f"{step:09d}"
         if sample := getattr(item, "sample", 0):
             name += f"_{sample}"
@@ -278,7 +279,7 @@ def _npy(item: Any) -> tuple[bytes, str]:
 
 
 #: For each kind, the function that returns the items, the name of their directory or table, and the
-#: function that makes the file of an item. None: each item becomes a line of JSON.
+#: function that makes the file of an item. None as the last: each item becomes a line of JSON.
 _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
     "image": (Run.images, "images", _encoded),
     "audio": (Run.audio, "audio", _encoded),
@@ -289,7 +290,7 @@ _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
 
 
 def suffix_of(encoded: bytes) -> str:
-    """Return the suffix for the file of a picture or a sound, by its first bytes."""
+    """Find the suffix for the file of a picture or a sound from the first bytes."""
     if encoded[:4] == b"RIFF":
         return ".webp" if encoded[8:12] == b"WEBP" else ".wav"
     return next((suffix for magic, suffix in _SUFFIXES if encoded.startswith(magic)), ".bin")

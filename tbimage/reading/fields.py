@@ -1,7 +1,7 @@
 """Walk over the fields of a protobuf message without reading their contents.
 
 A message may have many megabytes, but often only its tag and its step are needed. So the functions
-here take a message as a function that reads some of its bytes.
+here do not take the bytes of a message. They take a function that reads some of the bytes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def signed(value: int) -> int:
 
 
 def varint_at(read: Read, start: int, stop: int) -> int:
-    """Read the varint that a field holds."""
+    """Read the varint of a field."""
     return varint(read(start, stop), 0)[0]
 
 
@@ -62,7 +62,7 @@ def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]
     Args:
         read: Reads the message.
         at: Where the message starts.
-        end: Where it ends.
+        end: Where the message ends.
 
     Raises:
         MalformedError: The bytes are not a message. The fields before the fault have been yielded.

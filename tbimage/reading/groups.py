@@ -1,13 +1,13 @@
 """Find and check records that repeat in groups.
 
-Most programs log the same scalars at each step. So the records of one step, a *group*, have the
-same lengths as the records of the step before, and most of their bytes are equal. NumPy then checks
-and reads thousands of records at once. This takes a fifth of the time that a loop over the records
-takes.
+Most programs log the same scalars at each step. So the records of one step have the same lengths as
+the records of the step before, and most of their bytes are equal. The records of one step are a
+*group*. NumPy checks and reads thousands of records in groups at once. This takes a fifth of the
+time of a loop over the records.
 
-Checksums are computed without reading the equal bytes again, because CRC32C is linear. Each record
-has a corresponding record in the first group. To get its checksum, start with the checksum of the
-corresponding record, and XOR a number from a table for each byte that differs.
+CRC32C is linear, so the equal bytes need not be read again to compute checksums. Each record has a
+corresponding record in the first group. To get the checksum of a record, start with the checksum of
+the corresponding record, and XOR a number from a table for each byte that differs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["Groups", "find_groups", "find_period", "masked"]
 
 #: The largest number of records in a group. A file with more tags has few groups in a block.
 _LARGEST_GROUP = 256
-# For fewer groups, NumPy's overhead is larger than the time that it saves.
+# If there are fewer groups, NumPy's overhead is larger than the saved time.
 _FEWEST_GROUPS = 32
 # A group that was repeated _REPEATS times is expected again. At most _MOST_CANDIDATES lengths of a
 # group are tried.
@@ -39,7 +39,7 @@ _REPEATS, _MOST_CANDIDATES = 4, 8
 
 @dataclass(frozen=True)
 class Groups:
-    """Records with right checksums that repeat in groups.
+    """Records that repeat in groups. Their checksums are right.
 
     Attributes:
         rows: The bytes of each group: ``[groups, bytes]``.
@@ -61,7 +61,7 @@ class Groups:
 
 
 def find_period(keys: NDArray[np.int64]) -> int:
-    """Return the number of items that repeat at the end of a sequence, or 0 if none repeat."""
+    """Return the length of the group that repeats at the end of a sequence; 0: there is none."""
     backwards = keys[::-1]
     longest = min(_LARGEST_GROUP, len(keys) // _REPEATS)
     alike = np.flatnonzero(backwards[1 : longest + 1] == backwards[:1]) + 1
@@ -79,8 +79,8 @@ def find_groups(block: bytes, lengths: Sequence[int]) -> Groups | None:
         lengths: The length of the payload of each record of a group.
 
     Returns:
-        All groups before the first one with other headers. None if there are few groups, or if a
-        checksum is wrong.
+        All groups before the first group whose headers differ. None if there are few groups, or if
+        a checksum is wrong.
     """
     ends = np.cumsum(np.array(lengths) + OVERHEAD_BYTES)
     size = int(ends[-1])
@@ -108,13 +108,13 @@ def find_groups(block: bytes, lengths: Sequence[int]) -> Groups | None:
 
 
 def _changed(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the bits of each column that are not the same in all rows."""
+    """For each column, return the bits that are not the same in all rows."""
     changed: NDArray[np.uint8] = np.bitwise_or.reduce(rows) ^ np.bitwise_and.reduce(rows)
     return changed
 
 
 def _checksums(payloads: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return the CRC32C of each payload; all have the same length."""
+    """Return the CRC32C of each payload. All payloads have the same length."""
     first = payloads[0]
     checksums = np.full(len(payloads), crc32c(first.tobytes()), np.uint32)
     places = np.flatnonzero(changed)
@@ -127,7 +127,7 @@ def _checksums(payloads: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArr
 
 @lru_cache(maxsize=16)
 def _tables(many: int) -> NDArray[np.uint32]:
-    """Return the numbers to XOR: one for each count of following bytes and each byte value."""
+    """Return the numbers to XOR: ``[number of bytes after a byte, changed bits of the byte]``."""
     zero = crc32c(b"\0")
     shifted = first = np.array([crc32c(bytes([byte])) ^ zero for byte in range(256)], np.uint32)
     tables = [first]

@@ -1,4 +1,4 @@
-"""A picture in an event file, which Pillow decodes on request."""
+"""A picture in an event file. The picture is decoded on request."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _CONVERTED = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 class Image:
     """A picture. Its properties and methods read it from the file when they are used.
 
-    Reading checks the checksums of the record. It raises ``CorruptFileError`` if the record is
-    damaged, ``OSError`` if the file is missing, and ``ValueError`` if the picture cannot be
-    decoded.
+    When the picture is read, the checksums of its record are checked. A ``CorruptFileError`` is
+    raised if the record is damaged, an ``OSError`` if the file is missing, and a ``ValueError`` if
+    the picture cannot be decoded.
 
     Attributes:
         step: The step of the picture.
@@ -132,8 +132,8 @@ class Image:
     def pil(self) -> PIL.Image.Image:
         """Decode the picture to a Pillow image.
 
-        The image has the values of ``pixels``. But if colours have 16 bits, Pillow keeps only the
-        upper 8 bits.
+        The image has the same values as ``pixels``. But if colours have 16 bits, Pillow keeps only
+        the upper 8 bits.
         """
         return self._decode(self.encoded)
 
@@ -146,7 +146,7 @@ class Image:
                     return converted
                 loaded: PIL.Image.Image = picture.copy()
                 return loaded
-            except Exception as error:  # Pillow raises any error for damaged files
+            except Exception as error:  # Pillow may raise any error for damaged files
                 raise self.place.broken(f"its picture cannot be decoded: {error}") from error
 
     def _opened(self, encoded: bytes) -> PIL.Image.Image:
@@ -154,7 +154,7 @@ class Image:
 
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata
+                warnings.simplefilter("ignore")  # warnings about large pictures and odd metadata
                 return PIL.Image.open(io.BytesIO(encoded))
         except PIL.UnidentifiedImageError:
             raise self.place.broken(

@@ -46,13 +46,14 @@ __all__ = [
 # The field numbers of Event and Summary.Value, as in proto/tbimage/{event,summary}.proto.
 _WALL_TIME, _STEP, _GRAPH_DEF, _SUMMARY = 1, 2, 4, 5
 _TAG, _SIMPLE_VALUE, _METADATA = 1, 2, 9
-#: The field of Summary.Value that holds a value; 0 if only metadata was logged.
+#: The number of the field of Summary.Value that has the value; 0 if only metadata was logged.
 NOTHING, IMAGE, HISTOGRAM, AUDIO, TENSOR = 0, 4, 5, 6, 8
 _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
-#: GRAPH stands for a whole Event that holds a graph. GRAPH_TAG is TensorBoard's name for its tag.
+#: GRAPH means a whole Event that has a graph. GRAPH_TAG is the tag that TensorBoard gives graphs.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
 
-# From an unknown record on, this number of records is read one by one: new tags come together.
+# When an unknown record is found, this number of records is read one by one, because several new
+# tags usually come together.
 _ONE_BY_ONE = 64
 
 _FLOAT = struct.Struct("<f")
@@ -72,12 +73,12 @@ class Metadata:
 
 @dataclass
 class Entries:
-    """The places of the values of one tag in one file, if they are not scalars, as columns."""
+    """Columns with the places of the values of one tag in one file. Scalars have ``Numbers``."""
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     wall_times: array[float] = field(default_factory=lambda: array("d"))
     offsets: array[int] = field(default_factory=lambda: array("q"))
-    ordinals: array[int] = field(default_factory=lambda: array("l"))  # numbers in the Summary
+    ordinals: array[int] = field(default_factory=lambda: array("l"))  # places in the Summary
     forms: array[int] = field(default_factory=lambda: array("B"))
     samples: array[int] = field(default_factory=lambda: array("l"))  # counts of pictures or sounds
     lengths: array[int] = field(default_factory=lambda: array("q"))  # bytes of the payloads
@@ -95,7 +96,7 @@ class _Value:
 
 
 class _Large(NamedTuple):
-    """The bytes around the contents of a large record of one picture or sound."""
+    """The bytes before and after the contents of a large record with one picture or sound."""
 
     rest: int  # the number of bytes from the Summary to the end
     head: bytes  # from the Summary to the contents
@@ -119,7 +120,7 @@ class FileIndex:
     Attributes:
         path: The file.
         numbers: The scalars, by tag.
-        entries: Where all other values are, by tag.
+        entries: The places of all other values, by tag.
         metadata: The first metadata of each tag, shared by all files of a run.
         records: How many records have been read.
     """
@@ -186,7 +187,7 @@ class FileIndex:
             self._take_in_block(base, block, stops)
 
     def _take_in_block(self, base: int, block: bytes, stops: Sequence[int]) -> None:
-        """Read records: known scalars many at once, and the others one by one."""
+        """Read records: many known scalars at once, and other records one by one."""
         at = done = 0
         while done < len(stops):
             known = self._templates.take_in(block, stops[done:], at)
@@ -215,7 +216,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), len(payload), offset, at)
 
     def _take_in_large(self, read: Read, length: int, offset: int) -> None:
-        """Read a large record. It is not parsed if only time, step and contents have changed."""
+        """Read a large record. Parse it only if more than time, step and contents have changed."""
         first = read(0, 20)
         step, at = _step_of(first)
         last = self._large
@@ -295,7 +296,7 @@ class FileIndex:
         entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
-        """Note where records of this tag have the number, so that the next one is not parsed."""
+        """Store where records of a tag have the number, so that later records need no parsing."""
         if value.form == _SIMPLE_VALUE:
             position: int | None = value.start
         elif value.form == TENSOR and value.tag in self.numbers:
@@ -307,7 +308,7 @@ class FileIndex:
 
 
 def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
-    """Return a function that reads from a record's payload; it remembers the last 4 KiB.
+    """Return a function that reads 4 KiB or more of a payload at once, and keeps these bytes.
 
     Args:
         descriptor: The file.

@@ -30,8 +30,8 @@ __all__ = [
     "text",
 ]
 
-#: A layout has charts by category and title. A chart is its kind (``"multiline"`` or ``"margin"``)
-#: and its tags. ``SummaryWriter.custom_scalars`` takes the same form.
+#: A layout maps each category to its charts, and the title of each chart to the chart's kind
+#: (``"multiline"`` or ``"margin"``) and tags. ``SummaryWriter.custom_scalars`` takes the same form.
 Layout = Mapping[str, Mapping[str, tuple[str, list[str]]]]
 LAYOUT_TAG = "custom_scalars__config__"  # tensorboard/plugins/custom_scalar/metadata.py
 
@@ -51,7 +51,7 @@ class Histogram:
             shows them. In TF1's form, the empty buckets at both ends are left out, and the minimum
             and the maximum replace the outermost edges (``data_compat._migrate_histogram_value``).
         limits: float64 ``[n]``, the right edge of each bucket as it was logged.
-        counts: float64 ``[n]``, as logged.
+        counts: float64 ``[n]``, the count of each bucket as it was logged.
         min, max, num, sum, sum_squares: As logged in TF1's form. For tensors, the first three come
             from the buckets, and the others are NaN.
     """
@@ -95,7 +95,7 @@ class Audio:
         sample: The number of the sound in its step.
         encoded: The bytes of a WAV or other file.
         content_type: ``"audio/wav"`` or another type; empty if it is not known.
-        label: The label of the sound, which only TensorFlow's form may have; or empty.
+        label: The label of the sound, or empty. Only TensorFlow's form can have a label.
         sample_rate: In Hz; 0 if only the encoded sound has it.
     """
 
@@ -115,7 +115,8 @@ class Tensor:
     Attributes:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
-        value: An array of its shape; strings are ``bytes`` objects. It may be read-only.
+        value: An array in the shape of the tensor. Strings are ``bytes`` objects. The array may be
+            read-only.
     """
 
     step: int

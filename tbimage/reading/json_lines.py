@@ -10,7 +10,7 @@ __all__ = ["to_json"]
 
 
 def to_json(value: Any) -> str:
-    """Serialize to one line.
+    """Serialize a value to one line of JSON.
 
     JSON has no NaN, infinities, complex numbers or bytes. They become strings, such as ``"nan"``.
     """

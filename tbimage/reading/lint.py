@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Finding", "lint"]
 
-#: The meaning of each code, and the remedy. Facts about TensorBoard hold for release 2.21.
+#: The meaning of each code, and the remedy. Facts about TensorBoard are those of release 2.21.
 CODES = {
-    "damaged": "a record is damaged: TensorBoard reads nothing behind it; use `tbimage repair`",
+    "damaged": "a record is damaged: TensorBoard reads nothing after it; use `tbimage repair`",
     "torn": "the last record is incomplete: the file is being written, or its writer was stopped",
     "unreadable": "it cannot be opened or read",
     "empty": "the file has no record",
@@ -29,16 +29,17 @@ CODES = {
     "no-version": "the file does not begin with a file_version: when a step goes back, "
     "TensorBoard's Python loader drops points of all tags",
     "many-files": "the run has very many files: the data server keeps each of them open",
-    "nan-time": "a wall time is NaN: the data server reads nothing behind it",
-    "step-back": "steps do not grow: a value removes earlier values of the same or a greater step",
-    "two-kinds": "values are of several kinds: TensorBoard shows those of the first kind only",
+    "nan-time": "a wall time is NaN: the data server reads nothing after it",
+    "step-back": "steps do not grow: a value removes earlier values with the same step "
+    "or a greater step",
+    "two-kinds": "values are of several kinds: TensorBoard shows only values of the first kind",
     "no-metadata": "a tensor has no plugin: no dashboard shows it",
     "not-float32": "a scalar is a tensor of another type than float32: the data server drops it",
     "not-scalar": "a scalar is a tensor of several numbers: the data server drops it",
     "image-format": "a picture is neither PNG, JPEG, GIF nor BMP: browsers may not show it",
 }
 _WARNINGS = {"torn", "empty", "no-version", "many-files", "step-back", "image-format"}
-# The data server holds a descriptor for each file, and most systems allow 1024 in a process.
+# The data server keeps each file open, and most systems allow a process 1024 open files.
 _MANY_FILES = 500
 _SHOWN_FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 

@@ -34,7 +34,7 @@ _MOST_ROWS = 200
 
 @dataclass(frozen=True)
 class Logged:
-    """A value that ``Logs.follow`` has seen.
+    """A value that ``Logs.follow`` or ``Logs.last`` has found.
 
     Attributes:
         run: The name of the run.
@@ -53,7 +53,7 @@ class Logged:
 
     @property
     def value(self) -> Any:
-        """A float, or an ``Image``, ``Text``, … as from the methods of ``Run``; else None."""
+        """A float, or an item that ``Run`` returns, such as an ``Image``. None for other kinds."""
         if not isinstance(self._source, Place):
             return self._source
         make = MAKERS.get(self.kind)
@@ -68,13 +68,13 @@ def read(
 ) -> Logs:
     """Read the logs in a directory of runs, in one run, or in one event file.
 
-    Steps, tags and scalars are read at once. Pictures and other large values are read on request,
-    so that logs of many gigabytes open in a second and take little memory.
+    This reads steps, tags and scalars. Pictures and other large values are read on request, so
+    that logs of many gigabytes open in a second and take little memory.
 
     Args:
-        path: A directory, or an event file of any name. In and below a directory, the files with
-            ``tfevents`` in their names are read. Or a URL in an object store, such as
-            ``s3://bucket/runs``, whose event files are copied to a temporary directory.
+        path: A directory, an event file of any name, or a URL in an object store, such as
+            ``s3://bucket/runs``. In and below a directory, the files with ``tfevents`` in their
+            names are read. The event files of a URL are copied to a temporary directory.
         verify: Whether the checksums of large records are checked now, and not when the records
             are used. This reads all bytes of the files.
         progress: A function that takes the files and yields them. It may show the progress.
@@ -368,7 +368,7 @@ def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
 
 
 def package(name: str) -> Any:
-    """Import an optional package. An ImportError tells the command that installs it."""
+    """Import an optional package. An ImportError names the command that installs it."""
     try:
         return import_module(name)
     except ImportError:

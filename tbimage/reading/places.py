@@ -25,8 +25,8 @@ class Place:
 
     path: str  # the file
     offset: int  # where the value's record starts, in bytes
-    ordinal: int  # the number of the value in the record
-    form: int  # the field of ``Summary.Value`` that holds it
+    ordinal: int  # the number of the value in its record
+    form: int  # the field of ``Summary.Value`` that has the value
 
     def load(self) -> memoryview:
         """Read the record, check its checksums, and return the content of the value's field."""
@@ -50,7 +50,7 @@ class Place:
 
 
 def shown(path: str) -> str:
-    """Return the name of a file in errors: its path, or its URL if it is a copy."""
+    """Return the name of a file for error messages: its path, or the URL if it is a copy."""
     return str(getattr(path, "url", path))
 
 
@@ -62,7 +62,7 @@ def read_payload(path: str, offset: int) -> memoryview:
             raise CorruptFileError(shown(path), offset, "checksum of its length")
         length = _HEADER.unpack(header)[0]
         rest = os.fstat(file.fileno()).st_size - offset - HEADER_BYTES - FOOTER_BYTES
-        if length > min(rest, LARGEST_PAYLOAD):  # check before memory is allocated
+        if length > min(rest, LARGEST_PAYLOAD):  # checked before memory is allocated
             raise CorruptFileError(shown(path), offset, "the file ends within it")
         file.seek(offset + HEADER_BYTES)
         record = memoryview(bytearray(length + FOOTER_BYTES))

@@ -18,7 +18,7 @@ __all__ = ["decode"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = struct.Struct(">IIBBBBB")
-# Color types of several channels: RGB, gray with alpha, RGBA.
+# The color types with several channels: RGB, gray with alpha, RGBA.
 _CHANNELS = {2: 3, 4: 2, 6: 4}
 _NONE, _SUB, _UP, _AVERAGE, _PAETH = range(5)
 
@@ -69,7 +69,7 @@ def _unfilter(
     if kind not in (_AVERAGE, _PAETH):
         raise ValueError(f"the PNG has the unknown filter {kind}")
     row, up = bytearray(step) + line.tobytes(), bytes(step) + above.tobytes()
-    for at in range(step, len(row)):  # each byte needs the one to its left
+    for at in range(step, len(row)):  # the pixel to the left must be decoded first
         left, top, corner = row[at - step], up[at], up[at - step]
         if kind == _AVERAGE:
             predicted = (left + top) >> 1

@@ -1,4 +1,4 @@
-"""The engine of ``compact`` with several processes, and the common parts of all engines."""
+"""An engine that runs ``compact`` in several processes, and functions for other engines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-# A task of Dask or Ray has an overhead of 2 ms, and to copy a run of 20 small files takes 14 ms. If
+# A task of Dask or Ray has an overhead of 2 ms. Copying a run of 20 small files takes 14 ms. If
 # there are enough items, each worker gets at least 8 batches, so that all workers end at about the
 # same time.
 _MOST_ITEMS, _BATCHES_OF_A_WORKER = 16, 8
@@ -56,7 +56,7 @@ def processes(workers: int) -> Iterator[Callable[[Callable[[T], R], Sequence[T]]
     if workers == 1:
         yield map
         return
-    # A process that is forked while another thread holds a lock may wait for the lock for ever.
+    # If another thread holds a lock during a fork, the new process may wait for the lock for ever.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
 

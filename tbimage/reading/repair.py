@@ -1,4 +1,4 @@
-"""Copy the undamaged records of an event file to a new one."""
+"""Copy the undamaged records of an event file to a new file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Repair:
 
     Attributes:
         kept: How many records were copied.
-        kept_bytes: The bytes of these records.
+        kept_bytes: How many bytes these records have.
         lost: The damaged parts, which were left out.
     """
 
@@ -75,7 +75,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
                 kept += 1
                 kept_bytes += len(payload) + OVERHEAD_BYTES
             if not kept:
-                raise ValueError(f"{source}: it has no whole record")
+                raise ValueError(f"{source}: it has no undamaged record")
     finally:
         os.close(descriptor)
     return Repair(kept, kept_bytes, tuple(sorted(lost)))
@@ -93,7 +93,7 @@ def whole_records(
     for offset, length, small in scanner.records(descriptor):
         payload = read_payload(path, offset) if small is None else small
         try:
-            # A payload that is not an Event stops a loader of TensorBoard.
+            # A loader of TensorBoard stops at a payload that is not an Event.
             event = Event.FromString(bytes(payload))
         except DecodeError:
             lost.append(Damage(path, offset, length + OVERHEAD_BYTES, "message"))

@@ -3,7 +3,7 @@
 By default, the values are those that TensorBoard's data server keeps. A record with step s removes
 all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
 ``tensorboard/data/server/reservoir.rs``). So if a restarted training logs a step again, the new
-value replaces the old one. The data server then draws a sample, but a ``Run`` has all values.
+value replaces the old one. The data server then keeps a sample, but a ``Run`` has all values.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ class Tag:
     Attributes:
         kind: ``"scalar"``, ``"image"``, ``"histogram"``, ``"text"``, ``"audio"``, ``"tensor"``,
             ``"hparams"`` or ``"graph"``.
-        count: How many values it has; a batch of pictures counts each picture.
+        count: How many values the tag has. Each picture of a batch is counted.
         first_step: The step of the first value.
-        last_step: The step of the last one.
+        last_step: The step of the last value.
         description: Markdown, as it was logged with the tag.
         display_name: The name that TensorBoard shows, if it differs from the tag.
-        plugin: The dashboard that shows it, such as ``"pr_curves"``; empty if it is not stored.
+        plugin: The dashboard for the tag, such as ``"pr_curves"``; empty if it is not stored.
     """
 
     kind: str
@@ -107,7 +107,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The entries of one tag, of all files."""
+    """The entries of one tag in all files of a run."""
 
     paths: list[str]
     files: NDArray[np.intp]
@@ -142,7 +142,7 @@ class Run:
 
     Attributes:
         name: The name that TensorBoard shows: the path below the log directory, or ``"."``.
-        metadata: The metadata of each tag, which its first value has.
+        metadata: The metadata of each tag, from the first value of the tag.
 
     Example:
         >>> import tbimage
@@ -228,8 +228,8 @@ class Run:
             tag: The tag.
             raw: As for ``scalars``.
             batch: Whether the pictures of a batch, which have the tags ``tag/image/0``,
-                ``tag/image/1``, …, become one series. Then ``sample`` is the number in the tag. A
-                batch that is logged as one tensor is always one series.
+                ``tag/image/1``, …, become one series. If True, ``sample`` is the number in the tag.
+                A batch that was logged as one tensor is always one series.
 
         Raises:
             KeyError: There is no such tag.
@@ -251,7 +251,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, which also raises the same errors.
+            raw: As for ``scalars``. The errors are the same, too.
         """
         return self._series(tag, "histogram", raw)
 
@@ -260,7 +260,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, which also raises the same errors.
+            raw: As for ``scalars``. The errors are the same, too.
         """
         return self._series(tag, "text", raw)
 
@@ -269,7 +269,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, which also raises the same errors.
+            raw: As for ``scalars``. The errors are the same, too.
         """
         return self._series(tag, "audio", raw)
 
@@ -278,7 +278,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``, which also raises the same errors.
+            raw: As for ``scalars``. The errors are the same, too.
         """
         return self._series(tag, "tensor", raw)
 
@@ -288,7 +288,7 @@ class Run:
         return items.hparams(contents) if contents else None
 
     def custom_scalars(self) -> items.Layout | None:
-        """Return the layout of the Custom Scalars page that was logged last, or None.
+        """Return the last logged layout of the Custom Scalars page, or None.
 
         Raises:
             ValueError: The layout cannot be decoded.
@@ -297,7 +297,7 @@ class Run:
         return items.layout(columns.place(-1)) if len(columns.steps) else None
 
     def graph(self) -> bytes | None:
-        """Return the serialized ``GraphDef`` that was logged last, or None."""
+        """Return the last logged ``GraphDef`` in serialized form, or None."""
         if GRAPH_TAG not in self.tags or self.tags[GRAPH_TAG].kind != "graph":
             return None
         from tbimage.events.messages import Event
@@ -375,7 +375,7 @@ def _grows(steps: NDArray[np.int64]) -> bool:
 
 
 def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which records stay, because no later record has the same step or a smaller step."""
+    """Tell which records are kept: no later record has the same step or a smaller step."""
     smallest_later = np.minimum.accumulate(steps[::-1])[::-1]
     kept = np.ones(len(steps), bool)
     kept[:-1] = steps[:-1] < smallest_later[1:]

@@ -1,9 +1,10 @@
 """Read many records of scalars at once.
 
 All records of one tag are equal except for wall time, step and the four bytes of the number. For
-each tag, one record is parsed in full. Its equal bytes are the *template* of the tag. A later
-record with the same bytes belongs to the same tag. ``Templates.take_in`` looks up all records of a
-block with NumPy, which takes a third of the time of a loop over the records.
+each tag, one record is parsed in full. The bytes that are equal in all records are the *template*
+of the tag. If a later record has the same bytes, it belongs to the same tag. ``Templates.take_in``
+looks up all records of a block with NumPy. This takes a third of the time of a loop over the
+records.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ __all__ = ["Numbers", "Templates"]
 # Above the second limit, records are looked up one by one, because NumPy needs new tables for each
 # new tag.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
-# NumPy takes as long for a few records as for a hundred.
-_FEWEST_RECORDS = 64  # 64 more for each 8 different lengths of records
-# A longer record, with a long tag or with metadata, is read alone.
+# For a few records, NumPy needs as much time as for a hundred.
+_FEWEST_RECORDS = 64  # and 64 more for each 8 different lengths of records
+# Longer records have a long tag or metadata. They are read one by one.
 _LONGEST_RECORD = 512
 _LONGEST_STEP = 5  # bytes of a varint, for steps below 2 ** 35
 
@@ -47,7 +48,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class _Table:
-    """The templates with one length and one place of the number, sorted by their hashes."""
+    """Templates with the same length and the same place of the number, sorted by their hashes."""
 
     hashes: NDArray[np.uint64]
     words: NDArray[np.uint64]
@@ -56,7 +57,7 @@ class _Table:
 
 @dataclass
 class _Shape:
-    """Templates with one length after the step, and with one place of the number."""
+    """Templates with the same length after the step, and with the same place of the number."""
 
     position: int
     templates: list[bytes] = field(default_factory=list)
@@ -68,14 +69,15 @@ class Templates:
     """The templates of one file.
 
     Attributes:
-        group: The lengths of the records that repeat at the end of the last block; may be empty.
+        group: The payload lengths of the records that repeat at the end of the last block. It may
+            be empty.
     """
 
     def __init__(self) -> None:
         self.group: Sequence[int] = ()
         self._columns: dict[bytes, Numbers] = {}
         self._shapes: dict[int, list[_Shape]] = {}  # the keys are the lengths
-        # A tag may have two templates, because the first record has metadata that the others lack.
+        # A tag may have two templates, because only its first record has metadata.
         self._numbers: list[Numbers] = []
         self._places: dict[int, int] = {}  # the places in _numbers; the keys are from id()
 
@@ -109,7 +111,7 @@ class Templates:
         return None
 
     def take_in(self, block: bytes, stops: Sequence[int], first: int) -> int:
-        """Read the records of a block before the first unknown one; return how many were read.
+        """Read the first records of a block, up to an unknown record; return how many were read.
 
         Args:
             block: The records, one after the other.
@@ -147,7 +149,7 @@ class Templates:
     def take_in_groups(self, groups: Groups) -> bool:
         """Read records that repeat in groups. If not all can be read, read none and return False.
 
-        Between the groups, a record may differ only in wall time, step and number.
+        From group to group, only the wall time, the step and the number of a record may change.
         """
         rows, found = groups.rows, []
         for start, stop in groups.spans:
@@ -174,7 +176,7 @@ class Templates:
         return True
 
     def _match(self, rests: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Return the index of each record's columns (-1 if unknown), and its number."""
+        """For each record, return the index of its columns (-1 if unknown) and its number."""
         columns = np.full(len(rests), -1, np.intp)
         numbers = np.zeros(len(rests), np.float32)
         for shape in self._shapes.get(rests.shape[1], ()):
@@ -196,7 +198,7 @@ class Templates:
         wall_times: NDArray[np.float64],
         values: NDArray[np.float64],
     ) -> None:
-        """Append to the columns of each tag, in the order of the records."""
+        """Append the values to the columns of their tags, in the order of the records."""
         order = np.argsort(found, kind="stable")
         ordered = found[order]
         edges = np.flatnonzero(np.diff(ordered, prepend=-1, append=-1))
@@ -216,7 +218,7 @@ def _make_table(shape: _Shape) -> _Table:
 
 
 def _words(rows: NDArray[np.uint8], position: int) -> NDArray[np.uint64]:
-    """Return rows as 64-bit words, with zeros in place of the number and at the end."""
+    """Return rows as 64-bit words. The number and the missing bytes at the end become zeros."""
     words = np.zeros((len(rows), -(-rows.shape[1] // 8)), np.uint64)
     padded = words.view(np.uint8)
     padded[:, : rows.shape[1]] = rows
@@ -236,8 +238,8 @@ def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def _steps_end(rows: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.bool_]]]:
     """Return each place where steps end, and which records have a step that ends there.
 
-    These records begin with wall time and step, which is the order of all writers. A record with
-    the step 0, which writers leave out, is read alone.
+    These records begin with wall time and step. All writers use this order. Writers leave out a
+    step of 0, so records with this step are not found here, and are read one by one.
     """
     waiting = (rows[:, 0] == 9) & (rows[:, 9] == 16)
     found = []

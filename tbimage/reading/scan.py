@@ -4,13 +4,15 @@ The file is read in blocks with ``pread`` and not mapped into memory, because SI
 if a mapped file becomes shorter.
 
 Rules:
-- If a record fits in a block, it is read and its checksum is checked. The checksum of a
-  larger record is checked only if ``verify`` is true, or if neither a record nor the end of
-  the file follows it.
-- After a fault, the scan continues at the next complete record with two right checksums.
-  The length of the damaged record is not trusted. If a writer is stopped within a record, and
-  another writer appends to the file, this length covers good records of the second writer.
-- Memory for a payload is allocated only if the file is long enough to hold the payload.
+- If a record fits in a block, it is read and its checksum is checked. For a larger record, the scan
+  checks only that a header or the end of the file follows it. If neither follows, or if ``verify``
+  is true, the checksum of the larger record is checked, too.
+- If the checksum of a payload is wrong, and a header or the end of the file follows the record, the
+  scan continues there. After any other fault, the scan searches for the next complete record with
+  two right checksums. It does not use the length of the damaged record: if a writer is stopped
+  within a record, and another writer appends to the file, this length covers good records of the
+  second writer.
+- Memory for a payload is allocated only if the file is long enough to contain the payload.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at", "rows_of"]
 
-# A block holds about a thousand scalars. A larger block would read more of each picture's payload,
-# which is skipped.
+# A block has about a thousand scalars. The payloads of pictures are skipped, but a larger block
+# would read more bytes of them.
 BLOCK_BYTES = 1 << 16
 # After a block with more than _MANY_RECORDS records, the next block is larger. After a picture, the
 # next block is small, because usually a few scalars and another picture follow.
@@ -61,7 +63,7 @@ def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
     return os.read(descriptor, size)
 
 
-#: ``os.pread``, which Windows lacks.
+#: ``os.pread``, which Windows does not have.
 read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
@@ -73,7 +75,7 @@ class Batch(NamedTuple):
         block: The bytes of the records. If the batch is one record that is larger than a block,
             these are the first bytes of the record.
         stops: The end of each record's payload in the block.
-        groups: The same records as groups. None if they were not found as groups.
+        groups: The same records, in the form of groups. None if no groups were found.
     """
 
     base: int
@@ -83,12 +85,12 @@ class Batch(NamedTuple):
 
     @property
     def is_large(self) -> bool:
-        """Whether it is one record that is larger than a block."""
+        """Whether the batch is one record that is larger than a block."""
         return self.stops[-1] > len(self.block)
 
 
 def rows_of(block: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.uint8]:
-    """Copy ``length`` bytes from each of the places ``starts`` of a block: ``[n, length]``."""
+    """Copy ``length`` bytes of a block from each place in ``starts``; return ``[n, length]``."""
     import numpy as np
 
     shape = len(block) - length + 1, length
@@ -98,7 +100,7 @@ def rows_of(block: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.u
 
 
 def _count_sound(block: bytes, stops: array[int], checksums: array[int]) -> int:
-    """Count the records before the first one whose checksum is wrong."""
+    """Count the records before the first record whose checksum is wrong."""
     import numpy as np
 
     from tbimage.reading.groups import masked
@@ -112,7 +114,7 @@ class RecordScanner:
     """Read the records of one file from where the last scan ended.
 
     Attributes:
-        offset: The start of the next record. All bytes before it were read or reported.
+        offset: The start of the next record. All bytes before it were read, or reported as damage.
         damage: The skipped parts.
         tail: The incomplete record after ``offset``, or None.
     """
@@ -132,7 +134,7 @@ class RecordScanner:
         self._ahead = -1, b""  # the place of bytes that were read in advance, and these bytes
 
     def expect(self, lengths: Sequence[int]) -> None:
-        """Set the lengths of the payloads of the group of records that probably repeats next."""
+        """Set the payload lengths of a group of records. This group probably repeats next."""
         self._expected = lengths
 
     def records(self, descriptor: int) -> Iterator[tuple[int, int, bytes | None]]:
@@ -164,7 +166,7 @@ class RecordScanner:
             batch, damaged = self._read_batch()
             if batch.stops:
                 yield batch
-            self._size = min(self._size, os.fstat(descriptor).st_size)  # the file may shrink
+            self._size = min(self._size, os.fstat(descriptor).st_size)  # the file may get shorter
             if damaged is not None:
                 self._skip_payload(self.offset, damaged)
                 continue
@@ -195,8 +197,8 @@ class RecordScanner:
         """Read the complete records in the next block, and continue after them.
 
         Returns:
-            The records before the first one with a wrong checksum, and the length of the payload of
-            the latter, or None.
+            The records before the first record with a wrong checksum; and the length of this
+            record's payload, or None if all checksums are right.
         """
         base = self.offset
         size = min(self._block_bytes, self._size - base)
@@ -221,7 +223,7 @@ class RecordScanner:
         end = stops[sound - 1] + FOOTER_BYTES if sound else 0
         self.offset = base + end
         damaged = stops[sound] - HEADER_BYTES - end if sound < len(stops) else None
-        if self._expected:  # the next record is probably another one of the group
+        if self._expected:  # rotate the group: begin with the record that is expected next
             behind = sound % len(self._expected)
             self._expected = [*self._expected[behind:], *self._expected[:behind]]
         return Batch(base, block, stops[:sound]), damaged
@@ -239,7 +241,7 @@ class RecordScanner:
         return find_groups(block, self._expected)
 
     def _find_records(self, block: bytes) -> tuple[array[int], array[int]]:
-        """Return the ends of payloads in a block, and their stored checksums."""
+        """Return where the payloads in a block end, and the checksums of their bytes."""
         stops, checksums = array("q"), array("I")
         add_stop, add_checksum, lengths = stops.append, checksums.append, self._lengths
         at, last = 0, len(block) - FOOTER_BYTES
@@ -273,7 +275,7 @@ class RecordScanner:
         return length
 
     def _length_at(self, offset: int) -> int | None:
-        """Return the length of the record at an offset. If its header is cut, return the limit."""
+        """Return a record's length, or ``LARGEST_PAYLOAD`` if the file ends within the header."""
         header = read_at(self._descriptor, HEADER_BYTES, offset)
         if len(header) < HEADER_BYTES:
             return LARGEST_PAYLOAD
@@ -301,7 +303,7 @@ class RecordScanner:
         return len(footer) == FOOTER_BYTES and _CHECKSUM.unpack(footer)[0] == mask(crc)
 
     def _skip_payload(self, offset: int, length: int) -> None:
-        """Continue after a record with a damaged payload, if another record follows it."""
+        """Skip a damaged payload if a header or the end of the file follows it. Else search."""
         end = offset + length + OVERHEAD_BYTES
         if end == self._size or self._length_at(end) is not None:
             self.damage.append(Damage(self.path, offset, end - offset, "payload"))
@@ -322,7 +324,7 @@ class RecordScanner:
         return True
 
     def _find_record(self, start: int) -> int | None:
-        """Return the start of the next complete record, or None. Note where to continue."""
+        """Return the start of the next complete record, or None. Store where to search next."""
         unfinished, base, size = None, start, _FIRST_SEARCH_BYTES
         while base < self._size:
             block = read_at(self._descriptor, size + HEADER_BYTES - 1, base)

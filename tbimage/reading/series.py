@@ -84,7 +84,8 @@ class Series(Sequence[T]):
 
         Args:
             step: The step.
-            sample: The number of the item, if the step has several, such as a batch of pictures.
+            sample: The number of the item in the step. A step has several items if, for example, a
+                batch of pictures was logged.
 
         Raises:
             KeyError: There is no such item.

@@ -1,6 +1,6 @@
-"""Read sources and write targets of ``compact``: local directories, or URLs of object stores.
+"""Read the sources and write the targets of ``compact``: local directories, or URLs of stores.
 
-A written file appears complete, or not at all.
+A file gets its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = [
     "write_text",
 ]
 
-#: The path or the URL of an event file, and its version: its size, and its time (for a local file)
-#: or the version that the store reports.
+#: The path or the URL of an event file, and the version of the file. The version has the size, and
+#: the time of a local file or the version that the store reports.
 SourceFile = tuple[str, tuple[str | int, ...]]
 
 # TensorBoard does not read files with this name.
 _UNFINISHED = ".unfinished-"
-# Files of killed processes are deleted after this number of seconds.
+# Unfinished files of killed processes are deleted after this number of seconds.
 _STALE_SECS = 3600.0
 
 
@@ -47,7 +47,7 @@ def canonical(path: str, argument: str) -> str:
 
 
 def runs_below(path: str) -> tuple[dict[str, tuple[SourceFile, ...]], list[Damage]]:
-    """Find the files of each run below a directory or a URL, and directories that cannot be opened.
+    """Find the files of the runs below a directory or URL, and directories that cannot be opened.
 
     The files are in the order in which TensorBoard reads them. If the path cannot be read, an
     OSError is raised.
@@ -99,8 +99,8 @@ def _filesystem(url: str) -> Any:
 def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, str]]:
     """Copy objects to a temporary directory. Local files are not copied.
 
-    This yields a dict that maps the local path of each file to its path or URL. Objects that cannot
-    be copied are added to ``lost``.
+    This yields a dict. It maps the local path of each file to the given path or URL. Objects that
+    cannot be copied are added to ``lost``.
     """
     if not any(map(urls.is_url, paths)):
         yield {path: path for path in paths}
@@ -125,7 +125,8 @@ def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, 
 def whole_file(path: str) -> Iterator[BinaryIO]:
     """Open a new file for writing. It replaces ``path`` at the end of the block.
 
-    The directory is made if missing. If the block raises an error, the new file is deleted.
+    The directory is made if it does not exist. If the block raises an error, the new file is
+    deleted.
     """
     if urls.is_url(path):
         from tbimage.events.storage.objects import as_os_error
@@ -177,7 +178,7 @@ def read_text(path: str) -> str | None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a small file, which appears complete."""
+    """Write a small file. It gets its name only when it is complete."""
     with whole_file(path) as file:
         file.write(text.encode())
 
@@ -195,7 +196,7 @@ def names_in(directory: str) -> list[str]:
 
 
 def remove(path: str) -> None:
-    """Delete a file, if it is there."""
+    """Delete a file if it exists."""
     with contextlib.suppress(FileNotFoundError):
         if urls.is_url(path):
             from tbimage.events.storage.stores import objects_of

@@ -19,8 +19,9 @@ __all__ = ["count_samples", "float_position", "number_in", "strings_of", "to_arr
 _DTYPE, _SHAPE, _CONTENT, _FLOAT_VALUES, _STRINGS = 1, 2, 4, 5, 8
 _DT_FLOAT, _DT_STRING = 1, 7
 
-# This maps a DataType to NumPy's name, and to the repeated field that may hold the elements instead
-# of tensor_content (tensorflow/core/framework/types.proto, tensor.proto).
+# This maps a DataType to the name of the NumPy type, and to a repeated field of TensorProto. The
+# elements are in tensor_content or in this field (tensorflow/core/framework/types.proto,
+# tensor.proto).
 _TYPES: dict[int, tuple[str, str]] = {
     1: ("<f4", "float_val"),
     2: ("<f8", "double_val"),
@@ -59,7 +60,7 @@ def float_position(read: Read, start: int, stop: int) -> int | None:
 
 
 def number_in(read: Read, start: int, stop: int) -> float | None:
-    """Return the number in a serialized TensorProto, or None if it is not one number."""
+    """Return the number in a serialized TensorProto, or None if the tensor is not one number."""
     position = float_position(read, start, stop)
     if position is not None:
         value: float = struct.unpack("<f", read(position, position + 4))[0]
@@ -123,7 +124,7 @@ def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
 
     Returns:
         The array, which may be read-only. Strings are ``bytes`` objects. bfloat16 becomes float32,
-        because NumPy lacks bfloat16.
+        because NumPy has no bfloat16.
 
     Raises:
         ValueError: The type is unknown, or the number of elements does not fit the shape.
@@ -165,8 +166,8 @@ def _elements(values: Any, dtype: str) -> NDArray[Any]:
     if dtype.startswith("<c"):  # real, imaginary, real, …
         parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
         return parts[: len(parts) // 2 * 2].view(dtype)
-    # The first array has 64 bits: int_val may hold a negative number for an unsigned type, and only
-    # astype wraps it around.
+    # The first array has 64 bits, because int_val may have negative numbers for an unsigned type.
+    # Only astype wraps such numbers around.
     return np.array(values, None if len(values) else dtype).astype(dtype)
 
 
@@ -180,8 +181,8 @@ def _shaped(elements: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         return np.broadcast_to(elements.reshape((1,) * len(shape)), shape)
     if not 0 < len(elements) < wanted or wanted > _MOST_REPEATED:
         raise ValueError(
-            f"a tensor of shape {shape} has {len(elements)} elements: they are too many, none, or "
-            "too few to repeat the last one"
+            f"a tensor of shape {shape} has {len(elements)} elements: this is zero, too many, or "
+            "so few that the last element would be repeated too often"
         )
     rest = np.full(wanted - len(elements), elements[-1], elements.dtype)
     return np.concatenate([elements, rest]).reshape(shape)

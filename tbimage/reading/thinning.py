@@ -1,4 +1,4 @@
-"""Choose the values of a tag to keep: some of the values that TensorBoard shows."""
+"""Choose which values of a tag are kept. Only values that TensorBoard shows are kept."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ __all__ = ["Series"]
 class Series:
     """The steps of one tag. First ``add`` each step, and then call ``keeps`` with each step again.
 
-    A value removes all earlier values with the same step or a greater one, as in TensorBoard's data
+    A value removes all earlier values with the same or a greater step, as in TensorBoard's data
     server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). Without
     ``keep``, only the places where steps go back are stored, and not all steps. So a tag with a
     billion values takes as little memory as a tag with ten values.
 
     Args:
-        every: 10 keeps the first of each 10 values, and the last one.
-        keep: The number of values to keep, evenly spread; all steps are then stored. None: all.
+        every: 10 keeps the first of each 10 values, and the last value.
+        keep: How many of these values are kept, evenly spread. If ``keep`` is given, all steps are
+            stored. None: all values are kept.
 
     Example:
         >>> series = Series(every=1, keep=None)
@@ -53,13 +54,14 @@ class Series:
         self._steps: array[int] = array("q")
         self._count = 0
         self._last = 0
-        # Steps grow within a stretch. These lists have the number and the step of the first value
-        # of each stretch that still has values. The first steps of stretches grow, too.
+        # A *stretch* is a sequence of values whose steps grow. For each stretch that still has
+        # values, these lists have the number and the step of its first value. From stretch to
+        # stretch, the first steps grow, too.
         self._starts: list[int] = []
         self._first_steps: list[int] = []
-        # The second pass counts the calls of ``keeps``, the values that TensorBoard shows, the
-        # values that ``every`` keeps, and the stretches that have begun. ``_wanted`` has the
-        # numbers of the values to keep, or is None for all.
+        # ``keeps`` counts its calls, the values that TensorBoard shows, the values that ``every``
+        # keeps, and the stretches that have begun. ``_wanted`` has the numbers of the values to
+        # keep; None: all.
         self._asked = self._shown = self._thinned = self._begun = 0
         self._wanted: frozenset[int] | None = None
 
@@ -82,7 +84,7 @@ class Series:
         if number == 0 and self._keep is not None:
             self._wanted = self._choose(self._keep)
         self._asked += 1
-        if number >= self._count:  # the file has grown since the first pass
+        if number >= self._count:  # the file has grown since the steps were added
             return False
         if self._begun < len(self._starts) and number == self._starts[self._begun]:
             self._begun += 1

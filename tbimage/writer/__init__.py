@@ -23,9 +23,9 @@ class SummaryWriter(RunWriter):
 
     A call returns as soon as the data is copied. Worker threads encode in parallel, and write in
     the order of the calls. Any number of threads may share a writer. After a fork, the child
-    continues in a sub-run of its own. A copied or unpickled writer does the same; it has the
-    settings of the original, but not the attributes that a subclass adds. ``__init__`` documents
-    the arguments.
+    continues in its own sub-run. A copied or unpickled writer also writes to its own sub-run. It
+    has the settings of the original, but not the attributes that a subclass adds. ``__init__``
+    documents the arguments.
 
     Example:
         >>> import numpy, tempfile

@@ -1,4 +1,4 @@
-"""``RunWriter``: settings, lifecycle, and the path to the pipeline, for all kinds of summaries."""
+"""``RunWriter``: the settings and lifecycle of a writer, and how summaries enter its pipeline."""
 
 from __future__ import annotations
 
@@ -63,70 +63,77 @@ class RunWriter:
         """Open a run directory for writing.
 
         Args:
-            logdir: The run directory, created if missing: a path, or a URL of an object store.
+            logdir: The run directory: a path, or a URL of an object store. It is created if needed.
             filename_suffix: The end of the event files' names. Default: nothing.
             wire: "image" writes ``Summary.Image``, which every reader of event files knows;
                 "tensor" writes the form of TF2's ``tf.summary.image``.
-            encoding: The format of pictures if the call does not name one. "png" is lossless.
+            encoding: The format of pictures if the call has no ``encoding``. "png" is lossless.
                 "jpeg" needs a fifth of the bytes for a photograph; pictures that a JPEG cannot
-                hold, such as those with transparency, become PNGs. Default "png", because JPEG
+                store, such as those with transparency, become PNGs. Default "png", because JPEG
                 adds errors that look like errors of the data.
             quality: The quality of a JPEG, 1 to 100. Default 90: the loss is hard to see.
             compression: The compression of a PNG: "fast" (default), "balanced" or "small". "small"
-                needs 5 % fewer bytes for a photograph, but 20 times the time.
-            max_pending_bytes: The most bytes of snapshots and unwritten records in memory. A larger
-                summary is accepted when nothing else is pending. Default 256 MiB: a few hundred
-                photographs.
-            on_full: What a call does when there is no room. "block" waits, so that nothing is lost;
-                this suits a training. "drop" counts the summary as dropped and returns False at
-                once; this suits a service.
+                needs 5 % fewer bytes for a photograph, but takes 20 times as long.
+            max_pending_bytes: The largest size of all snapshots and unwritten records in memory, in
+                bytes. A larger summary is accepted when nothing else is pending. Default 256 MiB: a
+                few hundred photographs.
+            on_full: What a call does when there is no room in this memory. "block" waits, so that
+                nothing is lost; use it in a training program. "drop" counts the summary as dropped
+                and returns False at once; use it in a service.
             block_timeout: The seconds after which a waiting call drops its summary. Default None:
-                it waits until there is room. If writing fails, calls do not wait for room.
+                the call waits until there is room. If writing fails, calls do not wait for room.
             workers: The number of threads that encode. Default None: one for each processor that
                 this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
-            flush_secs: The most seconds that a cheap summary, such as a scalar, waits in memory, so
-                that several are written together. If the process is killed, the waiting summaries
-                are lost. Default 0.1: one write for a hundred scalars in a fast loop. With 0 and
-                ``spool_dir``, each call waits until its summary is on the local disk.
-            fsync: When ``os.fsync`` protects the file from a loss of power: "never", "flush" (in
-                each ``flush``) or "close" (at the end of a file). Default "never": without fsync,
-                written data survives any end of the process, and an fsync takes milliseconds.
+            flush_secs: The longest time, in seconds, that a cheap summary, such as a scalar, waits
+                in memory, so that several summaries are written together. If the process is killed,
+                the waiting summaries are lost. Default 0.1: one write for a hundred scalars in a
+                fast loop. With 0 and ``spool_dir``, each call waits until its summary is on the
+                local disk.
+            fsync: When ``os.fsync`` is called, which protects the file from a power failure:
+                "never", "flush" (in each ``flush``) or "close" (at the end of a file). Default
+                "never": even without fsync, no written data is lost when the process ends or is
+                killed, and an fsync takes milliseconds.
             on_error: What happens to errors that occur after a call has returned. "raise" (default)
-                raises the first in the next ``flush`` or ``close``; "log" logs and counts them.
-            max_file_bytes: The most bytes of an event file; then a new file is begun. Default None:
-                no limit on a disk, and 64 MiB in an object store.
-            max_file_secs: The most seconds until a new event file is begun. Default None: no limit.
-            keep_files: The most event files, at least 2. The oldest are deleted. Files of other
-                programs, the newest two, and files that grew within the last half-hour are never
-                deleted, because a reader may need them. Default None: all are kept.
-            keep_bytes: The most bytes of all event files. The oldest files are deleted, with the
-                same exceptions. Default None: all are kept.
+                raises the first error in the next ``flush`` or ``close``; "log" logs and counts
+                them.
+            max_file_bytes: The largest size of an event file. When the next record would exceed it,
+                a new file is begun. Default None: no limit on a disk, and 64 MiB in an object
+                store.
+            max_file_secs: The seconds after which the next record begins a new event file. Default
+                None: no limit.
+            keep_files: The largest number of event files; 2 or more. If there are more files, the
+                oldest are deleted. Files of other programs, the newest two files, and files that
+                grew within the last half-hour are never deleted, because a reader may need them.
+                Default None: all are kept.
+            keep_bytes: The largest size of all event files together. If they are larger, the oldest
+                are deleted, with the same exceptions. Default None: all are kept.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
                 the disk were full. Default 0: writing pauses only when the disk is full.
             close_timeout: The seconds that ``close`` and the end of the process wait for pending
                 summaries. Default 30: the time that an orchestrator waits between SIGTERM and
                 SIGKILL.
             upload_secs: Seconds between two uploads to an object store. ``flush`` uploads at once.
-            spool_dir: A local directory for records that are not uploaded yet. If some are left
-                when the process ends, the next writer of the run uploads them. Default None.
+            spool_dir: A local directory for records that are not uploaded yet. If some records are
+                left when the process ends, the next writer of the run uploads them. Default None.
             keep: Which calls are logged, by patterns of names (``fnmatch``; the first match is
                 used): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
-                font, as ``tbimage.set_font`` takes it. Default None: the font in use.
+                font, as in ``tbimage.set_font``. Default None: the current font.
             rank: How the processes of a job share ``logdir``. "separate": each logs to its own run,
-                such as ``logdir/rank-0003``, by RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or
-                PMI_RANK of the environment. An integer: the same, with this rank. "zero": rank 0
-                logs to ``logdir``; in other processes, a call does nothing and returns False.
-                Default None: this is the only process.
+                such as ``logdir/rank-0003``. The number is the environment variable RANK,
+                SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK. An integer: the same, with this
+                number as the rank. "zero": rank 0 logs to ``logdir``; in other processes, a call
+                does nothing and returns False. Default None: this is the only process.
 
         Raises:
             TypeError: An argument is of the wrong type.
-            ValueError: An argument has none of the allowed values.
+            ValueError: An argument has a value that is not allowed.
             ImportError: The package for the URL is not installed.
-            OSError: The directory or the event file cannot be made. With ``on_error="log"``, if the
-                disk is full or the directory is in a store, the writer logs this and tries again.
+            OSError: The directory or the event file cannot be made. There is no OSError if
+                ``on_error="log"``, and the disk is full or the directory is in an object store:
+                then the writer logs the error and tries again.
         """
-        given = dict(locals())  # a copy: in Python 3.10 under a debugger the dict would hold itself
+        given = dict(locals())  # a copy: in Python 3.10 under a debugger the dict contains itself
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
@@ -143,7 +150,8 @@ class RunWriter:
         self._writes_through = settings.spool_dir is not None and settings.flush_secs == 0
         if ranks.silence(self, logdir, settings.rank):
             return
-        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)  # calls do no I/O
+        # The path is resolved here, because the calls that log must do no I/O.
+        self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
@@ -154,23 +162,24 @@ class RunWriter:
         self._watches = (StepWatch(), StepWatch())  # one for each lane of the pipeline
         self._kinds = KindWatch()
         self._sub_runs = SubRuns(self._real)
-        #: The charts of the Custom Scalars page so far. Each summary of the page has all of them.
+        #: The charts of the Custom Scalars page so far. Each summary of the page has all charts.
         self._charts: Charts = {}
-        #: The hyperparameters of each run directory: a forked writer has its own directory.
+        #: The hyperparameters by run directory, because a forked writer has its own directory.
         self._trials: dict[str, Mapping[str, object]] = {}
         # The finalizer does not refer to the writer. So when the last reference to the writer is
-        # gone, its file is closed at once, and not only by the garbage collector.
+        # gone, its file is closed at once, and not later by the garbage collector.
         weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all earlier summaries are in the file, where a crash cannot lose them.
 
         Args:
-            timeout: Seconds; None: no limit. If writing fails, no second attempt is awaited.
+            timeout: Seconds; None: no limit. If writing fails, ``flush`` does not wait for a second
+                attempt.
 
         Returns:
-            True if all of them are in the file. False if the time ran out, or if something was lost
-            and ``on_error="log"``.
+            True if all these summaries are in the file. False if the time ran out. Also False if
+            ``on_error="log"`` and a summary was lost.
 
         Raises:
             Exception: With ``on_error="raise"``, the first error since the last flush, such as a
@@ -187,7 +196,7 @@ class RunWriter:
         """Wait as ``flush`` does, without blocking the asyncio event loop.
 
         Args:
-            timeout: As in ``flush``. The result and the errors are also the same.
+            timeout: As in ``flush``. The result and the errors are also those of ``flush``.
 
         Example:
             >>> import asyncio, tbimage, tempfile
@@ -200,7 +209,7 @@ class RunWriter:
         """Flush and close the file. Logging after that raises an error; closing again does nothing.
 
         Args:
-            timeout: Seconds after which pending summaries are given up; None: ``close_timeout``.
+            timeout: Seconds after which pending summaries are dropped; None: ``close_timeout``.
                 The result and the errors are those of ``flush``.
 
         Example:
@@ -239,13 +248,13 @@ class RunWriter:
         return self._pipeline.files.path
 
     def as_default(self, step: SupportsIndex | None = None) -> AbstractContextManager[None]:
-        """Make this the default writer within a block, for this thread or asyncio task.
+        """Make this writer the default within a block, for this thread or asyncio task.
 
         Args:
             step: The default step within the block; None does not change it.
 
         Raises:
-            TypeError: ``step`` is no integer.
+            TypeError: ``step`` is not an integer.
             ValueError: ``step`` does not fit an int64.
 
         Example:
@@ -276,7 +285,7 @@ class RunWriter:
     def __reduce__(self) -> tuple[Callable[..., RunWriter], tuple[object, ...]]:
         return _reopen, (type(self), self._logdir, self._settings)
 
-    # From a method to the pipeline.
+    # The methods that log use these functions.
 
     def _begin(
         self,
@@ -290,8 +299,8 @@ class RunWriter:
     ) -> tuple[str, int | None, bool]:
         """Check name and step, and ask ``record_if`` and ``keep``, before the data is read.
 
-        The last step is kept under ``key``, by default the name. ``may_repeat``: a repeated step
-        loses no data. Return the name, the step, and whether the summary is wanted.
+        The last step is stored under ``key``, by default the name. ``may_repeat``: no data is lost
+        if a step is repeated. Return the name, the step, and whether the summary is wanted.
         """
         if key is None:
             key = name
@@ -328,10 +337,11 @@ class RunWriter:
     ) -> bool:
         """Log a summary: reserve memory, take a snapshot of the data, and put it in the pipeline.
 
-        ``take`` or ``data.snapshot`` returns the snapshot. A worker calls ``make`` with it and with
-        ``rest``. If ``wall_time`` is None, ``make`` makes a whole Event. Name, step and time are
-        already checked. ``cost`` is the size of the snapshot in bytes. With ``in_commit``, the
-        commit calls ``make``, because ``make`` is cheap or writes files itself.
+        ``take`` or ``data.snapshot`` returns the snapshot. Later ``make`` is called with the
+        snapshot and with ``rest``. If ``wall_time`` is None, ``make`` makes a whole Event. Name,
+        step and time are already checked. ``cost`` is the size of the snapshot in bytes. For a
+        large snapshot, an encoder calls ``make``; for a small one, the commit does. With
+        ``in_commit``, the commit always calls it, because ``make`` is cheap or writes files itself.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -368,8 +378,8 @@ class RunWriter:
     ) -> bool:
         """Log a summary that is cheaper to make than to pass to another thread.
 
-        The arguments of ``make`` are immutable, and the first is the name. All but the wall time
-        are already checked.
+        The arguments of ``make`` are immutable, and the first is the name. Everything except the
+        wall time is already checked.
         """
         name = arguments[0]
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
@@ -384,8 +394,8 @@ class RunWriter:
         return logged
 
 
-# The commit itself encodes smaller pictures, as it does scalars. For a picture of 64x64, this takes
-# 134 µs. In a separate thread it takes 230 µs, because the threads must switch.
+# The commit itself encodes scalars and smaller pictures. For a picture of 64x64, this takes 134 µs.
+# In a separate thread it takes 230 µs, because the threads must switch.
 _SMALL_BYTES = 64 * 1024
 
 

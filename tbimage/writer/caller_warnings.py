@@ -1,4 +1,4 @@
-"""Warnings about misuse, which point at the caller's line.
+"""Warnings about misuse, which show the caller's line.
 
 Findings about the data go to the logger ``tbimage`` instead: a worker finds them, and does not know
 the caller's line.
@@ -14,7 +14,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Issue a warning that points at the innermost line outside of this package."""
+    """Issue a warning that shows the line from which this package was called."""
     level = 1
     frame = sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

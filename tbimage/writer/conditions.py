@@ -30,11 +30,11 @@ class EveryNSteps:
 
 
 class EverySeconds:
-    """True every ``seconds``, and then for all summaries of one step; see ``every_seconds``."""
+    """True once every ``seconds``, for all summaries of that step; see ``every_seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        # The keys are names, for calls without a step. All calls with a step share the key None.
+        # For calls without a step, the key is the name. All calls with a step share the key None.
         self._intervals: dict[str | None, Interval] = {}
         self._step: int | None = None  # the last recorded step
 
@@ -56,14 +56,16 @@ class EverySeconds:
 
 
 def every_n_steps(n: int) -> EveryNSteps:
-    """Make a condition for ``record_if`` that holds at steps 0, n, 2n and so on.
+    """Make a condition for ``record_if`` that is true at steps 0, n, 2n and so on.
 
     Args:
-        n: 1 or more. The condition takes the step that the call passes, or else the default step.
+        n: 1 or more. The condition uses the step of the call. If the call has no step, the default
+            step is used.
 
     Raises:
-        TypeError: ``n`` is no integer.
-        ValueError: ``n`` is below 1. The condition also raises a ValueError if a call has no step.
+        TypeError: ``n`` is not an integer.
+        ValueError: ``n`` is below 1. The condition also raises a ValueError if a call has no step
+            and there is no default step.
 
     Example:
         >>> condition = every_n_steps(100)
@@ -74,16 +76,17 @@ def every_n_steps(n: int) -> EveryNSteps:
 
 
 def every_seconds(seconds: float) -> EverySeconds:
-    """Make a condition for ``record_if`` that holds at once, and then once every ``seconds``.
+    """Make a condition for ``record_if``: true at the first call, then once every ``seconds``.
 
-    When it holds, it holds for all summaries of that step, so that the pictures of a step stay
-    together. Calls without a step are timed separately for each name.
+    When the condition is true for a summary, it is also true for the next summaries of the same
+    step, so that the pictures of a step stay together. For calls without a step, the time is
+    measured separately for each name.
 
     Args:
         seconds: 0 or more.
 
     Raises:
-        TypeError: ``seconds`` is no number.
+        TypeError: ``seconds`` is not a number.
         ValueError: ``seconds`` is negative or NaN.
 
     Example:
@@ -97,11 +100,11 @@ def every_seconds(seconds: float) -> EverySeconds:
 def record_if(
     condition: bool | EveryNSteps | EverySeconds | Callable[[], object],
 ) -> AbstractContextManager[None]:
-    """Record summaries within a block only while a condition holds.
+    """Record summaries within a block only while a condition is true.
 
     The condition applies to everything that this thread or asyncio task logs in the block, with the
     functions of this package and with the methods of writers. An inner block replaces the condition
-    of an outer one, as in tf.summary.
+    of an outer block, as in tf.summary.
 
     Args:
         condition: ``every_n_steps(n)``, ``every_seconds(s)``, a bool, or a function without

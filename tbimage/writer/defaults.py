@@ -27,15 +27,15 @@ Condition = Callable[["int | None", str], bool]
 class Surrounding(Generic[T]):
     """A context variable. Other threads can look up the value that each thread set last.
 
-    TensorFlow runs a graph in its own threads. There the graph logs with the default writer and the
-    default step of the thread that traced it (``compat/tf_summary/tracing.py``).
+    TensorFlow runs a graph in its own threads. In these threads, the graph logs with the default
+    writer and the default step of the thread that traced it (``compat/tf_summary/tracing.py``).
     """
 
     def __init__(self, name: str) -> None:
         self._here: ContextVar[T | None] = ContextVar(name, default=None)
         self._last: dict[threading.Thread, T] = {}
-        #: Returns the value of this thread or asyncio task. Each summary calls it, and a method
-        #: would be slower.
+        #: Returns the value of this thread or asyncio task. It is called for each summary, so it is
+        #: not a method, which would be slower.
         self.get: Callable[[], T | None] = self._here.get
 
     def set(self, value: T | None) -> None:
@@ -70,7 +70,7 @@ def replaced(**values: object) -> Iterator[None]:
     """Set some of this module's context variables, by their names, within a block.
 
     They are restored by value and not by token, because generators and async fixtures may enter the
-    block in one task and leave it in another.
+    block in one task and leave the block in another task.
     """
     variables = {name: globals()[name] for name in values}
     before = {name: variable.get() for name, variable in variables.items()}
@@ -84,7 +84,7 @@ def replaced(**values: object) -> Iterator[None]:
 
 
 def set_step(step: SupportsIndex | None) -> None:
-    """Set the default step of this thread or asyncio task, for summaries logged without a step.
+    """Set the default step of this thread or asyncio task, for summaries that have no step.
 
     Args:
         step: An integer, or an integer 0-d array whose value is read again for each summary. None:
@@ -109,7 +109,7 @@ def get_step() -> int | None:
     """Return the default step of this thread or asyncio task.
 
     Returns:
-        The step, or None if there is none.
+        The step, or None if there is no default step.
 
     Example:
         >>> get_step() is None
@@ -120,6 +120,6 @@ def get_step() -> int | None:
 
 
 def should_record(step: int | None, name: str) -> bool:
-    """Tell whether ``record_if`` allows a summary. An automatic step is None."""
+    """Tell whether ``record_if`` allows a summary. ``step`` is None if it is automatic."""
     allows = condition.get()
     return allows is None or allows(step, name)

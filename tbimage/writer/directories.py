@@ -1,8 +1,8 @@
 """The run directories that are written to, and the sub-runs of forked or unpickled writers.
 
 TensorBoard does not support two writers in one run directory (tensorboard#1063). Its Python loader
-follows one file and loses the records of the other. Its data server mixes both, and drops points of
-tags that both write.
+follows one file and loses the records of the other file. Its data server mixes both files, and
+drops points of tags that are in both files.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["TwoWritersWarning", "claim", "claim_run", "claim_sub_run", "release"
 
 
 class TwoWritersWarning(UserWarning):
-    """Two open writers, in one process or in two, write to the same run directory."""
+    """Two open writers, in one process or in two processes, write to one run directory."""
 
 
-# The ``EventFiles`` of writers (tenants), by the real path of their directory. Each change is one
-# atomic call. A lock is not used: one that another thread holds during a fork would stay locked in
-# the child.
+# The ``EventFiles`` of writers ("tenants"), by the real path of their directory. Each change is one
+# atomic call. There is no lock: if another thread held a lock during a fork, the lock would stay
+# locked in the child.
 _tenants: dict[str, weakref.ref[object]] = {}
 
 
@@ -43,7 +43,7 @@ _warned: dict[str, None] = {}
 
 
 def claim(directory: str, tenant: object) -> None:
-    """Register the tenant of a directory (a real path); warn if it already has another one."""
+    """Register a tenant of a directory (a real path); warn if there already is another tenant."""
     reference = _reference(directory, tenant)
     other = _tenants.setdefault(directory, reference)
     if other is reference:
@@ -51,16 +51,16 @@ def claim(directory: str, tenant: object) -> None:
     _tenants[directory] = reference
     if other() is not None and other() is not tenant:
         warn_caller(
-            f"another SummaryWriter of this process, or of one that it was forked from, is writing "
-            f"to {directory!r}: TensorBoard follows one event file of a directory and may never "
-            "show the summaries in other files. Share one writer, close the first, or give each "
-            "writer its own directory.",
+            f"another SummaryWriter of this process, or of the process from which it was forked, "
+            f"is writing to {directory!r}: TensorBoard follows one event file of a directory and "
+            "may never show the summaries in other files. Share one writer, close the first, or "
+            "give each writer its own directory.",
             TwoWritersWarning,
         )
 
 
 def claim_run(directory: str, tenant: object) -> None:
-    """Claim a directory in which an event file was opened; also warn of other processes.
+    """Claim a directory in which an event file was opened; also warn about other processes.
 
     Args:
         directory: As for ``claim``.
@@ -87,7 +87,7 @@ def claim_run(directory: str, tenant: object) -> None:
 
 
 def release(tenant: object) -> None:
-    """Unregister ``tenant`` from its directories."""
+    """Remove the entries of ``tenant``."""
     for directory, reference in list(_tenants.items()):
         if reference() is tenant:
             _tenants.pop(directory, None)

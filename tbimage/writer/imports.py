@@ -1,8 +1,8 @@
-"""Makes a fork wait for imports of other threads.
+"""Makes a fork wait for imports in other threads.
 
 Modules are imported by the first call that needs them, in any thread. If a process forks while
-another thread imports a module, the lock of that module stays locked in the child. The child would
-hang when it imports the module.
+another thread imports a module, the lock of that module stays locked in the child. Then the child
+hangs when it imports the module.
 
 The threads of a writer import nothing (``tests/pipeline/test_worker_imports.py``), except packages
 of object stores, and ``subprocess`` to search for a font. The reason is that a Ctrl-C during an
@@ -40,7 +40,7 @@ def _let_imports_end() -> None:
 
 
 def _is_imported_for_us() -> bool:
-    """Tell whether another thread imports a module for this package, or searches for its file."""
+    """Tell whether another thread imports, or searches for, a module that this package needs."""
     here = get_ident()
     frames = sys._current_frames().items()
     return any(_imports_for_us(frame) for thread, frame in frames if thread != here)
@@ -59,7 +59,7 @@ def _imports_for_us(frame: FrameType | None) -> bool:
 def _wait_for_known_modules() -> None:
     """Wait for modules that other threads are executing.
 
-    If a module is in ``sys.modules``, importing it again only waits until the other thread is done.
+    If a module is in ``sys.modules``, a second import only waits until the first import is done.
     """
     seen: set[str] = set()
     while live and (new := set(sys.modules) - seen):  # other threads may import further modules

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these modules import NumPy, which a writer of scalars does 
 
 # A service with a new tag for each request must not fill the memory with these names.
 _MOST_NAMES = 10_000
-# The most characters that one message lists.
+# The largest number of characters that one message lists.
 _MOST_CHARACTERS = 20
 
 
@@ -56,9 +56,9 @@ class Notices:
                 f"{each!r} (U+{ord(each):04X})" for each in lacking[:_MOST_CHARACTERS]
             )
             self._warn(
-                "image %r has characters that no font here has, drawn as boxes: %s. Install a font "
-                "that has them, or name one with tbimage.set_font(path) or the environment "
-                "variable TBIMAGE_FONT.",
+                "image %r has characters that no installed font has; they are drawn as boxes: %s. "
+                "Install a font that has them, or choose such a font with tbimage.set_font(path) "
+                "or the environment variable TBIMAGE_FONT.",
                 name,
                 shown,
             )
@@ -98,8 +98,8 @@ class Notices:
                 name,
                 "clipped",
                 "audio %r has samples up to %g, but floats from -1 to 1 are expected: values "
-                "outside were clipped. Divide by the peak, or pass data.astype('int16') if these "
-                "are levels of 16 bits.",
+                "outside were clipped. Divide by the peak, or pass data.astype('int16') if the "
+                "samples are 16-bit levels.",
                 findings.peak,
             )
 
@@ -108,8 +108,8 @@ class Notices:
         self.once(
             name,
             "overflow",
-            "scalar %r has a value beyond 3.4e38, the greatest float32: it is stored as an "
-            "infinity. Scale it, or log its logarithm.",
+            "scalar %r has a value beyond 3.4e38, the greatest float32: the value is stored as "
+            "an infinity. Scale the value, or log its logarithm.",
         )
 
     def report_mesh(self, name: str, low: float, high: float) -> None:
@@ -118,8 +118,8 @@ class Notices:
             name,
             "clipped",
             "mesh %r has colors from %g to %g, but floats from 0 to 1 are expected: values "
-            "outside were clipped. Pass colors.astype('uint8') if these are levels from 0 to 255, "
-            "or scale them.",
+            "outside were clipped. Pass colors.astype('uint8') if the colors are levels from 0 to "
+            "255, or scale them.",
             low,
             high,
         )
@@ -148,7 +148,8 @@ _NAMES_OF_RANGES = {(0.0, 1.0): "'unit'", (-1.0, 1.0): "'signed'", (0.0, 255.0):
 def _suggest(low: float, high: float, least: float, most: float) -> str:
     expected = _NAMES_OF_RANGES.get((least, most), (least, most))
     return (
-        f"Pass value_range={_suggest_range(low, high)}, or value_range={expected} to clip silently"
+        f"Pass value_range={_suggest_range(low, high)}, or value_range={expected} to clip values "
+        "without a warning"
     )
 
 

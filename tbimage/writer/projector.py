@@ -1,10 +1,10 @@
 """The files of the Projector page in a run directory.
 
 Rules:
-- A file is written under another name, and renamed when it is complete.
+- A file is written under a temporary name, and renamed when it is complete.
 - The list of embeddings is read before it is written, so that the entries of earlier runs and of
   other programs are kept.
-- No file name contains ``tfevents``, because readers take such a file for an event file.
+- No file name contains ``tfevents``, because readers would read it as an event file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from tbimage.events.storage.objects import as_os_error
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
-# Two workers with embeddings of one run read and write the same list, so they take a lock. Each
-# process has its own lock: one that another thread holds during a fork stays locked in the child.
+# Two workers with embeddings of one run read and write the same list, so they take a lock. If
+# another thread holds a lock during a fork, the lock stays locked in the child. So each process has
+# its own lock.
 _locks: dict[int, threading.Lock] = {}
 
 

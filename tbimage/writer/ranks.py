@@ -11,9 +11,10 @@ from tbimage.writer.stats import Stats
 
 __all__ = ["VARIABLES", "Silence", "check_rank", "directory_of_rank", "silence"]
 
-#: The variables in which launchers pass the rank to a process: torchrun and most others; srun; Open
-#: MPI's mpirun; MPICH and Intel MPI. The first variable that is set is used. If srun starts
-#: torchrun, RANK and SLURM_PROCID are both set, but SLURM_PROCID only numbers the launchers.
+#: The environment variables in which launchers pass the rank to a process. In this order, they
+#: are set by: torchrun and most others; srun; mpirun of Open MPI; MPICH and Intel MPI. The first
+#: variable that is set is used. If srun starts torchrun, RANK and SLURM_PROCID are both set, but
+#: then SLURM_PROCID is only the number of the torchrun process.
 VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 _MODES = ("separate", "zero")
@@ -46,7 +47,7 @@ def rank_of_process() -> int:
     """Return the rank that a launcher gave this process, or 0 if there is no launcher.
 
     Raises:
-        ValueError: The variable of the launcher is no number.
+        ValueError: The launcher's variable is not a number.
 
     Example:
         >>> os.environ["RANK"] = "3"
@@ -70,8 +71,8 @@ def directory_of_rank(logdir: str, rank: str | int | None) -> str:
     """Return the run directory of this process.
 
     Args:
-        logdir: The directory that all ranks were given.
-        rank: The argument of the writer, checked.
+        logdir: The argument of the writer, which is the same for all ranks.
+        rank: The argument of the writer. It is already checked.
 
     Example:
         >>> directory_of_rank("/runs/a", 3)
@@ -105,7 +106,7 @@ class Silence:
 
 
 def silence(writer: object, logdir: str, rank: str | int | None) -> bool:
-    """Make a new writer log nothing, if ``rank`` is "zero" and this process has another rank.
+    """Make a new writer log nothing, if ``rank`` is "zero" and this process is not rank 0.
 
     Such a writer has no file, no thread and no directory. Its methods that log are replaced by
     functions that do nothing and return False. A call takes 0.1 µs, because it checks no arguments.

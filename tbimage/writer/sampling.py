@@ -1,14 +1,14 @@
 """``keep=`` of ``SummaryWriter``: which calls of an endless stream are logged.
 
-By default TensorBoard shows 10 steps of an image tag, even if the file has more (see its
-``data_ingester`` and ``run.rs``). A service that logs every request spends time and disk space on
-pictures that nobody will see.
+By default TensorBoard shows 10 steps of an image tag, even if the file has more steps (see
+``data_ingester`` and ``run.rs`` in TensorBoard). A service that logs every request spends time and
+disk space on pictures that nobody will see.
 
 Rules:
 - The decision for a call depends on its name and on earlier calls, but not on its data. So it is
   made before the data is read or copied.
-- For all names of one pattern, the n-th call gets the same answer. So summaries that are logged
-  together are kept together. The exception is ``min_interval``, which depends on the clock.
+- If several names match one pattern, their n-th calls get the same decision. So summaries that are
+  logged together are kept together. The exception is ``min_interval``, which depends on the clock.
 - Written summaries are never removed. Kept summaries are written in the order of the calls.
 """
 
@@ -24,8 +24,8 @@ from functools import partial
 
 from tbimage import checks
 
-# A service with a new name for each request must not fill the memory with these names. Further
-# names share one counter for each pattern.
+# A service with a new name for each request must not fill the memory with these names. After
+# this number of names, all new names of one pattern share one counter.
 _MOST_NAMES = 10_000
 
 #: Tells whether the next call of a name is logged.
@@ -42,14 +42,14 @@ class Keep:
             seconds after the last logged call; 0 or more.
         reservoir: Log the n-th call with probability ``min(1, reservoir / n)``; 1 or more. The
             logged calls are those that enter the reservoir in reservoir sampling. So at any time
-            they contain a uniform sample of ``reservoir`` calls. The file also has the calls that
-            have left the reservoir, so it has more early calls than late ones. After n calls, about
-            ``reservoir * (1 + ln(n / reservoir))`` are logged: with a reservoir of 10, about 125 of
-            a million calls.
+            the logged calls contain a uniform sample of ``reservoir`` calls. The file also has the
+            calls that have left the reservoir, so it has more early calls than late calls. After n
+            calls, about ``reservoir * (1 + ln(n / reservoir))`` are logged: with a reservoir of 10,
+            about 125 of a million calls.
 
     Raises:
         TypeError: No argument or more than one is given, or the argument is not a number.
-        ValueError: The argument is below its least value.
+        ValueError: The argument is below its minimum.
 
     Example:
         >>> Keep(every=100)
@@ -64,7 +64,7 @@ class Keep:
         given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
         if len(given) != 1:
             raise TypeError(
-                "Keep takes exactly one of every, min_interval and reservoir, got "
+                "Keep takes exactly one of these arguments: every, min_interval, reservoir; got "
                 + (" and ".join(given) or "none")
             )
         (name,) = given
@@ -75,10 +75,10 @@ class Keep:
 
 
 class Keeper:
-    """Decides which calls of one writer are logged. Any thread may call it; no lock is needed.
+    """Decides which calls of one writer are logged. Threads may call it at the same time.
 
     The first pattern of ``policies`` that matches a name is used (``fnmatch``, case-sensitive;
-    ``*`` also matches ``/``). If no pattern matches a name, all of its calls are logged.
+    ``*`` also matches ``/``). If no pattern matches a name, all calls of this name are logged.
     """
 
     def __init__(self, policies: Mapping[str, Keep]) -> None:
@@ -124,7 +124,7 @@ def _every(every: int) -> Decide:
 
 
 def _reservoir(size: int, seed: int) -> Decide:
-    """Keep the n-th call with probability ``size / n``; names with one seed keep the same calls."""
+    """Keep the n-th call with probability ``size / n``; the same seed keeps the same calls."""
     calls = itertools.count()
 
     def decide() -> bool:
@@ -146,16 +146,16 @@ _UINT64 = (1 << 64) - 1
 
 
 class Interval:
-    """Passes at once, and then once every ``seconds``. If several threads call it, one passes."""
+    """Lets the first call pass, and then one call every ``seconds``, in all threads together."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._number = 0  # the number of passes; if threads overlap, it may be smaller
-        # The time of each pass, and an object that identifies the call that made the pass.
+        self._number = 0  # the search for the next number in _passes begins here
+        # The latest passes by number: the time, and an object that identifies the call.
         self._passes: dict[int, tuple[float, object]] = {}
 
     def has_passed(self) -> bool:
-        """Tell whether the interval has passed. If so, a new one begins."""
+        """Tell whether the interval has passed. If so, a new interval begins."""
         number = self._number
         while number in self._passes:
             number += 1

@@ -53,7 +53,7 @@ def _usual_workers() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(SegmentOptions, PipelineOptions):
-    """The settings of a writer; ``RunWriter`` documents each. A wrong value raises an error."""
+    """The settings of a writer; ``RunWriter`` documents them. A wrong value raises an error."""
 
     wire: str = "image"
     encoding: str = "png"
@@ -89,7 +89,7 @@ class Settings(SegmentOptions, PipelineOptions):
 
 
 def check_logdir(logdir: object) -> str:
-    """Check the directory of a run, and make it absolute, so that a later chdir changes nothing."""
+    """Check the directory of a run; make it absolute, so that it stays the same after a chdir."""
     try:
         path = os.fspath(logdir)  # type: ignore[call-overload]
     except TypeError:
@@ -107,7 +107,7 @@ def _check_keep(policies: object) -> dict[str, Keep]:
     if not isinstance(policies, Mapping):
         raise TypeError(
             f"keep must be a mapping from patterns to tbimage.Keep, got {checks.given(policies)}; "
-            'for all names pass {"*": tbimage.Keep(...)}'
+            'for all names, pass {"*": tbimage.Keep(...)}'
         )
     for pattern, policy in policies.items():
         if not isinstance(pattern, str) or not isinstance(policy, Keep):
@@ -121,9 +121,11 @@ def _check_keep(policies: object) -> dict[str, Keep]:
 def _check_suffix(suffix: object) -> None:
     suffix = checks.text("filename_suffix", suffix)
     if "/" in suffix or os.sep in suffix or "\0" in suffix:
-        raise ValueError(f"filename_suffix must not hold a path separator or NUL, got {suffix!r}")
+        raise ValueError(
+            f"filename_suffix must not contain a path separator or NUL, got {suffix!r}"
+        )
     if suffix[:1].isdigit():
         raise ValueError(
-            f"filename_suffix must not start with a digit, got {suffix!r}: it follows the number "
-            f"that orders the files; pass {'.' + suffix!r}"
+            f"filename_suffix must not start with a digit, got {suffix!r}: in the name of a file, "
+            f"the suffix follows the number that orders the files; pass {'.' + suffix!r}"
         )

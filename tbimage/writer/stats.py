@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tbimage.pipeline import Pipeline
 
 #: A writer is not healthy if summaries are pending and nothing was encoded or written for this
-#: number of seconds. A write to a slow disk takes a tenth of it.
+#: number of seconds. A write to a slow disk takes a tenth of this time.
 STUCK_SECS = 10.0
 
 
@@ -33,12 +33,13 @@ class Stats:
         bytes_written: Bytes in all event files of this writer.
         segments: The number of event files that this writer began.
         displaced_files: The number of event files that somebody deleted, moved, replaced or
-            truncated while they were written. Each time, a new file was begun.
+            truncated while the writer still wrote to them. Each time, a new file was begun.
         encode_secs: Seconds spent on encoding, summed over the threads that encode.
         last_error: Class and message of the latest error, or None.
         healthy: False after a failed write, until a write succeeds. Also False if summaries are
-            pending and nothing was encoded or written for 10 seconds, whatever the cause. If the
-            writer uploads to an object store without ``spool_dir``, ``upload_secs`` are added.
+            pending and nothing was encoded or written for 10 seconds, for any reason. If the
+            writer uploads to an object store without ``spool_dir``, this limit is 10 seconds plus
+            ``upload_secs``.
 
     Example:
         >>> import dataclasses, tempfile, tbimage

@@ -1,9 +1,10 @@
 """Checks of the steps and the kinds that callers pass for each name, with warnings about misuse.
 
-A step must increase: the data server, TensorBoard's default loader, drops the stored points of a
-tag that have the same or a greater step than a new point (``reservoir.rs``). Of five images at step
-0, only the last remains. A run that starts again at step 0 loses its earlier points. The owner of
-the pipeline decides automatic steps later, in the order of the calls; see ``events/steps.py``.
+The steps of a tag must increase. When the data server, which is TensorBoard's default loader, reads
+a new point, it drops the tag's stored points with the same or a greater step (``reservoir.rs``). Of
+five images at step 0, only the last remains. A run that starts again at step 0 loses its earlier
+points. The owner of the pipeline decides automatic steps later, in the order of the calls; see
+``events/steps.py``.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ _MANY_KINDS = "several kinds"
 
 
 class KindWarning(UserWarning):
-    """One name has summaries of two kinds, of which TensorBoard shows only one."""
+    """One name has summaries of two kinds. TensorBoard shows only one of these kinds."""
 
 
 class StepWarning(UserWarning):
-    """A tag's step does not increase, so that TensorBoard's default loader drops points."""
+    """A tag's step does not increase. So TensorBoard's default loader drops points."""
 
 
 def check_step(step: object) -> int:
@@ -38,16 +39,16 @@ def check_step(step: object) -> int:
 
 
 class StepWatch:
-    """The last step that callers passed for each name, to warn if steps do not increase."""
+    """Stores the last step that callers passed for each name; warns if steps do not increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
         self._warned: dict[str, None] = {}
 
     def check(self, name: str, key: str, step: int | None, last: int | None) -> None:
-        """Warn if a step does not increase; ValueError if no greater step is possible.
+        """Warn if a step does not increase; raise a ValueError if no greater step is possible.
 
-        The last step is kept under ``key``. ``step`` is None if it is automatic, and ``last`` is
+        The last step is stored under ``key``. ``step`` is None if it is automatic, and ``last`` is
         the last step that the pipeline decided.
         """
         last = self.last.get(key, last)
@@ -60,13 +61,14 @@ class StepWatch:
             self._warn_of_repetition(name, step, last)
 
     def note(self, key: str, step: int | None) -> None:
-        """Note the step of a summary that was logged."""
+        """Store the step of a summary that was logged."""
         last = self.last.get(key)
         if step is None:
-            # FIRST_STEP: only a metric of hparams was logged. The pipeline knows the next steps.
+            # FIRST_STEP: so far, only a metric of hparams was logged under this name. From now on,
+            # the last step is the step that the pipeline decided.
             if last == FIRST_STEP:
                 self.last.pop(key, None)
-            elif last is not None:  # the pipeline will decide the same, unless threads overlap
+            elif last is not None:  # the pipeline decides the same step, unless threads overlap
                 self.last[key] = last + 1
             return
         if last is None and len(self.last) >= _MOST_NAMES:
@@ -75,7 +77,7 @@ class StepWatch:
             self.last[key] = step
 
     def go_back(self, step: int) -> None:
-        """Forget the steps from this one on, because they were purged."""
+        """Forget ``step`` and all greater steps, because they were purged."""
         self.last = {name: min(last, step - 1) for name, last in self.last.copy().items()}
 
     def _warn_of_repetition(self, name: str, step: int, last: int) -> None:
@@ -85,14 +87,15 @@ class StepWatch:
         what = "was logged before" if step == last else f"is below {last}, which was logged before"
         warn_caller(
             f"step {step} of {name!r} {what}: TensorBoard's default loader drops the tag's earlier "
-            "points from that step on. Pass increasing steps, or step=None for automatic ones; "
-            "give each kind of summary a name of its own. This is said once for each name.",
+            "points with the same or a greater step. Pass increasing steps, or step=None for "
+            "automatic steps; give each kind of summary a name of its own. This is said once for "
+            "each name.",
             StepWarning,
         )
 
 
 class KindWatch:
-    """The kind of summary that callers gave each name first, to warn of a second one."""
+    """Stores the first kind of summary of each name; warns about a second kind."""
 
     def __init__(self) -> None:
         self.of: dict[str, str] = {}

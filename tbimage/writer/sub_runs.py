@@ -1,13 +1,13 @@
 """The event files of a writer: those of its run, and those of the sub-runs of ``scalars``.
 
-The values of one call of ``scalars`` are one record in the pipeline, which has a *package* in place
-of a Summary. So they share one step and one place in the order of the calls, even if the caller is
-interrupted.
+In the pipeline, the values of one call of ``scalars`` are one record. It has a *package* instead of
+a Summary. So the values share one step and one place in the order of the calls, even if the caller
+is interrupted.
 
 Rules:
-- The number of file descriptors is bounded, for any number of runs.
+- The number of file descriptors is limited, for any number of runs.
 - A run without values has no directory.
-- If one run cannot be written, the other runs of its batch are written.
+- If one run cannot be written, the other runs of the same batch are still written.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from tbimage.kinds import scalars
 from tbimage.writer import directories
 from tbimage.writer.settings import Settings
 
-#: The most event files of sub-runs that one writer has open: enough for the lines of any chart that
-#: a person reads, and an eighth of the smallest usual limit of a process (256, macOS).
+#: The largest number of open event files of sub-runs of one writer. It is enough for the lines of
+#: any chart that a person reads. It is an eighth of the smallest usual limit of a process (256, on
+#: macOS).
 MOST_DESCRIPTORS = 32
 
 
@@ -40,8 +41,9 @@ _SESSION_START = b"\x3a\x02\x08\x01"
 class RunFiles(EventFiles):
     """The event files of many runs, with the interface of the files of one run.
 
-    ``directory`` in ``storage`` contains the directories of the runs. ``options`` apply to the
-    files of each run. ``say`` takes a line for the log. ``begin`` makes the files of a directory.
+    The directory ``directory`` in ``storage`` contains the directories of the runs. ``options``
+    apply to the files of each run. ``say`` logs a line. ``begin`` makes the ``EventFiles`` of a
+    directory.
     """
 
     def __init__(
@@ -55,14 +57,14 @@ class RunFiles(EventFiles):
         self._begin = begin
         self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
-        self._accepted = 0  # the number of records of the next batch that are in _waiting
+        self._accepted = 0  # how many records of the next batch are already in _waiting
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
-        """Do nothing: a run begins with its first value."""
+        """Do nothing: the files of each run are made with its first value."""
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step of each tag in all sub-runs, because a call has one step."""
+        """Return the greatest step of each tag in all sub-runs: one call has one step for all."""
         newest: dict[str, int] = {}
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:
@@ -90,14 +92,14 @@ class RunFiles(EventFiles):
         return done
 
     def _accept(self, batch: Batch) -> None:
-        """Unpack the records that are new in this batch."""
+        """Unpack the records of this batch that are not yet in ``_waiting``."""
         if self._accepted == len(batch.sizes):
             return
         waiting = dict(self._waiting)
         for run, new in self._unpack(batch.without_first(self._accepted)).items():
             waiting[run] = concatenate([waiting.get(run, Batch()), new])
         count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # last, because the rest may fail
+        self._waiting, self._accepted = waiting, count  # last: the lines above may fail
 
     def _unpack(self, batch: Batch) -> dict[str, Batch]:
         """Return the records of each run."""
@@ -181,16 +183,16 @@ class SubRuns:
     def __init__(self, real: str) -> None:
         self._real = real  # the path of the run directory, without symbolic links
         self._claimed: dict[str, None] = {}
-        self._sources: dict[str, str] = {}  # the name and key of each sub-run
+        self._sources: dict[str, str] = {}  # by sub-run: the tag and key of its values
 
     def check(self, sources: Mapping[str, str]) -> None:
-        """Raise a ValueError if a key makes the same directory as another key."""
+        """Raise a ValueError if two keys have the same directory."""
         for run, source in sources.items():
             first = self._sources.setdefault(run, source)
             if first != source:
                 raise ValueError(
-                    f"the key {source!r} makes the directory {run!r}, which {first!r} has already: "
-                    "rename one of them"
+                    f"the key {source!r} needs the directory {run!r}, which the key {first!r} "
+                    "already has: rename one of the keys"
                 )
 
     def claim(self, names: Iterable[str], files: EventFiles) -> None:
@@ -256,7 +258,7 @@ def make_files(
 def _makers(
     settings: Settings, logdir: str, say: Callable[..., None]
 ) -> tuple[_Maker, _Maker, Storage]:
-    """Return functions that make the files of a run and of a sub-run, and their storage."""
+    """Return two functions that make the files of a run and of a sub-run; and the storage."""
     if urls.is_url(logdir):
         from tbimage.events.object_segments import ObjectSegments
         from tbimage.events.storage.stores import objects_of

@@ -134,7 +134,7 @@ def test_the_encoder_that_runs_is_named() -> None:
     code = "from tbimage.cli import view; view.is_installed = lambda: False"
     outcome = spawn("doctor", before=code, env=environment)
     assert outcome.code == 0, outcome
-    assert ", since TBIMAGE_PURE is set\n" in outcome.out
+    assert ", because TBIMAGE_PURE is set\n" in outcome.out
     assert os.linesep + "All is well." in outcome.out
 
 

@@ -97,7 +97,7 @@ BAD: dict[str, tuple[faces.Call, type[Exception], str]] = {
     "a band of two": (
         lambda w: w.add_custom_scalars_marginchart(["a", "b"]),
         ValueError,
-        "tags in threes .* got 2",
+        "groups of three tags .* got 2",
     ),
     "points and labels": (
         lambda w: w.add_embedding(np.zeros((3, 2)), ["a", "b"]),

@@ -75,5 +75,5 @@ def test_characters_that_no_font_has_are_told_once(
             writer.add_image_with_boxes("found", image, corners, step, labels=[f"a {NOWHERE}"])
             writer.add_image_with_boxes("plain", image, corners, step, labels=["a cat"])
     (message,) = (record.getMessage() for record in caplog.records)
-    assert "image 'found' has characters that no font here has" in message
+    assert "image 'found' has characters that no installed font has" in message
     assert "U+100001" in message

@@ -301,7 +301,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "a band of two": (
         lambda w, t: w.add_custom_scalars({"a": {"b": ["Margin", ["c", "d"]]}}),
-        "tags in threes",
+        "groups of three tags",
     ),
     "a layout in a list": (lambda w, t: w.add_custom_scalars([]), "layout must be a mapping"),
     "hyperparameters in a list": (hparams([], {}), "hparam_dict must be a dict"),

@@ -270,7 +270,7 @@ def test_a_disk_that_fails_is_logged_and_costs_nothing(
         patched.setattr(SpoolFile, "write", write)
         assert segments.append(batch_of([1])) == 1
         assert segments.append(batch_of([2])) == 1
-    assert caplog.text.count("nothing can be kept") == 1
+    assert caplog.text.count("nothing can be stored") == 1
     segments.append(batch_of([3]))
     upload(segments)
     assert steps_of(store) == [0, 1, 2, 3]

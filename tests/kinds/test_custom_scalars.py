@@ -119,7 +119,7 @@ def test_calls_from_many_threads_lose_no_chart(tmp_path: Path) -> None:
             ValueError,
             "of the kind 'Multiline' or 'Margin', got 'Pie'",
         ),
-        ({"a": {"b": ["Margin", ["x", "y"]]}}, ValueError, "tags in threes .*, got 2"),
+        ({"a": {"b": ["Margin", ["x", "y"]]}}, ValueError, "groups of three tags .*, got 2"),
         ({"a": {"b": ["Multiline", ["loss("]]}}, ValueError, r"regular expressions, got 'loss\('"),
         (
             {"a": {"b": ["Multiline", "loss"]}},

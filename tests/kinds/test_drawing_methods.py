@@ -267,7 +267,7 @@ def test_classes_beyond_the_palette_cycle_and_are_reported_once(
     mask = np.full((8, 8), len(visual.CLASS_COLORS) + 3)
     messages, picture = said(tmp_path, caplog, lambda w, step: w.segmentation("x", mask, step))
     assert len(messages) == 1
-    assert "image 'x' has classes beyond the 64 of the palette" in messages[0]
+    assert "image 'x' has classes beyond the 64 colours of the palette" in messages[0]
     assert (picture == visual.CLASS_COLORS[3]).all()
 
 

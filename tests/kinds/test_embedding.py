@@ -154,7 +154,7 @@ def test_a_list_that_is_none_is_raised_by_flush_and_kept(tmp_path: Path) -> None
     config.write_text("embeddings: 3 apples")
     writer = tbimage.SummaryWriter(tmp_path)
     writer.embedding("words", VECTORS, 0)
-    with pytest.raises(ValueError, match=r"projector_config.pbtxt holds something else"):
+    with pytest.raises(ValueError, match=r"projector_config.pbtxt is not a list"):
         writer.flush()
     assert writer.close()
     assert config.read_text() == "embeddings: 3 apples"
@@ -200,7 +200,7 @@ def test_any_vectors_come_back_as_float32(vectors: Any) -> None:
         ({"labels": ["a"]}, ValueError, "labels must be one for each point, got 1 for 5"),
         ({"labels": "abcde"}, TypeError, "labels must be a list"),
         ({"labels": [["a", "b"]] * 5}, ValueError, "labels of 2 columns need a header"),
-        ({"labels": [["a"]] * 4 + [[]]}, ValueError, "rows of one length"),
+        ({"labels": [["a"]] * 4 + [[]]}, ValueError, "rows of the same length"),
         ({"labels": list("abcde"), "header": ["x", "y"]}, ValueError, "got 2 names for 1"),
         (
             {"images": np.zeros((4, 2, 2, 3))},

@@ -101,7 +101,7 @@ def test_bad_input_raises_in_the_caller_and_harms_nothing(tmp_path: Path) -> Non
             writer.figure("bad", [drawn(), "plot.png"], 0)
         with pytest.raises(ValueError, match="got an empty list"):
             writer.figure("bad", [], 0)
-        with pytest.raises(ValueError, match="of one size, got 50 x 100, 100 x 100 pixels"):
+        with pytest.raises(ValueError, match="the same size, got 50 x 100, 100 x 100 pixels"):
             writer.figure("bad", [drawn(), drawn(figsize=(2, 2))], 0)
     assert written.only_value(tmp_path).tag == "good"
 

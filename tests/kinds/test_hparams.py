@@ -228,7 +228,7 @@ def test_numbers_of_frameworks_and_enums_are_values() -> None:
         ({"metrics": "accuracy"}, TypeError, "metrics must be numbers by tag, or a list"),
         ({"domains": {"b": [1]}}, ValueError, "got 'b'; expected some of 'a'"),
         ({"domains": {"a": [2, 3]}}, ValueError, r"domains\['a'\] must contain the value, 1.0"),
-        ({"domains": {"a": ["1"]}}, TypeError, r"domains\['a'\] must have the type"),
+        ({"domains": {"a": ["1"]}}, TypeError, r"domains\['a'\] must have values of"),
         ({"domains": {"a": "1"}}, TypeError, r"domains\['a'\] must be a list of values"),
         ({"status": "done"}, ValueError, "status must be 'success', 'failure', 'running'"),
         ({"group": 3}, TypeError, "group must be a string"),

@@ -324,7 +324,7 @@ def test_durable_files_of_more_runs_than_descriptors(tmp_path: Path, fsync: str)
         ({1: 2}, TypeError, "a key of values must be a string, got 1"),
         ({"a": "high"}, TypeError, r"values\['a'\] must be a real number, got 'high'"),
         ({"a": [1]}, TypeError, r"values\['a'\] must be a real number"),
-        ({"a/b": 1, "a:b": 2}, ValueError, "got two that make 'loss_a_b'"),
+        ({"a/b": 1, "a:b": 2}, ValueError, "got two keys that make 'loss_a_b'"),
         ({"x" * 300: 1}, ValueError, "makes a directory's name of 305 bytes"),
         ({"\ud800": 1}, ValueError, "lone surrogate"),
     ],

@@ -171,5 +171,5 @@ def test_missing_characters_are_reported_once_for_each_name(
             assert TEXTS[where](writer)
             writer.flush()
     messages = [record.getMessage() for record in caplog.records if record.name == "tbimage"]
-    assert len([each for each in messages if "characters that no font here has" in each]) == 1
+    assert len([each for each in messages if "characters that no installed font has" in each]) == 1
     assert "U+100001" in "".join(messages)

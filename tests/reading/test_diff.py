@@ -58,7 +58,7 @@ def test_each_difference_is_told(tmp_path: Path) -> None:
     write(tmp_path / "b", 1)
     found = [str(each) for each in diff(run_of(tmp_path / "a"), run_of(tmp_path / "b"))]
     assert found[:9] == [
-        "kind: of kind text and scalar",
+        "kind: the kinds are text and scalar",
         "note: 1 of 1 values differ, first at step 0: 'text 0' and 'text 1'",
         "number: 2 of 4 values differ, by at most 0.5, first at step 2: 2 and 2.5",
         "only0: only in the first run",

@@ -34,8 +34,8 @@ class Draft:
 
     name: str  # the name under which its steps are counted and its findings are reported
     nbytes: int  # the size of a snapshot of its data
-    # This function takes the snapshot. Its arguments are the notices of a writer, and the function
-    # that runs parts of a job. It returns the function that makes the serialized Summary.
+    # ``take`` takes the snapshot, and returns the function that makes the serialized Summary. The
+    # arguments of ``take`` are the notices of a writer, and the function that runs parts of a job.
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
     # The kind that TensorBoard shows, such as "a scalar". All summaries of a name must have the
     # same kind. None: the kind is not checked.
@@ -58,7 +58,7 @@ def ready(name: str, pieces: list[Piece], kind: str | None = None) -> Draft:
 
 
 def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | None) -> bool:
-    """Log a summary that a worker makes. A step of None is automatic, and a time of None is now."""
+    """Log a summary that a worker makes. None means an automatic step, or the current time."""
     name, step, wanted = writer._begin(draft.name, step, draft.kind)
     if not wanted:
         return False
@@ -72,7 +72,7 @@ def _made(make: Callable[[], list[Piece]]) -> list[Piece]:
     return make()
 
 
-# The notices for summaries without a writer.
+# The notices for summaries that are made without a writer.
 _notices = Notices(logging.getLogger("tbimage").log)
 
 

@@ -1,4 +1,4 @@
-"""Error classes that derive from those of tbimage and from those of the peers.
+"""Error classes with two bases: a class that tbimage raises, and a class that the peers raise.
 
 tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
 types with NotImplementedError. So code for these peers may catch AssertionError and

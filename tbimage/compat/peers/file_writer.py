@@ -17,10 +17,10 @@ from tbimage.compat.peers.numbers import check_step, check_walltime
 from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
-#: This stands for an automatic step: the step after the last step of the tag.
+#: The argument for an automatic step: the step after the last step of the tag.
 AUTOMATIC: Any = object()
 
-#: A step and a time. A step of None is automatic, and a time of None is now.
+#: A step (None: automatic) and a time (None: the current time).
 When = tuple["int | None", "float | None"]
 
 
@@ -31,7 +31,7 @@ class BaseFileWriter:
         native: The ``tbimage.SummaryWriter``; None if nothing is written (``to_disk=False``).
     """
 
-    #: The name of the run of a graph.
+    #: The name under which TensorBoard's page lists the RunMetadata of a graph.
     run_tag: ClassVar[str] = graph.RUN_TAG
 
     #: The argument ``fsync`` of ``SummaryWriter``.
@@ -62,7 +62,7 @@ class BaseFileWriter:
         return self._logdir
 
     def when(self, global_step: Any, walltime: Any, default: int | None = 0) -> When:
-        """Return the step and the time of a summary. If no step is given, it is ``default``."""
+        """Return the step and the time of a summary. The default of the step is ``default``."""
         if global_step is None:
             global_step = self._default_metadata.get("global_step")
         if walltime is None:
@@ -92,8 +92,8 @@ class BaseFileWriter:
     def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
         """Log an Event: a message of any package, or its bytes.
 
-        ``step`` replaces the step of the event if it is given. ``walltime`` replaces the time of
-        the event; None is now.
+        If ``step`` is given, it replaces the step of the event. ``walltime`` replaces the time of
+        the event; None means the current time.
         """
         if self.native is None:
             return
@@ -135,7 +135,7 @@ class BaseFileWriter:
             self.native.close()
 
     def reopen(self) -> None:
-        """Begin a new file in the same directory, if this one was closed."""
+        """If the file was closed, begin a new file in the same directory."""
         if self.native is not None and self.native.closed:
             self._open()
 

@@ -1,9 +1,9 @@
 """Make histograms as torch and tensorboardX do: a HistogramProto with the peers' buckets.
 
 A HistogramProto tells only where buckets end. So the peers write an empty first bucket, which ends
-where the values begin, and programs such as tbparse need this bucket. With the peers, the first
-bucket may end before the least value. Then the data server shows a bucket whose right edge is left
-of its left edge. Here, the first bucket never ends before the least value.
+where the values begin. Programs such as tbparse need this bucket. With the peers, the first bucket
+may end before the least value. Then the data server shows a bucket whose end is before its
+beginning. Here, the first bucket never ends before the least value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tbimage.writer.notices import Notices
 
 @lru_cache(maxsize=1)
 def default_bins() -> tuple[float, ...]:
-    """Return the 1549 edges that both peers take for ``bins="tensorflow"``.
+    """Return the 1549 edges that both peers use for ``bins="tensorflow"``.
 
     They are TensorFlow's old edges (``core/lib/histogram/histogram.cc``): numbers from 1e-12 to
     1e20, each 10 % greater than the number before; the same numbers with a minus sign; and 0.
@@ -86,7 +86,7 @@ def _histogram(
 
 
 def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
-    """Count as ``numpy.histogram`` does. Use one bucket if float64 cannot divide the range."""
+    """Count as ``numpy.histogram`` does, or in one bucket if the range cannot be divided."""
     if bins is default_bins():
         bins = (min(bins[0], low), *bins[1:-1], max(bins[-1], high))
     try:
@@ -106,7 +106,7 @@ def _summary(
 
 @as_peers
 def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) -> Draft:
-    """Draft a histogram from counts of buckets. ``totals`` has the peers' other arguments."""
+    """Draft a histogram from counts of buckets; ``totals``: min, max, num, sum, sum_squares."""
     tag = check_tag(tag)
     ends = np.array(numeric_array("bucket_limits", limits), np.float64)
     heights = np.array(numeric_array("bucket_counts", counts), np.float64)

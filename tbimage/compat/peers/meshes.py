@@ -1,8 +1,9 @@
 """Make meshes as torch and tensorboardX do: all parts are float32.
 
 TensorBoard casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``),
-so the caller may pass them in any number type. The cast to uint8 wraps around. So colours that are
-all from 0 to 1 are first scaled to 0 to 255, and colours outside 0 to 255 are clipped and reported.
+so the caller may pass them in any number type. The cast to uint8 drops fractions and wraps around.
+So colours that are all from 0 to 1 are first scaled to 0 to 255, and colours outside 0 to 255 are
+clipped and reported.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def mesh(
 
 
 def _whole(faces: Array) -> Array:
-    """Return faces as integers; floats must be whole."""
+    """Return faces as integers; floats must be whole numbers."""
     if faces.dtype.kind != "f":
         return faces
     whole = np.trunc(faces)
@@ -78,7 +79,7 @@ def _whole(faces: Array) -> Array:
 
 
 def _levels(tag: str, colors: Array) -> Array:
-    """Return colours as uint8, to which TensorBoard casts them, but without wrapping around."""
+    """Return colours as uint8. TensorBoard also casts to uint8, but its cast wraps around."""
     if not colors.size or colors.dtype == np.uint8:
         return colors
     finite = np.nan_to_num(colors, nan=0.0, posinf=255, neginf=0)

@@ -12,7 +12,7 @@ from tbimage.kinds.scalar import check_value
 
 
 def number(argument: str, value: Any) -> float:
-    """Return the number of an argument: a number, or an array or tensor of one element."""
+    """Convert a number, or an array or tensor of one element, to a float."""
     shape = getattr(value, "shape", ())
     try:
         if not isinstance(value, (list, tuple)) and shape == ():
@@ -39,7 +39,7 @@ def check_step(step: Any) -> int:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"global_step must be an integer, the number of the training step, got {step!r:.80} "
-            f"of type {type(step).__name__}; pass int(...) of it"
+            f"of type {type(step).__name__}; pass an int"
         ) from None
 
 
@@ -53,8 +53,8 @@ def check_walltime(walltime: Any) -> float:
         return seconds
     kind = ValueError if isinstance(walltime, (int, float)) else TypeError
     raise kind(
-        f"walltime must be finite seconds since the epoch, or None for now, got {walltime!r:.80} "
-        f"of type {type(walltime).__name__}; for a datetime, pass its timestamp()"
+        "walltime must be finite seconds since the epoch, or None for the current time, got "
+        f"{walltime!r:.80} of type {type(walltime).__name__}; for a datetime, pass its timestamp()"
     )
 
 
@@ -62,7 +62,7 @@ def numbers_by_tag(tag_scalar_dict: Any) -> dict[str, float]:
     """Check the values of ``add_scalars``."""
     if not isinstance(tag_scalar_dict, Mapping):
         raise PeerTypeError(
-            f"tag_scalar_dict must be a dict of numbers by tag, got {tag_scalar_dict!r:.80} of "
+            f"tag_scalar_dict must be a dict of tags and numbers, got {tag_scalar_dict!r:.80} of "
             f"type {type(tag_scalar_dict).__name__}"
         )
     for key in tag_scalar_dict:

@@ -2,7 +2,7 @@
 
 - Names, order and defaults of arguments are the same as with the peers; tests compare them with the
   installed peers.
-- A missing step is 0, and a closed writer opens a new file, as with both peers.
+- As with both peers, a missing step is 0, and a closed writer opens a new file for the next call.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ class PeerWriter:
     """The common part of both peers' SummaryWriter. Subclasses define the differences.
 
     Attributes:
-        file_writer: The writer for ready messages; None while the writer is closed.
-        all_writers: A dict with ``file_writer``, whose directory is the key; None while the writer
-            is closed. (The runs of ``add_scalars`` do not have writers of their own.)
-        default_bins: The edges that ``bins="tensorflow"`` stands for.
+        file_writer: The FileWriter, which takes ready messages. None while this object is closed.
+        all_writers: A dict with one item: the key is the directory of ``file_writer``, and the
+            value is ``file_writer``. None while this object is closed. (The runs of ``add_scalars``
+            do not have writers of their own.)
+        default_bins: The edges of the bins for ``bins="tensorflow"``.
     """
 
     _single: ClassVar[bool]  # see peers.pixels.to_levels
@@ -85,7 +86,7 @@ class PeerWriter:
         return self.file_writer
 
     def _purged(self) -> None:
-        """Forget the step, so that a file that is opened later purges nothing."""
+        """Forget the purge step, so that a later call of ``_get_file_writer`` purges nothing."""
         self.purge_step = None
 
     def _log(self, draft: Draft, global_step: Any, walltime: float | None) -> None:
@@ -105,12 +106,12 @@ class PeerWriter:
     def _log_hparams(
         self, run: str | None, values: dict[str, Any], metrics: Any, domains: Any, global_step: Any
     ) -> None:
-        """Log a trial in its own run below this one, or in this one if ``run`` is "."."""
+        """Log a trial in a sub-run of this run, or in this run itself if ``run`` is "."."""
         files = self._get_file_writer()
         if files.native is None:
             return
-        # Without a step, a metric gets the step after the last step of its tag, because the data
-        # server drops all points from a repeated step on.
+        # Without a step, a metric gets the step after the last step of its tag. If a new point
+        # repeated a step, the data server would drop the older points with this or a greater step.
         step, walltime = files.when(global_step, None, default=None)
         metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
         details = {"domains": domains, "status": "success", "wall_time": walltime}
@@ -128,7 +129,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log one number for each key of a dict, each in its own run below this one."""
+        """Log one number for each key of a dict. Each key has its own sub-run."""
         files = self._get_file_writer()
         if files.native is None:
             return
@@ -157,9 +158,9 @@ class PeerWriter:
     ) -> None:
         """Log a histogram of values of any shape.
 
-        ``bins`` is "tensorflow" (1548 bins, whose edges grow by 10 %), or a value that
-        ``numpy.histogram`` takes for ``bins``. If there are more bins than ``max_bins``, neighbours
-        are merged.
+        ``bins`` is "tensorflow" (1548 bins: each edge is 10 % farther from 0 than the edge before),
+        or a value that ``numpy.histogram`` takes for ``bins``. If there are more bins than
+        ``max_bins``, neighbouring bins are merged.
         """
         draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
@@ -177,7 +178,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram from counts of buckets. ``bucket_limits`` are the upper ends."""
+        """Log a histogram from counts of buckets. ``bucket_limits`` has their upper ends."""
         totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
         draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
@@ -193,7 +194,7 @@ class PeerWriter:
         """Log an image, or a batch as one grid.
 
         Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
-        permutation of "HW", "CHW" or "NCHW". For images of PIL and figures, it is ignored.
+        permutation of "HW", "CHW" or "NCHW". It is ignored for figures and for images of PIL.
         """
         draft = pictures.image(self._clean(tag), img_tensor, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
@@ -263,7 +264,7 @@ class PeerWriter:
         verbose: Any = False,
         use_strict_trace: Any = True,
     ) -> None:
-        """Log the graph of a torch model, which torch's own exporter traces."""
+        """Log the graph of a torch model. torch's own exporter traces the model."""
         if verbose:
             warn_caller("verbose: the graph is logged and not printed", UserWarning)
         self._log_graph(model, input_to_model, use_strict_trace)
@@ -350,7 +351,7 @@ class PeerWriter:
     def add_custom_scalars_marginchart(
         self, tags: Any, category: Any = "default", title: Any = "untitled"
     ) -> None:
-        """Add a chart of a scalar between two bounds to the Custom Scalars page."""
+        """Add a chart of a scalar and its two bounds to the Custom Scalars page."""
         self.add_custom_scalars({category: {title: ["Margin", tags]}})
 
     def add_custom_scalars(self, layout: Mapping[str, Any]) -> None:
@@ -371,8 +372,8 @@ class PeerWriter:
     ) -> None:
         """Log meshes or point clouds.
 
-        ``vertices`` and ``colors`` are [batch, points, 3], ``faces`` [batch, faces, 3]. Colours are
-        from 0 to 255, or all from 0 to 1. ``config_dict`` is the configuration of THREE.js.
+        ``vertices`` and ``colors`` are [batch, points, 3]. ``faces`` is [batch, faces, 3]. Colours
+        are from 0 to 255, or all from 0 to 1. ``config_dict`` is the configuration of THREE.js.
         """
         draft = meshes.mesh(tag, vertices, colors, faces, config_dict)
         self._log(draft, global_step, walltime)
@@ -383,7 +384,7 @@ class PeerWriter:
             self.file_writer.flush()
 
     def close(self) -> None:
-        """Flush and close the files. A later call opens new ones."""
+        """Flush and close the files. A later call opens new files."""
         files, self.file_writer, self.all_writers = self.file_writer, None, None
         if files is not None:
             files.close()

@@ -30,13 +30,13 @@ from tbimage.writer.notices import Notices
 
 Alter = Callable[[Pixels], Pixels]
 
-# Pillow's default size of a font, which the peers use.
+# Pillow's default font size, which the peers use.
 _LABEL_SIZE = 10
 
 # The peers' methods do not have the argument value_range.
 _FIX = "Scale them, or log them with tbimage.SummaryWriter.image, which has value_range"
 
-# For each rank, the layouts that an error may propose, the most likely first.
+# For each rank, the layouts that an error message may propose. The most likely layout is first.
 _COMMON = {3: ("CHW", "HWC"), 4: ("NCHW", "NHWC")}
 
 
@@ -53,9 +53,9 @@ def image(
     """Draft an image, or a batch as one grid.
 
     ``data`` has any form that ``SummaryWriter.image`` takes. ``layout`` is the peers'
-    ``dataformats``, and is ignored for images of PIL and figures. ``single`` is passed to
-    ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. It draws ``texts``;
-    if the fonts lack characters of these texts, this is reported.
+    ``dataformats``, and is ignored for figures and for images of PIL. ``single`` is passed to
+    ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. ``texts`` are the
+    texts that ``alter`` draws. If the fonts lack characters of these texts, this is reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -167,12 +167,13 @@ def _levels(tag: str, values: Pixels, single: bool, notices: Notices) -> Pixels:
 def boxes(
     tag: str, data: Any, corners: Any, layout: str, labels: Any, rescale: float, *, single: bool
 ) -> Draft:
-    """Draft an image with red boxes, [boxes, 4]: left, top, right and bottom of each, in pixels.
+    """Draft an image with red boxes.
 
-    Columns after the fourth, such as scores, are ignored, as with the peers. ``labels`` is a text
-    for each box, one text, or None. If there are fewer or more labels than boxes, the first boxes
-    get the labels, and there is a warning. (The peers then drop all labels.) ``rescale`` is a scale
-    factor.
+    ``corners`` is [boxes, 4]: left, top, right and bottom of each box, in pixels. As with the
+    peers, columns after the fourth column, such as scores, are ignored. ``labels`` is a list with a
+    text for each box, a single text, or None. If there are fewer or more labels than boxes, the
+    first boxes get the labels, and there is a warning. (The peers then drop all labels.)
+    ``rescale`` is a scale factor.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
     if not found.size:
@@ -198,7 +199,7 @@ def boxes(
 
 
 def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float) -> Pixels:
-    """Draw as both peers do: outlines of two pixels, and labels in the lower left corner."""
+    """Draw as both peers do: outlines two pixels wide, and labels in the lower left corner."""
     from PIL import Image, ImageDraw
 
     levels = eight_bits(levels)
@@ -244,11 +245,11 @@ def _write(pen: Any, left: float, top: float, label: str) -> None:
 
 @as_peers
 def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
-    """Draft a batch of clips, side by side in one GIF; with alpha, in one APNG.
+    """Draft a batch of clips, side by side in one GIF, or in one APNG if the clips have alpha.
 
     ``layout`` is a permutation of "NTCHW": clips, frames, channels, rows, columns. ``single`` is
-    passed to ``pixels.to_levels``. There is a warning if the format cannot show ``fps`` frames a
-    second.
+    passed to ``pixels.to_levels``. If the format cannot show ``fps`` frames a second, there is a
+    warning.
     """
     tag = check_tag(tag)
     array = numeric_array("vid_tensor", data)
@@ -274,10 +275,10 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
 
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
-    """Check the frames a second, and warn if the format can show only fewer."""
+    """Check ``fps``. Warn if the format cannot show so many frames a second."""
     from tbimage.pixels.clips import frames, gif
 
-    importlib.import_module("tbimage.pixels.clips.apng")  # for _video, as workers import nothing
+    importlib.import_module("tbimage.pixels.clips.apng")  # for _video: workers import nothing
     most, kind = (frames.MOST_FPS, "an APNG") if alpha else (gif.MOST_FPS, "a GIF")
     if isinstance(fps, (int, float)) and fps > most:
         warn_caller(
@@ -297,8 +298,8 @@ def _video(
     from tbimage.pixels.values.pictures import Picture
 
     count, length, height, width, channels = clips.shape
-    # As with both peers, the number of places is the next power of two. There are as many columns
-    # as rows, or twice as many.
+    # As with both peers, the number of places is a power of two: the smallest that is enough for
+    # all clips. The number of columns is one, two or four times the number of rows.
     places = 1 << (count - 1).bit_length()
     rows = 1 << (count.bit_length() - 1) // 2
     sheet = np.zeros((places, length, height, width, channels), clips.dtype)

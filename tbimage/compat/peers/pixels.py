@@ -1,17 +1,19 @@
-"""The rule for pixels that torch and tensorboardX share, and their grid.
+"""The common rules of torch and tensorboardX for pixels, and their grid of images.
 
 The levels differ by at most one from those of ``SummaryWriter.image``, which uses TensorFlow's
 rule.
 
 Rules:
 - Floats become ``trunc(clip(x * 255, 0, 255))``: in float32 for torch, and in their own dtype for
-  tensorboardX. (tensorboardX itself does not clip, and wraps around.)
+  tensorboardX. (tensorboardX itself does not clip: its levels wrap around.)
 - uint8 stays unchanged. (torch converts it to float32 and back, with the same result.)
 - bool, and integers that are all 0 or 1, are masks: black and white, as both peers show them.
 - Other integers are levels. The levels of uint16 have 16 bits. The levels of all other types have 8
-  bits, and are clipped. (torch shows such pictures white, and tensorboardX shows noise.)
-- Pixels that are not finite are painted red. (With both peers, they depend on the processor.)
-- Gray stays one channel. (Both peers store it three times.)
+  bits, and are clipped. (With torch, values above 0 become white. With tensorboardX, levels wrap
+  around.)
+- Pixels that are not finite are painted red. (With both peers, their levels depend on the
+  processor.)
+- Gray images keep one channel. (Both peers store it three times.)
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ _RED = (255, 0, 0)
 def to_levels(image: Pixels, *, single: bool) -> Levels:
     """Turn values ``(H, W, C)`` into levels.
 
-    With ``single``, floats are scaled in float32, as torch does, and otherwise in their own dtype.
+    If ``single`` is True, floats are scaled in float32, as torch does. Otherwise they are scaled in
+    their own dtype.
     """
     if image.dtype == np.uint8:
         return Levels(image, None, 0)

@@ -1,6 +1,6 @@
 """Drafts of scalars, tensors, texts, PR curves and layouts for torch and tensorboardX.
 
-Of the peers' wire forms, they use those that both of TensorBoard's loaders show.
+The peers have several wire forms. The drafts use the forms that both of TensorBoard's loaders show.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def scalar(
     display_name: str = "",
     description: str = "",
 ) -> Draft:
-    """Draft a scalar. TensorBoard shows ``display_name`` in place of its tag."""
+    """Draft a scalar. TensorBoard shows ``display_name`` in place of the tag."""
     tag = check_tag(tag)
     if as_tensor:
         metadata = wire.summary_metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
@@ -124,7 +124,7 @@ def _check_predictions(predictions: Array) -> None:
         missing = int(np.isnan(predictions).sum())
         raise ValueError(
             f"predictions must lie within 0 and 1, got {missing} NaN among {predictions.size}: "
-            "leave them and their labels out"
+            "leave out these predictions and their labels"
         )
     raise ValueError(
         f"predictions must lie within 0 and 1, got {predictions.min():g} to "
@@ -133,7 +133,7 @@ def _check_predictions(predictions: Array) -> None:
 
 
 def _thresholds(num_thresholds: Any) -> int:
-    """Check the number of thresholds of a curve; one is enough, as with both peers."""
+    """Check the number of thresholds of a curve. As with both peers, 1 is also allowed."""
     if isinstance(num_thresholds, (int, np.integer)) and num_thresholds == 1:
         return 1
     return curve_kind.check_thresholds(min(num_thresholds, MOST_THRESHOLDS))
@@ -150,7 +150,7 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Draft a PR curve from computed rows, which have names and the order of the wire form."""
+    """Draft a PR curve from computed rows by name. The rows are in the order of the wire form."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}

@@ -26,7 +26,7 @@ def truncated_samples(values: Array) -> Array:
 
 
 def shifted_samples(values: Array) -> Array:
-    """Turn floats into samples as soundfile does for tensorboardX: the upper 16 of 32 bits."""
+    """Turn floats into samples as soundfile does for tensorboardX: take the upper 16 of 32 bits."""
     wide = np.rint(values.astype(np.float64) * 2.0**31).clip(-(2**31), 2**31 - 1)
     return (wide.astype(np.int64) >> 16).astype(np.int16)
 
@@ -42,9 +42,10 @@ def audio(
 ) -> Draft:
     """Draft one clip: [frames], [channels, frames] or [frames, channels] with 1 or 2 channels.
 
-    The elements are floats from -1 to 1, which ``to_samples`` turns into int16, or integers that a
-    WAV file can hold. With ``channels_first``, [2, 2] is [channels, frames], and axes of one
-    element are removed before the shape is checked, as in torch.
+    The elements are floats from -1 to 1, or integers of a type that a WAV file can contain.
+    ``to_samples`` turns floats into int16. With ``channels_first``, the shape [2, 2] means
+    [channels, frames], and axes with one element are removed before the shape is checked, as in
+    torch.
     """
     tag = check_tag(tag)
     array = _frames_first(numeric_array("snd_tensor", data), channels_first)

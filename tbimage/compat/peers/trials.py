@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
-    """Choose and note the run of a trial: ``run``, or a new name if ``run`` has another trial."""
+    """Choose and store a trial's run: ``run``, or a new name if ``run`` has another trial."""
     run = os.path.normpath(run)
     free, count = run, 1
     while trials.setdefault(free, values) != values:
@@ -39,8 +39,8 @@ def directory_of(run: str, logdir: str) -> str:
     directory = os.path.join(logdir, run)
     if not os.path.abspath(directory).startswith(os.path.abspath(logdir) + os.sep):
         raise ValueError(
-            f"run_name must lead to a directory below {logdir!r}, got {run!r}: it must not begin "
-            "with '/' or leave the directory by '..'"
+            f"run_name must name a directory below {logdir!r}, got {run!r}: it must not begin "
+            "with '/' or leave the directory with '..'"
         )
     return directory
 
@@ -50,8 +50,8 @@ def messages(
 ) -> tuple[Summary, Summary, Summary]:
     """Make the messages of a trial: experiment, session start and session end.
 
-    The experiment is empty if there are no domains, so that TensorBoard collects hyperparameters
-    and metrics from all runs.
+    If there are no domains, the experiment is empty. Then TensorBoard collects hyperparameters and
+    metrics from all runs.
     """
     from tbimage.events.messages import Summary
 

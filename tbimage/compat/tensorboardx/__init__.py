@@ -1,7 +1,7 @@
 """``tensorboardX``'s interface, as of tensorboardX 2.6.5.
 
 ``from tbimage.compat.tensorboardx import SummaryWriter`` replaces ``from tensorboardX import
-SummaryWriter``. ``tbimage.compat.tensorboardx.summary`` replaces the module of that name.
+SummaryWriter``. ``tbimage.compat.tensorboardx.summary`` replaces ``tensorboardX.summary``.
 
 Example:
     >>> import numpy, tempfile

@@ -26,7 +26,7 @@ logger: logging.Logger = logging.getLogger("tbimage")
 
 
 class SharedWriter(SummaryWriter):
-    """A SummaryWriter whose forked copies log to the run of the process that made it.
+    """A SummaryWriter whose forked copies log to the run of the original writer.
 
     In a forked copy, methods that write to runs of their own (``add_scalars``, ``add_hparams``, …)
     log to a sub-run of this copy. After the process that made the writer has ended, all methods log
@@ -47,7 +47,7 @@ class SharedWriter(SummaryWriter):
 
         try:
             self._relay = Relay(log)
-        except OSError as error:  # no Unix sockets on this system, or too long a path of TMPDIR
+        except OSError as error:  # no Unix sockets on this system, or TMPDIR is too long
             logger.warning("forked processes will log to runs of their own: %s", error)
 
     def _log(self, draft: Draft, global_step: Any, walltime: float | None) -> None:
@@ -67,7 +67,7 @@ class SharedWriter(SummaryWriter):
             warn_caller(
                 f"the process that made this GlobalSummaryWriter has ended ({error!r}): process "
                 f"{os.getpid()} logs to a run of its own, {native.logdir}. Log before that process "
-                "ends, or make a writer in this one.",
+                "ends, or make a writer in this process.",
                 UserWarning,
             )
 
@@ -84,8 +84,8 @@ class SharedWriter(SummaryWriter):
 class GlobalSummaryWriter:
     """A writer that counts steps: each call with a tag gets the next step of this tag.
 
-    Processes that are forked from the process that made the writer log to the same run, as long as
-    that process lives. A process that gets a pickled copy logs to a sub-run.
+    One process makes the writer. Processes that are forked from this process log to the same run,
+    as long as this process runs. A process that gets a pickled copy logs to a sub-run.
 
     Args:
         logdir: This and the following arguments, up to ``log_dir``, are those of ``SummaryWriter``.

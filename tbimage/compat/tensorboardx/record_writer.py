@@ -1,4 +1,4 @@
-"""tensorboardX's RecordWriter: records of any content in a file."""
+"""tensorboardX's RecordWriter, which writes records of any content to a file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["RecordWriter"]
 
 
 class RecordWriter:
-    """Writes TFRecords to a new local file; its directory is made if missing."""
+    """Writes TFRecords to a new local file. If the directory is missing, it is made."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: str = os.fspath(path)
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-        self._writer = open(self.path, "wb")  # noqa: SIM115  close() does it
+        self._writer = open(self.path, "wb")  # noqa: SIM115  close() closes it
 
     def write(self, data: bytes) -> None:
         """Append one record."""

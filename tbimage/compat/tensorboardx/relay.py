@@ -29,13 +29,13 @@ Log = Callable[[bytes, "int | None", float], None]
 # follows.
 _HEAD = struct.Struct("<?qd")
 
-# After this number of seconds without an answer, a child checks that its parent lives. This is
-# needed only if a child was forked without Python's hooks and so holds the sockets open.
+# After this number of seconds without an answer, a child checks whether its parent still runs. This
+# is needed only if a child was forked without Python's hooks: such a child keeps the sockets open.
 _PATIENCE_SECONDS = 1.0
 
 
 class Relay:
-    """Accepts summaries of forked children, in the process that made it."""
+    """Accepts summaries of forked children, in the process that made the relay."""
 
     def __init__(self, log: Log) -> None:
         self._owner = os.getpid()
@@ -65,12 +65,12 @@ class Relay:
         """
         pid = os.getpid()
         link = self._links.get(pid)
-        if link is None:  # setdefault is atomic, so all threads of a process share a link
+        if link is None:  # setdefault is atomic, so all threads of a process share one link
             link = self._links.setdefault(pid, _Link(self._path, self._owner))
         link.send(_HEAD.pack(step is not None, step or 0, wall_time) + summary)
 
     def close_inherited(self) -> None:
-        """Close a forked child's copies of the sockets, so that it notices the parent's end."""
+        """Close a forked child's copies of the sockets, so that the child sees the parent's end."""
         for each in self._sockets:
             each.close()
 
@@ -86,7 +86,8 @@ class _Link:
     def send(self, message: bytes) -> None:
         with self._lock:
             connection = self._connection or self._connect()
-            self._connection = None  # until the answer is read, in case of an interrupt
+            # If an interrupt comes before the answer is read, this connection is not used again.
+            self._connection = None
             try:
                 connection.send_bytes(message)
                 while not connection.poll(_PATIENCE_SECONDS):
@@ -142,13 +143,13 @@ def _serve(connection: Connection, sockets: list[socket.socket | Connection], lo
 
 def _close(owner: int, directory: str, sockets: list[socket.socket | Connection]) -> None:
     if os.getpid() != owner:
-        return  # a forked child that ends
+        return  # this is a forked child that ends
     listener = sockets[0]
     if isinstance(listener, socket.socket):
         try:
             listener.shutdown(socket.SHUT_RDWR)  # ends accept()
         except OSError:
-            pass  # macOS, where close() ends accept()
+            pass  # on macOS, close() ends accept()
         listener.close()
     shutil.rmtree(directory, ignore_errors=True)
 

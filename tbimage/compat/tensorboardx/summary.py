@@ -1,6 +1,6 @@
 """The functions of ``tensorboardX.summary`` that third parties call, and its rule for tags.
 
-Each makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
+Each function makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
 - Names, order and defaults of arguments are the same as in tensorboardX; tests compare them with
   the installed package.
@@ -64,7 +64,7 @@ def clean_tag(tag: Any) -> Any:
 
 
 def check_hparams(hparam_dict: Any, metric_dict: Any) -> dict[str, Any]:
-    """Return plain hyperparameters. A function becomes its name, and other objects become text.
+    """Return plain hyperparameters. Functions and classes become names; other objects become text.
 
     Example:
         >>> check_hparams({"lr": 0.1, "optimizer": int, "sizes": [3, 5]}, {})

@@ -53,10 +53,10 @@ class FileWriter(BaseFileWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Set the step or the time, or both, of summaries that have none, within a block.
+        """Set a step, a time or both for summaries without them, within a block.
 
         Raises:
-            ValueError: Neither is given.
+            ValueError: Neither a step nor a time is given.
         """
         if global_step is None and walltime is None:
             raise ValueError("use_metadata needs global_step, walltime or both, got none")
@@ -76,14 +76,14 @@ class SummaryWriter(PeerWriter):
 
     Args:
         logdir: The run directory. None: a directory in ``runs/``, named by date and host.
-        comment: A text that is appended to this default name.
-        purge_step: TensorBoard discards earlier summaries from this step on.
+        comment: A text that is appended to the default name of the directory.
+        purge_step: TensorBoard discards earlier summaries with this step or a greater step.
         max_queue: Not used: the pending summaries are bounded in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
-        write_to_disk: Whether anything is written at all.
+        write_to_disk: False: nothing is written.
         log_dir: Another name of ``logdir``.
-        comet_config: Not used, with a warning unless ``disabled`` is true in it.
+        comet_config: Not used. There is a warning, unless its item ``disabled`` is true.
         kwargs: Not used, with a warning.
 
     Attributes:
@@ -137,7 +137,7 @@ class SummaryWriter(PeerWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Set the step or the time, or both, of summaries that have none, within a block."""
+        """Set a step, a time or both for summaries without them, within a block."""
         with self._get_file_writer().use_metadata(global_step=global_step, walltime=walltime):
             yield self
 
@@ -170,7 +170,7 @@ class SummaryWriter(PeerWriter):
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log one number for each key, each in its own run below this one."""
+        """Log one number for each key of a dict. Each key has its own sub-run."""
         files = self._get_file_writer()
         step, walltime = files.when(global_step, walltime)
         walltime = time.time() if walltime is None else walltime
@@ -182,7 +182,7 @@ class SummaryWriter(PeerWriter):
             self.scalar_dict.setdefault(run, []).append(point)
 
     def export_scalars_to_json(self, path: Any) -> None:
-        """Write the numbers of ``add_scalars``: for each run, lists of time, step and value."""
+        """Write the numbers of ``add_scalars``: for each run, a list of [time, step, value]."""
         with open(path, "w", encoding="utf-8") as file:
             json.dump(self.scalar_dict, file)
         self.scalar_dict = {}
@@ -195,7 +195,7 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NCHW",
     ) -> None:
-        """Log a batch of images as one grid. If it is a list, ``dataformats`` is for each image."""
+        """Log a batch as one grid. If the batch is a list, ``dataformats`` may be without "N"."""
         if isinstance(img_tensor, (list, tuple)) and len(dataformats) == 3:
             dataformats = f"N{dataformats}"
         self.add_image(tag, img_tensor, global_step, walltime, dataformats)
@@ -211,9 +211,10 @@ class SummaryWriter(PeerWriter):
         labels: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
+        """Log an image with red boxes.
 
-        ``labels`` is a text for each box, and ``rescale`` a scale factor.
+        ``box_tensor`` is [boxes, 4]: left, top, right and bottom of each box, in pixels. ``labels``
+        has a text for each box. ``rescale`` is a scale factor.
         """
         rescale = kwargs.pop("rescale", 1)
         if kwargs:
@@ -244,10 +245,11 @@ class SummaryWriter(PeerWriter):
     def add_hparams(
         self, hparam_dict: Any, metric_dict: Any, name: Any = None, global_step: Any = None
     ) -> None:
-        """Log the hyperparameters and the metrics of a trial, in its own run below this one.
+        """Log the hyperparameters and the metrics of a trial, in its own sub-run.
 
-        ``hparam_dict`` has bools, numbers, strings and tensors of one element. Other objects are
-        logged by their name or their ``str``. If ``name`` is ".", the trial is in this run itself.
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element. For other objects,
+        their name or their ``str`` is logged. If ``name`` is ".", the trial is logged in the run of
+        this writer.
         """
         values = check_hparams(hparam_dict, metric_dict)
         self._log_hparams(name, values, metric_dict, None, global_step)

@@ -2,13 +2,13 @@
 
 Rules:
 
-- A Summary has the same bytes as in TF2, except where TF2 has a fault. Only the compression of PNGs
-  differs.
+- A Summary has the same bytes as in TF2, with two exceptions: PNGs are compressed in another way,
+  and faults of TF2 are not copied.
 - The default writer, the default step and record_if are those of ``tbimage`` itself. So functions
-  of ``tbimage`` can be used in the same block, such as
+  of ``tbimage`` can be used in the same block. An example is
   ``tbimage.image("depth", depth, value_range="minmax")``.
-- Within a ``tf.function``, each call becomes an operation, which logs with each execution
-  (``tracing.py``).
+- Within a ``tf.function``, each call becomes an operation. The operation logs with each
+  execution (``tracing.py``).
 - docs/migrating.md lists the intended differences.
 
 Example:

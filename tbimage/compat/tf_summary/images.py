@@ -1,11 +1,13 @@
 """``tf.summary.image``: batches of images under one tag, by TF2's rule for pixels.
 
 The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which divides an
-integer by the greatest integer of its type. For int16 and wider integers, this rule can make a
-picture black, so there are exceptions. If all integers are in 0..255, they are levels. If all would
-become black, there is an error. If they become nearly black, this is reported. The rule also holds
-for uint32 and uint64, which TF2 does not accept. ``kinds/image.py`` converts floats, bool and
-uint8, by TF2's rule.
+integer by the greatest integer of its type. With integers of 16 bits or more, this rule can make a
+picture black or nearly black. A nearly black picture is reported. There are two exceptions to the
+rule, for all types except uint16. If all integers are in 0..255, they are levels. Otherwise, if
+some integers are above 0 and all would become black, there is an error.
+
+The rule is also used for uint32 and uint64, which TF2 does not accept. ``kinds/image.py`` converts
+floats, bool and uint8 by TF2's rule.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ _LAYOUT = "[batch, height, width, channels] (pass data[None] of a single image)"
 # image() does not have the argument value_range.
 _FIX = "Scale them, or log them with tbimage.image, which has value_range"
 
-#: Levels below this, an eighth of the range, are hard to see on a screen.
+#: Levels below this number (an eighth of the range) are hard to see on a screen.
 _DARK = 32
 
 #: The number of lower bits of an integer that are not part of its level.
@@ -49,10 +51,11 @@ def image(
     """Log a batch of images with the default writer.
 
     Args:
-        name: The name. The tag is this name after the scopes.
+        name: The name. The tag begins with the scopes and ends with this name.
         data: [batch, height, width, channels] with 1 to 4 channels (gray, gray and alpha, RGB,
-            RGBA): floats from 0 to 1, uint8 or bool. Other integers are fractions of the greatest
-            integer of their type, or levels from 0 to 255.
+            RGBA): floats from 0 to 1, uint8 or bool. Other integers are divided by the greatest
+            integer of their type. But integers of int16, or of 32 or 64 bits, are levels if all of
+            them are from 0 to 255.
         step: An integer or a Variable; None: the default step.
         max_outputs: The largest number of images to log. Further images are left out.
         description: Markdown that TensorBoard shows with the images.
@@ -91,7 +94,7 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
             "axes are batch, height, width and channels"
         )
     if array_like.is_immutable(data, array):
-        array.flags.writeable = False  # for prepare, which does not get the caller's object
+        array.flags.writeable = False  # tells ``kind.prepare`` that no copy is needed
     array = array[:limit]
     levels = as_levels(array, _is_bfloat16(data))
     _report_dark(writer, tag, array, levels)
@@ -140,9 +143,9 @@ def _is_bfloat16(data: Any) -> bool:
 def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
     """Turn integers and bfloat16 into levels, by TF2's rules for them.
 
-    ``bfloat16`` says that the pixels were bfloat16 and are float32, because NumPy lacks the type.
-    Floats, bool and uint8 are returned unchanged. Integers outside 0..255 that would all become
-    black raise a ValueError.
+    ``bfloat16`` is True if the pixels were bfloat16. They are float32 now, because NumPy does not
+    have bfloat16. Floats, bool and uint8 are returned unchanged. A ValueError is raised if not all
+    integers are in 0..255, and all of them would become black.
     """
     if bfloat16:
         levels = _levels_of_bfloat16(pixels)
@@ -175,8 +178,8 @@ def _levels_of_integers(pixels: Array) -> Array:
 def _levels_of_bfloat16(pixels: Array) -> Array:
     """Return floats that become the same levels as in TF2.
 
-    TF2 computes in bfloat16, in which 255.5 is rounded to 256. The product is exact. The result is
-    floats, so that NaN and infinity stay.
+    TF2 computes in bfloat16, in which 255.5 is rounded to 256. The product is exact. The results
+    are floats, so that NaN and infinity are kept.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         levels = (np.trunc(np.clip(pixels * 256, 0, 255)) + 0.5) / np.float32(255.5)

@@ -29,7 +29,7 @@ def scalar(name: Any, data: Any, step: Any = None, description: Any = None) -> A
     """Log one number with the default writer.
 
     Args:
-        name: The name. The tag is this name after the scopes.
+        name: The name. The tag begins with the scopes and ends with this name.
         data: A number, or an array or tensor of rank 0. It is stored as float32.
         step: An integer or a Variable; None: the default step.
         description: Markdown that TensorBoard shows with the chart.
@@ -151,8 +151,8 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any
         As ``scalar``.
 
     Raises:
-        TypeError: ``data`` holds other objects than strings, or another argument is of the wrong
-            type.
+        TypeError: ``data`` contains objects that are not strings, or another argument is of the
+            wrong type.
         ValueError: There is a writer but no step, or a string is not valid Unicode.
 
     Example:
@@ -233,6 +233,7 @@ def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
     if samples.ndim != 3 or samples.shape[2] == 0:
         raise ValueError(f"data must be {_LAYOUT}, got shape {samples.shape}")
     if samples.shape[2] > 2 and samples.dtype.kind == "f":
-        # Not every browser plays more than two channels, so ``SummaryWriter.audio`` refuses them.
+        # ``SummaryWriter.audio`` refuses more than two channels, because not every browser plays
+        # them. TF2 accepts them, and so does this adapter.
         return audio_kind.Clips(samples[:limit], sample_rate, False)
     return audio_kind.prepare(data, sample_rate, limit)

@@ -25,7 +25,8 @@ from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.writer import defaults
 
 _INT32 = range(-(1 << 31), 1 << 31)
-# TensorFlow chooses the dtype of such objects. (NumPy's integers lose their type in a list.)
+# For objects of these types, TensorFlow chooses the dtype. (In a list, NumPy's integers lose their
+# type.)
 _PYTHON = (bool, int, float, np.integer, list, tuple)
 
 
@@ -35,9 +36,9 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
     Args:
         tag: The tag. Scopes are not added.
         tensor: An array of any shape and type, strings and bytes included. Or a function without
-            arguments that returns such an array, which is called only if the tensor is recorded.
-            Python's ints become int32 if they fit, and Python's floats become float32, as in
-            ``tf.constant``.
+            arguments that returns such an array. The function is called only if the tensor is
+            recorded. Python's ints become int32 if they fit, and Python's floats become float32, as
+            in ``tf.constant``.
         step: An integer or a Variable; None: the default step.
         metadata: A ``SummaryMetadata`` message of any package, or its bytes. The bytes may also be
             in a string tensor.
@@ -48,7 +49,7 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
         leaves the tensor out. In a graph of TensorFlow, a bool tensor.
 
     Raises:
-        TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot hold the data.
+        TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot contain the data.
         ValueError: There is a writer but no step, the tag is empty, or the bytes of ``metadata``
             are not a ``SummaryMetadata``.
 
@@ -129,7 +130,8 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
     """Log the caller's Summaries with the default writer, as one Summary.
 
     Args:
-        tensor: A serialized ``Summary``, an array of them, or a message of any package.
+        tensor: A serialized ``Summary``, an array of serialized Summaries, or a message of any
+            package.
         step: As in ``write``.
         name: Not used.
 
@@ -137,7 +139,7 @@ def write_raw_pb(tensor: Any, step: Any = None, name: Any = None) -> Any:
         As ``write``.
 
     Raises:
-        TypeError: ``tensor`` is of another type, or the step is no integer.
+        TypeError: ``tensor`` is of another type, or the step is not an integer.
         ValueError: There is a writer but no step (even if ``record_if`` leaves the summary out), or
             the bytes are not a ``Summary``.
 

@@ -1,6 +1,6 @@
 """``tf.summary``'s rules for tags: a tag is the names of the scopes and then the summary's name.
 
-If TensorFlow is imported, its scopes are used, so ``tf.name_scope`` counts, too.
+If TensorFlow is imported, its scopes are used. So ``tf.name_scope`` also changes tags.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tbimage.compat.tf_summary import peer
 # (tensorflow/python/ops/summary_ops_v2.py).
 _NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
 
-#: The scopes entered without TensorFlow, each with a slash after it.
+#: The scopes that were entered without TensorFlow. After each name there is a slash.
 _scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
 
 
 def tag_of(name: Any, default_name: Any) -> str:
-    """Return a summary's tag: its name, or ``default_name`` if it has none, after the scopes."""
+    """Return a summary's tag: the scopes, and then ``name``, or ``default_name`` if it is empty."""
     name = name or default_name
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {name!r} of type {type(name).__name__}")
@@ -34,19 +34,19 @@ def tag_of(name: Any, default_name: Any) -> str:
 def summary_scope(
     name: Any, default_name: Any = "summary", values: Any = None
 ) -> Iterator[tuple[str, str]]:
-    """Enter a scope. Its name comes before the names of summaries in it.
+    """Enter a scope. The tags of the summaries in the scope begin with the name of the scope.
 
     Args:
-        name: The name of the scope and of the summary. With a slash at its end, the scope replaces
-            the outer ones, as in ``tf.name_scope``.
+        name: The name of the scope and of the summary. If the name ends with a slash, the scope
+            replaces the outer scopes, as in ``tf.name_scope``.
         default_name: This is used if ``name`` is empty, or has no character that a scope may have.
         values: Not used.
 
     Yields:
-        The tag of a summary of that name, and the scope.
+        The tag of a summary with this name, and the scope.
 
     Raises:
-        TypeError: The name is no string.
+        TypeError: The name is not a string.
 
     Example:
         >>> with summary_scope("my layer") as (tag, scope):

@@ -48,13 +48,13 @@ def surroundings_of(thread: Thread) -> Surroundings | None:
     return Surroundings(writers[thread], steps.get(thread), conditions.get(thread))
 
 
-#: The values that were set while a function was traced, by the names "writer", "step" and
-#: "condition". They hold for the summaries of that function, until they are set again.
+#: The values that were set while a function was traced. The keys are "writer", "step" and
+#: "condition". The values are used for the summaries of that function, until they are set again.
 set_in_graph: ContextVar[dict[str, Any]] = ContextVar("tbimage_tf_set_in_graph", default={})  # noqa: B039
 
 
 def note_set(**values: Any) -> None:
-    """Note that some of the surroundings are set, inside a graph or outside."""
+    """Store values that are set in a graph. Outside a graph, remove the earlier values."""
     noted = {key: value for key, value in set_in_graph.get().items() if key not in values}
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
 
@@ -64,8 +64,8 @@ _never_logged: dict[str, None] = {}
 
 
 def note_never_logged(tag: Any) -> None:
-    """Note a summary that was traced while there was no default writer."""
-    _never_logged[repr(tag) if isinstance(tag, str) else "one named by a tensor"] = None
+    """Store the tag of a summary that was traced while there was no default writer."""
+    _never_logged[repr(tag) if isinstance(tag, str) else "(a name in a tensor)"] = None
 
 
 def warn_of_never_logged() -> None:
@@ -85,7 +85,7 @@ def as_step(step: Any) -> int:
     """Convert a step of TF2 to an int64.
 
     A step may be an integer, a bool, a Variable or another object with ``__int__``, an array or a
-    list with one such element, or a whole NumPy float. (TF2 cuts off the fraction of a NumPy float.
+    list with one such element, or a NumPy float without a fraction. (TF2 cuts off the fraction.
     Here a fraction raises a TypeError.)
     """
     try:
@@ -143,7 +143,7 @@ def asked() -> Iterator[None]:
 
 
 def should_record(step: Any, tag: str) -> bool:
-    """Ask the condition of ``record_if``; True if there is none."""
+    """Ask the condition of ``record_if``. If there is no condition, return True."""
     condition = defaults.condition.get()
     if condition is None:
         return True
@@ -173,7 +173,7 @@ class Condition:
 
 @contextmanager
 def record_if(condition: Any) -> Iterator[None]:
-    """Record summaries within a block only while a condition holds.
+    """Record summaries within a block only while a condition is true.
 
     Args:
         condition: A bool, or a bool Variable or array of rank 0, which is read for each summary. Or
@@ -217,7 +217,7 @@ def get_step() -> Any:
     """Return the default step of this thread or asyncio task.
 
     Returns:
-        The object that was set, perhaps a Variable; None if there is none.
+        The object that was set, perhaps a Variable; None if there is no default step.
 
     Example:
         >>> get_step() is None

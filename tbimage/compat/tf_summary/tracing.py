@@ -1,21 +1,22 @@
 """Logging within a ``tf.function``: each call becomes an operation of TensorFlow's graph.
 
-TensorFlow runs the Python code of a function once, to trace it, and after that only the graph. A
-call that is traced therefore adds a ``tf.py_function`` to the graph, which logs with each
-execution.
+TensorFlow runs the Python code of a function once, to trace it. After that, it runs only the graph.
+So a call that is traced adds a ``tf.py_function`` to the graph. This operation logs with each
+execution of the graph.
 
 Rules:
-- Tensors and Variables are inputs of the operation, which reads their values at its place in the
-  graph.
+- Tensors and Variables are inputs of the operation. The operation reads their values at its place
+  in the graph.
 - Values that were set while the function was traced (``with writer.as_default(step)`` in its body)
-  hold in all executions.
+  are used in all executions.
 - If the function does not set them, the default writer, the default step and the condition are
   looked up with each execution. The execution runs in a thread of TensorFlow, so they are taken
   from the thread that traced the function. If that thread has no default writer, they are taken
-  from the only thread that has one. If no thread has one, or several have, the values at tracing
-  are used.
-- If there is no default writer at tracing, nothing is added, as in TF2: a model that is exported
-  must not hold Python code. There is a warning when a default writer is set later.
+  from the only thread that has one. If no thread or more than one thread has a default writer, the
+  values at tracing are used.
+- If there is no default writer at tracing, nothing is added to the graph, as in TF2. The reason: an
+  exported model must not contain Python code. When a default writer is set later, there is a
+  warning.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
         The result of ``record``; in a graph, a bool tensor for this result.
 
     Raises:
-        TypeError: ``step`` is no integer.
+        TypeError: ``step`` is not an integer.
         ValueError: There is a writer but no step, or TensorFlow cannot call Python from this graph.
     """
     tf = peer.building_graph()
@@ -87,7 +88,7 @@ def ask(function: Function, step: Any, *arguments: Any) -> Any:
 
 
 def check_rank(data: Any, rank: int, layout: str) -> None:
-    """Raise at tracing if data that will be logged has a wrong rank."""
+    """At tracing, raise an error if the data has a wrong rank and will be logged."""
     tf = peer.building_graph()
     shape = getattr(data, "shape", None)
     if tf is None or shape is None or tf.TensorShape(shape).rank in (rank, None):
@@ -129,7 +130,7 @@ def _check_step(tf: Any, step: Any, always: bool) -> None:
 
 
 def _check_graph(tf: Any) -> None:
-    """Raise if TensorFlow cannot call Python from this graph. Summaries would be lost silently."""
+    """Raise an error if this graph cannot call Python: summaries would be lost silently."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise ValueError(
             "tbimage.compat.tf_summary cannot log within a graph of TensorFlow 1: log the values "
@@ -158,7 +159,7 @@ def _surroundings(tf: Any) -> Surroundings | None:
     here = state.surroundings()
     if here.writer is not None:
         return here
-    # A strategy runs replicas in its own threads, while the thread that called it waits.
+    # A strategy runs replicas in its own threads, while the thread that called the strategy waits.
     return state.surroundings_of(threading.current_thread()) if _in_replica(tf) else None
 
 
@@ -175,7 +176,7 @@ def _within(here: Surroundings, function: Function, step: Any, arguments: Sequen
 
 
 def _add(tf: Any, function: Function, step: Any, arguments: Sequence[Any]) -> Any:
-    """Add an operation to the graph that calls a function with each execution."""
+    """Add an operation to the graph. It calls a function with each execution."""
     traced = _surroundings(tf)
     if traced is None or (_in_replica(tf) and not _is_first(tf)):
         return tf.constant(False)

@@ -44,7 +44,7 @@ class SummaryWriter:
         self.as_default(step).__enter__()
 
     def as_default(self, step: Any = None) -> AbstractContextManager[SummaryWriter | None]:
-        """Make this the default writer within a block, which ends with a ``flush``.
+        """Make this the default writer within a block. The block ends with a ``flush``.
 
         Args:
             step: The default step within the block; None does not change it.
@@ -138,7 +138,8 @@ class _Default:
             self._face.flush()
         except Exception:
             if exception is None:
-                raise  # else it is already logged, and must not hide the exception of the block
+                raise
+            # Otherwise the error is only in the log: it must not hide the exception of the block.
 
 
 def create_file_writer(
@@ -174,7 +175,9 @@ def create_file_writer(
         >>> create_file_writer("logs", flush_millis=10).close()
     """
     if logdir is None:
-        raise ValueError("logdir must be a directory, got None; or use create_noop_writer()")
+        raise ValueError(
+            "logdir must be a directory, got None; to log nothing, use create_noop_writer()"
+        )
     logdir, filename_suffix = peer.as_text(logdir), peer.as_text(filename_suffix)
     for argument, value in {"logdir": logdir, "filename_suffix": filename_suffix}.items():
         if peer.is_tensor(value):

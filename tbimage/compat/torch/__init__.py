@@ -1,7 +1,7 @@
 """``torch.utils.tensorboard``'s interface, as of torch 2.13.
 
 ``from tbimage.compat.torch import SummaryWriter`` replaces ``from torch.utils.tensorboard import
-SummaryWriter``. ``tbimage.compat.torch.summary`` replaces the module of that name.
+SummaryWriter``. ``tbimage.compat.torch.summary`` replaces ``torch.utils.tensorboard.summary``.
 
 Example:
     >>> import numpy, tempfile

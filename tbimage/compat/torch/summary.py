@@ -1,10 +1,11 @@
 """The functions of ``torch.utils.tensorboard.summary`` that third parties call.
 
-Each makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
+Each function makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
 - Names, order and defaults of arguments are the same as in torch; tests compare them with the
   installed torch.
-- Messages are those of ``tbimage.events.messages``; every event file writer accepts their bytes.
+- Messages are those of ``tbimage.events.messages``. Every writer of event files accepts their
+  bytes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ __all__ = [
 def check_hparams(
     hparam_dict: Any, metric_dict: Any, hparam_domain_discrete: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check hyperparameters as torch does. Return them, and the domains with their values added.
+    """Check hyperparameters as torch does. Return them and their domains.
+
+    If a domain does not contain the value of its hyperparameter, this value is added.
 
     Example:
         >>> check_hparams({"lr": 0.1}, {}, {"lr": [0.2]})
@@ -152,7 +155,7 @@ def histogram_raw(
     bucket_limits: Any,
     bucket_counts: Any,
 ) -> Summary:
-    """Make the message of a histogram with counted buckets.
+    """Make the message of a histogram from counts of buckets.
 
     Example:
         >>> histogram_raw("sizes", 0, 2, 7, 9, 15, [1, 2], [3, 4]).value[0].tag

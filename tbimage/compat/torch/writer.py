@@ -38,8 +38,8 @@ class SummaryWriter(PeerWriter):
 
     Args:
         log_dir: The run directory. None: a directory in ``runs/``, named by date and host.
-        comment: A text that is appended to this default name.
-        purge_step: TensorBoard discards earlier summaries from this step on.
+        comment: A text that is appended to the default name of the directory.
+        purge_step: TensorBoard discards earlier summaries with this step or a greater step.
         max_queue: Not used: the pending summaries are bounded in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
@@ -77,7 +77,7 @@ class SummaryWriter(PeerWriter):
         return main_tag.replace("/", "_") + "_" + tag
 
     def get_logdir(self) -> Any:
-        """Return the run directory that was given, or the default one."""
+        """Return the run directory that was given, or the default directory."""
         return self.log_dir
 
     def add_scalar(
@@ -115,9 +115,10 @@ class SummaryWriter(PeerWriter):
         dataformats: Any = "CHW",
         labels: Any = None,
     ) -> None:
-        """Log an image with red boxes, [boxes, 4]: left, top, right, bottom in pixels.
+        """Log an image with red boxes.
 
-        ``rescale`` is a scale factor, and ``labels`` a text for each box.
+        ``box_tensor`` is [boxes, 4]: left, top, right and bottom of each box, in pixels.
+        ``rescale`` is a scale factor. ``labels`` has a text for each box.
         """
         draft = pictures.boxes(
             tag, img_tensor, box_tensor, dataformats, labels, rescale, single=self._single
@@ -147,12 +148,12 @@ class SummaryWriter(PeerWriter):
         run_name: Any = None,
         global_step: Any = None,
     ) -> None:
-        """Log the hyperparameters and the metrics of a trial, in its own run below this one.
+        """Log the hyperparameters and the metrics of a trial, in its own sub-run.
 
-        ``hparam_dict`` has bools, numbers, strings and tensors of one element; names with the value
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element. Names with the value
         None are left out. ``hparam_domain_discrete`` has lists of the values that hyperparameters
-        may take; if it is given, the page shows only the columns that this call names. If
-        ``run_name`` is ".", the trial is in this run itself.
+        may have. If it is given, TensorBoard shows only the columns that this call names. If
+        ``run_name`` is ".", the trial is logged in the run of this writer.
         """
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)

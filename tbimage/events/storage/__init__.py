@@ -1,6 +1,6 @@
 """Where the bytes of event files go: a local disk, or an object store.
 
-``objects.py`` and the modules for single stores are imported when a URL is used.
+``objects.py`` and the modules for single stores are only imported when a URL is used.
 """
 
 from tbimage.events.storage.local import AppendFile as AppendFile

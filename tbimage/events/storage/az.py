@@ -13,10 +13,10 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version, as_os
 
 __all__ = ["AzureObjects"]
 
-_WRITER = "tbimagewriter"  # names of metadata must be identifiers in C#
-# The most bytes of one block that every version of the interface allows.
+_WRITER = "tbimagewriter"  # Azure needs C# identifiers as names of metadata
+# The largest size of a block, in bytes, that every version of the interface allows.
 _MOST_BLOCK = 4 << 20
-# The HTTP statuses of Azure for a request whose condition does not hold.
+# The HTTP statuses that Azure returns if the condition of a request is false.
 _CHANGED = frozenset({404, 409, 412})
 
 
@@ -36,7 +36,7 @@ class AzureObjects(Objects):
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Append blocks, each only if the object has the expected size."""
+        """Append blocks. Azure accepts a block only if the object has the expected size."""
         for start in range(0, len(data), _MOST_BLOCK):
             block = bytes(data[start : start + _MOST_BLOCK])
             position = version.size + start

@@ -1,9 +1,10 @@
 """The fsspec filesystems of one process.
 
-- Each process makes its own filesystems, because fsspec, aiobotocore and aiohttp do not survive a
-  fork.
+- Each process makes its own filesystems, because fsspec, aiobotocore and aiohttp do not work after
+  a fork.
 - The filesystems run on their own event loop. Its executor works even while the interpreter shuts
-  down. asyncio's own executor refuses new calls then, so aiohttp could not resolve host names.
+  down. At that time, asyncio's own executor refuses new calls, so aiohttp could not resolve host
+  names.
 - Data that another process may change is not cached.
 """
 
@@ -23,12 +24,12 @@ from tbimage.events.storage.urls import protocol_of
 
 __all__ = ["filesystem_of"]
 
-# The most seconds that the end of the program waits for requests that are under way.
+# At its end, the program waits at most this number of seconds for unfinished requests.
 _LAST_SECS = 2.0
 
 
 class _Executor(ThreadPoolExecutor):
-    """Runs functions in threads; while the interpreter shuts down, in the event loop's thread."""
+    """Runs functions in threads, or in the event loop's thread while the interpreter shuts down."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         try:
@@ -76,14 +77,14 @@ def filesystem_of(url: str) -> Any:
             options.update(loop=_event_loop(), use_listings_cache=False, skip_instance_cache=True)
         new, _ = fsspec.url_to_fs(url, **options)
         found = _filesystems.setdefault(key, new)
-        # Finalizers of gcsfs and adlfs close their sessions. At the end of the program they may run
-        # before pending data is uploaded. In this case a new filesystem is made.
+        # Finalizers of gcsfs and adlfs close their sessions. At the end of the program, these
+        # finalizers may run before pending data is uploaded. In this case a new filesystem is made.
         weakref.finalize(new, _retire, key)
     return found
 
 
 def _retire(key: tuple[int, str]) -> None:
-    """Forget a filesystem, and wait a moment for its requests before its session is closed."""
+    """Forget a filesystem; before its session is closed, wait at most 2 seconds for requests."""
     _filesystems.pop(key, None)
     loop = _loops.get(os.getpid())
     if loop is not None and key[0] == os.getpid() and not _is_in_loop():
@@ -92,7 +93,7 @@ def _retire(key: tuple[int, str]) -> None:
 
 
 async def _requests() -> None:
-    """Wait for all requests that are under way."""
+    """Wait for all unfinished requests."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others)
@@ -114,6 +115,7 @@ def _s3_options() -> dict[str, Any]:
     return {"config_kwargs": {"retries": {"total_max_attempts": 1}, **given}}
 
 
-# One filesystem serves all buckets of these protocols. URLs of others may have a host (sftp, abfs).
+# For each of these protocols, one filesystem serves all buckets. URLs of other protocols may have a
+# host (sftp, abfs).
 _ONE_FOR_ALL = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
 _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {"s3": _s3_options, "s3a": _s3_options}

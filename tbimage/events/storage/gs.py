@@ -46,7 +46,7 @@ class GoogleObjects(Objects):
     ) -> Version:
         """Upload the new bytes as a second object, join both, and delete the second one."""
         bucket, key, _ = self.filesystem.split_path(path)
-        # By its name, readers do not take the second object for an event file.
+        # The name of the second object does not contain "tfevents", so readers ignore this object.
         folder, _, _ = path.rpartition("/")
         part = f"{folder}/part-{writer}-{secrets.token_hex(4)}"
         try:

@@ -2,8 +2,8 @@
 
 - A writer makes a new file, and only appends to it. Each write is one system call without a buffer,
   so a process that is killed or forked loses nothing and writes nothing twice.
-- Failures raise ``OSError`` and are not retried here. A write that raises has written nothing; a
-  write that returns may have written only a part.
+- Failures raise ``OSError`` and are not retried here. A write that raises an error has written
+  nothing. A write that returns a number may have written only a part.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["AppendFile", "DiskStorage", "LocalStorage", "Storage"]
 
 
 class AppendFile(Protocol):
-    """A file that is only ever appended to."""
+    """A file to which bytes are only added at the end."""
 
     def write(self, pieces: Sequence[Piece]) -> int:
         """Append buffers with one system call, and return the number of written bytes."""
@@ -37,7 +37,7 @@ class AppendFile(Protocol):
         """Truncate the file to ``size`` bytes."""
 
     def in_place(self) -> bool:
-        """Tell whether the path still leads to this file: it was not deleted, moved or replaced.
+        """Tell whether this file is still at its path: it was not deleted, moved or replaced.
 
         If this is not known, return True, because the open file can be written to anyway.
         """
@@ -56,7 +56,7 @@ class Storage(Protocol):
         """List the names in a directory; none if it does not exist."""
 
     def directories(self, directory: str) -> list[str]:
-        """List all directories below a directory, relative to it."""
+        """List the relative paths of all directories below a directory."""
 
     def open_to_read(self, path: str) -> BinaryIO:
         """Open a file for reading; FileNotFoundError if it does not exist."""
@@ -69,7 +69,7 @@ class Storage(Protocol):
 
 
 class DiskStorage(Storage, Protocol):
-    """A place with files that can be appended to."""
+    """A storage that can append to its files."""
 
     def make_directory(self, directory: str) -> None:
         """Create a directory and its parents, if they are missing."""
@@ -116,7 +116,7 @@ class _LocalFile:
     def size(self) -> int:
         status = os.fstat(self._open_descriptor())
         if self._identity not in (None, (status.st_dev, status.st_ino)):
-            # The program has closed the descriptor, and opened another file under its number.
+            # The program has closed the descriptor. Then another file got the same number.
             self._descriptor = None
             raise OSError(errno.ESTALE, "the descriptor belongs to another file", self._path)
         return status.st_size
@@ -136,7 +136,7 @@ class _LocalFile:
             return
         try:
             self.size()
-        except OSError:  # it is closed, or belongs to another file
+        except OSError:  # the descriptor is closed, or belongs to another file
             self._descriptor = None
         locks.unlock(self._descriptor, self._identity)
         descriptor, self._descriptor = self._descriptor, None
@@ -221,7 +221,7 @@ class LocalStorage:
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":
             return  # Windows cannot open directories
-        while True:  # upwards, because each parent has the name of a directory that may be new
+        while True:  # the parents, too: each has the name of a directory that may be new
             try:
                 _sync_path(directory)
             except OSError as error:

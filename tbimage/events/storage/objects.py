@@ -1,8 +1,8 @@
 """Objects of any store that fsspec supports. They can grow if the store can append.
 
-``s3.py``, ``gs.py`` and ``az.py`` have better operations for these stores. Rules:
+``s3.py``, ``gs.py`` and ``az.py`` have better operations for single stores. Rules:
 
-- Each failure is an ``OSError``. A request that failed may still have taken effect.
+- Each failure is an ``OSError``. A request that raised an error may nevertheless have succeeded.
 - A request names the version of the object that it expects. If the object has another version, the
   request changes nothing and raises ``ChangedError``.
 """
@@ -46,14 +46,16 @@ class Version:
 
 
 class Objects:
-    """The objects of a store without special operations; also a ``Storage`` to read from.
+    """The objects of a store, with the operations that fsspec has for all stores.
+
+    This class is also a ``Storage``.
 
     Attributes:
-        grows_from: The least size in bytes of an object that can grow; infinite if none can.
+        grows_from: The least size in bytes of an object that can grow; infinite if no object can.
     """
 
     # The protocols with which fsspec really appends to a file that is opened for appending. With
-    # others, it writes the whole object again, or cannot append.
+    # other protocols, fsspec writes the whole object again, or cannot append.
     _APPENDING = frozenset({"memory", "file", "local", "sftp", "ssh", "smb", "hdfs", "arrow_hdfs"})
 
     def __init__(self, url: str) -> None:
@@ -78,7 +80,7 @@ class Objects:
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Make an object from the first ``size`` bytes of a source, followed by data.
+        """Make an object from the first ``size`` bytes of a source, and then ``data``.
 
         The source is a version of the object itself. In stores that can copy (``s3.py``), the
         source may also be a version of another object.
@@ -98,7 +100,7 @@ class Objects:
         except FileNotFoundError:
             return None
 
-    # As ``Storage``.
+    # The methods of ``Storage``.
 
     def join(self, directory: str, name: str) -> str:
         """Join the path of a directory and a name."""
@@ -114,7 +116,7 @@ class Objects:
         return [posixpath.basename(each.rstrip("/")) for each in found]
 
     def directories(self, directory: str) -> list[str]:
-        """List all directories below a directory that have objects, relative to it."""
+        """List the relative paths of all directories with objects below a directory."""
         try:
             with as_os_error(directory):
                 found = self.filesystem.find(directory)
@@ -131,7 +133,7 @@ class Objects:
             return file
 
     def size_and_age(self, path: str, now: float) -> tuple[int, float]:
-        """Return the size in bytes and the seconds since it last grew."""
+        """Return an object's size in bytes and the seconds since it last grew."""
         with as_os_error(path):
             modified: datetime = self.filesystem.modified(path)
             if modified.tzinfo is None:
@@ -145,7 +147,7 @@ class Objects:
 
 
 class as_os_error:  # noqa: N801  # it is used as a function
-    """Turn any error of a package within a block into an OSError that names the object."""
+    """Convert any error in the ``with`` block to an OSError that names the object."""
 
     def __init__(self, path: str) -> None:
         self._path = path

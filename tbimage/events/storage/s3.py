@@ -17,10 +17,11 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version, as_os
 __all__ = ["S3Objects"]
 
 _LEAST_PART = 5 << 20
-# The errors of S3 when a condition does not hold, because the object was changed or deleted.
+# The errors of S3 if the condition of a request is false: the object was changed or deleted.
 _CHANGED = frozenset({"PreconditionFailed", "412", "NoSuchKey"})
 _WRITER = "tbimage-writer"  # the metadata that names the writer
-# The most bytes of an object that grows: a part can be copied from an object of at most 5 GiB.
+# The largest size of an object that grows, in bytes. S3 copies a part from an object of at most
+# 5 GiB.
 MOST_BYTES = 4 << 30
 
 

@@ -10,7 +10,7 @@ import sys
 __all__ = ["check_url", "dirname", "is_url", "join"]
 
 _URL = re.compile(r"(?P<protocol>[a-zA-Z][a-zA-Z0-9+.:-]*)://(?P<path>.*)", re.DOTALL)
-# The extra of pyproject.toml that installs the package for each protocol.
+# For each protocol, the extra of pyproject.toml that installs its package.
 _EXTRAS = {
     "s3": "s3",
     "s3a": "s3",
@@ -33,19 +33,19 @@ def protocol_of(url: str) -> str:
 
 
 def join(directory: str, *names: str) -> str:
-    """Join the path of a directory, local or in a store, and names below it."""
+    """Join the path of a directory (local or in a store) and names below this directory."""
     return (
         posixpath.join(directory, *names) if is_url(directory) else os.path.join(directory, *names)
     )
 
 
 def dirname(path: str) -> str:
-    """Return the directory of a path, local or in a store."""
+    """Return the directory of a path (local or in a store)."""
     return posixpath.dirname(path) if is_url(path) else os.path.dirname(path)
 
 
 def check_url(url: str, argument: str) -> str:
-    """Check the URL of a directory, and return it without needless slashes.
+    """Check the URL of a directory, and return it without unnecessary slashes.
 
     ValueError: the URL is not valid or has no bucket, fsspec does not know its protocol, or gevent
     has replaced the threads that asyncio needs. ImportError: the package for the protocol is not
@@ -72,7 +72,7 @@ def check_url(url: str, argument: str) -> str:
     gevent = sys.modules.get("gevent.monkey")
     if kind.async_impl and gevent is not None and gevent.is_module_patched("threading"):
         raise ValueError(
-            f"{argument} must be a local path where gevent has replaced threads, got {url!r}: the "
+            f"{argument} must be a local path if gevent has replaced threads, got {url!r}: the "
             "packages for object stores need threads of the system. Use workers without gevent, "
             "such as gthread, or log to a local directory"
         )
@@ -82,6 +82,6 @@ def check_url(url: str, argument: str) -> str:
             f"{argument} must name a bucket, as in {protocol}://bucket/runs/a, got {url!r}"
         )
     if ".." in parts or "\0" in path:
-        raise ValueError(f"{argument} must not hold '..' or NUL, got {url!r}")
+        raise ValueError(f"{argument} must not contain '..' or NUL, got {url!r}")
     lead = "/" if path.startswith("/") else ""
     return f"{protocol}://{lead}{'/'.join(parts)}"

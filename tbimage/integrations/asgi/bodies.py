@@ -15,13 +15,13 @@ __all__ = ["Body", "picture_of"]
 _STORED = ("image/png", "image/jpeg", "image/gif", "image/bmp")
 _FORM = "multipart/form-data"
 _IMAGE_HEADER = re.compile(rb"content-type:\s*(image/[\w.+-]+)")
-# The largest side of a picture after it was decoded and reduced, and the most pixels before that.
+# The largest side of a picture after it was reduced; the largest number of pixels before that.
 _SIDE, _MOST_PIXELS = 512, 50_000_000
 
 
 @dataclass
 class Body:
-    """The received part of a body that may have a picture."""
+    """The received part of a body that may contain a picture."""
 
     content_type: str  # the header, as the sender wrote it
     most_bytes: int  # how many bytes may still come; a larger body is dropped

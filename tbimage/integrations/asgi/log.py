@@ -40,7 +40,7 @@ class Log:
         return self._keeper.wants("pictures")
 
     def end(self, seconds: float) -> None:
-        """Note how long a request took."""
+        """Store how long a request took."""
         self._latencies.append(seconds)
         if len(self._latencies) >= _MOST_LATENCIES or time.monotonic() > self._due:
             self._due = time.monotonic() + _LATENCY_SECS
@@ -56,7 +56,7 @@ class Log:
             self.writer.histogram("requests/seconds", seconds, step)
 
     def take(self, *bodies: Body | None) -> None:
-        """Give the pictures of a request and its answer to the thread, unless too many wait."""
+        """Give the bodies of a request and its answer to the thread, unless too many bytes wait."""
         size = sum(len(piece) for body in bodies if body is not None for piece in body.pieces)
         if self._waiting_bytes + size > _MOST_WAITING_BYTES:
             self.skipped += 1

@@ -3,8 +3,8 @@
 Rules:
 - A request never waits for logging and never fails because of it. The middleware keeps references
   to the bodies that pass, and a thread logs them after the answer was sent.
-- Memory is bounded by the largest size of a body, the bytes that wait for the thread, and the
-  writer's own limit.
+- Memory is bounded by three limits: for the size of a body, for the bytes that wait for the thread,
+  and for the pending bytes of the writer.
 - Each worker process has a run of its own. The process opens the run when it starts to serve, and
   closes the run on lifespan shutdown.
 """
@@ -34,7 +34,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# The messages that have the body of an answer, or name the file with this body.
+# The messages that contain the body of an answer, or name the file with this body.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 # With these settings, a service never waits and never fails because of a disk, and the files of a
@@ -51,7 +51,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 class TensorBoardMiddleware:
-    """Log a sample of the pictures that a service gets and sends, and how long requests take.
+    """Log a sample of the pictures that a service gets and sends, and log how long requests take.
 
     Pictures are bodies with the content type of an image, and the first image of a multipart form.
     PNG, JPEG, GIF and BMP are stored unchanged. The pictures of a request and its answer are logged
@@ -63,12 +63,13 @@ class TensorBoardMiddleware:
             pass this class to ``add_middleware`` of FastAPI or Starlette.
         logdir: The directory of all runs. Each process has its own run, named by time, host and
             process.
-        keep: Which requests with pictures are logged. Default ``Keep(reservoir=10)``: a fair sample
-            that grows with the logarithm of the requests, 125 of a million. ``Keep(every=1)``: all.
+        keep: Which requests with pictures are logged. Default ``Keep(reservoir=10)``: a fair
+            sample. Its size grows with the logarithm of the number of requests: 125 of a million.
+            ``Keep(every=1)``: all.
         stats_path: The path where counters are served as JSON; None: they are not served. Default
             "/tbimage/stats".
         max_body_bytes: The largest size of a body that is logged. Default 4 MiB.
-        settings: Settings of ``tbimage.SummaryWriter``. They replace the defaults for a service:
+        settings: Settings of ``tbimage.SummaryWriter``. The defaults for a service are
             ``on_full="drop"``, ``on_error="log"``, ``workers=1``, ``max_pending_bytes=64 << 20``,
             ``max_file_bytes=64 << 20``, ``keep_files=8``, ``close_timeout=10``.
 
@@ -110,7 +111,7 @@ class TensorBoardMiddleware:
         self._settings = {**_SETTINGS, **settings}
         Settings(**self._settings)  # this raises errors now, and not when the service runs
         self._log: Log | None = None
-        self._broken = False  # whether the run could not be opened, which is tried only once
+        self._broken = False  # True: the run could not be opened; there is no second attempt
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan of the application."""
@@ -142,7 +143,7 @@ class TensorBoardMiddleware:
         return send_and_close
 
     def _open(self) -> Log | None:
-        """Open the run of this process, once. A service also serves if this fails."""
+        """Open the run of this process, once. If this fails, the service works without a run."""
         if self._log is None and not self._broken:
             self._broken = True
             with self.failures:
@@ -175,11 +176,11 @@ class TensorBoardMiddleware:
 async def _serve(
     app: Application, log: Log, scope: Message, receive: Receive, send: Send, most_bytes: int
 ) -> None:
-    """Pass a request on, and keep the pictures of request and answer if they are sampled."""
+    """Pass a request on. If it is sampled, keep the pictures of the request and of its answer."""
     began = time.perf_counter()
     asked: Body | None = None
     answered: Body | None = None
-    # None: not decided yet, because only the answer may have a picture.
+    # None: not decided yet. The request has no picture, but perhaps the answer has one.
     wanted: bool | None = None
     log.requests += 1
     with log.failures:

@@ -3,10 +3,12 @@
 ``TensorBoard`` uses the same tags, runs and steps as ``keras.callbacks.TensorBoard`` does on the
 backend TensorFlow. Three things are different on purpose:
 
-- Images of weights show the range of their values, since most weights are not within [0, 1].
-- Embeddings are points of the Projector page. Keras saves files that this page cannot read.
-- With ``update_freq=n``, each epoch is logged. Keras leaves out an epoch if its last batch is not
-  an n-th batch.
+- In images of weights, black is the smallest value and white is the greatest value, because most
+  weights are not within [0, 1].
+- Embeddings are shown as points on the Projector page. This page cannot read the files that Keras
+  saves.
+- With ``update_freq=n``, each epoch is logged. Keras leaves out an epoch if the number of its last
+  batch is not a multiple of n.
 """
 
 from __future__ import annotations

@@ -27,18 +27,18 @@ class ImagesCallback(keras.callbacks.Callback):
             array for ``SummaryWriter.image``: [batch, height, width, channels] of uint8, or of
             floats from 0 to 1. The functions of ``tbimage.visual`` make such arrays. None: only the
             pictures of ``layers`` and ``kernels`` are logged.
-        layers: Names of layers of a Sequential or Functional model. The feature maps of these
-            layers for the first item of the data are logged.
+        layers: Names of layers of a Sequential or Functional model. For the first item of the data,
+            the feature maps of these layers are logged.
         kernels: Names of convolutions. The mean of their kernels over the input channels is logged.
         log_dir: The run directory. Default "logs/images", beside the runs of ``TensorBoard``.
         freq: Log after every ``freq``-th epoch. Default 1.
 
     Attributes:
-        failures: Its ``count`` is the number of errors, those of ``fn`` included.
+        failures: Its ``count`` is the number of errors, including errors of ``fn``.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``freq`` is below 1, or (from ``set_model``) the model has no layer of a name.
+        ValueError: ``freq`` is below 1. Or (from ``set_model``) a named layer is not in the model.
 
     Example:
         >>> import keras, numpy as np
@@ -86,7 +86,7 @@ class ImagesCallback(keras.callbacks.Callback):
         self._writer: SummaryWriter | None = None
 
     def set_model(self, model: Any) -> None:
-        """Set the model. It must have a layer for each name that was given, else ValueError."""
+        """Set the model; ValueError if a named layer is not in the model."""
         super().set_model(model)
         known = [layer.name for layer in model.layers]
         for name in (*self._layers, *self._kernels):
@@ -98,7 +98,7 @@ class ImagesCallback(keras.callbacks.Callback):
         """Log the pictures of this epoch."""
         if epoch % self.freq:
             return
-        with self.failures, record_if(True):  # a batch may have another condition
+        with self.failures, record_if(True):  # the current batch may have set another condition
             if self._writer is None:
                 self._writer = SummaryWriter(self.log_dir, on_error="log")
             if self._fn is not None:

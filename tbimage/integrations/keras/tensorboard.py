@@ -33,9 +33,9 @@ _SURROUNDINGS: Any = (defaults.default_writer, defaults.default_step, defaults.c
 class TensorBoard(keras.callbacks.Callback):
     """Log a training of Keras as ``keras.callbacks.TensorBoard`` does, on every backend.
 
-    While a batch is processed and ``update_freq`` is not "epoch", the run's writer is the default
-    writer and the number of the batch is the default step: ``tbimage.image("input", batch)`` in a
-    ``train_step`` that runs eagerly, or in another callback, logs to the run.
+    If ``update_freq`` is not "epoch", the run's writer is the default writer while a batch is
+    processed, and the number of the batch is the default step. So ``tbimage.image("input", batch)``
+    logs to the run, in another callback or in a ``train_step`` that runs eagerly.
 
     Args:
         log_dir: The directory of the runs ``train`` and ``validation``.
@@ -48,7 +48,7 @@ class TensorBoard(keras.callbacks.Callback):
         profile_batch: Must be 0. Profiles need the profiler of a backend, such as ``jax.profiler``.
         embeddings_freq: Log the vectors of ``Embedding`` layers after every n-th epoch; 0: never.
         embeddings_metadata: Files of labels by layer name, or one file for all layers. A file has a
-            line for each row of the embedding. A relative path begins at ``log_dir``.
+            line for each row of the embedding. A relative path is relative to ``log_dir``.
 
     Attributes:
         failures: Its ``count`` is the number of errors of logging.
@@ -106,7 +106,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._batches = {"train": 0, "validation": 0}
 
     def set_model(self, model: Any) -> None:
-        """Set the model. It must have the layers of ``embeddings_metadata``, else ValueError."""
+        """Set the model; ValueError if a layer of ``embeddings_metadata`` is not in the model."""
         super().set_model(model)
         self._close()
         if self.embeddings_freq:
@@ -129,7 +129,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     @guarded
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note when the epoch begins."""
+        """Store the time when the epoch begins."""
         if self.write_steps_per_second:
             self._epoch_began = time.perf_counter(), int(self.model.optimizer.iterations)
 
@@ -150,7 +150,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     @guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Make the number of the batch the default step."""
+        """Use the number of the batch as the default step."""
         self._batches["train"] += 1
         self._begin_batch("train")
         self._batch_began = time.perf_counter()
@@ -170,11 +170,11 @@ class TensorBoard(keras.callbacks.Callback):
                 self._writer("train").scalar(f"batch_{name}", value, step)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Make the run ``validation`` the default writer."""
+        """Use the writer of the run ``validation`` as the default writer."""
         self._begin_batch("validation")
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Make the number of the batch the default step."""
+        """Use the number of the batch as the default step."""
         self._batches["validation"] += 1
         self._begin_batch("validation")
 
@@ -192,7 +192,7 @@ class TensorBoard(keras.callbacks.Callback):
             self._close()
 
     def _log_layers(self) -> None:
-        """Log the configuration of a Sequential or Functional model; others have none to show."""
+        """Log the configuration of the model if it is a Sequential or a Functional model."""
         if type(self.model).__name__ not in ("Functional", "Sequential"):
             return
         metadata = SummaryMetadata(plugin_data=_GRAPH)
@@ -220,9 +220,9 @@ class TensorBoard(keras.callbacks.Callback):
         return self._writers[run]
 
     def _begin_batch(self, run: str) -> None:
-        """Make a run's writer the default writer, until the batch or its epoch ends.
+        """Use a run's writer as the default writer until the batch or its epoch ends.
 
-        This does not use ``as_default``: its block would not end if the training raises an error.
+        This does not use ``as_default``: its block would not end if the training raised an error.
         """
         self._end_batch()
         if self.update_freq == "epoch":

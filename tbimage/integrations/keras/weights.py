@@ -14,7 +14,7 @@ with needs("keras", "3.6"):
 
 __all__ = ["check_names", "learning_rates", "log_embeddings", "log_weights"]
 
-# tf.summary.image's default, which Keras uses for weights.
+# The default of max_outputs in tf.summary.image, which Keras uses for weights.
 _MOST_IMAGES = 3
 
 
@@ -25,13 +25,13 @@ def log_weights(writer: SummaryWriter, model: Any, step: int, images: bool) -> N
             name = weight.path.replace(":", "_")
             values = keras.ops.convert_to_numpy(weight)
             writer.histogram(f"{name}/histogram", values, step)
-            if images and "float" in values.dtype.name:  # the seed of a Dropout is no float
+            if images and "float" in values.dtype.name:  # the seed of a Dropout is not a float
                 _log_image(writer, f"{name}/image", values, step)
     writer.flush()
 
 
 def _log_image(writer: SummaryWriter, tag: str, values: Any, step: int) -> None:
-    """Log a weight as the images that Keras makes of its axes."""
+    """Log a weight as images, with the axes in the same order as in Keras."""
     values = values.squeeze()
     if values.ndim == 2 and values.shape[0] > values.shape[1]:
         values = values.T
@@ -50,7 +50,7 @@ def log_embeddings(
     directory: str,
     files: str | Mapping[str, str] | None,
 ) -> None:
-    """Log the vectors of each Embedding layer, with the labels from the lines of its file."""
+    """Log the vectors of each Embedding layer. The labels are the lines of the layer's file."""
     for layer in _embedding_layers(model):
         file = files.get(layer.name) if isinstance(files, Mapping) else files
         labels = None

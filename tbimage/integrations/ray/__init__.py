@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ray_engine", "run_name"]
 
-# At most this number of tasks is submitted at once, so that a million runs do not fill the memory.
+# Ray has at most this number of tasks at a time, so that a million runs do not fill the memory.
 _MOST_TASKS = 1000
 # An id has 48 characters. The first 8 characters are enough to distinguish all tasks of a job.
 _ID_CHARACTERS = 8
@@ -32,15 +32,15 @@ _ID_CHARACTERS = 8
 def ray_engine(
     address: str | None = None, workers: int | None = None
 ) -> Iterator[Engine[Any, Any]]:
-    """Run ``tbimage.reading.compact`` on Ray. A task copies one run, or up to 16 runs.
+    """Run ``tbimage.reading.compact`` on Ray. A task copies 1 to 16 runs.
 
     Args:
         address: As for ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
-            need tbimage, and the same paths as this process. None: Ray is started on this machine,
-            unless it is running, or the environment variable RAY_ADDRESS has an address. If this
-            process is already connected to Ray, that connection is used.
-        workers: The number of tasks that run at once, if Ray is started on this machine. None: one
-            for each processor.
+            need tbimage, and the same paths as this process. None: the address in the environment
+            variable RAY_ADDRESS is used, or a Ray that runs on this machine. Otherwise Ray is
+            started here. If this process is already connected to Ray, that connection is used.
+        workers: If given, Ray is started on this machine, and runs this number of tasks at the same
+            time. None: if Ray must be started, it runs one task for each processor.
 
     Yields:
         An engine for ``compact``.

@@ -15,7 +15,7 @@ try:
     from ray.tune.result import AUTO_RESULT_KEYS, TRAINING_ITERATION
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        f"this needs Ray Tune, which lacks {error.name}: pip install 'ray[tune]'", name=error.name
+        f"this needs Ray Tune; {error.name} is missing: pip install 'ray[tune]'", name=error.name
     ) from None
 
 from tbimage.writer import SummaryWriter
@@ -43,7 +43,7 @@ class TuneCallback(LoggerCallback):
     - The trial's ``config`` becomes the hyperparameters of the run.
 
     Other values, and the fields that Tune adds, are left out. If a value cannot be logged, the
-    logger ``tbimage`` warns once for its name, and the trial goes on.
+    logger ``tbimage`` warns once for the name of the value, and the trial continues.
 
     Tune's own logger for TensorBoard writes to the directory of the experiment, so ``logdir`` must
     be another directory.

@@ -2,11 +2,12 @@
 
 Rules:
 - No framework is imported. The methods of the object are used, and its class is looked up among the
-  loaded modules: a program that has the object has imported its module.
+  loaded modules: a program that has the object has imported the module of its class.
 - Memory that NumPy can view is not copied.
-- Values are not changed. If NumPy lacks a type, its values become a wider type that holds all of
-  them (bfloat16 becomes float32), or they are an error. Long double becomes float64. Then values
-  beyond the range of float64 become infinite, and are reported like other infinite values.
+- Values are not changed. If NumPy does not have the type of the values, they are converted to a
+  wider type that can represent all of them (bfloat16 becomes float32). If there is no wider type,
+  an error is raised. Long double becomes float64. Then values beyond the range of float64 become
+  infinite, and are reported like other infinite values.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _FIX = (
 )
 
 
-# By dtype.kind: the advice in the error about data that cannot become levels.
+# Key: dtype.kind. Value: the advice in the error about data that cannot become levels.
 _FIXES = {
     "c": "log its absolute values, angles, real or imaginary parts",
     "O": "convert it to one array of numbers, for instance with np.stack",
@@ -52,14 +53,15 @@ def as_array(data: object, argument: str = "data") -> Array:
     """Return the numbers of an object as bools, integers or floats, as a view if possible.
 
     It accepts arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
-    one shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch that need
-    grad or are on an accelerator, arrays of CuPy (``get()``), images of PIL in any mode, and
-    figures of matplotlib. Images of PIL become HW (modes 1, L, I, F, I;16) or HWC: palettes and
-    colour spaces that PNG lacks become RGB, and images with transparency become LA or RGBA. Figures
-    are drawn as RGB, or as RGBA if a pixel is not opaque.
+    the same shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch
+    (also if they require grad or are on an accelerator), arrays of CuPy (``get()``), images of PIL
+    in any mode, and figures of matplotlib. Images of PIL become HW (modes 1, L, I, F, I;16) or HWC:
+    palettes and colour spaces that PNG lacks become RGB, and images with transparency become LA or
+    RGBA. Figures are drawn as RGB, or as RGBA if a pixel is not opaque.
 
-    Raises a TypeError for other objects and for complex numbers, objects, strings and dates, and a
-    ValueError for ragged lists and for masked elements. Errors name ``argument``.
+    Raises a TypeError for other objects, and for values that are complex numbers, Python objects
+    (dtype object), strings or dates. Raises a ValueError for ragged lists and for masked elements.
+    Errors name ``argument``.
     """
     array = _converted(data, argument)
     dtype = array.dtype
@@ -74,7 +76,7 @@ def as_array(data: object, argument: str = "data") -> Array:
 
 
 def as_numbers(data: object, argument: str = "data") -> Array:
-    """Return numbers whose meaning does not depend on the dtype, such as coordinates, as an array.
+    """Return an array of numbers whose meaning is the same in every dtype, such as coordinates.
 
     The arrays in a list may have different dtypes, which :func:`as_array` does not allow.
     """
@@ -97,10 +99,13 @@ def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
 def is_immutable(data: object, array: Array) -> bool:
     """Tell whether the memory of an array never changes, so that a copy is not needed.
 
-    ``array`` is the result of ``as_array(data)``, or a view of it. The answer is True if
-    ``as_array`` has allocated the memory (for lists, images of PIL, figures, bfloat16 and arrays on
-    an accelerator), for memory of JAX and of bytes objects, and for arrays that own their memory
-    and are read-only. The rule for read-only arrays is a convention: a caller that sets
+    ``array`` is the result of ``as_array(data)``, or a view of it. The answer is True for:
+    - memory that ``as_array`` has allocated, as it does for lists, images of PIL, figures, bfloat16
+      and arrays on an accelerator
+    - memory of JAX and of bytes objects
+    - arrays that own their memory and are read-only
+
+    The rule for read-only arrays is a convention: a caller that sets
     ``array.flags.writeable = False`` promises that nobody writes through older views.
     """
     if data is array and array.flags.writeable:
@@ -131,7 +136,7 @@ def snapshot(data: object, array: Array) -> Array:
 
 
 def upright(data: object) -> tuple[object, int]:
-    """Rotate PIL images, also in a list, by their EXIF orientation, and count the rotated ones."""
+    """Rotate PIL images, also in a list, by their EXIF orientation; count the rotated images."""
     if isinstance(data, np.ndarray):
         return data, 0
     images = data if isinstance(data, (list, tuple)) else [data]
@@ -176,7 +181,8 @@ def _is_a(data: object, class_: tuple[str, str]) -> bool:
 def _from_figure(figure: Any) -> Array:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    # A new canvas replaces the figure's own, which is restored for the caller's window.
+    # FigureCanvasAgg replaces the canvas of the figure. The old canvas is restored afterwards,
+    # because the caller's window may use it.
     canvas, stale = figure.canvas, figure.stale
     try:
         agg: Any = FigureCanvasAgg(figure)
@@ -205,7 +211,8 @@ _DRAWN = (_PIL_IMAGE, _FIGURE)
 # --- lists ----------------------------------------------------------------------------------------
 
 
-# The first element of nested lists of numbers has one of these types. In empty lists it is a list.
+# For nested lists of numbers, ``_leaf`` returns an object of one of these types. If the innermost
+# list is empty, ``_leaf`` returns this list.
 _NUMBERS = (list, tuple, bool, int, float, complex, np.generic)
 
 
@@ -275,7 +282,8 @@ def _ragged(shapes: dict[tuple[int, ...], None], argument: str) -> ValueError:
 
 _LONG_DOUBLE = "g"  # dtype.char
 
-# For types that NumPy lacks, by the start of their names: a NumPy type that holds all their values.
+# Wider types for the types that NumPy lacks. Key: the start of the name of the missing type. Value:
+# a NumPy type that can represent all values of the missing type.
 _WIDER_TYPES: dict[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(np.float32),
     "float8_": np.dtype(np.float32),
@@ -289,7 +297,7 @@ _WIDER_TYPES: dict[str, np.dtype[Any]] = {
 
 
 def _wider_type(dtype: Any) -> np.dtype[Any] | None:
-    """Return the type to which a dtype of any framework is widened, or None if it is kept."""
+    """Return the wider type for a dtype of any framework, or None if the dtype is kept."""
     if dtype is None:
         return None
     if isinstance(dtype, np.dtype) and dtype.kind != "V":
@@ -302,11 +310,11 @@ def _wider_type(dtype: Any) -> np.dtype[Any] | None:
 
 
 def _lives_elsewhere(data: object) -> bool:
-    """Tell whether a tensor, for instance of torch, is on an accelerator: its array is a copy."""
+    """Tell whether a tensor (such as torch's) is on an accelerator; then its array is a copy."""
     return getattr(getattr(data, "device", None), "type", "cpu") != "cpu"
 
 
-# The exceptions of conversions, if an object cannot become an array.
+# The exceptions that a conversion raises if an object cannot become an array.
 _FAILURES = (AttributeError, BufferError, RuntimeError, TypeError, ValueError)
 
 
@@ -334,7 +342,7 @@ def _on_the_host(data: Any) -> Any:
     if not callable(getattr(data, "detach", None)):
         return data
     data = data.detach()
-    # A view of torch may be conjugated or negated only by a flag, which NumPy does not know.
+    # In torch, a flag can mark a view as conjugated or negated. NumPy does not know these flags.
     for method in ("cpu", "resolve_conj", "resolve_neg"):
         if callable(getattr(data, method, None)):
             data = getattr(data, method)()
@@ -347,7 +355,7 @@ def _from_dlpack(data: Any) -> Array:
     try:
         return np.from_dlpack(data)
     except _FAILURES:
-        # This allows the exporter to copy; the argument is new in NumPy 2.1.
+        # With ``device``, the exporter may copy. This argument is new in NumPy 2.1.
         return np.from_dlpack(data, device="cpu")
 
 
@@ -358,7 +366,8 @@ def _from_buffer(data: Any) -> Array | None:
         return None
 
 
-# The order matters: CuPy raises an error for __array__ and for DLPack to the CPU, but get() copies.
+# The order matters: CuPy raises an error for __array__ and for DLPack to the CPU. Only its get()
+# returns a copy on the CPU.
 _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("__array__", np.asarray),
     ("__array_interface__", np.asarray),

@@ -3,15 +3,15 @@
 New memory costs a page fault for every 4 KiB, and malloc returns large blocks to the system after
 each picture. The page faults take twice as long as the copy. They delay the caller and all threads
 of its process. So copies are in slots of memory mappings of 16 MiB. The system is asked to use
-pages of 2 MiB for a mapping, which cost 8 page faults instead of 4096.
+pages of 2 MiB for a mapping. Then a mapping costs 8 page faults instead of 4096.
 
 Rules:
 - A slot is free again when the last view of its copy is deleted, in any thread.
-- This may happen in a signal handler. So there are no locks, and lists and dicts are changed by
-  single atomic calls.
-- All idle slots of one size belong to one mapping, the idle mapping. The system gets the memory of
-  a mapping back only as a whole. So after a burst of pictures, every mapping except the idle one is
-  returned to the system when its last copy is deleted.
+- A view may be deleted in a signal handler. So there are no locks, and lists and dicts are changed
+  by single atomic calls.
+- All idle slots of one size belong to one mapping, the idle mapping. The memory of a mapping can be
+  returned to the system only as a whole. So after a burst of pictures, every mapping except the
+  idle mapping is returned to the system when its last copy is deleted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Array = NDArray[Any]
 LEAST_BYTES = 64 << 10
 #: The size of a mapping. The copy of a picture of 0.8 MB took 460 µs in new pages and 90 µs in a
 #: slot. If the caller logs 200 pictures at once, each copy takes 130 µs with mappings of 8 MiB, and
-#: 80 µs with 16 MiB, because more of the slots that the encoders free are in the idle mapping.
+#: 80 µs with 16 MiB: with larger mappings, more of the returned slots belong to the idle mapping.
 MAPPING_BYTES = 16 << 20
 #: A larger slot has its own mapping, which can be returned to the system without other slots.
 MOST_BYTES_OF_A_SLOT = 4 << 20
@@ -80,7 +80,7 @@ def _lend(size: int) -> _Lent:
 
 
 def _new_memory(size: int) -> _Memory:
-    """Map memory, return its first slot, and make its other slots the idle ones."""
+    """Map memory, return its first slot, and make its other slots the idle slots."""
     count = MAPPING_BYTES // size if size <= MOST_BYTES_OF_A_SLOT else 1
     pages = new_pages(count * size, "MADV_HUGEPAGE")
     first, *others = (_Memory(size, np.uint8, pages, place * size) for place in range(count))
@@ -93,7 +93,7 @@ def _new_memory(size: int) -> _Memory:
 
 
 def copy_of(array: Array) -> Array:
-    """Copy an array of any strides. The order in memory is kept, so even CHW views are fast."""
+    """Copy an array of any strides. The order in memory is kept, so CHW views are copied fast."""
     if array.nbytes < LEAST_BYTES:
         copied: Array = array.copy(order="K")
         return copied

@@ -5,8 +5,8 @@ Rules:
   identifies as PNG, JPEG, GIF or BMP. It serves all other files as application/octet-stream, which
   browsers do not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
 - Pillow reads the header, as in TensorBoard, but with the class of one format and not with
-  ``Image.open``. ``Image.open`` checks for decompression bombs, and may warn or raise. The limit of
-  this check is a setting of the application.
+  ``Image.open``. ``Image.open`` checks for decompression bombs, and may warn or raise an error. The
+  limit of this check is a setting of the application.
 - Bytes are kept without a copy. A mutable buffer is copied, because its owner may reuse it.
 """
 
@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import Any
 
 #: With more pixels, Pillow raises DecompressionBombError in TensorBoard. This limit is twice the
-#: default of ``Image.MAX_IMAGE_PIXELS``, a quarter of a GiB at 3 bytes per pixel.
+#: default of ``Image.MAX_IMAGE_PIXELS``. The default is a quarter of a GiB at 3 bytes per pixel.
 MOST_PIXELS = 2 * (1024**3 // 4 // 3)
 
 
@@ -50,7 +50,8 @@ def read_encoded(
     # If the object has __index__, open() would use the number as a file descriptor, and close it.
     path = os.fspath(data)
     status = os.stat(path)
-    # Reading a FIFO may wait for ever, and /dev/zero never ends. open() raises for a directory.
+    # Reading a FIFO may wait for ever, and /dev/zero never ends. For a directory, open() raises an
+    # error.
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ValueError(f"data must be the path of a regular file, got {path!r}")
     if most_bytes is not None and status.st_size > most_bytes:
@@ -70,14 +71,14 @@ def read_header(data: bytes) -> EncodedImage:
     """Read the header of an encoded picture; an animation is described by its first frame.
 
     Raises a ValueError if the bytes are no picture, the header is damaged, or TensorBoard does not
-    show pictures of the format or of the size.
+    show pictures of this format or size.
     """
     name = _name_of(data)
     if name is None or name not in _OPENERS:
         raise ValueError(
             f"data holds {name or 'no known picture'} (it begins with {data[:12]!r}); expected "
-            "PNG, JPEG, GIF or BMP, as TensorBoard shows no other: open it with PIL and pass the "
-            "image"
+            "PNG, JPEG, GIF or BMP, because TensorBoard shows no other format: open it with PIL "
+            "and pass the image"
         )
     module, opener = _OPENERS[name]
     try:
@@ -101,7 +102,7 @@ def read_header(data: bytes) -> EncodedImage:
     return EncodedImage(data, name, width, height, _channels(image, data))
 
 
-# The first bytes of files; a dot stands for any byte.
+# The first bytes of files, as regular expressions; a dot matches any byte.
 _SIGNATURES = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
@@ -131,8 +132,8 @@ _OPENERS = {
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
 
-# The channels of the decoded picture by Pillow's mode. Palettes, CMYK and YCbCr are not in the
-# table: they become RGB, which has 3.
+# Key: Pillow's mode. Value: the number of channels of the decoded picture. Palettes, CMYK and YCbCr
+# are not in the table: they become RGB, which has 3 channels.
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 

@@ -1,8 +1,8 @@
 """Transpose arrays of any layout to a view with a fixed order of axes.
 
-No layout is inferred. If the caller passes no layout, each rank has one meaning, and other shapes
-are an error. The error names the layout that the shape looks like. "BGR" is the layout of OpenCV:
-the default axes, with the colours in the order blue, green, red.
+No layout is inferred. If the caller passes no layout, each rank has one default layout. A shape
+that does not fit this layout is an error. The error names the layout that the shape looks like.
+"BGR" is the layout of OpenCV: the default axes, with the colours in the order blue, green, red.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 #: The layout of images and clips of OpenCV (``cv2.imread``), with one, three or four channels.
 BGR = "BGR"
-# By the number of channels: the index that turns BGR into RGB, and BGRA into RGBA.
+# Key: the number of channels. Value: the index that turns BGR into RGB, or BGRA into RGBA.
 _COLOURS = {3: slice(None, None, -1), 4: [2, 1, 0, 3]}
 
 # The pictures of PNG are gray, gray and alpha, RGB, or RGBA.
@@ -25,7 +25,7 @@ _MOST_CHANNELS = 4
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The axes that some data may have."""
+    """The axes that one kind of data may have."""
 
     argument: str  # the name of the data, for errors
     # All axes, in the order of the view: N images or clips, T frames, H rows, W columns, C channels
@@ -33,8 +33,8 @@ class Axes:
     order: str
     layouts: tuple[str, ...]  # the allowed layouts, whose letters may have any order
     defaults: Mapping[int, str]  # for each rank, the layout of an array if the caller passes none
-    # For each rank, the layouts that an error may propose, most likely first. It is empty if the
-    # channels of the data are not colours.
+    # For each rank, the layouts that an error may propose, the most likely layout first. The
+    # mapping is empty if the channels of the data are not colours.
     likely: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -60,8 +60,8 @@ MASKS = Axes("labels", "NHW", ("HW", "NHW"), {2: "HW", 3: "NHW"})
 #: Scores of classes.
 SCORES = Axes("labels", "NHWC", ("HWC", "NHWC"), {3: "HWC", 4: "NHWC"})
 
-# By rank: the index that gives images the axes NHWC if no layout is passed. Indexing is five times
-# as fast as a transposition.
+# Key: the rank. Value: the index that gives images the axes NHWC if no layout is passed. Indexing
+# is five times as fast as a transposition.
 _DEFAULT_VIEWS: dict[int, tuple[Any, ...]] = {
     2: (np.newaxis, ..., np.newaxis),
     3: (np.newaxis,),
@@ -72,7 +72,7 @@ _DEFAULT_VIEWS: dict[int, tuple[Any, ...]] = {
 def arrange(
     array: NDArray[Any], layout: object = None, axes: Axes = IMAGES
 ) -> tuple[NDArray[Any], bool]:
-    """View an array with all axes of ``axes.order``, and tell whether the array had an axis N.
+    """Return a view with all axes of ``axes.order``, and whether the array had an axis N.
 
     Missing axes get the length 1. The length of N may be 0. ``layout`` is "BGR", or has one letter
     for each axis, in upper or lower case.
@@ -105,7 +105,7 @@ def arrange(
 
 
 def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
-    """View the colours of an image ``(…, C)``; alpha is the last of 2 or 4 channels."""
+    """Return a view of the colours of an image ``(…, C)``; alpha is the last of 2 or 4 channels."""
     return image[..., :-1] if image.shape[-1] in (2, 4) else image
 
 
@@ -141,9 +141,10 @@ def _advice(shape: tuple[int, ...], axes: Axes) -> str:
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"
     if axes is IMAGES and len(shape) == 3:
-        # The array seems to hold many maps of one size, along the first or the last axis. If two
-        # neighbouring axes are equal, they are rows and columns, and the maps are along the other
-        # axis. Otherwise the maps are along the last axis if it is the shortest, else the first.
+        # The array seems to contain many gray images of the same size. The axis N of the images is
+        # the first or the last axis. If two neighbouring axes have the same length, they are rows
+        # and columns, and N is the other axis. Otherwise N is the last axis if it is the shortest
+        # axis, else the first axis.
         first, middle, last = shape
         last_differs = first == middle != last
         maps_last = last_differs or (middle != last and last < min(first, middle))

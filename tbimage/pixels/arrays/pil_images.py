@@ -1,6 +1,6 @@
 """Convert images of PIL to arrays, with the transparency that PIL keeps outside of the pixels.
 
-PIL is not imported here: a program that has an image has imported it.
+PIL is not imported here: a program that has an image has imported PIL.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ORIENTATION = 0x0112  # the EXIF tag; 1 is upright (Exif 2.32, 4.6.4)
+_ORIENTATION = 0x0112  # the EXIF tag; the value 1 means upright (Exif 2.32, 4.6.4)
 
 # The modes to which images are converted. The first table is for modes that PNG lacks, the second
 # one is for images with a transparent colour or index.

@@ -2,11 +2,11 @@
 
 The chunks are those of PNG, third edition, section 11.3.6
 (https://www.w3.org/TR/png-3/#apng-frame-based-animation). The changed area of each frame is encoded
-as a separate PNG file. The contents of its IDAT chunks go into fdAT chunks unchanged.
+as a separate PNG file. The contents of its IDAT chunks are copied unchanged into fdAT chunks.
 
 Rules:
 - A reader that does not know APNG shows the first frame.
-- A frame that changes nothing is also kept, because it is shown for its own time.
+- A frame that is equal to the frame before is kept, too, because it has its own time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tbimage.pixels.png.strips import Run
 _SIGNATURE_AND_IHDR_BYTES = 8 + 25
 _END = struct.pack(">I4sI", 0, b"IEND", crc32(b"IEND"))
 _FOREVER = 0
-# The next frame is drawn over this one; an area replaces the pixels that were there.
+# Each frame is drawn over the frame before, and replaces the pixels in its area.
 _DISPOSE_NONE, _BLEND_SOURCE = 0, 0
 
 
@@ -50,7 +50,11 @@ def encode(
     compression: str = "fast",
     run: Run = encoder.run_serially,
 ) -> EncodedClip:
-    """Encode a clip that loops; "small" means "balanced": all frames must have the same form."""
+    """Encode a clip that loops.
+
+    "small" is replaced by "balanced". "small" could reduce the channels and bits of single frames,
+    but all frames must have the same form.
+    """
     way = "balanced" if compression == "small" else compression
     encoded, findings = encode_changes(
         frames, lambda pixels: pixels, functools.partial(_encode_area, way), run
@@ -107,7 +111,7 @@ def _control(frame: _Frame, sequence: int, fps: Fraction) -> bytes:
 
 
 def _chunk(name: bytes, start: bytes, data: bytes | memoryview = b"") -> list[Piece]:
-    """Return a chunk that holds ``start`` and ``data``; ``data`` is not copied."""
+    """Return a chunk with the content ``start`` and ``data``; ``data`` is not copied."""
     crc = crc32(data, crc32(name + start))
     head, tail = struct.pack(">I", len(start) + len(data)) + name + start, struct.pack(">I", crc)
     return [head, data, tail] if data else [head + tail]

@@ -1,11 +1,11 @@
-"""The frames of a clip, which are made on demand and encoded as changed areas.
+"""The frames of a clip. A frame is made when it is needed, and only its changed area is encoded.
 
 Rules:
-- If the value range is found in the data, it is found in the whole clip. A clip with one range for
-  each frame would flicker.
+- If the value range is found in the data, it is the range of the whole clip. With one range for
+  each frame, the clip would flicker.
 - All frames have the same channels. If a pixel of any frame is not finite and ``nan_color`` is not
   a gray, all frames are in colour.
-- Frames are made one at a time and not kept, so the memory does not grow with the clip's length.
+- Frames are not kept after they are encoded, so memory does not grow with the clip's length.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tbimage.pixels.values.ranges import Limits
 Pixels = NDArray[Any]
 Encoded = TypeVar("Encoded")
 
-#: The most frames per second. Most screens show 60. Blink shows a frame for 100 ms if its duration
-#: is 10 ms or less (see ImageDecoder).
+#: The greatest number of frames per second. Most screens show 60. Blink, the engine of Chrome,
+#: shows a frame for 100 ms if its duration is 10 ms or less (see Blink's ImageDecoder).
 MOST_FPS = 60.0
 
 #: The number of frames that one call encodes. The call also makes the frame before the first one.
@@ -43,8 +43,8 @@ class Frames:
     """A clip."""
 
     count: int  # the number of frames, 1 or more
-    # Makes the frame with a number, counted from 0. Any thread may call it. All frames have the
-    # same shape and dtype.
+    # This function makes the frame with a given number, from 0. Any thread may call the function.
+    # All frames have the same shape and dtype.
     frame: Callable[[int], Picture]
 
 
@@ -106,9 +106,9 @@ def encode_changes(
 ) -> tuple[list[Encoded], Findings]:
     """Encode the first frame as a whole, and the changed area of each later frame.
 
-    ``prepare`` converts the pixels of a frame. The converted frames are compared, and ``encode``
-    gets the changed area of each, its top row and its left column. ``run`` calls functions that
-    encode 8 frames each, perhaps in parallel.
+    ``prepare`` converts the pixels of a frame. The converted frames are compared. For each frame,
+    ``encode`` gets the changed area, and the top row and left column of this area. ``run`` calls
+    functions that encode 8 frames each, perhaps in parallel.
     """
     starts = range(0, frames.count, FRAMES_OF_A_CALL)
     parts = [functools.partial(_encode_some, frames, prepare, encode, start) for start in starts]

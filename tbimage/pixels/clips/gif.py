@@ -50,20 +50,20 @@ _MOST_SIDE = 65535
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
 # The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
-# evenly. If every n-th pixel were sampled, and n were a multiple of the width, all of them would be
-# in one column.
+# evenly. Every n-th pixel would not be a good sample: if n is a multiple of the width, all sampled
+# pixels are in one column.
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
 # The matrix of Bayer's ordered dither, 8 × 8, with the values 0 to 63.
 _PATTERN = np.zeros((1, 1), np.int16)
 for _ in range(3):
     _PATTERN = np.block([[4 * _PATTERN, 4 * _PATTERN + 2], [4 * _PATTERN + 3, 4 * _PATTERN + 1]])
-# The dither adds -8 to 8 levels, because neighbours among 256 colours are about 20 levels apart.
+# The dither adds -8 to 8 levels, because similar colours of a palette are about 20 levels apart.
 _DITHER = ((_PATTERN - 31.5) / 4).round().astype(np.int16)
 
 _TRAILER = b"\x3b"
 _FOREVER = 0
-# The next frame is drawn over this one.
+# Each frame is drawn over the frame before.
 _DISPOSE_NONE = 1 << 2
 
 
@@ -88,14 +88,15 @@ def check_alpha(channels: int) -> None:
 def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> EncodedClip:
     """Encode a gray or RGB clip that loops; 16-bit levels lose their low byte.
 
-    Each delay is rounded to hundredths of a second, so that the sum of the delays is right.
+    Each delay is rounded to hundredths of a second. The rounding errors do not add up, so the sum
+    of the delays is right.
     """
     first = eight_bits(frames.frame(0).pixels)
     height, width, channels = first.shape
     check_alpha(channels)
     if max(height, width) > _MOST_SIDE:
         raise ValueError(
-            f"format='gif' holds at most {_MOST_SIDE} pixels in each direction, got "
+            f"format='gif' allows at most {_MOST_SIDE} pixels in each direction, got "
             f"{height}x{width}: pass format='apng' or max_side={_MOST_SIDE}"
         )
     palette, index = _choose_colors(frames, first)
@@ -218,7 +219,7 @@ def _median_cut(sample: Bytes) -> Bytes:
 
 
 def _nearest_table(palette: Bytes) -> Bytes:
-    """Return the index of the nearest colour for each 15-bit colour, red in the highest bits."""
+    """Return the nearest colour's index for each 15-bit colour, with red in the highest bits."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)

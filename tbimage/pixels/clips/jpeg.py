@@ -20,7 +20,7 @@ _MODES = {1: "L", 3: "RGB"}
 
 
 def check_channels(channels: int) -> None:
-    """Raise a ValueError for pictures with alpha, which JPEG lacks."""
+    """Raise a ValueError for pictures with alpha, because JPEG has no alpha."""
     if channels not in _MODES:
         raise ValueError(
             f"encoding='jpeg' has no transparency, and data has {channels} channels: pass "
@@ -29,22 +29,22 @@ def check_channels(channels: int) -> None:
 
 
 def holds(height: int, width: int, channels: int) -> bool:
-    """Tell whether JPEG can hold a picture."""
+    """Tell whether a picture of this size and these channels can be encoded as JPEG."""
     return channels in _MODES and max(height, width) <= MOST_SIDE
 
 
 def encode(pixels: NDArray[Any], quality: int = 90) -> bytes:
     """Encode levels ``(H, W, C)``, gray or RGB; 16-bit levels lose their low byte.
 
-    Colours are stored at the full resolution (4:4:4), since thin coloured lines and letters would
-    fade otherwise. The files are 1.3 times as large as with 4:2:0.
+    Colours are stored at the full resolution (4:4:4). Otherwise thin coloured lines and letters
+    would become pale. The files are 1.3 times as large as with 4:2:0.
     """
     height, width, channels = pixels.shape
     check_channels(channels)
     if max(height, width) > MOST_SIDE:
         raise ValueError(
-            f"encoding='jpeg' holds at most {MOST_SIDE} pixels in each direction, got a picture of "
-            f"{height}x{width}: pass encoding='png' or max_side={MOST_SIDE}"
+            f"encoding='jpeg' allows at most {MOST_SIDE} pixels in each direction, got a picture "
+            f"of {height}x{width}: pass encoding='png' or max_side={MOST_SIDE}"
         )
     mode = _MODES[channels]
     flat = np.ascontiguousarray(eight_bits(pixels))

@@ -18,7 +18,7 @@ Coordinates = NDArray[np.float64]
 #: Two corners; the top left corner and the size; the centre and the size.
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 
-# The colour of boxes without a label, which is visible on most photographs.
+# The colour of boxes without a label. It is visible on most photographs.
 _PLAIN = class_color(8)
 
 
@@ -76,8 +76,8 @@ def _integer(label: Any) -> int:
 def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> NDArray[np.uint8]:
     """Return the colour of each box, ``(count, 3)`` uint8.
 
-    ``colors`` is one colour, or one per box. If it is None, the label decides: an integer gets the
-    colour of its class, and equal strings always get the same colour.
+    ``colors`` is one colour, or one per box. If it is None, the colour depends on the label: an
+    integer gets the colour of its class, and equal strings always get the same colour.
     """
     if colors is not None:
         return np.array(check_colors(colors, count), np.uint8).reshape(count, 3)
@@ -93,7 +93,7 @@ def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> N
 def box_corners(
     boxes: Coordinates, format: str, normalized: bool, height: int, width: int
 ) -> Coordinates:
-    """Convert boxes to left, top, right and bottom in pixels, in new memory."""
+    """Return left, top, right and bottom of each box in pixels, as a new array."""
     corners = boxes * [width, height, width, height] if normalized else boxes.copy()
     if format == "cxcywh":
         corners[:, :2] -= corners[:, 2:] / 2

@@ -1,10 +1,10 @@
 """Draw the labels of boxes: texts on a background of the box's colour.
 
 Rules:
-- A label is directly above its box. If it does not fit there, or another label is there, it is
-  inside the box at the top, below the box, or inside the box at the bottom. If all these places are
-  taken, it covers another label.
-- Labels that are drawn last choose their places first, because they cover the others. If the boxes
+- A label is directly above its box. If the label does not fit there, or another label is there,
+  these places are tried: inside the box at the top, below the box, inside the box at the bottom. If
+  no place is free, the label covers another label.
+- The labels that are drawn last get their places first, because they cover the others. If the boxes
   have scores, the labels with the highest scores are drawn last.
 - A label is completely inside the picture, unless it is larger than the picture.
 """
@@ -24,16 +24,17 @@ from tbimage.pixels.drawing.text_rendering import blend, coverage
 from tbimage.pixels.values.pictures import Color
 
 Label = Sequence[NDArray[np.uint8]]
-Place = tuple[int, int, int]  # row, first column, column after the last
+Place = tuple[int, int, int]  # row, first column, column after the last column
 
 # Longer texts are not cached. Shorter texts are scores, and labels of one or two words.
 _KEPT_LETTERS = 16
 
 
 def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
-    """Draw a label of several texts, as parts ``(height, width, 3)`` of one height.
+    """Draw a label of several texts: a part ``(height, width, 3)`` for each, all of one height.
 
-    Each text is cached separately, because a class or a score repeats more often than the pair.
+    Each text is cached separately, because the same class or the same score is needed more often
+    than the same pair of class and score.
     """
     return [
         _kept(text, size, color, fonts.current())
@@ -43,7 +44,7 @@ def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
     ]
 
 
-# The drawing of a score has 7 KB at the greatest size, and each colour may have 101 scores.
+# The drawing of a score has 7 KB at the greatest size. Each colour may have 101 different scores.
 @lru_cache(maxsize=1024)
 def _kept(text: str, size: int, color: Color, used: fonts.Fonts) -> NDArray[np.uint8]:
     return _drawn(text, size, color)
@@ -62,10 +63,12 @@ def label_places(
 ) -> list[tuple[int, int]]:
     """Return row and column of the top left corner of each label.
 
-    ``tall`` is the height of each label, and ``widths`` are in the order of drawing. ``spans`` are
-    left, top, right and bottom of each box; the pixels at right and bottom do not belong to it.
+    ``tall`` is the height of each label. ``widths`` are the widths of the labels, in the order of
+    drawing. ``spans`` are left, top, right and bottom of each box; the pixels at right and bottom
+    do not belong to the box.
     """
-    taken: dict[int, list[Place]] = {}  # by row // tall: labels that overlap differ by 1 at most
+    # The places by ``row // tall``. For labels that overlap, this number differs by at most 1.
+    taken: dict[int, list[Place]] = {}
     places = []
     for wide, (left, top, _, bottom) in zip(reversed(widths), reversed(spans), strict=True):
         column = max(0, min(left, width - wide))

@@ -1,12 +1,14 @@
 """Draw boxes with labels onto a picture.
 
 Rules:
-- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, at least one column, and the
-  rows in the same way. The outline is inside the box, as with Pillow's ``ImageDraw.rectangle``.
+- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, but at least one column. Its
+  rows are found in the same way. The outline is inside the box, as with Pillow's
+  ``ImageDraw.rectangle``.
 - A box is clipped to the picture, so its outline is visible along the picture's edge.
 - Boxes that cannot be drawn are counted.
-- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` boxes, those
-  with the highest scores, and ``MOST_LABELS`` labels. A reader could not distinguish more.
+- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` boxes and at
+  most ``MOST_LABELS`` labels, those with the highest scores. A reader could not distinguish more
+  boxes or labels.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
 Coordinates = NDArray[np.float64]
 
-#: The most boxes that are drawn; they take about 0.1 s.
+#: The greatest number of boxes that are drawn; they take about 0.1 s.
 MOST_BOXES = 10_000
 MOST_LABELS = 1_000
 
@@ -65,24 +67,28 @@ def draw_boxes(
     """Draw boxes with labels and scores.
 
     Args:
-        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         boxes: ``(M, 4)`` numbers, in pixels from the top left corner of the picture.
         labels: A string or a class index for each box, or None.
         scores: A number for each box, or None; boxes with higher scores are drawn over the others.
-        colors: One (red, green, blue) in 0..255 for all boxes, or one per box; default: by label.
+        colors: One (red, green, blue) in 0..255 for all boxes, or one per box; default: depending
+            on the label.
         classes: Names of the class indices: a sequence, or a mapping from index to name.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre,
             width, height).
         normalized: Whether coordinates are fractions of the picture's width and height.
-        width: The width of the outlines in pixels; default: 2 or more, by the picture's size.
-        size: The size of the labels' letters in pixels; default: 12 to 32, by the picture's size.
+        width: The width of the outlines in pixels; default: 2 or more, depending on the size of
+            the picture.
+        size: The size of the labels' letters in pixels; default: 12 to 32, depending on the size of
+            the picture.
 
     Returns:
         The picture, 8 bits deep and in colour. The findings count the boxes that are not drawn,
-        because they have NaN or are outside of the picture, and boxes of negative width or height,
-        whose corners are exchanged. At most 10,000 boxes are drawn, those with the highest scores,
-        or the first ones if there are no scores; the findings count the others. If all coordinates
-        are in 0..1 and ``normalized`` is False, the boxes are counted, too.
+        because they have NaN or infinite coordinates, or are outside of the picture. The findings
+        also count boxes of negative width or height, which are drawn with exchanged corners. At
+        most 10,000 boxes are drawn: the boxes with the highest scores, or the first boxes if there
+        are no scores. The findings count the other boxes. If all coordinates are in 0..1 and
+        ``normalized`` is False, the findings count all boxes.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -136,9 +142,9 @@ def _drawable_boxes(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
     """Choose the boxes that are drawn.
 
-    It returns the indices of these boxes in the order of drawing, the pixels that they cover, and
-    the findings. The pixels are given as left, top, right and bottom; those at right and bottom are
-    not covered.
+    The function returns the indices of these boxes in the order of drawing, the pixels that they
+    cover, and the findings. The pixels are given as left, top, right and bottom; the pixels at
+    right and bottom are not covered.
     """
     finite = np.all(np.isfinite(corners), axis=1)
     with np.errstate(invalid="ignore"):
@@ -169,8 +175,8 @@ def _outline_all(
 ) -> None:
     """Draw the outlines of boxes; later boxes cover earlier ones.
 
-    Rows are written as bytes. With pixels as items, NumPy's inner loop would be as short as a
-    pixel, and a box would take three times as long.
+    Rows are written as bytes, not as pixels. Otherwise NumPy's inner loop would only have one step
+    for each channel of a pixel, and a box would take three times as long.
     """
     height, across, channels = pixels.shape
     rows = pixels.reshape(height, across * channels)

@@ -32,7 +32,7 @@ def framed(pixels: Pixels, below: int = 0, left: int = 0, right: int = 0, above:
 
 
 def blank(height: int, width: int, like: Pixels, color: Color = PAPER) -> Pixels:
-    """Return an opaque sheet with the channels and the depth of another picture."""
+    """Return an opaque sheet with the channels and the depth of the picture ``like``."""
     sheet = np.empty((height, width, like.shape[2]), like.dtype)
     paint = ink(color, like)
     if (paint == paint[0]).all():
@@ -43,7 +43,7 @@ def blank(height: int, width: int, like: Pixels, color: Color = PAPER) -> Pixels
 
 
 def same_form(pictures: Sequence[Pixels]) -> list[Pixels]:
-    """Convert pictures to the fewest channels and the least depth that can hold all of them.
+    """Convert pictures to one form: the fewest channels and the least depth that they all need.
 
     Pictures that have this form already are not copied.
     """

@@ -15,11 +15,11 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Picture, as_picture
 
-#: The most lines of a caption; longer text ends with "…".
+#: The greatest number of lines of a caption; longer text is cut, and ends with "…".
 MOST_LINES = 8
 
-# The caption of a picture of 28 pixels would be broken into single letters. So the sheet is made
-# wider than the picture, up to this number times the letters' size.
+# The caption of a picture that is 28 pixels wide would be broken into single letters. So the sheet
+# is made wider than the picture. Its width may become this number times the size of the letters.
 _LETTERS_ACROSS = 14
 
 
@@ -29,10 +29,11 @@ def caption(
     """Put a strip with text below a picture. The picture itself is not changed.
 
     Args:
-        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        text: Any text; it is broken into up to 8 lines. Characters that no font has become boxes.
-        size: The size of the letters in pixels; default: 12 or more, by the picture's size, so that
-            the text is legible in a card of TensorBoard.
+        image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        text: Any text; it is broken into up to 8 lines. Characters that no font has are drawn as
+            boxes.
+        size: The size of the letters in pixels; default: 12 or more, depending on the size of the
+            picture, so that the text is legible in a card of TensorBoard.
         margin: Pixels around the text; default: a third of ``size``.
 
     Returns:

@@ -29,15 +29,16 @@ def colorbar(
     """Put a bar with numbers to the right of a picture.
 
     Args:
-        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        values: Two numbers or more, shown beside the bar at equal distances, the first one at the
-            bottom. If there is no room for all numbers, some between the first and the last are
-            omitted.
-        colormap: The name of the map; None: from black to white.
-        size: The size of the letters in pixels; default: 12 or more, by the picture's size.
+        image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        values: Two or more numbers. They are shown beside the bar at equal distances, with the
+            first number at the bottom. If there is not enough space, some numbers between the first
+            and the last are omitted.
+        colormap: The name of the colour map; None: a bar from black to white.
+        size: The size of the letters in pixels; default: 12 or more, depending on the size of the
+            picture.
 
     Returns:
-        The picture with the bar. It is higher than before if the numbers need more room. It is in
+        The picture with the bar. It is higher than before if the numbers need more space. It is in
         colour if ``colormap`` is given, or if the picture was in colour.
 
     Raises:
@@ -83,7 +84,7 @@ def colorbar(
 
 
 def _with_room(count: int, height: int, step: int) -> Sequence[int]:
-    """Return the indices of the numbers that have room beside a bar: all, or every n-th.
+    """Return the indices of the numbers that fit beside a bar: all, or every n-th number.
 
     The first and the last number are always included.
     """

@@ -4,9 +4,10 @@ Rules:
 - The last two images are compared: input and output, or output and target.
 - All images are shown with one value range, so that equal values look the same. If the range is
   found in the data, it covers all images.
-- The difference of a pixel is the mean over its colours of ``abs(a - b)``, or of ``a - b`` for a
-  signed difference; alpha is ignored. Its value range is 0 to the maximum, or symmetric around 0
-  for a signed difference, so that small errors are visible. The title gives this range.
+- The difference of a pixel is the mean of ``abs(a - b)`` over its colours. For a signed difference,
+  it is the mean of ``a - b``. Alpha is ignored.
+- The value range of the difference is 0 to the maximum. For a signed difference, it is symmetric
+  around 0. So small errors are visible. The title gives this range.
 - MAE and MSE are means over all colour values that are finite in both images. PSNR is ``10 *
   log10(peak ** 2 / MSE)`` in dB. The peak is the length of the images' value range: 1 for floats
   and 255 for uint8 by default.
@@ -78,14 +79,14 @@ def draw_comparison(
     """Put images side by side, with the difference of the last two.
 
     Args:
-        images: Two or more, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels; all of
-            one dtype, or all floats; the last two of one shape, unless ``diff`` is None.
-        titles: One per image; default: "input", "output", "target".
+        images: Two or more images, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels. All have
+            one dtype, or all are floats. The last two have one shape, unless ``diff`` is None.
+        titles: A title for each image; default: "input", "output", "target".
         diff: "abs" for the absolute difference, "signed", or None for no difference.
         look: ``value_range``, ``colormap`` and the other keywords of ``image``.
 
     Returns:
-        The picture with MAE and PSNR in its caption, and both as numbers.
+        The picture with MAE and PSNR in its caption; and MAE and PSNR as numbers.
 
     Raises:
         TypeError: An argument is of the wrong type, or dtypes differ.
@@ -164,7 +165,7 @@ def check_comparable(
     if len(scales) > 1:
         raise TypeError(
             f"images to compare must have one dtype, got {', '.join(map(str, dtypes))}: their "
-            "values mean different levels; convert them to one"
+            "values mean different levels; convert them to one dtype"
         )
     if diff is not None and shapes[-1] != shapes[-2]:
         raise ValueError(
@@ -174,7 +175,7 @@ def check_comparable(
 
 
 def _difference(first: Array, second: Array, signed: bool) -> tuple[Array, float, float]:
-    """Return the difference of two images ``(H, W)``, and the mean absolute and squared error."""
+    """Return the difference ``(H, W)`` of two images, and their mean absolute and squared error."""
     first, second = without_alpha(first), without_alpha(second)
     difference = np.empty(first.shape[:2], np.float32)
     absolute, squared, count = 0.0, 0.0, 0

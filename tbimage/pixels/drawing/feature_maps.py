@@ -5,8 +5,8 @@ Rules:
   that 8 × 8 values are visible as 8 × 8 squares.
 - The number of each map is below the map.
 - A map whose finite values are all equal is crossed out. If each map has its own range, such a map
-  has the middle colour of the colour map. By default this colour is mid-gray. The middle of a
-  diverging colour map is for zero, so it gives a constant other than zero an end colour.
+  has the middle colour of the colour map. By default this colour is mid-gray. In a diverging colour
+  map, the middle colour is only for zero. So other constant values have one of the two end colours.
 - NaN and infinite values are painted in ``nan_color``.
 - A line of text below the sheet gives the common range, the number of constant maps, and the number
   of shown maps if some are omitted.
@@ -44,7 +44,7 @@ Array = NDArray[Any]
 LEAST_SIDE = 64
 
 _PADDING = 4
-# The greatest size of the numbers below maps.
+# The greatest letter size of the numbers below maps.
 _GREATEST_SIZE = 48
 _FLOAT32_RANGE = 1e38
 _BLACK: Color = (0, 0, 0)
@@ -68,7 +68,7 @@ def check_normalize(normalize: object) -> str | Limits:
 def joint_limits(maps: Array, colormap: str | None) -> Limits:
     """Return the lowest and highest finite value of some maps; (0, 1) if no value is finite.
 
-    With a diverging colour map, both become symmetric around zero.
+    With a diverging colour map, the two limits become symmetric around zero.
     """
     lows, highs = _extents(maps.reshape(1, -1) if maps.ndim < 2 else maps)
     low, high = float(lows.min()), float(highs.max())
@@ -100,11 +100,12 @@ def draw_feature_maps(
 
     Args:
         maps: ``(H, W, K)`` with any number K of channels, of bool, any integer or any float dtype.
-        max_maps: The greatest number of maps that are shown, from the first one; None: all maps.
+        max_maps: The greatest number of maps that are shown. The first maps are shown, and the
+            others are omitted. None: all maps.
         normalize: Which values become black and white: "map" for the lowest and highest value of
             each map, "image" (or "batch", which is the same here) for the lowest and highest value
-            of all maps, or ``(low, high)``. With a diverging colour map, ranges that are found in
-            the data become symmetric around zero.
+            of all maps, or a fixed range: "unit", "signed", "byte" or ``(low, high)``. With a
+            diverging colour map, ranges that are found in the data become symmetric around zero.
         colormap: The name of a colour map; None: gray.
         columns: The number of columns; default: chosen to make the sheet a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
@@ -125,7 +126,7 @@ def draw_feature_maps(
     array = as_array(maps, "maps")
     if array.ndim != 3 or not array.size:
         raise ValueError(
-            f"maps must have the shape (height, width, channels) and hold values, got {array.shape}"
+            f"maps must have the shape (height, width, channels) and no length 0, got {array.shape}"
         )
     check_colormap(colormap)
     color = checks.color("nan_color", nan_color)
@@ -143,7 +144,7 @@ def draw_sheet(
     columns: int | None,
     nan_color: Color,
 ) -> Picture:
-    """Draw maps ``(H, W, K)``, the first of ``total`` maps; the arguments are checked already."""
+    """Draw maps ``(H, W, K)``, the first K of ``total`` maps; arguments are checked already."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
         limits = joint_limits(planes, colormap)
@@ -182,8 +183,8 @@ def draw_map(
 def _drawn(
     planes: Array, limits: str | Limits, colormap: str | None, nan_color: Color
 ) -> tuple[Array, NDArray[np.bool_], Findings]:
-    """Return the colours of maps ``(K, H, W, C)``, which maps are constant, and the findings."""
-    planes = np.ascontiguousarray(planes)  # otherwise each step would read all channels
+    """Return the maps in colour ``(K, H, W, C)``, whether each is constant, and the findings."""
+    planes = np.ascontiguousarray(planes)  # without this, each step would read all channels
     count, height, width = planes.shape
     lows, highs = _extents(planes)
     dead = lows == highs
@@ -210,7 +211,7 @@ def _drawn(
 
 
 def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest and highest finite value of each map; inf and -inf if it has none."""
+    """Return each map's lowest and highest finite value; inf and -inf if no value is finite."""
     axes = tuple(range(1, planes.ndim))
     if planes.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
@@ -245,7 +246,7 @@ def _unit(
 
 
 def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: int) -> Array:
-    """Put a map into its cell, above its number, and return that part of the sheet."""
+    """Put a map into its cell, above its number; return the part of the sheet that has the map."""
     top, left, height, width = cell
     column = left + (width - pixels.shape[1] * factor) // 2
     target = sheet[top : top + height - line_height(size), column:][:, : pixels.shape[1] * factor]
@@ -253,7 +254,7 @@ def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: 
     return target
 
 
-@lru_cache(maxsize=1024)  # sheets share the drawings of numbers, 400 bytes each
+@lru_cache(maxsize=1024)  # all sheets use the same drawings of numbers, 400 bytes each
 def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
     text = str(number)
     stamp = np.full((line_height(size), text_width(text, size), 1), 255, np.uint8)
@@ -262,12 +263,12 @@ def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
 
 
 def _cross_out(pixels: Array) -> None:
-    """Draw both diagonals, in black or white, whichever is more visible."""
+    """Draw both diagonals: black on a bright map, white on a dark map."""
     height, width = pixels.shape[:2]
     steps = np.arange(max(height, width))
     rows, columns = steps * height // len(steps), steps * width // len(steps)
     paint = ink(_BLACK if pixels[..., : min(3, pixels.shape[2])].mean() > 127 else _WHITE, pixels)
-    for shift in range(max(1, len(steps) // 32)):  # thin lines vanish in TensorBoard's cards
+    for shift in range(max(1, len(steps) // 32)):  # TensorBoard's cards do not show thin lines
         shifted = np.minimum(columns + shift, width - 1)
         pixels[rows, shifted] = paint
         pixels[rows, width - 1 - shifted] = paint

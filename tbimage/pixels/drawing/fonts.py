@@ -1,11 +1,11 @@
 """Choose a font for each line: the user's font, Pillow's default, or an installed font.
 
 Pillow's default font (Aileron) has 113 characters. A line is drawn in the first font that has all
-of its characters. If there is none, each character is drawn in the first font that has it.
-Characters that no font has are drawn as boxes.
+characters of the line. If no font has all of them, each character is drawn in the first font that
+has this character. Characters that no font has are ignored in this choice, and are drawn as boxes.
 
-This module reads no files. ``tbimage.fonts`` gives it the functions that load the chosen
-font and search the installed ones.
+This module reads no files. ``tbimage.fonts`` provides the functions that load the user's font and
+search the installed fonts.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-#: A ``PIL.ImageFont.FreeTypeFont``. Its ``font_variant`` makes the font in another size.
+#: A ``PIL.ImageFont.FreeTypeFont``. Its ``font_variant`` returns the same font in another size.
 Font = Any
 
-# The letter size for checking whether a font has a character. Only bitmap fonts may lack a size.
+# To check whether a font has a character, the character is drawn in this size. All fonts have this
+# size, except some bitmap fonts.
 _SIZE = 20
 # No font has this character: it is a noncharacter (The Unicode Standard, chapter 23.7).
 _NO_CHARACTER = "\U0010ffff"
@@ -40,7 +41,7 @@ class Fonts:
         self._load_chosen = load_chosen
         self._search = search
         self._fonts: list[Font] = []
-        self._numbers: dict[str, int | None] = {}  # by character: the number of its font, or None
+        self._numbers: dict[str, int | None] = {}  # character: its font's number or None
 
     def runs(self, line: str) -> list[tuple[Font, str]]:
         """Split a line into runs, each with the font that draws it."""
@@ -90,7 +91,7 @@ class Fonts:
 
 @lru_cache(maxsize=4096)
 def has(font: Font, letter: str) -> bool:
-    """Tell whether a font has a character: its shape is not the shape of a missing character."""
+    """Tell whether a font has a character; all missing characters have the same shape."""
     if unicodedata.category(letter) in _SHAPELESS:
         return True
     try:
@@ -112,7 +113,7 @@ _fonts = DEFAULT
 
 
 def current() -> Fonts:
-    """Return the fonts in use, which are a part of the keys in the caches of drawn text."""
+    """Return the fonts in use; they are a part of each key in the caches of drawn text."""
     return _fonts
 
 

@@ -3,8 +3,8 @@
 Rules:
 - A column is as wide as its widest picture, and a row is as high as its highest picture. Each
   picture is centred in its cell.
-- The cells depend only on the sizes (:func:`plan`), so the size of a sheet is known before any
-  picture is made.
+- The cells depend only on the sizes of the pictures (:func:`plan`), so the size of a sheet is known
+  before any picture is made.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture,
 
 Size = tuple[int, int]
 
-#: The most lines of a title.
+#: The greatest number of lines of a title.
 MOST_LINES = 2
 
-# If a title is wider than its picture, the cell is made wider, up to this number times the letters'
-# size.
+# If a title is wider than its picture, the cell is made wider for the title. The cell's width may
+# become this number times the size of the letters.
 _LETTERS_ACROSS = 8
 
-# The ratio of width to height of a sheet, about that of TensorBoard's cards.
+# The ratio of width to height of a sheet. TensorBoard's cards have about the same ratio.
 _ASPECT = 1.4
 
 
@@ -96,7 +96,7 @@ def tile(images: NDArray[Any], columns: int) -> NDArray[Any]:
 
 
 def plan(sizes: Sequence[Size], columns: int | None = None, padding: int = 2) -> Plan:
-    """Return cells for pictures of ``sizes`` (height, width), with padding between and around."""
+    """Return cells for ``sizes`` (height, width), with padding between cells and at the edges."""
     columns = _count_columns(sizes, columns)
     starts = range(0, len(sizes), columns)
     heights = [max(height for height, _ in sizes[start : start + columns]) for start in starts]
@@ -131,7 +131,7 @@ def grid(
     """Put pictures on one sheet, in rows.
 
     Args:
-        images: Pictures or arrays, as in ``caption``, of any sizes; one or more.
+        images: One or more pictures or arrays, as in ``caption``, of any sizes.
         columns: The number of columns; default: chosen to make the sheet a little wider than high.
         padding: Pixels between pictures, and around them.
         background: The colour of the sheet: red, green and blue in 0..255.
@@ -140,8 +140,8 @@ def grid(
             the sizes of the sheet and of the pictures.
 
     Returns:
-        The sheet. It is in colour if a picture or the background is, has alpha if a picture has
-        alpha, and is 16 bits deep if a picture is.
+        The sheet. It is in colour if a picture or the background is in colour. It has alpha if a
+        picture has alpha. It is 16 bits deep if a picture is 16 bits deep.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -154,7 +154,7 @@ def grid(
     """
     pictures = [as_picture(image) for image in checks.items("images", images, "a list of images")]
     if not pictures:
-        raise ValueError("images must hold one image or more, got none")
+        raise ValueError("images must have one image or more, got none")
     columns = checks.integer("columns", columns, 1, optional=True)
     padding = checks.integer("padding", padding, 0)
     background = checks.color("background", background)
@@ -191,7 +191,7 @@ def grid(
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:
-    """Return a letter size that is legible on the whole sheet but leaves room for the pictures."""
+    """Return a letter size that is legible on the sheet, and small compared with the pictures."""
     smallest = min(max(size) for size in sizes)
     return max(LEAST_SIZE, min(size_for(bare.height, bare.width), smallest // 4))
 

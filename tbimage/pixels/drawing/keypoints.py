@@ -6,7 +6,7 @@ Rules:
 - Lines and points are clipped to the picture.
 - A point that is NaN or infinite is counted. The point and its lines are not drawn.
 - The time is bounded for any number of points: a picture shows at most ``MOST_PIECES`` pieces of
-  lines and dots, which are lines of 600,000 pixels.
+  lines and dots. These are enough for lines of 600,000 pixels in total.
 """
 
 from __future__ import annotations
@@ -26,26 +26,28 @@ from tbimage.pixels.values.pictures import Color, Picture, drawable
 Coordinates = NDArray[np.float64]
 Stroke = tuple[Coordinates, float, Color]  # segments, radius, color
 
-#: The most pieces of all strokes of one picture; drawing them takes about 0.5 s.
+#: The greatest number of pieces of all strokes of a picture; drawing them takes about 0.5 s.
 MOST_PIECES = 75_000
 
-# The fixed cost of a stroke: it takes as much time as this number of pieces.
+# The fixed cost of a stroke, as the number of pieces that take the same time.
 _PIECES_OF_A_CALL = 16
 
-# Far outside of any picture, but near enough to clip lines exactly in float64.
+# Coordinates are limited to this number of pixels. It is far outside of any picture, but small
+# enough to clip lines exactly in float64.
 _FARTHEST = 1e9
 
-# The colour of the rim around a keypoint, so that the keypoint is visible on its own colour.
+# The colour of the rim around a keypoint. Because of the rim, keypoints are visible even on a
+# background of their own colour.
 _RIM: Color = (0, 0, 0)
 
 _NOT_FINITE = "points with NaN or infinite coordinates, not drawn"
-_TOO_MANY = "lines and points beyond those that one picture shows"
+_TOO_MANY = "lines and points that are too many for one picture, not drawn"
 
 
 def check_points(points: Any, argument: str = "points") -> Coordinates:
     """Check the points of one instance, ``(K, 2)`` or ``(K, 3)``; return ``(K, 3)`` float64.
 
-    The columns are x, y and the visibility of the point, which is 1 if it was not given.
+    The columns are x, y and visibility. The visibility is 1 if it was not given.
     """
     array = real_numbers(points, argument)
     if array.size == 0:
@@ -85,16 +87,17 @@ def draw_keypoints(
     """Draw keypoints, and the lines of a skeleton between them.
 
     Args:
-        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         points: x and y of each point: ``(K, 2)`` for one instance, ``(M, K, 2)`` or a list of
             arrays for several instances. A third number, if given, is the visibility: points with
             0 or less are not drawn.
-        skeleton: Pairs of indices of points. A line joins the points if both are visible. Pairs
-            with an index that an instance lacks are ignored.
+        skeleton: Pairs of indices of points. A line joins the points if both are visible. If an
+            instance does not have both points of a pair, the pair is ignored.
         colors: One (red, green, blue) in 0..255, or one per instance; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.
-        radius: The radius of the dots in pixels; default: 3 or more, by the picture's size.
+        radius: The radius of the dots in pixels; default: 3 or more, depending on the size of the
+            picture.
 
     Returns:
         The picture, 8 bits deep and in colour. The findings count points that are NaN or infinite.
@@ -146,14 +149,15 @@ def draw_polylines(
     """Draw lines through points: lanes, contours, polygons, tracks.
 
     Args:
-        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         lines: x and y of each point: ``(K, 2)`` for one line, ``(M, K, 2)`` or a list of arrays for
             several lines. A line of one point is a dot. A point with NaN interrupts its line.
         closed: Whether the last point of a line is joined to the first.
         colors: One (red, green, blue) in 0..255, or one per line; default: the colours of the
             classes 0, 1, …
         normalized: Whether coordinates are fractions of the picture's width and height.
-        width: The width of the lines in pixels; default: 2 or more, by the picture's size.
+        width: The width of the lines in pixels; default: 2 or more, depending on the size of the
+            picture.
 
     Returns:
         The picture, 8 bits deep and in colour. The findings count points that are NaN or infinite.
@@ -198,7 +202,7 @@ def _paints(colors: Any, count: int) -> list[Color]:
 
 
 def _stroke_all(pixels: NDArray[Any], strokes: Sequence[Stroke]) -> int:
-    """Paint strokes of at most ``MOST_PIECES`` pieces; return the number of omitted segments."""
+    """Paint at most ``MOST_PIECES`` pieces of strokes; return the number of omitted segments."""
     room, left_out = MOST_PIECES, 0
     for segments, radius, color in strokes:
         if room <= 0:

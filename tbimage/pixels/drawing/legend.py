@@ -1,4 +1,4 @@
-"""Put a legend below a picture, which names the classes of the colours."""
+"""Put a legend below a picture: the name of each colour."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
-#: The most entries of a legend. A last entry gives the number of omitted entries.
+#: The greatest number of entries that a legend shows. If entries are omitted, one more entry gives
+#: their number.
 MOST_ENTRIES = 64
 
-# The most letters of a name.
+# The greatest number of letters of a name.
 _MOST_LETTERS = 40
 
 
@@ -27,13 +28,15 @@ def legend(image: object, entries: Sequence[tuple[str, Color]], size: int | None
     """Put a legend of colours below a picture.
 
     Args:
-        image: A Picture, or ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        entries: Names and their colours, red, green and blue in 0..255; the first 64 are shown.
-        size: The size of the letters in pixels; default: 12 or more, by the picture's size.
+        image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
+        entries: Pairs of a name and a colour. A colour is (red, green, blue) in 0..255. The first
+            64 entries are shown.
+        size: The size of the letters in pixels; default: 12 or more, depending on the size of the
+            picture.
 
     Returns:
         The picture in colour, with a strip below. It is wider than before if a name needs more
-        room. If there are no entries, the picture is unchanged.
+        space. If there are no entries, the picture is unchanged.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -76,7 +79,7 @@ def _check_entry(entry: object) -> tuple[str, Color]:
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Return the row and the left edge of each entry, in rows of the width ``across``."""
+    """Arrange entries in rows of the width ``across``; return row and left edge of each entry."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

@@ -1,11 +1,12 @@
 """The colours of classes, by index or by name.
 
-A program found the table. Nine colours were chosen by eye. Each further colour was chosen among
-30,000 colours of sRGB that are neither dark nor pale nor gray: it is the colour that is farthest
+A person chose nine colours, and a program found the others. Each further colour was chosen among
+30,000 colours of sRGB that are not dark, not pale and not gray: it is the colour that is farthest
 from all colours before it. Then the two closest colours were moved apart, again and again, until
 the least distance did not grow any more. In distances of CIEDE2000, the first 12 colours are at
-least 20 apart, and all 64 colours are at least 14 apart. No colour is nearer than 12 to black, to
-white, or to the red of NaN. (A distance of 1 is just noticeable.) A test checks these numbers.
+least 20 apart, and all 64 colours are at least 14 apart. The distance of each colour from black,
+from white, and from the red of NaN is at least 12. (A distance of 1 can just be seen.) A test
+checks these numbers.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ Names = Sequence[str] | Mapping[int, str]
 CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).reshape(-1, 3)
 
 #: The finding about classes that share their colour with another class.
-CYCLED = f"classes beyond the {len(CLASS_COLORS)} of the palette, whose colours repeat"
+CYCLED = f"classes beyond the {len(CLASS_COLORS)} colours of the palette, whose colours repeat"
 
-# Names get one of the first 24 colours, of which only one is dark, pale or brown.
+# Names get one of the first 24 colours. Their mean chroma is about twice that of the others.
 _BRIGHT = 24
 
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
@@ -62,7 +63,7 @@ def class_color(index: int) -> Color:
 
 
 def check_colors(colors: Any, count: int) -> list[Color]:
-    """Check one colour for all ``count`` objects, or one for each; return one for each."""
+    """Check one colour for all objects, or ``count`` colours; return one colour for each object."""
     problem = (
         f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got "
         f"{checks.given(colors)}"
@@ -104,8 +105,8 @@ def class_name(index: int, names: Names | None) -> str:
 def label_color(label: str) -> Color:
     """Return the colour of a name, which depends only on the name.
 
-    The colour is one of the first 24, which are brighter than the others. Two names may have the
-    same colour.
+    The colour is one of the first 24, because most of the other colours are less saturated. Two
+    names may have the same colour.
 
     Args:
         label: Any text.
@@ -118,9 +119,10 @@ def label_color(label: str) -> Color:
 
 
 def readable_on(color: Color) -> Color:
-    """Return nearly black or white, whichever is more legible on a colour.
+    """Return the colour in which text is more legible on ``color``: nearly black, or white.
 
-    The contrast by WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio) is 4.2:1 or more.
+    The contrast is 4.2:1 or more, as defined in WCAG 2.2
+    (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
     """
     dark, light, ground = map(_luminance, (_DARK, _LIGHT, color))
     return _DARK if (ground + 0.05) / (dark + 0.05) > (light + 0.05) / (ground + 0.05) else _LIGHT

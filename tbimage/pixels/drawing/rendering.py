@@ -1,10 +1,11 @@
 """Make a picture from the values of one image: range, tone curve, size, colours, colour bar.
 
 Rules:
-- The steps are done in this order. Levels are resized before they get colours. So the mean of two
-  values is shown in the colour of the mean value, and not in the mean of two colours.
-- Pixels that are NaN or infinite are painted last. If the picture is smaller than the image, each
-  of its pixels that contains a NaN or infinite pixel is painted, so that a fault stays visible.
+- The steps are done in the order of the first line. Levels are resized before they get colours. So
+  if two values become one pixel, it has the colour of their mean, not the mean of their colours.
+- Pixels that are NaN or infinite are painted last. If the picture is smaller than the image, a
+  pixel of the picture shows several pixels of the image. It is painted if one of these is NaN or
+  infinite, so that a fault stays visible.
 - The natural range of floats is (0, 1). With a diverging colour map it is (-1, 1), and ranges that
   are found in the data ("minmax", percentiles) become symmetric, so that zero is in the middle.
 """
@@ -33,7 +34,8 @@ Array = NDArray[Any]
 #: The finding about images in which ``"minmax"`` or percentiles find only one value.
 CONSTANT = "images whose range of values is empty, shown as mid-gray"
 
-# The colour of non-finite pixels until they are painted. It is gray, so that gray images stay gray.
+# The colour of non-finite pixels until they are painted. Its red, green and blue are equal, so that
+# gray images stay gray.
 _BLACK: Color = (0, 0, 0)
 
 
@@ -48,7 +50,7 @@ class Look:
     colorbar: bool = False  # whether a bar shows the values of the colours
     gamma: float | None = None  # the exponent of a tone curve, or None
     log: float | None = None  # the strength of a logarithmic tone curve, or None
-    max_side: int | None = None  # the most pixels of the longer side, or None
+    max_side: int | None = None  # the greatest length of the longer side, or None
     scale: float | None = None  # a factor for both sides, or None
 
     @property
@@ -64,7 +66,7 @@ class Look:
         return self.gamma is not None or self.log is not None
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the height and width of the picture of an image, without the colour bar."""
+        """Return height and width of the picture that an image becomes, without the colour bar."""
         return target_size(height, width, self.max_side, self.scale)
 
 
@@ -79,12 +81,12 @@ def check_look(
     max_side: object = None,
     scale: object = None,
 ) -> Look:
-    """Check the options for the look of values, which ``tbimage.visual.image`` describes."""
+    """Check the options that define how values look; see ``tbimage.visual.image``."""
     return Look(
         check_value_range(value_range),
         checks.color("nan_color", nan_color),
         check_colormap(colormap),
-        checks.flag("colorbar", colorbar, "its colours are those of colormap="),
+        checks.flag("colorbar", colorbar, "the bar has the colours of colormap"),
         check_gamma(gamma),
         check_log(log),
         checks.integer("max_side", max_side, 1, optional=True),
@@ -97,8 +99,8 @@ def check_fit(look: Look, channels: int) -> None:
     for argument, wanted in (("colormap", look.colormap), ("colorbar", look.colorbar)):
         if wanted and channels > 2:
             raise ValueError(
-                f"{argument}={wanted!r} is for data of one channel, and data has {channels}: pick "
-                "one, as data[..., :1], or their mean"
+                f"{argument}={wanted!r} is for data of one channel, and data has {channels} "
+                "channels: pass one of them, as data[..., :1], or the mean of the channels"
             )
 
 
@@ -121,7 +123,7 @@ def fixed_limits(colors: Array, look: Look) -> Limits | None:
 
 
 def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
-    """Return limits that include the limits of several images of one dtype, or None."""
+    """Return the lowest and highest limit of several images of one dtype; None without limits."""
     found = [fixed_limits(image, look) for image in images]
     known = [limits for limits in found if limits is not None]
     if not known:
@@ -130,12 +132,12 @@ def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
 
 
 def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
-    """Make a picture of the values of one image ``(H, W, C)``, which is only read.
+    """Make a picture of the values of one image ``(H, W, C)``; the image is not changed.
 
     ``limits`` are the values that become black and white, if they are known. The picture is uint16
-    for uint16 values without limits, a value range, a tone curve or a colour map, else uint8. A
-    gray image becomes a picture in colour if there is a colour map, or if a pixel is not finite and
-    ``nan_color`` is not a gray.
+    if the values are uint16 and if there are no limits, no value range, no tone curve and no colour
+    map. Otherwise it is uint8. A gray image becomes a picture in colour if there is a colour map,
+    or if a pixel is not finite and ``nan_color`` is not a gray.
     """
     natural = limits is None and look.value_range is None
     if natural and look.is_plain:
@@ -159,7 +161,7 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     if look.colorbar:
         ends = (0.0, 255.0) if known is None else known
         values = [inverse(tick / 4, ends, look.gamma, look.log) for tick in range(5)]
-        from tbimage.pixels.drawing.colorbar import colorbar  # only its text needs fonts
+        from tbimage.pixels.drawing.colorbar import colorbar  # only a colour bar needs fonts
 
         made = colorbar(made, values, look.colormap)
     return made
@@ -170,7 +172,7 @@ def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> L
     if not look.curved:
         chosen = None if limits is None else ValueRange("fixed", *limits)
         return to_levels(image, chosen, _BLACK)
-    if limits is None:  # integers are levels, which must be in 0..255
+    if limits is None:  # the integers are levels; to_levels checks that they are in 0..255
         image = to_levels(image, None, _BLACK).pixels
         colors, limits = image[..., : colors.shape[2]], (0.0, 255.0)
     unit = tone(colors, limits, look.gamma, look.log)
@@ -182,7 +184,7 @@ def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> L
 
 
 def _painted(pixels: Array, image: Array, color: Color) -> Array:
-    """Paint the pixels with a value that is not finite."""
+    """Paint the pixels whose value is not finite."""
     if pixels.shape[2] < 3 and len(set(color)) > 1:
         pixels = with_channels(pixels, 3)
     elif not pixels.flags.writeable:
@@ -219,7 +221,8 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
     Args:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
-        layout: The order of the axes, if it differs: "CHW", …; "BGR" for images of OpenCV.
+        layout: The order of the axes, if it differs from these: "CHW", …; "BGR" for images of
+            OpenCV.
         look: The keywords below.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the
@@ -229,11 +232,14 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
             "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: A tone curve: values ``t`` within the range become ``t ** (1 / gamma)``. More than 1
-            is brighter; 2.2 is for linear light.
-        log: Show values within the range on a logarithmic scale; True is 1000, for three decades.
-        max_side: The most pixels of the longer side. Larger pictures are made smaller.
-        scale: A factor for both sides. Pixels are repeated, or averaged.
+        gamma: A tone curve. The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 /
+            gamma)``. More than 1 makes the picture brighter; 2.2 is for linear light.
+        log: The strength of a logarithmic tone curve for the values within the range; True means
+            1000, which is for three decades.
+        max_side: The greatest length of the longer side in pixels. Larger pictures are made
+            smaller.
+        scale: A factor for both sides. To enlarge a picture, pixels are repeated. To make it
+            smaller, they are averaged.
 
     Returns:
         The picture, with the findings about the data.

@@ -1,11 +1,11 @@
-"""Draw segmentation masks, in which each class has a colour, alone or over a photograph.
+"""Draw segmentation masks, alone or over a photograph. Each class has a colour.
 
 Rules:
-- The class of a pixel is an integer, or the index of its highest score. If scores are equal, the
-  first of them counts. Logits and probabilities have the same result.
-- Pixels without a class are visible. Pixels with a NaN or infinite score, or with a negative index,
-  are painted in ``nan_color``. Pixels with ``ignore_index`` show the photograph. Without a
-  photograph, they are nearly black.
+- The class of a pixel is an integer, or the index of its highest score. If several scores are the
+  highest, the first of them is used. Logits and probabilities give the same result.
+- Pixels without a class look different from all classes. Pixels with a NaN or infinite score, or
+  with a negative index, are painted in ``nan_color``. Pixels with ``ignore_index`` show the
+  photograph. Without a photograph, they are nearly black.
 - Colours are blended into a photograph as ``(photo * (256 - a) + color * a + 128) >> 8`` with ``a =
   round(256 * alpha)``.
 - A pixel belongs to an outline if the pixel above, below, left or right has another class.
@@ -40,7 +40,7 @@ Array = NDArray[Any]
 IGNORED_COLOR: Color = (32, 32, 36)
 
 NOT_FINITE = "pixels with a NaN or infinite score"
-NEGATIVE = "pixels with a negative class index (is one of them ignore_index=?)"
+NEGATIVE = "pixels with a negative class index (pass it as ignore_index= if it means no class)"
 
 # The rows in the table of colours for pixels without a class. They follow the rows of the palette.
 _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
@@ -56,9 +56,9 @@ class Classes:
 
 
 def class_indices(labels: Array) -> Classes:
-    """Return the class of each pixel: ``(H, W)`` bools or integers, or ``(H, W, K)`` scores."""
+    """Find the class of each pixel from ``(H, W)`` bools or integers, or ``(H, W, K)`` scores."""
     if not labels.size:
-        raise ValueError(f"labels must hold one pixel at least, got shape {labels.shape}")
+        raise ValueError(f"labels must have one pixel at least, got shape {labels.shape}")
     if labels.dtype.kind in "bui":
         if labels.ndim != 2:
             raise ValueError(f"labels of integers must have the shape (H, W), got {labels.shape}")
@@ -68,7 +68,7 @@ def class_indices(labels: Array) -> Classes:
     if labels.ndim != 3 or labels.shape[2] < 2:
         raise ValueError(
             f"labels of floats must be scores of two classes or more, (H, W, K), got shape "
-            f"{labels.shape}; of one class pass labels > 0.5, or labels > 0 of logits"
+            f"{labels.shape}; for one class, pass labels > 0.5, or labels > 0 if they are logits"
         )
     with np.errstate(invalid="ignore"):
         total = labels[..., 0] * 0
@@ -106,21 +106,24 @@ def draw_segmentation(
     """Paint each pixel in the colour of its class.
 
     Args:
-        labels: ``(H, W)`` of bools or integers, class indices; or ``(H, W, K)`` of floats, logits
-            or probabilities of K classes.
-        image: The photograph below, a Picture or an array of the same height and width; or None.
+        labels: Class indices ``(H, W)``, which are bools or integers; or logits or probabilities of
+            K classes ``(H, W, K)``, which are floats.
+        image: The photograph behind the colours: a Picture or an array of the same height and
+            width; or None.
         alpha: The opacity of the colours over the photograph, 0 to 1.
         ignore_index: The index of pixels that have no class.
-        outlines: Whether the outlines of areas are opaque; without a photograph they are white.
+        outlines: Whether the areas have outlines. Over a photograph, these have the opaque colour
+            of the class. Without a photograph, they are white.
         nan_color: Red, green and blue, 0 to 255, of pixels whose scores are not finite or whose
             index is negative.
 
     Returns:
-        The picture in colour, 8 bits deep. The findings count pixels without a class, and classes
-        beyond the 64 colours.
+        The picture in colour, 8 bits deep. The findings count pixels with a score that is not
+        finite, pixels with a negative index, and classes with an index of 64 or more, for which the
+        colours repeat.
 
     Raises:
-        TypeError: ``labels`` are neither integers nor floats, or another type is wrong.
+        TypeError: ``labels`` are not bools, integers or floats, or another type is wrong.
         ValueError: Shapes do not fit, or ``alpha`` is outside 0..1.
 
     Example:
@@ -247,7 +250,7 @@ def legend_entries(
 
 
 def _unique(indices: Array) -> Array:
-    """Return the different values of an array, sorted; small integers are counted, not sorted."""
+    """Return each value of an array once, in order; small integers are found by counting."""
     if indices.size and indices.min() >= 0 and indices.max() < 1 << 16:
         return np.flatnonzero(np.bincount(indices.reshape(-1).astype(np.intp, copy=False)))
     return np.unique(indices)

@@ -6,7 +6,7 @@ has its centre at (x + 1/2, y + 1/2).
 
 Segments are cut into pieces of at most ``PIECE`` pixels. Each piece covers pixels of a small
 square, and the squares of many pieces are computed at once. Where squares overlap, the greatest
-coverage counts, so the result is that of the whole chain.
+coverage is used. So the result is the same as if the whole chain were computed at once.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _AT_ONCE = 1 << 18
 def stroke(
     pixels: NDArray[Any], segments: Points, radius: float, color: Color, most_pieces: int = 1 << 20
 ) -> tuple[int, int]:
-    """Paint the pixels near some segments, clipped to the picture ``(H, W, C)``.
+    """Paint the pixels of a picture ``(H, W, C)`` that are near some segments.
 
     ``segments`` are finite numbers ``(M, 2, 2)``: (x, y) of both ends of each segment, in pixels
     from the top left corner. Two equal ends make a dot. ``radius`` is half of the stroke's width in
-    pixels, more than 0. If all segments need more than ``most_pieces`` pieces, the last ones are
-    omitted. The function returns the number of omitted segments, and the number of pieces that are
-    still allowed.
+    pixels, more than 0. If the segments together need more than ``most_pieces`` pieces, the last
+    segments are omitted. The function returns the number of omitted segments, and the number of
+    pieces that are still allowed.
     """
     height, width = pixels.shape[:2]
     near = _clipped(segments, width, height, radius + 1)
@@ -59,7 +59,7 @@ def stroke(
 
 
 def _clipped(segments: Points, width: int, height: int, margin: float) -> Points:
-    """Clip segments to the picture and a margin (Liang and Barsky, 1984)."""
+    """Clip segments to the picture with a margin around it (Liang and Barsky, 1984)."""
     start, direction = segments[:, 0], segments[:, 1] - segments[:, 0]
     enter, leave = np.zeros(len(segments)), np.ones(len(segments))
     inside = np.ones(len(segments), bool)
@@ -68,7 +68,7 @@ def _clipped(segments: Points, width: int, height: int, margin: float) -> Points
         still = step == 0
         inside &= ~still | ((origin >= -margin) & (origin <= size + margin))
         safe = np.where(still, 1.0, step)
-        with np.errstate(over="ignore"):  # infinities compare correctly
+        with np.errstate(over="ignore"):  # comparisons with infinity are correct
             first, second = (-margin - origin) / safe, (size + margin - origin) / safe
         enter = np.where(still, enter, np.maximum(enter, np.minimum(first, second)))
         leave = np.where(still, leave, np.minimum(leave, np.maximum(first, second)))
@@ -79,7 +79,7 @@ def _clipped(segments: Points, width: int, height: int, margin: float) -> Points
 
 
 def _cut(segments: Points, most_pieces: int) -> tuple[Points, Points, int]:
-    """Cut segments into pieces; return their starts and ends, and the number of cut segments."""
+    """Cut segments; return the starts and ends of the pieces, and the number of cut segments."""
     lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
     counts = np.maximum(np.ceil(lengths / PIECE), 1).astype(np.int64)
     kept = int(np.searchsorted(counts.cumsum(), most_pieces, side="right"))
@@ -101,7 +101,7 @@ def _chunks(starts: Points, ends: Points, side: int) -> Iterator[tuple[Points, P
 def _covered(
     starts: Points, ends: Points, side: int, radius: float, shape: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return the flat indices of the pixels that pieces cover, and their coverage in 0..255."""
+    """Return the flat index and the coverage (0 to 255) of each pixel that the pieces cover."""
     height, width = shape
     corner = np.floor(np.minimum(starts, ends) - radius - 0.5)
     # The centres of pixels are relative to the piece's start. So the numbers are small, and float32
@@ -133,7 +133,7 @@ def _greatest(
     """Return the greatest coverage of each index in ``where``; indices are less than ``size``."""
     sheet = np.zeros(size, np.uint8)
     rest, higher = where, coverage
-    while len(rest):  # if an index is repeated, its last value is kept
+    while len(rest):  # if an index is repeated, NumPy keeps its last value
         sheet[rest] = higher
         lost = sheet[rest] < higher
         rest, higher = rest[lost], higher[lost]

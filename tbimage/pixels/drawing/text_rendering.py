@@ -1,7 +1,7 @@
 """Draw text as pixels.
 
-A line is drawn once by Pillow as coverage in 0..255, and blended by NumPy. Short lines are cached,
-since class names, channel numbers and scores repeat in each picture.
+Pillow draws a line of text as coverage in 0..255, and NumPy blends it into the picture. Short lines
+are cached, because many pictures have the same class names, channel numbers and scores.
 
 Rules:
 - Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
@@ -31,11 +31,11 @@ Coverage = NDArray[np.uint8]
 #: The smallest legible letters.
 LEAST_SIZE = 12
 _GREATEST_SIZE = 96
-# TensorBoard shows a picture in a card that is 350 pixels wide, and omits pixels of a larger
-# picture. Letters whose size is a 28th of the picture's width have 12 pixels in the card.
+# TensorBoard shows a picture in a card that is 350 pixels wide, and omits pixels if the picture is
+# larger. If the size of letters is 1/28 of the picture's width, they have 12 pixels in the card.
 _LETTERS_ACROSS = 28
 
-#: The most letters of a text. They fill about eight lines of 4000 pixels.
+#: The greatest number of letters of a text. They fill about eight lines of 4000 pixels.
 MOST_LETTERS = 4000
 
 # The characters that are replaced: control characters (Unicode's category Cc), special spaces, and
@@ -69,15 +69,15 @@ def text_width(text: str, size: int) -> int:
 
 
 def number_text(value: float) -> str:
-    """Return a number with three significant digits; from 1000 to 1e6, without decimals."""
+    """Return a number as text with three significant digits, or from 1000 to 1e6 as an integer."""
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
-    """Break text into lines that fit into a width in pixels, at spaces if possible.
+    """Break text into lines that fit into a width in pixels; break at spaces if possible.
 
-    Line breaks are kept. If there are more than ``most_lines`` lines, the last one that is kept
-    ends with "…".
+    Line breaks in the text are kept. If there are more than ``most_lines`` lines, the last lines
+    are omitted, and the last line that is kept ends with "…".
     """
     width -= 2 * _margin(size)
     lines = itertools.chain.from_iterable(
@@ -96,7 +96,7 @@ def wrap(text: str, size: int, width: int, most_lines: int) -> list[str]:
 def write(
     pixels: NDArray[Any], text: str, left: int, top: int, size: int, color: Color
 ) -> tuple[int, int]:
-    """Write a line onto a picture, clipped to it; return width and height of the line."""
+    """Write the visible part of a line onto a picture; return width and height of the line."""
     covered = coverage(text, size)
     height, width = covered.shape
     rows = slice(max(top, 0), max(top + height, 0))
@@ -126,7 +126,7 @@ def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
 
 
 def _margin(size: int) -> int:
-    """Return the space at both ends of a line, for letters that are wider than their advance."""
+    """Return the space at each end of a line, for letters that are wider than their advance."""
     return max(1, size // 12)
 
 
@@ -136,7 +136,7 @@ def _plain(text: str) -> str:
 
 
 def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
-    """Break one paragraph into lines, at spaces if possible."""
+    """Break one paragraph into lines; break at spaces if possible."""
     if _advance(paragraph, size) <= width:
         yield paragraph
         return
@@ -157,7 +157,7 @@ def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
 
 
 def _fitting_letters(word: str, size: int, width: int) -> int:
-    """Return the number of letters of a word that fit into the width, at least one."""
+    """Return how many letters of a word fit into the width, but at least 1."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2
@@ -166,7 +166,7 @@ def _fitting_letters(word: str, size: int, width: int) -> int:
 
 
 def lacking(texts: Iterable[str]) -> frozenset[str]:
-    """Return the characters of some texts that no font has, which are shown as boxes."""
+    """Return the characters that are drawn as boxes, because no font has them."""
     return frozenset().union(*(fonts.current().lacking(_plain(text)) for text in texts))
 
 
@@ -179,7 +179,7 @@ def _advance(line: str, size: int) -> int:
     return _kept_advance(line, size, fonts.current())
 
 
-@lru_cache(maxsize=256)  # a line is measured when it is broken, placed and drawn
+@lru_cache(maxsize=256)  # each line is measured several times: to break, place and draw it
 def _kept_advance(line: str, size: int, used: fonts.Fonts) -> int:
     runs = used.runs(line)
     return sum(int(np.ceil(_sized(font, size).getlength(run))) for font, run in runs)

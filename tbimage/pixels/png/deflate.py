@@ -16,8 +16,8 @@ from tbimage.pixels.scratch import Bytes
 
 _RAW = -15  # a window of 32 KiB and no zlib header
 _RAW_NEAR = -9  # the smallest window, 512 bytes
-# Level 9 means blocks of 32 Ki symbols. The output is 0.2 % smaller and made 3 % faster than with
-# zlib's default, 8, but needs 128 KiB more memory.
+# Level 9 means blocks of 32 Ki symbols. Compared with zlib's default, 8, the output is 0.2 %
+# smaller, and compression is 3 % faster, but needs 128 KiB more memory.
 _MEMORY_LEVEL = 9
 _ADLER_MODULUS = 65521  # RFC 1950, section 8.2: the largest prime below 65536
 
@@ -36,7 +36,7 @@ class Method(enum.Enum):
     """A way to deflate.
 
     The speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9. They do not include
-    filtering. Three numbers in a row are for photographs, colour maps and flat drawings.
+    filtering. If there are three numbers, they are for photographs, colour maps and flat drawings.
     """
 
     #: The compiled encoder, which filters too (kernel.py): 900 MB/s for photographs, 1000 for
@@ -44,9 +44,9 @@ class Method(enum.Enum):
     KERNEL = "kernel"
     #: igzip's first level: 280, 900, 4000 MB/s. It is used only if ``igzip()`` is not None.
     IGZIP = "igzip"
-    #: The same with a window of 512 bytes in place of 32 KiB: 320 MB/s for photographs, whose files
-    #: are 3 % smaller. In noise, matches are accidental, and distant matches cost more bits than
-    #: they save.
+    #: igzip's first level with a window of 512 bytes instead of 32 KiB: 320 MB/s for photographs,
+    #: and their files are 3 % smaller. In noise, matches are accidental, and distant matches cost
+    #: more bits than they save.
     IGZIP_NEAR = "igzip, near"
     #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. Photographs are noisy, and have no
     #: other repetition.
@@ -78,7 +78,7 @@ _LEVELS_AND_STRATEGIES = {
 
 
 def compressor(method: Method) -> Compressor:
-    """Make a compression object for raw deflate. ``Method.KERNEL`` has none.
+    """Make a compression object for raw deflate. There is none for ``Method.KERNEL``.
 
     ``flush(zlib.Z_SYNC_FLUSH)`` ends on a byte boundary, so that another stream may follow.
     ``flush()`` ends the stream.
@@ -110,17 +110,18 @@ def crc32(data: Piece | Bytes, start: int = 0) -> int:
 
 
 def adler32(data: Piece | Bytes, start: int = 1) -> int:
-    """Compute the Adler-32 of contiguous bytes; ``start`` is that of the bytes before them."""
+    """Compute the Adler-32 of contiguous bytes; ``start`` is the Adler-32 of earlier bytes."""
     total: int = (igzip() or zlib).adler32(data, start)
     return total
 
 
 def adler32_combine(first: int, second: int, second_bytes: int) -> int:
-    """Return the Adler-32 of two adjacent blocks, from their Adler-32s and the second one's size.
+    """Combine the Adler-32s of two adjacent blocks into the Adler-32 of both blocks together.
 
-    This is ``adler32_combine`` of zlib.h. The low half of an Adler-32 is 1 plus the sum of all
-    bytes. The high half is the sum of all values that the low half has had (RFC 1950, section 8.2).
-    For the second block, each of these values grows by the sum of the bytes of the first block.
+    ``second_bytes`` is the size of the second block. This is ``adler32_combine`` of zlib.h. The low
+    half of an Adler-32 is 1 plus the sum of all bytes. The high half is the sum of the low halves
+    after each byte (RFC 1950, section 8.2). In the second block, each of these low halves is larger
+    by the sum of the bytes of the first block.
     """
     bytes_of_first = (first & 0xFFFF) - 1
     low = (bytes_of_first + (second & 0xFFFF)) % _ADLER_MODULUS

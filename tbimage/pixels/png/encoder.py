@@ -40,7 +40,7 @@ from tbimage.pixels.png.strips import (
 
 T = TypeVar("T")
 
-#: The names of the ways to compress, from the fastest to the smallest.
+#: The values of ``compression``, from the fastest to the one with the smallest files.
 COMPRESSIONS = ("fast", "balanced", "small")
 #: PNG, section 11.2.1: sizes are four-byte integers below 2³¹.
 MOST_PIXELS_ACROSS = 2**31 - 1
@@ -72,14 +72,16 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
     Args:
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
             and byte order. It is only read.
-        compression: ``"fast"`` takes the least time, and its files have about the size of Pillow's
-            default. Files of ``"balanced"`` are smaller, but take four times as long. Both keep the
-            channels and bits of the pixels. Files of ``"small"`` are at most as large as with
-            Pillow's ``optimize=True``, but take a hundred times as long as with ``"fast"``. It
-            reduces the channels and bits if that loses nothing: equal red, green and blue become
-            gray, opaque alpha is left out, and up to 256 colours become a palette of 1 to 8 bits.
-        run: A function that calls other functions, perhaps in several threads. They encode the
-            strips of a picture of more than 1 MiB, or try the methods of ``"small"``.
+        compression: ``"fast"`` takes the least time, and its files are about as large as Pillow's
+            files by default. Files of ``"balanced"`` are smaller, but take four times as long as
+            with ``"fast"``. Both values keep the channels and bits of the pixels. Files of
+            ``"small"`` are never larger than with Pillow's ``optimize=True``, but take a hundred
+            times as long as with ``"fast"``. ``"small"`` reduces the channels and bits if no
+            information is lost: equal red, green and blue become gray, opaque alpha is left out,
+            and up to 256 colours become a palette of 1 to 8 bits.
+        run: A function that calls a list of functions, perhaps in several threads. The called
+            functions encode the strips of a picture of more than 1 MiB, or try the methods of
+            ``"small"``.
     """
     return encode_all([pixels], compression=compression, run=run)[0]
 
@@ -89,7 +91,7 @@ def encode_all(
 ) -> list[EncodedPng]:
     """Encode each picture as one PNG file; small pictures of one size are filtered together.
 
-    The files are the same as with ``encode``, but take less time.
+    The files are the same as those of ``encode``, but take less time.
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
     if all(plan is BY_KERNEL for _, plan in planned):  # a call of the kernel encodes one picture
@@ -106,7 +108,7 @@ def encode_all(
         head, rows = _head(form), [planned[number][0].rows for number in numbers]
         strips = encode_alike(rows, plan, _CRC_OF_FIRST_IDAT)
         for number, strip in zip(numbers, strips, strict=True):
-            files[number] = [b"".join(_chunks(head, [strip]))]  # more buffers cost 0.5 µs each
+            files[number] = [b"".join(_chunks(head, [strip]))]  # each further buffer costs 0.5 µs
     return [
         EncodedPng(pieces, form.channels) for pieces, (form, _) in zip(files, planned, strict=True)
     ]
@@ -126,7 +128,7 @@ def _planned(pixels: Pixels, compression: str, run: Run) -> tuple[Form, Plan]:
     _check(pixels)
     if compression == "fast":
         form = full_form(pixels)
-        if kernel() is not None:  # twice as fast as igzip, and smaller, for every kind of picture
+        if kernel() is not None:  # twice as fast as igzip, with smaller files, for all pictures
             return form, BY_KERNEL
         from tbimage.pixels.png.strategy import plan_fast
 

@@ -7,9 +7,9 @@ Rules:
 - An encoder knows all neighbours of a pixel. So each filter is a few NumPy operations on a whole
   block, which stays in the cache.
 - The input is a *window*: the row above a block, then the rows of the block. (The row above the
-  first row of the picture is zeros.) A window is C-contiguous, so the left, upper and upper left
-  neighbours are slices of a flat array. Such a slice is wrong for the first pixel of each row, so
-  the result for these pixels is corrected afterwards.
+  first row of the picture consists of zeros.) A window is C-contiguous, so the left, upper and
+  upper left neighbours are slices of a flat array. Such a slice is wrong for the first pixel of
+  each row, so the result for these pixels is corrected afterwards.
 - Arithmetic is modulo 256 in uint8, as in the specification. Wider types would halve the speed.
 """
 
@@ -24,7 +24,7 @@ from tbimage.pixels.scratch import Bytes, take
 
 
 class Filter(enum.IntEnum):
-    """A filter of the specification for all rows, or a rule that chooses one for each row."""
+    """A filter of the specification for all rows, or a rule that chooses a filter for each row."""
 
     NONE = 0
     SUB = 1
@@ -41,7 +41,7 @@ class Filter(enum.IntEnum):
 
 
 def filter_rows(kind: Filter, window: Bytes, step: int) -> Bytes:
-    """Filter the n rows of a window ``(1 + n, width)``; ``step`` is the bytes of a pixel.
+    """Filter the n rows of a window ``(1 + n, width)``; ``step`` is the size of a pixel in bytes.
 
     The result is ``(n, 1 + width)`` uint8: each row begins with the number of its filter. It is
     scratch memory that is valid until this thread's next call.
@@ -104,7 +104,8 @@ def paeth_predictor(left: Bytes, above: Bytes, corner: Bytes, out: Bytes) -> Non
     Let low and high be the smaller and the larger of left and above. Let ``over`` be
     max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest neighbour is high
     if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. If high is chosen, it
-    is corner + under. If low is chosen, it is corner - over. So two products by 0 or 1 suffice.
+    is corner + under. If low is chosen, it is corner - over. So the result is computed with two
+    multiplications by 0 or 1.
     (tests/pixels/test_filters.py compares this with the specification's text for all 2²⁴
     neighbourhoods.)
     """
@@ -137,7 +138,8 @@ def _least(window: Bytes, step: int, out: Bytes) -> None:
     for kind, candidate in enumerate(candidates):
         _FILTERS[Filter(kind)](window, step, candidate)
     magnitudes = take("magnitudes", candidates.size).reshape(candidates.shape)
-    np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))  # -128 stays: it is 128 as uint8
+    # The absolute value of -128 is -128 in int8, and these bits are 128 in uint8.
+    np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))
     sums = magnitudes[:, :, 1:].sum(axis=2, dtype=np.uint32)
     out[:] = candidates[sums.argmin(axis=0), np.arange(len(out))]
 

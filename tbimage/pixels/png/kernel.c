@@ -3,7 +3,7 @@
  * PNG: third edition, section 9. Deflate: RFC 1951, whose sections are named below. Adler-32: RFC 1950.
  *
  * - Pictures with noise (photographs) get Huffman codes and runs. Pictures that repeat (masks, drawings) get matches.
- *   An entropy estimate and a trial on some rows decide which, and which filter.
+ *   An entropy estimate and a trial on some rows choose between runs and matches, and choose the filter.
  * - All arithmetic is in integers, so the bytes do not depend on the processor or on the compiler.
  * - Nothing is allocated. The caller gives the scratch memory and the room for the output. Too little room is an
  *   error, and nothing is written outside of the given memory. Only the given rows are read, and the row above them.
@@ -23,22 +23,22 @@
 #else
 #define EXPORT __attribute__((visibility("default")))
 #endif
-/* What is inlined into a function for AVX2 is compiled for AVX2. */
+/* HOT functions are inlined into their callers. If the caller is for AVX2, they are compiled for AVX2. */
 #define HOT static inline __attribute__((always_inline))
 enum { DONE = 0, NO_ROOM = -1, BAD_JOB = -2 };
 enum {
-    ABI = 1,            /* what kernel.py expects; it changes with Job */
+    ABI = 1,            /* equal to ABI in libraries.py; changes with Job */
     HISTORY = 32768,    /* how far back a match may be (3.2.5) */
     CHUNK = 61440,      /* bytes filtered at once; a stored block holds 65535 at most (3.2.4) */
     SLACK = 64,         /* bytes behind the used part of a buffer that may be read and written */
     MOST_TOKENS = 16384,
-    LEAST_MATCH = 4, LONGEST_MATCH = 258, /* bytes that are hashed; 3.2.5 */
-    LAZY_BELOW = 32,    /* a shorter match is given up for a longer one at the next byte */
-    DEPTH = 4, DEEPER = 12, DRAWING = 154, /* places of a hash that are tried; below 0.6 bits a byte, matches are all */
+    LEAST_MATCH = 4, LONGEST_MATCH = 258, /* the number of bytes that are hashed; 3.2.5 */
+    LAZY_BELOW = 32,    /* a match shorter than this is replaced if the next byte has a longer match */
+    DEPTH = 4, DEEPER = 12, DRAWING = 154, /* tries per hash: DEEPER for less than 0.6 bits a byte, else DEPTH */
     GOOD = 128, HASH_BITS = 15, /* a match of GOOD bytes ends the search */
-    MOST_BITS = 14,     /* of a code: four codes and seven bits left over fit 64 bits */
+    MOST_BITS = 14,     /* of a code: four codes and the 7 bits that drain leaves fit in 64 bits */
     LITERALS = 288, DISTANCES = 32, END = 256, /* 3.2.5, 3.2.6 */
-    SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, repetition counts (SMOOTH_BITS in strategy.py) */
+    SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, repetition matters (SMOOTH_BITS in strategy.py) */
     SAMPLED_ROWS = 24, LEAST_SAMPLED = 48, MOST_SAMPLED = 256, TRIAL = 8192, LONGEST_TRIAL = 32768, /* bytes */
     UP = 2, REPEAT = 5  /* REPEAT: Up for rows that equal the row above, None for the others (filters.py) */
 };
@@ -49,7 +49,7 @@ typedef struct {
     int64_t step;          /* bytes of a pixel, 1 to 8 */
     int64_t first, last;   /* whether these are the first rows of the picture, and the last ones */
     uint8_t *out; int64_t capacity; void *scratch;
-    int64_t baseline;      /* whether to use only what every processor of this kind has */
+    int64_t baseline;      /* whether to use only instructions that every processor of this kind has */
     int64_t size;          /* result: bytes of the output */
     int64_t crc;           /* CRC-32 of what comes before the output; result: the same with the output */
     int64_t adler;         /* result: Adler-32 of the filtered rows */
@@ -97,7 +97,7 @@ __attribute__((target("pclmul,sse4.1"))) static __m128i crc_fold(__m128i x, __m1
 __attribute__((target("pclmul,sse4.1"))) static uint32_t crc_by_folding(uint32_t crc, const uint8_t *p, size_t n) {
     const __m128i by4 = _mm_set_epi64x(0x1C6E41596, 0x154442BD4), by1 = _mm_set_epi64x(0x0CCAA009E, 0x1751997D0);
     __m128i x[4];
-    uint8_t rest[16]; /* 16 bytes with the same CRC as all before them: the tables take the last steps */
+    uint8_t rest[16]; /* 16 bytes that have the CRC of all bytes before them; the tables compute it */
     if (n < 128) return crc_by_tables(crc, p, n);
     for (int i = 0; i < 4; i++) x[i] = _mm_loadu_si128((const __m128i *)p + i);
     x[0] = _mm_xor_si128(x[0], _mm_cvtsi32_si128((int)crc));
@@ -111,7 +111,7 @@ __attribute__((target("pclmul,sse4.1"))) static uint32_t crc_by_folding(uint32_t
 HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     uint32_t low = adler & 0xFFFF, high = adler >> 16;
     while (n > 0) {
-        size_t part = (size_t)least((int64_t)n, 5536); /* of 5553 bytes, the sums could exceed 32 bits (zlib's NMAX) */
+        size_t part = (size_t)least((int64_t)n, 5536); /* for 5553 bytes, the sums could exceed 32 bits (zlib's NMAX) */
         for (n -= part; part >= 32; part -= 32, p += 32) {
             high += 32 * low;
             for (int i = 0; i < 32; i++) low += p[i];
@@ -123,9 +123,9 @@ HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     return high << 16 | low;
 }
 /* --- filters ----------------------------------------------------------------------------------------------------- */
-/* The filter that gives the same where the row above is 0. */
+/* By filter: the filter for a row with no row above. Except for Average, the result is the same. */
 static const int WITHOUT_ABOVE[6] = {0, 1, 0, 1, 1, 0};
-/* See paeth_predictor in filters.py: the nearest of three by minima and maxima of bytes. */
+/* As paeth_predictor in filters.py: it finds the nearest of three bytes by minima and maxima. */
 HOT uint8_t paeth(uint8_t left, uint8_t above, uint8_t corner) {
     uint8_t low = left < above ? left : above, high = left < above ? above : left;
     uint8_t over = (uint8_t)((corner > low ? corner : low) - low);
@@ -133,7 +133,7 @@ HOT uint8_t paeth(uint8_t left, uint8_t above, uint8_t corner) {
     uint8_t near_low = over >> 1 >= under ? low : corner;
     return under >> 1 >= over ? high : near_low;
 }
-/* Filter n bytes of a row from `from` on. `up` is the row above; where there is none, NULL, kind is 0 or 1. */
+/* Filter n bytes of a row, first row[from]. `up` is the row above. If there is none, it is NULL, and kind is 0 or 1. */
 HOT void filter_bytes(int kind, const uint8_t *row, const uint8_t *up, size_t from, size_t n, size_t step,
                       uint8_t *restrict out) {
     size_t i = 0;
@@ -209,7 +209,7 @@ HOT size_t same_bytes(const uint8_t *a, const uint8_t *b, size_t room) {
     }
     return room;
 }
-/* Count the n bytes of the buffer as literals, and make matches of runs: those of 16 bytes are sure to be seen. */
+/* Count the n bytes of the buffer as literals, and make matches of runs. Runs of 16 bytes or more are always found. */
 HOT void find_runs(Scratch *s, size_t n) {
     const uint8_t *b = s->buffer;
     size_t p = 1, done = 0; /* bytes before `done` belong to tokens */
@@ -242,7 +242,7 @@ HOT void insert(Scratch *s, size_t p) {
     uint32_t *head = head_of(s, load32(s->buffer + p)), place = s->base + (uint32_t)p;
     s->before[place % HISTORY] = *head, *head = place;
 }
-/* The length of the longest match of the bytes from p on: 0, or 3 and more. All places are compared: hashes may lie. */
+/* The length of the longest match at p: 0, or 3 or more. Equal hashes are not enough: bytes are always compared. */
 HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t step, size_t *distance) {
     const uint8_t *b = s->buffer;
     const size_t tried[2] = {step, pitch}; /* the pixel before, the row above */
@@ -255,7 +255,7 @@ HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t ste
         if (length > best) best = length, *distance = d;
     }
     for (size_t i = 0; i < s->depth && best < GOOD; i++) {
-        if (back <= nearest || back > HISTORY || back > p) break; /* those before it were written over */
+        if (back <= nearest || back > HISTORY || back > p) break; /* older places of the hash were overwritten */
         if (load32(b + p - back) == bytes && b[p + best] == b[p + best - back]) {
             size_t length = same_bytes(b + p, b + p - back, room);
             if (length > best) best = length, *distance = back;
@@ -278,7 +278,7 @@ HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t s
         }
         if (length == 0) continue;
         add_match(s, s->pending, length, distance), s->pending = 0;
-        if (length >= GOOD) known = length - 8; /* what repeats for long need not be found at each place */
+        if (length >= GOOD) known = length - 8; /* of a long match, only the last places are inserted */
         for (; known < length && p + known + LEAST_MATCH <= end; known++) insert(s, p + known);
         p += length;
     }
@@ -291,7 +291,7 @@ static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     uint16_t other[LITERALS], places[512];
     uint32_t used = 0, all = 0;
     for (int i = 0; i < n; i++) if (counts[i] > 0) order[used++] = (uint16_t)i, all |= counts[i];
-    for (int shift = 0; used > 1 && all >> shift > 0; shift += 9) { /* most often once */
+    for (int shift = 0; used > 1 && all >> shift > 0; shift += 9) { /* usually once */
         memset(places, 0, sizeof places);
         for (uint32_t i = 0; i < used; i++) places[counts[order[i]] >> shift & 511]++;
         for (int i = 0, sum = 0; i < 512; i++) { int count = places[i]; places[i] = (uint16_t)sum; sum += count; }
@@ -317,7 +317,7 @@ static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *leng
     for (int i = 2 * used - 3; i >= 0; i--) weights[i] = weights[parents[i]] + 1;
     for (int i = 0; i < used; i++) with_bits[least(weights[i], limit)]++;
     for (int i = 1; i <= limit; i++) total += with_bits[i] << (limit - i);
-    for (; total > 1u << limit; total--) { /* more codes than there are: lengthen one of the longest that can be */
+    for (; total > 1u << limit; total--) { /* too many codes: lengthen a code, the longest below `limit` */
         int i = limit - 1;
         while (with_bits[i] == 0) i--;
         with_bits[limit]--, with_bits[i]--, with_bits[i + 1] += 2;
@@ -401,7 +401,7 @@ HOT void put_literals(Writer *writer, const uint32_t *codes, const uint8_t *p, s
     for (; n > 0; n--, p++) put_code(&w, codes[*p]), drain(&w);
     *writer = w;
 }
-/* `p` is the first literal. Where `apart`, literals follow each other without the bytes of the matches between. */
+/* `p` is the first literal. If `apart`, the literals are adjacent; else the bytes of matches are between. */
 HOT void put_tokens(Writer *w, const Scratch *s, const uint8_t *p, int apart) {
     for (size_t i = 0; i < s->token_count; i++) {
         Token token = s->tokens[i];
@@ -423,8 +423,8 @@ static int64_t put_stored(Writer *w, const uint8_t *raw, size_t n, int64_t last)
     if (n > 0) memcpy(w->out, raw, n), w->out += n;
     return DONE;
 }
-/* End a block: whichever of dynamic codes, fixed codes and no codes is shortest. `raw` holds its bytes, matches
- * included; where it is NULL, its literals are those that were added. */
+/* Write a block with dynamic codes, fixed codes or no codes: the shortest of them. `raw` has all bytes of the block.
+ * If `raw` is NULL, the block has the literals that were added, and cannot be without codes. */
 HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size, int64_t last) {
     uint8_t literals[LITERALS], distances[DISTANCES], fixed[LITERALS], fixed_distances[DISTANCES];
     Header header;
@@ -448,21 +448,21 @@ HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size
 }
 
 /* --- which filter, and whether to look for matches ---------------------------------------------------------------- */
-/* n · log₂(n) in 1/256 bits, for n > 0. Between powers of two a parabola is off by 0.008 at most. */
+/* n · log₂(n) in 1/256 bits, for n > 0. Between powers of two, it is a parabola with an error of at most 0.008. */
 HOT int64_t compute_times_log2(uint32_t n) {
     unsigned whole = log2_floor(n);
     uint64_t part = ((uint64_t)n << 16 >> whole) - 65536;
     uint64_t curve = part + (part * (65536 - part) >> 16) * 22500 / 65536;
     return (int64_t)n * (int64_t)((whole << 8) + (curve >> 8));
 }
-static int32_t times_log2_table[256]; /* 0 of 0. A branch for counts of 0 and 1 would be hard to predict. */
+static int32_t times_log2_table[256]; /* 0 for 0. A branch for counts of 0 and 1 would be hard to predict. */
 HOT int64_t times_log2(uint32_t n) { return n < 256 ? times_log2_table[n] : compute_times_log2(n); }
-HOT int64_t entropy(const uint32_t *counts, int n) { /* of all together */
+HOT int64_t entropy(const uint32_t *counts, int n) { /* of all symbols together, in 1/256 bits */
     int64_t total = 0, sum = 0;
     for (int i = 0; i < n; i++) total += counts[i], sum += times_log2(counts[i]);
     return times_log2((uint32_t)total) - sum;
 }
-/* The filter that leaves least entropy in a sample of rows; `bits` is how much, in 1/256 bits a byte. */
+/* The filter with the least entropy in a sample of rows. `bits` becomes this entropy, in 1/256 bits a byte. */
 HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
     int64_t rows = least(job->height, SAMPLED_ROWS), step = job->step;
     int64_t n = least(job->width, least(most(job->height * job->width / (16 * rows), LEAST_SAMPLED), MOST_SAMPLED));
@@ -470,7 +470,7 @@ HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
     uint32_t random = 1, kind = 0;
     begin_block(s);
     for (int64_t i = 0; i < rows; i++) {
-        random = random * 1664525u + 1013904223u; /* at regular distances one would meet what repeats */
+        random = random * 1664525u + 1013904223u; /* not at regular distances: patterns repeat there */
         int64_t from = job->height * i / rows, y = from + (random >> 16) % (job->height * (i + 1) / rows - from);
         int64_t x = (random >> 8 & 0xFFFF) * (job->width - n) >> 16;
         const uint8_t *row = row_at(job, y), *up = y == 0 && job->first ? NULL : row - job->row_stride;
@@ -490,9 +490,9 @@ HOT void forget(Scratch *s, int64_t bytes) {
     s->base = HISTORY + 1; /* so that a place of 0 is too far back */
     memset(s->heads, 0, sizeof s->heads[0] << s->hash_bits);
 }
-/* What two bands of rows would take, in 1/256 bits. */
+/* An estimate of the compressed size of two bands of rows, in 1/256 bits. */
 HOT int64_t trial(const Job *job, Scratch *s, int kind, int matches) {
-    int64_t all = job->height * job->width; /* of small pictures a quarter, but not of very small ones */
+    int64_t all = job->height * job->width; /* tried: 1/32; 1/4 of a small picture; more of a very small one */
     int64_t bytes = most(least(all / 32, LONGEST_TRIAL), least(most(all / 4, TRIAL / 4), TRIAL));
     int64_t band = most(1, least(job->height / 2, bytes / 2 / (job->width + 1)));
     size_t n = 0;
@@ -505,7 +505,7 @@ HOT int64_t trial(const Job *job, Scratch *s, int kind, int matches) {
     if (matches) forget(s, (int64_t)n), find_matches(s, 0, n, (size_t)job->width + 1, (size_t)job->step);
     else find_runs(s, n);
     sum_counts(s);
-    static const uint8_t none[LITERALS] = {0}; /* bits of codes: what is left are the extra bits of matches */
+    static const uint8_t none[LITERALS] = {0}; /* codes of 0 bits: only the extra bits of matches count */
     return 256 * bits_of_symbols(s, none, none) + entropy(s->literal_counts, 286) + entropy(s->distance_counts, 30);
 }
 HOT int64_t encode_with_runs(const Job *job, Scratch *s, Writer *w, int kind, uint32_t *adler) {
@@ -558,7 +558,7 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     job->crc = (uint32_t)~crc32(~(uint32_t)job->crc, job->out, (size_t)job->size);
     return DONE;
 }
-/* Apart, since of one large function GCC keeps too little in registers. */
+/* Two functions, because in one large function GCC keeps too few values in registers. */
 #define BUILD(name, crc, target) \
     target static __attribute__((noinline)) int64_t name##_runs( \
         const Job *j, Scratch *s, Writer *w, int k, uint32_t *a) { return encode_with_runs(j, s, w, k, a); } \

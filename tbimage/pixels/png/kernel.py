@@ -94,7 +94,7 @@ def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool =
         _memory.scratch = scratch
     out = None if capacity <= LEAST_BYTES else lend(capacity)
     window, job.row_stride = _memory_of(rows, start, stop)
-    job.rows = window.ctypes.data  # __array_interface__ crashes if there is no memory
+    job.rows = window.ctypes.data  # not __array_interface__, which crashes if memory is exhausted
     # ``out_address`` is stored because ``out.ctypes`` makes a new object, which takes 0.8 µs.
     job.out = _memory.out_address if out is None else out.ctypes.data
     job.height, job.width, job.step, job.capacity = height, width, rows.step, capacity

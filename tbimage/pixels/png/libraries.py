@@ -1,9 +1,10 @@
 """The libraries that encode PNG files: the compiled encoder, else igzip, else zlib.
 
 A platform wheel has the compiled encoder (kernel.c) beside this file. A clone also has it, after
-``pip install -e .`` on a machine with a C compiler. It is loaded for the first picture. The name of
-the library file contains the CRC-32 of its bytes. So a truncated or changed file is never given to
-the system's loader, which could crash. This module does not need NumPy.
+``pip install -e .`` on a machine with a C compiler. The encoder is loaded for the first picture.
+The name of the library file contains the CRC-32 of its bytes. So a truncated or changed file is
+recognised, and is not given to the system's loader, which could crash. This module does not need
+NumPy.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ class Kernel(NamedTuple):
 
     # Encodes the rows that a Job (kernel.py) describes; returns 0 if it succeeded.
     encode: Callable[[Any], int]
-    scratch_bytes: int  # the size of the scratch memory that it needs
+    scratch_bytes: int  # the size of the scratch memory that ``encode`` needs
 
 
 def load(directory: str | None = None) -> Kernel:
-    """Load the library from a directory, by default that of this file.
+    """Load the library from a directory; the default is the directory of this file.
 
     Raises FileNotFoundError if there is no library, and OSError if the library is damaged, has
     another version, or cannot be loaded by the system.
@@ -97,7 +98,7 @@ def igzip() -> Any | None:
 
 
 def forget() -> None:
-    """Forget the loaded libraries, so that the next picture searches for them again: for tests."""
+    """Forget the loaded libraries, so that they are searched for and loaded again; for tests."""
     igzip.cache_clear()
     _load_once.cache_clear()
 

@@ -4,8 +4,8 @@ The forms are those of PNG, third edition, section 11.2. Each of them is lossles
 
 Rules:
 - Every form decodes to the same colours, but not to the same array. Readers that ask for RGB or
-  RGBA see no difference. Readers that take the stored samples get indices from a palette. Therefore
-  only ``compression="small"`` uses these forms.
+  RGBA see no difference. Readers that take the stored samples get indices if there is a palette.
+  Therefore only ``compression="small"`` uses these forms.
 - A picture of 16 bits keeps its 16 bits. Only its channels may become fewer.
 """
 
@@ -21,10 +21,10 @@ from tbimage.pixels.scratch import Bytes
 
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PALETTE_COLOR_TYPE = 3
-# By the bits of a gray sample: the factor that turns the sample into an 8-bit level.
+# Key: the bits of a gray sample. Value: the factor that turns the sample into an 8-bit level.
 _GRAY_STEPS = {1: 255, 2: 85, 4: 17}
-#: The number of pixels in which colours are counted at a time. The first such block of a photograph
-#: already has too many colours.
+#: Colours are counted in blocks of this number of pixels. The first block of a photograph already
+#: has too many colours.
 COUNTED_PIXELS = 1 << 16
 
 
@@ -79,11 +79,11 @@ def _without_gray_channels(pixels: Pixels) -> Pixels:
     red = pixels[:, :, 0]
     if not ((red == pixels[:, :, 1]).all() and (red == pixels[:, :, 2]).all()):
         return pixels
-    return pixels[:, :, ::3]  # gray, and alpha if there is one
+    return pixels[:, :, ::3]  # gray, and alpha if there is any
 
 
 def _as_integers(pixels: Pixels) -> npt.NDArray[np.uint32]:
-    """Return each pixel's colour as one number: red, green, blue, alpha, from the highest byte."""
+    """Return each pixel's colour as one number: red (the highest byte), green, blue, alpha."""
     wide = np.zeros((*pixels.shape[:2], 4), np.uint8)
     color = pixels[:, :, : (1 if pixels.shape[2] < 3 else 3)]
     wide[:, :, :3] = color

@@ -42,10 +42,10 @@ class Rows:
         return None
 
     def window(self, start: int, stop: int) -> Bytes:
-        """Return the row above ``start`` (zeros above the first) and the rows up to ``stop - 1``.
+        """Return the rows from ``start - 1`` to ``stop - 1``; row -1 consists of zeros.
 
-        The array ``(1 + stop - start, width)`` is C-contiguous and only for reading. It is the
-        picture itself, or scratch memory that is valid until this thread's next call.
+        The array ``(1 + stop - start, width)`` is C-contiguous and only for reading. It is a view
+        of the picture, or scratch memory that is valid until this thread's next call.
         """
         if start > 0 and (stored := self.stored) is not None:
             return stored[start - 1 : stop]
@@ -55,7 +55,7 @@ class Rows:
         return window
 
     def copy_window(self, start: int, stop: int, out: Bytes) -> None:
-        """Copy the rows that ``window`` returns to ``out``."""
+        """Copy to ``out`` the rows that ``window`` returns."""
         if start == 0:
             out[0] = 0
         above, filled = max(start - 1, 0), out[1 if start == 0 else 0 :]
@@ -69,8 +69,8 @@ class Rows:
 def _copy(pixels: Pixels, out: Pixels) -> None:
     """Copy pixels. If the bytes of a row are not adjacent, copy one channel at a time.
 
-    In a single copy, NumPy's innermost loop would run over 1 to 4 channels. A block of 128 KiB with
-    reversed channels or in planes would take 218 µs instead of 43 µs.
+    In a single copy, NumPy's innermost loop would have only 1 to 4 steps, one for each channel. A
+    block of 128 KiB with reversed channels or in planes would take 218 µs instead of 43 µs.
     """
     if pixels.strides[1:] == out.strides[1:]:
         np.copyto(out, pixels)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 
-import numpy.ma  # noqa: F401  # np.union1d imports it, perhaps in a worker
+import numpy.ma  # noqa: F401  # so that no worker imports it for np.union1d
 
 from tbimage.pixels.png.deflate import Method
 from tbimage.pixels.png.filters import Filter
@@ -23,7 +23,7 @@ from tbimage.pixels.png.strips import Plan, Run, encode_strip
 
 
 def choose_smallest(pixels: Pixels, run: Run) -> tuple[Form, Plan]:
-    """Try some forms and plans, and return those that give the smallest file."""
+    """Try some forms and plans; return the form and the plan that give the smallest file."""
     tried = [(form, plan) for form in forms(pixels) for plan in _plans(form.rows)]
     sizes = run([functools.partial(_size, form, plan) for form, plan in tried])
     return tried[sizes.index(min(sizes))]

@@ -1,13 +1,13 @@
-"""Choose the filter and the deflate method for a picture, from a sample of it.
+"""Use a sample of a picture to choose its filter and its deflate method.
 
 Rules:
 - In a photograph, the differences between pixels are small random numbers. Only Huffman codes
   compress them, and the best filter is the one whose differences have the least entropy. Drawings,
-  masks and label maps repeat, so deflate must search for matches. The search is ten times as fast
-  as in photographs, and finds the most matches in unfiltered rows.
-- So the entropy of a few thousand bytes is computed first. If it is so low that matches matter more
-  than filters, deflate is tried on some bands of rows. The entropy and the trials together take
-  less than a tenth of the encoding time.
+  masks and label maps have repetitions, so deflate must search for matches. The search is ten times
+  as fast as in photographs, and finds the most matches in unfiltered rows.
+- So the entropy of a few thousand bytes is computed first. If the entropy is so low that matches
+  matter more than filters, deflate is tried on some bands of rows. The entropy and the trials
+  together take less than a tenth of the encoding time.
 - Every number below was chosen on the corpus of ``python -m benchmarks.encoders``.
 """
 
@@ -27,27 +27,27 @@ from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.png.strips import Plan, is_small
 from tbimage.pixels.scratch import Bytes, take
 
-#: The least and the most bytes of the sample for the entropy. Between these bounds, the sample is
-#: 1/64 of the picture.
+#: The minimum and the maximum number of bytes in the sample for the entropy. Between these bounds,
+#: the sample is 1/64 of the picture.
 SAMPLE_BYTES = (2 << 10, 4 << 10)
-#: The least and the most bytes on which deflate is tried. Between these bounds, a trial takes 1/32
-#: of the picture.
+#: The minimum and the maximum number of bytes on which deflate is tried. Between these bounds, a
+#: trial takes 1/32 of the picture.
 TRIAL_BYTES = (8 << 10, 32 << 10)
 #: The number of bands of rows in a trial. A few thick bands are better than many thin ones, because
 #: matches extend over several rows.
 TRIAL_BANDS = 2
 
-#: The next constants are entropies in bits per byte. A picture with less entropy than this one is a
-#: drawing: chessboards, masks, label maps and plots have 0.0 to 0.5. For drawings, zlib's level 6
-#: runs at 100 to 200 MB/s.
+#: The next constants are entropies in bits per byte. A picture with less entropy than DRAWING_BITS
+#: is a drawing: chessboards, masks, label maps and plots have 0.0 to 0.5. For drawings, zlib's
+#: level 6 runs at 100 to 200 MB/s.
 DRAWING_BITS = 0.6
 #: With less entropy than this, a picture is almost only repetition. (A plot of lines has 0.5.)
 REPEATED_BITS = 0.3
-#: With less entropy than this, a search for matches is worth its time at zlib's level 4 (a smooth
-#: heat map in colour has 0.9).
+#: With less entropy than this, the search for matches of zlib's level 4 saves enough bytes for the
+#: time that it takes (a smooth heat map in colour has 0.9).
 FLAT_BITS = 1.0
-#: The same if igzip is not installed. It is higher, because the alternative to a search is slower
-#: without igzip (a depth map in colour has 1.2).
+#: The same limit if igzip is not installed. This limit is higher, because the methods that do not
+#: search are slower if igzip is missing (a depth map in colour has 1.2).
 FLAT_BITS_OF_ZLIB = 1.25
 #: With less entropy than this, repetition still matters (a depth map has 1.4, a logo 1.5, a retina
 #: 2.1), so the entropy alone does not show the best filter. Most photographs have 3.5 to 6.5.
@@ -57,14 +57,14 @@ SMOOTH_BITS = 2.5
 TRIED_RUNS_BYTES = 64 << 10
 
 # The entropies after the five filters are multiplied by these factors. Average takes five passes
-# over the data. Paeth takes fifteen, a quarter of igzip's time, so it must save 8 % of the bytes.
-# zlib is slower than igzip, so the time of the filters matters less.
+# over the data. Paeth takes fifteen passes. This is a quarter of igzip's time, so Paeth must save
+# 8 % of the bytes. zlib is slower than igzip, so the time of the filters matters less with zlib.
 _HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.02, 1.08])
 _HANDICAPS_OF_ZLIB = np.array([1, 1, 1, 1, 1.005])
 
-# The distances of sampled rows and columns: 1, and primes other than 2 and 5. Patterns in pictures
-# repeat every 2ⁿ or 10ⁿ pixels. In a photograph enlarged by 2, for instance, every second row is a
-# copy.
+# The distances between sampled rows or columns: 1, and primes other than 2 and 5. Patterns in
+# pictures repeat every 2ⁿ or 10ⁿ pixels. For instance, if a photograph was enlarged by 2, every
+# second row is a copy.
 _STRIDES = (1, 3, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
 _SAMPLED_ROWS = 16
 
@@ -72,7 +72,7 @@ _FIVE_HISTOGRAMS = np.arange(0, 5 * 256, 256, dtype=np.intp)[:, np.newaxis]
 
 
 def plan_fast(rows: Rows) -> Plan:
-    """Choose the fastest plan whose files have about the size of Pillow's default."""
+    """Choose the fastest plan whose files are about as large as Pillow's files by default."""
     has_igzip = igzip() is not None
     quick = Method.IGZIP if has_igzip else Method.RUNS
     if rows.width == rows.step or rows.height == 1:
@@ -90,8 +90,9 @@ def plan_fast(rows: Rows) -> Plan:
         return Plan(best, Method.RUNS, strips.STRIP_BYTES)
     if least > SMOOTH_BITS:
         return Plan(best, Method.IGZIP_NEAR, strips.STRIP_BYTES)
-    # ``_try`` multiplies each size by its factor, and takes the smallest. A band has fewer
-    # repetitions than the whole picture, so unfiltered rows get a smaller factor, in their favour.
+    # ``_try`` multiplies each size by its factor, and takes the smallest product. A band has fewer
+    # repetitions than the whole picture, so the trial makes the sizes of unfiltered rows too large.
+    # Their smaller factor corrects this.
     trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
     trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
     return Plan(*_try(rows, trials), strips.STRIP_BYTES)
@@ -113,9 +114,10 @@ def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
     kind, _ = _try(rows, trials)
     method = Method.MATCHES if bits < DRAWING_BITS else Method.QUICK
     if method is Method.MATCHES and rows.height * rows.width > TRIED_RUNS_BYTES:
-        # Runs alone are four times as fast, and most masks have no other matches. For plots, igzip
-        # is twenty times as fast, and its files are not much larger. But if a picture is almost
-        # only repetition, the bands are too small to compare igzip with the other methods.
+        # ``Method.RUNS`` is four times as fast as ``Method.MATCHES``, and most masks have no other
+        # matches than runs. For plots, igzip is twenty times as fast as ``Method.MATCHES``, and its
+        # files are not much larger. But if a picture is almost only repetition, the bands are too
+        # small to compare igzip with the other methods.
         trials = {(kind, Method.RUNS): 1, (kind, Method.MATCHES): 1.05}
         if bits > REPEATED_BITS and igzip() is not None:
             trials[kind, Method.IGZIP] = 0.8
@@ -124,9 +126,10 @@ def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
 
 
 def plan_balanced(rows: Rows) -> Plan:
-    """Choose a plan whose files are about as small as Pillow's default, or smaller, in less time.
+    """Choose a plan that takes less time than Pillow takes by default.
 
-    The files are the same with and without igzip.
+    The files are about as large as Pillow's files, or smaller. They are the same with and without
+    igzip.
     """
     if rows.width == rows.step or rows.height == 1:
         return Plan(Filter.PAETH, Method.RUNS, strips.STRIP_BYTES)
@@ -144,7 +147,7 @@ def plan_balanced(rows: Rows) -> Plan:
 
 
 def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Filter, Method]:
-    """Deflate some bands of rows in each way; return the way with the least size times factor."""
+    """Deflate some bands of rows in each way; return the way whose size × factor is smallest."""
     least, most = TRIAL_BYTES
     tried = min(max(rows.height * rows.width // 32, least), most)
     band = min(max(1, tried // TRIAL_BANDS // rows.width), rows.height)
@@ -163,10 +166,10 @@ def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Fil
 
 
 def entropies(rows: Rows) -> npt.NDArray[np.float64]:
-    """Estimate the bits per byte after the filters None, Sub, Up, Average and Paeth.
+    """Estimate the entropies after the filters None, Sub, Up, Average and Paeth, in bits per byte.
 
-    The result ``(5,)`` is the entropy, 0 to 8, of the differences at a grid of pixels. The picture
-    must have at least 2 × 2 pixels.
+    The result ``(5,)`` has one entropy, 0 to 8, for each filter. Each is computed from the
+    differences at a grid of pixels. The picture must have at least 2 × 2 pixels.
     """
     current, left, above, corner = _neighbourhoods(rows)
     size = current.size

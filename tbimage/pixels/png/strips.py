@@ -1,8 +1,8 @@
-"""Filter and deflate the rows of a strip, whose bytes become one IDAT chunk.
+"""Filter and deflate the rows of a strip; the compressed bytes become one IDAT chunk.
 
 Rules:
-- Strips do not depend on each other, so several workers may share one picture. All strips except
-  the last one end with a sync flush, so that another strip may follow.
+- Strips do not depend on each other, so several workers can encode strips of the same picture. All
+  strips except the last one end with a sync flush, so that another strip may follow.
 - A block of rows is filtered, deflated and checksummed while it is in the cache. So each worker
   needs memory only for the output and a few blocks, for pictures of any size.
 """
@@ -24,13 +24,15 @@ from tbimage.pixels.scratch import take
 
 T = TypeVar("T")
 
-#: The most raw bytes that are filtered at once. With half of this size, Paeth is a tenth slower.
+#: The maximum number of raw bytes that are filtered at once. With half of this size, Paeth is a
+#: tenth slower.
 BLOCK_BYTES = 256 << 10
-#: The most raw bytes of a strip. Each strip begins with an empty window of deflate, and its worker
-#: waits a few times for the interpreter's lock. With strips of 256 KiB, two workers took a tenth
-#: longer for photographs of 800 kB.
+#: The maximum number of raw bytes in a strip. Smaller strips have disadvantages: each strip begins
+#: with an empty window of deflate, and its worker waits a few times for the interpreter's lock.
+#: With strips of 256 KiB, two workers took a tenth longer for photographs of 800 kB.
 STRIP_BYTES = 1 << 20
-#: Smaller pictures of one size are encoded together, and the file is one buffer.
+#: A picture of at most this size is small. Small pictures that have the same size are encoded
+#: together, and each file is one buffer.
 SMALL_BYTES = 16 << 10
 
 
@@ -45,9 +47,9 @@ class Plan(NamedTuple):
     """How to encode the rows of a picture.
 
     Attributes:
-        filter: The filter. ``Method.KERNEL`` chooses its own.
+        filter: The filter. ``Method.KERNEL`` ignores it, and chooses a filter itself.
         method: The way to deflate.
-        strip_bytes: The largest strip, in raw bytes.
+        strip_bytes: The maximum size of a strip, in raw bytes.
     """
 
     filter: Filter
@@ -84,10 +86,10 @@ def is_small(rows: Rows) -> bool:
 
 
 def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
-    """Cut a picture into the fewest strips, of about the same height.
+    """Cut a picture into as few strips as possible; all strips have about the same height.
 
-    It returns the first row of each strip, and the row after the last row of the strip. A strip has
-    at most ``strip_bytes`` raw bytes, or one row.
+    For each strip, the result has the first row and the row after the last row. A strip has at most
+    ``strip_bytes`` raw bytes, unless it has only one row.
     """
     height = rows.height
     if height * rows.width <= strip_bytes:
@@ -124,10 +126,11 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
 
 
 def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
-    """Filter and deflate pictures of the same height, width and step, each as a whole.
+    """Filter and deflate pictures of the same height, width and step, each as one strip.
 
-    A call of NumPy takes 1 µs, but a picture of 64×64 pixels takes only 0.1 µs. So one call filters
-    many pictures. Until the last strip is taken, this thread must not filter anything else.
+    A call of NumPy takes 1 µs, but its work for a picture of 64×64 pixels takes only 0.1 µs. So one
+    call filters many pictures. Until the caller has taken the last strip, this thread must not
+    filter anything else.
     """
     at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
     for first in range(0, len(pictures), at_once):
@@ -141,7 +144,8 @@ def _encode_by_kernel(rows: Rows, start: int, stop: int, crc: int) -> Strip:
 
 def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
     count, height, width = len(pictures), pictures[0].height, pictures[0].width
-    # The pictures are one below the other. Each has a row of zeros above it, as windows need it.
+    # The pictures are one below the other. Above each picture is the row of zeros that a window
+    # needs.
     stack = take("stack", count * (1 + height) * width).reshape(count, 1 + height, width)
     for place, picture in zip(stack, pictures, strict=True):
         picture.copy_window(0, height, place)

@@ -2,8 +2,9 @@
 
 Each table has the 256 colours of matplotlib for ``numpy.linspace(0, 1, 256)`` with
 ``bytes=True``; a test compares every byte. Each string encodes the differences between neighbouring
-reds, then greens, then blues, modulo 256. They are deflated and written in base 85. A reversed map
-has its own table only if matplotlib's rounding makes it differ from the map in reverse order.
+reds, then greens, then blues, modulo 256. The differences are deflated and written in base 85. A
+reversed map ("_r") has its own table only if it is not exactly the map in reverse order, because of
+rounding in matplotlib.
 
 Origins: viridis, plasma, inferno and magma by N. J. Smith, S. van der Walt and E. Firing (CC0);
 cividis by J. R. Nuñez, C. R. Anderton and R. S. Renslow; turbo by A. Mikhailov, Google
@@ -33,7 +34,7 @@ def decode(name: str) -> NDArray[np.uint8]:
     return table
 
 
-#: For each map the string that :func:`decode` reads.
+#: Key: the name of the map. Value: the string that :func:`decode` reads.
 TABLES: dict[str, str] = {
     "viridis": (
         "c-oCp2@b>{2*moeeM0~L6zPJ41J-"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.values.colormap_tables import TABLES, decode
 
-#: The names of the maps. Each has a reverse, with "_r" after its name.
+#: The names of the maps. Each map also exists in reverse order, as its name plus "_r".
 COLORMAPS = tuple(name for name in TABLES if not name.endswith("_r"))
 
 # Maps with opposite colours at the ends and a neutral colour in the middle.
@@ -37,7 +37,7 @@ def check_colormap(colormap: object, optional: bool = True) -> str | None:
 
 
 def is_diverging(colormap: str | None) -> bool:
-    """Tell whether a map is diverging, so that zero gets the colour in its middle."""
+    """Tell whether a map is diverging; then zero gets the colour in the middle of the map."""
     return colormap is not None and colormap.removesuffix("_r") in _DIVERGING
 
 
@@ -48,7 +48,7 @@ def around_zero(low: float, high: float) -> tuple[float, float]:
 
 
 def table(colormap: str) -> NDArray[np.uint8]:
-    """Return the colours of a map, which equal matplotlib's byte for byte.
+    """Return the colours of a map, which are the same bytes as in matplotlib.
 
     Args:
         colormap: The name of the map.

@@ -2,21 +2,21 @@
 
 An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for blocks, so
 the output is the only new memory of the image's size. Values of at most 16 bits are converted with
-a table.
+a table if this is less work.
 
 Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
-  For floats in the range (0, 1), ``tf.image.convert_image_dtype(…, saturate=True)`` uses the same
+  For floats with the range (0, 1), ``tf.image.convert_image_dtype(…, saturate=True)`` uses the same
   formula.
-- Floats with the range (0, 1) are converted in their own dtype, as TensorFlow does. With other
-  ranges, float16 and float32 are converted in float32, or in float64 if float32 cannot hold the
-  range. Wider floats are converted in their own dtype, and integers in float64.
+- Floats with the range (0, 1) are converted in their own dtype, as in TensorFlow. With other
+  ranges, float16 and float32 are converted in float32, or in float64 if float32 cannot represent
+  the range. Wider floats are converted in their own dtype, and integers in float64.
 - Without a value range, uint8 stays uint8 and uint16 stays uint16. Other integers are levels and
   must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
-- A range that is found in an image may be empty: all its values, or both percentiles, are equal.
-  That value becomes mid-gray (t = 0.5, level 127).
+- A range that is computed from an image may be empty, because all values or both percentiles are
+  equal. This value becomes mid-gray (t = 0.5, level 127).
 - A pixel is not finite if one of its channels is not finite. All its channels are painted, and its
   alpha becomes opaque. Otherwise the other channels would hide the fault.
 """
@@ -53,12 +53,12 @@ _SCALE = 255.5
 class Levels:
     """The levels of one image, and the findings about its values."""
 
-    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the argument
-    # itself.
+    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the array
+    # that the caller passed.
     pixels: NDArray[Any]
     # The lowest and highest finite value, if floats without a value range were so far outside [0,
     # 1] that clipping changed a level, else None. (1.0000001, which resizing and sigmoids produce,
-    # has the level of 1.)
+    # has the same level as 1.)
     clipped: tuple[float, float] | None
     non_finite: int  # the number of pixels with a channel that is NaN or infinite
 
@@ -68,12 +68,12 @@ def to_levels(
     value_range: object = None,
     nan_color: object = (255, 0, 0),
 ) -> Levels:
-    """Turn the values of one image ``(H, W, C)``, which is only read, into levels.
+    """Convert the values of one image ``(H, W, C)`` to levels; the image is only read.
 
-    The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` is an
-    argument of :func:`check_value_range`. Non-finite pixels get ``nan_color``. If this colour is
-    not a gray, gray images with such pixels become RGB, and gray images with alpha become RGBA.
-    Without a value range, integers outside 0..255 raise a ValueError, except those of uint16.
+    The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` has a
+    form that :func:`check_value_range` accepts. Non-finite pixels get ``nan_color``. If this colour
+    is not a gray, gray images with such pixels become RGB, and gray images with alpha become RGBA.
+    Without a value range, integers outside 0..255 raise a ValueError, except uint16 values.
     """
     if value_range is None and image.dtype.char in "BH":  # checked first: fast for small pictures
         return Levels(_as_it_is(image), None, 0)
@@ -128,7 +128,7 @@ def _natural_limits(dtype: np.dtype[Any]) -> Limits | None:
 def _fill(
     pixels: NDArray[Any], image: NDArray[Any], limits: Limits | None
 ) -> tuple[float, float, bool]:
-    """Write the levels of values into ``pixels``, and return the extent of the values.
+    """Write the levels of values into ``pixels``, and return the :func:`extent` of the values.
 
     ``limits`` are the values that become 0 and 255; None for integers that are levels.
     """
@@ -145,15 +145,16 @@ def _fill(
             _scale(block, target, limits, finite and limits[0] <= low and high <= limits[1])
     if limits is None and not (lowest >= 0 and highest <= 255):
         raise ValueError(
-            f"data of dtype {image.dtype} has values from {lowest} to {highest}; where value_range "
-            "does not apply, integers are levels and must lie in 0..255: pass value_range='minmax' "
-            "or (low, high), the values of black and white, or convert data to uint8"
+            f"data of dtype {image.dtype} has values from {lowest} to {highest}; without "
+            "value_range (and in alpha), integers are levels and must be in 0..255: pass "
+            "value_range='minmax' or (low, high), the values of black and white, or convert data "
+            "to uint8"
         )
     return lowest, highest, all_finite
 
 
 def _scale(block: NDArray[Any], target: NDArray[Any], limits: Limits, inside: bool) -> None:
-    """Write the levels of a block by the formula; ``inside`` says that no value needs clipping."""
+    """Write the levels of a block by the formula; if ``inside``, no value needs clipping."""
     dtype = _arithmetic(block.dtype, limits)
     values = take("levels", block.size * dtype.itemsize).view(dtype).reshape(block.shape)
     scale = dtype.type(_SCALE)

@@ -2,7 +2,7 @@
 
 A function that draws takes a ``Picture`` or an array-like object, and returns a ``Picture``, so
 that calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function adds the
-findings of its input to its result, so that the last caller can report all of them.
+findings of its input to its result, so that the caller of the last function can report all of them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Picture:
         remarks: Mapping[str, int] | None = None,
         lacking: frozenset[str] = frozenset(),
     ) -> Picture:
-        """Return a picture of ``pixels``; ``remarks`` and ``lacking`` are added to the findings."""
+        """Return a picture with other pixels; add ``remarks`` and ``lacking`` to the findings."""
         counted = {phrase: count for phrase, count in (remarks or {}).items() if count}
         found = Findings(remarks=counted, lacking=lacking)
         return Picture(pixels, merge([self.findings, found]) if found else self.findings)
@@ -100,9 +100,10 @@ def merge(findings: Iterable[Findings]) -> Findings:
 
 
 def as_picture(image: object) -> Picture:
-    """Make a picture of an array ``(H, W)`` or ``(H, W, C)``; a Picture is returned unchanged.
+    """Make a picture from an array ``(H, W)`` or ``(H, W, C)``; a Picture is returned unchanged.
 
-    The natural range of the dtype is used. The pixels may be a view, so do not write to them.
+    The natural range of the dtype is used. The pixels may be a view of the array, so do not write
+    to them.
     """
     if isinstance(image, Picture):
         return image
@@ -118,7 +119,7 @@ def as_picture(image: object) -> Picture:
 
 
 def drawable(image: object) -> Picture:
-    """Copy a picture or an array, 8 bits deep and in colour, to draw on it. Alpha is kept."""
+    """Copy a picture or an array for drawing. The copy has 8 bits and colours, and keeps alpha."""
     picture = as_picture(image)
     pixels = eight_bits(picture.pixels)
     if pixels.shape[2] < 3:
@@ -154,7 +155,7 @@ def with_channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def ink(color: Color, pixels: Pixels) -> Pixels:
-    """Return an opaque colour as one pixel ``(C,)`` of a picture; gray pictures get its luma."""
+    """Return a colour as an opaque pixel ``(C,)`` of a picture; in gray pictures, its luma."""
     channels = pixels.shape[2]
     gray = round(sum(map(float.__mul__, _LUMA, map(float, color))))
     values = [*(color if channels > 2 else (gray,)), *([255] if channels in (2, 4) else [])]

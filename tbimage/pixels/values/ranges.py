@@ -45,7 +45,7 @@ _EXPECTED = (
 def check_value_range(
     value_range: object, argument: str = "value_range", expected: str = _EXPECTED
 ) -> ValueRange | None:
-    """Check a value range as the ``value_range`` of ``tbimage.visual.image`` describes it."""
+    """Check a value range; ``tbimage.visual.image`` describes the argument ``value_range``."""
     if value_range is None or isinstance(value_range, ValueRange):
         return value_range
     try:
@@ -82,7 +82,7 @@ def _parsed(value_range: object) -> ValueRange:
 
 
 def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
-    """Return the two values of a range for one image without alpha, the lower value first.
+    """Return the limits of a range for one image without alpha, the lower limit first.
 
     If the range depends on the image, and the image has no finite value, the result is ``UNIT``.
     """
@@ -98,14 +98,14 @@ def find_limits(colors: NDArray[Any], chosen: ValueRange) -> Limits:
 
 
 def float32_holds(limits: Limits) -> bool:
-    """Tell whether float32 can hold the difference of two limits, and distinguish the limits."""
+    """Tell whether float32 can represent the difference of two limits, and distinguish them."""
     with np.errstate(over="ignore"):
         low, high = np.float32(limits[0]), np.float32(limits[1])
         return bool(np.isfinite(high - low) and (low < high or limits[0] == limits[1]))
 
 
 def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
-    """Return percentiles of the finite values, with the linear interpolation of NumPy's default.
+    """Return percentiles of the finite values, with linear interpolation, as in NumPy by default.
 
     This copies the whole image, because sorting reorders the values.
     """
@@ -113,7 +113,7 @@ def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
     if not values.size:
         return UNIT
     if values.dtype == np.float16:
-        values = values.astype(np.float32)  # several times as fast to sort
+        values = values.astype(np.float32)  # sorting is several times as fast
     positions = [percentage / 100 * (values.size - 1) for percentage in (low, high)]
     values.partition(sorted({bound(at) for at in positions for bound in (math.floor, math.ceil)}))
     first, second = (_interpolated(values, position) for position in positions)

@@ -2,12 +2,14 @@
 
 Rules:
 - Pillow makes pictures smaller. If both sides are divided by whole numbers, each pixel is the mean
-  of a block. Otherwise blocks are averaged first, down to 1.5 times the final size
-  (``reducing_gap=1.5``), and a Hamming filter does the rest. Both steps together read 1.1 GB/s,
-  twice as fast as the filter alone. The result differs from that of the filter alone by 2 levels
-  (root mean square). The filter has no negative weights, so it makes no halos at edges.
+  of a block. Otherwise Pillow first averages blocks, so that the sides are still at least 1.5 times
+  as long as in the result (``reducing_gap=1.5``). Then a Hamming filter makes the result. Both
+  steps together read 1.1 GB/s, twice as fast as the filter alone. The results of both ways differ
+  by 2 levels (root mean square). The filter has no negative weights, so it makes no halos at edges.
+- For 8-bit pictures with alpha, Pillow ignores ``reducing_gap``, and uses only the filter.
 - Pictures are enlarged by repeating pixels, so they show only values of the data.
-- Colours are multiplied by alpha first, so that colours of transparent pixels do not bleed.
+- Colours are multiplied by alpha first, so that the colours of transparent pixels do not change the
+  visible colours.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ Size = tuple[int, int]
 # Pillow's modes for 1 to 4 channels of 8 bits.
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
-# With this factor, even a picture of one pixel is larger than TensorBoard shows
-# (encoded.MOST_PIXELS).
+# With this factor, even a picture of one pixel becomes larger than the largest picture that
+# TensorBoard shows (encoded.MOST_PIXELS).
 _LARGEST_SCALE = 1e9
 
 
@@ -40,19 +42,19 @@ def target_size(
 ) -> Size:
     """Return the height and width, 1 or more each, of a scaled picture.
 
-    The longer side is at most ``max_side``, which is applied after ``scale`` and never enlarges.
+    ``scale`` is applied first. Then the longer side is reduced to ``max_side`` if it is longer.
     """
     if max_side is None and scale is None:
         return height, width
     factor = 1.0 if scale is None else scale
     longer = max(height, width)
-    if max_side is not None and max_side < longer * factor:  # a huge max_side would overflow below
+    if max_side is not None and max_side < longer * factor:  # else a huge max_side could overflow
         factor = max_side / longer
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def resize(pixels: Pixels, size: Size) -> Pixels:
-    """Change the size ``(height, width)`` of a picture ``(H, W, C)`` of uint8 or uint16.
+    """Change the size of a picture ``(H, W, C)`` of uint8 or uint16 to ``(height, width)``.
 
     The same array is returned if nothing changes.
     """
@@ -82,8 +84,8 @@ def resize(pixels: Pixels, size: Size) -> Pixels:
 def nearest(pixels: Pixels, size: Size) -> Pixels:
     """Change the size of a picture, or of class indices, by repeating or omitting pixels.
 
-    Each new pixel is a copy of the pixel that contains its centre. The same array is returned if
-    nothing changes.
+    Each new pixel is a copy of the old pixel that contains the centre of the new one. The same
+    array is returned if nothing changes.
     """
     for axis, wanted in enumerate(size):
         count = pixels.shape[axis]

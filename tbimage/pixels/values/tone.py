@@ -5,10 +5,11 @@ bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0
 
 - gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 is for
   linear light. A gamma of more than 1 makes the picture brighter.
-- log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. With 1000, the values of t
-  up to 0.01, from there to 0.1, and from there to 1 have about a third of the levels each.
+- log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. With 1000, each of these
+  ranges of t has about a third of the levels: 0 to 0.01, 0.01 to 0.1, and 0.1 to 1.
 
-Float32 is enough: its rounding error of 1e-7 is 3e-5 of one of the 255 levels, also if gamma is 10.
+Float32 is enough: also if gamma is 10, its rounding error of 1e-7 is only 3e-5 of the step between
+two of the 255 levels.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def check_gamma(gamma: object) -> float | None:
 
 
 def check_log(log: object) -> float | None:
-    """Check the strength of a logarithmic curve, more than 0; True is 1000, False means None."""
+    """Check the strength of a logarithmic curve, more than 0; True means 1000, False means None."""
     if isinstance(log, bool) or getattr(log, "dtype", None) == np.bool_:
         return 1000.0 if checks.flag("log", log) else None
     return checks.positive("log", log, 1e12, "1000 is for three decades")
@@ -41,8 +42,8 @@ def tone(
 ) -> NDArray[np.float32]:
     """Convert values ``(H, W, C)`` without alpha to float32 in 0..1, and apply the tone curves.
 
-    ``limits`` become 0 and 1. If both are equal, this value becomes one half. The logarithmic curve
-    is applied first. NaN and infinite values become NaN.
+    ``limits`` become 0 and 1. If both limits are equal, this value becomes one half. The
+    logarithmic curve is applied first. NaN and infinite values become NaN.
     """
     toned = np.empty(values.shape, np.float32)
     low, high = map(float, limits)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "Gallery", "gallery"]
 
-#: The default limit for the size of a page. Such a page can still be sent, and opens in seconds.
+#: The default limit for the size of a page. A page of this size can be sent, and opens in seconds.
 MAX_BYTES = 50_000_000
 
 
@@ -88,12 +88,12 @@ class Gallery:
         """Make an ASGI application that shows a log directory live. It cannot change anything.
 
         Args:
-            logdir: A directory of runs, one run, or an event file. It need not exist yet.
+            logdir: A directory of runs, one run, or an event file. It does not have to exist yet.
 
         Returns:
             An application for ``app.mount`` of FastAPI or Starlette, or for a server such as
-            uvicorn. It answers every request and has no login, so make sure that only people who
-            may see the logs can reach it.
+            uvicorn. The application answers every request and has no login. So make sure that only
+            people who may see the logs can reach the application.
 
         Raises:
             TypeError: ``logdir`` is neither str nor PathLike.

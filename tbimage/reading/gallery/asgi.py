@@ -14,7 +14,7 @@ _Message = MutableMapping[str, Any]
 
 
 class Application:
-    """An application for ASGI 3. It makes answers in a thread, because this reads files."""
+    """An application for ASGI 3. Answers are made in a thread, because files must be read."""
 
     def __init__(self, site: Site) -> None:
         self._site = site

@@ -1,6 +1,6 @@
 """Make the assets of a page: the pictures, sounds and values to which its index refers.
 
-The name of an asset depends on its content, so that a browser may keep it for ever.
+If the content of an asset changes, its name changes. So a browser may keep an asset for ever.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Asset = Callable[[], tuple[str, bytes]]
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one tag in one run. For batches, those with the same place in the batch."""
+    """The values of one tag in one run. For a batch: the values of one place in the batch."""
 
     kind: str  # the kind of the card that shows the values
     run: int
@@ -124,7 +124,7 @@ def _scalars(
 def _with_json(
     content: Callable[[Any], Any],
 ) -> Callable[..., list[dict[str, Any]]]:
-    """Return a function that makes an asset of JSON for each run."""
+    """Return a function that makes a JSON asset for each run."""
 
     def make(
         assets: dict[str, Asset],
@@ -222,8 +222,8 @@ def _loader(kind: str, series: Any, at: int) -> Asset:
     return load
 
 
-#: For each kind, the function that makes the series of its cards. The page has the kinds in this
-#: order.
+#: For each kind, the function that makes the series of its cards. The index and the assets of a
+#: page have the kinds in this order.
 MAKERS: Mapping[str, Callable[..., list[dict[str, Any]]]] = {
     "scalar": _scalars,
     "text": _with_json(_text),

@@ -1,7 +1,8 @@
-"""The content of a page: an index of all tags, and the assets that it refers to.
+"""The content of a page: an index of all tags, and the assets that the index refers to.
 
 The index is small and is loaded first. An asset is a picture, a sound, or the values of a tag as
-JSON. A page in a file has all assets in it. A live page requests an asset when it becomes visible.
+JSON. A page in a file has all assets in it. A live page requests an asset when the asset becomes
+visible.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Contents", "collect"]
 
-#: The largest number of values of one run on a card. A chart has fewer pixels than this number of
-#: points, a card cannot show more ridges of a histogram, and a slider has fewer positions.
+#: The largest number of values of one run on a card. More values would not be visible: a chart has
+#: fewer pixels, a card has no space for more ridges, and a slider has fewer positions.
 _MOST = {
     "scalar": 5000,
     "text": 1000,
@@ -51,7 +52,7 @@ _INDEX_BYTES, _ITEM_BYTES = 60, 220
 # Numbers as decimal text take up to three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
-# More messages would make the page longer, but would not tell more.
+# More messages would make the page longer, but not more useful.
 _MOST_DAMAGE = 50
 
 #: The kinds of tensors that the page draws, by plugin. A layout has no card, but adds charts.
@@ -116,8 +117,9 @@ def collect(logs: Logs, room: int | None) -> Contents:
 
 
 def by_value(name: str) -> list[str | int]:
-    """Return a key that sorts digits by value. Texts and numbers alternate, so keys compare."""
-    parts = re.split(r"([0-9]{1,18})", name)  # int() refuses thousands of digits
+    """Return a key that sorts names with numbers by the values of the numbers: a2 before a10."""
+    # Texts and numbers alternate, so that keys can be compared.
+    parts = re.split(r"([0-9]{1,18})", name)  # int() does not accept thousands of digits
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
@@ -175,7 +177,7 @@ def _sources(kind: str, run: int, first: int, about: Tag, values: Any, live: boo
 
 
 def _samples(steps: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Number the values of each step from 0."""
+    """Return the number of each value in its step, beginning with 0."""
     positions = np.arange(len(steps))
     starts = positions.copy()
     starts[1:][steps[1:] == steps[:-1]] = 0

@@ -100,7 +100,7 @@ def shell(live: bool) -> Shell:
 
 
 def _unindented(text: str) -> str:
-    """Remove indentation, which is a tenth of the page. No string of a script has several lines."""
+    """Remove indentation, a tenth of the page. A string in a script must not have several lines."""
     return "\n".join(map(str.strip, text.splitlines()))
 
 
@@ -149,7 +149,7 @@ def _write_assets(
     room: int,
     progress: Callable[[Sequence[str]], Iterable[str]],
 ) -> list[str]:
-    """Write as many assets as fit. Note in the index which assets are missing, and why."""
+    """Write as many assets as fit. Write into the index which assets are missing, and why."""
     problems: list[str] = []
     for name in progress(list(assets)):
         try:

@@ -31,9 +31,9 @@ _MOST_THRESHOLDS = 256
 _MOST_POINTS, _MOST_FACES = 20_000, 10_000
 
 _MOST_CHARTS = 200
-# The regular expressions of a layout come from the logs, and to match a bad one may take years. So
-# only simple expressions are used, which need at most 3 ms for a tag. All expressions together may
-# take 5 s.
+# The regular expressions of a layout come from the logs, and matching a bad expression may take
+# years. So only simple expressions are used. Each of them needs at most 3 ms for a tag. All
+# expressions together may take at most 5 s.
 _MOST_REPETITIONS, _MOST_CHOICES, _LONGEST_EXPRESSION, _LONGEST_TAG = 2, 4, 500, 200
 _MATCHING_SECONDS = 5.0
 _COMPLEX = re.compile(r"\)[*+?{]|\(\?|\\[1-9]")
@@ -92,7 +92,7 @@ class Meshes:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """The approximate bytes of each mesh in the page. One record has all parts of a mesh."""
+        """About how many bytes each mesh has in the page. One record has all parts of a mesh."""
         most = 40 * _MOST_POINTS + 20 * _MOST_FACES
         sizes: NDArray[np.int64] = np.minimum(self.vertices.sizes * 2, most)
         return sizes
@@ -148,7 +148,7 @@ def _mesh_part(content: bytes) -> tuple[str, int]:
 def mesh_content(
     vertices: NDArray[Any], faces: NDArray[Any] | None, colors: NDArray[Any] | None
 ) -> dict[str, Any]:
-    """Return the first mesh of a batch, with at most as many points or faces as the page draws."""
+    """Return the first mesh of a batch, reduced to the points or faces that the page can draw."""
     points, triangles, levels = (_rows(each) for each in (vertices, faces, colors))
     if points is None:
         shape = list(vertices.shape)
@@ -182,10 +182,12 @@ def _rows(array: NDArray[Any] | None) -> NDArray[Any] | None:
 
 
 def charts(runs: Iterable[Run], cards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the charts of all layouts. If two have the same category and title, keep the first.
+    """Return the charts of all layouts.
+
+    If several charts have the same category and title, only the first one is returned.
 
     Args:
-        runs: The runs, any of which may have a layout.
+        runs: The runs. Some of them may have a layout.
         cards: The cards of scalars. The charts use the data of these cards.
     """
     by_tag = {card["tag"]: card["series"][0] for card in cards if card["series"]}
@@ -214,7 +216,7 @@ def charts(runs: Iterable[Run], cards: Sequence[Mapping[str, Any]]) -> list[dict
 
 
 class _Matching:
-    """Finds the tags that expressions match from their beginning, as TensorBoard does."""
+    """Finds the tags whose beginning matches an expression, as TensorBoard does."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = [name for name in names if len(name) <= _LONGEST_TAG]
@@ -222,7 +224,7 @@ class _Matching:
         self._until = time.monotonic() + _MATCHING_SECONDS
 
     def tags(self, expressions: Iterable[str]) -> list[str]:
-        """Return the tags that one of the expressions matches or equals."""
+        """Return the tags that match one of the expressions, or are equal to one of them."""
         found: dict[str, None] = {}
         for expression in expressions:
             if expression in self._known:
@@ -237,7 +239,7 @@ class _Matching:
 
 
 def _is_simple(expression: str) -> bool:
-    """Tell whether an expression is valid, has few repetitions, and repeats no group."""
+    """Tell whether an expression is valid and short, has few repetitions and repeats no group."""
     repetitions = sum(map(expression.count, "*+{"))
     choices = sum(map(expression.count, "?|"))
     is_short = len(expression) <= _LONGEST_EXPRESSION

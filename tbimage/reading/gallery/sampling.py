@@ -15,16 +15,16 @@ __all__ = ["choose", "evenly", "fair_shares"]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """Choose at most ``most`` of ``count`` positions, evenly, with the first and the last one."""
+    """Choose at most ``most`` of ``count`` positions, evenly spread, including both ends."""
     if count <= most:
         return np.arange(count)
     if most <= 1:
-        return np.arange(count)[count - max(most, 0) :]  # the last one
+        return np.arange(count)[count - max(most, 0) :]  # the last one or none
     return np.round(np.linspace(0, count - 1, most)).astype(np.intp)
 
 
 def fair_shares(needs: Sequence[int], room: int) -> list[int]:
-    """Divide ``room`` bytes: small needs are met in full, and large needs get equal shares."""
+    """Divide ``room`` bytes: small needs get all that they need, large needs get equal shares."""
     shares = [0] * len(needs)
     waiting = sorted(range(len(needs)), key=needs.__getitem__)
     for done, at in enumerate(waiting):
@@ -42,8 +42,8 @@ def choose(series: Sequence[NDArray[np.int64]], room: int, most: int) -> list[ND
         most: How many values of each series may be chosen.
 
     Returns:
-        The chosen positions in each series. If not even one value of each series fits, some series
-        (evenly chosen) have only their last value, and the other series have none.
+        The chosen positions in each series. If ``room`` is too small for one value of each series,
+        some series (evenly chosen) have only their last value, and the other series have none.
     """
 
     def cost(limit: int) -> int:

@@ -34,15 +34,15 @@ def hparams(
     the same values may add metrics and the status.
 
     Args:
-        hparams: Values by name: bool, int, float or str; None leaves a name out. A bool stays a
-            bool.
+        hparams: Values by name: bool, int, float or str. A name with the value None is left out. A
+            bool stays a bool.
         metrics: The results by which runs are compared: numbers by tag, which are logged as
             scalars, or only tags. With None or numbers, TensorBoard shows all scalars of the runs.
-        step: The step of the metrics' scalars. None: for each tag, the step after the last one of
-            the run. Later scalars of the tag may have any step, also a smaller one.
-        domains: The values that hyperparameters may take, by name; the page offers them as filters.
-            With domains, or with only tags as metrics, the page shows the columns that this call
-            names, and no columns that other runs add.
+        step: The step of the metrics' scalars. None: for each tag, the step after the tag's last
+            step in the run. Then later scalars of the tag may also have steps before this one.
+        domains: The values that hyperparameters may have, by name; the page offers them as filters.
+            If there are domains, or if ``metrics`` are only tags, the page shows the columns of
+            this call, and no columns that other runs add.
         group: The common name of runs that repeat one trial.
         status: "success", "failure" or "running". None: "success" if metrics have values.
         wall_time: Seconds since the epoch, also used as the start time of the run; None: now.
@@ -107,7 +107,7 @@ def custom_scalars(
 ) -> bool:
     """Define charts of the Custom Scalars page, with scalars of several tags.
 
-    Each call adds its charts. A chart of the same category and title is replaced.
+    Each call adds its charts. A chart with the same category and title is replaced.
 
     Args:
         layout: ``{category: {title: ["Multiline", tags]}}``, with regular expressions as tags; or
@@ -190,7 +190,7 @@ def custom_scalars_margin(
     title: str = "untitled",
     wall_time: float | None = None,
 ) -> bool:
-    """Add a chart of a scalar between two bounds to the Custom Scalars page.
+    """Add a chart of a scalar with a lower and an upper bound to the Custom Scalars page.
 
     Args:
         tags: Three tags for each line: the value, its lower bound and its upper bound.
@@ -230,17 +230,17 @@ def embedding(
 ) -> bool:
     """Log points in many dimensions, with labels and pictures, for the Projector page.
 
-    A worker writes the files that the page reads into the run directory. Embeddings that were
-    logged before stay in the list, even those of earlier runs of the program.
+    A worker writes the files of the page into the run directory. Embeddings that were logged before
+    stay in the list of the page, even those of earlier runs of the program.
 
     Args:
-        name: The name on the page, which also shows the step.
-        data: [points, dimensions] of numbers.
-        step: As in ``image``. The same step again replaces the embedding.
+        name: The name on the page. The page also shows the step.
+        data: Numbers of the shape [points, dimensions].
+        step: As in ``image``. If the same step is used again, the embedding is replaced.
         labels: One label for each point; or, with a ``header``, a list of labels for each point.
         header: The names of the labels' columns.
         images: One image for each point: [points, height, width, channels], as in ``image``.
-        layout: The order of the images' axes, if it differs from this one, as in ``image``.
+        layout: The order of the images' axes, if it is not the order above; see ``image``.
         value_range: Which of the images' values become black and white, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
 
@@ -249,7 +249,7 @@ def embedding(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: Data, labels and images differ in number, or another value does not fit.
+        ValueError: The numbers of points, labels and images differ, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:

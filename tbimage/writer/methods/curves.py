@@ -38,7 +38,7 @@ def pr_curve(
 
     Returns:
         As ``image``. A worker checks later that predictions are within 0..1 and labels are 0 or 1.
-        If not, ``flush`` raises the error.
+        If this is not so, ``flush`` raises the error.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -98,7 +98,7 @@ def pr_curve_raw(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: The arguments differ in length, or another value does not fit.
+        ValueError: The arguments have different lengths, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:

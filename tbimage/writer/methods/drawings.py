@@ -35,22 +35,22 @@ def feature_maps(
     """Log activations: all maps of an image on one sheet, each with its number.
 
     Small maps are enlarged, so that 8 × 8 values can be seen. A map whose values are all equal is
-    crossed out.
+    marked with a cross.
 
     Args:
         name: As in ``image``: each sheet of a batch has its own tag.
         x: [height, width, channels] or [batch, height, width, channels], any number of channels and
             any dtype.
         step: As in ``image``.
-        max_maps: The most maps of an image that are shown, from the first; None: all.
+        max_maps: How many maps of an image are shown at most, from the first one; None: all.
         normalize: Which values become black and white: the lowest and highest of each map ("map"),
             of all maps of an image ("image") or of all images ("batch"); or ``(low, high)``,
             "unit", "signed" or "byte".
         colormap: As in ``image``; None: gray. A diverging colormap has zero in its middle.
         columns: The number of maps in a row; None: the sheet becomes a little wider than high.
         separate: Whether each map gets its own tag, ``name/map/0``, …, instead of a sheet.
-        layout: The order of the axes, if it differs from these: "CHW", "NCHW", …
-        nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
+        layout: The order of the axes, if ``x`` has another order than above: "CHW", "NCHW", …
+        nan_color: The colour of values that are NaN or infinite: red, green and blue, 0 to 255.
         description: Markdown that TensorBoard shows with the sheets.
         encoding: As in ``image``.
         quality: As in ``image``.
@@ -107,19 +107,19 @@ def grid(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log several images as one, side by side on a sheet.
+    """Log several images side by side, as one image: a sheet.
 
     Args:
         name: The tag.
-        images: A batch, [batch, height, width, channels]; or a list of images, which may be of
-            unequal sizes, channels and dtypes.
+        images: A batch, [batch, height, width, channels]; or a list of images, which may have
+            different sizes, channels and dtypes.
         step: As in ``image``.
         columns: The number of images in a row; None: the sheet becomes a little wider than high.
         padding: Pixels between the images, 0 or more.
-        background: Red, green and blue, 0 to 255, of the sheet.
+        background: The colour of the sheet: red, green and blue, 0 to 255.
         captions: A text for each image, which is drawn below the image.
-        layout: The order of the axes, if it differs from these: "NCHW", or "CHW" for the images of
-            a list, …
+        layout: The order of the axes, if ``images`` have another order than above: "NCHW", or "CHW"
+            for the images of a list, …
         description: Markdown that TensorBoard shows with the sheet.
         wall_time: Seconds since the epoch; None: now.
         options: ``value_range``, ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``,
@@ -172,23 +172,23 @@ def compare(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log images side by side, such as input and output, and their difference with its measures.
+    """Log images side by side, such as input and output, and their difference, MAE and PSNR.
 
     Args:
         name: As in ``image``: each sheet of a batch has its own tag.
-        images: Two or more, of one dtype or all floats; each is one image or a batch. The last two
-            are compared.
+        images: Two or more arguments; each is one image or a batch. All have the same dtype, or all
+            are floats. The last two are compared.
         step: As in ``image``.
         titles: A text for each of ``images``, which is drawn below the image.
         diff: "abs" (the absolute difference), "signed" (the second to last image minus the last
             one, with zero in the middle of the colours) or None (no difference).
         scalars: Whether the mean absolute error and the PSNR in dB are also logged as scalars:
-            their means over the batch as ``name/mae`` and ``name/psnr``. The caption shows both
-            measures of each sheet in any case.
+            their means over the batch as ``name/mae`` and ``name/psnr``. The caption of each
+            sheet always shows both measures.
         layout: As in ``image``, for all ``images``.
         description: Markdown that TensorBoard shows with the sheets.
         wall_time: Seconds since the epoch; None: now.
-        options: ``value_range`` (a range that is found in the data covers all images),
+        options: ``value_range`` (if it depends on the data, it is the same for all images),
             ``nan_color``, ``colormap``, ``colorbar`` (of the difference), ``gamma``, ``log``,
             ``max_side``, ``scale``, ``encoding``, ``quality`` and ``compression``, as in ``image``.
 
@@ -242,13 +242,13 @@ def animation(
         fps: Frames a second; at most 50 for a GIF.
         format: "apng" is lossless and in true colour; "gif" has 256 colours, for programs that
             cannot read APNG.
-        max_outputs: The most clips of a batch that are logged. None: all of them.
-        layout: The order of the axes, if it differs from these: "TCHW", "NTCHW", …; "BGR" for
-            frames of OpenCV, whose colours are in this order.
+        max_outputs: The largest number of clips of a batch that are logged. None: all of them.
+        layout: The order of the axes, if ``frames`` have another order than above: "TCHW", "NTCHW",
+            …; "BGR" for frames of OpenCV, whose colours are in this order.
         description: Markdown that TensorBoard shows with the clips.
         compression: The compression of an APNG, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
-        look: ``value_range`` (a range that is found in the data covers the whole clip),
+        look: ``value_range`` (if it depends on the data, it is the same for the whole clip),
             ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and
             ``scale``, as in ``image``.
 

@@ -36,8 +36,8 @@ def audio(
         layout: The order of the axes: a permutation of "T", "TC", "NT" or "NTC", for clips (N),
             frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None: "T", "TC"
             or "NTC", for one, two or three axes.
-        max_outputs: The most clips of a batch that are logged. None: all of them. (The default of
-            tf.summary is 3.)
+        max_outputs: The largest number of clips of a batch that are logged. None: all of them. (The
+            default of tf.summary is 3.)
         description: Markdown that TensorBoard shows with the clips.
         wall_time: Seconds since the epoch; None: now.
 
@@ -100,7 +100,7 @@ def text(
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` has something other than strings.
-        ValueError: A string is not valid Unicode, or rows differ in length.
+        ValueError: A string is not valid Unicode, or rows have different lengths.
         RuntimeError: The writer is closed.
 
     Example:

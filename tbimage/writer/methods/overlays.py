@@ -1,4 +1,4 @@
-"""Methods for pictures with masks, or with boxes and points drawn onto them."""
+"""Methods that log pictures with masks, or with boxes, points and lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def segmentation(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log masks of classes, each class in its own colour, over their images or alone.
+    """Log masks of classes, over images or alone; each class has its own colour.
 
     A class index always has the same colour (``tbimage.visual.CLASS_COLORS``).
 
@@ -41,9 +41,9 @@ def segmentation(
         name: As in ``image``.
         labels: Class indices, as integers or bools: [height, width] or [batch, height, width]. Or
             logits or probabilities, as floats: [height, width, classes] or [batch, height, width,
-            classes]. Each pixel then has the class with the highest value.
+            classes]. Then each pixel has the class with the highest value.
         step: As in ``image``.
-        image: The images below the masks, of the same number and size. None: no images.
+        image: The images below the masks, with the number and size of the masks. None: no images.
         classes: The names of classes for the legend, by index.
         alpha: The opacity of the colours over the images, from 0 to 1.
         ignore_index: The index of pixels without a class. They show the image without a mask.
@@ -52,7 +52,8 @@ def segmentation(
         captions: As in ``image``.
         layout: The order of the axes of ``image``, and of ``labels`` if both have the same number
             of axes.
-        labels_layout: The order of the axes of ``labels``, if it differs: "NCHW" for logits, …
+        labels_layout: The order of the axes of ``labels``, if ``layout`` is not their order: "NCHW"
+            for logits, …
         description: Markdown that TensorBoard shows with the pictures.
         wall_time: Seconds since the epoch; None: now.
         options: As in ``image``: ``value_range``, ``colormap``, ``gamma`` and ``log`` for the
@@ -121,7 +122,7 @@ def boxes(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log images with boxes, labels and scores, keypoints and lines drawn onto them.
+    """Draw boxes with labels and scores, keypoints and lines onto images, and log the images.
 
     Coordinates are pixels of the given image, from its top left corner; x is first.
 
@@ -133,15 +134,15 @@ def boxes(
         step: As in ``image``.
         labels: A string or a class index for each box. For a batch, one such list for each image.
         scores: A number for each box, in lists like ``labels``. Boxes with higher scores are drawn
-            over others.
-        colors: Red, green and blue, 0 to 255: one colour for all boxes, or one for each box, in
-            lists like ``labels``. None: each label has its own colour, which is always the same.
+            over the other boxes.
+        colors: Red, green and blue, 0 to 255: one colour for all boxes, or a colour for each box,
+            in lists like ``labels``. None: each label has its own colour, which is always the same.
         classes: The names of class indices.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
         normalized: Whether coordinates, including those of keypoints and lines, are fractions of
             the image's width and height.
-        keypoints: [instances, points, 2], or [instances, points, 3] with a visibility; 0 hides a
-            point. For a batch, a list of such arrays.
+        keypoints: [instances, points, 2], or [instances, points, 3] with a visibility; a point
+            with visibility 0 is not drawn. For a batch, a list of such arrays.
         skeleton: Pairs of indices of keypoints. A line joins the two points of each pair.
         polylines: A list of lines, each [points, 2]. For a batch, a list of such lists.
         captions: As in ``image``.

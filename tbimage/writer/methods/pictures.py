@@ -1,4 +1,4 @@
-"""Methods for images and figures, and the path of all pictures to the pipeline."""
+"""Methods for images and figures, and the functions with which all methods log pictures."""
 
 from __future__ import annotations
 
@@ -49,46 +49,46 @@ def image(
         data: [height, width], [height, width, channels] or [batch, height, width, channels] with 1
             to 4 channels (gray, gray and alpha, RGB, RGBA). It is a NumPy array, nested lists, an
             object with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image or a
-            matplotlib figure. Or it is an encoded PNG, JPEG, GIF or BMP, as bytes or as a path,
-            which is stored unchanged. uint8 and uint16 are levels, bools are black and white, other
+            matplotlib figure. Or it is an encoded PNG, JPEG, GIF or BMP, as bytes or as a path;
+            it is stored unchanged. uint8 and uint16 are levels, bools are black and white, other
             integers are levels from 0 to 255, and floats are from 0 to 1. A PIL image is rotated by
             its EXIF orientation; pass ``numpy.asarray(image)`` for the pixels as they are stored.
         step: An integer that increases with each call. None: the default step
-            (``tbimage.set_step``). Without a default step: the step after the last one of this
+            (``tbimage.set_step``). Without a default step: the step after the last step of this
             name, even if the program was restarted.
-        max_outputs: The most images of a batch that are logged. None: all of them. (The default of
-            tf.summary is 3.)
+        max_outputs: The largest number of images of a batch that are logged. None: all of them.
+            (The default of tf.summary is 3.)
         description: Markdown that TensorBoard shows with the images.
-        layout: The order of the axes, if it differs from these: "CHW", "NCHW", "NHW", …; "BGR" for
-            images of OpenCV, whose colours are in this order.
+        layout: The order of the axes, if ``data`` has another order than above: "CHW", "NCHW",
+            "NHW", …; "BGR" for images of OpenCV, whose colours are in this order.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and the highest of each image) or
             ``("percentile", low, high)``. None: the natural range of the dtype; floats outside
             [0, 1] are clipped, and a warning is logged.
-        nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite.
+        nan_color: The colour of pixels that are NaN or infinite: red, green and blue, 0 to 255.
         colormap: The colours for data with one channel: "viridis", "magma", "turbo", "coolwarm", …
             (``tbimage.visual.COLORMAPS``). Add "_r" to a name to reverse its colours. A diverging
             colormap, such as "coolwarm", has zero in its middle.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 / gamma)``. More
-            than 1 is brighter; 2.2 is for linear light.
+        gamma: The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 / gamma)``. A
+            ``gamma`` of more than 1 makes the picture brighter; 2.2 is for linear light.
         log: Show the range on a logarithmic scale: ``t`` becomes ``log(1 + log * t) / log(1 +
             log)``. True is 1000, which shows three decades.
-        max_side: The most pixels of the longer side. Larger pictures are made smaller.
+        max_side: The largest length of the longer side in pixels. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated if the picture becomes larger, and
             averaged if it becomes smaller.
-        captions: A text below the picture: a string for a single image, or one for each image of a
-            batch.
-        encoding: "png" is lossless; "jpeg" is smaller, and has no transparency. None: the setting
-            of the writer. The same holds for ``quality`` and ``compression``.
+        captions: A text below the picture: a string for a single image, or a string for each
+            image of a batch.
+        encoding: "png" is lossless; "jpeg" is smaller, and has no transparency. If ``encoding``,
+            ``quality`` or ``compression`` is None, the setting of the writer is used.
         quality: The quality of a JPEG, 1 to 100.
         compression: The compression of a PNG, from the fastest to the smallest: "fast", "balanced",
             "small".
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True if the images will be written, or there were none. False if ``record_if`` or ``keep``
-        left them out, or there was no room (``on_full``).
+        True if the images will be written, or there are no images. False if ``record_if`` or
+        ``keep`` left them out, or there was no room (``on_full``).
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` has no pixels.
@@ -136,7 +136,7 @@ def picture_options(
     compression: str | None = None,
     **look: Unpack[LookKeywords],
 ) -> PictureOptions:
-    """Check the options of the pictures of one call; None stands for the writer's setting."""
+    """Check the options of the pictures of one call; None: the writer's setting."""
     from tbimage.kinds.options import recent_options
 
     settings = self._settings
@@ -159,7 +159,7 @@ def log_pictures(
     pictures: Prepared,
     options: PictureOptions,
 ) -> bool:
-    """Copy the data of pictures and log it; a worker encodes it. Return True if there are none."""
+    """Copy the data of pictures and log it; a worker encodes it. Return True for no pictures."""
     wall_time = checks.wall_time(wall_time)
     if pictures.count == 0:
         return True
@@ -172,7 +172,7 @@ def log_pictures(
 
 @functools.cache
 def _import_all() -> None:
-    """Import the modules that every picture needs here, so that workers import nothing.
+    """In the caller, import the modules that every picture needs, because workers import nothing.
 
     ``kinds/options.py`` loads the encoder, and imports the modules that only some pictures need.
     """
@@ -202,19 +202,19 @@ def figure(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Draw a matplotlib figure, or several, and log them as images.
+    """Draw one or more matplotlib figures, and log them as images.
 
     The figures are drawn in the calling thread, because matplotlib requires it.
 
     Args:
         name: As in ``image``.
-        figure: A matplotlib figure; or a list of figures of one size, which become a batch.
+        figure: A matplotlib figure; or a list of figures of the same size, which become a batch.
         step: As in ``image``.
         close: Whether to close the figures in pyplot, which otherwise keeps them in memory. They
             are closed even if ``record_if`` leaves them out.
         tight: Whether the picture contains everything that is drawn, with a small margin
             (``bbox_inches="tight"`` of matplotlib), so that no label is cut off. Default False: the
-            size is that of the figure, and does not change with the labels.
+            picture always has the size of the figure.
         description: Markdown that TensorBoard shows with the images.
         wall_time: Seconds since the epoch; None: now.
 
@@ -250,6 +250,6 @@ def figure(
             kind.close(figures)
     from tbimage.kinds import image as image_kind
 
-    pixels.flags.writeable = False  # no other code has this array, so it need not be copied
+    pixels.flags.writeable = False  # no other code has this array, so it is not copied
     images = image_kind.prepare(pixels, None, None, options)
     return log_pictures(self, name, step, wall_time, images, options)

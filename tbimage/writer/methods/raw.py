@@ -1,4 +1,4 @@
-"""Methods for messages that the caller has made, and for marks between the summaries."""
+"""Methods for messages that the caller has made, and for events that are not summaries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def raw_summary(
     """Log a Summary that the caller has made.
 
     Args:
-        summary: A ``Summary`` message, of any package, or its bytes.
+        summary: A ``Summary`` message from any package, or its bytes.
         step: As in ``image``, for the Summary's first tag.
         wall_time: Seconds since the epoch; None: now.
 
@@ -35,7 +35,7 @@ def raw_summary(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: The bytes are no Summary.
+        ValueError: The bytes are not a Summary.
         RuntimeError: The writer is closed.
 
     Example:
@@ -59,8 +59,8 @@ def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) ->
     """Log an Event that the caller has made.
 
     Args:
-        event: An ``Event`` message, of any package, or its bytes. An Event without a wall time gets
-            the current time.
+        event: An ``Event`` message from any package, or its bytes. An Event without a wall time
+            gets the current time.
         step: The step. None: the step of the Event.
 
     Returns:
@@ -68,7 +68,7 @@ def raw_event(self: RunWriter, event: Any, step: SupportsIndex | None = None) ->
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: The bytes are no Event, or its wall time is not finite.
+        ValueError: The bytes are not an Event, or the wall time is not finite.
         RuntimeError: The writer is closed.
 
     Example:
@@ -99,8 +99,8 @@ def session_log(
 ) -> bool:
     """Log that a session began, stopped or saved a checkpoint.
 
-    A second "start" makes TensorBoard's Python loader discard all data of its step and of later
-    steps. To discard data, use ``purge``.
+    After a second "start", TensorBoard's Python loader discards all data with the step of this
+    event or a greater step. To discard data, use ``purge``.
 
     Args:
         status: "start", "stop" or "checkpoint".
@@ -137,14 +137,14 @@ def session_log(
 
 
 def purge(self: RunWriter, step: SupportsIndex) -> bool:
-    """Discard all summaries from a step on, because the program continues from a checkpoint.
+    """Discard the summaries of a step and of all later steps, to continue from a checkpoint.
 
-    TensorBoard's Python loader then discards the points of all tags from this step on, also in the
-    runs of ``scalars`` below the run directory. To be sure, this call writes two "start" events:
-    the loader ignores the first one of a run. The data server ignores both. It discards points of a
-    tag when it reads a new point of this tag with the same or a smaller step. Automatic steps of a
-    name that this writer has logged continue with this step, or below it if the name has not
-    reached this step.
+    TensorBoard's Python loader then discards these points of all tags, also in the runs of
+    ``scalars`` below the run directory. The loader ignores the first "start" event of a run, so
+    this call writes two of these events. The data server ignores both events. It discards points of
+    a tag when it reads a new point of this tag with the same or a smaller step. If this writer has
+    already logged a name, the automatic steps of this name continue with ``step``, or with the next
+    step of the name if that is smaller.
 
     Args:
         step: The first step that is discarded. The program continues with this step.
@@ -153,7 +153,7 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
         True if the event will be written. False if there was no room (``on_full``).
 
     Raises:
-        TypeError: ``step`` is no integer.
+        TypeError: ``step`` is not an integer.
         ValueError: ``step`` does not fit an int64.
         RuntimeError: The writer is closed.
 
@@ -167,7 +167,7 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
 
     number = check_step(step)
     logged = session_log(self, "start", number) & session_log(self, "start", number)
-    # A worker looks for the runs of scalars, because a call must not wait for a directory.
+    # A worker searches for the runs of scalars, because a call must not read directories.
     logged &= self._log(
         "purge",
         number,

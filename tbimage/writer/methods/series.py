@@ -10,7 +10,7 @@ from tbimage import checks
 from tbimage.events.tickets import SUB_RUNS
 from tbimage.kinds import scalar as scalar_kind
 
-# The bytes of memory that are counted for each pending value: its number and the name of its run.
+# The bytes of memory that are counted for each pending value: a number and the name of a run.
 _VALUE_BYTES = 160
 
 if TYPE_CHECKING:
@@ -70,16 +70,16 @@ def scalars(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log one number for each key: one chart with a line for each key.
+    """Log one number for each key, for a chart that has one line for each key.
 
     TensorBoard draws a line for each run, so each key has its own run: the directory ``name_key``
-    in the run directory, with ``_`` for characters that file systems forbid. All of these runs
-    share one thread and 32 file descriptors.
+    in the run directory, where ``_`` replaces characters that file systems forbid. All of these
+    runs share one thread and 32 file descriptors.
 
     Args:
         name: The tag, in all of these runs.
         values: Numbers by key, each as in ``scalar``.
-        step: As in ``image``; one for all keys.
+        step: As in ``image``; one step for all keys.
         description: Markdown that TensorBoard shows with the chart.
         wall_time: Seconds since the epoch; None: now.
 
@@ -87,7 +87,7 @@ def scalars(
         As ``image``.
 
     Raises:
-        TypeError: An argument is of the wrong type, or a value is no number.
+        TypeError: An argument is of the wrong type, or a value is not a number.
         ValueError: Two keys make the same directory, a key makes a name that is too long, or
             another value does not fit.
         OSError: A directory cannot be made.
@@ -101,7 +101,7 @@ def scalars(
     """
     from tbimage.kinds import scalars as kind
 
-    # Each key has its own run, and log_scalars checks the steps there.
+    # Each key has its own run, and log_scalars checks the steps of each run.
     name, number, wanted = self._begin(name, step, lane=SUB_RUNS, may_repeat=True)
     if not wanted:
         return False
@@ -210,7 +210,7 @@ def histogram_raw(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log a histogram whose buckets the caller has counted, for instance with ``numpy.histogram``.
+    """Log a histogram that the caller has computed, for instance with ``numpy.histogram``.
 
     Args:
         name: The tag.
@@ -264,17 +264,17 @@ def tensor(
         name: The tag.
         data: An array of any shape and type: bools, integers, floats, complex numbers, strings.
         step: As in ``image``.
-        metadata: A ``SummaryMetadata`` message, of any package, or its bytes. It names the plugin
+        metadata: A ``SummaryMetadata`` message from any package, or its bytes. It names the plugin
             that shows the tensor. None: the name is "tensor", which no plugin of TensorBoard has.
-        description: Markdown that TensorBoard shows with the tensor; used without ``metadata``.
+        description: Markdown that TensorBoard shows with the tensor, if ``metadata`` is None.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
         As ``image``.
 
     Raises:
-        TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot hold the data.
-        ValueError: ``metadata`` is bytes of another message, or another value does not fit.
+        TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot store the data.
+        ValueError: ``metadata`` has the bytes of another message, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:

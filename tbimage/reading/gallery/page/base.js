@@ -2,8 +2,8 @@
 
 // What all parts of the page share: elements, data, runs and their colours, numbers as text.
 //
-// Names, texts and descriptions come from whoever wrote the logs. They become text nodes and
-// properties of elements, and never HTML.
+// Names, texts and descriptions come from the logs, and an attacker may have written the logs. So
+// they become text nodes and properties of elements, and never HTML.
 
 // Settings that the controls change.
 const state = {
@@ -15,7 +15,7 @@ const state = {
   axis: "step",
 };
 
-// A page that is a file has its data in it. A live one asks the server.
+// If the page is a file, the file has the data. A live page requests the data from the server.
 const LIVE = document.getElementById("index") === null;
 
 const byId = (id) => document.getElementById(id);
@@ -58,7 +58,7 @@ async function fetchJson(address) {
   return answer.json();
 }
 
-/** Return the address of a picture or a sound, or null where the page lacks it. */
+/** Return the address of a picture or a sound, or null if the page does not have it. */
 function addressOf(name) {
   if (LIVE) return `asset/${name}`;
   const block = byId(name);
@@ -105,7 +105,7 @@ function isShown(number) {
   return !state.hidden.has(name) && matches(name, state.runQuery);
 }
 
-/** Make the name of a run with its colour. */
+/** Make an element with the name of a run and its colour. */
 function runLabel(number, ...rest) {
   const swatch = element("span", { className: "swatch" });
   swatch.style.background = colourOf(nameOfRun(number));
@@ -162,8 +162,8 @@ function hideTooltip() {
 // Cards.
 
 /**
- * What shows one tag. A kind has a subclass with `draw`, which is called when the card is to be
- * seen and something has changed.
+ * A card shows one tag. Each kind has a subclass with the method `draw`. This method is called if
+ * the card is visible and something has changed.
  */
 class Card {
   constructor(kind, entry) {
@@ -188,7 +188,7 @@ class Card {
     sight.observe(this.element);
   }
 
-  /** Take new data of a live page. */
+  /** Use the new data of a live page. */
   update(entry) {
     if (JSON.stringify(entry) === JSON.stringify(this.entry)) return;
     const kept = new Set(entry.series.map((each) => each.asset));
@@ -197,7 +197,7 @@ class Card {
     this.refresh();
   }
 
-  /** Draw anew, now or when it is seen. */
+  /** Draw the card again: now if it is visible, or else when it becomes visible. */
   refresh() {
     this.stale = true;
     if (this.visible) this.show();
@@ -217,7 +217,7 @@ class Card {
   }
 }
 
-// Cards are drawn shortly before they are seen.
+// Cards are drawn shortly before they become visible.
 const sight = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -228,20 +228,21 @@ const sight = new IntersectionObserver(
   { rootMargin: "300px" },
 );
 
-/** Let a long name break behind slashes and underscores. */
+/** Allow line breaks in a long name: after slashes, underscores and dots. */
 function breakable(name) {
   return name.split(/(?<=[/_.])/).flatMap((part, at) => (at ? [element("wbr"), part] : [part]));
 }
 
-/** Say how many values are shown, where it is not all. */
+/** Return how many values are shown, as text; an empty text if all are shown. */
 function sampled(shown, count, what) {
   return shown < count ? `${formatCount(shown)} of ${formatCount(count)} ${what}` : "";
 }
 
 /**
- * Make a control for the step: a slider, and buttons for one step back and forth.
+ * A control for the step: a slider, and buttons for the previous and the next step.
  *
- * It stays at its step when steps are added, and at the end where it was there.
+ * When steps are added, the control stays at its step. But if it was at the last step, it moves to
+ * the new last step.
  */
 class Stepper {
   constructor(changed) {
@@ -267,7 +268,7 @@ class Stepper {
     return this.steps[+this.slider.value];
   }
 
-  /** Offer these steps. */
+  /** Set the steps that a user can choose. */
   offer(steps) {
     const before = this.step;
     this.steps = steps;
@@ -295,12 +296,12 @@ function stepsOf(series) {
   return [...new Set(series.flatMap((each) => each.steps))].sort((a, b) => a - b);
 }
 
-/** Return the position of the value that is current at a step: the last one until then. */
+/** Return the position of the last value at or before a step, or 0 if there is none. */
 function positionAt(steps, step) {
   return Math.max(steps.findLastIndex((each) => each <= step), 0);
 }
 
-/** Show the first items, and a button for more; a thousand at once would be slow. */
+/** Make the first items, and a button for more. A thousand items at once would be slow. */
 function withMore(items, count, make, more) {
   const made = items.slice(0, count).map(make);
   if (items.length > count) {

@@ -1,26 +1,26 @@
 "use strict";
 
-// Drawing of axes and lines on a canvas.
+// Draws axes and lines on a canvas.
 
 const MARGIN = { left: 56, right: 12, top: 8, bottom: 26 };
 
 /** Return a colour of the style sheet. */
 const themeColour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Prepare a canvas for the resolution of the screen; return what draws on it. */
+/** Prepare a canvas for the resolution of the screen; return its drawing context. */
 function prepareCanvas(canvas, width, height) {
   const scale = devicePixelRatio || 1;
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
   canvas.style.height = `${height}px`;
-  // Drawn by the processor: a thousand lines take seconds where graphics are emulated.
+  // The processor draws, because an emulated graphics card needs seconds for a thousand lines.
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.scale(scale, scale);
   context.font = "11px system-ui, sans-serif";
   return context;
 }
 
-/** Return round numbers between two others, about as many as asked for. */
+/** Return about `count` round numbers between two numbers. */
 function ticksBetween(low, high, count) {
   const rough = (high - low) / Math.max(count, 1);
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -34,7 +34,7 @@ function ticksBetween(low, high, count) {
   return ticks;
 }
 
-/** Return powers of ten between two numbers, or round numbers where there are too few. */
+/** Return powers of ten between two numbers, or round numbers if there are too few powers. */
 function logTicks(low, high) {
   const ticks = [];
   const from = Math.ceil(Math.log10(low) - 1e-9);
@@ -45,7 +45,8 @@ function logTicks(low, high) {
 }
 
 /**
- * Map numbers to pixels: `scale(value)`; `scale.inverse(pixel)` leads back.
+ * Make a function `scale(value)` that maps numbers to pixels. `scale.inverse(pixel)` maps pixels to
+ * numbers.
  */
 function makeScale(domain, range, logarithmic = false) {
   const warp = logarithmic ? Math.log10 : (value) => value;
@@ -60,12 +61,12 @@ function makeScale(domain, range, logarithmic = false) {
   return scale;
 }
 
-/** Widen a range by a part on both sides, so that no line runs along an edge. */
+/** Add a part of a range to both its sides, so that no line is drawn on an edge. */
 function padded(range, part, logarithmic = false) {
   return widened(range, part, logarithmic).map((each) => Math.max(Math.min(each, LARGEST), -LARGEST));
 }
 
-const LARGEST = 8e307; // so that the difference of two is finite, too
+const LARGEST = 8e307; // so that the difference of two numbers is finite, too
 
 function widened([low, high], part, logarithmic) {
   if (!(low <= high)) return [0, 1];
@@ -123,8 +124,8 @@ function line(context, x1, y1, x2, y2) {
 /**
  * Trace a line through points, and break it at numbers that are not finite.
  *
- * Where many points fall on one column of pixels, only the first, the lowest, the highest and the
- * last of them are traced, which gives the same picture.
+ * If many points are in one column of pixels, only the first, the lowest, the highest and the last
+ * of them are traced. This gives the same picture.
  */
 function traceLine(context, xs, ys, x, y) {
   context.beginPath();
@@ -160,7 +161,7 @@ function traceLine(context, xs, ys, x, y) {
   context.stroke();
 }
 
-// Horizontal axes: how their numbers are written, and where.
+// Horizontal axes: the text of their numbers, and where the numbers are.
 
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// PR curves at a step, and charts of a layout, which show several tags together.
+// PR curves at a step, and charts of a layout. A chart shows several tags together.
 
 /** Precision over recall at the chosen step, of all runs. */
 class CurveCard extends Card {
@@ -62,7 +62,7 @@ class CurveCard extends Card {
     }
   }
 
-  /** Mark and tell the point of each curve that is nearest to the pointer. */
+  /** For each curve, mark the point that is nearest to the pointer, and show its numbers. */
   hover(event) {
     if (!this.current) return;
     const box = this.canvas.getBoundingClientRect();
@@ -94,7 +94,7 @@ const CURVE_AXIS = {
   titles: ["recall", "precision"],
 };
 
-/** Return the rows of a curve by name, or why there are none. */
+/** Return the rows of a curve by name, or the problem if there are none. */
 function readCurve(asset) {
   if (asset.problem) return asset;
   const numbers = numbersOf(asset.rows, Float32Array);
@@ -104,7 +104,10 @@ function readCurve(asset) {
 
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 
-/** A chart of a layout: several tags, by colour, of all runs, by dashes; or values between bounds. */
+/**
+ * A chart of a layout. It shows several tags of all runs, or values between bounds. If there are
+ * several tags, each tag has a colour, and the lines of each run have other dashes.
+ */
 class ChartCard extends ScalarCard {
   constructor(kind, entry) {
     super(kind, entry);
@@ -124,7 +127,7 @@ class ChartCard extends ScalarCard {
     }));
   }
 
-  /** One colour for each run where the chart has one tag, and else one for each tag. */
+  /** Return one colour for each run if the chart has one tag, or else one colour for each tag. */
   styleOf(line) {
     const tags = this.entry.lines.map((each) => each[0]);
     if (tags.length < 2) return super.styleOf(line);
@@ -155,7 +158,7 @@ class ChartCard extends ScalarCard {
     super.paintLine(context, line, height);
   }
 
-  /** Fill what lies between the bounds, at the steps that both have. */
+  /** Fill the area between the bounds, at the steps that both bounds have. */
   paintBand(context, line) {
     const [lower, upper] = line.bounds;
     const above = new Map([...upper.steps].map((step, at) => [step, upper.values[at]]));
@@ -188,7 +191,7 @@ function labelled(colour, name) {
   return element("span", { className: "run" }, swatch, element("span", { title: name }, name));
 }
 
-/** Show how the lines of a run are dashed. */
+/** Draw a short line with the dashes of a run. */
 function dashSample(dash) {
   const canvas = element("canvas", { className: "dash" });
   const context = prepareCanvas(canvas, 26, 10);

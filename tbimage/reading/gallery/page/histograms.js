@@ -2,11 +2,11 @@
 
 // Histograms over steps: one ridge for each step, the newest in front.
 
-const RIDGES = 40; // at most; more would hide each other
+const RIDGES = 40; // at most; more ridges would hide each other
 const BINS = 80;
 const FIRST_HISTOGRAMS = 6;
 
-/** Spread buckets over bins of equal width, as densities. */
+/** Convert buckets to densities in bins of equal width. */
 function densities(buckets, low, high) {
   const bins = new Float64Array(BINS);
   const width = (high - low) / BINS || 1;
@@ -77,7 +77,7 @@ function paintRidges(canvas, ridges, domain, colour, chosen) {
   if (!width) return;
   const context = prepareCanvas(canvas, width, height);
   const bottom = height - MARGIN.bottom;
-  const top = 70; // of the baseline at the back
+  const top = 70; // of the baseline of the ridge at the back
   const x = makeScale(domain, [12, width - MARGIN.left]);
   const rise = (bottom - top) / Math.max(ridges.length - 1, 1);
   const highest = Math.max(...ridges.map((ridge) => Math.max(...ridge.bins)), 1e-300);
@@ -108,7 +108,7 @@ function paintRidges(canvas, ridges, domain, colour, chosen) {
   paintSteps(context, canvas.places, ridges, width);
 }
 
-/** Write steps beside some ridges. */
+/** Write the steps of some ridges beside them. */
 function paintSteps(context, places, ridges, width) {
   context.fillStyle = themeColour("--muted");
   context.textAlign = "left";

@@ -42,7 +42,7 @@ function textOf(text) {
   return element("table", {}, ...text.map(row));
 }
 
-/** A table of all runs with hyperparameters; a click on a column sorts by it. */
+/** A table of all runs with hyperparameters. A click on the title of a column sorts the runs. */
 class HParamsCard extends Card {
   constructor(kind, entry) {
     super(kind, entry);
@@ -93,7 +93,7 @@ function compareCells(a, b) {
 
 const cellText = (value) => (value === undefined ? "" : typeof value === "number" ? formatNumber(value) : String(value));
 
-/** Tags of which the page shows only that they exist. */
+/** The tags that the page lists, but does not draw. */
 class OtherCard extends Card {
   draw() {
     const rows = this.entry.series.map((tag) => element(

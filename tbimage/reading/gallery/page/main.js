@@ -1,6 +1,6 @@
 "use strict";
 
-// The page as a whole: sections, runs, search, settings, and what a live page takes in.
+// The page as a whole: sections, runs, search, settings, and the updates of a live page.
 
 const SECTIONS = [
   ["scalar", "Scalars", ScalarCard],
@@ -15,13 +15,13 @@ const SECTIONS = [
   ["others", "Other tags", OtherCard],
 ];
 const MILLISECONDS_BETWEEN = 2000;
-const GROUPED_FROM = 13; // cards; fewer need no groups
+const GROUPED_FROM = 13; // cards; fewer cards are not grouped
 
-const MOST_CARDS = 1000; // of a kind; a browser takes half a minute for a hundred thousand
+const MOST_CARDS = 1000; // of a kind; a browser needs half a minute for a hundred thousand cards
 
 const cards = new Map(); // by kind and tag
 const limits = new Map(); // by kind: how many cards are made
-const leftOut = new Map(); // by kind: how many are not
+const leftOut = new Map(); // by kind: how many cards are not made
 
 /** Return the entries of the index for the cards of a kind. */
 function entriesOf(kind) {
@@ -34,7 +34,7 @@ function entriesOf(kind) {
 const isSearched = (entry) => [entry.tag, entry.display_name ?? ""].some((text) => matches(text, state.tagQuery));
 const isLarge = (kind) => entriesOf(kind).length > MOST_CARDS;
 
-/** Return the entries that get cards. Of very many, these are the first ones that are searched for. */
+/** Return the entries that get cards: all, or the first that match the search if there are many. */
 function chosenEntries(kind) {
   leftOut.delete(kind);
   if (!isLarge(kind)) return entriesOf(kind);
@@ -44,7 +44,7 @@ function chosenEntries(kind) {
   return chosen;
 }
 
-/** Make the sections and cards that are missing, and remove those that are gone. */
+/** Make the sections and the missing cards, and remove the cards that have no entry any more. */
 function renderCards() {
   const wanted = new Set();
   const sections = [];
@@ -95,7 +95,7 @@ function showMore(kind) {
 
 // Search, runs and settings.
 
-/** Show the cards whose tags are searched for, and count them. */
+/** Show the cards whose tags match the search, and count them. */
 function filterCards() {
   let any = false;
   const links = [];
@@ -220,7 +220,7 @@ function connectControls() {
   addEventListener("scroll", hideTooltip, { passive: true });
   addEventListener("resize", () => byId("viewer").open && applyZoom());
   if (matchMedia("(max-width: 800px)").matches) {
-    byId("size").value = 144; // two beside each other on a phone
+    byId("size").value = 144; // so that a phone shows two pictures side by side
     for (const box of [byId("runs-box"), byId("settings")]) box.open = false;
   }
   for (const id of ["smoothing", "size"]) byId(id).dispatchEvent(new Event("input"));
@@ -237,7 +237,7 @@ function take(index) {
   state.index = index;
   document.title = index.title;
   byId("title").textContent = index.title;
-  index.runs.forEach(colourOf); // in the order of their names
+  index.runs.forEach(colourOf); // the order of the names decides the colours
   if (runsChanged) renderRuns();
   renderNotices();
   renderCards();
@@ -256,7 +256,7 @@ async function poll() {
     }
     if (answer) document.body.classList.toggle("stale", answer.status !== 200 && answer.status !== 304);
   } catch {
-    document.body.classList.add("stale"); // the server is gone; what was loaded stays
+    document.body.classList.add("stale"); // no server; the page keeps the loaded data
   }
   setTimeout(poll, MILLISECONDS_BETWEEN);
 }

@@ -1,7 +1,8 @@
 "use strict";
 
-// Markdown → elements. It knows what TensorBoard's texts use: headings, emphasis, code, lists,
-// quotes, tables, rules and links. Everything else, HTML too, stays text.
+// Converts Markdown to elements. It knows the Markdown that TensorBoard's texts use: headings,
+// emphasis, code, lists, quotes, tables, horizontal lines and links. All other text, also HTML,
+// stays text.
 
 const BLOCK_MARKS = /^(#{1,6}\s|```|>|\s*[-*+]\s|\s*\d+[.)]\s|(\*\s*){3,}$|(-\s*){3,}$)/;
 
@@ -23,7 +24,7 @@ function blocks(lines, depth) {
   return made;
 }
 
-/** Return the block that begins at a line, and where the next one begins. */
+/** Return the block that begins at a line, and where the next block begins. */
 function blockAt(lines, at, depth) {
   const line = lines[at];
   const heading = /^(#{1,6})\s+(.*)$/.exec(line);
@@ -37,16 +38,16 @@ function blockAt(lines, at, depth) {
   return paragraph(lines, at);
 }
 
-// Regular expressions for these two would need quadratic time for long lines.
+// In the next two functions, a regular expression alone would need quadratic time for long lines.
 
-/** Leave out the marks that may end a heading. */
+/** Remove the marks at the end of a heading, if there are any. */
 function withoutMarks(text) {
   let end = text.length;
   while (text[end - 1] === "#") end--;
   return text.slice(0, end).trimEnd();
 }
 
-/** Tell whether a line rules off the head of a table. */
+/** Tell whether a line is the line below the head of a table. */
 const isRuler = (line) => line.includes("-") && /^[\s|:-]*$/.test(line);
 
 function codeBlock(lines, at) {
@@ -100,7 +101,7 @@ function paragraph(lines, at) {
   return [element("p", {}, ...spans(lines.slice(at, end).join("\n"))), end];
 }
 
-// Code, bold, italic, link; the first that is found is made, and the rest is looked at again.
+// Code, bold, italic, link. The first match becomes an element. Then the rest is searched again.
 const SPAN = /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\b_([^_]+)_\b|!?\[([^\]]*)\]\(([^()\s]+)\)/;
 
 function spans(text) {
@@ -119,13 +120,13 @@ function spans(text) {
   return made;
 }
 
-/** Make a link to the web; of other addresses, as "javascript:", the text stays as it is. */
+/** Make a link to a web or mail address. For others, such as "javascript:", return the source. */
 function link(label, address, source) {
   if (!/^(https?:\/\/|mailto:)/i.test(address)) return source;
   return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, label || address);
 }
 
-// Two spaces at the end of a line break it.
+// Two spaces at the end of a line become a line break.
 function lineBreaks(text) {
   return text.split(/ {2,}\n/).flatMap((part, at) => (at ? [element("br"), part] : [part]));
 }

@@ -1,9 +1,9 @@
 "use strict";
 
-// Meshes and point clouds, which turn when they are dragged; all runs of a card turn together.
+// Meshes and point clouds. A user can drag them to turn them. All runs of a card turn together.
 
 const MESH_HEIGHT = 260;
-const PLAIN = [150, 160, 175]; // where a mesh has no colours
+const PLAIN = [150, 160, 175]; // the colour of meshes without colours
 
 class MeshCard extends Card {
   constructor(kind, entry) {
@@ -63,7 +63,7 @@ class MeshCard extends Card {
       try {
         if (name === undefined) throw new Error("left out to keep the page small");
         const mesh = readMesh(await loadJson(name));
-        if (this.stepper.step !== step) return; // another was chosen meanwhile
+        if (this.stepper.step !== step) return; // the user has chosen another step
         item.mesh = mesh;
         about = mesh.about;
         item.problem.hidden = true;
@@ -126,7 +126,7 @@ function readMesh(asset) {
   let farthest = 0;
   for (let at = 0; at < places.length; at += 3) {
     const squares = centre.reduce((sum, each, axis) => sum + (places[at + axis] - each) ** 2, 0);
-    if (squares > farthest) farthest = squares; // not NaN
+    if (squares > farthest) farthest = squares; // false for NaN
   }
   const part = (shown, all, what) => `${shown < all ? `${formatCount(shown)} of ` : ""}${formatCount(all)} ${what}`;
   const about = triangles
@@ -136,7 +136,7 @@ function readMesh(asset) {
   return { places, triangles, colors, centre, radius: Math.sqrt(farthest) || 1, about: about + batch };
 }
 
-/** Return where each point is on the screen, and how near: x, y and depth. */
+/** Return where each point is on the screen, and how near it is: x, y and depth. */
 function turn({ places, centre, radius }, { yaw, pitch }, width, height) {
   const [sinYaw, cosYaw, sinPitch, cosPitch] = [Math.sin(yaw), Math.cos(yaw), Math.sin(pitch), Math.cos(pitch)];
   const scale = (Math.min(width, height) / 2 - 8) / radius;
@@ -152,7 +152,7 @@ function turn({ places, centre, radius }, { yaw, pitch }, width, height) {
   return turned;
 }
 
-/** Return numbers in the order of their depth, the farthest first. */
+/** Return the positions of the depths, sorted from the farthest to the nearest. */
 function byDepth(depths) {
   return Uint32Array.from(depths.keys()).sort((a, b) => depths[a] - depths[b]);
 }
@@ -195,7 +195,7 @@ function paintPoints(context, { places, colors }, turned, colour) {
   const [near, far] = depths.reduce(([most, least], each) => [each > most ? each : most, each < least ? each : least], [-Infinity, Infinity]);
   context.fillStyle = colour;
   for (const at of byDepth(depths)) {
-    context.globalAlpha = 0.35 + (0.65 * (depths[at] - far)) / (near - far || 1); // fainter behind
+    context.globalAlpha = 0.35 + (0.65 * (depths[at] - far)) / (near - far || 1); // far points are fainter
     if (colors) context.fillStyle = `rgb(${colors[3 * at]} ${colors[3 * at + 1]} ${colors[3 * at + 2]})`;
     context.fillRect(turned[3 * at] - size / 2, turned[3 * at + 1] - size / 2, size, size);
   }

@@ -33,7 +33,7 @@ class MediaCard extends Card {
     this.showStep();
   }
 
-  /** Make a picture or a sound with the name of its run, or take the one that is there. */
+  /** Return a picture or a sound with the name of its run. Make it if it does not exist yet. */
   makeItem(series) {
     const key = `${nameOfRun(series.run)} ${series.sample}`;
     const item = this.items.get(key) ?? this.makeNewItem(series);
@@ -56,7 +56,7 @@ class MediaCard extends Card {
     return item;
   }
 
-  /** Show what was current at the chosen step. */
+  /** Show the last pictures or sounds at or before the chosen step. */
   showStep() {
     for (const { series, media, shown, problem, step } of this.items.values()) {
       const at = positionAt(series.steps, this.stepper.step);

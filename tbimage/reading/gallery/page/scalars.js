@@ -3,9 +3,12 @@
 // Charts of scalars, with the lines of all runs.
 
 const CHART_HEIGHT = 230;
-const MOST_TOLD = 10; // runs in a tooltip
+const MOST_TOLD = 10; // this number of runs is in a tooltip at most
 
-/** Smooth by an exponential moving average that does not begin at zero, as TensorBoard does. */
+/**
+ * Smooth values by an exponential moving average, as TensorBoard does. The average is corrected, so
+ * that it does not begin at zero.
+ */
 function smooth(values, weight) {
   if (weight <= 0) return values;
   const smoothed = new Float64Array(values.length);
@@ -141,7 +144,7 @@ class ScalarCard extends Card {
     });
   }
 
-  /** Let lines be drawn within the axes only. */
+  /** Allow drawing only within the axes. */
   clip(context, width, height) {
     context.beginPath();
     context.rect(MARGIN.left - 2, 0, width - MARGIN.left - MARGIN.right + 4, height - MARGIN.bottom + 1);
@@ -149,7 +152,7 @@ class ScalarCard extends Card {
     context.lineJoin = "round";
   }
 
-  /** Draw one line once more, thicker than the others; null draws none. */
+  /** Draw one line again, thicker than the others. Null: draw none. */
   highlight(line) {
     const context = prepareCanvas(this.overlay, ...this.size);
     if (line === null) return;
@@ -161,7 +164,7 @@ class ScalarCard extends Card {
     }
   }
 
-  /** Mark a number that is not finite at the bottom. */
+  /** Draw a triangle at the bottom for a number that is not finite. */
   paintTriangle(context, x, height) {
     const bottom = height - MARGIN.bottom;
     context.beginPath();
@@ -171,7 +174,7 @@ class ScalarCard extends Card {
     context.fill();
   }
 
-  /** Return the lowest and the highest finite number of a column, of points within a domain. */
+  /** Return the lowest and the highest finite number of a column, only for points in a domain. */
   range(column, domain) {
     return this.rangeOf(this.shown, column, domain);
   }
@@ -192,7 +195,7 @@ class ScalarCard extends Card {
     return [low, high];
   }
 
-  // Pointer: values of all runs, and a part of the axis to zoom into.
+  // The pointer shows the values of all runs. It also chooses a part of the axis to zoom into.
 
   hover(event) {
     if (!this.x || !this.shown?.length) return;
@@ -277,7 +280,7 @@ function readLines(asset) {
   }));
 }
 
-/** Return the position of the number that is nearest; the numbers grow. */
+/** Return the position of the number nearest to `wanted`. The numbers must be sorted. */
 function nearest(numbers, wanted) {
   let [low, high] = [0, numbers.length - 1];
   while (low < high) {

@@ -1,8 +1,9 @@
 "use strict";
 
-// A picture in full size, with crisp pixels; beside it another run or step, or their difference.
+// Shows a picture in full size, with sharp pixels. A user can compare it with the picture of another
+// run or step: side by side, or as the difference of both.
 
-const viewer = {}; // what it shows now
+const viewer = {}; // what the viewer shows now
 
 /** Show a picture of a card in full size. */
 function openViewer(card, series, step) {
@@ -40,7 +41,7 @@ function viewerBar() {
     "div", { className: "viewer-bar" },
     element("strong", {}, card.entry.tag), runLabel(series.run), viewer.stepper.element, viewer.compare, viewer.modes,
     element("span", { className: "tools" }, ...zooms,
-      element("button", { className: "icon", title: "One pixel for each pixel", onclick: () => setZoom(1 / devicePixelRatio) }, "1:1"),
+      element("button", { className: "icon", title: "One pixel of the screen for each pixel of the picture", onclick: () => setZoom(1 / devicePixelRatio) }, "1:1"),
       element("button", { className: "icon", title: "Fit into the window", onclick: () => setZoom(null) }, "fit"),
       element("button", { className: "icon", title: "Close", onclick: () => byId("viewer").close() }, "✕")),
   );
@@ -77,7 +78,7 @@ function setMode(value) {
   updateViewer();
 }
 
-/** Return the other picture: its series and the position in it. */
+/** Return the other picture: its series, and its position in the series. */
 function otherPicture(at) {
   if (viewer.other === "first") return [viewer.series, 0];
   if (viewer.other === "before") return [viewer.series, Math.max(at - 1, 0)];
@@ -88,7 +89,7 @@ function otherPicture(at) {
 async function updateViewer() {
   const panes = byId("viewer").querySelector(".panes");
   if (!panes) return;
-  const turn = (viewer.turn = {}); // what comes late is not shown
+  const turn = (viewer.turn = {}); // after a later call, this one shows nothing
   const at = +viewer.stepper.slider.value;
   const pictures = [[viewer.series, at]];
   if (viewer.other) pictures.push(otherPicture(at));
@@ -149,7 +150,7 @@ function differencePane(images, titles) {
       const distance = Math.abs(a.data[channel] - b.data[channel]);
       most = Math.max(most, distance);
       sum += distance;
-      difference.data[channel] = distance * viewer.gain; // clamped to 255
+      difference.data[channel] = distance * viewer.gain; // 255 at most
     }
     difference.data[at + 3] = 255;
     largest = Math.max(largest, most);
@@ -180,7 +181,8 @@ function pane(shown, width, height, tell, title) {
   return element("figure", {}, element("div", { className: "scroll" }, shown), ...caption);
 }
 
-// Zoom: how many pixels of the page one of the picture takes; null fits it into the window.
+// Zoom: how many pixels of the page one pixel of the picture takes. Null: the picture fits into the
+// window.
 
 function fittingZoom() {
   const panes = byId("viewer").querySelector(".panes");
@@ -192,7 +194,7 @@ function fittingZoom() {
     (panes.clientHeight - 24) / (below ? count : 1) - (viewer.other ? 36 : 0),
   ];
   const zoom = Math.max(Math.min(room[0] / width, room[1] / height), 0.01);
-  return zoom > 1 ? Math.floor(zoom) : zoom; // whole numbers keep all pixels equal
+  return zoom > 1 ? Math.floor(zoom) : zoom; // with a whole number, all pixels have the same size
 }
 
 const currentZoom = () => viewer.zoom ?? fittingZoom();
