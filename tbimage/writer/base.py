@@ -85,33 +85,27 @@ class RunWriter:
             workers: The number of threads that encode. Default None: one for each processor that
                 this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
             flush_secs: The longest time, in seconds, that a cheap summary, such as a scalar, waits
-                in memory, so that several summaries are written together. If the process is killed,
-                the waiting summaries are lost. Default 0.1: one write for a hundred scalars in a
-                fast loop. With 0 and ``spool_dir``, each call waits until its summary is on the
-                local disk.
-            fsync: When ``os.fsync`` is called, which protects the file from a power failure:
-                "never", "flush" (in each ``flush``) or "close" (at the end of a file). Default
-                "never": even without fsync, no written data is lost when the process ends or is
-                killed, and an fsync takes milliseconds.
+                in memory, so that several are written together. A kill of the process loses them.
+                Default 0.1: one write for a hundred scalars in a fast loop. With 0 and
+                ``spool_dir``, each call waits until its summary is on the local disk.
+            fsync: When ``os.fsync`` protects the file from a power failure: "never", "flush" (in
+                each ``flush``) or "close" (at the end of a file). Default "never": an fsync takes
+                milliseconds, and written data survives every other end of the process without it.
             on_error: What happens to errors that occur after a call has returned. "raise" (default)
-                raises the first error in the next ``flush`` or ``close``; "log" logs and counts
-                them.
-            max_file_bytes: The largest size of an event file. When the next record would exceed it,
-                a new file is begun. Default None: no limit on a disk, and 64 MiB in an object
-                store.
+                raises the first one in the next ``flush`` or ``close``; "log" logs and counts them.
+            max_file_bytes: The largest size of an event file; a further record begins a new file.
+                Default None: no limit on a disk, and 64 MiB in an object store.
             max_file_secs: The seconds after which the next record begins a new event file. Default
                 None: no limit.
-            keep_files: The largest number of event files; 2 or more. If there are more files, the
-                oldest are deleted. Files of other programs, the newest two files, and files that
-                grew within the last half-hour are never deleted, because a reader may need them.
-                Default None: all are kept.
+            keep_files: The largest number of event files, 2 or more; the oldest are deleted. Never
+                deleted, because a reader may need them, are the files of other programs, the newest
+                two, and those that grew in the last half-hour. Default None: all are kept.
             keep_bytes: The largest size of all event files together. If they are larger, the oldest
                 are deleted, with the same exceptions. Default None: all are kept.
             min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
                 the disk were full. Default 0: writing pauses only when the disk is full.
             close_timeout: The seconds that ``close`` and the end of the process wait for pending
-                summaries. Default 30: the time that an orchestrator waits between SIGTERM and
-                SIGKILL.
+                summaries. Default 30, as orchestrators wait between SIGTERM and SIGKILL.
             upload_secs: Seconds between two uploads to an object store. ``flush`` uploads at once.
             spool_dir: A local directory for records that are not uploaded yet. If some records are
                 left when the process ends, the next writer of the run uploads them. Default None.
@@ -129,9 +123,8 @@ class RunWriter:
             TypeError: An argument is of the wrong type.
             ValueError: An argument has a value that is not allowed.
             ImportError: The package for the URL is not installed.
-            OSError: The directory or the event file cannot be made. There is no OSError if
-                ``on_error="log"``, and the disk is full or the directory is in an object store:
-                then the writer logs the error and tries again.
+            OSError: The directory or the event file cannot be made. But with ``on_error="log"``,
+                a full disk or an object store raises nothing: the writer logs this and tries again.
         """
         given = dict(locals())  # a copy: in Python 3.10 under a debugger the dict contains itself
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
@@ -150,7 +143,7 @@ class RunWriter:
         self._writes_through = settings.spool_dir is not None and settings.flush_secs == 0
         if ranks.silence(self, logdir, settings.rank):
             return
-        # The path is resolved here, because the calls that log must do no I/O.
+        # Resolved here, because the calls that log must do no I/O.
         self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
@@ -174,8 +167,7 @@ class RunWriter:
         """Wait until all earlier summaries are in the file, where a crash cannot lose them.
 
         Args:
-            timeout: Seconds; None: no limit. If writing fails, ``flush`` does not wait for a second
-                attempt.
+            timeout: Seconds; None: no limit. After a failed write, ``flush`` waits for no other.
 
         Returns:
             True if all these summaries are in the file. False if the time ran out. Also False if
@@ -337,11 +329,10 @@ class RunWriter:
     ) -> bool:
         """Log a summary: reserve memory, take a snapshot of the data, and put it in the pipeline.
 
-        ``take`` or ``data.snapshot`` returns the snapshot. Later ``make`` is called with the
-        snapshot and with ``rest``. If ``wall_time`` is None, ``make`` makes a whole Event. Name,
-        step and time are already checked. ``cost`` is the size of the snapshot in bytes. For a
-        large snapshot, an encoder calls ``make``; for a small one, the commit does. With
-        ``in_commit``, the commit always calls it, because ``make`` is cheap or writes files itself.
+        ``take`` or ``data.snapshot`` returns the snapshot, whose size is ``cost`` bytes. Later an
+        encoder calls ``make`` with the snapshot and ``rest``; the commit does, if the snapshot is
+        small, or with ``in_commit``. If ``wall_time`` is None, ``make`` makes a whole Event. Name,
+        step and time are already checked.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -394,8 +385,7 @@ class RunWriter:
         return logged
 
 
-# The commit itself encodes scalars and smaller pictures. For a picture of 64x64, this takes 134 µs.
-# In a separate thread it takes 230 µs, because the threads must switch.
+# The commit itself encodes smaller pictures, because a switch of threads takes longer (design.md).
 _SMALL_BYTES = 64 * 1024
 
 

@@ -27,7 +27,13 @@ def refuse(*arguments: object) -> None:
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
 
+def wait_for_the_end_of_earlier_tests() -> None:
+    """Their owner would do the work of this test, too."""
+    readers.wait_until(lambda: not owner.current_owner()._running, "the owner to end", 20)
+
+
 def test_threads_start_with_the_first_work_and_sleep_without_it(tmp_path: Path) -> None:
+    wait_for_the_end_of_earlier_tests()
     others = threads()
     writer = tbimage.SummaryWriter(tmp_path, workers=2)
     assert not threads() - others
@@ -49,6 +55,7 @@ def switches(thread: str) -> str:
 
 
 def test_threads_end_with_close(tmp_path: Path) -> None:
+    wait_for_the_end_of_earlier_tests()
     others = threads()
     writer = tbimage.SummaryWriter(tmp_path, workers=4)
     for step in range(50):
@@ -126,11 +133,6 @@ def test_late_helpers_keep_no_data_of_a_job() -> None:
     assert [reference() for reference in references] == [None, None]
     group.help()
     assert group.finish() == []
-
-
-def wait_for_the_end_of_earlier_tests() -> None:
-    """Their owner would do the work of this test, too."""
-    readers.wait_until(lambda: not owner.current_owner()._running, "the owner to end", 20)
 
 
 def test_callers_do_the_work_if_no_thread_can_be_started(

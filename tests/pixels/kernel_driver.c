@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tbimage_kernel_start();
     Job job = {start, backwards ? -stride : stride, height, width, step, first, last, out, capacity, &scratch, baseline,
                0, 0, 0};
-    int64_t status = tbimage_kernel_encode(&job);
+    int64_t status = tbimage_kernel_encode(&job, 1);
     if (status != DONE && (enough || status != NO_ROOM)) abort();
     if (status == DONE && (job.size < 1 || job.size > capacity)) abort();
     free(pixels), free(out);
@@ -38,7 +38,7 @@ int main(void) { /* height, width, step, baseline; then the rows */
     tbimage_kernel_start();
     Job job = {pixels, head[1], head[0], head[1], head[2], 1, 1, out, (int64_t)capacity, malloc(sizeof(Scratch)), head[3],
                0, 0, 0};
-    if (tbimage_kernel_encode(&job) != DONE) return 1;
+    if (tbimage_kernel_encode(&job, 1) != DONE) return 1;
     fwrite(&job.crc, sizeof job.crc, 1, stdout);
     fwrite(&job.adler, sizeof job.adler, 1, stdout);
     return fwrite(out, 1, (size_t)job.size, stdout) != (size_t)job.size;

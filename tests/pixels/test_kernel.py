@@ -12,8 +12,9 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from PIL import Image
 
 import tbimage
 from tbimage.pixels.png import kernel, libraries
-from tbimage.pixels.png.encoder import encode
+from tbimage.pixels.png.encoder import encode, encode_all
 from tbimage.pixels.png.libraries import encoder_name
 from tbimage.pixels.png.rows import Pixels, Rows
 from tests.pixels.images import MEMORIES
@@ -114,6 +115,13 @@ def test_every_instruction_set_makes_the_same_bytes(picture: Pixels) -> None:
     assert fast == baseline
 
 
+@needs_kernel
+@given(several=st.lists(pictures(), min_size=1, max_size=20), crc=st.integers(0, 2**32 - 1))
+def test_pictures_of_one_call_are_those_of_single_calls(several: list[Pixels], crc: int) -> None:
+    alone = [kernel.encode_rows(Rows(picture), 0, len(picture), crc) for picture in several]
+    assert kernel.encode_pictures([Rows(picture) for picture in several], crc) == alone
+
+
 def textures() -> dict[str, Pixels]:
     """Pictures of more than one chunk and more than one block, for each way through the kernel."""
     generator = np.random.default_rng(5)
@@ -199,7 +207,44 @@ def job(pixels: Pixels, output: Any, room: int, **changes: Any) -> kernel.Job:
 def encoded(made: kernel.Job) -> int:
     loaded = libraries.kernel()
     assert loaded is not None
-    return loaded.encode(ctypes.byref(made))
+    return loaded.encode(ctypes.byref(made), 1)
+
+
+def ticks_during(action: Callable[[], object]) -> int:
+    """Count what another thread, which computes in Python, does meanwhile."""
+    ticks, ended = [0], threading.Event()
+
+    def compute() -> None:
+        while not ended.is_set():
+            ticks[0] += 1
+
+    thread = threading.Thread(target=compute)
+    interval = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(0.2)
+        thread.start()
+        before = ticks[0]
+        action()
+        return ticks[0] - before
+    finally:
+        sys.setswitchinterval(interval)
+        ended.set()
+        thread.join()
+
+
+@needs_kernel
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_small_picture_does_not_wait_for_a_thread_that_computes(count: int) -> None:
+    """If it let the GIL go, it would wait for 5 ms, but it takes only 20 µs."""
+    small = np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)
+    assert any(ticks_during(lambda: encode_all([*small])) == 0 for _ in range(10))
+
+
+@needs_kernel
+@pytest.mark.parametrize("shape", [(16, 64, 64, 3), (1, 600, 600, 3)])
+def test_other_threads_run_during_a_long_call(shape: tuple[int, ...]) -> None:
+    several = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    assert ticks_during(lambda: encode_all([*several])) > 0
 
 
 SCRATCH = np.zeros(libraries.load().scratch_bytes if libraries.kernel() else 0, np.uint8)
@@ -251,6 +296,18 @@ def test_wrong_jobs_are_refused(changes: dict[str, Any]) -> None:
 
 
 @needs_kernel
+def test_a_job_that_fails_is_the_last_one() -> None:
+    loaded = libraries.kernel()
+    assert loaded is not None
+    pixels, out = np.zeros((5, 10), np.uint8), np.zeros(3000, np.uint8)
+    jobs = (kernel.Job * 3)(*(job(pixels, out, room) for room in (3000, 1, 3000)))
+    for encode_jobs in (loaded.encode, loaded.encode_with_gil):
+        assert encode_jobs(jobs, 3) == NO_ROOM
+        assert [each.size > 0 for each in jobs] == [True, False, False]
+        assert encode_jobs(jobs, 1) == encode_jobs(jobs, 0) == 0
+
+
+@needs_kernel
 @given(
     pixels=hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=90)),
     step=st.integers(1, 8),
@@ -294,7 +351,7 @@ def build(compiler: str, source: str, directory: Path) -> Path:
 STUB = """
 long long tbimage_kernel_start(void) { return VERSION; }
 long long tbimage_kernel_scratch_bytes(void) { return 1; }
-long long tbimage_kernel_encode(void *job) { return job != 0; }
+long long tbimage_kernel_encode(void *job, long long count) { return job != 0; }
 """
 
 

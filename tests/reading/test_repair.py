@@ -89,7 +89,7 @@ def test_nothing_is_overwritten_and_nothing_useless_is_left(tmp_path: Path) -> N
     assert path.read_bytes() == b"".join(records())
     other = tmp_path / "photo.png"
     other.write_bytes(b"\x89PNG" + bytes(100))
-    with pytest.raises(ValueError, match="no whole record"):
+    with pytest.raises(ValueError, match="no undamaged record"):
         repair(other, tmp_path / "new.tfevents")
     with pytest.raises(FileNotFoundError):
         repair(tmp_path / "nothing", tmp_path / "new.tfevents")

@@ -44,9 +44,8 @@ class PeerWriter:
 
     Attributes:
         file_writer: The FileWriter, which takes ready messages. None while this object is closed.
-        all_writers: A dict with one item: the key is the directory of ``file_writer``, and the
-            value is ``file_writer``. None while this object is closed. (The runs of ``add_scalars``
-            do not have writers of their own.)
+        all_writers: A dict from the directory of ``file_writer`` to ``file_writer``. None while
+            this object is closed. (The runs of ``add_scalars`` have no writers of their own.)
         default_bins: The edges of the bins for ``bins="tensorflow"``.
     """
 

@@ -94,8 +94,6 @@ def encode_all(
     The files are the same as those of ``encode``, but take less time.
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
-    if all(plan is BY_KERNEL for _, plan in planned):  # a call of the kernel encodes one picture
-        return [EncodedPng(_file(form, plan, run), form.channels) for form, plan in planned]
     files: list[list[Piece]] = [[]] * len(planned)
     alike: defaultdict[object, list[int]] = defaultdict(list)
     for number, (form, plan) in enumerate(planned):
@@ -164,8 +162,7 @@ def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
     rows, head = form.rows, _head(form)
     edges = cut(rows, plan.strip_bytes)
     if len(edges) == 1:
-        pieces = _chunks(head, [encode_strip(rows, plan, 0, rows.height, _CRC_OF_FIRST_IDAT)])
-        return [b"".join(pieces)] if is_small(rows) else pieces
+        return _chunks(head, [encode_strip(rows, plan, 0, rows.height, _CRC_OF_FIRST_IDAT)])
     parts = [
         functools.partial(
             encode_strip, rows, plan, start, stop, _CRC_OF_IDAT if start else _CRC_OF_FIRST_IDAT

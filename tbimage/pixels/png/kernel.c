@@ -27,7 +27,7 @@
 #define HOT static inline __attribute__((always_inline))
 enum { DONE = 0, NO_ROOM = -1, BAD_JOB = -2 };
 enum {
-    ABI = 1,            /* equal to ABI in libraries.py; changes with Job */
+    ABI = 2,            /* equal to ABI in libraries.py; changes with Job */
     HISTORY = 32768,    /* how far back a match may be (3.2.5) */
     CHUNK = 61440,      /* bytes filtered at once; a stored block holds 65535 at most (3.2.4) */
     SLACK = 64,         /* bytes behind the used part of a buffer that may be read and written */
@@ -284,7 +284,6 @@ HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t s
     }
     return p;
 }
-
 /* --- Huffman codes (3.2.2) --------------------------------------------------------------------------------------- */
 /* The symbols that occur, ascending by their counts, which are below 2¹⁸. */
 static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
@@ -336,7 +335,6 @@ static void make_codes(const uint8_t *lengths, int n, uint32_t *codes) {
         code = (code & 0xF0F) << 4 | (code >> 4 & 0xF0F), codes[i] = (code & 0xFF) << 16 | (code & 0xFF00) | lengths[i];
     }
 }
-
 /* --- blocks (3.2.3 to 3.2.7) ------------------------------------------------------------------------------------- */
 HOT void put(Writer *w, uint64_t bits, unsigned count) { w->bits |= bits << w->count, w->count += count; }
 HOT void put_code(Writer *w, uint32_t code) { put(w, code >> 8, code & 255); }
@@ -446,7 +444,6 @@ HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size
     put_tokens(w, s, raw != NULL ? raw : s->literals, raw == NULL);
     return DONE;
 }
-
 /* --- which filter, and whether to look for matches ---------------------------------------------------------------- */
 /* n · log₂(n) in 1/256 bits, for n > 0. Between powers of two, it is a parabola with an error of at most 0.008. */
 HOT int64_t compute_times_log2(uint32_t n) {
@@ -565,7 +562,6 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     target static __attribute__((noinline)) int64_t name##_matches( \
         const Job *j, Scratch *s, Writer *w, int k, uint32_t *a) { return encode_with_matches(j, s, w, k, a); } \
     target static int64_t name(Job *job) { return encode(job, name##_runs, name##_matches, crc); }
-
 BUILD(encode_baseline, crc_by_tables, )
 #if defined(__x86_64__)
 BUILD(encode_avx2, crc_by_folding, __attribute__((target("avx2,bmi,bmi2,lzcnt"))))
@@ -582,7 +578,6 @@ static int64_t (*find_fastest(void))(Job *job) {
 #endif
     return encode_baseline;
 }
-
 /* --- what is exported --------------------------------------------------------------------------------------------- */
 EXPORT int64_t tbimage_kernel_start(void) { /* to be called before all else */
     make_crc_tables();
@@ -591,10 +586,15 @@ EXPORT int64_t tbimage_kernel_start(void) { /* to be called before all else */
     return ABI;
 }
 EXPORT int64_t tbimage_kernel_scratch_bytes(void) { return sizeof(Scratch); }
-EXPORT int64_t tbimage_kernel_encode(Job *job) {
-    if (job->rows == NULL || job->out == NULL || job->scratch == NULL || job->capacity < 0) return BAD_JOB;
-    if (job->step < 1 || job->step > 8 || job->width < job->step || job->width % job->step != 0) return BAD_JOB;
-    if (job->height < 1 || job->width >= (int64_t)1 << 40 || job->height >= ((int64_t)1 << 44) / job->width)
-        return BAD_JOB; /* products below 2⁶³ */
-    return (job->baseline ? encode_baseline : fastest)(job);
+/* Encodes jobs until one fails. */
+EXPORT int64_t tbimage_kernel_encode(Job *job, int64_t count) {
+    int64_t status = DONE;
+    for (Job *end = job + count; job < end && status == DONE; job++) {
+        if (job->rows == NULL || job->out == NULL || job->scratch == NULL || job->capacity < 0) return BAD_JOB;
+        if (job->step < 1 || job->step > 8 || job->width < job->step || job->width % job->step != 0) return BAD_JOB;
+        if (job->height < 1 || job->width >= (int64_t)1 << 40 || job->height >= ((int64_t)1 << 44) / job->width)
+            return BAD_JOB; /* products below 2⁶³ */
+        status = (job->baseline ? encode_baseline : fastest)(job);
+    }
+    return status;
 }

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 #: The version of the layout of ``Job`` and of the functions. It must equal ABI in kernel.c.
-ABI = 1
+ABI = 2
 #: The start of the library's name, such as ``kernel-1a2b3c4d.so``; hatch_build.py makes the name.
 PREFIX = "kernel-"
 
@@ -24,8 +24,10 @@ PREFIX = "kernel-"
 class Kernel(NamedTuple):
     """The functions of the compiled encoder."""
 
-    # Encodes the rows that a Job (kernel.py) describes; returns 0 if it succeeded.
-    encode: Callable[[Any], int]
+    # Takes an array of Job (kernel.py) and its length. Encodes the rows that each Job describes.
+    # Returns 0 if it succeeded. During the call, this thread does not hold the GIL.
+    encode: Callable[[Any, int], int]
+    encode_with_gil: Callable[[Any, int], int]  # the same, but this thread keeps the GIL
     scratch_bytes: int  # the size of the scratch memory that ``encode`` needs
 
 
@@ -53,14 +55,15 @@ def load(directory: str | None = None) -> Kernel:
         library = ctypes.CDLL(file)
         start, encode = library.tbimage_kernel_start, library.tbimage_kernel_encode
         scratch_bytes = library.tbimage_kernel_scratch_bytes
+        encode_with_gil = ctypes.PyDLL(file).tbimage_kernel_encode
     except AttributeError as error:  # a function is missing
         raise OSError(f"{file} is no compiled encoder: {error}") from None
-    for function in (start, encode, scratch_bytes):
+    for function in (start, encode, encode_with_gil, scratch_bytes):
         function.restype = ctypes.c_int64
-    encode.argtypes = [ctypes.c_void_p]
+    encode.argtypes = encode_with_gil.argtypes = [ctypes.c_void_p, ctypes.c_int64]
     if (abi := start()) != ABI:
         raise OSError(f"{file} is of version {abi}, and {ABI} is needed: install tbimage again")
-    return Kernel(encode, scratch_bytes())
+    return Kernel(encode, encode_with_gil, scratch_bytes())
 
 
 @functools.cache

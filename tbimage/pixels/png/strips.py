@@ -18,7 +18,7 @@ from tbimage.buffers import Piece
 from tbimage.pixels.mappings import moved
 from tbimage.pixels.png.deflate import Method, adler32, compressor, crc32, deflated
 from tbimage.pixels.png.filters import Filter, filter_rows
-from tbimage.pixels.png.kernel import encode_rows
+from tbimage.pixels.png.kernel import encode_pictures, encode_rows
 from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.scratch import take
 
@@ -132,7 +132,8 @@ def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Str
     call filters many pictures. Until the caller has taken the last strip, this thread must not
     filter anything else.
     """
-    at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width))
+    # 1 KiB is what the output of the smallest picture needs.
+    at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width + 1024))
     for first in range(0, len(pictures), at_once):
         yield from _encode_block(pictures[first : first + at_once], plan, crc)
 
@@ -144,6 +145,10 @@ def _encode_by_kernel(rows: Rows, start: int, stop: int, crc: int) -> Strip:
 
 def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
     count, height, width = len(pictures), pictures[0].height, pictures[0].width
+    if plan.method is Method.KERNEL:
+        for data, crc_with_data, adler in encode_pictures(pictures, crc):
+            yield Strip([data], len(data), crc_with_data, adler, height * (width + 1))
+        return
     # The pictures are one below the other. Above each picture is the row of zeros that a window
     # needs.
     stack = take("stack", count * (1 + height) * width).reshape(count, 1 + height, width)
