@@ -40,6 +40,34 @@ def test_min_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept(Keeper({"*": Keep(min_interval=10)}), "a", len(times)) == [0, 3, 5, 7]
 
 
+def test_a_thread_that_is_delayed_does_not_end_later_intervals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It passes, sleeps for two intervals, in which others pass, and goes on."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    interval = sampling.Interval(10)
+    others: list[bool] = []
+
+    class Delays(dict[int, tuple[float, object]]):
+        def pop(self, *arguments: Any) -> Any:
+            nonlocal now
+            if not others:
+                others.append(False)  # only the first call is delayed
+                for _ in range(2):
+                    now += 10
+                    others.append(interval.has_passed())
+            return super().pop(*arguments)
+
+    interval._passes = Delays()
+    assert interval.has_passed()
+    assert others == [False, True, True]
+    assert not interval.has_passed()
+    now += 10
+    assert [interval.has_passed() for _ in range(3)] == [True, False, False]
+    assert len(interval._passes) <= 3
+
+
 def test_reservoir_keeps_the_nth_with_probability_k_over_n() -> None:
     """Over many streams, each number is kept with this probability, within six deviations."""
     size, calls, streams = 3, 60, 4000

@@ -150,22 +150,18 @@ class Interval:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._number = 0  # the search for the next number in _passes begins here
         # The latest passes by number: the time, and an object that identifies the call.
         self._passes: dict[int, tuple[float, object]] = {}
 
     def has_passed(self) -> bool:
         """Tell whether the interval has passed. If so, a new interval begins."""
-        number = self._number
-        while number in self._passes:
-            number += 1
-        last = self._passes.get(number - 1)
+        latest = max([*self._passes], default=-1)
+        last = self._passes.get(latest)
         now = time.monotonic()
-        if last is not None and now - last[0] < self._seconds:
+        if latest >= 0 and (last is None or now - last[0] < self._seconds):
             return False
         mine = now, object()
-        if self._passes.setdefault(number, mine) is not mine:
+        if self._passes.setdefault(latest + 1, mine) is not mine:
             return False  # another thread was faster
-        self._passes.pop(number - 2, None)
-        self._number = number
+        self._passes.pop(latest - 1, None)
         return True

@@ -120,6 +120,14 @@ def ray_address() -> Iterator[str]:
         cluster.stop()
 
 
+def test_ray_is_started_here_or_somewhere_else() -> None:
+    pytest.importorskip("ray")
+    from tbimage.integrations.ray import ray_engine
+
+    with pytest.raises(ValueError, match=r"address='auto' .*workers=2"), ray_engine("auto", 2):
+        pass
+
+
 def test_a_cluster_of_ray(
     logs: Path, expected: dict[str, bytes], tmp_path: Path, ray_address: str
 ) -> None:

@@ -47,12 +47,17 @@ def ray_engine(
 
     Raises:
         ConnectionError: No Ray answers at the address.
+        ValueError: Both ``address`` and ``workers`` are given.
 
     Example:
         >>> from tbimage.reading.compact import compact
         >>> with ray_engine(workers=2) as engine:  # doctest: +SKIP
         ...     compact("runs", "small", engine=engine)
     """
+    if address is not None and workers is not None:
+        raise ValueError(
+            f"address={address!r} is a Ray that runs; workers={workers!r} starts one: give only one"
+        )
     if ray.is_initialized():
         yield _engine
         return
