@@ -1,8 +1,8 @@
 """Write TensorBoard event files without TensorFlow.
 
 ``SummaryWriter`` logs images, scalars and more to a run directory. The functions ``image``,
-``scalar``, … log with a default writer, as in ``tf.summary``. The import of this package imports no
-other module: each name is resolved when it is first used.
+``scalar``, … log with a default writer, as in ``tf.summary``. Importing this package imports no
+other module. The module of a name is imported when the name is first used.
 
 Example:
     >>> import numpy, tempfile, tbimage

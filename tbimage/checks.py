@@ -3,7 +3,7 @@
 The rules for every number and every flag:
 
 - A NumPy scalar, or an array or tensor of rank 0, is treated as the Python value of its ``item()``.
-  An array with axes is refused. If it has only one element, the error says to pass its ``item()``.
+  An array with axes is refused. If it has only one element, the message asks for its ``item()``.
 - An integer is an int or has ``__index__``. A real number is a float, or has ``__float__`` or
   ``__index__``. A float is not an integer, even if it is 3.0. NaN is never allowed. A flag is True
   or False.
@@ -35,7 +35,7 @@ class _Short(reprlib.Repr):
     """Shortens the repr of a large argument. A long repr would hide the rest of the message."""
 
     def repr_int(self, x: int, level: int) -> str:
-        # For too many digits, repr raises a ValueError; since Python 3.14, super() raises no error.
+        # repr raises a ValueError for too many digits. Since Python 3.14, super() catches it.
         repr(x)
         return super().repr_int(x, level)
 

@@ -1,8 +1,8 @@
 """The fonts of texts in pictures: the font that the user sets, and the installed fonts.
 
-The installed fonts are searched only if a text has a character that no font in use has. The thread
-that draws the text (usually a worker) does this search. A call that logs does not draw, so it never
-waits for the search.
+The installed fonts are searched only if a text has a character that is in none of the fonts in use.
+The thread that draws the text (usually a worker) does this search. A call that logs does not draw,
+so it never waits for the search.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _DIRECTORIES = {
 _UNIX = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 # These fonts are tried first. They have many characters, or they are regular and without serifs.
 _PREFERRED = ("dejavusans.", "notosans-regular", "notosanscjk-regular", "arial", "sans")
-# Trying a font takes about 1 ms, and asking fontconfig takes 20 ms. So a search takes at most a
-# second. If fontconfig does not answer, the search takes _SECONDS more.
+# Trying a font takes about 1 ms, and asking fontconfig takes 20 ms. So with _MOST_FILES fonts, a
+# search takes at most a second. If fontconfig does not answer, the search takes _SECONDS more.
 _MOST_FILES = 400
 _MOST_FAILURES = 20
 _SECONDS = 5.0
@@ -42,7 +42,7 @@ def set_font(font: Any = None) -> None:
     The font is used in the whole process. The environment variable ``TBIMAGE_FONT`` can set it,
     too. If this font lacks a character, Pillow's default font is used. If that font also lacks the
     character, an installed font that has it is used. If no font has the character, a box is drawn,
-    and a warning is logged once for each name of a summary and each such character.
+    and a warning is logged, once for each pair of a summary's name and a character.
 
     Args:
         font: The path of a TrueType or OpenType file, or a font of ``PIL.ImageFont.truetype``. Its
@@ -133,7 +133,7 @@ def _with(letter: str, path: str, number: int) -> fonts.Font | None:
 
 
 def _candidates(letter: str) -> Iterator[tuple[str, int]]:
-    """Yield font files that may have a character, and the number of the font in each file."""
+    """Yield font files that may have a character, each with the number of a font in the file."""
     import subprocess  # imported here, because the import takes 5 ms
 
     pattern = f"sans:charset={ord(letter):x}:scalable=true"

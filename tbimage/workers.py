@@ -6,8 +6,8 @@ import contextlib
 import itertools
 
 # ``start_new_thread`` starts a thread in one step; ``threading.Thread`` uses a lock. All names are
-# imported directly. So all of them are Python's or all of them are gevent's, even if gevent patches
-# modules later.
+# imported directly. So either all of them are Python's, or all of them are gevent's, even if gevent
+# patches modules later.
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
 class Bell:
     """Wakes one waiting thread. If the bell rings before the wait, the wait ends at once.
 
-    The bell uses a lock, and not CPython's ``SimpleQueue.get``. If a signal comes in the last
-    microseconds of a timeout, that function computes a negative remaining time, and waits for ever.
+    The bell uses a lock, because CPython's ``SimpleQueue.get`` can wait for ever: if a signal comes
+    in the last microseconds of a timeout, ``get`` computes a negative remaining time.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Workers:
         self._given: deque[Job] = deque()  # all jobs that have not ended, and some ended jobs
 
     def is_idle(self) -> bool:
-        """Tell whether all given jobs have ended. It may return False after all have ended."""
+        """Tell whether all given jobs have ended. If one ends just now, the answer may be False."""
         given = self._given
         for _ in range(2):
             while given and given[0].ended:
@@ -133,8 +133,8 @@ class Workers:
     def _get_threads(self, count: int) -> None:
         """Start threads, then take idle threads from the rival, until there are ``count`` threads.
 
-        An exception between two lines can make the counted number of threads too small, but not too
-        large. So a job never waits for a thread that does not exist.
+        An exception between two lines can make ``self.count`` too small, but not too large. So
+        a job never waits for a thread that does not exist.
         """
         rival = self.rival
         most = self.most - (rival.count if rival else 0)
@@ -185,7 +185,7 @@ class Workers:
             pass  # perhaps there is no memory for noting the error
 
 
-#: An item of a queue: a job; or the ``Workers`` to which a thread is moved, and their queue.
+#: A queue of jobs. An item is a job; or, to move a thread, its new ``Workers`` and their queue.
 Jobs: TypeAlias = "SimpleQueue[Job | tuple[Workers, Jobs]]"
 _END = Job(None, int)  # ends each thread that takes it
 
@@ -218,7 +218,7 @@ def _work(workers: Workers, jobs: Jobs) -> None:
 
 
 class ForkJoin(Generic[T]):
-    """The parts of one job. Any number of threads may call ``help``; one must call ``finish``.
+    """The parts of one job. Any number of threads may call ``help``; one thread calls ``finish``.
 
     If no thread helps, the thread that calls ``finish`` does all parts itself. So there is no
     deadlock if all workers are busy.
@@ -246,7 +246,7 @@ class ForkJoin(Generic[T]):
         self.help()
         while any(result is _MISSING for result in self._results):
             self._news.wait(0.1)
-        # If a job of ``help`` is still queued, it must not keep the data in memory.
+        # If a job that calls ``help`` is still queued, it must not keep the data in memory.
         results, self._parts, self._results = self._results, (), []
         if self._errors:
             raise self._errors[0]

@@ -48,12 +48,12 @@ __all__ = ["main"]
 COMMANDS = (ls, cat, tail, gallery, serve, export, lint, repair, compact, diff, log, demo, doctor)
 
 FAILED = 2  # as in argparse
-INTERRUPTED = 130  # the exit code in shells of a command that SIGINT has ended
+INTERRUPTED = 130  # in shells, the exit code of a command that SIGINT has ended
 BROKEN_PIPE = 141  # the same for SIGPIPE
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse with errors of one line. It prints the usage only for --help."""
+    """A parser whose errors have one line. It prints the usage only for --help."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"tbimage: error: {message} (see {self.prog} --help)\n")
@@ -70,8 +70,8 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return the exit code. ``argv``: None for the arguments of this process."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # as on stderr, so that any name can be printed
+    """Run the command; return the exit code. If ``argv`` is None, ``sys.argv[1:]`` is used."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # like stderr: any name can be printed
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tbimage",
         description="Read, check, convert and write TensorBoard logs, without TensorFlow.",
-        epilog="Each command has a --help of its own. Exit codes: 0 done; 1 done, with findings "
+        epilog="Each command has its own --help. Exit codes: 0 done; 1 done, with findings "
         "(damage, problems, differences); 2 failed; 130 interrupted; 141 output closed.",
     )
     parser.add_argument(

@@ -83,7 +83,7 @@ def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
-    """Reduce each 8×8 patch of images from 192 to ``components`` components, and restore it."""
+    """Reduce each 8×8 patch of images from 192 to ``components`` numbers, and restore it."""
     count, height, width, channels = images.shape
     grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
     in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the values of a tag, one value in each line: run (if there are several), step, wall time,
-value. TAG may be a shell pattern.
+Print the values of a tag. Each line has one value: run and tag (if there are several), step, wall
+time, value. TAG may be a shell pattern.
 """
 
 
@@ -43,7 +43,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         nargs="?",
         choices=("auto", *terminal.PROTOCOLS),
         const="auto",
-        help="show pictures on the terminal: with its image protocol, or as colored half blocks",
+        help="show pictures on the terminal: with its image protocol, or as colored half-block "
+        "characters",
     )
     parser.set_defaults(run=run)
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = list(_chosen(logs, arguments))
     if not chosen:
         known = sorted({tag for run in logs.values() for tag in run.tags})[:5]
-        raise ValueError(f"no tag matches {arguments.tags!r}; there are {', '.join(known)}")
+        raise ValueError(f"no tag matches {arguments.tags!r}; some tags are {', '.join(known)}")
     code = tell_damage(logs.damage)
     if arguments.out is not None:
         return max(code, _write(logs, arguments))

@@ -44,7 +44,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=int,
         default=1,
         metavar="N",
-        help="keep the first of every N values, and the last",
+        help="keep the first of every N values, and the last value",
     )
     parser.add_argument(
         "--rename",

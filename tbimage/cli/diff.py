@@ -18,8 +18,8 @@ __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
 Compare two runs: tags, steps, values, and the pixels of pictures. If A and B have one run each,
-these two are compared. Otherwise the runs with the same names are compared. The exit code is 1 if
-there are differences.
+these two runs are compared. Otherwise the runs with the same names are compared. The exit code is 1
+if there are differences.
 """
 
 
@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument("second", metavar="B", help="another run, log directory or event file")
     parser.add_argument(
         "--tolerance", type=float, default=0.0, metavar="T",
-        help="the allowed difference of numbers, relative to the greater number (default: 0)",
+        help="the allowed difference of numbers, as a fraction of the number in B (default: 0)",
     )  # fmt: skip
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object for each difference"

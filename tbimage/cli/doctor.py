@@ -192,10 +192,12 @@ def _contents(logdir: str) -> Iterator[Finding]:
         return
     tags = sum(len(logs[name].tags) for name in logs.runs)
     if not logs.runs:
-        advice = "is it the directory that the program logs to? does the program flush or close?"
+        advice = "does the program log to this directory? does it flush or close its writer?"
         yield Finding("runs", "note", f"{logdir} has no event files", advice)
     elif logs.damage:
-        advice = f"tbimage lint {logdir} lists them; tbimage repair copies undamaged records"
+        advice = (
+            f"tbimage lint {logdir} lists these places; tbimage repair copies the undamaged records"
+        )
         found = f"{logdir}: {len(logs.runs)} runs, {len(logs.damage)} damaged places"
         yield Finding("runs", "problem", found, advice)
     else:
@@ -204,7 +206,7 @@ def _contents(logdir: str) -> Iterator[Finding]:
 
 @contextmanager
 def _new_directory(logdir: str | None) -> Iterator[str]:
-    """Yield a new directory, below the log directory or temporary, and remove it at the end."""
+    """Yield a new directory in the log directory, or a temporary one; remove it at the end."""
     if logdir is None:
         directory = tempfile.mkdtemp(prefix="tbimage-")
     else:

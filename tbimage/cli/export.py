@@ -1,4 +1,4 @@
-"""``tbimage export``: scalars to CSV, JSON Lines or Parquet; pictures and sounds to files."""
+"""``tbimage export``: write scalars to one table, and all other values to files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["add_to", "run"]
 _DESCRIPTION = """\
 Write all scalars to one table (run, tag, step, wall_time, value). Write texts, histograms and
 hyperparameters to JSON Lines. Write pictures, sounds and tensors to files. If you sort these files
-by name, they are sorted by step. All files are inside of DIR, whatever the tags are.
+by name, they are sorted by step. All files are inside DIR, even if a tag contains '..'.
 """
 
 

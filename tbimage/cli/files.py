@@ -1,9 +1,9 @@
 """The files that ``tbimage log`` logs, and their tags.
 
 Rules:
-- The tag of a file depends on one argument of the command, and on the path below this argument. It
-  does not depend on the other arguments. So in the next call, a file has the same tag, and the
-  steps continue. There is one exception: equal tags get the suffixes of their files.
+- The tag of a file depends on one argument of the command, and on the path of the file below this
+  argument. It does not depend on the other arguments. So in the next call, a file has the same tag,
+  and the steps continue. There is one exception: equal tags get the suffixes of their files.
 - Numbers in names are sorted by value: frame2 comes before frame10.
 - Names that begin with a dot are left out, as in ``ls``. Links to directories are not followed.
 """
@@ -24,7 +24,7 @@ __all__ = ["File", "distinct", "find"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to log, and its tag. ``named``: an argument is the file, and not its directory."""
+    """A file to log, and its tag. ``named``: an argument is the file, not a directory above it."""
 
     path: Path
     tag: str
@@ -42,9 +42,11 @@ def find(
                 (each.relative_to(path) for each in _walk(path, on_error)), key=_by_value
             )
             found += [File(path / each, _tag(path.name, each), False) for each in below]
-        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises if it does not exist
+        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises an error if it does not exist
             # Reading a pipe would wait for a writer, once for the header and once for the content.
-            on_error(OSError(errno.EINVAL, "not a regular file: save it to one first", str(path)))
+            on_error(
+                OSError(errno.EINVAL, "not a regular file: save it as a file first", str(path))
+            )
         else:
             found.append(File(path, _tag("", PurePath(path.name)), True))
     return found

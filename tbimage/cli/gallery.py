@@ -17,7 +17,7 @@ Write one HTML file that shows logs: charts of scalars, pictures (with a slider 
 comparison of pixels), histograms, texts, sounds and hyperparameters. Any browser can show the file.
 """
 
-# At most this number of problems is printed. The page shows all problems, instead of pictures.
+# At most this number of problems is printed. The page shows a problem in place of the value.
 _MOST_TOLD = 20
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}

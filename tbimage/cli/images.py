@@ -1,4 +1,4 @@
-"""Reads image files for a writer: unchanged if browsers can show them, else decoded by Pillow."""
+"""Read image files for a writer. Files that browsers cannot show are decoded by Pillow."""
 
 from __future__ import annotations
 

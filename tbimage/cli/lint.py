@@ -11,9 +11,9 @@ from tbimage.cli.progress import progress
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Read all records of log directories or event files and report damage, steps that go back, tags of
-two kinds, missing metadata, and values that TensorBoard does not show, each with the reason.
-The exit code is 1 if there are findings.
+Read all records of log directories or event files. Report damage, steps that go back, tags of two
+kinds, missing metadata, and values that TensorBoard does not show. The reason is printed for each
+finding. The exit code is 1 if there are findings.
 """
 
 
@@ -30,7 +30,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; return 1 if there are any."""
+    """Print the findings; return 1 if there are findings."""
     from tbimage.reading.lint import CODES, lint
 
     code = 0

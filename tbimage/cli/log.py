@@ -1,4 +1,4 @@
-"""``tbimage log``: log image files, or directories of them, to a run directory.
+"""``tbimage log``: log image files, or directories of image files, to a run directory.
 
 If a file cannot be read, an error is printed, the other files are logged, and the exit code is 2.
 In a directory, this applies only to files with the suffix of an image. If a file with another

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def printable(text: object) -> str:
-    r"""Replace characters that control a terminal by escapes, such as ``\x1b``."""
+    r"""Replace characters that control a terminal with escapes, such as ``\x1b``."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text)
     )

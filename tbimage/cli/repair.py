@@ -44,5 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         lost_parts = [asdict(each) for each in done.lost]
         print_json({"kept": done.kept, "kept_bytes": done.kept_bytes, "lost": lost_parts})
     else:
-        print(f"{done.kept} records copied to {printable(arguments.output)}, {len(done.lost)} lost")
+        print(
+            f"{done.kept} records copied to {printable(arguments.output)}, "
+            f"{len(done.lost)} damaged parts left out"
+        )
     return 1 if done.lost else 0

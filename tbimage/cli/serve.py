@@ -28,14 +28,14 @@ def run(arguments: argparse.Namespace) -> int:
     from tbimage.reading.gallery.site import Site
 
     site = Site(arguments.logdir)
-    site.look()  # raises if the path does not exist
+    site.look()  # raises an error if the path does not exist
     if not 0 <= arguments.port < 1 << 16:
         raise ValueError(f"--port must be from 0 to 65535, got {arguments.port}")
     try:
         server = Server(site, arguments.port)
     except OSError as error:
         raise OSError(
-            f"port {arguments.port}: {error.strerror}; choose another one with --port"
+            f"port {arguments.port}: {error.strerror}; choose another port with --port"
         ) from None
     with server:
         print(f"{server.address} shows {arguments.logdir} (Ctrl-C ends it)", flush=True)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _DESCRIPTION = """\
-Print the last values: wall time, run, tag, step, value. With -f, then wait for new values
-(also of new runs) and print them, until Ctrl-C.
+Print the last values: wall time, run, tag, step, value. With -f, the command then waits for new
+values (also of new runs) and prints them, until Ctrl-C.
 """
 
 

@@ -1,7 +1,8 @@
-"""Pictures on a terminal: the protocols of kitty and iTerm, sixel, or half blocks in colour.
+"""Pictures on a terminal: the protocols of kitty and iTerm, sixel, or half-block characters.
 
-Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/, https://iterm2.com/documentation-images.html,
-and for sixel the VT330/VT340 programmer reference manual, chapter 14.
+Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/,
+https://iterm2.com/documentation-images.html, and for sixel the VT330/VT340 programmer reference
+manual, chapter 14.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _sixel(picture: PIL.Image.Image) -> Iterator[str]:
 
 
 def _blocks(picture: PIL.Image.Image) -> Iterator[str]:
-    """Yield half blocks: text colour for the upper pixel, background colour for the lower one."""
+    """Yield half-block characters. Text colour: the upper pixel. Background: the lower pixel."""
     columns = min(shutil.get_terminal_size().columns, 120)
     small = picture.convert("RGB")
     small.thumbnail((columns, 2 * columns))

@@ -1,4 +1,4 @@
-"""Start TensorBoard on a run directory, in a process of its own."""
+"""Start TensorBoard on a run directory, in a separate process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import IO
 __all__ = ["INSTALL", "check_installed", "how_to_see", "is_installed", "served", "view"]
 
 #: How to get TensorBoard.
-INSTALL = "pip install tensorboard"  # not tbimage[view], which is on no package index yet
+INSTALL = "pip install tensorboard"  # not tbimage[view], which is not on any package index yet
 
 # How many images of a tag TensorBoard keeps and shows by default
 # (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,
@@ -68,9 +68,10 @@ def view(logdir: str) -> int:
 
 @contextmanager
 def served(logdir: str) -> Iterator[Callable[[str], bytes]]:
-    """Run TensorBoard on a log directory; yield a function that fetches a path from it.
+    """Run TensorBoard on a log directory; yield a function that fetches a path from TensorBoard.
 
-    ChildProcessError: TensorBoard has ended. TimeoutError: it has opened no port after a minute.
+    Raises ChildProcessError if TensorBoard has ended, and TimeoutError if it has opened no port
+    after a minute.
     """
     process = _start(logdir, "--port=0", "--host=localhost")
     try:

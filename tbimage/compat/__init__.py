@@ -6,8 +6,8 @@ and tensorboardX. docs/migrating.md lists the intended differences.
 
 - An adapter writes the same pixels, tags and steps to the same directories as its peer, except
   where the peer has a fault.
-- Arguments that have no meaning here are accepted. There is a warning if a user could expect an
-  effect.
+- Arguments that have no meaning here are accepted. If a user could expect such an argument to have
+  an effect, there is a warning.
 - No peer is imported. A peer's objects (tensors, messages) are accepted.
 - ``install`` and ``installed`` put an adapter in place of its peer, for frameworks that import the
   peer by its name.

@@ -25,8 +25,8 @@ def install(*faces: str) -> None:
     Call this before the framework imports its writer. After that, ``from torch.utils.tensorboard
     import SummaryWriter`` and ``from tensorboardX import SummaryWriter`` import the writers of
     ``tbimage.compat``, in every module. Names that a module has already imported do not change. The
-    peer need not be installed. If it is installed, its other modules (exporters of graphs) can
-    still be imported.
+    peer does not have to be installed. If it is installed, its other modules (exporters of graphs)
+    can still be imported.
 
     Args:
         faces: "torch" or "tensorboardx". Without an argument, both are installed.
@@ -83,7 +83,7 @@ def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Return the loaded modules that have a peer's names: the peer's or the adapter's."""
+    """Return the loaded modules that have a peer's names: those of the peer or its adapter."""
     peer = _ADAPTERS[name][0]
     return {
         each: module
@@ -125,7 +125,7 @@ def _path_of(peer: str) -> list[str]:
     try:
         found = importlib.util.find_spec(peer)  # for torch.utils.tensorboard, this imports torch
     except (ImportError, ValueError):
-        # The peer is not installed, or its adapter is already in its place and has no spec.
+        # The peer is not installed, or the adapter (which has no spec) is already in its place.
         found = None
     if found is None or found.submodule_search_locations is None:
         return list(getattr(sys.modules.get(peer), "__path__", ()))

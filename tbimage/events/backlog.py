@@ -1,4 +1,4 @@
-"""Makes records of tickets, and writes the records: first the records of failed commits."""
+"""Makes the records of tickets, and writes them after the records of failed commits."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Commit:
     released: int = 0  # the bytes of memory that this commit has freed
     secs: float = 0.0  # the time that encoding took in this commit
     error: BaseException | None = None  # the error of writing; the next commit tries again
-    # The error of ``sync`` or of closing the file. The next commit does not repeat these.
+    # The error of ``sync`` or of closing the file. The next commit does not try this again.
     sync_error: BaseException | None = None
     ended: bool = False
 
 
 class Backlog:
-    """The records of one lane that are not written yet. Only one thread at a time may use it.
+    """The unwritten records of one lane. Only one thread at a time may use this object.
 
     Example:
         >>> import tempfile

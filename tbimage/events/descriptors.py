@@ -10,7 +10,7 @@ Rules:
 - A file is opened again by its path, for appending. If another file has this path now, or if the
   size of the file is not the size that was written, the error ESTALE is raised. This error ends the
   segment.
-- If closing a descriptor fails, the next operation on its file raises the error.
+- If ``close`` fails for a descriptor, the next operation on its file raises the error.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ YOUNG_SECS = 1800.0
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """When a new segment begins, how many segments are kept, and when they are made durable."""
+    """Options: when a new segment begins, how many are kept, and when they are made durable."""
 
     filename_suffix: str = ""  # the end of each file's name
     max_file_bytes: int | None = None  # the largest size of a segment; None: no limit
@@ -46,7 +46,7 @@ class SegmentOptions:
 
 
 class EventFiles(ABC):
-    """Appends records to the files of one directory. Only one thread at a time may use this."""
+    """Appends records to one directory's files. Only one thread at a time may use this object."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class EventFiles(ABC):
 
     @contextlib.contextmanager
     def _counting(self, files: EventFiles) -> Iterator[None]:
-        """Add what ``files`` writes in the ``with`` block to the counters of this object."""
+        """Count in this object what ``files`` writes in the ``with`` block."""
         before = files.bytes_written, files.count, files.displaced
         try:
             yield
@@ -153,7 +153,7 @@ class EventFiles(ABC):
             self.path = files.path
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start after this error, because the error may end later."""
+        """Tell whether a writer can start after this error: later attempts may succeed."""
         return True
 
     def history(self) -> dict[str, int]:
@@ -179,7 +179,7 @@ class EventFiles(ABC):
                 too_large = options.keep_bytes is not None and size > options.keep_bytes
                 if (too_many or too_large) and rank > NEWEST_KEPT and age > YOUNG_SECS:
                     beyond.append(path)
-        # The oldest segment is deleted first: so there is no gap if the process ends meanwhile.
+        # The oldest segment is deleted first. So there is no gap if the process ends in this loop.
         for path in reversed(beyond):
             with contextlib.suppress(OSError):  # without permission to delete, logging continues
                 self._storage.remove(path)

@@ -1,4 +1,4 @@
-"""The greatest step of each tag in a run directory. Automatic steps continue after it.
+"""The greatest step of each tag in a run directory. Automatic steps continue after this step.
 
 - Only the first bytes of each record are read. This takes about 2 µs for each record, so a gigabyte
   of images takes milliseconds.
@@ -20,7 +20,7 @@ _HEADER = struct.Struct("<QI")
 # How many bytes of each record are read: enough for the wall time, the step and the tags.
 _LOOKED_AT = 1024
 
-# No reader accepts a record of more than this size. A larger number may also be out of range for
+# No reader accepts a record that is larger than this. A larger number may also be out of range for
 # seek().
 _LARGEST = 1 << 40
 

@@ -1,8 +1,8 @@
 """Advisory locks on event files. They show whether another process writes to a directory.
 
-A writer locks its open file with ``flock``. The system releases the lock when the process ends, for
-any reason. ``fcntl`` locks are not used: a process loses them when it closes any descriptor of the
-file, so a program that reads its own logs would lose them.
+A writer locks its open file with ``flock``. The system releases the lock when the process ends,
+even if it is killed. ``fcntl`` locks are not used: a process loses them when it closes any
+descriptor of the file, so a program that reads its own logs would lose them.
 
 Rules:
 - A lock is only used to log a warning. No code waits for a lock. On systems without locks (Windows,
@@ -38,9 +38,9 @@ _TRIES, _SECONDS_BETWEEN = 20, 0.0005
 # than all of these files.
 _MOST_FILES = 100
 
-# For each file (device and inode), the process that locked it: this process, or a process from
-# which it was forked. No lock protects this dict, because another thread could have that lock
-# during a fork. All changes of the dict are atomic in CPython.
+# For each file (device and inode), the id of the process that locked the file: this process, or a
+# process from which this process was forked. No lock protects this dict, because another thread
+# could have that lock during a fork. All changes of the dict are atomic in CPython.
 _own: dict[tuple[int, int], int] = {}
 
 

@@ -1,8 +1,8 @@
 """The protobuf messages of event files: ``Event``, ``Summary``, ``TensorProto`` and others.
 
 The classes are built from messages.binpb. proto/regenerate.py makes messages.binpb, and the types
-in messages.pyi, from proto/tbimage/*.proto. The hot path encodes Event and Summary.Value by hand
-and does not import protobuf (wire.py).
+in messages.pyi, from proto/tbimage/*.proto. The hot path does not import protobuf: wire.py encodes
+Event and Summary.Value.
 
 - The ``DescriptorPool`` is private. tensorflow, tensorboard, tensorboardX and torch all define
   these messages in the default pool. A second definition of a message or file in one pool is an
@@ -10,8 +10,8 @@ and does not import protobuf (wire.py).
 - There is no generated code, because generated code runs only on two major versions of the runtime
   (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set works with all
   versions (today 4.21 to 7), in the C implementation and in the pure Python implementation.
-- So these classes are not the classes of TensorBoard. To pass a message to TensorBoard's code, pass
-  its bytes (``SerializeToString``). The messages cannot be pickled.
+- These classes are not the classes of TensorBoard. To TensorBoard's code, pass the bytes of a
+  message (``SerializeToString``). The messages cannot be pickled.
 - All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Each enum
   is an ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
 
@@ -41,14 +41,14 @@ def _message_class(pool: Any, descriptor: Any) -> Any:
         message_class = factory.GetMessageClass(descriptor)
     else:
         message_class = factory.MessageFactory(pool).GetPrototype(descriptor)
-    message_class.__module__ = __name__  # otherwise error messages show None
+    message_class.__module__ = __name__  # otherwise error messages show None as the module
     for nested in descriptor.nested_types:  # the pure Python runtime does not set these
         setattr(message_class, nested.name, _message_class(pool, nested))
     return message_class
 
 
 def _build(serialized: bytes) -> dict[str, Any]:
-    """Make every top-level message class and enum of a serialized FileDescriptorSet, by name."""
+    """Make the top-level classes and enums of a serialized FileDescriptorSet; keys: their names."""
     pool = descriptor_pool.DescriptorPool()
     built: dict[str, Any] = {}
     for file in descriptor_pb2.FileDescriptorSet.FromString(serialized).file:

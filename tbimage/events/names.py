@@ -21,8 +21,8 @@ import re
 from collections.abc import Iterable
 
 _PREFIX = "events.out.tfevents."
-# {seconds since the epoch}.{host}.{process}.{number}{suffix}. In the names of other libraries, the
-# first two parts are the same.
+# {seconds since the epoch}.{host}.{process}.{number}{suffix}. Names of other libraries also have
+# the first two of these parts.
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999

@@ -13,7 +13,8 @@ quadratic time. S3 can only add to an object of at least 5 MiB. So:
 
 - If a segment is small, and the store cannot add to it, the segment is a *tail*. The writer has the
   content of the tail in memory, and each upload replaces the whole object. At 64 KiB the tail is
-  sealed, and the next segment begins. This limit doubles after every 80 segments.
+  *sealed*: nothing more is written to it, and the next segment begins. This limit doubles after
+  every 80 segments.
 - If the store can add to an object (``Objects.grows_from``), only new bytes are uploaded, and the
   segment is sealed at 64 MiB.
 - For S3, when 5 MiB of a run were written, the next segment begins with 5 MiB of padding, so that
@@ -121,14 +122,14 @@ class ObjectSegments(EventFiles):
         self._writer = secrets.token_hex(8)
         self._segment: _Segment | None = None
         self._begun = 0  # how many bytes of the next record are in the current segment already
-        self._in_doubt = False  # an upload failed, but may have taken effect
+        self._in_doubt = False  # an upload raised an error, but may have succeeded
         self._padded: tuple[str, Version, int] | None = None  # the ``source`` of later segments
         self._names: list[str] | None = None
 
     def open(self) -> None:
         """Upload the start of the first segment; see ``EventFiles.open``."""
         self._begin(0)
-        with contextlib.suppress(ChangedError):  # the name is taken: ``append`` chooses another one
+        with contextlib.suppress(ChangedError):  # the name is taken: ``append`` tries another name
             self._upload(Batch())
 
     def append(self, batch: Batch) -> int:
@@ -163,7 +164,7 @@ class ObjectSegments(EventFiles):
             self._padded = segment.path, segment.version, segment.padded
 
     def resume(self, attempt: Attempt) -> None:
-        """Continue an upload of another process that ended before it had the store's answer.
+        """Continue an upload of another process, which ended before it had the store's answer.
 
         The next records must be the records of this upload. ``append`` asks the store for the
         missing answer. If the upload has not succeeded, ``append`` uploads the records to the same
@@ -303,7 +304,7 @@ class ObjectSegments(EventFiles):
         return objects.put(path, (segment.content or b"") + data, version, self._writer)
 
     def _note(self, segment: _Segment, batch: Batch, data: bytes, version: Version) -> int:
-        """Store the new version in the segment; return how many records it completes."""
+        """Store the new version in the segment; return how many records this version completes."""
         new = version.size - segment.size
         preamble = len(segment.missing)
         if segment.content is not None:

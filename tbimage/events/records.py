@@ -1,4 +1,4 @@
-"""TFRecord framing: payloads to records, and records to payloads.
+"""TFRecord framing: convert payloads to records, and records to payloads.
 
 - A record is ``uint64 length | uint32 masked_crc(length) | payload | uint32 masked_crc(payload)``,
   little-endian (`RecordWriter
@@ -6,9 +6,10 @@
   reader is TensorBoard's data server, ``tensorboard/data/server/tf_record.rs``.
 - ``frame`` does not copy a payload: it adds one small buffer before the buffers of the payload, and
   one small buffer after them.
-- The decoder distinguishes two cases. A *truncated* record is not complete yet: the file may still
-  grow, so feed more bytes and call again. After a *corrupt* record, no bytes can be trusted: the
-  length in this record may be wrong, so the start of the next record is not known.
+- If the decoder cannot return a record, there are two cases. A *truncated* record is not complete
+  yet. The file may still grow, so feed more bytes to the decoder, and call ``next_record`` again.
+  After a *corrupt* record, no bytes can be trusted: the length in this record may be wrong, so the
+  start of the next record is not known.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class RecordDecoder:
 
     @property
     def pending_bytes(self) -> int:
-        """The number of bytes that are not decoded yet; 0 if they end with a complete record."""
+        """How many bytes are not decoded yet; 0 if all records are complete and decoded."""
         return len(self._buffer) - self._start
 
     def next_record(self) -> bytes | None:

@@ -8,7 +8,7 @@ Rules:
   lost.
 - The traceback of an error is deleted, because its frames refer to data: a picture that could not
   be encoded must not stay in memory until the next flush. At level DEBUG, the traceback is logged
-  before that.
+  before it is deleted.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-# The largest number of different errors that are logged, and of lines that wait. Without these
-# limits, an endless stream of different messages would fill the memory and the log.
+# The largest number of different errors that are logged, and the largest number of lines that wait.
+# Without these limits, an endless stream of different messages would fill the memory and the log.
 _MOST_CAUSES, _MOST_LINES = 64, 10_000
-# How long, at most, a flush waits until another thread has logged the lines; and the pause between
-# its checks.
+# A flush waits at most _PATIENCE_SECS until another thread has logged the lines. It checks this
+# every _LOOK_SECS.
 _PATIENCE_SECS, _LOOK_SECS = 0.5, 0.001
 
 
@@ -114,7 +114,7 @@ class Errors:
         """Log an error, unless an error with the same cause was logged before."""
         try:
             message = str(error)
-        except Exception:  # __str__ of a caller's class may raise
+        except Exception:  # __str__ of a caller's class may raise an error
             message = "(it has no message)"
         self.latest = f"{type(error).__name__}: {message}"
         _forget_tracebacks(error)
@@ -137,11 +137,11 @@ class Errors:
     def note_unwritten(self, count: int) -> None:
         """Log how many summaries are lost because the writer or the process ends."""
         if count:
-            message = "%s: the end came before %d summaries were written"
+            message = "%s: %d summaries were not written before the writer or the process ended"
             self._say(logging.ERROR, message, self._where(), count)
 
     def note_recovery(self) -> None:
-        """Log that writing works again; forget errors of writing, so that new ones are logged."""
+        """Log that writing works again; forget errors of writing, so that new errors are logged."""
         for cause in [each for each in list(self._causes) if issubclass(each[0], OSError)]:  # type: ignore[index]
             self._causes.pop(cause, None)
         self._say(logging.WARNING, "%s: writing works again", self._where())

@@ -11,7 +11,7 @@ docs/design.md):
 - After most errors, a segment without a complete record is not sealed. The new segment could have
   the same error, and then each attempt would leave one more file.
 - Each segment starts with ``file_version`` and can be read alone. The writer adds no
-  SessionLog.START: if each segment had one, the Python loader would keep only the last segment.
+  SessionLog.START. If every segment had it, the Python loader would keep only the last segment.
 - Only sealed segments are deleted. The two newest segments and young segments are kept, because a
   reader may not have read them yet.
 """
@@ -55,7 +55,7 @@ class UnwritableError(OSError):
 
 
 class Segments(EventFiles):
-    """Appends records to the event files of one directory of a disk."""
+    """Appends records to the event files of one directory on a disk."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Segments(EventFiles):
         return self._write(batch.first(self._fitting(batch)))
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start after this error, such as a full disk."""
+        """Tell whether a writer can start after this error; True for a full disk, for example."""
         return error.errno in PASSING_ERRORS
 
     def _check_file(self) -> None:
@@ -247,8 +247,8 @@ class Segments(EventFiles):
         """Tell whether the file has more bytes than the system reported as written.
 
         If a write has written a part of its bytes and then fails with EINTR, Python repeats the
-        whole write (PEP 475). Then the caller cuts the file after the last complete record, and
-        writes the rest to a new segment.
+        whole write (PEP 475). In this case, ``_write_pieces`` cuts the file after the last complete
+        record, and the other records go to a new segment.
         """
         try:
             return self._file is not None and self._file.size() > self._size + written
@@ -256,7 +256,7 @@ class Segments(EventFiles):
             return False
 
     def _count_right(self, expected: bytes, start: int) -> int:
-        """After a torn write, return how many bytes of the file after ``start`` are right."""
+        """After a torn write (see ``_is_torn``), return how many bytes from ``start`` are right."""
         try:
             with self._storage.open_to_read(self.path or "") as file:
                 file.seek(start)
@@ -267,12 +267,12 @@ class Segments(EventFiles):
         return next((at for at, (a, b) in enumerate(pairs) if a != b), len(found))
 
     def _after_error(self, batch: Batch, preamble: int, written: int, error: OSError) -> int:
-        """Count the bytes of a failed write; return how many records are complete, or raise."""
+        """Count a failed write's bytes; return how many records are complete, or raise an error."""
         total = preamble + batch.size - self._begun
         landed = self._landed(total, written)
         whole = self._account(batch, preamble, written if landed is None else landed)
         if landed == total:
-            return whole  # all bytes were written in spite of the error
+            return whole  # all bytes were written, although there was an error
         began_segment = self._records == 0
         too_large = error.errno == errno.EFBIG
         if landed is None or too_large or self._is_broken(error):
@@ -287,7 +287,7 @@ class Segments(EventFiles):
         return self.append(batch)
 
     def _landed(self, total: int, written: int) -> int | None:
-        """Compute from the file's size how many bytes of a write are in it; None: not known."""
+        """Compute from the size how many bytes of a write reached the file; None: not known."""
         try:
             size = self._file.size() if self._file is not None else self._size + written
         except OSError:
@@ -321,7 +321,7 @@ class Segments(EventFiles):
 
 
 def _join_small(pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Join small buffers that follow each other into one buffer."""
+    """Join small buffers if there is no large buffer between them."""
     joined: list[Piece] = []
     small: list[Piece] = []
     for piece in pieces:

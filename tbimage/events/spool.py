@@ -2,8 +2,8 @@
 
 These records are not lost if the process is killed:
 - Each process has its own files, and locks each of them until the process ends.
-- A file consists of chunks. Each chunk is a line with a directory and a number of bytes, and then
-  this number of bytes of records.
+- A file consists of chunks. The first line of a chunk has a directory and a number of bytes. The
+  records follow. They have this number of bytes.
 - Before an upload begins, it is noted in a second file. So the next process can find out whether
   the upload succeeded.
 - Both files are deleted when the store has acknowledged all records.
@@ -30,7 +30,7 @@ from tbimage.events.records import CorruptRecordError, RecordDecoder
 
 try:
     import fcntl
-except ImportError:  # on Windows: there, other processes cannot delete an open file
+except ImportError:  # on Windows, where other processes cannot delete an open file
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
@@ -51,10 +51,10 @@ class Attempt:
         path: The URL of the object.
         writer: The writer of the object, as in its metadata.
         size: How many bytes the object had before this upload.
-        lead: How many bytes the upload adds before its records: the start of the file and padding,
-            including bytes that the store copies from another object.
-        begun: How many bytes of the first record the object had before this upload.
-        done: How many bytes of records the store had acknowledged before this upload.
+        lead: How many bytes the upload adds before its records: the start of the event file and
+            padding, including bytes that the store copies from another object.
+        begun: How many bytes of the upload's first record were in the object before this upload.
+        done: How many bytes of records were acknowledged by the store before this upload.
     """
 
     path: str
@@ -83,7 +83,7 @@ class SpoolFile:
         self._size = 0
 
     def write(self, parts: Mapping[str, Batch], count: int) -> None:
-        """Append the records of ``count`` summaries; ``parts`` has them for each directory.
+        """Append the records of ``count`` summaries; ``parts`` has the records of each directory.
 
         Raises:
             OSError: The disk is full, or fails. Nothing was appended.
@@ -119,7 +119,7 @@ class SpoolFile:
                 yield directory, file.read(size), file.tell()
 
     def note(self, directory: str, attempt: Attempt) -> None:
-        """Write to the second file that an upload begins."""
+        """Note the start of an upload in the second file."""
         with open(self._path + _NOTES, "ab", buffering=0) as notes:
             notes.write(json.dumps([directory, asdict(attempt)]).encode() + b"\n")
 
@@ -221,7 +221,7 @@ class Spool:
             name = f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}"
             path = os.path.join(self._directory, name)
             _own[path] = None
-            # Another process may lock the new file first. Then it deletes the empty file.
+            # Another process may lock the new file first. Then that process deletes the file.
             file = _locked(path, "xb")
             if file is not None and os.path.exists(path):
                 return SpoolFile(path, file)

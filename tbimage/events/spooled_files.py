@@ -26,7 +26,7 @@ from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
 
 __all__ = ["SpooledFiles"]
 
-# The largest number of bytes of a spool that are read at once, if no single chunk is larger.
+# At most this number of bytes of a spool is read at once. A larger chunk is read alone.
 _MOST_AT_ONCE = 16 << 20
 # How long a commit waits for an upload, and the time until the next commit checks this upload.
 _PATIENCE_SECS = 0.02
@@ -187,7 +187,7 @@ class _Upload:
     Args:
         file: The spool file.
         files_in: The function that returns the event files of a directory in the store.
-        done: For each directory, how many bytes of the spool file's records the store has already.
+        done: For each directory, how many bytes of this file's records are already in the store.
     """
 
     def __init__(

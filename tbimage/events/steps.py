@@ -1,4 +1,4 @@
-"""Automatic steps: each one follows the greatest step of its name."""
+"""Automatic steps: each step follows the greatest step of its name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Steps:
     def draw(self, name: str, step: int | None) -> int:
         """Decide a step, note it and return it; ValueError if an automatic step would be too large.
 
-        ``step`` is the explicit step, or None for an automatic one.
+        ``step`` is the explicit step, or None for an automatic step.
         """
         last = self.last.get(name)
         if last is not None:

@@ -20,15 +20,15 @@ __all__ = ["Ticket", "Work", "cost_of", "make_batch", "make_record", "purge_mark
 MAIN, SUB_RUNS = 0, 1
 #: A placeholder for the step in the arguments of ``make``. The owner decides the step later.
 STEP = object()
-#: Bytes of memory, measured with tracemalloc: a light ticket; a ticket with ``Work``, without its
-#: snapshot; an encoded record, without its data.
+#: The bytes of memory of a light ticket, of a ticket with ``Work`` (without its snapshot) and of an
+#: encoded record (without its data). They were measured with tracemalloc.
 LIGHT_BYTES, WORK_BYTES, RECORD_BYTES = 640, 1024, 512
 
 
 class Work:
     """The snapshot of a large summary, and later its record.
 
-    Its bytes count as pending until its record is in the file or this object is deleted.
+    Its bytes count as pending until the record is in the file, or until this object is deleted.
     """
 
     __slots__ = ("__weakref__", "apart", "arguments", "cost", "ready", "record", "secs")
@@ -56,7 +56,7 @@ Ticket = tuple[
 
 
 def purge_mark() -> bytes:
-    """Mark a ticket of ``purge``, as its ``make``: the owner sets automatic steps back."""
+    """Do nothing. If this is the ``make`` of a ticket, the owner lowers automatic steps."""
     return b""
 
 
@@ -67,7 +67,7 @@ def cost_of(ticket: Ticket) -> int:
 
 
 def make_record(ticket: Ticket, work: Work) -> list[Piece]:
-    """Make the framed record of a ticket that has work and a step."""
+    """Make the framed record of a ticket that has a ``Work`` and a step."""
     _, _, step, wall_time, make, _, _ = ticket
     started = time.perf_counter()
     try:
@@ -81,7 +81,7 @@ def make_record(ticket: Ticket, work: Work) -> list[Piece]:
 
 
 def make_batch(tickets: Sequence[Ticket], lose: Callable[[BaseException, str], None]) -> Batch:
-    """Make the records of tickets. After an error, the size is 0, and ``lose`` gets the error."""
+    """Make the records of tickets. A failed record has the size 0, and ``lose`` gets the error."""
     pieces: list[Piece] = []
     sizes: list[int] = []
     small: list[bytes] = []  # small records that follow each other; they are joined below

@@ -118,7 +118,7 @@ _SMALL_SUMMARIES = [_EVENT_SUMMARY + bytes([size]) for size in range(0x80)]
 
 
 def file_version_event(wall_time: float, writer: str) -> bytes:
-    """Encode the first Event of each file; ``writer`` names the program that wrote it."""
+    """Encode the first Event of each file; ``writer`` names the program that wrote the file."""
     return (
         (_EVENT_WALL_TIME + _DOUBLE.pack(wall_time) if wall_time else b"")
         + length_delimited(_EVENT_FILE_VERSION, b"brain.Event:2")
@@ -157,7 +157,7 @@ def summary_metadata(
 
 
 def scalar_frame(tag: str, metadata: bytes = b"") -> tuple[bytes, bytes]:
-    """Encode the bytes before and after the float32 in a Summary of one ``simple_value``."""
+    """Encode a Summary of one ``simple_value``: the bytes before and after the float32."""
     before = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_SIMPLE_VALUE
     size = len(before) + _FLOAT.size + len(metadata)
     return _SUMMARY_VALUE_KEY + varint(size) + before, metadata
@@ -200,7 +200,7 @@ def string_tensor_value(
     metadata: bytes,
     shape: Sequence[int] | None = None,
 ) -> list[Piece]:
-    """Encode a Summary.Value with a tensor of strings, row-major; the default is one dimension."""
+    """Encode a Summary.Value with a row-major tensor of strings; by default of one dimension."""
     values: list[Piece] = []
     for string in strings:
         values.append(_TENSOR_STRING_VALUE + varint(_size(string)))

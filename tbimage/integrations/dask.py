@@ -52,7 +52,7 @@ def dask_engine(
         An engine for ``compact``.
 
     Raises:
-        OSError: Nothing answers at the address.
+        OSError: No scheduler answers at the address.
 
     Example:
         >>> from tbimage.reading.compact import compact
@@ -68,7 +68,7 @@ def dask_engine(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,
-            silence_logs=logging.CRITICAL,  # tasks' errors are raised; hide those of the shutdown
+            silence_logs=logging.CRITICAL,  # hides errors of the shutdown; tasks' errors are raised
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):

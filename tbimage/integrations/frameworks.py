@@ -12,7 +12,7 @@ __all__ = ["needs"]
 
 @contextmanager
 def needs(module: str, oldest: str, distribution: str | None = None) -> Iterator[None]:
-    """Run a block that imports a framework. If this fails, the error tells how to install it.
+    """Run a block that imports a framework. If the import fails, the error tells what to install.
 
     Args:
         module: The module that the block imports, such as "keras".

@@ -33,13 +33,14 @@ class TBImageLogger(Logger):
 
     Args:
         save_dir: The directory of all experiments.
-        name: The name of the experiment, a directory in ``save_dir``. "" or None: no directory.
+        name: The name of the experiment, a directory in ``save_dir``. "" or None: the runs are
+            directly in ``save_dir``.
         version: The run: a number n for the directory ``version_n``, or the name of a directory.
             None: the number after the last existing number.
         log_graph: Whether ``log_graph`` logs the graph of the model, which needs tensorboard.
         default_hp_metric: Whether hyperparameters without metrics get the metric ``hp_metric`` with
             the value -1. Default False: the HParams page does not need it.
-        prefix: A text that is put before the name of each metric, with "-" between them.
+        prefix: A text before the name of each metric. There is a "-" between text and name.
         sub_dir: A directory in the directory of the run.
 
     Attributes:
@@ -168,7 +169,7 @@ class TBImageLogger(Logger):
         metrics: Mapping[str, Any] | float | None = None,
         step: int | None = None,
     ) -> None:
-        """Log the hyperparameters of the run, and metrics that show how good its result is.
+        """Log the hyperparameters of the run, and metrics that show how good the result is.
 
         Args:
             params: Values by name. Nested mappings are flattened, with "/" between the names.

@@ -13,21 +13,21 @@ from tbimage.writer import SummaryWriter, defaults
 
 __all__ = ["TensorBoardHandler"]
 
-# The attributes of every record. All others come from ``extra=`` of the call.
+# The attributes of every record. All other attributes come from ``extra=`` of the call.
 _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 
 class TensorBoardHandler(logging.Handler):
-    """Log records as texts, and the numbers of their ``extra=`` as scalars.
+    """Log each record as a text, and the numbers of its ``extra=`` as scalars.
 
     The tag of a text is ``log/`` and the level, such as ``log/INFO``. TensorBoard takes a separate
     sample from each tag, so it keeps rare errors. Each text gets the next step of its tag. The tag
-    of a number is its key in ``extra``. Its step is ``extra={"step": …}``. If ``extra`` has no
-    step, the number gets the next step of its tag.
+    of a number is its key in ``extra``. The step of the number is ``extra={"step": …}``. If
+    ``extra`` has no step, the number gets the next step of its tag.
 
-    A call never waits. A record is left out if the writer has no memory left for it, or if it is
-    made while this handler handles another record of the same thread. Records of ``tbimage`` itself
-    are always left out.
+    A call never waits. A record is left out if the writer has no memory left for it, or if the
+    record is made while this handler handles another record of the same thread. Records of
+    ``tbimage`` itself are always left out.
 
     Args:
         writer: A ``SummaryWriter`` with ``on_full="drop"``; or a run directory. For a directory,

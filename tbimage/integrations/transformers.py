@@ -26,7 +26,7 @@ class TBImageCallback(TrainerCallback):
     ``TrainingArguments``, so that values are not logged twice.
 
     Args:
-        logdir: The run directory. None: "logs" in the Trainer's output directory.
+        logdir: The run directory. None: ``logs`` in the Trainer's output directory.
         draw: A function that is called with the model after each evaluation. It returns pictures by
             name, in a form that ``SummaryWriter.image`` takes. None: no pictures are logged.
 

@@ -31,10 +31,10 @@ _PLUGIN_CONTENT = b"\x10\x0b"
 # A protobuf message is smaller than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
 # and a WAV file is smaller than 4 GiB. This limit leaves 1 MiB for headers.
 _MOST_BYTES = (1 << 31) - (1 << 20)
-# In Hz. No converter has a higher rate. A WAV file has only 32 bits for the bytes per second.
+# In Hz. No audio hardware has a higher rate. A WAV file has only 32 bits for the bytes per second.
 _HIGHEST_RATE = 1 << 24
 
-#: The dtypes that a WAV file can hold: 8-bit PCM is unsigned, wider PCM is signed.
+#: The dtypes that a WAV file can contain: 8-bit PCM is unsigned, wider PCM is signed.
 STORED = ("uint8", "int16", "int32")
 _FULL_SCALE = 1 << 15
 # The number of floats that are converted at a time, so that a long clip is not copied as a whole.
@@ -83,7 +83,7 @@ def prepare(
     array = numeric_array("data", data)
     if array.dtype.kind != "f" and array.dtype.name not in STORED:
         raise TypeError(
-            f"data must be floats from -1 to 1, or integers that a WAV file can hold "
+            f"data must be floats from -1 to 1, or integers that a WAV file can contain "
             f"({', '.join(STORED)}), got dtype {array.dtype}; pass data.astype('int16') if its "
             "values fit 16 bits"
         )
@@ -158,7 +158,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
     flat, target = samples.reshape(-1), pcm.reshape(-1)
     peak, non_finite = 0.0, 0
     for start in range(0, flat.size, _BLOCK):
-        with np.errstate(over="ignore"):  # values beyond float32 become infinite, and are clipped
+        with np.errstate(over="ignore"):  # too large values become infinite, and are clipped
             block = flat[start : start + _BLOCK].astype(np.float32)
         finite = np.isfinite(block)
         if not finite.all():

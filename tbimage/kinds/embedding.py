@@ -101,7 +101,9 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
         labels = labels.tolist()
     rows = [_row(label) for label in checks.items("labels", labels, "a list, one for each point")]
     if len(rows) != points:
-        raise ValueError(f"labels must be one for each point, got {len(rows)} for {points} points")
+        raise ValueError(
+            f"labels must have one element for each point, got {len(rows)} for {points} points"
+        )
     widths = sorted({len(row) for row in rows})
     if len(widths) > 1 or widths[0] == 0:
         raise ValueError(f"labels must be rows of the same length, got lengths {widths}")
@@ -113,10 +115,10 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
         )
     if header is None and widths[0] > 1:
         raise ValueError(
-            f"labels of {widths[0]} columns need a header, since the page takes the first row as "
-            "the header: pass header=['name', …]"
+            f"labels of {widths[0]} columns need a header, because the page takes the first row "
+            "as the header: pass header=['name', …]"
         )
-    # In a table with a single column, the page expects no header, and would show it as a label.
+    # In a table with one column, the page expects no header. It would show a header as a label.
     return [names, *rows] if len(names) > 1 else rows
 
 
@@ -141,7 +143,9 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
         )
     count, height, width = pictures.pixels.shape[:3]
     if count != points:
-        raise ValueError(f"images must be one for each point, got {count} for {points} points")
+        raise ValueError(
+            f"images must have one image for each point, got {count} for {points} points"
+        )
     if _columns(count) * max(height, width) > _LONGEST_SIDE:
         raise ValueError(
             f"images must fit a sprite of {_LONGEST_SIDE} x {_LONGEST_SIDE} pixels, got {count} of "

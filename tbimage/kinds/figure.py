@@ -1,6 +1,6 @@
 """Figures of matplotlib, drawn as images in the caller's thread.
 
-matplotlib is not imported here: a program that has a figure has imported it.
+matplotlib is not imported here: a program that has a figure has already imported matplotlib.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _without_prints(exporter: types.ModuleType, function: str) -> Callable[..., 
 def events(
     graph: bytes, run_metadata: bytes | None, wall_time: float, run_tag: str = RUN_TAG
 ) -> Sequence[bytes]:
-    """Make an Event for the graph, and one for RunMetadata. ``run_tag`` is its name on the page."""
+    """Make an Event for the graph, and one for RunMetadata, which the page calls ``run_tag``."""
     from tbimage.events.messages import Event, TaggedRunMetadata
 
     made = [Event(wall_time=wall_time, graph_def=graph)]

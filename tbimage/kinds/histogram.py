@@ -1,11 +1,11 @@
 """Histograms: how values are distributed.
 
 The wire form is TF2's and TensorBoard's own: a float64 tensor [buckets, 3] of left edge, right edge
-and count. (The older form is ``HistogramProto``. The data server drops the outermost edges of this
-form.) The buckets are those of ``tf.summary.histogram``: they have equal widths, and go from the
-smallest to the greatest value. A value on an edge is in the bucket to the right of the edge, and
-the greatest value is in the last bucket. If there are no values, all buckets are zero. If all
-values are equal, all edges have this value, and the last bucket contains all values.
+and count. (The older form is ``HistogramProto``. The data server drops the first and the last edge
+of this form.) The buckets are those of ``tf.summary.histogram``: they have equal widths, and go
+from the smallest to the greatest value. A value on an edge is in the bucket to the right of the
+edge, and the greatest value is in the last bucket. If there are no values, all buckets are zero. If
+all values are equal, all edges have this value, and the last bucket contains all values.
 
 NaN and infinite values are in no bucket. They are counted and reported.
 """
@@ -27,7 +27,7 @@ from tbimage.pixels.blocks import extent
 Floats = npt.NDArray[np.float64]
 
 # The number of values that are counted at a time. The temporary memory is half a MiB, for data of
-# any size. For numbers from 1 << 13 to 1 << 20, the speed is the same: 4 to 5 ns for each value
+# any size. With blocks from 1 << 13 to 1 << 20, the speed is the same: 4 to 5 ns for each value
 # (numpy.histogram takes 9 to 13 ns).
 _BLOCK = 1 << 15
 

@@ -1,6 +1,6 @@
 """Hyperparameters: the settings of a run, and the metrics that measure its result.
 
-The wire form is the HParams plugin's: values that hold only metadata, under three tags. The session
+The wire form is the HParams plugin's: values with only metadata, under three tags. The session
 start has the hyperparameters of this run, and the session end has the status of the run. The
 experiment has domains and metrics, and belongs to all runs of a log directory.
 

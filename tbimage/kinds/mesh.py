@@ -98,7 +98,7 @@ def summary(
 ) -> list[Piece]:
     """Make the Summary of a mesh.
 
-    ``report`` gets the least and the greatest colour value, if colours were clipped.
+    If colours were clipped, ``report`` gets the smallest and the greatest colour value.
     """
     from tbimage.events.messages import MeshPluginData
 

@@ -36,13 +36,12 @@ _WAV = b"\x10\x0b"
 def histogram_value(
     tag: str, limits: Floats, counts: Floats, low: float, high: float, **totals: float
 ) -> list[Piece]:
-    """Encode a Summary.Value that holds a HistogramProto.
+    """Encode a Summary.Value with a HistogramProto.
 
-    ``limits`` are the right edges of the buckets, ``low`` and ``high`` are the least and the
-    greatest value, and ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets below the
-    least value and above the greatest value are kept, but their edges are clipped to ``low`` and
-    ``high``. Otherwise the data server would show buckets whose right edge is less than their left
-    edge.
+    ``limits`` are the right edges of the buckets, ``low`` and ``high`` are the smallest and the
+    greatest value, and ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets below
+    ``low`` and above ``high`` are kept, but their edges are clipped to ``low`` and ``high``.
+    Otherwise the data server would show buckets whose right edge is less than their left edge.
     """
     from tbimage.events.messages import HistogramProto, Summary
 
@@ -61,7 +60,7 @@ def histogram_value(
 def audio_value(
     tag: str, wav: Piece, sample_rate: float, channels: int, frames: int
 ) -> list[Piece]:
-    """Encode a Summary.Value that holds a Summary.Audio."""
+    """Encode a Summary.Value with a Summary.Audio."""
     head = (
         _AUDIO_SAMPLE_RATE
         + float32(sample_rate)
@@ -106,7 +105,7 @@ _VARINTS = {
 
 
 def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value that holds a tensor. The elements are in the field for their type.
+    """Encode a Summary.Value with a tensor. The elements are in the field for their type.
 
     Elements of a type without such a field (float8) are in ``tensor_content``.
     """

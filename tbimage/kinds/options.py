@@ -54,7 +54,7 @@ class PictureOptions:
     encoding: str = "png"  # one of ``ENCODINGS``
     quality: int = 90  # of a JPEG, 1 to 100
     compression: str = "fast"  # of a PNG, one of ``encoder.COMPRESSIONS``
-    # Whether a picture that JPEG cannot hold becomes a PNG; if False, such a picture is an error.
+    # Whether a picture that JPEG cannot store becomes a PNG; if False, such a picture is an error.
     png_instead: bool = False
 
 
@@ -109,7 +109,8 @@ def recent_options(**options: Any) -> PictureOptions:
     return check_options(**options)
 
 
-# A loop passes the same options at each step. With typed=True, log=True and log=1 differ.
+# A loop passes the same options at each step. With typed=True, the cache separates log=True
+# from log=1.
 _recent_options = lru_cache(maxsize=128, typed=True)(check_options)
 
 
@@ -127,8 +128,8 @@ def check_size(height: int, width: int) -> None:
     if height * width > MOST_PIXELS:
         raise ValueError(
             f"a picture of {height}x{width} has {height * width:,} pixels, and TensorBoard shows "
-            f"at most {MOST_PIXELS:,}, since its Pillow opens no larger pictures; pass max_side=, "
-            "or log parts of it"
+            f"at most {MOST_PIXELS:,}, because its Pillow opens no larger pictures; pass "
+            "max_side=, or log parts of it"
         )
 
 
@@ -148,7 +149,7 @@ def check_captions(
         )
     if len(captions) != count:
         raise ValueError(
-            f"{argument} must be one for each of the {count} images, got {len(captions)}"
+            f"{argument} must have one text for each of the {count} images, got {len(captions)}"
         )
     texts = tuple(captions)
     if any(isinstance(each, bytes) for each in texts):

@@ -22,7 +22,7 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-# The least divisor, so that 0 / 0 gives 0. It is _MINIMUM_COUNT in TensorBoard's
+# The smallest divisor, so that 0 / 0 gives 0. It is _MINIMUM_COUNT in TensorBoard's
 # pr_curve/summary.py.
 _LEAST_COUNT = 1e-7
 

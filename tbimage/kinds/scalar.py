@@ -14,7 +14,7 @@ from functools import lru_cache
 from tbimage import checks
 from tbimage.events import wire
 
-#: The least float that is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
+#: The smallest float that is rounded to an infinite float32 (IEEE 754, 4.3.1): 2^128 - 2^103.
 TOO_LARGE = 2.0**128 - 2.0**103
 
 

@@ -29,7 +29,7 @@ _LONGEST_NAME = 255
 
 
 def check_values(name: str, values: object) -> dict[str, float]:
-    """Check the values; return the value of each run by the run's name."""
+    """Check the values; return a dict from the name of each run to its value."""
     runs: dict[str, float] = {}
     for key, value in checks.mapping("values", values, "a mapping of keys to numbers").items():
         run = run_name(name, key)

@@ -1,7 +1,7 @@
-"""Session logs: marks of the steps at which a session began, stopped or saved a checkpoint.
+"""Session logs: they mark the steps at which a session began, stopped or saved a checkpoint.
 
 TensorBoard's loader in Python ignores the first START of a run. At each later START, it discards
-the loaded values of the step of this START and of later steps
+the loaded values whose step is the step of this START or a later step
 (``plugin_event_accumulator._MaybePurgeOrphanedData``). The data server ignores session logs. When
 it reads a new point of a tag, it discards the points of this tag with the same or a later step.
 """

@@ -56,8 +56,8 @@ def prepare(data: object) -> Tensor:
         return Tensor(None, text.prepare(array, None), True)
     if array.dtype.name not in tensors.DATA_TYPES:
         raise TypeError(
-            f"data must have a type that a TensorProto can hold, got dtype {array.dtype}; pass one "
-            f"of {', '.join(tensors.DATA_TYPES)}, or strings"
+            f"data must have a type that a TensorProto can contain, got dtype {array.dtype}; pass "
+            f"one of {', '.join(tensors.DATA_TYPES)}, or strings"
         )
     return Tensor(array, None, array_like.is_immutable(data, array))
 

@@ -1,7 +1,7 @@
-"""Summary.Values that hold a tensor: the wire form of most kinds, but not of images and scalars.
+"""Summary.Values with a tensor: the wire form of most kinds, but not of images and scalars.
 
 ``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
-an audio clip are never copied into a message.
+an audio clip is never copied into a message.
 
 - The output has the same bytes as ``SerializeToString()`` of the same message.
 - Tensors of rank 0 have a shape, too, because the data server drops tensors without a shape.

@@ -69,8 +69,9 @@ def _shape(data: object) -> tuple[int, ...]:
     shapes = dict.fromkeys(_shape(part) for part in data)
     if len(shapes) > 1:
         raise ValueError(
-            f"data is ragged: a list in it holds shapes {', '.join(map(str, shapes))}; expected "
-            "equal lengths: fill short rows with empty strings"
+            "data is ragged: a list in it has elements of the shapes "
+            f"{', '.join(map(str, shapes))}; expected equal lengths: fill short rows with empty "
+            "strings"
         )
     return (len(data), *next(iter(shapes), ()))
 
@@ -98,7 +99,8 @@ def verbatim(text: Text) -> Text:
 
 
 def _code_block(string: bytes) -> bytes:
-    # The fence is longer than any sequence of tildes in the string, so the string cannot close it.
+    # The fence is longer than any sequence of tildes in the string, so the string cannot end the
+    # code block.
     longest = max(map(len, re.findall(rb"~+", string)), default=0)
     fence = b"~" * max(3, longest + 1)
     return b"%s\n%s\n%s" % (fence, string, fence)

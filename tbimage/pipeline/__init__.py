@@ -3,8 +3,8 @@
 **Who owns what.** Each process has one *owner* thread (``owner.py``). It owns all important state:
 a *channel* for each writer (``channel.py``). A channel has two *lanes* (``lane.py``): one for the
 files of the run, one for the files of sub-runs. A lane keeps its summaries in order, and chooses
-missing steps. The owner gives a channel a *turn* when a message for the channel comes, and 20 times
-a second while something is pending. *Workers* encode, read and write. Callers have no state.
+automatic steps. The owner gives a channel a *turn* when a message for the channel comes, and 20
+times a second while something is pending. *Workers* encode, read and write. Callers have no state.
 
 **The way of a summary.** A caller makes a *ticket* (``events/tickets.py``) and puts it into the
 inbox of the channel. The owner takes the ticket out, decides its step, and appends the ticket to a
@@ -12,10 +12,10 @@ lane. An encoder makes the record of a large picture. Scalars and small pictures
 Scalars wait ``flush_secs``, or less if a later picture is ready, a caller waits, or memory is
 short. Then the owner gives a worker a *commit* (``events/backlog.py``): the tickets of the lane
 before the first ticket that is not ready. The worker makes the missing records, and writes all
-records, on a disk usually with one system call. Then the owner *settles* the commit: it updates the
-counts, frees memory, admits callers that wait for memory, and answers flushes.
+records. A write to a disk is usually one system call. Then the owner *settles* the commit: it
+updates the counts, frees memory, admits callers that wait for memory, and answers flushes.
 
-**Why nothing can get stuck.**
+**Why the pipeline never hangs.**
 
 - A caller hands over its ticket with one ``SimpleQueue.put``, which CPython performs as one step. A
   signal, an exception or a fork comes before this step or after it.
@@ -27,15 +27,15 @@ counts, frees memory, admits callers that wait for memory, and answers flushes.
   When nothing is pending, the owner clears ``awake``, then checks the inbox again. A caller puts
   its ticket, then checks ``awake``. So the owner sees the ticket, or the caller sends a message.
 - The owner waits only for messages, never for a file, a lock or a log handler. So while a disk
-  hangs, the owner still answers, and other writers continue. A write that never returns occupies
+  hangs, the owner still answers, and other writers continue. A write that never returns blocks
   one worker. Then the writer is not ``healthy``, flushes time out, and ``close`` drops summaries.
-- An object, the ``Work`` of a ticket, reserves memory. If a caller is interrupted before it puts
-  the ticket, Python deletes the ``Work``, and this ends the reservation.
+- The ``Work`` of a ticket is an object that reserves memory. If a caller is interrupted before it
+  puts the ticket, Python deletes the ``Work``, and this ends the reservation.
 - If a turn raises an exception, the owner logs it and continues. A turn computes its results first
   and stores them last. If a commit fails before its records exist, its tickets go back to the lane.
 
 **Forks.** Each call checks whether the process id has changed. In a forked child, the first call
-makes an owner, and each writer's first call makes a channel. The parent keeps pending summaries.
+makes an owner, and each writer's first call makes a channel. Pending summaries stay in the parent.
 """
 
 from tbimage.pipeline import lifecycle as lifecycle

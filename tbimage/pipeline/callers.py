@@ -28,7 +28,7 @@ T = TypeVar("T")
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
 # A waiting caller looks for an answer every _LOOK_SECS seconds, and when its request's bell rings.
-# aflush uses no bell. Its pauses are twice as long each time: _FIRST_LOOK_SECS to _LAST_LOOK_SECS.
+# aflush uses no bell. Its pause begins with _FIRST_LOOK_SECS, and doubles up to _LAST_LOOK_SECS.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at the same time
 _MANY_SMALL = 32  # a small picture wakes the owner only if the inbox has 32, 64, ... tickets
@@ -54,7 +54,7 @@ class Pipeline:
 
     @property
     def channel(self) -> Channel:
-        """The channel of this process; the first call in a forked child makes a new one."""
+        """The channel of this process; the first call in a forked child makes a new channel."""
         channel = self._channel
         return channel if channel.pid == getpid() else self._enter_child(channel)
 
@@ -118,7 +118,7 @@ class Pipeline:
                 return False
             self.put(ticket)
             channel.release(weakref.ref(work))
-        finally:  # once more, in case an interrupt came in the call above
+        finally:  # again: an interrupt may have stopped the call above
             channel.release(weakref.ref(work))
         return True
 
@@ -260,7 +260,7 @@ class Pipeline:
         return self.ask("give up", _GIVE_UP_SECS).mark
 
     def begin_last_flush(self) -> Request | None:
-        """Ask for a flush when the process ends; None if this process has nothing to flush."""
+        """Ask for a flush at the end of the process; None if this process has nothing to flush."""
         channel = self._channel
         if channel.pid != getpid() or channel.finished or self._is_over:
             return None

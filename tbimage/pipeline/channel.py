@@ -21,7 +21,7 @@ from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import Job, take_all
 
 _MOST_AT_ONCE = 8192  # one turn takes at most this number of tickets from the inbox
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # how many times to read changing counters; the pause
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # attempts to read counters that are changing; the pause
 
 
 class Channel:
@@ -41,9 +41,9 @@ class Channel:
         self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers are asking for now
         #: The callers that wait for memory, in FIFO order.
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()
-        self.late: dict[int, None] = {}  # ids of tickets put too late; their calls raise an error
+        self.late: dict[int, None] = {}  # ids of late tickets: the calls that put them raise errors
         self.closed = False  # no more summaries are accepted
-        self.awake: bool = False  # the owner reads the inbox even if no caller wakes it
+        self.awake: bool = False  # the owner reads the inbox even if no caller wakes the owner
         self.active: bool = False  # the owner gives this channel a turn 20 times a second
         self.finished: bool = False
         self.woken_at: float = 0.0  # when a caller last woke the owner while nothing was pending
@@ -337,7 +337,7 @@ class Channel:
             self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:
-        """Count the bytes of finished records instead of their snapshots."""
+        """Count the bytes of finished records instead of the bytes of their snapshots."""
         while self._encoding and self._encoding[0][1].ended:
             work, _ = self._encoding[0]
             cost = tickets.RECORD_BYTES + sum(map(len, work.record))
@@ -346,7 +346,7 @@ class Channel:
             self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
             self._encoding.popleft()
             self._note_progress()
-        if self._encoding and self.owner.encoders.is_idle():  # there was no memory to queue it
+        if self._encoding and self.owner.encoders.is_idle():  # no memory to queue the job
             self.owner.encoders.give(self._encoding[0][1], self.options.workers)
 
     def _note_progress(self) -> None:
@@ -364,7 +364,7 @@ class Channel:
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
             work.record = tickets.make_record(ticket, work)
-        except BaseException as error:  # no error may stop the tickets behind this one
+        except BaseException as error:  # no error may stop the tickets after this one
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
         work.arguments = ()  # frees the snapshot
 

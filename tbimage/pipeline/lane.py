@@ -14,9 +14,9 @@ from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
 from tbimage.workers import Job
 
-# The limits of a commit: many summaries share one system call, and their memory is freed soon.
+# With these limits of a commit, many summaries share one system call, and memory is freed soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
-_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # seconds, doubled each time
+_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # pauses in seconds, doubled after each failure
 
 
 class Lane:
@@ -26,11 +26,11 @@ class Lane:
         self.files = files
         self.steps = steps
         self.pending: deque[Ticket] = deque()
-        self.done: int = 0  # how many summaries, from the first on, are written or lost
+        self.done: int = 0  # how many summaries are written, lost or given up
         self.written: int = 0
         self.lost: int = 0  # summaries that could not be encoded or written
         self.synced: int = 0  # how many of the ``done`` summaries survive a loss of power
-        self.in_commit: int = 0  # how many are in the commit, or wait after a failed commit
+        self.in_commit: int = 0  # summaries that are in the commit, or wait after a failed commit
         self.failures: int = 0  # how many commits have failed
         self.given_up: int = 0  # how many summaries were dropped at a close
         self.due: float = 0.0  # when light tickets at the head must be written
@@ -39,7 +39,7 @@ class Lane:
         self.reading: Job | None = None  # the job that reads the history
         self.error: BaseException | None = None  # the last write's error; None after a success
         self.sealed: bool = False  # the file was closed
-        self.at_end = False  # the process is ending: then a flush syncs as much as a close
+        self.at_end = False  # the process is ending, so a flush syncs like a close
         self.backlog = Backlog(files, errors)
         self._next_at = 0.0  # when the next commit may begin
         self._retry_at = 0.0
@@ -92,10 +92,10 @@ class Lane:
         return commit
 
     def _ready(self, is_due: bool) -> list[Ticket]:
-        """Return the tickets at the head that can be written, or [] if they can wait for more."""
+        """Return the ready tickets at the head, or [] if they can wait for more tickets."""
         ready: list[Ticket] = []
         size = 0
-        # Uploads to an object store are rare, so their bytes are limited, but not their summaries.
+        # Uploads to stores are rare, so only their bytes are limited, not their number of tickets.
         most = _COMMIT_BYTES if self.files.commit_secs else _COMMIT_SUMMARIES
         for ticket in islice(self.pending, most):
             work = ticket[6]
@@ -110,13 +110,13 @@ class Lane:
         return ready if is_due or len(ready) == most else []
 
     def settle(self) -> Commit | None:
-        """If the commit has ended, store its results and return it; otherwise return None."""
+        """If the commit has ended, store its results and return the commit; else return None."""
         commit = self.commit
         if commit is None or (self.job is not None and not self.job.ended):
             return None
         if not commit.ended and commit.error is None:
             commit.error = MemoryError()  # the worker could not begin
-        # Compute all values first, then store them: an error must not leave half of them changed.
+        # Compute all values first, then store them. So after an error, no value has changed.
         written, lost = self.written + commit.written, self.lost + commit.lost
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
         # Tickets without a record go back to the head.

@@ -1,7 +1,7 @@
 """The end of the process: ``drain`` writes pending summaries, and counts those that are lost.
 
-``atexit`` calls ``drain`` after the handlers that the program registered later. In a child of
-``multiprocessing``, ``atexit`` does not run, so a finalizer of ``multiprocessing.util`` calls
+``atexit`` calls ``drain`` after the handlers that were registered later than ``drain``. Children of
+``multiprocessing`` do not run ``atexit``, so a finalizer of ``multiprocessing.util`` calls
 ``drain``. After that, exit handlers and threads can still log, but each call waits for its write.
 """
 
@@ -41,8 +41,8 @@ def drain() -> None:
 def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
     try:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # If Ctrl-C raised an exception in a log handler, the line being written would be lost.
-            with contextlib.suppress(ValueError):  # this is not the main thread
+            # If Ctrl-C raised an exception in a log handler, the handler's line would be lost.
+            with contextlib.suppress(ValueError):  # raised outside of the main thread
                 signal.signal(signal.SIGINT, note)
         _end(interrupts)
         return True
@@ -85,7 +85,7 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
         util.Finalize(None, drain, exitpriority=-1)
 
 
-# ``weakref`` ends the sessions of stores. Its exit handler is registered first, so it runs last.
+# ``weakref``'s exit handler ends the sessions of stores. It is registered first, so it runs last.
 weakref.finalize(drain, int)
 atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

@@ -14,7 +14,7 @@ from typing import Any
 from tbimage.events.reporting import Errors, Log
 from tbimage.workers import Bell, Job, Workers
 
-#: The largest number of threads of a process: one owner and, of each kind, at least one worker.
+#: The largest number of threads of a process: one owner, and at least one worker of each kind.
 MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
 _LINGER_SECS = 0.5  # after the last writer has closed, the threads wait this long for a new writer
@@ -37,7 +37,7 @@ class Owner:
         # True when the process is ending: then each caller waits until its summary is written. If
         # an exit handler imports this package, the main thread has ended already.
         self.ending: bool = not main_thread().is_alive()
-        self._role = Lock()  # held by the thread that is the owner
+        self._role = Lock()  # the thread that is the owner has this lock
         self._running = False
         self._started_at = -1.0  # when the last owner thread was started
         self._members: dict[Any, None] = {}
@@ -69,11 +69,11 @@ class Owner:
                         pass
                 finally:
                     for member in self._active:
-                        member.awake = False  # no owner runs, so the next call must read the inbox
+                        member.awake = False  # no owner runs, so the next call must send a message
                     self._role.release()
 
     def take_over(self) -> None:
-        """Do the owner's work in this thread, after the interpreter has stopped all others."""
+        """Do the owner's work here, after the interpreter has stopped all other threads."""
         for workers in (self.files, self.encoders):
             workers.limit = 0
             workers.dismiss()

@@ -24,7 +24,7 @@ class PipelineOptions:
 
 @dataclass(eq=False)
 class Request:
-    """A request: "write", "flush", "close", "give up", or "room", for the memory of ``work``.
+    """A request: "write", "flush", "close", "give up" or "room" (memory for ``work``).
 
     The bell only wakes the caller, which then checks ``answered``. Messages can be lost, so the
     caller repeats its request until it has an answer. The owner ignores requests that it has seen.
@@ -37,9 +37,9 @@ class Request:
     answered: bool = False
     result: bool = False
     bell: Bell = field(default_factory=Bell)
-    mark: int = 0  # take in this many tickets first; for "give up": how many tickets were dropped
-    #: Set after these tickets were taken in. For each lane: the lane; how many summaries must be
-    #: done; how many failed commits do not count; how many summaries were given up before.
+    mark: int = 0  # tickets to take in before the answer; for "give up": number of dropped tickets
+    #: Set after the tickets of ``mark`` were taken in. For each lane: the lane; how many summaries
+    #: must be done; how many failed commits do not count; how many summaries were already dropped.
     targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:

@@ -8,8 +8,8 @@ encoded data of 64 KiB or more gets its own mapping, and copies of arrays are in
 Rules:
 - A mapping becomes idle when the last view of its data is deleted. This can happen in any thread,
   and in a signal handler. So there are no locks, and deques are changed by single atomic calls.
-- At most ``MOST_IDLE`` idle mappings of each size are kept, and are used again. A new mapping has
-  a page fault of 1 µs for each 4 KiB, which is a sixth of the time that encoding takes.
+- At most ``MOST_IDLE`` idle mappings of each size are kept, and are used again. A new mapping
+  causes page faults: 1 µs for each 4 KiB. This is a sixth of the time that encoding takes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tbimage.buffers import Piece
 
-#: Smaller data comes from malloc.
+#: The memory for smaller data comes from malloc.
 LEAST_BYTES = 64 << 10
 #: The greatest number of idle mappings of each size.
 MOST_IDLE = 8
@@ -73,7 +73,7 @@ def lend(least: int) -> NDArray[np.uint8]:
     try:
         memory = _idle[size].pop()
     except LookupError:
-        # A page of 2 MiB would take physical memory as a whole, even if little is written to it.
+        # A page of 2 MiB would take 2 MiB of physical memory, even if little is written to it.
         memory = _Memory(size, np.uint8, new_pages(size, "MADV_NOHUGEPAGE"))
     lent: NDArray[np.uint8] = memory.view(_Lent)
     return lent

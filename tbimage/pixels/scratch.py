@@ -5,7 +5,8 @@ cache.
 
 Rules:
 - ``take`` returns the same memory for the same name. The content of this memory is undefined. A
-  buffer is valid until the thread takes the same name again, so only one function uses each name.
+  buffer is valid until the thread takes the same name again. So each name is used by only one
+  function.
 - No view of a buffer may leave ``tbimage.pixels``.
 """
 
@@ -19,7 +20,7 @@ import numpy.typing as npt
 Bytes = npt.NDArray[np.uint8]
 
 #: Larger buffers are not kept. Only pictures whose rows have megabytes need them, and a thread may
-#: live for weeks. So a thread keeps at most 22 MiB, and 2 to 5 MiB after usual pictures.
+#: run for weeks. So a thread keeps at most 22 MiB, and 2 to 5 MiB after usual pictures.
 KEPT_BYTES = 2 << 20
 
 

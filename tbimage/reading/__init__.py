@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tbimage.reading.runs import Run, Tag
     from tbimage.reading.series import Scalars, Series
 
-# This maps each name that is not imported above to the module that defines it.
+# Names that are not imported above, and the modules that define them.
 _HOMES = {
     "Audio": "items",
     "Damage": "damage",

@@ -21,7 +21,7 @@ R = TypeVar("R")
 #: and the results can be pickled.
 Engine = Callable[[Callable[[T], R], Sequence[T]], Iterable[R]]
 
-#: This file in the target directory names the log directory that was copied.
+#: The name of a file in the target directory. The file tells which log directory was copied.
 MARK = "compaction.json"
 
 
@@ -37,10 +37,10 @@ def compact(
     engine: Engine[Any, Any] = map,
     progress: Callable[[Sequence[RunTask]], Iterable[RunTask]] = iter,
 ) -> Compaction:
-    """Copy each run of a log directory to one event file, which both loaders of TensorBoard read.
+    """Copy each run of a log directory to one event file that both loaders of TensorBoard can read.
 
-    If a restart logged a step again, TensorBoard no longer shows the earlier values of this step
-    and of later steps. Such values are left out. A run is not copied again if its files and the
+    If a restart logged a step again, TensorBoard no longer shows the old values of this step and of
+    later steps. ``compact`` leaves out these values. A run is not copied again if its files and the
     rules are the same as in the last call. So ``compact`` can be called again after new values were
     logged, or after a call was stopped.
 
@@ -54,7 +54,7 @@ def compact(
             The first and the last one are kept; 1 keeps only the last one. None: all are kept.
         every: 10 keeps the first of each 10 values of a tag, and the last value of the tag.
         rename: A mapping from old names to new names. An old name that ends with ``/`` is replaced
-            in all tags that begin with it.
+            in all tags that begin with this name.
         drop: Tags to leave out, as shell patterns.
         engine: A function that calls another function for each run. The default does this for one
             run after the other. ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and
@@ -92,7 +92,9 @@ def compact(
         if fnmatch.fnmatchcase(name, runs)
     ]
     if not tasks:
-        raise ValueError(f"runs: no run of {origin} matches {runs!r}; it has {list(found)[:5]}")
+        raise ValueError(
+            f"runs: no run of {origin} matches {runs!r}; the first runs are {list(found)[:5]}"
+        )
     if rename:
         for task, tags in engine(tags_of, tasks):
             _check_names(task, tags)

@@ -1,16 +1,18 @@
-"""Copy one run to one event file, unless the run was copied before and has not changed.
+"""Copy one run to one event file. A copy that is up to date is not made again.
 
 Rules:
 - In the target, the directory of a run has one event file and ``compacted.json``. The JSON file has
-  the rules, and the size and the time of each source file.
+  the rules. It also has the size of each source file, and its time or its version in the store.
 - The event file is first written under a temporary name. So each event file in the target is
   complete. If a task is stopped, the next call copies the run from the beginning.
-- If a run has grown, the name of its new copy sorts after the name of the old copy. The old copy is
-  deleted last. So TensorBoard's data server continues with the new copy.
+- If a run has grown, the name of its new copy comes after the name of the old copy in alphabetical
+  order. The old copy is deleted when the new copy is complete. So TensorBoard's data server
+  continues with the new copy.
 - The same run and the same rules always give the same bytes. So two tasks may copy the same run at
   the same time.
 - The memory that a copy needs depends on the number of tags and on the largest value. It does not
-  depend on the number of values, except that ``keep_images`` needs 8 bytes for each picture.
+  depend on the number of values, with one exception: ``keep_images`` needs 8 bytes for each picture
+  or sound.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ class Rules:
         return any(fnmatch.fnmatchcase(tag, pattern) for pattern in self.drop)
 
     def new_name(self, tag: str) -> str:
-        """Return the name that a tag gets."""
+        """Return the new name of a tag."""
         for old, new in self.rename:
             if tag == old:
                 return new
@@ -135,7 +137,7 @@ def compact_run(task: RunTask) -> Compaction:
     known = read_text(record) if RECORD in existing else None
     copy = _up_to_date_copy(known, made_from)
     if copy is not None and copy in existing:
-        _remove_copies(task.directory, existing, copy)  # a stopped task may leave a copy
+        _remove_copies(task.directory, existing, copy)  # a stopped task may have left copies
         return Compaction(unchanged=1)
     done = Compaction(runs=1)
     # The copy gets the start time of the run, because TensorBoard sorts runs by start time.
@@ -170,7 +172,7 @@ def _remove_copies(directory: str, existing: Iterable[str], current: str) -> Non
 
 
 def tags_of(task: RunTask) -> tuple[RunTask, list[str]]:
-    """Return the tags of a run, with the task."""
+    """Return the task, and the tags of its run."""
     with local_files([path for path, _ in task.files], []) as files:
         events = (event for _, event in _records(files, []))
         return task, list({value.tag: None for event in events for value in event.summary.value})
@@ -243,7 +245,7 @@ def _second_pass(
 def _records(
     files: Mapping[str, str], lost: list[Damage]
 ) -> Iterator[tuple[bytes | memoryview, Event]]:
-    """Yield the payload of each undamaged record of a run, and its Event."""
+    """Yield payload and Event of each undamaged record of a run."""
     for path, name in files.items():
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))

@@ -1,6 +1,7 @@
 """Copy the event files below a URL to a local directory, where they are read like other files.
 
-A refresh fetches only the bytes that were appended to an object. It fetches many objects at once.
+If bytes were appended to an object, a refresh fetches only these bytes. It fetches from many
+objects at once.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class _Object:
 
 
 class Copies:
-    """Local copies of the event files below a URL, or of the one file that the URL names.
+    """Local copies of the event files below a URL, or of the one file with this URL.
 
     Attributes:
         url: The URL.

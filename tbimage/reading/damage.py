@@ -21,7 +21,7 @@ class Damage:
     """A part of a file that was skipped.
 
     Attributes:
-        path: The file. If the kind is ``"unreadable"``, it may be a directory.
+        path: The file. If the kind is ``"unreadable"``, this can also be a directory.
         offset: Where the part starts, in bytes.
         length: How many bytes the part has.
         kind: ``"header"``, ``"payload"``, ``"message"``, ``"torn"`` or ``"unreadable"``.

@@ -20,7 +20,7 @@ class Difference:
 
     Attributes:
         tag: The tag.
-        what: ``"tag"`` (only one run has it), ``"kind"``, ``"steps"`` or ``"values"``.
+        what: ``"tag"`` (only one run has the tag), ``"kind"``, ``"steps"`` or ``"values"``.
         detail: A description of the difference.
     """
 
@@ -44,8 +44,8 @@ def diff(
     Args:
         first: A run.
         second: Another run.
-        tolerance: The greatest allowed difference of two numbers, relative to the number of the
-            second run. Pictures, sounds and texts must be equal.
+        tolerance: The greatest allowed difference of two numbers, as a fraction of the number in
+            the second run. Pictures, sounds and texts must be equal.
         progress: A function that takes the tags and yields them. It may show the progress.
 
     Example:
@@ -145,7 +145,7 @@ def _compare_images(ours: Any, theirs: Any, tolerance: float) -> str:
     count = int(apart.max(axis=2, initial=0).astype(bool).sum())
     if not count:
         return ""
-    return f"{count} of {mine.shape[0] * mine.shape[1]} pixels, by at most {apart.max()}"
+    return f"{count} of {mine.shape[0] * mine.shape[1]} pixels differ, by at most {apart.max()}"
 
 
 def _compare_arrays(mine: Any, others: Any, tolerance: float) -> str:
@@ -155,7 +155,7 @@ def _compare_arrays(mine: Any, others: Any, tolerance: float) -> str:
         if np.isclose(mine, others, rtol=tolerance, atol=0, equal_nan=True).all():
             return ""
         return f"by at most {np.nanmax(np.abs(mine.astype(complex) - others), initial=0):g}"
-    return "" if (mine == others).all() else "other strings"
+    return "" if (mine == others).all() else "the strings differ"
 
 
 #: For each kind, the function that returns the items, and the function that compares two items. The
@@ -167,6 +167,6 @@ _ITEMS: dict[str, tuple[Callable[[Run, str], Series[Any]], Callable[[Any, Any, f
         Run.texts,
         lambda a, b, t: "" if a.text == b.text else f"{a.text!r:.60} and {b.text!r:.60}",
     ),
-    "audio": (Run.audio, lambda a, b, t: "" if a.encoded == b.encoded else "other bytes"),
+    "audio": (Run.audio, lambda a, b, t: "" if a.encoded == b.encoded else "the bytes differ"),
     "tensor": (Run.tensors, lambda a, b, t: _compare_arrays(a.value, b.value, t)),
 }

@@ -5,8 +5,9 @@ No event is left out or converted. (TensorBoard's loaders do both.)
 Rules:
 - An incomplete record at the end of a file is not an error: its writer is still writing, or was
   killed.
-- Any other fault raises a ``CorruptFileError``, which names the file and the byte. All events
-  before the fault are yielded first. ``tbimage.read`` also reads records after a fault.
+- Any other fault raises a ``CorruptFileError``. The error has the path of the file and the place of
+  the record. All events before the fault are yielded first. ``tbimage.read`` also reads records
+  after a fault.
 - Only one file is open at a time, and only one chunk or one record of this file is in memory.
 """
 

@@ -1,8 +1,8 @@
 """Write the values of logs to files that other programs read.
 
 An attacker may have chosen the names of runs and tags. But no file is written outside the
-directory, because each part of a name becomes one file or directory name with harmless characters.
-The directory is new or empty, so it has no symbolic links.
+directory: each part of a name becomes the name of one file or of one directory, and this name has
+only harmless characters. The directory is new or empty, so it has no symbolic links.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SUFFIXES = (
     (b"fLaC", ".flac"),
     (b"ID3", ".mp3"),
 )
-# Windows reserves these names for devices, with any suffix.
+# Windows reserves these names for devices, even if a name has a suffix.
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
@@ -75,7 +75,7 @@ def export(
     ``scalars.csv`` (or ``.jsonl``, ``.parquet``) has the columns run, tag, step, wall_time and
     value; ``texts.jsonl``, ``histograms.jsonl`` and ``hparams.jsonl`` have one JSON object in each
     line. Pictures, sounds and tensors become ``images/RUN/TAG/STEP.png``, ``audio/…`` and
-    ``tensors/….npy``. Their file names sort by step.
+    ``tensors/….npy``. If these files are sorted by name, they are sorted by step.
 
     Args:
         logs: The logs that ``tbimage.read`` returned.
@@ -84,7 +84,7 @@ def export(
         choose: A function that takes the names of a run and of a tag, and tells whether the tag is
             written.
         raw: Whether values that a restart replaced are written, too.
-        step: The only step to write, or None for all.
+        step: The only step to write. None: all steps are written.
         progress: A function that takes the runs and yields them. It may show the progress.
 
     Raises:
@@ -161,7 +161,7 @@ def _write_csv(path: str, rows: Iterable[tuple[str, str, Any]]) -> None:
     with open(path, "x", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        # In Python 3.10, the module csv neither writes nor reads NUL.
+        # In Python 3.10, the module csv cannot write or read the character NUL.
         rows = ((run, tag.replace("\0", "\\x00"), scalars) for run, tag, scalars in rows)
         writer.writerows(_rows(rows))
 
@@ -244,7 +244,7 @@ def _write_items(
         except ValueError as error:
             done.problems.append(str(error))
             continue
-        # Names with negative steps do not sort by step, so the number of the value comes first.
+        # Sorted names have negative steps in the wrong order, so the value's number comes first.
         name = f"{number:09d}_step{step}" if negative else f"{step:09d}"
         if sample := getattr(item, "sample", 0):
             name += f"_{sample}"
@@ -278,8 +278,8 @@ def _npy(item: Any) -> tuple[bytes, str]:
     return buffer.getvalue(), ".npy"
 
 
-#: For each kind, the function that returns the items, the name of their directory or table, and the
-#: function that makes the file of an item. None as the last: each item becomes a line of JSON.
+#: For each kind: the function that returns the items, the name of their directory or table, and the
+#: function that makes the file of an item. If this function is None, items become lines of JSON.
 _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
     "image": (Run.images, "images", _encoded),
     "audio": (Run.audio, "audio", _encoded),
@@ -290,7 +290,7 @@ _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
 
 
 def suffix_of(encoded: bytes) -> str:
-    """Find the suffix for the file of a picture or a sound from the first bytes."""
+    """Return the suffix for the file of a picture or sound. It depends on the first bytes."""
     if encoded[:4] == b"RIFF":
         return ".webp" if encoded[8:12] == b"WEBP" else ".wav"
     return next((suffix for magic, suffix in _SUFFIXES if encoded.startswith(magic)), ".bin")

@@ -30,7 +30,7 @@ def bytes_reader(data: bytes | memoryview) -> Read:
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """Decode the varint at ``at``; return its unsigned value, and where it ends."""
+    """Decode the varint that starts at ``at``; return its unsigned value, and where it ends."""
     value = shift = 0
     try:
         if (byte := data[at]) < 0x80:  # most varints have one byte

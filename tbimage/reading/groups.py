@@ -5,9 +5,9 @@ the records of the step before, and most of their bytes are equal. The records o
 *group*. NumPy checks and reads thousands of records in groups at once. This takes a fifth of the
 time of a loop over the records.
 
-CRC32C is linear, so the equal bytes need not be read again to compute checksums. Each record has a
-corresponding record in the first group. To get the checksum of a record, start with the checksum of
-the corresponding record, and XOR a number from a table for each byte that differs.
+CRC32C is linear, so the equal bytes do not have to be read again to compute checksums. Each record
+has a corresponding record in the first group. To get the checksum of a record, start with the
+checksum of the corresponding record. Then, for each byte that differs, XOR a number from a table.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ __all__ = ["Groups", "find_groups", "find_period", "masked"]
 _LARGEST_GROUP = 256
 # If there are fewer groups, NumPy's overhead is larger than the saved time.
 _FEWEST_GROUPS = 32
-# A group that was repeated _REPEATS times is expected again. At most _MOST_CANDIDATES lengths of a
-# group are tried.
+# If a group has come _REPEATS times, one directly after the other, it is expected again. To find a
+# group, at most _MOST_CANDIDATES lengths are tried.
 _REPEATS, _MOST_CANDIDATES = 4, 8
 
 
@@ -61,7 +61,7 @@ class Groups:
 
 
 def find_period(keys: NDArray[np.int64]) -> int:
-    """Return the length of the group that repeats at the end of a sequence; 0: there is none."""
+    """Return how many keys form the group that repeats at the end; 0: there is no such group."""
     backwards = keys[::-1]
     longest = min(_LARGEST_GROUP, len(keys) // _REPEATS)
     alike = np.flatnonzero(backwards[1 : longest + 1] == backwards[:1]) + 1

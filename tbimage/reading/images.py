@@ -28,7 +28,7 @@ _CONVERTED = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 @dataclass(frozen=True)
 class Image:
-    """A picture. Its properties and methods read it from the file when they are used.
+    """A picture. It is read from the file when a property or a method is used.
 
     When the picture is read, the checksums of its record are checked. A ``CorruptFileError`` is
     raised if the record is damaged, an ``OSError`` if the file is missing, and a ``ValueError`` if
@@ -63,7 +63,7 @@ class Image:
 
     @property
     def channels(self) -> int:
-        """The number of channels: 1 is gray, 2 gray and alpha, 3 RGB, 4 RGBA."""
+        """The number of channels: 1 is gray, 2 is gray and alpha, 3 is RGB, 4 is RGBA."""
         return self._told[2] or self._decoded[2]
 
     @cached_property
@@ -90,7 +90,7 @@ class Image:
                     encoded = read(start, stop)
                 elif number in told and kind == 0:
                     size = varint_at(read, start, stop)
-                    told[number] = size if size < 1 << 31 else 0  # negative numbers become large
+                    told[number] = size if size < 1 << 31 else 0  # -1 is read as a large number
             return (told[2], told[1], told[3]), encoded
         strings = strings_of(content)  # width and height as text, and after them the pictures
         if self.sample + 2 >= len(strings):
@@ -125,7 +125,7 @@ class Image:
         array = np.asarray(picture)
         if picture.mode == "1":
             array = array.astype(np.uint8) * np.uint8(255)
-        elif picture.mode == "I":  # older releases of Pillow open 16-bit gray like this
+        elif picture.mode == "I":  # older releases of Pillow open 16-bit gray in this mode
             array = array.astype(np.uint16)
         return array.reshape(*array.shape[:2], -1)
 

@@ -1,4 +1,4 @@
-"""The index of one event file: the numbers of its scalars, and the places of all other values.
+"""The index of one event file: its scalars, and the places of all other values.
 
 The scan of a file reads its scalars. For all other values the index has the place of the record,
 the step and the wall time. So the index of a file of pictures is small, and pictures are read only
@@ -46,10 +46,10 @@ __all__ = [
 # The field numbers of Event and Summary.Value, as in proto/tbimage/{event,summary}.proto.
 _WALL_TIME, _STEP, _GRAPH_DEF, _SUMMARY = 1, 2, 4, 5
 _TAG, _SIMPLE_VALUE, _METADATA = 1, 2, 9
-#: The number of the field of Summary.Value that has the value; 0 if only metadata was logged.
+#: The form of a value: its field number in Summary.Value, or 0 if only metadata was logged.
 NOTHING, IMAGE, HISTOGRAM, AUDIO, TENSOR = 0, 4, 5, 6, 8
 _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
-#: GRAPH means a whole Event that has a graph. GRAPH_TAG is the tag that TensorBoard gives graphs.
+#: GRAPH is the form of a whole Event with a graph. GRAPH_TAG is TensorBoard's tag for graphs.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
 
 # When an unknown record is found, this number of records is read one by one, because several new
@@ -73,7 +73,7 @@ class Metadata:
 
 @dataclass
 class Entries:
-    """Columns with the places of the values of one tag in one file. Scalars have ``Numbers``."""
+    """The places of the values of one tag in one file, as columns. Scalars: see ``Numbers``."""
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     wall_times: array[float] = field(default_factory=lambda: array("d"))
@@ -96,10 +96,10 @@ class _Value:
 
 
 class _Large(NamedTuple):
-    """The bytes before and after the contents of a large record with one picture or sound."""
+    """The bytes of a large record before and after its contents: one picture or sound."""
 
-    rest: int  # the number of bytes from the Summary to the end
-    head: bytes  # from the Summary to the contents
+    rest: int  # the number of bytes from the start of the Summary to the end
+    head: bytes  # from the start of the Summary to the contents
     tail: bytes
     tag: str
     form: int
@@ -216,7 +216,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), len(payload), offset, at)
 
     def _take_in_large(self, read: Read, length: int, offset: int) -> None:
-        """Read a large record. Parse it only if more than time, step and contents have changed."""
+        """Read a large record. Parse it if bytes other than time, step and contents differ."""
         first = read(0, 20)
         step, at = _step_of(first)
         last = self._large
@@ -259,7 +259,7 @@ class FileIndex:
         return event
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
-        """Return a scalar's number or None, and how many pictures or sounds the value has."""
+        """Return the number of a scalar, or None; and how many pictures or sounds the value has."""
         known = self.metadata.get(value.tag)
         if value.metadata is not None and (known is None or known == Metadata()):
             known = self.metadata[value.tag] = _parse_metadata(read, *value.metadata)

@@ -48,12 +48,13 @@ class Histogram:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
         buckets: float64 ``[k, 3]``: left edge, right edge and count of each bucket, as TensorBoard
-            shows them. In TF1's form, the empty buckets at both ends are left out, and the minimum
-            and the maximum replace the outermost edges (``data_compat._migrate_histogram_value``).
+            shows them. In TF1's form, the empty buckets at both ends are left out. The minimum and
+            the maximum replace the first and the last edge
+            (``data_compat._migrate_histogram_value``).
         limits: float64 ``[n]``, the right edge of each bucket as it was logged.
         counts: float64 ``[n]``, the count of each bucket as it was logged.
-        min, max, num, sum, sum_squares: As logged in TF1's form. For tensors, the first three come
-            from the buckets, and the others are NaN.
+        min, max, num, sum, sum_squares: As logged in TF1's form. For tensors, the first three are
+            computed from the buckets, and the others are NaN.
     """
 
     step: int
@@ -76,7 +77,8 @@ class Text:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
         text: Markdown; for an array of strings, one line for each row.
-        strings: Array of ``str`` in the logged shape; TensorBoard shows rank 1 and 2 as a table.
+        strings: Array of ``str`` in the logged shape. TensorBoard shows arrays of rank 1 and 2 as
+            tables.
     """
 
     step: int
@@ -130,7 +132,7 @@ class HParams:
 
     Attributes:
         values: Numbers, truth values and strings by name.
-        metrics: The tags of the metrics that the experiment names.
+        metrics: The tags of the metrics that the experiment lists.
         group: The name of its group of runs, or empty.
         status: ``"success"``, ``"failure"``, ``"running"`` or ``"unknown"``.
     """

@@ -12,7 +12,8 @@ __all__ = ["to_json"]
 def to_json(value: Any) -> str:
     """Serialize a value to one line of JSON.
 
-    JSON has no NaN, infinities, complex numbers or bytes. They become strings, such as ``"nan"``.
+    JSON has no NaN, infinities, complex numbers or bytes. Such values become strings, for example
+    ``"nan"``.
     """
     return json.dumps(_plain(value), allow_nan=False)
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Finding", "lint"]
 
-#: The meaning of each code, and the remedy. Facts about TensorBoard are those of release 2.21.
+#: What each code means, and sometimes what to do. Facts about TensorBoard are from release 2.21.
 CODES = {
     "damaged": "a record is damaged: TensorBoard reads nothing after it; use `tbimage repair`",
     "torn": "the last record is incomplete: the file is being written, or its writer was stopped",
     "unreadable": "it cannot be opened or read",
     "empty": "the file has no record",
-    "name": "the name lacks 'tfevents': TensorBoard does not read the file",
+    "name": "the name does not contain 'tfevents': TensorBoard does not read the file",
     "no-version": "the file does not begin with a file_version: when a step goes back, "
     "TensorBoard's Python loader drops points of all tags",
     "many-files": "the run has very many files: the data server keeps each of them open",
@@ -39,7 +39,7 @@ CODES = {
     "image-format": "a picture is neither PNG, JPEG, GIF nor BMP: browsers may not show it",
 }
 _WARNINGS = {"torn", "empty", "no-version", "many-files", "step-back", "image-format"}
-# The data server keeps each file open, and most systems allow a process 1024 open files.
+# The data server keeps each file open. On most systems, a process can have 1024 open files.
 _MANY_FILES = 500
 _SHOWN_FORMATS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 

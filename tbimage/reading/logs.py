@@ -72,20 +72,20 @@ def read(
     that logs of many gigabytes open in a second and take little memory.
 
     Args:
-        path: A directory, an event file of any name, or a URL in an object store, such as
+        path: A directory, an event file with any name, or a URL in an object store, such as
             ``s3://bucket/runs``. In and below a directory, the files with ``tfevents`` in their
             names are read. The event files of a URL are copied to a temporary directory.
-        verify: Whether the checksums of large records are checked now, and not when the records
-            are used. This reads all bytes of the files.
+        verify: Whether the checksums of large records are checked now, and not only when the
+            records are used. This reads all bytes of the files.
         progress: A function that takes the files and yields them. It may show the progress.
 
     Returns:
-        The logs. A directory without event files gives logs without runs. Damaged records are
-        skipped, and listed by ``damage``.
+        The logs. If a directory has no event files, the logs have no runs. Damaged records are
+        skipped. ``damage`` lists them.
 
     Raises:
         OSError: There is no such path, or it cannot be read.
-        ValueError: The file is no event file, or fsspec does not know the protocol of the URL.
+        ValueError: The file is not an event file, or fsspec does not know the protocol of the URL.
         ImportError: The package for the URL is not installed.
         TypeError: ``path`` is neither str nor PathLike.
 
@@ -160,7 +160,7 @@ class Logs(Mapping[str, Run]):
 
     @property
     def damage(self) -> list[Damage]:
-        """The damage of all files, and directories that cannot be opened."""
+        """The damage in all files, and the directories that cannot be opened."""
         found = [*self._unreadable, *(each for run in self._runs.values() for each in run.damage)]
         if self._copies is None:
             return found
@@ -180,7 +180,7 @@ class Logs(Mapping[str, Run]):
         return len(self._runs)
 
     def refresh(self) -> bool:
-        """Read appended values, new files and new runs, and drop deleted files.
+        """Read appended values, new files and new runs. Deleted files are removed from the logs.
 
         Returns:
             Whether anything has changed.
@@ -252,7 +252,7 @@ class Logs(Mapping[str, Run]):
             time.sleep(seconds_between if self._copies is None else max(seconds_between, 1.0))
 
     def last(self, count: int) -> list[Logged]:
-        """Return the last values of each tag in each file, at most ``count`` for a tag and a file.
+        """Return the last ``count`` values of each tag in each file, or fewer if there are fewer.
 
         Returns:
             The values in the order of their wall times.
@@ -287,7 +287,7 @@ class Logs(Mapping[str, Run]):
         }
 
     def to_pandas(self) -> Any:
-        """Return all scalars as a ``pandas.DataFrame`` with the columns of ``columns``.
+        """Return all scalars as a ``pandas.DataFrame`` with the columns that ``columns`` returns.
 
         Raises:
             ImportError: pandas is not installed.
@@ -295,7 +295,7 @@ class Logs(Mapping[str, Run]):
         return package("pandas").DataFrame(self.columns())
 
     def to_polars(self) -> Any:
-        """Return all scalars as a ``polars.DataFrame`` with the columns of ``columns``.
+        """Return all scalars as a ``polars.DataFrame`` with the columns that ``columns`` returns.
 
         Raises:
             ImportError: polars is not installed.
@@ -305,7 +305,7 @@ class Logs(Mapping[str, Run]):
         return package("polars").DataFrame({**names, **{each: columns[each] for each in _NUMBERS}})
 
     def to_arrow(self) -> Any:
-        """Return all scalars as a ``pyarrow.Table`` with the columns of ``columns``.
+        """Return all scalars as a ``pyarrow.Table`` with the columns that ``columns`` returns.
 
         Raises:
             ImportError: pyarrow is not installed.
@@ -351,7 +351,7 @@ def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
             status = os.stat(directory)
             identity = (status.st_dev, status.st_ino)
             if identity in above:
-                continue  # a link to a directory that contains it
+                continue  # a link to a directory that contains the link
             with os.scandir(directory) as entries:
                 for entry in entries:
                     if is_event_file(entry.name) and entry.is_file():
@@ -368,7 +368,7 @@ def find_runs(path: str) -> tuple[dict[str, list[str]], list[Damage]]:
 
 
 def package(name: str) -> Any:
-    """Import an optional package. An ImportError names the command that installs it."""
+    """Import an optional package. An ImportError has the command that installs the package."""
     try:
         return import_module(name)
     except ImportError:

@@ -36,7 +36,7 @@ class Repair:
 
 
 def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repair:
-    """Copy all undamaged records to a new file, which both loaders of TensorBoard read.
+    """Copy all undamaged records to a new file, which both loaders of TensorBoard can read.
 
     Args:
         path: The damaged file, which is not changed.

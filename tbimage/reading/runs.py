@@ -3,7 +3,8 @@
 By default, the values are those that TensorBoard's data server keeps. A record with step s removes
 all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
 ``tensorboard/data/server/reservoir.rs``). So if a restarted training logs a step again, the new
-value replaces the old one. The data server then keeps a sample, but a ``Run`` has all values.
+value replaces the old one. The data server keeps only a sample of the other values, but a ``Run``
+has all of them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
 _Maker = Callable[[int, float, int, Place], Any]
 
-#: The kind of a tag, by the field that holds its values and (only for tensors) the plugin.
+#: The kind of a tag, by the field that has its values and (only for tensors) by the plugin.
 _KINDS = {
     (IMAGE, ""): "image",
     (HISTOGRAM, ""): "histogram",
@@ -199,7 +200,7 @@ class Run:
         return Tag(kind, count, int(steps[0]), int(steps[-1]), *about)
 
     def scalars(self, tag: str, *, raw: bool = False) -> Scalars:
-        """Return the numbers of a tag.
+        """Return the scalars of a tag.
 
         Args:
             tag: The tag.
@@ -227,9 +228,9 @@ class Run:
         Args:
             tag: The tag.
             raw: As for ``scalars``.
-            batch: Whether the pictures of a batch, which have the tags ``tag/image/0``,
-                ``tag/image/1``, …, become one series. If True, ``sample`` is the number in the tag.
-                A batch that was logged as one tensor is always one series.
+            batch: Whether the pictures of a batch become one series. Their tags are
+                ``tag/image/0``, ``tag/image/1`` and so on. If True, ``sample`` is the number in the
+                tag. A batch that was logged as one tensor is always one series.
 
         Raises:
             KeyError: There is no such tag.
@@ -375,7 +376,7 @@ def _grows(steps: NDArray[np.int64]) -> bool:
 
 
 def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which records are kept: no later record has the same step or a smaller step."""
+    """Tell which records are kept. All later records have greater steps than a kept record."""
     smallest_later = np.minimum.accumulate(steps[::-1])[::-1]
     kept = np.ones(len(steps), bool)
     kept[:-1] = steps[:-1] < smallest_later[1:]

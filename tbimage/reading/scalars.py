@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Numbers", "Templates"]
 
-# A tag has one or two templates. The first limit bounds the memory if each value has a new tag.
+# A tag has one or two templates. The first limit saves memory if each value has a new tag.
 # Above the second limit, records are looked up one by one, because NumPy needs new tables for each
 # new tag.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
@@ -102,7 +102,7 @@ class Templates:
         shape.table = None
 
     def find(self, payload: bytes, at: int) -> tuple[Numbers, int] | None:
-        """Return the columns for a record whose step ends at ``at``, and the number's place."""
+        """Return the columns for a record, and the number's place. The step ends at ``at``."""
         for shape in self._shapes.get(len(payload) - at, ()):
             number = at + shape.position
             numbers = self._columns.get(payload[at:number] + payload[number + 4 :])

@@ -63,7 +63,7 @@ def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
     return os.read(descriptor, size)
 
 
-#: ``os.pread``, which Windows does not have.
+#: ``os.pread``. Windows does not have this function, so another function is used there.
 read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
@@ -303,7 +303,7 @@ class RecordScanner:
         return len(footer) == FOOTER_BYTES and _CHECKSUM.unpack(footer)[0] == mask(crc)
 
     def _skip_payload(self, offset: int, length: int) -> None:
-        """Skip a damaged payload if a header or the end of the file follows it. Else search."""
+        """Skip a damaged payload if a header or the file's end follows it, else resynchronise."""
         end = offset + length + OVERHEAD_BYTES
         if end == self._size or self._length_at(end) is not None:
             self.damage.append(Damage(self.path, offset, end - offset, "payload"))
@@ -344,7 +344,7 @@ class RecordScanner:
 
 
 def _plausible_lengths(block: bytes) -> NDArray[np.intp]:
-    """Return the places where four bytes, not all zero, are followed by four zero bytes."""
+    """Return where a length may start: four bytes that are not all zero, then four zero bytes."""
     import numpy as np
 
     zero = np.frombuffer(block, np.uint8) == 0

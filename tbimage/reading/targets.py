@@ -31,8 +31,8 @@ __all__ = [
     "write_text",
 ]
 
-#: The path or the URL of an event file, and the version of the file. The version has the size, and
-#: the time of a local file or the version that the store reports.
+#: The path or the URL of an event file, and a tuple for the version of the file: the size, and the
+#: time of a local file or the version that the store reports.
 SourceFile = tuple[str, tuple[str | int, ...]]
 
 # TensorBoard does not read files with this name.
@@ -42,7 +42,7 @@ _STALE_SECS = 3600.0
 
 
 def canonical(path: str, argument: str) -> str:
-    """Return the same path for all spellings of a directory. A wrong URL raises ValueError."""
+    """Return the real path of a directory, or its URL in one form. ValueError: the URL is wrong."""
     return urls.check_url(path, argument) if urls.is_url(path) else os.path.realpath(path)
 
 

@@ -116,7 +116,7 @@ def _parse(data: bytes) -> TensorProto:
 
 
 def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
-    """Convert a tensor to an array of its shape and type.
+    """Convert a tensor to an array with the same shape and type.
 
     Args:
         tensor: The message, or its bytes. If a list has fewer elements than the shape, its last
@@ -167,7 +167,7 @@ def _elements(values: Any, dtype: str) -> NDArray[Any]:
         parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
         return parts[: len(parts) // 2 * 2].view(dtype)
     # The first array has 64 bits, because int_val may have negative numbers for an unsigned type.
-    # Only astype wraps such numbers around.
+    # Only astype converts such numbers to the unsigned type.
     return np.array(values, None if len(values) else dtype).astype(dtype)
 
 

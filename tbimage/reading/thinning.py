@@ -22,7 +22,7 @@ class Series:
     Args:
         every: 10 keeps the first of each 10 values, and the last value.
         keep: How many of these values are kept, evenly spread. If ``keep`` is given, all steps are
-            stored. None: all values are kept.
+            stored. None: all of these values are kept.
 
     Example:
         >>> series = Series(every=1, keep=None)
@@ -54,9 +54,9 @@ class Series:
         self._steps: array[int] = array("q")
         self._count = 0
         self._last = 0
-        # A *stretch* is a sequence of values whose steps grow. For each stretch that still has
-        # values, these lists have the number and the step of its first value. From stretch to
-        # stretch, the first steps grow, too.
+        # A *stretch* is a sequence of values whose steps grow. These lists have the number and the
+        # step of the first value of each stretch. If later values have removed all values of a
+        # stretch, the stretch is not in the lists. So the steps in the second list grow, too.
         self._starts: list[int] = []
         self._first_steps: list[int] = []
         # ``keeps`` counts its calls, the values that TensorBoard shows, the values that ``every``

@@ -74,9 +74,9 @@ class RunWriter:
             quality: The quality of a JPEG, 1 to 100. Default 90: the loss is hard to see.
             compression: The compression of a PNG: "fast" (default), "balanced" or "small". "small"
                 needs 5 % fewer bytes for a photograph, but takes 20 times as long.
-            max_pending_bytes: The largest size of all snapshots and unwritten records in memory, in
-                bytes. A larger summary is accepted when nothing else is pending. Default 256 MiB: a
-                few hundred photographs.
+            max_pending_bytes: The largest total size of snapshots and unwritten records in memory,
+                in bytes. A larger summary is accepted when nothing else is pending. Default
+                256 MiB: a few hundred photographs.
             on_full: What a call does when there is no room in this memory. "block" waits, so that
                 nothing is lost; use it in a training program. "drop" counts the summary as dropped
                 and returns False at once; use it in a service.
@@ -84,28 +84,28 @@ class RunWriter:
                 the call waits until there is room. If writing fails, calls do not wait for room.
             workers: The number of threads that encode. Default None: one for each processor that
                 this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
-            flush_secs: The longest time, in seconds, that a cheap summary, such as a scalar, waits
-                in memory, so that several are written together. A kill of the process loses them.
-                Default 0.1: one write for a hundred scalars in a fast loop. With 0 and
-                ``spool_dir``, each call waits until its summary is on the local disk.
-            fsync: When ``os.fsync`` protects the file from a power failure: "never", "flush" (in
-                each ``flush``) or "close" (at the end of a file). Default "never": an fsync takes
-                milliseconds, and written data survives every other end of the process without it.
+            flush_secs: The longest time, in seconds, that cheap summaries, such as scalars, wait in
+                memory to be written together. If the process is killed, they are lost. Default 0.1:
+                one write for a hundred scalars in a fast loop. With 0 and ``spool_dir``, each call
+                waits until its summary is on the local disk.
+            fsync: When ``os.fsync`` is called to protect the file from a power failure: "never",
+                "flush" (in each ``flush``) or "close" (at the end of a file). Default "never": an
+                fsync takes milliseconds, and is needed only for power failures and system crashes.
             on_error: What happens to errors that occur after a call has returned. "raise" (default)
                 raises the first one in the next ``flush`` or ``close``; "log" logs and counts them.
-            max_file_bytes: The largest size of an event file; a further record begins a new file.
-                Default None: no limit on a disk, and 64 MiB in an object store.
+            max_file_bytes: The largest size of an event file. A record that does not fit begins a
+                new file. Default None: no limit on a disk, and 64 MiB in an object store.
             max_file_secs: The seconds after which the next record begins a new event file. Default
                 None: no limit.
-            keep_files: The largest number of event files, 2 or more; the oldest are deleted. Never
-                deleted, because a reader may need them, are the files of other programs, the newest
-                two, and those that grew in the last half-hour. Default None: all are kept.
+            keep_files: The largest number of event files, 2 or more; the oldest are deleted. But
+                the newest two, files that grew in the last half-hour, and files of other programs
+                are never deleted: a reader may need them. Default None: all are kept.
             keep_bytes: The largest size of all event files together. If they are larger, the oldest
                 are deleted, with the same exceptions. Default None: all are kept.
-            min_free_bytes: While fewer bytes than this are free on the disk, writing pauses as if
-                the disk were full. Default 0: writing pauses only when the disk is full.
+            min_free_bytes: While the disk has fewer free bytes than this, writing pauses, as on a
+                full disk. Default 0: writing pauses only when the disk is full.
             close_timeout: The seconds that ``close`` and the end of the process wait for pending
-                summaries. Default 30, as orchestrators wait between SIGTERM and SIGKILL.
+                summaries. Default 30: orchestrators wait this long between SIGTERM and SIGKILL.
             upload_secs: Seconds between two uploads to an object store. ``flush`` uploads at once.
             spool_dir: A local directory for records that are not uploaded yet. If some records are
                 left when the process ends, the next writer of the run uploads them. Default None.
@@ -124,9 +124,9 @@ class RunWriter:
             ValueError: An argument has a value that is not allowed.
             ImportError: The package for the URL is not installed.
             OSError: The directory or the event file cannot be made. But with ``on_error="log"``,
-                a full disk or an object store raises nothing: the writer logs this and tries again.
+                errors of a full disk or an object store are only logged: the writer tries again.
         """
-        given = dict(locals())  # a copy: in Python 3.10 under a debugger the dict contains itself
+        given = dict(locals())  # a copy: under a debugger in Python 3.10, locals() contains itself
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
@@ -143,7 +143,7 @@ class RunWriter:
         self._writes_through = settings.spool_dir is not None and settings.flush_secs == 0
         if ranks.silence(self, logdir, settings.rank):
             return
-        # Resolved here, because the calls that log must do no I/O.
+        # The path is resolved here, because the calls that log must do no I/O.
         self._real = logdir if urls.is_url(logdir) else os.path.realpath(logdir)
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
@@ -164,14 +164,14 @@ class RunWriter:
         weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all earlier summaries are in the file, where a crash cannot lose them.
+        """Wait until all earlier summaries are in the file. Then a crash cannot lose them.
 
         Args:
-            timeout: Seconds; None: no limit. After a failed write, ``flush`` waits for no other.
+            timeout: Seconds; None: no limit. If a write fails, ``flush`` does not wait for a retry.
 
         Returns:
-            True if all these summaries are in the file. False if the time ran out. Also False if
-            ``on_error="log"`` and a summary was lost.
+            True if all these summaries are in the file. False if this takes longer than
+            ``timeout``. Also False if ``on_error="log"`` and a summary was lost.
 
         Raises:
             Exception: With ``on_error="raise"``, the first error since the last flush, such as a
@@ -243,7 +243,7 @@ class RunWriter:
         """Make this writer the default within a block, for this thread or asyncio task.
 
         Args:
-            step: The default step within the block; None does not change it.
+            step: The default step within the block. None: the default step is not changed.
 
         Raises:
             TypeError: ``step`` is not an integer.
@@ -329,10 +329,10 @@ class RunWriter:
     ) -> bool:
         """Log a summary: reserve memory, take a snapshot of the data, and put it in the pipeline.
 
-        ``take`` or ``data.snapshot`` returns the snapshot, whose size is ``cost`` bytes. Later an
-        encoder calls ``make`` with the snapshot and ``rest``; the commit does, if the snapshot is
-        small, or with ``in_commit``. If ``wall_time`` is None, ``make`` makes a whole Event. Name,
-        step and time are already checked.
+        ``take`` or ``data.snapshot`` returns the snapshot, whose size is ``cost`` bytes. Later,
+        ``make`` is called with the snapshot and ``rest``: by the commit if the snapshot is small or
+        ``in_commit`` is True, otherwise by an encoder. If ``wall_time`` is None, ``make`` makes a
+        whole Event. Name, step and time are already checked.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -385,7 +385,7 @@ class RunWriter:
         return logged
 
 
-# The commit itself encodes smaller pictures, because a switch of threads takes longer (design.md).
+# The commit itself encodes smaller pictures: this is faster than a switch of threads (design.md).
 _SMALL_BYTES = 64 * 1024
 
 

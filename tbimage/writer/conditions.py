@@ -30,7 +30,7 @@ class EveryNSteps:
 
 
 class EverySeconds:
-    """True once every ``seconds``, for all summaries of that step; see ``every_seconds``."""
+    """True once every ``seconds``, and then for the whole step; see ``every_seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

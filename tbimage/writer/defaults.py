@@ -25,7 +25,7 @@ Condition = Callable[["int | None", str], bool]
 
 
 class Surrounding(Generic[T]):
-    """A context variable. Other threads can look up the value that each thread set last.
+    """A context variable. Each thread can also read the values that other threads set last.
 
     TensorFlow runs a graph in its own threads. In these threads, the graph logs with the default
     writer and the default step of the thread that traced it (``compat/tf_summary/tracing.py``).

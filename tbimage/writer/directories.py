@@ -1,4 +1,4 @@
-"""The run directories that are written to, and the sub-runs of forked or unpickled writers.
+"""The run directories of open writers, and the sub-runs of forked or unpickled writers.
 
 TensorBoard does not support two writers in one run directory (tensorboard#1063). Its Python loader
 follows one file and loses the records of the other file. Its data server mixes both files, and
@@ -68,8 +68,8 @@ def claim_run(directory: str, tenant: object) -> None:
 
     Warns:
         TwoWritersWarning: Another writer of this process has claimed the directory, or another
-            process has an event file in it open (``events/locks.py``). The warning about another
-            process is issued once for each directory.
+            process has an open event file in the directory (``events/locks.py``). The warning about
+            another process is issued once for each directory.
     """
     claim(directory, tenant)
     name = file_of_another_process(directory)

@@ -4,10 +4,9 @@ Modules are imported by the first call that needs them, in any thread. If a proc
 another thread imports a module, the lock of that module stays locked in the child. Then the child
 hangs when it imports the module.
 
-The threads of a writer import nothing (``tests/pipeline/test_worker_imports.py``), except packages
-of object stores, and ``subprocess`` to search for a font. The reason is that a Ctrl-C during an
-import in the main thread can leave CPython's import lock locked. Then each import in another thread
-hangs.
+If a Ctrl-C comes during an import in the main thread, CPython's import lock can stay locked. Then
+each import in another thread hangs. So the threads of a writer import nothing, except packages of
+object stores, and ``subprocess`` to search for a font (``tests/pipeline/test_worker_imports.py``).
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def _wait_for_known_modules() -> None:
     If a module is in ``sys.modules``, a second import only waits until the first import is done.
     """
     seen: set[str] = set()
-    while live and (new := set(sys.modules) - seen):  # other threads may import further modules
+    while live and (new := set(sys.modules) - seen):  # other threads may import more modules
         seen |= new
         for name in new:
             if name.partition(".")[0] in _IMPORTED:

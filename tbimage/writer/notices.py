@@ -21,7 +21,7 @@ _MOST_CHARACTERS = 20
 
 
 class Notices:
-    """Logs each message once for each name. ``say`` takes the level, the message and arguments."""
+    """Logs each message once for each name. ``say`` takes level, message and its arguments."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say

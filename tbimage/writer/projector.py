@@ -4,7 +4,7 @@ Rules:
 - A file is written under a temporary name, and renamed when it is complete.
 - The list of embeddings is read before it is written, so that the entries of earlier runs and of
   other programs are kept.
-- No file name contains ``tfevents``, because readers would read it as an event file.
+- No file name contains ``tfevents``. Otherwise, readers would read the file as an event file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def write(
     step: int,
     report: Callable[[Findings], None] = lambda findings: None,
 ) -> list[Piece]:
-    """Write the files of an embedding, and return the Summary that marks it.
+    """Write the files of an embedding, and return the Summary for the event file.
 
     ``report`` gets the findings about the images' values, if there are any.
     """

@@ -12,9 +12,9 @@ from tbimage.writer.stats import Stats
 __all__ = ["VARIABLES", "Silence", "check_rank", "directory_of_rank", "silence"]
 
 #: The environment variables in which launchers pass the rank to a process. In this order, they
-#: are set by: torchrun and most others; srun; mpirun of Open MPI; MPICH and Intel MPI. The first
-#: variable that is set is used. If srun starts torchrun, RANK and SLURM_PROCID are both set, but
-#: then SLURM_PROCID is only the number of the torchrun process.
+#: are set by: torchrun and most other launchers; srun; mpirun of Open MPI; MPICH and Intel MPI. The
+#: first variable that is set is used. If srun starts torchrun, RANK and SLURM_PROCID are both set,
+#: but then SLURM_PROCID is only the number of the torchrun process.
 VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 _MODES = ("separate", "zero")

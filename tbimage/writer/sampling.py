@@ -150,7 +150,7 @@ class Interval:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # The latest passes by number: the time, and an object that identifies the call.
+        # The latest calls that passed, by number: the time, and an object that identifies the call.
         self._passes: dict[int, tuple[float, object]] = {}
 
     def has_passed(self) -> bool:

@@ -25,7 +25,7 @@ _CHOICES = {
     "on_error": ("raise", "log"),
     "fsync": ("never", "flush", "close"),
 }
-# The least value of each setting, and whether None is allowed.
+# For each setting: the least value, and whether None is allowed.
 _COUNTS = {
     "max_pending_bytes": (1, False),
     "workers": (1, True),
@@ -34,7 +34,7 @@ _COUNTS = {
     "keep_bytes": (0, True),
     "min_free_bytes": (0, False),
 }
-# Whether None is allowed for each setting.
+# For each setting: whether None is allowed.
 _SECONDS = {
     "block_timeout": True,
     "flush_secs": False,

@@ -68,7 +68,7 @@ class StepWatch:
             # the last step is the step that the pipeline decided.
             if last == FIRST_STEP:
                 self.last.pop(key, None)
-            elif last is not None:  # the pipeline decides the same step, unless threads overlap
+            elif last is not None:  # the pipeline decides the same step, unless calls overlap
                 self.last[key] = last + 1
             return
         if last is None and len(self.last) >= _MOST_NAMES:

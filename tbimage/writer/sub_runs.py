@@ -1,8 +1,8 @@
 """The event files of a writer: those of its run, and those of the sub-runs of ``scalars``.
 
-In the pipeline, the values of one call of ``scalars`` are one record. It has a *package* instead of
-a Summary. So the values share one step and one place in the order of the calls, even if the caller
-is interrupted.
+In the pipeline, the values of one call of ``scalars`` are one record. This record has a *package*
+instead of a Summary. So the values share one step and one place in the order of the calls, even if
+the caller is interrupted.
 
 Rules:
 - The number of file descriptors is limited, for any number of runs.
@@ -28,13 +28,13 @@ from tbimage.kinds import scalars
 from tbimage.writer import directories
 from tbimage.writer.settings import Settings
 
-#: The largest number of open event files of sub-runs of one writer. It is enough for the lines of
-#: any chart that a person reads. It is an eighth of the smallest usual limit of a process (256, on
-#: macOS).
+#: The largest number of open event files for the sub-runs of one writer. It is enough for the
+#: lines of any chart that a person reads. It is an eighth of the smallest usual limit of a process
+#: (256, on macOS).
 MOST_DESCRIPTORS = 32
 
 
-# The field session_log (7) of an Event, with the status (1) START.
+# The field session_log (7) of an Event. In it, the field status (1) has the value START (1).
 _SESSION_START = b"\x3a\x02\x08\x01"
 
 
@@ -61,10 +61,10 @@ class RunFiles(EventFiles):
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
-        """Do nothing: the files of each run are made with its first value."""
+        """Do nothing: the files of a run are made when its first value comes."""
 
     def history(self) -> dict[str, int]:
-        """Return the greatest step of each tag in all sub-runs: one call has one step for all."""
+        """Return each tag's greatest step in all sub-runs: a call has one step for all runs."""
         newest: dict[str, int] = {}
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:
@@ -99,7 +99,7 @@ class RunFiles(EventFiles):
         for run, new in self._unpack(batch.without_first(self._accepted)).items():
             waiting[run] = concatenate([waiting.get(run, Batch()), new])
         count = len(batch.sizes)
-        self._waiting, self._accepted = waiting, count  # last: the lines above may fail
+        self._waiting, self._accepted = waiting, count  # last, because the lines above may fail
 
     def _unpack(self, batch: Batch) -> dict[str, Batch]:
         """Return the records of each run."""
@@ -178,7 +178,7 @@ class RunFiles(EventFiles):
 
 
 class SubRuns:
-    """The names of the sub-runs that a writer writes to."""
+    """The names of the sub-runs of a writer."""
 
     def __init__(self, real: str) -> None:
         self._real = real  # the path of the run directory, without symbolic links

@@ -265,7 +265,7 @@ def test_a_pipe_is_named_and_not_waited_for(work: Path, capsys: Capture) -> None
     os.mkfifo("pipe.png")
     outcome = call(capsys, "log", "pipe.png", "cat.png", "--logdir", "run")
     assert outcome.code == 2
-    assert outcome.err == "tbimage: pipe.png: not a regular file: save it to one first\n"
+    assert outcome.err == "tbimage: pipe.png: not a regular file: save it as a file first\n"
     assert set(images_in(work / "run")) == {"cat"}
 
 

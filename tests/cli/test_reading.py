@@ -177,7 +177,7 @@ def test_serve_shows_logs_until_ctrl_c(logs: Path) -> None:
         other = spawn("serve", logs, "--port", port)
         assert (other.code, other.out) == (2, "")
         assert other.err.startswith(f"tbimage: error: port {port}: ")
-        assert "choose another one with --port" in other.err
+        assert "choose another port with --port" in other.err
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stderr.read() == "tbimage: interrupted\n"
@@ -243,7 +243,7 @@ def test_damage_is_told_and_the_rest_is_shown(capsys: Capture, logs: Path, comma
         (["ls", "nothing"], "nothing: No such file or directory"),
         (["ls", "empty"], "empty: there are no event files in it"),
         (["ls", "notes.txt"], "no event file"),
-        (["cat", "logs", "los"], "no tag matches 'los'; there are _hparams_/"),
+        (["cat", "logs", "los"], "no tag matches 'los'; some tags are _hparams_/"),
         (["cat", "logs"], "TAG"),
         (["export", "logs"], "--out"),
         (["compact", "logs", "logs/x"], "target must not be within"),

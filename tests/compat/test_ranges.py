@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "a scale of 0": (boxes(np.ones((1, 4)), rescale=0), "rescale must be above 0"),
     "None as figure": (lambda w, t: w.add_figure(t, None, 1), "figure must be"),
     "no figures": (lambda w, t: w.add_figure(t, [], 1), "figure must be"),
-    "a clip of 4 axes": (video(BATCH), "vid_tensor must have the five axes"),
+    "a clip of 4 axes": (video(BATCH), "vid_tensor must have five axes"),
     "no clips": (video(np.zeros((0, 2, 3, 4, 4))), "vid_tensor has no clips"),
     "sound of 3 axes": (audio(np.zeros((3, 2, 80))), "snd_tensor must be"),
     "many channels": (audio(np.zeros((80, 6))), "snd_tensor must be"),

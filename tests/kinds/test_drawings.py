@@ -134,7 +134,7 @@ def test_a_tag_for_each_map() -> None:
     ("x", "keywords", "error", "message"),
     [
         (np.zeros((8, 8)), {}, ValueError, "rank 2; expected the axes HWC or NHWC"),
-        (np.zeros((8, 8, 0)), {}, ValueError, "hold nothing"),
+        (np.zeros((8, 8, 0)), {}, ValueError, "have no elements"),
         (np.zeros((8, 8, 3), complex), {}, TypeError, "complex128"),
         (
             np.zeros((8, 8, 3)),

@@ -197,7 +197,7 @@ def test_any_vectors_come_back_as_float32(vectors: Any) -> None:
     [
         ({"data": np.zeros(3)}, ValueError, r"data must be \[points, dimensions\], got .*\(3,\)"),
         ({"data": "words"}, TypeError, "data must be numbers, got 'words'"),
-        ({"labels": ["a"]}, ValueError, "labels must be one for each point, got 1 for 5"),
+        ({"labels": ["a"]}, ValueError, "labels must have one element for each point, got 1 for 5"),
         ({"labels": "abcde"}, TypeError, "labels must be a list"),
         ({"labels": [["a", "b"]] * 5}, ValueError, "labels of 2 columns need a header"),
         ({"labels": [["a"]] * 4 + [[]]}, ValueError, "rows of the same length"),
@@ -205,7 +205,7 @@ def test_any_vectors_come_back_as_float32(vectors: Any) -> None:
         (
             {"images": np.zeros((4, 2, 2, 3))},
             ValueError,
-            "images must be one for each point, got 4",
+            "images must have one image for each point, got 4",
         ),
         ({"images": np.zeros((2, 2, 3))}, ValueError, "images must be a batch"),
         ({"images": np.zeros((5, 2, 2, 7))}, ValueError, "channels|layout"),

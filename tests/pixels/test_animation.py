@@ -371,12 +371,12 @@ def test_axes_of_clips(shape: Any, layout: Any, view: Any, batched: bool) -> Non
     [
         ((5, 3, 6, 7), None, "the shape looks like TCHW: pass layout='TCHW'"),
         ((2, 5, 3, 6, 7), None, "the shape looks like NTCHW"),
-        ((2, 5, 6, 7, 9), None, r"pass up to 4 of them, as frames\[..., :3\]"),
+        ((2, 5, 6, 7, 9), None, r"pass 1 to 4 channels, such as frames\[..., :3\]"),
         ((6, 7), None, "have rank 2; expected the axes THW or THWC or NTHWC"),
         ((5, 6, 7), "HWC", "layout must be None or a permutation of 'THW', 'THWC'"),
         ((5, 6, 7), "THWC", "names 4 axes, but frames have the shape"),
         ((5, 6, 7), "THH", "layout must be None or a permutation"),
-        ((0, 6, 7), None, "hold nothing"),
+        ((0, 6, 7), None, "have no elements"),
     ],
 )
 def test_axes_that_do_not_fit(shape: Any, layout: Any, message: str) -> None:

@@ -277,7 +277,7 @@ def test_arrays_without_numbers(data: object) -> None:
 
 @pytest.mark.parametrize("data", ["a.png", b"\x89PNG", Path("a.png"), ["a.png"], [[b"GIF89a"]]])
 def test_paths_and_encoded_pictures_are_no_arrays(data: object) -> None:
-    with pytest.raises(TypeError, match=r"data is or holds a .*encoded pictures are no numbers"):
+    with pytest.raises(TypeError, match=r"data is or contains a .*encoded pictures are no numbers"):
         as_array(data)
 
 

@@ -249,7 +249,7 @@ def test_boxes_are_numbers(wrong: Any) -> None:
 
 
 def test_labels_and_scores_are_as_many_as_boxes() -> None:
-    with pytest.raises(ValueError, match="one for each of the 2 boxes, got 3"):
+    with pytest.raises(ValueError, match="one label for each of the 2 boxes, got 3"):
         check_labels(["a", "b", "c"], 2)
     with pytest.raises(ValueError, match=r"each of the 2 boxes, got shape \(3,\)"):
         check_scores([1, 2, 3], 2)

@@ -128,5 +128,5 @@ def test_a_long_title_has_two_lines_at_most() -> None:
 def test_no_images_and_other_numbers_of_titles() -> None:
     with pytest.raises(ValueError, match="one image or more"):
         grid([])
-    with pytest.raises(ValueError, match="one for each of the 1 images, got 2"):
+    with pytest.raises(ValueError, match="one title for each of the 1 images, got 2"):
         grid([np.zeros((2, 2))], titles=["a", "b"])

@@ -105,7 +105,7 @@ def test_tags_are_renamed_and_dropped(tmp_path: Path) -> None:
     [
         ({"every": 0}, "every must be at least 1, got 0"),
         ({"keep_images": 0}, "keep_images must be at least 1, got 0"),
-        ({"runs": "x*"}, r"no run of .* matches 'x\*'; it has \['a'\]"),
+        ({"runs": "x*"}, r"no run of .* matches 'x\*'; the first runs are \['a'\]"),
         ({"rename": {"loss": "x"}}, "the tags 'loss' and 'x' of run 'a' would both become 'x'"),
     ],
 )

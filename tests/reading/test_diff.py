@@ -63,7 +63,7 @@ def test_each_difference_is_told(tmp_path: Path) -> None:
         "number: 2 of 4 values differ, by at most 0.5, first at step 2: 2 and 2.5",
         "only0: only in the first run",
         "only1: only in the second run",
-        "picture: 1 of 4 values differ, first at step 3: 1 of 6 pixels, by at most 7",
+        "picture: 1 of 4 values differ, first at step 3: 1 of 6 pixels differ, by at most 7",
         "steps: 1 steps only in the first run: 5",
         "steps: 1 steps only in the second run: 6",
         "tensor: 1 of 1 values differ, first at step 0: by at most 1",

@@ -256,7 +256,7 @@ def test_the_end_of_the_program_waits_for_close_timeout_and_no_longer(
     s3.fault = hang
     _, errors = process.communicate("\n", timeout=60)
     s3.fault = lambda environment: None
-    assert "the end came before 1 summaries were written" in errors
+    assert ": 1 summaries were not written before the writer or the process ended" in errors
 
 
 def test_an_upload_that_runs_when_the_program_ends_is_not_cut_off(

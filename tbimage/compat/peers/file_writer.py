@@ -1,6 +1,6 @@
 """The common part of the ``FileWriter`` classes of torch and tensorboardX.
 
-A FileWriter takes messages that third parties have made, and logs them with a
+A FileWriter takes messages that other packages have made, and logs them with a
 ``tbimage.SummaryWriter``.
 """
 

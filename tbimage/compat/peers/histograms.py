@@ -2,8 +2,8 @@
 
 A HistogramProto tells only where buckets end. So the peers write an empty first bucket, which ends
 where the values begin. Programs such as tbparse need this bucket. With the peers, the first bucket
-may end before the least value. Then the data server shows a bucket whose end is before its
-beginning. Here, the first bucket never ends before the least value.
+may end before the smallest value. Then the data server shows a bucket whose end is before its
+beginning. Here, the first bucket never ends before the smallest value.
 """
 
 from __future__ import annotations

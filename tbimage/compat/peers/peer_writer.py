@@ -177,7 +177,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram from counts of buckets. ``bucket_limits`` has their upper ends."""
+        """Log a histogram from counts of buckets. ``bucket_limits`` has the buckets' upper ends."""
         totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
         draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
@@ -193,7 +193,7 @@ class PeerWriter:
         """Log an image, or a batch as one grid.
 
         Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
-        permutation of "HW", "CHW" or "NCHW". It is ignored for figures and for images of PIL.
+        permutation of "HW", "CHW", "NHW" or "NCHW". It is ignored for figures and images of PIL.
         """
         draft = pictures.image(self._clean(tag), img_tensor, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
@@ -206,7 +206,7 @@ class PeerWriter:
         walltime: Any = None,
         dataformats: Any = "NCHW",
     ) -> None:
-        """Log a batch of images as one grid of 8 columns."""
+        """Log a batch of images as one grid, in at most 8 columns."""
         self.add_image(tag, img_tensor, global_step, walltime, dataformats)
 
     def add_figure(
@@ -229,7 +229,7 @@ class PeerWriter:
         finally:
             if close:
                 kind.close(figures)
-        pixels.flags.writeable = False  # no other code has this array, so it need not be copied
+        pixels.flags.writeable = False  # no other code has this array, so no copy is needed
         self.add_image(tag, pixels, global_step, walltime, "NHWC" if batched else "HWC")
 
     def add_audio(
@@ -240,7 +240,7 @@ class PeerWriter:
         sample_rate: Any = 44100,
         walltime: Any = None,
     ) -> None:
-        """Log a clip of audio, mono or stereo, of ``sample_rate`` Hz.
+        """Log a clip of audio (mono or stereo) with ``sample_rate`` frames a second.
 
         The clip is [frames], [channels, frames] or [frames, channels]: floats from -1 to 1, or
         int16, int32 or uint8, which are stored unchanged.
@@ -293,8 +293,8 @@ class PeerWriter:
     ) -> None:
         """Log points [points, dimensions] for the Projector page.
 
-        ``metadata`` has a label for each point, or a row of labels if there is a
-        ``metadata_header``. ``label_img`` is [points, C, H, W].
+        ``metadata`` has a label for each point; with a ``metadata_header``, it has a row of labels
+        for each point. ``label_img`` is [points, C, H, W].
         """
         files = self._get_file_writer()
         if files.native is None:

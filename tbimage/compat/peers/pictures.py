@@ -55,7 +55,7 @@ def image(
     ``data`` has any form that ``SummaryWriter.image`` takes. ``layout`` is the peers'
     ``dataformats``, and is ignored for figures and for images of PIL. ``single`` is passed to
     ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. ``texts`` are the
-    texts that ``alter`` draws. If the fonts lack characters of these texts, this is reported.
+    texts that ``alter`` draws. If they contain characters that no font has, this is reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -69,7 +69,7 @@ def image(
     images = _arranged(data, layout)
     encoder.import_for("fast")
     if len(images) > 1:
-        importlib.import_module("tbimage.pixels.drawing.grid")  # workers import nothing
+        importlib.import_module("tbimage.pixels.drawing.grid")  # workers must not import it
 
     def take(notices: Notices, run: Run) -> Callable[[], list[Piece]]:
         return partial(_picture, tag, snapshot(data, images), single, alter, texts, notices, run)
@@ -170,9 +170,9 @@ def boxes(
     """Draft an image with red boxes.
 
     ``corners`` is [boxes, 4]: left, top, right and bottom of each box, in pixels. As with the
-    peers, columns after the fourth column, such as scores, are ignored. ``labels`` is a list with a
-    text for each box, a single text, or None. If there are fewer or more labels than boxes, the
-    first boxes get the labels, and there is a warning. (The peers then drop all labels.)
+    peers, columns after the fourth column, such as scores, are ignored. ``labels`` is a text for
+    the first box, a list with a text for each box, or None. If there are fewer or more labels than
+    boxes, the first boxes get the labels, and there is a warning. (The peers then drop all labels.)
     ``rescale`` is a scale factor.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
@@ -193,13 +193,13 @@ def boxes(
         )
     texts = [str(text) for text in texts][: len(found)]
     use_installed()
-    importlib.import_module("tbimage.pixels.drawing.text_rendering")  # workers import nothing
+    importlib.import_module("tbimage.pixels.drawing.text_rendering")  # workers must not import it
     alter = partial(_draw, corners=found[:, :4], labels=texts, rescale=rescale)
     return image(tag, data, layout, single=single, alter=alter, texts=texts)
 
 
 def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float) -> Pixels:
-    """Draw as both peers do: outlines two pixels wide, and labels in the lower left corner."""
+    """Draw as both peers do: outlines two pixels wide, and labels in the lower left corners."""
     from PIL import Image, ImageDraw
 
     levels = eight_bits(levels)
@@ -226,7 +226,7 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
 
 
 def _runs(label: str) -> list[tuple[Any, str]]:
-    """Split a label into parts with one font each. The fonts have the size of the peers' labels."""
+    """Split a label into parts. Each part needs one font, in the size of the peers' labels."""
     runs = fonts.current().runs(label)
     return [(font.font_variant(size=_LABEL_SIZE), run) for font, run in runs]
 
@@ -256,8 +256,8 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
     axes = str(layout).upper()
     if sorted(axes) != sorted("NTCHW") or array.ndim != len(axes):
         raise ValueError(
-            f"vid_tensor must have the five axes of a permutation of 'NTCHW', got shape "
-            f"{array.shape} and {layout!r}"
+            "vid_tensor must have five axes, and their order must be a permutation of 'NTCHW', got "
+            f"shape {array.shape} and {layout!r}"
         )
     for axis, what in {"N": "clips", "T": "frames", "H": "rows", "W": "columns"}.items():
         if array.shape[axes.index(axis)] == 0:
@@ -275,10 +275,10 @@ def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
 
 
 def _speed(tag: str, fps: Any, *, alpha: bool) -> Any:
-    """Check ``fps``. Warn if the format cannot show so many frames a second."""
+    """Check ``fps``. Warn if the format cannot show that many frames a second."""
     from tbimage.pixels.clips import frames, gif
 
-    importlib.import_module("tbimage.pixels.clips.apng")  # for _video: workers import nothing
+    importlib.import_module("tbimage.pixels.clips.apng")  # for _video: workers must not import it
     most, kind = (frames.MOST_FPS, "an APNG") if alpha else (gif.MOST_FPS, "a GIF")
     if isinstance(fps, (int, float)) and fps > most:
         warn_caller(
@@ -298,8 +298,8 @@ def _video(
     from tbimage.pixels.values.pictures import Picture
 
     count, length, height, width, channels = clips.shape
-    # As with both peers, the number of places is a power of two: the smallest that is enough for
-    # all clips. The number of columns is one, two or four times the number of rows.
+    # As with both peers, the sheet has one place for each clip, and then empty places until the
+    # number of places is a power of two. There are one, two or four times as many columns as rows.
     places = 1 << (count - 1).bit_length()
     rows = 1 << (count.bit_length() - 1) // 2
     sheet = np.zeros((places, length, height, width, channels), clips.dtype)

@@ -1,19 +1,19 @@
 """The common rules of torch and tensorboardX for pixels, and their grid of images.
 
-The levels differ by at most one from those of ``SummaryWriter.image``, which uses TensorFlow's
+The levels differ by at most 1 from the levels of ``SummaryWriter.image``, which uses TensorFlow's
 rule.
 
 Rules:
-- Floats become ``trunc(clip(x * 255, 0, 255))``: in float32 for torch, and in their own dtype for
-  tensorboardX. (tensorboardX itself does not clip: its levels wrap around.)
+- Floats become ``trunc(clip(x * 255, 0, 255))``. This is computed in float32 for torch, and in the
+  dtype of the floats for tensorboardX. (tensorboardX itself does not clip: its levels wrap around.)
 - uint8 stays unchanged. (torch converts it to float32 and back, with the same result.)
 - bool, and integers that are all 0 or 1, are masks: black and white, as both peers show them.
 - Other integers are levels. The levels of uint16 have 16 bits. The levels of all other types have 8
   bits, and are clipped. (With torch, values above 0 become white. With tensorboardX, levels wrap
   around.)
-- Pixels that are not finite are painted red. (With both peers, their levels depend on the
-  processor.)
-- Gray images keep one channel. (Both peers store it three times.)
+- Pixels that are not finite are painted red. (With both peers, the levels of such pixels depend on
+  the processor.)
+- Gray images keep one channel. (Both peers store this channel three times.)
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _from_floats(image: Pixels, dtype: np.dtype[Any]) -> Levels:
     dtype = dtype.newbyteorder("=")
     scale = dtype.type(_SCALE)
     lowest, highest, all_finite = math.inf, -math.inf, True
-    with np.errstate(all="ignore"):  # overflow is clipped, and NaN is painted over
+    with np.errstate(all="ignore"):  # overflow is clipped, and NaN is painted red
         for block, target in blocks(image, pixels):
             low, high, finite = extent(block)
             lowest, highest = min(lowest, low), max(highest, high)
@@ -74,7 +74,7 @@ def _from_floats(image: Pixels, dtype: np.dtype[Any]) -> Levels:
 
 
 def grid(images: Pixels) -> Pixels:
-    """Put a batch ``(N, H, W, C)`` on one sheet, in 8 columns as both peers do."""
+    """Put a batch ``(N, H, W, C)`` on one sheet, in at most 8 columns, as both peers do."""
     from tbimage.pixels.drawing.grid import tile
 
     return tile(images, min(len(images), 8))

@@ -150,7 +150,7 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Draft a PR curve from computed rows by name. The rows are in the order of the wire form."""
+    """Draft a PR curve. ``rows`` maps names to computed rows, in the order of the wire form."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}

@@ -1,4 +1,4 @@
-"""Make audio as torch and tensorboardX do: a Summary.Audio, with the peers' samples."""
+"""Make audio as torch and tensorboardX do: a Summary.Audio with the same samples."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def audio(
     """Draft one clip: [frames], [channels, frames] or [frames, channels] with 1 or 2 channels.
 
     The elements are floats from -1 to 1, or integers of a type that a WAV file can contain.
-    ``to_samples`` turns floats into int16. With ``channels_first``, the shape [2, 2] means
-    [channels, frames], and axes with one element are removed before the shape is checked, as in
-    torch.
+    ``to_samples`` turns floats into int16. With ``channels_first``, the rules are those of torch:
+    the shape [2, 2] means [channels, frames], and axes with one element are removed before the
+    shape is checked.
     """
     tag = check_tag(tag)
     array = _frames_first(numeric_array("snd_tensor", data), channels_first)
     if array.dtype.kind != "f" and array.dtype.name not in kind.STORED:
         raise TypeError(
-            "snd_tensor must be floats from -1 to 1, or integers that a WAV file can hold "
+            "snd_tensor must be floats from -1 to 1, or integers that a WAV file can contain "
             f"({', '.join(kind.STORED)}), got dtype {array.dtype}; pass "
             "snd_tensor.astype('int16') if its values fit 16 bits"
         )

@@ -1,4 +1,4 @@
-"""Hyperparameters: the run of each trial, and the three messages that third parties log."""
+"""Hyperparameters: the run of each trial, and the three messages that other packages log."""
 
 from __future__ import annotations
 

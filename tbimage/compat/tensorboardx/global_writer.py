@@ -29,8 +29,8 @@ class SharedWriter(SummaryWriter):
     """A SummaryWriter whose forked copies log to the run of the original writer.
 
     In a forked copy, methods that write to runs of their own (``add_scalars``, ``add_hparams``, …)
-    log to a sub-run of this copy. After the process that made the writer has ended, all methods log
-    to this sub-run.
+    log to a sub-run of this copy. After the end of the process that made the writer, all methods of
+    the copy log to this sub-run.
     """
 
     _relay: Relay | None = None
@@ -88,7 +88,7 @@ class GlobalSummaryWriter:
     as long as this process runs. A process that gets a pickled copy logs to a sub-run.
 
     Args:
-        logdir: This and the following arguments, up to ``log_dir``, are those of ``SummaryWriter``.
+        logdir: This argument and the next ones, up to ``log_dir``, are as in ``SummaryWriter``.
         coalesce_process: Not used: forked processes always log to one run.
         kwargs: Not used, with a warning.
 

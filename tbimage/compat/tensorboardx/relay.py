@@ -30,7 +30,8 @@ Log = Callable[[bytes, "int | None", float], None]
 _HEAD = struct.Struct("<?qd")
 
 # After this number of seconds without an answer, a child checks whether its parent still runs. This
-# is needed only if a child was forked without Python's hooks: such a child keeps the sockets open.
+# is needed only if a child was forked without Python's hooks. Such a child keeps its copies of the
+# sockets open, and then the other children may not see that the parent has ended.
 _PATIENCE_SECONDS = 1.0
 
 
@@ -70,7 +71,7 @@ class Relay:
         link.send(_HEAD.pack(step is not None, step or 0, wall_time) + summary)
 
     def close_inherited(self) -> None:
-        """Close a forked child's copies of the sockets, so that the child sees the parent's end."""
+        """Close a child's copies of the sockets, so that the child sees when the parent ends."""
         for each in self._sockets:
             each.close()
 

@@ -1,4 +1,4 @@
-"""The functions of ``tensorboardX.summary`` that third parties call, and its rule for tags.
+"""Functions of ``tensorboardX.summary`` that other packages call, and tensorboardX's rule for tags.
 
 Each function makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 

@@ -28,7 +28,7 @@ class FileWriter(BaseFileWriter):
 
     Args:
         logdir: The run directory.
-        max_queue: Not used: the pending summaries are bounded in bytes.
+        max_queue: Not used: the limit for pending summaries is in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
     """
@@ -53,7 +53,7 @@ class FileWriter(BaseFileWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Set a step, a time or both for summaries without them, within a block.
+        """Set a default step, a default time or both, within a block.
 
         Raises:
             ValueError: Neither a step nor a time is given.
@@ -78,7 +78,7 @@ class SummaryWriter(PeerWriter):
         logdir: The run directory. None: a directory in ``runs/``, named by date and host.
         comment: A text that is appended to the default name of the directory.
         purge_step: TensorBoard discards earlier summaries with this step or a greater step.
-        max_queue: Not used: the pending summaries are bounded in bytes.
+        max_queue: Not used: the limit for pending summaries is in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
         write_to_disk: False: nothing is written.
@@ -137,7 +137,7 @@ class SummaryWriter(PeerWriter):
     def use_metadata(
         self, *, global_step: Any = None, walltime: float | None = None
     ) -> Iterator[Self]:
-        """Set a step, a time or both for summaries without them, within a block."""
+        """Set a default step, a default time or both, within a block."""
         with self._get_file_writer().use_metadata(global_step=global_step, walltime=walltime):
             yield self
 
@@ -235,7 +235,7 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NTCHW",
     ) -> None:
-        """Log a batch of clips side by side in one GIF; ``dataformats`` names their five axes.
+        """Log a batch of clips side by side in one GIF; ``dataformats`` names the five axes.
 
         Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
         """

@@ -4,8 +4,8 @@ Rules:
 
 - A Summary has the same bytes as in TF2, with two exceptions: PNGs are compressed in another way,
   and faults of TF2 are not copied.
-- The default writer, the default step and record_if are those of ``tbimage`` itself. So functions
-  of ``tbimage`` can be used in the same block. An example is
+- ``tbimage`` itself uses the same default writer, default step and record_if. So functions of
+  ``tbimage`` can be used in the same block. An example is
   ``tbimage.image("depth", depth, value_range="minmax")``.
 - Within a ``tf.function``, each call becomes an operation. The operation logs with each
   execution (``tracing.py``).
@@ -57,7 +57,7 @@ __all__ = [
 
 _WITH_TENSORFLOW = (
     "records TensorFlow's own graphs and profiles: use tf.summary.{name} with a writer of "
-    "tf.summary.create_file_writer, in a run directory of its own"
+    "tf.summary.create_file_writer, in a separate run directory"
 )
 #: The names of ``tf.summary`` that are missing here, and what to use instead.
 _LEFT_OUT = {

@@ -2,9 +2,9 @@
 
 The rule is that of ``tf.image.convert_image_dtype(…, tf.uint8, saturate=True)``, which divides an
 integer by the greatest integer of its type. With integers of 16 bits or more, this rule can make a
-picture black or nearly black. A nearly black picture is reported. There are two exceptions to the
-rule, for all types except uint16. If all integers are in 0..255, they are levels. Otherwise, if
-some integers are above 0 and all would become black, there is an error.
+picture black or nearly black. A nearly black picture is reported. For int16, and for integers of
+32 or 64 bits, there are two exceptions to the rule. If all integers are in 0..255, they are levels.
+Otherwise, if some integers are above 0 and all would become black, there is an error.
 
 The rule is also used for uint32 and uint64, which TF2 does not accept. ``kinds/image.py`` converts
 floats, bool and uint8 by TF2's rule.
@@ -116,8 +116,8 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
         writer._notices.once(
             tag,
             "dark",
-            "image %r has %s up to %d, which tf.summary divides by the type's range: the brightest "
-            "of 255 levels is %d, nearly black. %s.",
+            "image %r has %s values up to %d. tf.summary divides them by the type's range, so the "
+            "brightest level is %d of 255, nearly black. %s.",
             array.dtype,
             greatest,
             brightest,
@@ -126,7 +126,7 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
 
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:
-    """Make the writer's tensor form, but with TF2's metadata, which has no data class."""
+    """Make a Summary as with ``wire="tensor"``, but with TF2's metadata, without ``data_class``."""
     # The form is [size, head, …, metadata]. The first and the last buffer are replaced.
     options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag, fix=_FIX)
@@ -144,8 +144,8 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
     """Turn integers and bfloat16 into levels, by TF2's rules for them.
 
     ``bfloat16`` is True if the pixels were bfloat16. They are float32 now, because NumPy does not
-    have bfloat16. Floats, bool and uint8 are returned unchanged. A ValueError is raised if not all
-    integers are in 0..255, and all of them would become black.
+    have bfloat16. Floats, bool and uint8 are returned unchanged. A ValueError is raised if an
+    integer is outside 0..255, and all integers would become black.
     """
     if bfloat16:
         levels = _levels_of_bfloat16(pixels)
@@ -155,7 +155,7 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
         levels = _levels_of_integers(pixels)
     else:
         return pixels
-    levels.flags.writeable = False  # no other code has this array, so it need not be copied
+    levels.flags.writeable = False  # no other code has this array, so no copy is needed
     return levels
 
 
@@ -168,7 +168,7 @@ def _levels_of_integers(pixels: Array) -> Array:
         if high > 0 and high >> bits == 0:
             raise ValueError(
                 "data must be levels from 0 to 255 or use the range of its type, got "
-                f"{pixels.dtype} from {low} to {high}, which tf.summary shows black; pass floats "
+                f"{pixels.dtype} from {low} to {high}, which tf.summary makes black; pass floats "
                 "from 0 to 1, or log it with tbimage.image and value_range"
             )
     levels: Array = np.maximum(pixels >> bits, 0).astype(np.uint8)
@@ -178,8 +178,8 @@ def _levels_of_integers(pixels: Array) -> Array:
 def _levels_of_bfloat16(pixels: Array) -> Array:
     """Return floats that become the same levels as in TF2.
 
-    TF2 computes in bfloat16, in which 255.5 is rounded to 256. The product is exact. The results
-    are floats, so that NaN and infinity are kept.
+    TF2 computes in bfloat16, in which 255.5 is rounded to 256. Multiplying by 256 is exact. The
+    results are floats, so that NaN and infinity are kept.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         levels = (np.trunc(np.clip(pixels * 256, 0, 255)) + 0.5) / np.float32(255.5)

@@ -76,7 +76,7 @@ def _as_float32(data: Any) -> Array:
     value = data
     if isinstance(data, (int, float)):
         value = scalar_kind.check_value(data)  # this accepts an int of any size
-    with np.errstate(over="ignore"):  # values beyond float32 become infinite, as in TF2
+    with np.errstate(over="ignore"):  # values too large for float32 become infinite, as in TF2
         return numeric_array("data", value).astype(np.float32)
 
 
@@ -102,7 +102,7 @@ def histogram(
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: There is a writer but no step, or lists are ragged.
+        ValueError: There is a writer but no step, or ``data`` has ragged lists.
 
     Example:
         >>> histogram("weights", [0.1, 0.2], step=0)  # there is no default writer
@@ -233,7 +233,7 @@ def _clips(data: Any, sample_rate: int, limit: int) -> audio_kind.Clips:
     if samples.ndim != 3 or samples.shape[2] == 0:
         raise ValueError(f"data must be {_LAYOUT}, got shape {samples.shape}")
     if samples.shape[2] > 2 and samples.dtype.kind == "f":
-        # ``SummaryWriter.audio`` refuses more than two channels, because not every browser plays
-        # them. TF2 accepts them, and so does this adapter.
+        # ``SummaryWriter.audio`` does not accept more than two channels, because some browsers do
+        # not play them. TF2 and this adapter accept more channels.
         return audio_kind.Clips(samples[:limit], sample_rate, False)
     return audio_kind.prepare(data, sample_rate, limit)

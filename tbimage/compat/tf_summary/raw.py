@@ -35,7 +35,7 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
 
     Args:
         tag: The tag. Scopes are not added.
-        tensor: An array of any shape and type, strings and bytes included. Or a function without
+        tensor: An array of any shape and type, also of strings or bytes; or a function without
             arguments that returns such an array. The function is called only if the tensor is
             recorded. Python's ints become int32 if they fit, and Python's floats become float32, as
             in ``tf.constant``.
@@ -113,7 +113,7 @@ def _as_bytes(element: Any) -> bytes:
 
 
 def _narrowed(data: Any) -> Any:
-    """Convert Python's numbers to the types that TensorFlow gives them."""
+    """Convert Python's numbers to the types that TensorFlow chooses for them."""
     leaf = first_leaf(data)
     if isinstance(leaf, np.floating) or not isinstance(leaf, _PYTHON):
         return data

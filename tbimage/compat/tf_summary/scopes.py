@@ -1,4 +1,4 @@
-"""``tf.summary``'s rules for tags: a tag is the names of the scopes and then the summary's name.
+"""``tf.summary``'s rules for tags: a tag has the names of the scopes, and then the summary's name.
 
 If TensorFlow is imported, its scopes are used. So ``tf.name_scope`` also changes tags.
 """
@@ -22,7 +22,7 @@ _scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
 
 
 def tag_of(name: Any, default_name: Any) -> str:
-    """Return a summary's tag: the scopes, and then ``name``, or ``default_name`` if it is empty."""
+    """Return a summary's tag: the scopes, then ``name`` (``default_name`` if ``name`` is empty)."""
     name = name or default_name
     if not isinstance(name, str):
         raise TypeError(f"name must be a string, got {name!r} of type {type(name).__name__}")

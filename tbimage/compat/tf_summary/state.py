@@ -106,7 +106,7 @@ def as_step(step: Any) -> int:
 
 
 def step_of(step: Any) -> int | None:
-    """Return the step of a call: its own, else the default step, else None."""
+    """Return the step of a call: its own step, else the default step, else None."""
     step = defaults.default_step.get() if step is None else step
     return None if step is None else as_step(step)
 

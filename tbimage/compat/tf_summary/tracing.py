@@ -10,10 +10,10 @@ Rules:
 - Values that were set while the function was traced (``with writer.as_default(step)`` in its body)
   are used in all executions.
 - If the function does not set them, the default writer, the default step and the condition are
-  looked up with each execution. The execution runs in a thread of TensorFlow, so they are taken
-  from the thread that traced the function. If that thread has no default writer, they are taken
-  from the only thread that has one. If no thread or more than one thread has a default writer, the
-  values at tracing are used.
+  looked up with each execution. The execution runs in a thread of TensorFlow, so these values are
+  taken from the thread that traced the function. If that thread has no default writer, they are
+  taken from the only thread with a default writer. If no thread or more than one thread has a
+  default writer, the values at tracing are used.
 - If there is no default writer at tracing, nothing is added to the graph, as in TF2. The reason: an
   exported model must not contain Python code. When a default writer is set later, there is a
   warning.
@@ -130,7 +130,7 @@ def _check_step(tf: Any, step: Any, always: bool) -> None:
 
 
 def _check_graph(tf: Any) -> None:
-    """Raise an error if this graph cannot call Python: summaries would be lost silently."""
+    """Raise an error if the graph cannot call Python, because summaries would be lost silently."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise ValueError(
             "tbimage.compat.tf_summary cannot log within a graph of TensorFlow 1: log the values "
@@ -144,7 +144,7 @@ def _check_graph(tf: Any) -> None:
 
 
 def _in_replica(tf: Any) -> bool:
-    """Tell whether this is one of the replicas of a distribution strategy."""
+    """Tell whether this code runs in a replica of a distribution strategy."""
     return tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()
 
 
@@ -219,7 +219,7 @@ def _add_made(
 
     def add() -> Any:
         made = peer.as_input(make())
-        # If the data is no tensor, make is called again with each execution.
+        # If the data is not a tensor, make is called again with each execution.
         data = made if tf.is_tensor(made) else make
         return _add(tf, record_anyway, step, (tag, data, *arguments))
 

@@ -66,7 +66,7 @@ class SummaryWriter:
         self._check_open()
 
     def flush(self) -> Any:
-        """Wait until all earlier summaries are in the file. After ``close`` it does nothing.
+        """Wait until all earlier summaries are in the file. After ``close``, this does nothing.
 
         Returns:
             None; in a graph of TensorFlow, the operation that flushes.
@@ -139,7 +139,7 @@ class _Default:
         except Exception:
             if exception is None:
                 raise
-            # Otherwise the error is only in the log: it must not hide the exception of the block.
+            # Otherwise the error of the flush is only in the log: it must not hide ``exception``.
 
 
 def create_file_writer(
@@ -155,16 +155,17 @@ def create_file_writer(
 
     Args:
         logdir: The directory: a string, a path object or a string tensor. It is created if missing.
-        max_queue: Summaries are written within 0.1 seconds, and at once if this is 0.
-        flush_millis: Summaries are written within this number of milliseconds, if it is less than
-            100.
+        max_queue: If this is 0 or less, summaries are written at once. Otherwise they are written
+            within 0.1 seconds.
+        flush_millis: If this is less than 100, summaries are written within this number of
+            milliseconds.
         filename_suffix: The end of the event files' names. Default: ".v2".
         name: Not used.
         experimental_trackable: Not used, with a warning.
         experimental_mesh: Not used, with a warning.
 
     Returns:
-        The writer, which is not the default yet.
+        The writer, which is not the default writer yet.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -1,11 +1,11 @@
-"""The functions of ``torch.utils.tensorboard.summary`` that third parties call.
+"""The functions of ``torch.utils.tensorboard.summary`` that other packages call.
 
 Each function makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
 - Names, order and defaults of arguments are the same as in torch; tests compare them with the
   installed torch.
-- Messages are those of ``tbimage.events.messages``. Every writer of event files accepts their
-  bytes.
+- The classes of the messages are those of ``tbimage.events.messages``. Every writer of event files
+  accepts the bytes of these messages.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check_hparams(
     for name, domain in domains.items():
         if name not in values:
             raise TypeError(
-                f"hparam_domain_discrete must have names of hyperparameters, got {name!r}; "
+                f"hparam_domain_discrete must have hyperparameters as keys, got {name!r}; "
                 f"expected some of hparam_dict: {', '.join(map(repr, values))}"
             )
         if not isinstance(domain, list):
@@ -110,8 +110,8 @@ def hparams(
 def warn_of_double_precision() -> None:
     """Warn that scalars are stored as float32."""
     warn_caller(
-        "double_precision: scalars are stored as float32, since TensorBoard's default loader does "
-        "not show float64. add_tensor keeps float64.",
+        "double_precision: scalars are stored as float32, because TensorBoard's default loader "
+        "does not show float64. add_tensor keeps float64.",
         UserWarning,
     )
 

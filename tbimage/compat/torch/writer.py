@@ -18,7 +18,7 @@ class FileWriter(BaseFileWriter):
 
     Args:
         log_dir: The run directory.
-        max_queue: Not used: the pending summaries are bounded in bytes.
+        max_queue: Not used: the limit for pending summaries is in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
     """
@@ -40,7 +40,7 @@ class SummaryWriter(PeerWriter):
         log_dir: The run directory. None: a directory in ``runs/``, named by date and host.
         comment: A text that is appended to the default name of the directory.
         purge_step: TensorBoard discards earlier summaries with this step or a greater step.
-        max_queue: Not used: the pending summaries are bounded in bytes.
+        max_queue: Not used: the limit for pending summaries is in bytes.
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
 

@@ -24,7 +24,7 @@ from tbimage.events.storage.urls import protocol_of
 
 __all__ = ["filesystem_of"]
 
-# At its end, the program waits at most this number of seconds for unfinished requests.
+# When the program ends, it waits at most this number of seconds for unfinished requests.
 _LAST_SECS = 2.0
 
 

@@ -1,7 +1,8 @@
 """Objects of Google Cloud Storage, through gcsfs.
 
-An object grows by ``compose``: the new bytes are uploaded as a second object, the store joins both,
-and the second one is deleted (https://cloud.google.com/storage/docs/composing-objects).
+An object grows by ``compose``: the new bytes are uploaded as a second object, the store joins both
+objects, and the second object is deleted
+(https://cloud.google.com/storage/docs/composing-objects).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class GoogleObjects(Objects):
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Upload the new bytes as a second object, join both, and delete the second one."""
+        """Upload the new bytes as a second object, join both objects, and delete the second."""
         bucket, key, _ = self.filesystem.split_path(path)
         # The name of the second object does not contain "tfevents", so readers ignore this object.
         folder, _, _ = path.rpartition("/")

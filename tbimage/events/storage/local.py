@@ -39,7 +39,7 @@ class AppendFile(Protocol):
     def in_place(self) -> bool:
         """Tell whether this file is still at its path: it was not deleted, moved or replaced.
 
-        If this is not known, return True, because the open file can be written to anyway.
+        If this is not known, return True, because writing to the open file is still possible.
         """
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class Storage(Protocol):
         """Join the path of a directory and a name."""
 
     def names(self, directory: str) -> list[str]:
-        """List the names in a directory; none if it does not exist."""
+        """List the names in a directory; [] if it does not exist."""
 
     def directories(self, directory: str) -> list[str]:
         """List the relative paths of all directories below a directory."""
@@ -221,7 +221,7 @@ class LocalStorage:
     def sync_directory(self, directory: str) -> None:
         if os.name == "nt":
             return  # Windows cannot open directories
-        while True:  # the parents, too: each has the name of a directory that may be new
+        while True:  # also sync the parents: they contain names of directories that may be new
             try:
                 _sync_path(directory)
             except OSError as error:

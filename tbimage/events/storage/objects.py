@@ -2,7 +2,7 @@
 
 ``s3.py``, ``gs.py`` and ``az.py`` have better operations for single stores. Rules:
 
-- Each failure is an ``OSError``. A request that raised an error may nevertheless have succeeded.
+- Each failure is an ``OSError``. A request may have succeeded even if it raised an error.
 - A request names the version of the object that it expects. If the object has another version, the
   request changes nothing and raises ``ChangedError``.
 """
@@ -68,7 +68,7 @@ class Objects:
         return filesystem_of(self.url)
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Upload a whole object: a new one, or one that replaces ``version``."""
+        """Upload a whole object. It is new if ``version`` is None, else it replaces ``version``."""
         found = self.look(path)
         if (found and found.size) != (version and version.size):
             raise ChangedError(path)
@@ -107,7 +107,7 @@ class Objects:
         return posixpath.join(directory, name)
 
     def names(self, directory: str) -> list[str]:
-        """List the names in a directory; none if it does not exist."""
+        """List the names in a directory; [] if it does not exist."""
         try:
             with as_os_error(directory):
                 found = self.filesystem.ls(directory, detail=False)

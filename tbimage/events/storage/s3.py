@@ -1,7 +1,7 @@
 """Objects of S3, and of other stores with the interface of S3, through s3fs.
 
 An object of 5 MiB or more grows by a multipart upload of two parts: the first is copied within the
-store, the second has the new bytes. 5 MiB is the least size of a part that is not the last
+store, the second has the new bytes. 5 MiB is the least size of a part that is not the last part
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 """
 
@@ -33,7 +33,7 @@ class S3Objects(Objects):
         self.grows_from = _LEAST_PART
 
     def put(self, path: str, data: Piece, version: Version | None, writer: str) -> Version:
-        """Upload a whole object: a new one, or one that replaces ``version``."""
+        """Upload a whole object. It is new if ``version`` is None, else it replaces ``version``."""
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version.tag}
         metadata = {"Metadata": {_WRITER: writer}}
         answer = self._call("put_object", path, Body=bytes(data), **metadata, **condition)
@@ -70,7 +70,7 @@ class S3Objects(Objects):
                 **condition,
             )
         except BaseException:
-            with contextlib.suppress(Exception):  # otherwise the store keeps and bills the parts
+            with contextlib.suppress(Exception):  # parts that stay in the store cost money
                 self._call("abort_multipart_upload", path, **upload)
             raise
         return Version(size + len(data), answer["ETag"], writer)

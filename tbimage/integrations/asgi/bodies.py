@@ -15,7 +15,7 @@ __all__ = ["Body", "picture_of"]
 _STORED = ("image/png", "image/jpeg", "image/gif", "image/bmp")
 _FORM = "multipart/form-data"
 _IMAGE_HEADER = re.compile(rb"content-type:\s*(image/[\w.+-]+)")
-# The largest side of a picture after it was reduced; the largest number of pixels before that.
+# The largest side of a reduced picture; the largest number of pixels before the reduction.
 _SIDE, _MOST_PIXELS = 512, 50_000_000
 
 
@@ -26,7 +26,7 @@ class Body:
     content_type: str  # the header, as the sender wrote it
     most_bytes: int  # how many bytes may still come; a larger body is dropped
     pieces: list[bytes] = field(default_factory=list)  # the received parts
-    complete: bool = False  # whether the whole body was received, and it is not too large
+    complete: bool = False  # whether the whole body was received and was not too large
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> Body | None:

@@ -2,7 +2,7 @@
 
 Rules:
 - A request never waits for logging and never fails because of it. The middleware keeps references
-  to the bodies that pass, and a thread logs them after the answer was sent.
+  to the bodies of requests and answers. A thread logs these bodies after the answer was sent.
 - Memory is bounded by three limits: for the size of a body, for the bytes that wait for the thread,
   and for the pending bytes of the writer.
 - Each worker process has a run of its own. The process opens the run when it starts to serve, and
@@ -59,13 +59,13 @@ class TensorBoardMiddleware:
     far. ``requests/seconds`` has histograms of the time from a request to the end of its answer.
 
     Args:
-        app: The ASGI application. Wrap the whole application, which works with every framework; or
+        app: The ASGI application. Wrap the whole application: this works with every framework. Or
             pass this class to ``add_middleware`` of FastAPI or Starlette.
         logdir: The directory of all runs. Each process has its own run, named by time, host and
             process.
         keep: Which requests with pictures are logged. Default ``Keep(reservoir=10)``: a fair
             sample. Its size grows with the logarithm of the number of requests: 125 of a million.
-            ``Keep(every=1)``: all.
+            ``Keep(every=1)``: all requests.
         stats_path: The path where counters are served as JSON; None: they are not served. Default
             "/tbimage/stats".
         max_body_bytes: The largest size of a body that is logged. Default 4 MiB.
@@ -129,7 +129,7 @@ class TensorBoardMiddleware:
                 await _serve(self._app, log, scope, receive, send, self._most_bytes)
 
     def _closing(self, send: Send) -> Send:
-        """Open the run when the application has started, and close it when it has ended."""
+        """Open the run after the application's start, and close the run after its end."""
 
         async def send_and_close(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
@@ -176,7 +176,7 @@ class TensorBoardMiddleware:
 async def _serve(
     app: Application, log: Log, scope: Message, receive: Receive, send: Send, most_bytes: int
 ) -> None:
-    """Pass a request on. If it is sampled, keep the pictures of the request and of its answer."""
+    """Serve a request. If it is sampled, keep the pictures of the request and of its answer."""
     began = time.perf_counter()
     asked: Body | None = None
     answered: Body | None = None

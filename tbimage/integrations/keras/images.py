@@ -19,7 +19,7 @@ __all__ = ["ImagesCallback"]
 
 
 class ImagesCallback(keras.callbacks.Callback):
-    """Log pictures of a model's outputs, layers and weights after each n-th epoch.
+    """Log pictures of a model's outputs, layers and weights after every ``freq``-th epoch.
 
     Args:
         data: Inputs of the model, such as a batch of validation images. A few are enough.
@@ -30,7 +30,7 @@ class ImagesCallback(keras.callbacks.Callback):
         layers: Names of layers of a Sequential or Functional model. For the first item of the data,
             the feature maps of these layers are logged.
         kernels: Names of convolutions. The mean of their kernels over the input channels is logged.
-        log_dir: The run directory. Default "logs/images", beside the runs of ``TensorBoard``.
+        log_dir: The run directory. Default "logs/images", next to the runs of ``TensorBoard``.
         freq: Log after every ``freq``-th epoch. Default 1.
 
     Attributes:
@@ -86,7 +86,11 @@ class ImagesCallback(keras.callbacks.Callback):
         self._writer: SummaryWriter | None = None
 
     def set_model(self, model: Any) -> None:
-        """Set the model; ValueError if a named layer is not in the model."""
+        """Set the model.
+
+        Raises:
+            ValueError: A named layer is not in the model.
+        """
         super().set_model(model)
         known = [layer.name for layer in model.layers]
         for name in (*self._layers, *self._kernels):

@@ -34,8 +34,8 @@ class TensorBoard(keras.callbacks.Callback):
     """Log a training of Keras as ``keras.callbacks.TensorBoard`` does, on every backend.
 
     If ``update_freq`` is not "epoch", the run's writer is the default writer while a batch is
-    processed, and the number of the batch is the default step. So ``tbimage.image("input", batch)``
-    logs to the run, in another callback or in a ``train_step`` that runs eagerly.
+    processed, and the number of the batch is the default step. So another callback, or a
+    ``train_step`` that runs eagerly, logs to the run with ``tbimage.image("input", batch)``.
 
     Args:
         log_dir: The directory of the runs ``train`` and ``validation``.
@@ -106,7 +106,11 @@ class TensorBoard(keras.callbacks.Callback):
         self._batches = {"train": 0, "validation": 0}
 
     def set_model(self, model: Any) -> None:
-        """Set the model; ValueError if a layer of ``embeddings_metadata`` is not in the model."""
+        """Set the model.
+
+        Raises:
+            ValueError: A layer of ``embeddings_metadata`` is not in the model.
+        """
         super().set_model(model)
         self._close()
         if self.embeddings_freq:

@@ -37,8 +37,9 @@ def ray_engine(
     Args:
         address: As for ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
             need tbimage, and the same paths as this process. None: the address in the environment
-            variable RAY_ADDRESS is used, or a Ray that runs on this machine. Otherwise Ray is
-            started here. If this process is already connected to Ray, that connection is used.
+            variable RAY_ADDRESS is used, or a Ray cluster that runs on this machine. If there is
+            neither, Ray is started here. If this process is already connected to Ray, that
+            connection is used.
         workers: If given, Ray is started on this machine, and runs this number of tasks at the same
             time. None: if Ray must be started, it runs one task for each processor.
 
@@ -56,7 +57,8 @@ def ray_engine(
     """
     if address is not None and workers is not None:
         raise ValueError(
-            f"address={address!r} is a Ray that runs; workers={workers!r} starts one: give only one"
+            f"address={address!r} uses a Ray that runs, but workers={workers!r} starts a new Ray: "
+            "pass only one of these arguments"
         )
     if ray.is_initialized():
         yield _engine
@@ -87,8 +89,8 @@ def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[An
 def run_name() -> str:
     """Return a name for the run of the task or the actor that calls this.
 
-    The name has two parts: the name of the function, the class or the actor, and the first
-    characters of the id: ``train-1a2b3c4d``. All methods of an actor get the same name, also after
+    The name has two parts, as in ``train-1a2b3c4d``: the name of the function, class or actor, and
+    the first characters of the id. All methods of an actor get the same name, also after
     Ray has restarted the actor. A task that Ray repeats gets the same name, too. Outside of tasks
     and actors, the name is ``driver``.
 

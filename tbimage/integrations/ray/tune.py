@@ -38,7 +38,8 @@ class TuneCallback(LoggerCallback):
     - A number becomes a scalar.
     - An array of rank 3 becomes an image, and an array of rank 4 becomes a batch of images. By
       default the axes are [batch, channels, height, width]. If tensorboardX is installed, Tune also
-      runs its own logger for TensorBoard, which ends the search if the axes have another order.
+      runs its own logger for TensorBoard. That logger ends the search if the axes have another
+      order.
     - Another array, or a list of numbers, becomes a histogram.
     - The trial's ``config`` becomes the hyperparameters of the run.
 

@@ -1,8 +1,8 @@
 """Convert array-like objects to NumPy arrays, and tell whether their memory needs a copy.
 
 Rules:
-- No framework is imported. The methods of the object are used, and its class is looked up among the
-  loaded modules: a program that has the object has imported the module of its class.
+- No framework is imported. The methods of the object are used, and its class is looked up in the
+  modules that are already loaded. A program that has the object has imported the class's module.
 - Memory that NumPy can view is not copied.
 - Values are not changed. If NumPy does not have the type of the values, they are converted to a
   wider type that can represent all of them (bfloat16 becomes float32). If there is no wider type,
@@ -52,12 +52,14 @@ def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
 def as_array(data: object, argument: str = "data") -> Array:
     """Return the numbers of an object as bools, integers or floats, as a view if possible.
 
-    It accepts arrays of NumPy (any strides and byte order), nested lists of numbers or of arrays of
-    the same shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of torch
-    (also if they require grad or are on an accelerator), arrays of CuPy (``get()``), images of PIL
-    in any mode, and figures of matplotlib. Images of PIL become HW (modes 1, L, I, F, I;16) or HWC:
-    palettes and colour spaces that PNG lacks become RGB, and images with transparency become LA or
-    RGBA. Figures are drawn as RGB, or as RGBA if a pixel is not opaque.
+    The function accepts arrays of NumPy (any strides and byte order), nested lists of numbers or of
+    arrays of the same shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of
+    torch (also if they require grad or are on an accelerator), arrays of CuPy (``get()``), images
+    of PIL in any mode, and figures of matplotlib.
+
+    Images of PIL become HW (modes 1, L, I, F, I;16) or HWC. Palettes, and colour spaces that PNG
+    does not have, become RGB. Images with transparency become LA or RGBA. Figures are drawn as RGB,
+    or as RGBA if a pixel is not opaque.
 
     Raises a TypeError for other objects, and for values that are complex numbers, Python objects
     (dtype object), strings or dates. Raises a ValueError for ragged lists and for masked elements.
@@ -86,7 +88,7 @@ def as_numbers(data: object, argument: str = "data") -> Array:
 
 
 def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
-    """Return real numbers, such as coordinates, as a new array; errors name the argument."""
+    """Return a new array of real numbers, such as coordinates; errors name the argument."""
     try:
         return np.array(as_numbers(values, argument), np.float64)
     except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns about ragged lists
@@ -106,7 +108,7 @@ def is_immutable(data: object, array: Array) -> bool:
     - arrays that own their memory and are read-only
 
     The rule for read-only arrays is a convention: a caller that sets
-    ``array.flags.writeable = False`` promises that nobody writes through older views.
+    ``array.flags.writeable = False`` promises that nobody writes to the memory through older views.
     """
     if data is array and array.flags.writeable:
         return False  # the usual case, which takes 0.1 µs here and would take 2 µs below
@@ -136,7 +138,7 @@ def snapshot(data: object, array: Array) -> Array:
 
 
 def upright(data: object) -> tuple[object, int]:
-    """Rotate PIL images, also in a list, by their EXIF orientation; count the rotated images."""
+    """Rotate a PIL image, or each in a list, by its EXIF orientation; count the rotated images."""
     if isinstance(data, np.ndarray):
         return data, 0
     images = data if isinstance(data, (list, tuple)) else [data]
@@ -159,7 +161,7 @@ def _converted(data: object, argument: str) -> Array:
         return _from_sequence(data, argument)
     if isinstance(data, (str, bytes, os.PathLike)):
         raise TypeError(
-            f"{argument} is or holds {_named(data)}, but paths and encoded pictures are no "
+            f"{argument} is or contains {_named(data)}, but paths and encoded pictures are no "
             "numbers: log them one by one, or open them with PIL first"
         )
     return _from_protocol(data, argument)
@@ -243,8 +245,8 @@ def _from_sequence(data: Sequence[Any], argument: str) -> Array:
     dtypes = dict.fromkeys(array.dtype for array in arrays)
     if len(dtypes) > 1 and any(dtype.kind != "f" for dtype in dtypes):
         raise TypeError(
-            f"{argument} is a list of arrays of dtypes {', '.join(map(str, dtypes))}, whose values "
-            "mean different levels; expected one dtype: convert them to one"
+            f"{argument} is a list of arrays of dtypes {', '.join(map(str, dtypes))}, in which "
+            "equal values mean different levels; expected one dtype: convert the arrays to one"
         )
     return np.stack(arrays)
 
@@ -273,8 +275,8 @@ def _shape(data: object, argument: str) -> tuple[int, ...]:
 def _ragged(shapes: dict[tuple[int, ...], None], argument: str) -> ValueError:
     shown = ", ".join(map(str, list(shapes)[:5])) + (", …" if len(shapes) > 5 else "")
     return ValueError(
-        f"{argument} is ragged: a list in it holds shapes {shown}; expected equal shapes: log "
-        "arrays of unequal size one by one"
+        f"{argument} is ragged: a list in it has elements of the shapes {shown}; expected equal "
+        "shapes: log arrays of unequal size one by one"
     )
 
 
@@ -338,7 +340,7 @@ def _from_protocol(data: object, argument: str) -> Array:
 
 
 def _on_the_host(data: Any) -> Any:
-    """Return a tensor of torch detached and on the CPU; return other objects unchanged."""
+    """Detach a tensor of torch, and move it to the CPU; return other objects unchanged."""
     if not callable(getattr(data, "detach", None)):
         return data
     data = data.detach()
@@ -355,7 +357,7 @@ def _from_dlpack(data: Any) -> Array:
     try:
         return np.from_dlpack(data)
     except _FAILURES:
-        # With ``device``, the exporter may copy. This argument is new in NumPy 2.1.
+        # With ``device``, the object may return a copy. This argument is new in NumPy 2.1.
         return np.from_dlpack(data, device="cpu")
 
 

@@ -10,7 +10,7 @@ Rules:
 - A view may be deleted in a signal handler. So there are no locks, and lists and dicts are changed
   by single atomic calls.
 - All idle slots of one size belong to one mapping, the idle mapping. The memory of a mapping can be
-  returned to the system only as a whole. So after a burst of pictures, every mapping except the
+  returned to the system only as a whole. So after many pictures at once, every mapping except the
   idle mapping is returned to the system when its last copy is deleted.
 """
 
@@ -87,7 +87,7 @@ def _new_memory(size: int) -> _Memory:
     if others:
         if len(_idle) >= MOST_SIZES:
             _idle.clear()
-        _idle[size] = others[::-1]  # the last one is used first
+        _idle[size] = others[::-1]  # the last slot is used first
     memory: _Memory = first
     return memory
 

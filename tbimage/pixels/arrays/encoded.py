@@ -6,7 +6,7 @@ Rules:
   browsers do not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
 - Pillow reads the header, as in TensorBoard, but with the class of one format and not with
   ``Image.open``. ``Image.open`` checks for decompression bombs, and may warn or raise an error. The
-  limit of this check is a setting of the application.
+  application may have changed the limit of this check.
 - Bytes are kept without a copy. A mutable buffer is copied, because its owner may reuse it.
 """
 
@@ -47,7 +47,8 @@ def read_encoded(
             f"data is a {type(data).__name__}; expected the bytes of a PNG, JPEG, GIF or BMP file, "
             "or its path"
         )
-    # If the object has __index__, open() would use the number as a file descriptor, and close it.
+    # If the object has __index__, open() would use its integer as a file descriptor, which is then
+    # closed.
     path = os.fspath(data)
     status = os.stat(path)
     # Reading a FIFO may wait for ever, and /dev/zero never ends. For a directory, open() raises an
@@ -57,7 +58,7 @@ def read_encoded(
     if most_bytes is not None and status.st_size > most_bytes:
         raise ValueError(
             f"data must be a file of at most max_pending_bytes={most_bytes} bytes, got {path!r} "
-            f"with {status.st_size}: pass a larger max_pending_bytes to the writer"
+            f"with {status.st_size} bytes: pass a larger max_pending_bytes to the writer"
         )
     with open(path, "rb") as file:
         content = file.read(status.st_size)
@@ -76,7 +77,7 @@ def read_header(data: bytes) -> EncodedImage:
     name = _name_of(data)
     if name is None or name not in _OPENERS:
         raise ValueError(
-            f"data holds {name or 'no known picture'} (it begins with {data[:12]!r}); expected "
+            f"data is {name or 'no known picture'} (it begins with {data[:12]!r}); expected "
             "PNG, JPEG, GIF or BMP, because TensorBoard shows no other format: open it with PIL "
             "and pass the image"
         )
@@ -84,20 +85,20 @@ def read_header(data: bytes) -> EncodedImage:
     try:
         image = getattr(import_module(module), opener)(io.BytesIO(data))
         if not image.tile:  # such as a JPEG without a scan, which Pillow 13 accepts
-            raise ValueError("it ends before its pixels")
+            raise ValueError("the data ends before the pixels")
     except Exception as error:  # a damaged header may cause any exception in Pillow
-        raise ValueError(f"data holds a {name} picture with a damaged header: {error}") from error
+        raise ValueError(f"data is a {name} picture with a damaged header: {error}") from error
     if image.format != name:
         raise ValueError(
-            f"data holds {image.format}, a {name} file of several pictures, which TensorBoard does "
+            f"data is {image.format}, a {name} file of several pictures, which TensorBoard does "
             "not show: open it with PIL and pass the image"
         )
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise ValueError(
-            f"data holds a picture of {width} x {height} pixels; expected at most {MOST_PIXELS:,} "
-            "in all. With more, Pillow raises DecompressionBombError in TensorBoard, which then "
-            "shows no image: make it smaller"
+            f"data is a picture of {width} x {height} pixels; expected at most {MOST_PIXELS:,} "
+            "pixels. For larger pictures, Pillow raises DecompressionBombError in TensorBoard, and "
+            "no image is shown: make the picture smaller"
         )
     return EncodedImage(data, name, width, height, _channels(image, data))
 
@@ -124,7 +125,7 @@ def _name_of(data: bytes) -> str | None:
 
 
 # The functions that Pillow's Image.open would call. The function for JPEG also recognises MPO
-# files, which hold several JPEGs.
+# files, which contain several JPEGs.
 _OPENERS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "JPEG": ("PIL.JpegImagePlugin", "jpeg_factory"),

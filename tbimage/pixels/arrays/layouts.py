@@ -90,8 +90,8 @@ def arrange(
                 view = np.expand_dims(view, place)
     if 0 in view.shape[1:]:
         raise ValueError(
-            f"{axes.argument} of shape {array.shape} as {names} hold nothing; expected a length "
-            "of 1 or more along each axis except N"
+            f"{axes.argument} of shape {array.shape} as {names} have no elements; expected a "
+            "length of 1 or more along each axis except N"
         )
     channels = view.shape[-1]
     if axes.likely and channels > _MOST_CHANNELS:
@@ -110,7 +110,7 @@ def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
-    """Return the layout in capitals, after checking it against the array's rank."""
+    """Check that the layout fits the array's rank; return the layout in capital letters."""
     if layout is None:
         if array.ndim not in axes.defaults:
             raise ValueError(
@@ -121,7 +121,7 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
     *others, last = map(repr, axes.layouts)
     allowed = f"layout must be None or a permutation of {', '.join(others)} or {last}"
     if axes.likely:
-        allowed += f"; or {BGR!r}, as OpenCV has it"
+        allowed += f"; or {BGR!r}, the layout of OpenCV"
     if not isinstance(layout, str):
         raise TypeError(f"{allowed}, got {layout!r} of type {type(layout).__name__}")
     names = layout.upper()
@@ -151,4 +151,4 @@ def _advice(shape: tuple[int, ...], axes: Axes) -> str:
         layout, count = ("HWN", last) if maps_last else ("NHW", first)
         return f"the shape looks like {layout}, {count} gray images: pass layout={layout!r}"
     name = axes.argument
-    return f"pass up to 4 of them, as {name}[..., :3], or one as gray, as {name}[..., 0:1]"
+    return f"pass 1 to 4 channels, such as {name}[..., :3] for RGB, or {name}[..., 0:1] for gray"

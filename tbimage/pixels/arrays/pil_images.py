@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 _ORIENTATION = 0x0112  # the EXIF tag; the value 1 means upright (Exif 2.32, 4.6.4)
 
-# The modes to which images are converted. The first table is for modes that PNG lacks, the second
-# one is for images with a transparent colour or index.
+# The modes to which images are converted. The first table is for modes that PNG does not have. The
+# second table is for images with a transparent colour or index.
 _MODES = {
     "P": "RGB",
     "PA": "RGBA",

@@ -23,7 +23,7 @@ FORMATS = ("apng", "gif")
 
 
 def check_clip(format: object, fps: object, look: Look, channels: int) -> tuple[str, Fraction]:
-    """Check that frames with ``channels`` channels can be encoded in a format and with a speed."""
+    """Check that frames with ``channels`` channels can be encoded as ``format`` at ``fps``."""
     chosen = checks.choice("format", format, FORMATS)
     check_fit(replace(look, colorbar=False), channels)
     speed = check_fps(fps)
@@ -63,8 +63,8 @@ def animate(
             axes of ``layout``.
         fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
         format: "apng" keeps every level and all colours, "gif" keeps up to 256 colours.
-        layout: The order of the axes, if it differs from these: "TCHW", …; "BGR" for frames of
-            OpenCV.
+        layout: The order of the axes, such as "TCHW"; or "BGR" for frames of OpenCV. None: the
+            order that is given above.
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:

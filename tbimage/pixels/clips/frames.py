@@ -43,8 +43,8 @@ class Frames:
     """A clip."""
 
     count: int  # the number of frames, 1 or more
-    # This function makes the frame with a given number, from 0. Any thread may call the function.
-    # All frames have the same shape and dtype.
+    # This function makes the frame with a given number. The first frame has the number 0. Any
+    # thread may call the function. All frames have the same shape and dtype.
     frame: Callable[[int], Picture]
 
 
@@ -60,7 +60,7 @@ class EncodedClip:
 
 
 def check_fps(fps: object) -> Fraction:
-    """Check frames per second, and return them with a denominator of at most 1000."""
+    """Check frames per second; return a fraction with a denominator of at most 1000."""
     return Fraction(checks.number("fps", fps, 0.001, MOST_FPS)).limit_denominator(1000)
 
 

@@ -4,8 +4,8 @@ The blocks are those of GIF89a (https://www.w3.org/Graphics/GIF/spec-gif89a.txt)
 LZW code.
 
 Rules:
-- The whole clip has one palette, so that nothing flickers and each changed area can be encoded
-  alone.
+- The whole clip has one palette. So nothing flickers, and each changed area can be encoded
+  separately.
 - Gray clips keep all their 8-bit levels. Clips of up to 256 colours (drawings, colour maps) keep
   all their colours.
 - For other clips, Pillow's median cut finds the palette in a sample of pixels of up to 16 frames.
@@ -35,7 +35,7 @@ from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
 from tbimage.pixels.values.pictures import eight_bits
 
-Image.preinit()  # otherwise Pillow imports modules with the first file, perhaps in a worker
+Image.preinit()  # otherwise Pillow imports modules for the first file, perhaps in a worker
 
 Bytes = NDArray[np.uint8]
 
@@ -104,7 +104,7 @@ def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> En
         frames, lambda pixels: index(eight_bits(pixels)), _image_block, run
     )
     pieces: list[Piece] = [
-        # This says: a palette of 256 colours of 8 bits; background 0; square pixels.
+        # 0xF7, 0, 0 mean: a palette of 256 colours of 8 bits; background 0; square pixels.
         b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF7, 0, 0) + palette.tobytes(),
         b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", _FOREVER) + b"\x00",
     ]
@@ -219,13 +219,13 @@ def _median_cut(sample: Bytes) -> Bytes:
 
 
 def _nearest_table(palette: Bytes) -> Bytes:
-    """Return the nearest colour's index for each 15-bit colour, with red in the highest bits."""
+    """Return the index of the nearest palette colour for each 15-bit colour (red in high bits)."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)
     squares, doubled = (chosen**2).sum(axis=1), 2 * chosen.T
     nearest = np.empty(len(colors), np.uint8)
-    for start in range(0, len(colors), 256):  # the distances of 256 colours fit the cache
+    for start in range(0, len(colors), 256):  # the distances of 256 colours fit into the cache
         some = slice(start, start + 256)
         nearest[some] = (squares - colors[some] @ doubled).argmin(axis=1)
     return nearest
@@ -234,7 +234,7 @@ def _nearest_table(palette: Bytes) -> Bytes:
 def _nearest_indices(table: Bytes, pixels: Bytes) -> Bytes:
     height, width = pixels.shape[:2]
     indices = np.empty((height, width), np.uint8)
-    step = 8 * max(1, BLOCK // (8 * width))  # whole patterns that fit the cache
+    step = 8 * max(1, BLOCK // (8 * width))  # whole patterns that fit into the cache
     pattern = np.tile(_DITHER, (step // 8, -(-width // 8)))[:, :width]
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tbimage.pixels.values.pictures import eight_bits
 
-Image.preinit()  # otherwise Pillow imports modules with the first file, perhaps in a worker
+Image.preinit()  # otherwise Pillow imports modules for the first file, perhaps in a worker
 
 #: JPEG, ITU-T T.81, section B.2.2: sizes are two-byte integers.
 MOST_SIDE = 65535

@@ -44,7 +44,7 @@ def check_scores(scores: Any, count: int) -> Coordinates | None:
         array = array.reshape(-1)
     if array.shape != (count,):
         raise ValueError(
-            f"scores must be one number for each of the {count} boxes, got shape {array.shape}"
+            f"scores must have one number for each of the {count} boxes, got shape {array.shape}"
         )
     return array
 
@@ -62,7 +62,9 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
         for label in checks.items("labels", labels, "one label for each box")
     ]
     if len(checked) != count:
-        raise ValueError(f"labels must be one for each of the {count} boxes, got {len(checked)}")
+        raise ValueError(
+            f"labels must have one label for each of the {count} boxes, got {len(checked)}"
+        )
     return checked
 
 

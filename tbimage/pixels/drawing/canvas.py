@@ -43,9 +43,9 @@ def blank(height: int, width: int, like: Pixels, color: Color = PAPER) -> Pixels
 
 
 def same_form(pictures: Sequence[Pixels]) -> list[Pixels]:
-    """Convert pictures to one form: the fewest channels and the least depth that they all need.
+    """Convert pictures to the same number of channels and the same depth, without loss.
 
-    Pictures that have this form already are not copied.
+    Both are as small as possible. Pictures that have this form already are not copied.
     """
     counts = {picture.shape[2] for picture in pictures}
     channels = (3 if counts & {3, 4} else 1) + bool(counts & {2, 4})

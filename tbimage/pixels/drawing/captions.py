@@ -33,7 +33,7 @@ def caption(
         text: Any text; it is broken into up to 8 lines. Characters that no font has are drawn as
             boxes.
         size: The size of the letters in pixels; default: 12 or more, depending on the size of the
-            picture, so that the text is legible in a card of TensorBoard.
+            picture, so that people can read the text in a card of TensorBoard.
         margin: Pixels around the text; default: a third of ``size``.
 
     Returns:

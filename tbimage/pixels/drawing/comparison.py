@@ -7,7 +7,7 @@ Rules:
 - The difference of a pixel is the mean of ``abs(a - b)`` over its colours. For a signed difference,
   it is the mean of ``a - b``. Alpha is ignored.
 - The value range of the difference is 0 to the maximum. For a signed difference, it is symmetric
-  around 0. So small errors are visible. The title gives this range.
+  around 0. This makes small errors visible. The title gives this range.
 - MAE and MSE are means over all colour values that are finite in both images. PSNR is ``10 *
   log10(peak ** 2 / MSE)`` in dB. The peak is the length of the images' value range: 1 for floats
   and 255 for uint8 by default.
@@ -65,7 +65,7 @@ class Comparison:
 
 
 def check_diff(diff: object) -> str | None:
-    """Check how a difference is shown: "abs", "signed", or None for not at all."""
+    """Check how a difference is shown: "abs", "signed", or None if it is not shown."""
     return checks.choice("diff", diff, (*DIFFERENCES, None))
 
 
@@ -80,9 +80,11 @@ def draw_comparison(
 
     Args:
         images: Two or more images, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels. All have
-            one dtype, or all are floats. The last two have one shape, unless ``diff`` is None.
+            the same dtype, or all are floats. The last two have the same shape, unless ``diff`` is
+            None.
         titles: A title for each image; default: "input", "output", "target".
-        diff: "abs" for the absolute difference, "signed", or None for no difference.
+        diff: "abs" (the absolute difference), "signed" (``images[-2] - images[-1]``) or None (no
+            difference).
         look: ``value_range``, ``colormap`` and the other keywords of ``image``.
 
     Returns:
@@ -108,7 +110,7 @@ def draw_comparison(
 def compare_values(
     images: Sequence[Array], look: Look, titles: Sequence[str] | None, diff: str | None
 ) -> Comparison:
-    """Compare views ``(H, W, C)``. Only ``look`` and ``diff`` are checked already."""
+    """Compare views ``(H, W, C)``; ``look`` and ``diff`` are checked already, the rest is not."""
     check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
     if titles is None:
         titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
@@ -139,7 +141,7 @@ def compare_values(
 
 
 def _sheet(pictures: Sequence[Picture], titles: Sequence[str], text: str = "") -> Picture:
-    """Put pictures in a row, with titles and a line of text in one letter size."""
+    """Put pictures in a row, with titles and a line of text, all in letters of the same size."""
     width = sum(picture.pixels.shape[1] for picture in pictures)
     size = size_for(pictures[0].pixels.shape[0], width)
     row = grid(pictures, columns=len(pictures), padding=_PADDING, titles=titles, size=size)
@@ -155,17 +157,18 @@ def _psnr(mse: float, peak: float) -> float:
 def check_comparable(
     shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype[Any]], diff: str | None
 ) -> None:
-    """Check that images can be compared: two or more, of one dtype, and the last two of one shape.
+    """Check that images can be compared.
 
-    All float dtypes count as one dtype. The shape does not matter if ``diff`` is None.
+    There must be two or more images. All must have the same dtype, but all float dtypes count as
+    one dtype. The last two must have the same shape, unless ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")
     scales = {"f" if dtype.kind == "f" else dtype.newbyteorder("=").str for dtype in dtypes}
     if len(scales) > 1:
         raise TypeError(
-            f"images to compare must have one dtype, got {', '.join(map(str, dtypes))}: their "
-            "values mean different levels; convert them to one dtype"
+            f"images to compare must have one dtype, got {', '.join(map(str, dtypes))}: equal "
+            "values of two dtypes mean different levels; convert the images to one dtype"
         )
     if diff is not None and shapes[-1] != shapes[-2]:
         raise ValueError(

@@ -183,7 +183,7 @@ def draw_map(
 def _drawn(
     planes: Array, limits: str | Limits, colormap: str | None, nan_color: Color
 ) -> tuple[Array, NDArray[np.bool_], Findings]:
-    """Return the maps in colour ``(K, H, W, C)``, whether each is constant, and the findings."""
+    """Return the maps as pixels ``(K, H, W, C)``, whether each is constant, and the findings."""
     planes = np.ascontiguousarray(planes)  # without this, each step would read all channels
     count, height, width = planes.shape
     lows, highs = _extents(planes)

@@ -59,7 +59,9 @@ def check_titles(titles: Any, count: int) -> list[str]:
     """Check that there is one title per image."""
     checked = checks.items("titles", titles, "a list of strings, one for each image")
     if len(checked) != count:
-        raise ValueError(f"titles must be one for each of the {count} images, got {len(checked)}")
+        raise ValueError(
+            f"titles must have one title for each of the {count} images, got {len(checked)}"
+        )
     return [check_text("titles", title) for title in checked]
 
 
@@ -191,7 +193,7 @@ def grid(
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:
-    """Return a letter size that is legible on the sheet, and small compared with the pictures."""
+    """Return a letter size that people can read, and that is small compared with the pictures."""
     smallest = min(max(size) for size in sizes)
     return max(LEAST_SIZE, min(size_for(bare.height, bare.width), smallest // 4))
 

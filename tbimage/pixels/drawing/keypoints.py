@@ -54,7 +54,7 @@ def check_points(points: Any, argument: str = "points") -> Coordinates:
         return np.empty((0, 3))
     if array.ndim != 2 or array.shape[1] not in (2, 3):
         raise ValueError(
-            f"{argument} must have the shape (count, 2), x and y, or (count, 3), x, y and "
+            f"{argument} must have the shape (count, 2) for x and y, or (count, 3) for x, y and "
             f"visibility, got {array.shape}"
         )
     checked = np.ones((len(array), 3))
@@ -89,8 +89,8 @@ def draw_keypoints(
     Args:
         image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         points: x and y of each point: ``(K, 2)`` for one instance, ``(M, K, 2)`` or a list of
-            arrays for several instances. A third number, if given, is the visibility: points with
-            0 or less are not drawn.
+            arrays for several instances. If a point has a third number, this is its visibility:
+            points with a visibility of 0 or less are not drawn.
         skeleton: Pairs of indices of points. A line joins the points if both are visible. If an
             instance does not have both points of a pair, the pair is ignored.
         colors: One (red, green, blue) in 0..255, or one per instance; default: the colours of the

@@ -5,8 +5,8 @@ A person chose nine colours, and a program found the others. Each further colour
 from all colours before it. Then the two closest colours were moved apart, again and again, until
 the least distance did not grow any more. In distances of CIEDE2000, the first 12 colours are at
 least 20 apart, and all 64 colours are at least 14 apart. The distance of each colour from black,
-from white, and from the red of NaN is at least 12. (A distance of 1 can just be seen.) A test
-checks these numbers.
+from white, and from the red that marks NaN is at least 12. (A distance of 1 is the smallest that
+people can see.) A test checks these numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).r
 #: The finding about classes that share their colour with another class.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} colours of the palette, whose colours repeat"
 
-# Names get one of the first 24 colours. Their mean chroma is about twice that of the others.
+# Names get one of the first 24 colours. The mean chroma of these colours is about twice the mean
+# chroma of the other colours.
 _BRIGHT = 24
 
 _DARK, _LIGHT = (24, 24, 27), (255, 255, 255)
@@ -119,7 +120,7 @@ def label_color(label: str) -> Color:
 
 
 def readable_on(color: Color) -> Color:
-    """Return the colour in which text is more legible on ``color``: nearly black, or white.
+    """Return the colour of text that is easier to read on ``color``: nearly black, or white.
 
     The contrast is 4.2:1 or more, as defined in WCAG 2.2
     (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).

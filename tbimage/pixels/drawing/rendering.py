@@ -123,7 +123,7 @@ def fixed_limits(colors: Array, look: Look) -> Limits | None:
 
 
 def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
-    """Return the lowest and highest limit of several images of one dtype; None without limits."""
+    """Return the lowest and highest limit of several images of one dtype; None: no limits."""
     found = [fixed_limits(image, look) for image in images]
     known = [limits for limits in found if limits is not None]
     if not known:
@@ -221,8 +221,8 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
     Args:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
-        layout: The order of the axes, if it differs from these: "CHW", …; "BGR" for images of
-            OpenCV.
+        layout: The order of the axes, such as "CHW"; or "BGR" for images of OpenCV. None: the order
+            that is given above.
         look: The keywords below.
         value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
             (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the

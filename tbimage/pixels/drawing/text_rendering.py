@@ -28,7 +28,7 @@ ImageFont.load_default(10)  # otherwise the first text imports a module, perhaps
 
 Coverage = NDArray[np.uint8]
 
-#: The smallest legible letters.
+#: The smallest size of letters that people can read, in pixels.
 LEAST_SIZE = 12
 _GREATEST_SIZE = 96
 # TensorBoard shows a picture in a card that is 350 pixels wide, and omits pixels if the picture is
@@ -54,7 +54,7 @@ def check_text(argument: str, text: object) -> str:
 
 
 def size_for(height: int, width: int) -> int:
-    """Return a letter size that is legible when TensorBoard shows the picture in a card."""
+    """Return a letter size that people can read when TensorBoard shows the picture in a card."""
     return min(max(LEAST_SIZE, max(height, width) // _LETTERS_ACROSS), _GREATEST_SIZE)
 
 
@@ -69,7 +69,7 @@ def text_width(text: str, size: int) -> int:
 
 
 def number_text(value: float) -> str:
-    """Return a number as text with three significant digits, or from 1000 to 1e6 as an integer."""
+    """Return a number as text: from 1000 to 1e6 as an integer, else with 3 significant digits."""
     return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 

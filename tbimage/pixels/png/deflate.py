@@ -1,7 +1,7 @@
 """Compress with deflate and compute checksums, with the fastest library that is installed.
 
-All streams are raw deflate (RFC 1951). The strips of a picture are compressed separately, and
-encoder.py writes the header and the trailer of the zlib stream that they form.
+All streams are raw deflate (RFC 1951). The strips of a picture are compressed separately. Together
+they become one zlib stream. encoder.py writes the header and the trailer of this stream.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Method(enum.Enum):
     #: igzip's first level: 280, 900, 4000 MB/s. It is used only if ``igzip()`` is not None.
     IGZIP = "igzip"
     #: igzip's first level with a window of 512 bytes instead of 32 KiB: 320 MB/s for photographs,
-    #: and their files are 3 % smaller. In noise, matches are accidental, and distant matches cost
-    #: more bits than they save.
+    #: and their files are 3 % smaller. In noise, matches occur only by chance, and distant matches
+    #: cost more bits than they save.
     IGZIP_NEAR = "igzip, near"
     #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. Photographs are noisy, and have no
     #: other repetition.

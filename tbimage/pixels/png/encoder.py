@@ -73,7 +73,7 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
             and byte order. It is only read.
         compression: ``"fast"`` takes the least time, and its files are about as large as Pillow's
-            files by default. Files of ``"balanced"`` are smaller, but take four times as long as
+            default files. Files of ``"balanced"`` are smaller, but take four times as long as
             with ``"fast"``. Both values keep the channels and bits of the pixels. Files of
             ``"small"`` are never larger than with Pillow's ``optimize=True``, but take a hundred
             times as long as with ``"fast"``. ``"small"`` reduces the channels and bits if no
@@ -89,7 +89,7 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
 def encode_all(
     pictures: Sequence[Pixels], *, compression: str = "fast", run: Run = run_serially
 ) -> list[EncodedPng]:
-    """Encode each picture as one PNG file; small pictures of one size are filtered together.
+    """Encode each picture as one PNG file; small pictures of the same size are filtered together.
 
     The files are the same as those of ``encode``, but take less time.
     """
@@ -193,7 +193,7 @@ def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
 
 
 def _head(form: Form) -> bytes:
-    """Return everything before the first IDAT."""
+    """Return all bytes before the first IDAT chunk."""
     rows, across, bit_depth, color_type, _, palette, transparency = form
     return _head_of(rows.height, across, bit_depth, color_type, palette, transparency)
 
@@ -202,7 +202,7 @@ def _head(form: Form) -> bytes:
 def _head_of(
     height: int, width: int, depth: int, color_type: int, palette: bytes, transparency: bytes
 ) -> bytes:
-    # The last three fields say: deflate, the five filters, not interlaced.
+    # The last three fields mean: deflate, the five filters, not interlaced.
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
     if palette:
         head += _chunk(b"PLTE", palette)

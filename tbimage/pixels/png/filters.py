@@ -31,9 +31,9 @@ class Filter(enum.IntEnum):
     UP = 2
     AVERAGE = 3
     PAETH = 4
-    #: Up for rows that equal the row above, so that they become zeros, and None for all other rows.
-    #: This is for flat drawings, label maps and values in the colours of a colour map. Their rows
-    #: repeat, and deflate finds repetition best in unfiltered rows.
+    #: The filter Up for rows that equal the row above: they become zeros. The filter None for all
+    #: other rows. This is for flat drawings, label maps and values in the colours of a colour map.
+    #: Their rows repeat, and deflate finds repetition best in unfiltered rows.
     REPEAT = 5
     #: For each row, the filter with the smallest sum of absolute differences, as the specification
     #: advises (section 12.7).
@@ -43,8 +43,8 @@ class Filter(enum.IntEnum):
 def filter_rows(kind: Filter, window: Bytes, step: int) -> Bytes:
     """Filter the n rows of a window ``(1 + n, width)``; ``step`` is the size of a pixel in bytes.
 
-    The result is ``(n, 1 + width)`` uint8: each row begins with the number of its filter. It is
-    scratch memory that is valid until this thread's next call.
+    The result is ``(n, 1 + width)`` uint8: each row begins with the number of its filter. The
+    result is scratch memory that is valid until this thread's next call.
     """
     rows, width = window.shape
     filtered = take("filtered", (rows - 1) * (width + 1)).reshape(rows - 1, width + 1)
@@ -104,8 +104,8 @@ def paeth_predictor(left: Bytes, above: Bytes, corner: Bytes, out: Bytes) -> Non
     Let low and high be the smaller and the larger of left and above. Let ``over`` be
     max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest neighbour is high
     if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. If high is chosen, it
-    is corner + under. If low is chosen, it is corner - over. So the result is computed with two
-    multiplications by 0 or 1.
+    equals corner + under. If low is chosen, it equals corner - over. So the result is computed with
+    two multiplications by 0 or 1.
     (tests/pixels/test_filters.py compares this with the specification's text for all 2²⁴
     neighbourhoods.)
     """

@@ -1,12 +1,12 @@
-/* Filter and deflate a strip of rows of a PNG picture, with its checksums, in one call.
+/* Filter and deflate a strip of rows of a PNG picture, and compute the checksums, in one call.
  *
  * PNG: third edition, section 9. Deflate: RFC 1951, whose sections are named below. Adler-32: RFC 1950.
  *
- * - Pictures with noise (photographs) get Huffman codes and runs. Pictures that repeat (masks, drawings) get matches.
+ * - Pictures with noise (photographs) get Huffman codes and runs. Masks and drawings repeat, and get matches.
  *   An entropy estimate and a trial on some rows choose between runs and matches, and choose the filter.
  * - All arithmetic is in integers, so the bytes do not depend on the processor or on the compiler.
- * - Nothing is allocated. The caller gives the scratch memory and the room for the output. Too little room is an
- *   error, and nothing is written outside of the given memory. Only the given rows are read, and the row above them.
+ * - Nothing is allocated. The caller gives the memory for scratch and output. If the output does not fit, this is an
+ *   error. Nothing is written outside of the given memory. Only the given rows and the row above them are read.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -27,16 +27,16 @@
 #define HOT static inline __attribute__((always_inline))
 enum { DONE = 0, NO_ROOM = -1, BAD_JOB = -2 };
 enum {
-    ABI = 2,            /* equal to ABI in libraries.py; changes with Job */
+    ABI = 2,            /* must equal ABI in libraries.py; add 1 if Job changes */
     HISTORY = 32768,    /* how far back a match may be (3.2.5) */
-    CHUNK = 61440,      /* bytes filtered at once; a stored block holds 65535 at most (3.2.4) */
+    CHUNK = 61440,      /* bytes filtered at once; a stored block has at most 65535 (3.2.4) */
     SLACK = 64,         /* bytes behind the used part of a buffer that may be read and written */
     MOST_TOKENS = 16384,
     LEAST_MATCH = 4, LONGEST_MATCH = 258, /* the number of bytes that are hashed; 3.2.5 */
     LAZY_BELOW = 32,    /* a match shorter than this is replaced if the next byte has a longer match */
     DEPTH = 4, DEEPER = 12, DRAWING = 154, /* tries per hash: DEEPER for less than 0.6 bits a byte, else DEPTH */
     GOOD = 128, HASH_BITS = 15, /* a match of GOOD bytes ends the search */
-    MOST_BITS = 14,     /* of a code: four codes and the 7 bits that drain leaves fit in 64 bits */
+    MOST_BITS = 14,     /* of a code: four codes, and the 7 bits that drain() leaves, fit in 64 bits */
     LITERALS = 288, DISTANCES = 32, END = 256, /* 3.2.5, 3.2.6 */
     SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, repetition matters (SMOOTH_BITS in strategy.py) */
     SAMPLED_ROWS = 24, LEAST_SAMPLED = 48, MOST_SAMPLED = 256, TRIAL = 8192, LONGEST_TRIAL = 32768, /* bytes */
@@ -44,24 +44,24 @@ enum {
 };
 typedef struct {
     const uint8_t *rows;   /* the first row */
-    int64_t row_stride;    /* bytes from one row to the next, of either sign */
-    int64_t height, width; /* rows, and bytes of each */
+    int64_t row_stride;    /* bytes from one row to the next, positive or negative */
+    int64_t height, width; /* number of rows, and bytes of each row */
     int64_t step;          /* bytes of a pixel, 1 to 8 */
-    int64_t first, last;   /* whether these are the first rows of the picture, and the last ones */
+    int64_t first, last;   /* whether the first and the last row of the picture are among the rows */
     uint8_t *out; int64_t capacity; void *scratch;
     int64_t baseline;      /* whether to use only instructions that every processor of this kind has */
     int64_t size;          /* result: bytes of the output */
-    int64_t crc;           /* CRC-32 of what comes before the output; result: the same with the output */
+    int64_t crc;           /* CRC-32 of the bytes before the output; result: CRC-32 of them and the output */
     int64_t adler;         /* result: Adler-32 of the filtered rows */
 } Job;
-typedef struct { uint32_t literals; uint16_t length, distance; } Token; /* literals, and the match after them */
+typedef struct { uint32_t literals; uint16_t length, distance; } Token; /* count of literals; the match after them */
 typedef struct {
     uint8_t buffer[HISTORY + CHUNK + SLACK]; /* filtered rows */
-    uint8_t literals[CHUNK + SLACK];         /* of a block with matches */
+    uint8_t literals[CHUNK + SLACK];         /* literals of a block with matches */
     Token tokens[MOST_TOKENS];
-    uint32_t heads[1 << HASH_BITS], before[HISTORY]; /* last place of each hash; for each place, the one before */
+    uint32_t heads[1 << HASH_BITS], before[HISTORY]; /* last place of each hash; place before, of the same hash */
     uint32_t counts[5][256], literal_counts[LITERALS], distance_counts[DISTANCES];
-    uint32_t literal_codes[LITERALS], distance_codes[DISTANCES]; /* code << 8 | its bits */
+    uint32_t literal_codes[LITERALS], distance_codes[DISTANCES]; /* code << 8 | number of its bits */
     size_t token_count, literal_count, pending, depth; /* pending: literals after the last token */
     uint32_t base, hash_bits;                /* the place that buffer[0] has in the strip; bits of hashes in use */
 } Scratch;
@@ -97,7 +97,7 @@ __attribute__((target("pclmul,sse4.1"))) static __m128i crc_fold(__m128i x, __m1
 __attribute__((target("pclmul,sse4.1"))) static uint32_t crc_by_folding(uint32_t crc, const uint8_t *p, size_t n) {
     const __m128i by4 = _mm_set_epi64x(0x1C6E41596, 0x154442BD4), by1 = _mm_set_epi64x(0x0CCAA009E, 0x1751997D0);
     __m128i x[4];
-    uint8_t rest[16]; /* 16 bytes that have the CRC of all bytes before them; the tables compute it */
+    uint8_t rest[16]; /* 16 bytes with the same CRC as all bytes before p; the tables compute it */
     if (n < 128) return crc_by_tables(crc, p, n);
     for (int i = 0; i < 4; i++) x[i] = _mm_loadu_si128((const __m128i *)p + i);
     x[0] = _mm_xor_si128(x[0], _mm_cvtsi32_si128((int)crc));
@@ -123,9 +123,9 @@ HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     return high << 16 | low;
 }
 /* --- filters ----------------------------------------------------------------------------------------------------- */
-/* By filter: the filter for a row with no row above. Except for Average, the result is the same. */
+/* For each filter, the filter that is used if there is no row above. Except for Average, the result is the same. */
 static const int WITHOUT_ABOVE[6] = {0, 1, 0, 1, 1, 0};
-/* As paeth_predictor in filters.py: it finds the nearest of three bytes by minima and maxima. */
+/* Like paeth_predictor in filters.py: minima and maxima find the nearest of three bytes. */
 HOT uint8_t paeth(uint8_t left, uint8_t above, uint8_t corner) {
     uint8_t low = left < above ? left : above, high = left < above ? above : left;
     uint8_t over = (uint8_t)((corner > low ? corner : low) - low);
@@ -133,13 +133,13 @@ HOT uint8_t paeth(uint8_t left, uint8_t above, uint8_t corner) {
     uint8_t near_low = over >> 1 >= under ? low : corner;
     return under >> 1 >= over ? high : near_low;
 }
-/* Filter n bytes of a row, first row[from]. `up` is the row above. If there is none, it is NULL, and kind is 0 or 1. */
+/* Filter n bytes of a row, beginning with row[from]. `up` is the row above. If `up` is NULL, kind is 0 or 1. */
 HOT void filter_bytes(int kind, const uint8_t *row, const uint8_t *up, size_t from, size_t n, size_t step,
                       uint8_t *restrict out) {
     size_t i = 0;
     row += from;
     if (up != NULL) up += from;
-    for (; i < n && from + i < step; i++) /* nothing to the left: 0 */
+    for (; i < n && from + i < step; i++) /* there is no pixel to the left */
         out[i] = (uint8_t)(row[i] - (kind == 2 || kind == 4 ? up[i] : kind == 3 ? up[i] >> 1 : 0));
     if (i == n) return;
     const uint8_t *left = row - step, *corner = up == NULL ? NULL : up - step;
@@ -151,7 +151,7 @@ HOT void filter_bytes(int kind, const uint8_t *row, const uint8_t *up, size_t fr
     default: for (; i < n; i++) out[i] = (uint8_t)(row[i] - paeth(left[i], up[i], corner[i]));
     }
 }
-typedef struct { int64_t y, x, stop; int kind, now; } Place; /* how far the filtering has come; x = -1: before a row */
+typedef struct { int64_t y, x, stop; int kind, now; } Place; /* next byte to filter; x = -1: before the row y */
 HOT const uint8_t *row_at(const Job *job, int64_t y) { return job->rows + y * job->row_stride; }
 /* Filter into `out` until it is full, or the row `place->stop` is reached. */
 HOT size_t fill(const Job *job, Place *place, uint8_t *out, size_t room) {
@@ -224,7 +224,7 @@ HOT void find_runs(Scratch *s, size_t n) {
             continue;
         }
         size_t from = p;
-        while (from > done + 1 && b[from - 1] == b[from - 2]) s->counts[0][b[--from]]--; /* it was counted */
+        while (from > done + 1 && b[from - 1] == b[from - 2]) s->counts[0][b[--from]]--; /* was counted as a literal */
         p += 8 + same_bytes(b + p + 8, b + p + 7, n - p - 8);
         while (from < p) {
             size_t left = p - from, length = left <= LONGEST_MATCH ? left : LONGEST_MATCH;
@@ -242,7 +242,7 @@ HOT void insert(Scratch *s, size_t p) {
     uint32_t *head = head_of(s, load32(s->buffer + p)), place = s->base + (uint32_t)p;
     s->before[place % HISTORY] = *head, *head = place;
 }
-/* The length of the longest match at p: 0, or 3 or more. Equal hashes are not enough: bytes are always compared. */
+/* Returns the longest match at p: 0, or 3 bytes or more. Equal hashes are not enough: bytes are always compared. */
 HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t step, size_t *distance) {
     const uint8_t *b = s->buffer;
     const size_t tried[2] = {step, pitch}; /* the pixel before, the row above */
@@ -265,7 +265,7 @@ HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t ste
     insert(s, p);
     return best;
 }
-/* Make literals and matches of the bytes from `p` to `end`, or until the block is full. Returns where it stopped. */
+/* Make literals and matches of the bytes from `p` to `end`, or until the block is full. Returns the next place. */
 HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t step) {
     while (p < end && s->token_count < MOST_TOKENS && s->literal_count < CHUNK - 1) {
         size_t distance = 0, next_distance = 0, next_length = 0, known = 1;
@@ -285,7 +285,7 @@ HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t s
     return p;
 }
 /* --- Huffman codes (3.2.2) --------------------------------------------------------------------------------------- */
-/* The symbols that occur, ascending by their counts, which are below 2¹⁸. */
+/* Sort the symbols that occur by their counts, which are below 2¹⁸. Returns how many symbols occur. */
 static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     uint16_t other[LITERALS], places[512];
     uint32_t used = 0, all = 0;
@@ -299,7 +299,7 @@ static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     }
     return (int)used;
 }
-/* The bits of each symbol's code, at most `limit`: Huffman's algorithm, with a queue of symbols and one of pairs. */
+/* Find the bits of each code, at most `limit`. Huffman's algorithm with two queues: one of symbols, one of pairs. */
 static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *lengths) {
     uint16_t order[LITERALS], parents[2 * LITERALS];
     uint32_t weights[2 * LITERALS], with_bits[16] = {0}, total = 0; /* weights, and then depths */
@@ -316,7 +316,7 @@ static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *leng
     for (int i = 2 * used - 3; i >= 0; i--) weights[i] = weights[parents[i]] + 1;
     for (int i = 0; i < used; i++) with_bits[least(weights[i], limit)]++;
     for (int i = 1; i <= limit; i++) total += with_bits[i] << (limit - i);
-    for (; total > 1u << limit; total--) { /* too many codes: lengthen a code, the longest below `limit` */
+    for (; total > 1u << limit; total--) { /* too many codes: the longest code below `limit` gets one bit more */
         int i = limit - 1;
         while (with_bits[i] == 0) i--;
         with_bits[limit]--, with_bits[i]--, with_bits[i + 1] += 2;
@@ -330,7 +330,7 @@ static void make_codes(const uint8_t *lengths, int n, uint32_t *codes) {
     for (int i = 0; i < n; i++) count[lengths[i]] += lengths[i] > 0;
     for (int bits = 1; bits <= 15; bits++) next[bits + 1] = (next[bits] + count[bits]) << 1;
     for (int i = 0; i < n; i++) {
-        uint32_t code = next[lengths[i]]++ << (16 - lengths[i]); /* reversed: its first bit is packed lowest (3.1.1) */
+        uint32_t code = next[lengths[i]]++ << (16 - lengths[i]); /* reversed: the first bit is the lowest (3.1.1) */
         code = (code & 0x5555) << 1 | (code >> 1 & 0x5555), code = (code & 0x3333) << 2 | (code >> 2 & 0x3333);
         code = (code & 0xF0F) << 4 | (code >> 4 & 0xF0F), codes[i] = (code & 0xFF) << 16 | (code & 0xFF00) | lengths[i];
     }
@@ -338,11 +338,11 @@ static void make_codes(const uint8_t *lengths, int n, uint32_t *codes) {
 /* --- blocks (3.2.3 to 3.2.7) ------------------------------------------------------------------------------------- */
 HOT void put(Writer *w, uint64_t bits, unsigned count) { w->bits |= bits << w->count, w->count += count; }
 HOT void put_code(Writer *w, uint32_t code) { put(w, code >> 8, code & 255); }
-HOT void drain(Writer *w) { /* leaves 7 bits at most, needs 8 bytes of room */
+HOT void drain(Writer *w) { /* leaves at most 7 bits; needs 8 bytes of memory */
     memcpy(w->out, &w->bits, 8), w->out += w->count >> 3, w->bits >>= w->count & 56, w->count &= 7;
 }
 static void align(Writer *w) { w->count = (w->count + 7) & ~7u, drain(w); }
-typedef struct { /* the code lengths of a block, themselves coded (3.2.7) */
+typedef struct { /* the code lengths of a block, in coded form (3.2.7) */
     uint8_t symbols[LITERALS + DISTANCES], extra[LITERALS + DISTANCES];
     uint32_t codes[19];
     int64_t count, literals, distances, lengths, bits;
@@ -387,7 +387,7 @@ static int64_t bits_of_symbols(const Scratch *s, const uint8_t *literals, const 
     return bits;
 }
 HOT void put_literals(Writer *writer, const uint32_t *codes, const uint8_t *p, size_t n) {
-    Writer w = *writer; /* a copy, which stays in registers. `& 63` below is free: shifts do it anyway */
+    Writer w = *writer; /* a copy stays in registers. `& 63` below costs nothing: shifts do it anyway */
     for (; n >= 8; n -= 8, p += 8) {
         uint64_t x = load64(p);
         for (int half = 0; half < 2; half++, x >>= 32) {
@@ -399,7 +399,7 @@ HOT void put_literals(Writer *writer, const uint32_t *codes, const uint8_t *p, s
     for (; n > 0; n--, p++) put_code(&w, codes[*p]), drain(&w);
     *writer = w;
 }
-/* `p` is the first literal. If `apart`, the literals are adjacent; else the bytes of matches are between. */
+/* `p` is the first literal. If `apart`, the literals are adjacent; else the bytes of matches are between them. */
 HOT void put_tokens(Writer *w, const Scratch *s, const uint8_t *p, int apart) {
     for (size_t i = 0; i < s->token_count; i++) {
         Token token = s->tokens[i];
@@ -421,8 +421,8 @@ static int64_t put_stored(Writer *w, const uint8_t *raw, size_t n, int64_t last)
     if (n > 0) memcpy(w->out, raw, n), w->out += n;
     return DONE;
 }
-/* Write a block with dynamic codes, fixed codes or no codes: the shortest of them. `raw` has all bytes of the block.
- * If `raw` is NULL, the block has the literals that were added, and cannot be without codes. */
+/* Write the shortest of three blocks: with dynamic codes, fixed codes or no codes. `raw` has all bytes of the block.
+ * If `raw` is NULL, the literals that were added are written, and a block without codes is not possible. */
 HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size, int64_t last) {
     uint8_t literals[LITERALS], distances[DISTANCES], fixed[LITERALS], fixed_distances[DISTANCES];
     Header header;
@@ -459,7 +459,7 @@ HOT int64_t entropy(const uint32_t *counts, int n) { /* of all symbols together,
     for (int i = 0; i < n; i++) total += counts[i], sum += times_log2(counts[i]);
     return times_log2((uint32_t)total) - sum;
 }
-/* The filter with the least entropy in a sample of rows. `bits` becomes this entropy, in 1/256 bits a byte. */
+/* Returns the filter with the least entropy in a sample of rows. `bits` becomes this entropy, 1/256 bits a byte. */
 HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
     int64_t rows = least(job->height, SAMPLED_ROWS), step = job->step;
     int64_t n = least(job->width, least(most(job->height * job->width / (16 * rows), LEAST_SAMPLED), MOST_SAMPLED));
@@ -487,7 +487,7 @@ HOT void forget(Scratch *s, int64_t bytes) {
     s->base = HISTORY + 1; /* so that a place of 0 is too far back */
     memset(s->heads, 0, sizeof s->heads[0] << s->hash_bits);
 }
-/* An estimate of the compressed size of two bands of rows, in 1/256 bits. */
+/* Returns an estimate of the compressed size of two bands of rows, in 1/256 bits. */
 HOT int64_t trial(const Job *job, Scratch *s, int kind, int matches) {
     int64_t all = job->height * job->width; /* tried: 1/32; 1/4 of a small picture; more of a very small one */
     int64_t bytes = most(least(all / 32, LONGEST_TRIAL), least(most(all / 4, TRIAL / 4), TRIAL));
@@ -521,7 +521,7 @@ HOT int64_t encode_with_matches(const Job *job, Scratch *s, Writer *w, int kind,
     size_t p = 0;
     forget(s, job->height * (job->width + 1)), begin_block(s);
     while (place.y < job->height) {
-        size_t gone = p > HISTORY ? p - HISTORY : 0; /* the start of the buffer is too far back */
+        size_t gone = p > HISTORY ? p - HISTORY : 0; /* bytes that are too far back for matches */
         if (gone > 0) memmove(s->buffer, s->buffer + gone, HISTORY);
         s->base += (uint32_t)gone, p -= gone;
         size_t end = p + fill(job, &place, s->buffer + p, CHUNK);
@@ -571,7 +571,7 @@ static int64_t (*find_fastest(void))(Job *job) {
 #if defined(__x86_64__)
     unsigned a, b, c, d, low, high;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (~c & (bit_OSXSAVE | bit_AVX | bit_PCLMUL))) return encode_baseline;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* whether the system keeps the wide registers */
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* whether the system saves the wide registers */
     if ((low & 6) != 6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return encode_baseline;
     if (~b & (bit_AVX2 | bit_BMI | bit_BMI2)) return encode_baseline;
     if (__get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT)) return encode_avx2;
@@ -579,7 +579,7 @@ static int64_t (*find_fastest(void))(Job *job) {
     return encode_baseline;
 }
 /* --- what is exported --------------------------------------------------------------------------------------------- */
-EXPORT int64_t tbimage_kernel_start(void) { /* to be called before all else */
+EXPORT int64_t tbimage_kernel_start(void) { /* call this before the other functions */
     make_crc_tables();
     for (uint32_t n = 1; n < 256; n++) times_log2_table[n] = (int32_t)compute_times_log2(n);
     fastest = find_fastest();
@@ -593,7 +593,7 @@ EXPORT int64_t tbimage_kernel_encode(Job *job, int64_t count) {
         if (job->rows == NULL || job->out == NULL || job->scratch == NULL || job->capacity < 0) return BAD_JOB;
         if (job->step < 1 || job->step > 8 || job->width < job->step || job->width % job->step != 0) return BAD_JOB;
         if (job->height < 1 || job->width >= (int64_t)1 << 40 || job->height >= ((int64_t)1 << 44) / job->width)
-            return BAD_JOB; /* products below 2⁶³ */
+            return BAD_JOB; /* so that products are below 2⁶³ */
         status = (job->baseline ? encode_baseline : fastest)(job);
     }
     return status;

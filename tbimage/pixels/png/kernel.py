@@ -1,4 +1,4 @@
-"""Call the compiled encoder. It turns rows into a raw deflate stream and its checksums."""
+"""Call the compiled encoder, which turns rows into a raw deflate stream with checksums."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def _encode(
 ) -> list[Stream]:
     """Encode parts of pictures in one call. If they are small, the call keeps the GIL.
 
-    Otherwise a small picture, which takes 20 to 100 µs, would then wait for the GIL: 5 ms, if
-    another thread of the program computes in Python. 1,000 pictures of 64×64 took 4.7 s beside such
-    a thread, and take 15 ms now.
+    A small picture takes 20 to 100 µs. If the call released the GIL while another thread of the
+    program computes in Python, this thread would then wait 5 ms for the GIL. With such a thread,
+    1,000 pictures of 64×64 took 4.7 s. Now they take 15 ms.
     """
     loaded = kernel()
     if loaded is None:
@@ -104,8 +104,8 @@ def _encode(
     jobs, used = (Job * len(parts))(), []
     for job, (rows, start, stop), capacity in zip(jobs, parts, capacities, strict=True):
         pixels, job.row_stride = _memory_of(rows, start, stop, alone=len(parts) == 1)
-        used.append(pixels)  # the kernel has only the address
-        job.rows = pixels.ctypes.data  # not __array_interface__, which crashes without memory
+        used.append(pixels)  # keeps the memory: the kernel has only the address
+        job.rows = pixels.ctypes.data  # __array_interface__ crashes if there is no memory
         job.height, job.width, job.step = stop - start, rows.width, rows.step
         job.first, job.last, job.baseline = start == 0, stop == rows.height, baseline
         job.out, job.capacity, job.scratch, job.crc = place, capacity, memory.scratch_address, crc
@@ -120,7 +120,7 @@ def _encode(
 
 
 def _capacity(rows: Rows, height: int) -> int:
-    """Return the most bytes that some rows can become."""
+    """Return the greatest number of bytes that some rows can become."""
     filtered_size: int = height * (rows.width + 1)
     # Fixed codes take at most 9 bits for each byte. The 1 KiB is for the ends of blocks.
     return filtered_size + filtered_size // 8 + 1024
@@ -134,6 +134,6 @@ def _memory_of(rows: Rows, start: int, stop: int, *, alone: bool) -> tuple[Pixel
         return pixels[start:stop], pixels.strides[0]
     if alone:
         return rows.window(start, stop)[1:], rows.width
-    window = np.empty((1 + stop - start, rows.width), np.uint8)  # ``rows.window`` has one memory
+    window = np.empty((1 + stop - start, rows.width), np.uint8)  # rows.window reuses memory
     rows.copy_window(start, stop, window)
     return window[1:], rows.width

@@ -1,10 +1,10 @@
 """The libraries that encode PNG files: the compiled encoder, else igzip, else zlib.
 
-A platform wheel has the compiled encoder (kernel.c) beside this file. A clone also has it, after
-``pip install -e .`` on a machine with a C compiler. The encoder is loaded for the first picture.
-The name of the library file contains the CRC-32 of its bytes. So a truncated or changed file is
-recognised, and is not given to the system's loader, which could crash. This module does not need
-NumPy.
+A platform wheel has the compiled encoder (kernel.c) in the directory of this file. A clone of the
+repository has it, too, after ``pip install -e .`` on a machine with a C compiler. The encoder is
+loaded for the first picture. The name of the library file contains the CRC-32 of its bytes. So a
+truncated or changed file is recognised, and is not given to the system's loader, which could crash.
+This module does not need NumPy.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def igzip() -> Any | None:
 
 
 def forget() -> None:
-    """Forget the loaded libraries, so that they are searched for and loaded again; for tests."""
+    """Forget the loaded libraries, so that the next call loads them again; for tests."""
     igzip.cache_clear()
     _load_once.cache_clear()
 

@@ -49,7 +49,7 @@ def full_form(pixels: Pixels) -> Form:
 def forms(pixels: Pixels) -> list[Form]:
     """Return one or two forms with as few channels as possible; the second one has fewer bits.
 
-    Only encoding both forms shows which file is smaller.
+    Both forms must be encoded to see which file is smaller.
     """
     fewer = _without_gray_channels(_without_opaque_alpha(pixels))
     full = full_form(fewer)

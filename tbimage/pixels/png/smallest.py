@@ -1,11 +1,11 @@
 """Find the smallest file of a picture by making several files.
 
 Rules:
-- The method of Pillow's ``optimize=True`` is always tried (for each row the filter with the
-  smallest differences, and zlib's level 9 for filtered data). So the file is never larger than
+- The method of Pillow's ``optimize=True`` is always tried: for each row the filter with the
+  smallest differences, and zlib's level 9 for filtered data. So the file is never larger than
   Pillow's file.
-- The trials keep only the sizes, and the smallest file is made again. Otherwise memory would hold
-  several files of a large picture.
+- The trials keep only the sizes, and the smallest file is made again. Otherwise several files of a
+  large picture would be in memory at the same time.
 """
 
 from __future__ import annotations

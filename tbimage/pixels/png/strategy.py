@@ -8,7 +8,7 @@ Rules:
 - So the entropy of a few thousand bytes is computed first. If the entropy is so low that matches
   matter more than filters, deflate is tried on some bands of rows. The entropy and the trials
   together take less than a tenth of the encoding time.
-- Every number below was chosen on the corpus of ``python -m benchmarks.encoders``.
+- Every number below was chosen with the pictures of ``python -m benchmarks.encoders``.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ TRIAL_BANDS = 2
 DRAWING_BITS = 0.6
 #: With less entropy than this, a picture is almost only repetition. (A plot of lines has 0.5.)
 REPEATED_BITS = 0.3
-#: With less entropy than this, the search for matches of zlib's level 4 saves enough bytes for the
-#: time that it takes (a smooth heat map in colour has 0.9).
+#: With less entropy than this, zlib's level 4 is better than faster methods: it searches for
+#: matches, and they save enough bytes. (A smooth heat map in colour has 0.9.)
 FLAT_BITS = 1.0
-#: The same limit if igzip is not installed. This limit is higher, because the methods that do not
-#: search are slower if igzip is missing (a depth map in colour has 1.2).
+#: The same limit if igzip is not installed. This limit is higher, because without igzip the methods
+#: that do not search are slower. (A depth map in colour has 1.2.)
 FLAT_BITS_OF_ZLIB = 1.25
-#: With less entropy than this, repetition still matters (a depth map has 1.4, a logo 1.5, a retina
-#: 2.1), so the entropy alone does not show the best filter. Most photographs have 3.5 to 6.5.
+#: With less entropy than this, repetition still matters, so the entropy alone does not show the
+#: best filter. (A depth map has 1.4, a logo 1.5, a retina 2.1. Most photographs have 3.5 to 6.5.)
 SMOOTH_BITS = 2.5
 
 #: For drawings of more bytes than this, ``Method.RUNS`` is tried, too.
@@ -72,7 +72,7 @@ _FIVE_HISTOGRAMS = np.arange(0, 5 * 256, 256, dtype=np.intp)[:, np.newaxis]
 
 
 def plan_fast(rows: Rows) -> Plan:
-    """Choose the fastest plan whose files are about as large as Pillow's files by default."""
+    """Choose the fastest plan whose files are about as large as Pillow's default files."""
     has_igzip = igzip() is not None
     quick = Method.IGZIP if has_igzip else Method.RUNS
     if rows.width == rows.step or rows.height == 1:

@@ -31,13 +31,13 @@ BLOCK_BYTES = 256 << 10
 #: with an empty window of deflate, and its worker waits a few times for the interpreter's lock.
 #: With strips of 256 KiB, two workers took a tenth longer for photographs of 800 kB.
 STRIP_BYTES = 1 << 20
-#: A picture of at most this size is small. Small pictures that have the same size are encoded
-#: together, and each file is one buffer.
+#: A picture of at most this number of raw bytes is small. Small pictures that have the same size
+#: are encoded together, and each file is one buffer.
 SMALL_BYTES = 16 << 10
 
 
 class Run(Protocol):
-    """A function that calls functions which do not depend on each other, perhaps in parallel."""
+    """A function that calls independent functions, perhaps in parallel."""
 
     def __call__(self, parts: Sequence[Callable[[], T]], /) -> list[T]:
         """Call all functions, and return their results in order."""
@@ -61,13 +61,13 @@ BY_KERNEL = Plan(Filter.NONE, Method.KERNEL, STRIP_BYTES)
 
 
 class Strip(NamedTuple):
-    """A strip of rows, deflated.
+    """A deflated strip of rows.
 
     Attributes:
         pieces: A raw deflate stream, or a part of one.
         size: The number of bytes in the pieces.
-        crc: The CRC-32 of the chunk type, of the zlib header if the caller puts it before the
-            pieces, and of the pieces.
+        crc: The CRC-32 of the chunk type and the pieces. If the caller puts the zlib header before
+            the pieces, the CRC-32 includes it.
         adler: The Adler-32 of the filtered rows.
         filtered_size: The number of bytes in the filtered rows.
     """
@@ -132,7 +132,7 @@ def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Str
     call filters many pictures. Until the caller has taken the last strip, this thread must not
     filter anything else.
     """
-    # 1 KiB is what the output of the smallest picture needs.
+    # Even the smallest picture needs 1 KiB for its output.
     at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width + 1024))
     for first in range(0, len(pictures), at_once):
         yield from _encode_block(pictures[first : first + at_once], plan, crc)

@@ -2,9 +2,9 @@
 
 Each table has the 256 colours of matplotlib for ``numpy.linspace(0, 1, 256)`` with
 ``bytes=True``; a test compares every byte. Each string encodes the differences between neighbouring
-reds, then greens, then blues, modulo 256. The differences are deflated and written in base 85. A
-reversed map ("_r") has its own table only if it is not exactly the map in reverse order, because of
-rounding in matplotlib.
+reds, then greens, then blues, modulo 256. The differences are deflated and written in base 85.
+Because of rounding in matplotlib, some reversed maps ("_r") are not exactly the map in reverse
+order. Only these reversed maps have their own tables.
 
 Origins: viridis, plasma, inferno and magma by N. J. Smith, S. van der Walt and E. Firing (CC0);
 cividis by J. R. Nuñez, C. R. Anderton and R. S. Renslow; turbo by A. Mikhailov, Google

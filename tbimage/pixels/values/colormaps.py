@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.values.colormap_tables import TABLES, decode
 
-#: The names of the maps. Each map also exists in reverse order, as its name plus "_r".
+#: The names of the maps. Each map also exists in reverse order: then its name ends with "_r".
 COLORMAPS = tuple(name for name in TABLES if not name.endswith("_r"))
 
 # Maps with opposite colours at the ends and a neutral colour in the middle.
@@ -18,7 +18,7 @@ _DIVERGING = ("coolwarm", "RdBu", "PuOr", "bwr", "seismic")
 
 
 def check_colormap(colormap: object, optional: bool = True) -> str | None:
-    """Check the name of a colour map, one of ``COLORMAPS``, with or without "_r", or None."""
+    """Check a colour map: a name in ``COLORMAPS``, with or without "_r", or None."""
     if colormap is None and optional:
         return None
     if isinstance(colormap, str) and colormap.removesuffix("_r") in COLORMAPS:

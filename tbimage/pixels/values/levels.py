@@ -212,7 +212,7 @@ def _table(dtype: np.dtype[Any], limits: Limits) -> NDArray[Any]:
 def paint_non_finite(
     pixels: NDArray[Any], image: NDArray[Any], color: tuple[int, int, int]
 ) -> tuple[NDArray[Any], int]:
-    """Paint the pixels that are not finite in ``image``; return all pixels and the number painted.
+    """Paint pixels that are not finite in ``image``; return all pixels, and how many are painted.
 
     Gray pixels get two more channels if the colour is not gray.
     """

@@ -155,7 +155,7 @@ def with_channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def ink(color: Color, pixels: Pixels) -> Pixels:
-    """Return a colour as an opaque pixel ``(C,)`` of a picture; in gray pictures, its luma."""
+    """Return a colour as an opaque pixel ``(C,)`` of a picture; gray pictures get its luma."""
     channels = pixels.shape[2]
     gray = round(sum(map(float.__mul__, _LUMA, map(float, color))))
     values = [*(color if channels > 2 else (gray,)), *([255] if channels in (2, 4) else [])]

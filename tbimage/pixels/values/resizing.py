@@ -4,8 +4,9 @@ Rules:
 - Pillow makes pictures smaller. If both sides are divided by whole numbers, each pixel is the mean
   of a block. Otherwise Pillow first averages blocks, so that the sides are still at least 1.5 times
   as long as in the result (``reducing_gap=1.5``). Then a Hamming filter makes the result. Both
-  steps together read 1.1 GB/s, twice as fast as the filter alone. The results of both ways differ
-  by 2 levels (root mean square). The filter has no negative weights, so it makes no halos at edges.
+  steps together read 1.1 GB/s, twice as fast as the filter alone. The filter alone would give a
+  result that differs by 2 levels (root mean square). The filter has no negative weights, so it
+  makes no halos at edges.
 - For 8-bit pictures with alpha, Pillow ignores ``reducing_gap``, and uses only the filter.
 - Pictures are enlarged by repeating pixels, so they show only values of the data.
 - Colours are multiplied by alpha first, so that the colours of transparent pixels do not change the
@@ -40,9 +41,10 @@ def check_scale(scale: object) -> float | None:
 def target_size(
     height: int, width: int, max_side: int | None = None, scale: float | None = None
 ) -> Size:
-    """Return the height and width, 1 or more each, of a scaled picture.
+    """Return the height and the width of a scaled picture; both are at least 1.
 
-    ``scale`` is applied first. Then the longer side is reduced to ``max_side`` if it is longer.
+    ``scale`` is applied first. If the longer side is then longer than ``max_side``, it is reduced
+    to ``max_side``.
     """
     if max_side is None and scale is None:
         return height, width

@@ -1,14 +1,14 @@
 """Tone curves, which show dark and bright parts of a wide range in one picture.
 
 A curve is applied to ``t = clip((x - low) / (high - low), 0, 1)`` before anything is rounded to 8
-bits, so that the steps in dark parts are as fine as in the data. It maps 0 to 0 and 1 to 1.
+bits, so that the steps in dark parts are as fine as in the data. A curve maps 0 to 0 and 1 to 1.
 
 - gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 is for
   linear light. A gamma of more than 1 makes the picture brighter.
 - log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. With 1000, each of these
   ranges of t has about a third of the levels: 0 to 0.01, 0.01 to 0.1, and 0.1 to 1.
 
-Float32 is enough: also if gamma is 10, its rounding error of 1e-7 is only 3e-5 of the step between
+Float32 is enough: even if gamma is 10, its rounding error of 1e-7 is only 3e-5 of the step between
 two of the 255 levels.
 """
 

@@ -62,7 +62,7 @@ class Gallery:
         Raises:
             OSError: The logs cannot be read, or the file cannot be written.
             ValueError: ``max_bytes`` is too small for the page, even if it shows no values.
-            TypeError: ``logs`` or ``path`` is of another type.
+            TypeError: ``logs`` or ``path`` has a wrong type.
 
         Example:
             >>> import tbimage
@@ -85,7 +85,7 @@ class Gallery:
         return write_page(os.fspath(path), contents, max_bytes, progress)
 
     def asgi(self, logdir: str | os.PathLike[str]) -> Application:
-        """Make an ASGI application that shows a log directory live. It cannot change anything.
+        """Make a read-only ASGI application that shows a log directory live.
 
         Args:
             logdir: A directory of runs, one run, or an event file. It does not have to exist yet.

@@ -25,7 +25,7 @@ class Application:
         receive: Callable[[], Awaitable[_Message]],
         send: Callable[[_Message], Awaitable[None]],
     ) -> None:
-        """Answer one request, or take part in the lifespan of a server."""
+        """Answer one request, or the ``lifespan`` events of a server."""
         if scope["type"] == "lifespan":
             for event in ("startup", "shutdown"):
                 await receive()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Contents", "collect"]
 
 #: The largest number of values of one run on a card. More values would not be visible: a chart has
-#: fewer pixels, a card has no space for more ridges, and a slider has fewer positions.
+#: fewer pixels, a card has no space for more histograms, and a slider has fewer positions.
 _MOST = {
     "scalar": 5000,
     "text": 1000,
@@ -49,7 +49,7 @@ _POINT_BYTES = 27
 # The index has the step, the wall time and the asset of each item. A page that is one file also has
 # an HTML element for the item. These are the sizes in bytes.
 _INDEX_BYTES, _ITEM_BYTES = 60, 220
-# Numbers as decimal text take up to three times as many bytes as in an event file.
+# As decimal text, numbers need at most three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
 # More messages would make the page longer, but not more useful.

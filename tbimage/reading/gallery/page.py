@@ -100,7 +100,7 @@ def shell(live: bool) -> Shell:
 
 
 def _unindented(text: str) -> str:
-    """Remove indentation, a tenth of the page. A string in a script must not have several lines."""
+    """Remove indentation: a tenth of the page. Strings in scripts must be within one line."""
     return "\n".join(map(str.strip, text.splitlines()))
 
 

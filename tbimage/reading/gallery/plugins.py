@@ -27,7 +27,7 @@ _VERTICES, _FACES, _COLORS = 1, 2, 3
 
 # A chart has 230 pixels, so it cannot show more thresholds.
 _MOST_THRESHOLDS = 256
-# While a user turns a mesh, the page can draw this number of points and faces in about 20 ms.
+# While a user rotates a mesh, the page can draw this number of points and faces in about 20 ms.
 _MOST_POINTS, _MOST_FACES = 20_000, 10_000
 
 _MOST_CHARTS = 200
@@ -45,7 +45,7 @@ def in_base64(array: NDArray[Any]) -> str:
 
 
 def curve_content(tensor: Tensor) -> dict[str, Any]:
-    """Return the rows of a PR curve: counts of four outcomes, precision, recall, threshold.
+    """Return the rows of a PR curve: the four counts of outcomes, precision, recall, threshold.
 
     The last thresholds are left out if no prediction reaches them, because precision is undefined
     there. TensorBoard does the same (``_make_pr_entry`` of its plugin).

@@ -15,7 +15,7 @@ __all__ = ["choose", "evenly", "fair_shares"]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """Choose at most ``most`` of ``count`` positions, evenly spread, including both ends."""
+    """Return up to ``most`` positions below ``count``, evenly spread, with first and last."""
     if count <= most:
         return np.arange(count)
     if most <= 1:

@@ -76,7 +76,7 @@ class Site:
 
         Raises:
             OSError: The logs cannot be read.
-            ValueError: The path is no event file.
+            ValueError: The path is not an event file.
         """
         with self._lock:
             if time.monotonic() - self._looked < SECONDS_BETWEEN:

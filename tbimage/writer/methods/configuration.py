@@ -39,10 +39,10 @@ def hparams(
         metrics: The results by which runs are compared: numbers by tag, which are logged as
             scalars, or only tags. With None or numbers, TensorBoard shows all scalars of the runs.
         step: The step of the metrics' scalars. None: for each tag, the step after the tag's last
-            step in the run. Then later scalars of the tag may also have steps before this one.
+            step in the run. Later scalars of the tag may also have smaller steps than this step.
         domains: The values that hyperparameters may have, by name; the page offers them as filters.
-            If there are domains, or if ``metrics`` are only tags, the page shows the columns of
-            this call, and no columns that other runs add.
+            If there are domains, or if ``metrics`` are only tags, the page shows only the
+            columns of this call, and not the columns that other runs add.
         group: The common name of runs that repeat one trial.
         status: "success", "failure" or "running". None: "success" if metrics have values.
         wall_time: Seconds since the epoch, also used as the start time of the run; None: now.
@@ -285,8 +285,8 @@ def graph(
 ) -> bool:
     """Log the graph of a model, for the Graphs page.
 
-    The model is exported in the calling thread, by the exporter of torch or tensorboardX, which
-    must be installed.
+    A torch model or an ONNX file is exported in the calling thread. This needs the exporter of
+    torch or of tensorboardX.
 
     Args:
         model: A ``torch.nn.Module``, the path of an ONNX file, or a ``GraphDef`` message or its

@@ -38,7 +38,7 @@ def pr_curve(
 
     Returns:
         As ``image``. A worker checks later that predictions are within 0..1 and labels are 0 or 1.
-        If this is not so, ``flush`` raises the error.
+        If this is not so, ``flush`` raises an error.
 
     Raises:
         TypeError: An argument is of the wrong type.

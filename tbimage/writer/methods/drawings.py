@@ -32,20 +32,20 @@ def feature_maps(
     compression: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log activations: all maps of an image on one sheet, each with its number.
+    """Log activations: all maps of an image on one sheet, each map with its number.
 
     Small maps are enlarged, so that 8 × 8 values can be seen. A map whose values are all equal is
     marked with a cross.
 
     Args:
         name: As in ``image``: each sheet of a batch has its own tag.
-        x: [height, width, channels] or [batch, height, width, channels], any number of channels and
-            any dtype.
+        x: [height, width, channels] or [batch, height, width, channels], with any number of
+            channels and any dtype.
         step: As in ``image``.
-        max_maps: How many maps of an image are shown at most, from the first one; None: all.
+        max_maps: How many maps of an image are shown at most, beginning with the first; None: all.
         normalize: Which values become black and white: the lowest and highest of each map ("map"),
-            of all maps of an image ("image") or of all images ("batch"); or ``(low, high)``,
-            "unit", "signed" or "byte".
+            of all maps of an image ("image") or of all images ("batch"); or a ``value_range`` of
+            ``image``: ``(low, high)``, "unit", "signed" or "byte".
         colormap: As in ``image``; None: gray. A diverging colormap has zero in its middle.
         columns: The number of maps in a row; None: the sheet becomes a little wider than high.
         separate: Whether each map gets its own tag, ``name/map/0``, …, instead of a sheet.
@@ -180,8 +180,8 @@ def compare(
             are floats. The last two are compared.
         step: As in ``image``.
         titles: A text for each of ``images``, which is drawn below the image.
-        diff: "abs" (the absolute difference), "signed" (the second to last image minus the last
-            one, with zero in the middle of the colours) or None (no difference).
+        diff: "abs" (the absolute difference), "signed" (``images[-2] - images[-1]``, with zero in
+            the middle of the colours) or None (no difference).
         scalars: Whether the mean absolute error and the PSNR in dB are also logged as scalars:
             their means over the batch as ``name/mae`` and ``name/psnr``. The caption of each
             sheet always shows both measures.

@@ -43,12 +43,12 @@ def segmentation(
             logits or probabilities, as floats: [height, width, classes] or [batch, height, width,
             classes]. Then each pixel has the class with the highest value.
         step: As in ``image``.
-        image: The images below the masks, with the number and size of the masks. None: no images.
+        image: The images below the masks: one for each mask, of the same size. None: no images.
         classes: The names of classes for the legend, by index.
         alpha: The opacity of the colours over the images, from 0 to 1.
-        ignore_index: The index of pixels without a class. They show the image without a mask.
+        ignore_index: The index of pixels without a class. These pixels show only the image.
         legend: Whether a legend below each mask names its classes.
-        outlines: Whether the outlines of areas are opaque.
+        outlines: Whether areas have outlines: opaque over the images, white without images.
         captions: As in ``image``.
         layout: The order of the axes of ``image``, and of ``labels`` if both have the same number
             of axes.
@@ -124,7 +124,7 @@ def boxes(
 ) -> bool:
     """Draw boxes with labels and scores, keypoints and lines onto images, and log the images.
 
-    Coordinates are pixels of the given image, from its top left corner; x is first.
+    Coordinates are in pixels of the given image, from its top left corner; x comes before y.
 
     Args:
         name: As in ``image``.
@@ -132,7 +132,8 @@ def boxes(
         boxes: [count, 4] for one image. For a batch, a list of such arrays, which may have
             different counts, or [batch, count, 4]. None: no boxes.
         step: As in ``image``.
-        labels: A string or a class index for each box. For a batch, one such list for each image.
+        labels: A list: a string or a class index for each box. For a batch, one such list for each
+            image.
         scores: A number for each box, in lists like ``labels``. Boxes with higher scores are drawn
             over the other boxes.
         colors: Red, green and blue, 0 to 255: one colour for all boxes, or a colour for each box,

@@ -50,9 +50,9 @@ def image(
             to 4 channels (gray, gray and alpha, RGB, RGBA). It is a NumPy array, nested lists, an
             object with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image or a
             matplotlib figure. Or it is an encoded PNG, JPEG, GIF or BMP, as bytes or as a path;
-            it is stored unchanged. uint8 and uint16 are levels, bools are black and white, other
-            integers are levels from 0 to 255, and floats are from 0 to 1. A PIL image is rotated by
-            its EXIF orientation; pass ``numpy.asarray(image)`` for the pixels as they are stored.
+            an encoded picture is stored unchanged. uint8 and uint16 are levels, bools are black and
+            white, other integers are levels from 0 to 255, and floats are from 0 to 1. A PIL image
+            is rotated by its EXIF orientation; pass ``numpy.asarray(image)`` for the stored pixels.
         step: An integer that increases with each call. None: the default step
             (``tbimage.set_step``). Without a default step: the step after the last step of this
             name, even if the program was restarted.
@@ -72,8 +72,8 @@ def image(
         colorbar: Whether a bar beside the picture shows the values of the colours.
         gamma: The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 / gamma)``. A
             ``gamma`` of more than 1 makes the picture brighter; 2.2 is for linear light.
-        log: Show the range on a logarithmic scale: ``t`` becomes ``log(1 + log * t) / log(1 +
-            log)``. True is 1000, which shows three decades.
+        log: Show the range on a logarithmic scale: ``t`` becomes
+            ``ln(1 + log * t) / ln(1 + log)``. True means 1000, which shows three powers of ten.
         max_side: The largest length of the longer side in pixels. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated if the picture becomes larger, and
             averaged if it becomes smaller.
@@ -136,7 +136,7 @@ def picture_options(
     compression: str | None = None,
     **look: Unpack[LookKeywords],
 ) -> PictureOptions:
-    """Check the options of the pictures of one call; None: the writer's setting."""
+    """Check the options of the pictures of one call; None means the writer's setting."""
     from tbimage.kinds.options import recent_options
 
     settings = self._settings
@@ -159,7 +159,7 @@ def log_pictures(
     pictures: Prepared,
     options: PictureOptions,
 ) -> bool:
-    """Copy the data of pictures and log it; a worker encodes it. Return True for no pictures."""
+    """Copy pictures and log them; a worker encodes them. If there are no pictures, return True."""
     wall_time = checks.wall_time(wall_time)
     if pictures.count == 0:
         return True

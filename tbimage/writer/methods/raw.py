@@ -139,12 +139,12 @@ def session_log(
 def purge(self: RunWriter, step: SupportsIndex) -> bool:
     """Discard the summaries of a step and of all later steps, to continue from a checkpoint.
 
-    TensorBoard's Python loader then discards these points of all tags, also in the runs of
-    ``scalars`` below the run directory. The loader ignores the first "start" event of a run, so
-    this call writes two of these events. The data server ignores both events. It discards points of
-    a tag when it reads a new point of this tag with the same or a smaller step. If this writer has
-    already logged a name, the automatic steps of this name continue with ``step``, or with the next
-    step of the name if that is smaller.
+    TensorBoard's Python loader then discards the points of these steps for all tags, also in the
+    runs of ``scalars`` below the run directory. The loader ignores the first "start" event of a
+    run, so this call writes two "start" events. The data server ignores both events. It discards
+    points of a tag when it reads a new point of this tag with the same or a smaller step. If this
+    writer has already logged a name, the name has a next automatic step. If that step is greater
+    than ``step``, it becomes ``step``.
 
     Args:
         step: The first step that is discarded. The program continues with this step.

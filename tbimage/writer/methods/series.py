@@ -73,8 +73,8 @@ def scalars(
     """Log one number for each key, for a chart that has one line for each key.
 
     TensorBoard draws a line for each run, so each key has its own run: the directory ``name_key``
-    in the run directory, where ``_`` replaces characters that file systems forbid. All of these
-    runs share one thread and 32 file descriptors.
+    in the run directory. In this name, ``_`` replaces characters that file systems forbid. All of
+    these runs share one thread and 32 file descriptors.
 
     Args:
         name: The tag, in all of these runs.
@@ -84,13 +84,12 @@ def scalars(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        As ``image``.
+        As ``image``. If a directory cannot be made later, ``flush`` raises the OSError.
 
     Raises:
         TypeError: An argument is of the wrong type, or a value is not a number.
         ValueError: Two keys make the same directory, a key makes a name that is too long, or
             another value does not fit.
-        OSError: A directory cannot be made.
         RuntimeError: The writer is closed.
 
     Example:
@@ -265,7 +264,7 @@ def tensor(
         data: An array of any shape and type: bools, integers, floats, complex numbers, strings.
         step: As in ``image``.
         metadata: A ``SummaryMetadata`` message from any package, or its bytes. It names the plugin
-            that shows the tensor. None: the name is "tensor", which no plugin of TensorBoard has.
+            that shows the tensor. None: the plugin "tensor", which TensorBoard does not have.
         description: Markdown that TensorBoard shows with the tensor, if ``metadata`` is None.
         wall_time: Seconds since the epoch; None: now.
 

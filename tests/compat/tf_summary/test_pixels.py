@@ -110,8 +110,8 @@ def test_integers_that_become_nearly_black_are_reported_once(
     logged(ours, tmp_path, lambda s: s.image("a", data, 1), lambda s: s.image("a", data, 2))
     (record,) = caplog.records
     message = record.getMessage()
-    assert f"'a' has {dtype} up to {values[1]}" in message
-    assert f"the brightest of 255 levels is {brightest}, nearly black" in message
+    assert f"'a' has {dtype} values up to {values[1]}" in message
+    assert f"the brightest level is {brightest} of 255, nearly black" in message
 
 
 @pytest.mark.parametrize(
