@@ -287,6 +287,30 @@ with open("/proc/self/status") as status:
 """
 
 
+def test_threads_start_with_the_first_work_and_sleep_without_it(tmp_path: Path) -> None:
+    script = """
+def switches():
+    "The context switches that each thread wanted so far."
+    counts = {}
+    for thread in threads():
+        with open(f"/proc/self/task/{thread}/status") as status:
+            counts[thread] = [line for line in status if line.startswith("voluntary")]
+    return counts
+
+writer = tbimage.SummaryWriter(logdir, workers=2)
+assert not threads()
+writer.scalar("a", 0.5, 0)
+assert writer.flush()
+assert len(threads()) == 2  # the owner, and a worker that writes
+time.sleep(0.3)  # longer than flush_secs: both are asleep
+counts = switches()
+time.sleep(0.5)
+assert switches() == counts
+writer.close()
+"""
+    children.run(THREADS + script, tmp_path)
+
+
 @pytest.mark.parametrize("workers", [1, 4, 16])
 @pytest.mark.parametrize("last", ["asleep", "at work"])
 def test_no_thread_outlives_the_last_writer(tmp_path: Path, workers: int, last: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tbimage.pipeline import owner
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import Storages, error, healthy
-from tests.pipeline.resources import threads
 
 
 def refuse(*arguments: object) -> None:
@@ -25,45 +23,6 @@ def refuse(*arguments: object) -> None:
 
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
-
-
-def wait_for_the_end_of_earlier_tests() -> None:
-    """Their owner would do the work of this test, too."""
-    readers.wait_until(lambda: not owner.current_owner()._running, "the owner to end", 20)
-
-
-def test_threads_start_with_the_first_work_and_sleep_without_it(tmp_path: Path) -> None:
-    wait_for_the_end_of_earlier_tests()
-    others = threads()
-    writer = tbimage.SummaryWriter(tmp_path, workers=2)
-    assert not threads() - others
-    writer.scalar("a", 0.5, 0)
-    writer.flush()
-    ours = threads() - others
-    assert len(ours) == 2  # the owner, and a worker that writes
-    time.sleep(0.3)  # longer than flush_secs: all are asleep
-    before = {thread: switches(thread) for thread in ours}
-    time.sleep(0.5)
-    assert {thread: switches(thread) for thread in ours} == before
-    writer.close()
-
-
-def switches(thread: str) -> str:
-    """Return the number of voluntary context switches of a thread."""
-    status = Path(f"/proc/self/task/{thread}/status").read_text()
-    return next(line for line in status.splitlines() if line.startswith("voluntary_ctxt"))
-
-
-def test_threads_end_with_close(tmp_path: Path) -> None:
-    wait_for_the_end_of_earlier_tests()
-    others = threads()
-    writer = tbimage.SummaryWriter(tmp_path, workers=4)
-    for step in range(50):
-        writer.image("a", PICTURE, step)
-    writer.flush()
-    assert threads() - others
-    writer.close()
-    readers.wait_until(lambda: not threads() - others, "threads to end", 20)
 
 
 def test_a_thread_that_could_not_be_started_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +92,11 @@ def test_late_helpers_keep_no_data_of_a_job() -> None:
     assert [reference() for reference in references] == [None, None]
     group.help()
     assert group.finish() == []
+
+
+def wait_for_the_end_of_earlier_tests() -> None:
+    """Their owner would do the work of this test, too."""
+    readers.wait_until(lambda: not owner.current_owner()._running, "the owner to end", 20)
 
 
 def test_callers_do_the_work_if_no_thread_can_be_started(

@@ -106,11 +106,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._batches = {"train": 0, "validation": 0}
 
     def set_model(self, model: Any) -> None:
-        """Set the model.
-
-        Raises:
-            ValueError: A layer of ``embeddings_metadata`` is not in the model.
-        """
+        """Set the model; ValueError if it lacks a layer of ``embeddings_metadata``."""
         super().set_model(model)
         self._close()
         if self.embeddings_freq:
