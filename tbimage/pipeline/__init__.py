@@ -21,8 +21,7 @@ updates the counts, frees memory, admits callers that wait for memory, and answe
   signal, an exception or a fork comes before this step or after it.
 - A lost message does no harm. A worker stores its results in the commit or in the ``Work`` of the
   ticket. While something is pending, the owner looks there 20 times a second. A waiting caller
-  sends its request again 10 times a second until it has an answer. The owner ignores requests that
-  it has seen.
+  repeats its request 10 times a second. The owner ignores requests that it has seen.
 - While the flag ``awake`` of a channel is True, the owner reads the inbox even if no message comes.
   When nothing is pending, the owner clears ``awake``, then checks the inbox again. A caller puts
   its ticket, then checks ``awake``. So the owner sees the ticket, or the caller sends a message.

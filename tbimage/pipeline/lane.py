@@ -76,9 +76,8 @@ class Lane:
         may_begin = not waiting and (hurry or now >= self._next_at)
         tickets = self._ready(hurry or now >= self.due) if may_begin else []
         seal = seal and len(tickets) == len(self.pending)
-        sync = sync and (self.at_end or files.syncs_on_flush)
-        sync = sync and self.synced < self.done + waiting + len(tickets)
-        sync = sync or now >= files.sync_at
+        behind = self.synced < self.done + waiting + len(tickets)
+        sync = (sync and behind and (self.at_end or files.syncs_on_flush)) or now >= files.sync_at
         if not (tickets or waiting or sync or seal):
             return None
         if files.commit_secs and sum(map(cost_of, tickets)) < _COMMIT_BYTES:

@@ -59,8 +59,9 @@ def _end(interrupts: Sequence[None]) -> None:
         if flush is not None:
             pipeline.wait_for(flush, interrupts)
     left = [pipeline for pipeline, flush in begun if flush is not None and not flush.result]
+    if not owner.ending:  # otherwise the interpreter could stop a thread while it logs
+        owner.log.stop_workers()
     owner.ending = True
-    owner.log.stop_workers()  # otherwise the interpreter could stop a thread while it logs
     for pipeline in pipelines:
         pipeline.channel.easy_bytes = -1  # now put_light waits until its summary is written
     owner.encoders.discard()
@@ -87,5 +88,6 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
 
 # ``weakref``'s exit handler ends the sessions of stores. It is registered first, so it runs last.
 weakref.finalize(drain, int)
-atexit.register(drain)
+for _ in range(2):  # a Ctrl-C between the ``try`` of one call is followed by the other call
+    atexit.register(drain)
 at_first_use.append(_drain_with_multiprocessing)

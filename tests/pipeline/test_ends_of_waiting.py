@@ -166,6 +166,8 @@ def test_a_flush_makes_durable_what_was_written_before_it(
 def test_recovery_is_logged_before_flush_returns(tmp_path: Path, on_error: str) -> None:
     script = f"""{WATCH}
 import logging
+from tbimage.events import reporting
+reporting._PATIENCE_SECS = 30.0  # half a second is too short for the handler on a busy machine
 lines = []
 class Handler(logging.Handler):
     def emit(self, record):

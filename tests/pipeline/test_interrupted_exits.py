@@ -79,6 +79,46 @@ def test_ctrl_c_while_other_threads_still_run(tmp_path: Path, signals: int) -> N
     interrupted(tmp_path, 0.05, signals, writers=1, more=more)
 
 
+def test_ctrl_c_at_any_instruction_of_drain(tmp_path: Path) -> None:
+    """Also outside of its ``try``, where the exit handler itself ends."""
+    script = """
+import os, sys
+import tbimage
+from tbimage.pipeline import lifecycle
+
+def interrupt(instruction):
+    count = 0
+
+    def trace(frame, event, argument):
+        nonlocal count
+        if frame.f_code is not lifecycle.drain.__code__ or (event == "call" and count):
+            return None
+        frame.f_trace_opcodes = True
+        if event in ("call", "opcode"):
+            count += 1
+            if count == instruction:
+                print("interrupted", flush=True)
+                raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+
+for instruction in range(1, 70):
+    child = os.fork()
+    if child == 0:
+        writer = tbimage.SummaryWriter(f"{sys.argv[1]}/{instruction}", flush_secs=60)
+        for step in range(5):
+            writer.scalar("a", 0.5, step)
+        interrupt(instruction)
+        break
+    os.waitpid(child, 0)
+"""
+    done = children.run(script, tmp_path)
+    assert 20 < done.stdout.count("interrupted") < 69  # every instruction
+    for instruction in range(1, 70):
+        assert logs.steps(tmp_path / str(instruction), "a") == list(range(5)), instruction
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("signals", [1, 2, 5])
