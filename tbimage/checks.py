@@ -2,7 +2,7 @@
 
 The rules for every number and every flag:
 
-- A NumPy scalar, or an array or tensor of rank 0, is treated as the Python value of its ``item()``.
+- A NumPy scalar, or an array or tensor of rank 0, is treated as the value that ``item()`` returns.
   An array with axes is refused. If it has only one element, the message asks for its ``item()``.
 - An integer is an int or has ``__index__``. A real number is a float, or has ``__float__`` or
   ``__index__``. A float is not an integer, even if it is 3.0. NaN is never allowed. A flag is True

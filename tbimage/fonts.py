@@ -1,8 +1,8 @@
 """The fonts of texts in pictures: the font that the user sets, and the installed fonts.
 
-The installed fonts are searched only if a text has a character that is in none of the fonts in use.
-The thread that draws the text (usually a worker) does this search. A call that logs does not draw,
-so it never waits for the search.
+The installed fonts are searched only if a text has a character that no font in use contains. The
+thread that draws the text (usually a worker) does this search. A call that logs does not draw, so
+it never waits for the search.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class Workers:
         self._given: deque[Job] = deque()  # all jobs that have not ended, and some ended jobs
 
     def is_idle(self) -> bool:
-        """Tell whether all given jobs have ended. If one ends just now, the answer may be False."""
+        """Tell whether all given jobs have ended. If a job ends now, the answer may be False."""
         given = self._given
         for _ in range(2):
             while given and given[0].ended:
@@ -185,7 +185,7 @@ class Workers:
             pass  # perhaps there is no memory for noting the error
 
 
-#: A queue of jobs. An item is a job; or, to move a thread, its new ``Workers`` and their queue.
+#: A queue of jobs. To move a thread, an item is the thread's new ``Workers`` and their queue.
 Jobs: TypeAlias = "SimpleQueue[Job | tuple[Workers, Jobs]]"
 _END = Job(None, int)  # ends each thread that takes it
 
@@ -201,7 +201,7 @@ def _work(workers: Workers, jobs: Jobs) -> None:
             if job is _END:
                 jobs.put(_END)  # for the next thread
                 break
-            if workers.pid != getpid():  # this is a greenlet in a forked child
+            if workers.pid != getpid():  # with gevent, a fork copies this greenlet
                 break
             if isinstance(job, tuple):
                 workers.busy.pop(ident, None)

@@ -71,7 +71,7 @@ class _Version(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code. If ``argv`` is None, ``sys.argv[1:]`` is used."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # like stderr: any name can be printed
+    if isinstance(sys.stdout, io.TextIOWrapper):  # then any name can be printed, as on stderr
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)

@@ -1,8 +1,8 @@
 """Data for the demo and the examples: photographs, and the outputs of small models.
 
 Everything is computed from two photographs with NumPy alone, and is the same at every call. The
-feature maps come from a convolution, the reconstruction from a principal component analysis, and
-the classes from a clustering.
+feature maps come from a convolution, the reconstruction comes from a principal component analysis,
+and the classes come from a clustering.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def filter_bank() -> NDArray[np.float32]:
     across = x * np.cos(angles) + y * np.sin(angles)
     window = np.exp(-2 * (x**2 + y**2))
     waves = np.stack([window * np.sin(np.pi * across), window * np.cos(np.pi * across)], axis=1)
-    waves -= waves.mean((2, 3), keepdims=True)  # so that flat areas give zero
+    waves -= waves.mean((2, 3), keepdims=True)  # so that areas of one colour give zero
     colors = np.array([[1, 1, 1], [-1, -1, 2]]) / 3
     bank: NDArray[np.float32] = np.einsum("apij,kc->apkijc", waves, colors).astype(np.float32)
     return bank.reshape(16, _FILTER, _FILTER, 3)
@@ -103,7 +103,7 @@ def segment(images: NDArray[np.uint8], classes: int = 4) -> NDArray[np.intp]:
 
 
 def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the mean around each pixel, so that a textured area becomes one class."""
+    """Return the mean around each pixel, so that an area with a pattern becomes one class."""
     smooth = image.astype(np.float64)
     for axis in (0, 1):
         padded = np.pad(smooth, [(3, 3) if axis == each else (0, 0) for each in range(3)], "edge")

@@ -98,7 +98,7 @@ def _engine(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compact; return 1 if something cannot be read."""
+    """Copy the runs; return 1 if something cannot be read."""
     from tbimage.reading.compact import compact
 
     with _engine(arguments.engine, arguments.workers, arguments.address) as engine:

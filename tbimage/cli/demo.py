@@ -85,7 +85,7 @@ def log_feature_maps(writer: SummaryWriter) -> None:
 
 
 def log_reconstruction(writer: SummaryWriter) -> None:
-    """Log photographs beside their reconstructions, the differences, and a segmentation."""
+    """Log photographs beside their reconstructions. Also log differences and a segmentation."""
     import numpy as np
 
     from tbimage.cli.cases import CLASS_COLORS, photographs, reconstruct, segment

@@ -36,7 +36,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export; return 1 if something cannot be read."""
+    """Write the files; return 1 if something cannot be read."""
     from tbimage.reading.export import export
 
     logs = open_logs(arguments.logdir)

@@ -24,7 +24,7 @@ __all__ = ["File", "distinct", "find"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to log, and its tag. ``named``: an argument is the file, not a directory above it."""
+    """A file to log, and its tag. ``named``: an argument is this file, not a directory above it."""
 
     path: Path
     tag: str

@@ -59,7 +59,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         warnings.simplefilter("ignore")
         try:
             image = Image.open(file)
-            if isinstance(image, ImageFile.StubImageFile):  # Pillow cannot read HDF5 and others
+            if isinstance(image, ImageFile.StubImageFile):  # unreadable formats, such as HDF5
                 raise UnidentifiedImageError
             yield image
         except UnidentifiedImageError as error:

@@ -58,13 +58,13 @@ class _Report:
     """The results of a call."""
 
     problems: list[str] = field(default_factory=list)  # a line for each file that was not logged
-    skipped: int = 0  # files in directories that are not images
+    skipped: int = 0  # how many files in directories are not images
     logged: Counter[str] = field(default_factory=Counter)  # images, by name
     written: int = 0  # images in the event file
     bytes_written: int = 0  # the size of the event file
 
     def add_problem(self, error: Exception) -> None:
-        """Note a file that cannot be read."""
+        """Add the error of a file that cannot be read."""
         self.problems.append(in_one_line(error))
 
 

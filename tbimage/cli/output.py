@@ -29,7 +29,7 @@ __all__ = [
 
 
 def printable(text: object) -> str:
-    r"""Replace characters that control a terminal with escapes, such as ``\x1b``."""
+    r"""Turn characters that control a terminal into escapes, such as ``\x1b``."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text)
     )
@@ -42,7 +42,7 @@ def short(text: str, length: int = 100) -> str:
 
 
 def columns(rows: Sequence[Sequence[object]], numbers: Iterable[int] = ()) -> list[str]:
-    """Align the cells of rows; the columns ``numbers`` (indices) are aligned to the right."""
+    """Align the cells of rows. Columns whose index is in ``numbers`` are aligned to the right."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     right = set(numbers)

@@ -1,4 +1,4 @@
-"""``tbimage tail``: print the last values, and with -f also new ones."""
+"""``tbimage tail``: print the last values, and with -f also new values."""
 
 from __future__ import annotations
 

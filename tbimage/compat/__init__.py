@@ -8,7 +8,7 @@ and tensorboardX. docs/migrating.md lists the intended differences.
   where the peer has a fault.
 - Arguments that have no meaning here are accepted. If a user could expect such an argument to have
   an effect, there is a warning.
-- No peer is imported. A peer's objects (tensors, messages) are accepted.
+- No peer is imported, except to export a graph. A peer's objects (tensors, messages) are accepted.
 - ``install`` and ``installed`` put an adapter in place of its peer, for frameworks that import the
   peer by its name.
 """

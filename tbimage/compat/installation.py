@@ -83,7 +83,7 @@ def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Return the loaded modules that have a peer's names: those of the peer or its adapter."""
+    """Return the loaded modules with a peer's names. They belong to the peer or to its adapter."""
     peer = _ADAPTERS[name][0]
     return {
         each: module

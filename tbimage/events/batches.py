@@ -44,7 +44,7 @@ class Batch:
         return Batch(pieces, sizes)
 
     def without_first(self, count: int) -> Batch:
-        """Return the records after the first ``count``, without copying bytes."""
+        """Return all records except the first ``count``, without copying bytes."""
         if count == len(self.sizes):
             return Batch()
         return Batch(skip(self.pieces, sum(self.sizes[:count])), self.sizes[count:])
@@ -61,7 +61,7 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
 
 
 def skip(pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
-    """Return the buffers without their first ``size`` bytes, without copying bytes."""
+    """Return the buffers after their first ``size`` bytes, without copying bytes."""
     if size == 0:
         return pieces
     for index, piece in enumerate(pieces):

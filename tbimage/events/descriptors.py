@@ -1,4 +1,4 @@
-"""Event files of many runs with few descriptors.
+"""Storage for the event files of many runs, with few file descriptors.
 
 By default, a process can have 1024 descriptors on Linux and 256 on macOS. A writer of a thousand
 runs must not use them all. So when a file needs a descriptor, another file may be closed. The
@@ -129,7 +129,7 @@ class _SharingFile:
         try:
             status = os.stat(self.path)
         except OSError as error:
-            return error.errno not in _GONE  # after other errors the file may be in place
+            return error.errno not in _GONE  # after other errors, the file may be in place
         return self._is_identical(status)
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ class SegmentOptions:
     max_file_secs: float | None = None  # the greatest age of a segment; None: no limit
     keep_files: int | None = None  # the number of segments that are kept, at least 2; None: all
     keep_bytes: int | None = None  # the largest size of all kept segments together; None: no limit
-    min_free_bytes: int = 0  # the disk counts as full if fewer bytes than this would be free
+    min_free_bytes: int = 0  # the disk counts as full if a write would leave less than this
     # When segments are made durable: "never", "flush" (by each ``sync``) or "close" (by ``seal``).
     fsync: str = "never"
 
@@ -75,7 +75,7 @@ class EventFiles(ABC):
         self.path: str | None = None
         #: How many files were begun.
         self.count: int = 0
-        #: How many files were deleted, moved, replaced or changed while they were written.
+        #: How many open files were deleted, moved, replaced or changed by others.
         self.displaced: int = 0
         #: How many bytes were written to all files.
         self.bytes_written: int = 0
@@ -153,7 +153,7 @@ class EventFiles(ABC):
             self.path = files.path
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether a writer can start after this error: later attempts may succeed."""
+        """Tell whether later attempts may succeed after this error, so that a writer can start."""
         return True
 
     def history(self) -> dict[str, int]:

@@ -31,8 +31,8 @@ if sys.platform != "win32":
 
 __all__ = ["file_of_another_process", "lock", "unlock"]
 
-# How many times a writer tries to lock its new file, and the pause between two attempts. Another
-# process that checks the file locks it for some microseconds.
+# How many times a writer tries to lock its new file, and the pause between two attempts. To check
+# the file, another process may lock it for some microseconds.
 _TRIES, _SECONDS_BETWEEN = 20, 0.0005
 # Only this number of the newest files is checked. So a writer is not found if its file is older
 # than all of these files.

@@ -1,8 +1,8 @@
 """The protobuf messages of event files: ``Event``, ``Summary``, ``TensorProto`` and others.
 
-The classes are built from messages.binpb. proto/regenerate.py makes messages.binpb, and the types
-in messages.pyi, from proto/tbimage/*.proto. The hot path does not import protobuf: wire.py encodes
-Event and Summary.Value.
+The classes are built from messages.binpb. The program proto/regenerate.py makes messages.binpb and
+messages.pyi (the types) from proto/tbimage/*.proto. The hot path does not import protobuf: wire.py
+encodes Event and Summary.Value.
 
 - The ``DescriptorPool`` is private. tensorflow, tensorboard, tensorboardX and torch all define
   these messages in the default pool. A second definition of a message or file in one pool is an
@@ -10,8 +10,8 @@ Event and Summary.Value.
 - There is no generated code, because generated code runs only on two major versions of the runtime
   (https://protobuf.dev/support/cross-version-runtime-guarantee/). A descriptor set works with all
   versions (today 4.21 to 7), in the C implementation and in the pure Python implementation.
-- These classes are not the classes of TensorBoard. To TensorBoard's code, pass the bytes of a
-  message (``SerializeToString``). The messages cannot be pickled.
+- These classes are not the classes of TensorBoard. Pass the bytes of a message
+  (``SerializeToString``) to TensorBoard's code. The messages cannot be pickled.
 - All names are on one level: ``messages.Status``, not ``messages.hparams.Status``. Each enum
   is an ``EnumTypeWrapper``: ``messages.DataType.DT_FLOAT``.
 

@@ -3,8 +3,8 @@
 Rules, and their reasons:
 
 - Readers treat a file as an event file if its name contains ``tfevents``
-  (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``). So tbimage gives only event files a
-  name with ``tfevents``.
+  (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``). So in tbimage, only the names of event
+  files contain ``tfevents``.
 - Both loaders of TensorBoard read the files of a directory in the order of their names, and the
   Python loader never goes back to an earlier file. So a new name sorts after all names in the
   directory, even if the clock was set back.
@@ -21,8 +21,8 @@ import re
 from collections.abc import Iterable
 
 _PREFIX = "events.out.tfevents."
-# {seconds since the epoch}.{host}.{process}.{number}{suffix}. Names of other libraries also have
-# the first two of these parts.
+# {seconds since the epoch}.{host}.{process}.{number}{suffix}. Names from other libraries also
+# begin with the first two parts.
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999

@@ -164,7 +164,7 @@ class ObjectSegments(EventFiles):
             self._padded = segment.path, segment.version, segment.padded
 
     def resume(self, attempt: Attempt) -> None:
-        """Continue an upload of another process, which ended before it had the store's answer.
+        """Continue the upload of a process that ended before it had the store's answer.
 
         The next records must be the records of this upload. ``append`` asks the store for the
         missing answer. If the upload has not succeeded, ``append`` uploads the records to the same
@@ -332,8 +332,8 @@ class ObjectSegments(EventFiles):
         if found is None and segment.version is None:
             if segment.source is not None:
                 # The source may have been deleted, so the padding is uploaded now. If the failed
-                # request reaches the store later, both requests make a lead of the same size at
-                # the same path, and the store accepts only one of them.
+                # request still reaches the store, it makes a lead of the same size at the same
+                # path as the new request. The store accepts only one of the two requests.
                 self._padded = segment.source = None
                 segment.missing = _start_of_file(time.time(), self._objects.grows_from)
             return 0

@@ -8,7 +8,7 @@ docs/design.md):
   segment.
 - Segment N is sealed before segment N + 1 exists: the Python loader does not return to segment N
   when N + 1 exists.
-- After most errors, a segment without a complete record is not sealed. The new segment could have
+- After most errors, a segment without a complete record is not sealed. A new segment could have
   the same error, and then each attempt would leave one more file.
 - Each segment starts with ``file_version`` and can be read alone. The writer adds no
   SessionLog.START. If every segment had it, the Python loader would keep only the last segment.
@@ -172,7 +172,7 @@ class Segments(EventFiles):
             try:
                 file = self._disk.create(path)
             except FileExistsError:
-                existing.append(name)  # the file is new, or NFS has not listed it
+                existing.append(name)  # another program has just made it, or NFS has not listed it
                 continue
             self.path = path
             return file

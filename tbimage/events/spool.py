@@ -1,10 +1,10 @@
 """A spool: files on the local disk with the records that an object store has not acknowledged.
 
-These records are not lost if the process is killed:
+Rules, so that these records are not lost if the process is killed:
 - Each process has its own files, and locks each of them until the process ends.
 - A file consists of chunks. The first line of a chunk has a directory and a number of bytes. The
   records follow. They have this number of bytes.
-- Before an upload begins, it is noted in a second file. So the next process can find out whether
+- Each upload is noted in a second file before it begins. So the next process can find out whether
   the upload succeeded.
 - Both files are deleted when the store has acknowledged all records.
 - A file without a lock belongs to a process that has ended. The next writer of the run uploads the
@@ -38,8 +38,8 @@ __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
 _NOTES = ".uploads"  # the name of the second file ends with this
 _MOST_NAMES_TRIED = 10
 _numbers = itertools.count()
-# The paths of this process's files. On Windows, the files are not locked. Changes of this dict are
-# atomic.
+# The paths of this process's files. On Windows, for example, no lock shows which files these are.
+# Changes of this dict are atomic.
 _own: dict[str, None] = {}
 
 
@@ -137,7 +137,7 @@ class SpoolFile:
         """Delete both files, because all records are in the store."""
         if os.name == "nt":
             self.close()
-        # The notes are deleted last: a spool file without notes would be uploaded again.
+        # The second file is deleted last: a spool file without notes would be uploaded again.
         for path in (self._path, self._path + _NOTES):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)

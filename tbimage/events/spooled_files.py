@@ -3,9 +3,9 @@
 - A commit writes to the spool, which takes microseconds. So records reach the disk even during an
   upload.
 - A thread uploads the spool every ``upload_secs`` seconds, and when a caller waits.
-- Each record reaches the store once, even if the process is killed. Before an upload begins, it is
-  noted. The next writer of the run finds out whether the last upload succeeded, and uploads the
-  remaining records.
+- Each record reaches the store once, even if the process is killed. Each upload is noted in a file
+  before it begins. So the next writer of the run finds out whether the last upload succeeded, and
+  uploads the remaining records.
 """
 
 from __future__ import annotations

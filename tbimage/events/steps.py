@@ -31,7 +31,7 @@ class Steps:
         other = Steps()
         other.last, other._floor = self.last.copy(), self._floor
         other._purged_from = self._purged_from
-        other.history = self.history or {}  # the child's own directory is new
+        other.history = self.history or {}  # the child writes to a new directory
         return other
 
     def needs_history(self, name: str) -> bool:

@@ -4,15 +4,15 @@ These messages are Event and the parts of Summary that images and scalars need. 
 of buffers, so that the bytes of a picture are never copied into a message. All other messages are
 protobuf classes (messages.py).
 
-- ``SerializeToString()`` of the same message returns exactly the same bytes: fields in the order of
-  their numbers, without default values. A test compares the output with the classes of messages.py
-  and with TensorBoard's classes.
+- The output is exactly what ``SerializeToString()`` returns for the same message: fields in the
+  order of their numbers, without default values. A test compares the output with the classes of
+  messages.py and with TensorBoard's classes.
 - Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change,
   because existing event files contain them.
-- The input is not checked here: the kinds check it in the caller's thread.
+- The input is not checked here: ``tbimage.kinds`` checks it in the caller's thread.
 
-With protobuf a scalar takes about 6 µs and an image is copied three times. Here a scalar takes 1 µs
-and no image is copied, and the first picture does not wait 50 ms for protobuf's import.
+With protobuf, a scalar takes about 6 µs, and an image is copied three times. Here, a scalar takes
+1 µs, no image is copied, and the first picture does not wait 50 ms for the import of protobuf.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _FLOAT = struct.Struct("<f")
 
 _UINT64 = 0xFFFFFFFFFFFFFFFF
 
-# A key is (field number << 3) | wire type; wire types: 0 varint, 1 64-bit, 2 length-delimited, 5
-# 32-bit (https://protobuf.dev/programming-guides/encoding/).
+# A key is (field number << 3) | wire type. Wire types: 0 is varint, 1 is 64-bit, 2 is
+# length-delimited, 5 is 32-bit (https://protobuf.dev/programming-guides/encoding/).
 _EVENT_WALL_TIME = b"\x09"  # 1, double
 _EVENT_STEP = b"\x10"  # 2, int64
 _EVENT_FILE_VERSION = 3
@@ -142,7 +142,7 @@ def summary_metadata(
 ) -> bytes:
     """Encode a SummaryMetadata as the field of a Summary.Value.
 
-    ``data_class`` is one of the ``DATA_CLASS`` constants, or 0 for none. TensorBoard's own plugins
+    ``data_class`` is one of the ``DATA_CLASS`` constants, or 0: no class. TensorBoard's own plugins
     do not need it. Without it, the values of other plugins are not listed.
     """
     plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
@@ -200,7 +200,7 @@ def string_tensor_value(
     metadata: bytes,
     shape: Sequence[int] | None = None,
 ) -> list[Piece]:
-    """Encode a Summary.Value with a row-major tensor of strings; by default of one dimension."""
+    """Encode a Summary.Value with a row-major tensor of strings, by default with one dimension."""
     values: list[Piece] = []
     for string in strings:
         values.append(_TENSOR_STRING_VALUE + varint(_size(string)))

@@ -1,4 +1,4 @@
-"""A tracker of accelerate."""
+"""A tracker for the package ``accelerate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A logger of Lightning."""
+"""A logger for Lightning."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class TBImageLogger(Logger):
             directly in ``save_dir``.
         version: The run: a number n for the directory ``version_n``, or the name of a directory.
             None: the number after the last existing number.
-        log_graph: Whether ``log_graph`` logs the graph of the model, which needs tensorboard.
+        log_graph: Whether the method ``log_graph`` logs the model's graph. This needs tensorboard.
         default_hp_metric: Whether hyperparameters without metrics get the metric ``hp_metric`` with
-            the value -1. Default False: the HParams page does not need it.
+            the value -1. Default False: the HParams page does not need ``hp_metric``.
         prefix: A text before the name of each metric. There is a "-" between text and name.
         sub_dir: A directory in the directory of the run.
 

@@ -138,7 +138,7 @@ class MetricWriter:
             self._writer.histogram(name, value, step, buckets=30 if buckets is None else buckets)
 
     def write_hparams(self, hparams: Mapping[str, Any]) -> None:
-        """Log hyperparameters, once for each run.
+        """Log the hyperparameters of the run. A second call must have the same values.
 
         Args:
             hparams: Values by name. Nested mappings are flattened: {"a": {"b": 1}} becomes "a.b".

@@ -1,4 +1,4 @@
-"""A callback of the Trainer of transformers."""
+"""A callback for the ``Trainer`` of the package ``transformers``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TBImageCallback"]
 
 
 class TBImageCallback(TrainerCallback):
-    """Log the values that the Trainer logs, its arguments and the configuration of the model.
+    """Log the Trainer's arguments, the model's configuration, and the values that the Trainer logs.
 
     The tags are those of ``TensorBoardCallback`` in transformers: ``train/loss``, ``eval/loss`` and
     so on, and the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the
@@ -119,7 +119,7 @@ class TBImageCallback(TrainerCallback):
 
 
 def _tag(name: str) -> str:
-    """Return the tag of a metric. It begins with the group: ``eval``, ``test`` or ``train``."""
+    """Return a metric's tag. The tag begins with the group: ``eval``, ``test`` or ``train``."""
     for group in ("eval", "test"):
         if name.startswith(f"{group}_"):
             return f"{group}/{name[len(group) + 1 :]}"

@@ -4,7 +4,7 @@ Other packages make the ``GraphDef``: torch makes it from its own models, and to
 makes it from ONNX files. If no such package is installed, the error tells what to install.
 
 The wire form is an Event with ``graph_def``. A torch model has a second Event with
-``tagged_run_metadata``. From this Event, the page knows the devices.
+``tagged_run_metadata``. The page takes the devices from this Event.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _export_onnx(path: str) -> bytes:
 
 
 def _without_prints(exporter: types.ModuleType, function: str) -> Callable[..., Any]:
-    """Copy a function of a module, so that the copy does not print to stdout."""
+    """Return a copy of a module's function. The copy does not print to stdout."""
     names = {**vars(exporter), "print": lambda *_: None}
     for name, value in vars(exporter).items():
         if isinstance(value, types.FunctionType) and value.__module__ == exporter.__name__:
@@ -86,7 +86,7 @@ def _without_prints(exporter: types.ModuleType, function: str) -> Callable[..., 
 def events(
     graph: bytes, run_metadata: bytes | None, wall_time: float, run_tag: str = RUN_TAG
 ) -> Sequence[bytes]:
-    """Make an Event for the graph, and one for RunMetadata, which the page calls ``run_tag``."""
+    """Make an Event for the graph, and an Event for RunMetadata with the tag ``run_tag``."""
     from tbimage.events.messages import Event, TaggedRunMetadata
 
     made = [Event(wall_time=wall_time, graph_def=graph)]

@@ -1,8 +1,8 @@
 """Hyperparameters: the settings of a run, and the metrics that measure its result.
 
-The wire form is the HParams plugin's: values with only metadata, under three tags. The session
-start has the hyperparameters of this run, and the session end has the status of the run. The
-experiment has domains and metrics, and belongs to all runs of a log directory.
+The wire form is the HParams plugin's: up to three values, of which only the metadata is used. The
+"session start" has the hyperparameters of this run, and the "session end" has the status of the
+run. The "experiment" has domains and metrics, and belongs to all runs of a log directory.
 
 If no run has an experiment, TensorBoard collects hyperparameters and metrics from all runs.
 Otherwise it uses only the first experiment that it finds (``hparams/backend_context.py``), and does
@@ -92,7 +92,7 @@ def prepare(
 def _hparam(what: str, value: Any) -> HParam:
     plain = checks.plain_value(value)
     if isinstance(plain, str):
-        # For an enum of strings, this is the value, and not the name.
+        # For a member of an enum, ``str.__str__`` returns the value. ``str`` may return the name.
         return str.__str__(checks.text(what, plain))
     if isinstance(plain, bool):  # checked before int, because a bool is also an int
         return plain

@@ -1,4 +1,4 @@
-"""Images: arrays, pictures and encoded files."""
+"""Images: arrays, objects such as PIL images, and encoded files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TURNED = (
 
 
 def check_max_outputs(max_outputs: object) -> int | None:
-    """Check the greatest number of images of a batch that are logged; None means all."""
+    """Check ``max_outputs``, the largest number of images of a batch that are logged; None: all."""
     return checks.integer("max_outputs", max_outputs, 0, optional=True)
 
 

@@ -49,7 +49,7 @@ def first_tag(name: str) -> str:
 
 
 def check_config(config: object) -> str:
-    """Return the JSON of a configuration for the page."""
+    """Return the JSON of a configuration for TensorBoard's mesh dashboard."""
     if config is None:
         return "{}"
     config = checks.mapping("config", config, "a mapping for THREE.js or None")

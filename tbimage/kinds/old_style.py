@@ -29,7 +29,7 @@ _AUDIO_ENCODED = b"\x22"  # 4
 _AUDIO_CONTENT_TYPE = 5
 
 # AudioPluginData.encoding = WAV. The data server drops the content type of a Summary.Audio. If the
-# metadata has this encoding and a data class, the browser can still play the sound.
+# metadata has this encoding and a ``data_class``, the browser can still play the sound.
 _WAV = b"\x10\x0b"
 
 

@@ -4,13 +4,13 @@ In the caller's thread, ``prepare`` of a kind checks shapes and dtypes, and retu
 views of the caller's arrays, and the functions that make pictures from them. Then ``snapshot``
 copies the arrays. A worker calls ``summary``.
 
-The wire form is ``Summary.Image``: one value for each picture. Its metadata has a data class, so
-that both loaders of TensorBoard keep the description (docs/design.md). ``wire="tensor"`` writes
+The wire form is ``Summary.Image``: one value for each picture. Its metadata has a ``data_class``,
+so that both loaders of TensorBoard keep the description (docs/design.md). ``wire="tensor"`` writes
 TF2's form: one value with a tensor of strings ``[width, height, image, …]``.
 
 The tag of a single picture is its name. Pictures of a batch have the tags ``name/image/0``,
-``name/image/1``, …, even if the batch has only one: the last batch of an epoch may be smaller, and
-its tags must not change.
+``name/image/1``, …, even if the batch has only one picture: the last batch of an epoch may be
+smaller, and its tags must not change.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ T = TypeVar("T")
 #: Calls functions, perhaps in parallel, and returns their results in order.
 Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
 
-# With fewer bytes of arrays, one thread makes all pictures: it takes 0.1 ms to wake another thread.
+# For fewer bytes than this, one thread makes all pictures: waking another thread takes 0.1 ms.
 _PARALLEL_ABOVE = 1 << 20
-# The approximate bytes of arrays in one job. The pictures of a job are encoded together.
+# The approximate size of the arrays in one job. The pictures of a job are encoded together.
 _AT_ONCE_BYTES = 256 << 10
 
 
@@ -61,10 +61,10 @@ class Prepared:
 
     arrays: tuple[Array, ...]  # views of the caller's memory until ``snapshot``
     immutable: tuple[bool, ...]  # for each array, whether its memory never changes
-    # Returns the functions that make the pictures, given snapshots of the arrays.
+    # Takes snapshots of the arrays, and returns the functions that make the pictures.
     parts: Callable[[Sequence[Array], PictureOptions, Run[Any]], Sequence[Part]]
     suffixes: tuple[str, ...]  # the end of each picture's tag, after the name
-    held_bytes: int = 0  # other memory that is held until the pictures are made, in bytes
+    held_bytes: int = 0  # other memory, in bytes, that is needed until the pictures are made
 
     @property
     def count(self) -> int:

@@ -22,8 +22,7 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-# The smallest divisor, so that 0 / 0 gives 0. It is _MINIMUM_COUNT in TensorBoard's
-# pr_curve/summary.py.
+# The smallest divisor, so that 0 / 0 gives 0: _MINIMUM_COUNT in TensorBoard's pr_curve/summary.py.
 _LEAST_COUNT = 1e-7
 
 
@@ -97,7 +96,8 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
             f"labels must be 0 or 1, got {labels.min():g} to {labels.max():g}; pass labels == the "
             "index of the class"
         )
-    # The product below has the float type of the predictions, as in TensorBoard and torch.
+    # The product below has the float type of the predictions, as in TensorBoard and torch. But
+    # 16-bit floats become float32 before.
     scale = num_thresholds - 1
     if predictions.dtype.kind != "f":
         predictions = predictions.astype(np.float64)

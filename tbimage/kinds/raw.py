@@ -31,7 +31,7 @@ class Event:
 
 
 def serialized(argument: str, message: object, kind: str) -> bytes:
-    """Return the bytes of a message; ``kind`` names a class of ``tbimage.events.messages``."""
+    """Return the bytes of a message; ``kind`` is a class name of ``tbimage.events.messages``."""
     return _parsed(argument, message, kind)[0]
 
 

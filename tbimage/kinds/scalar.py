@@ -2,7 +2,7 @@
 
 The wire form is ``simple_value``, a float32, which both loaders of TensorBoard show as a scalar.
 (The data server does not show tensors of DT_DOUBLE or DT_INT64: ``data_compat.rs``.) A scalar with
-a description also has metadata with a data class. Without the data class, the data server would
+a description also has metadata with a ``data_class``. Without ``data_class``, the data server would
 drop the description.
 """
 
@@ -58,7 +58,7 @@ def summary(name: str, value: float, description: str | None) -> bytes:
     return before + wire.float32(value) + after
 
 
-# This is enough for the scalars of any training loop. If a service always adds new names, the cache
+# The cache is large enough for any training loop. If a service always adds new names, the cache
 # drops old names.
 @lru_cache(maxsize=4096)
 def _frame(name: str, description: str | None) -> tuple[bytes, bytes]:

@@ -42,7 +42,7 @@ def check_values(name: str, values: object) -> dict[str, float]:
     return runs
 
 
-# This is enough for a few charts of a thousand lines each.
+# The cache is large enough for a few charts of a thousand lines each.
 @lru_cache(maxsize=8192)
 def run_name(name: str, key: object) -> str:
     """Return the directory name of a key's run: ``name_key``, with "_" for forbidden characters."""
@@ -57,7 +57,7 @@ def run_name(name: str, key: object) -> str:
 
 
 def belongs(directory: str, tag: str) -> bool:
-    """Tell whether a directory is named like a run of ``tag``: ``tag_key`` or ``tag/key``.
+    """Tell whether a directory has the name of a run of ``tag``: ``tag_key`` or ``tag/key``.
 
     Each special character, such as a space, is treated as "_".
     """

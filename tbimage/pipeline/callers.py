@@ -24,17 +24,17 @@ from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import take_all
 
 T = TypeVar("T")
-#: Makes the files of each lane. Arguments: a function that logs a line; True in a forked child.
+#: Makes each lane's files. Arguments: the function that logs; whether this is a forked child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
 # A waiting caller looks for an answer every _LOOK_SECS seconds, and when its request's bell rings.
-# aflush uses no bell. Its pause begins with _FIRST_LOOK_SECS, and doubles up to _LAST_LOOK_SECS.
+# aflush uses no bell. It makes pauses, which double from _FIRST_LOOK_SECS up to _LAST_LOOK_SECS.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at the same time
-_MANY_SMALL = 32  # a small picture wakes the owner only if the inbox has 32, 64, ... tickets
-_GIVE_UP_SECS = 1.0  # how long a caller waits until the owner has counted the lost summaries
+_MANY_SMALL = 32  # small pictures usually wake the owner only if the inbox has 32, 64, ... tickets
+_GIVE_UP_SECS = 1.0  # the longest time that a caller waits for the number of lost summaries
 
-live: dict[int, weakref.ref[Pipeline]] = {}  #: all pipelines, to flush when the process ends
+live: dict[int, weakref.ref[Pipeline]] = {}  #: all pipelines; flushed when the process ends
 
 
 class Pipeline:
@@ -44,7 +44,7 @@ class Pipeline:
         self._make_files = make_files
         self._options = options
         self._is_over = False  # the process is ending, and pending summaries were counted as lost
-        self._in_hand: dict[int, weakref.ref[Work]] = {}  # by thread: its ``Work`` before the put
+        self._in_hand: dict[int, weakref.ref[Work]] = {}  # each thread's ``Work`` before its put
         owner = current_owner()
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
         self._channel = Channel(owner, lanes, options)
@@ -100,8 +100,8 @@ class Pipeline:
         if channel.closed:
             raise self._closed_error()
         inbox = channel.inbox
-        # Read the inbox first: a ticket that the owner moves between the two reads is then counted
-        # twice, and never missed.
+        # Read the inbox first. So if the owner moves a ticket between the two reads, the ticket is
+        # counted twice, and never missed.
         pending = inbox.qsize() * LIGHT_BYTES + channel.pending_bytes
         if pending > channel.easy_bytes or channel.reserved or channel.line:
             return self._put_carefully(channel, ticket)
@@ -118,12 +118,12 @@ class Pipeline:
                 return False
             self.put(ticket)
             channel.release(weakref.ref(work))
-        finally:  # again: an interrupt may have stopped the call above
+        finally:  # release again: an interrupt may have stopped the call above
             channel.release(weakref.ref(work))
         return True
 
     def let_go(self) -> None:
-        """Release the memory that this thread has reserved for a summary that it did not put."""
+        """If this thread has reserved memory for a summary that was not put, free the memory."""
         in_hand = self._in_hand.pop(get_ident(), None)
         if in_hand is not None:
             self._channel.release(in_hand)
@@ -141,7 +141,7 @@ class Pipeline:
             channel.trying.pop(key, None)
             return True
         channel.release(key)
-        # A signal handler must not wait for memory that the interrupted call of this thread has.
+        # A signal handler must not wait for the memory of the call that it has interrupted.
         may_wait = in_hand is None or in_hand() is None
         if self._options.on_full == "block" and channel.error is None and may_wait:
             if self.ask("room", self._options.block_timeout, work).result:
@@ -247,7 +247,7 @@ class Pipeline:
         return self._outcome(channel, close.result)
 
     def close_soon(self) -> EventFiles:
-        """Ask the owner to close the files, do not wait, and return the files of the first lane."""
+        """Ask the owner to close the files; return the first lane's files, without waiting."""
         channel = self._channel
         if channel.pid == getpid():
             channel.closed = True

@@ -21,7 +21,7 @@ from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import Job, take_all
 
 _MOST_AT_ONCE = 8192  # one turn takes at most this number of tickets from the inbox
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # attempts to read counters that are changing; the pause
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # attempts to read changing counters; the pause between them
 
 
 class Channel:
@@ -57,19 +57,19 @@ class Channel:
         self.progress_at = time.monotonic()
         self._turns = 0
         self._in_turn = False
-        self._passed = 0  # how many tickets from the inbox went to no lane
+        self._passed = 0  # how many tickets from the inbox were given to no lane
         self._held: Ticket | None = None  # this ticket waits until steps in older files are read
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
         self._closing = False
-        # Times when tickets were taken in; how many tickets each lane had received at that time.
+        # When tickets were taken in, and how many tickets each lane had received at that time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
     # Callers.
 
     def bytes_pending(self) -> int:
-        """Return the pending bytes or a few more: an admitted ticket in the inbox counts twice."""
-        # Read in this order: a ticket that moves meanwhile is then counted twice, and never missed.
+        """Return the pending bytes, perhaps too many: admitted tickets in the inbox count twice."""
+        # In this order of reads, a ticket that moves meanwhile is counted twice, and never missed.
         reserved = sum(self.reserved.values())
         return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
@@ -86,7 +86,7 @@ class Channel:
 
     def has_room(self, cost: int) -> bool:
         """Tell whether ``cost`` more bytes fit. If nothing else is pending, any size fits."""
-        # Read ``trying`` first: a ``Work`` that then moves to ``reserved`` is counted twice.
+        # Read ``trying`` first. So a ``Work`` that moves to ``reserved`` meanwhile is not missed.
         others, trying = len(self.trying) > 1, sum(self.trying.values())
         pending = self.bytes_pending()
         total = pending + trying + cost
@@ -178,7 +178,7 @@ class Channel:
         for request in self._asked[:]:
             all_in = self.inbox.empty() or self._received() >= request.mark
             if all_in and not request.targets and self._held is None:
-                # A commit that runs now began before the request, so its failure does not count.
+                # A running commit began before the request, so a failure of this commit is ignored.
                 request.targets = [
                     (each, each.taken, each.failures + (each.commit is not None), each.given_up)
                     for each in self.lanes
@@ -202,7 +202,7 @@ class Channel:
                 return False
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
-                # Earlier summaries may fail to upload while the summary of this request is encoded.
+                # A write ignores failed uploads of earlier summaries while its summary is encoded.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)
                 if lane.failures > failures and not waits:
                     return False
@@ -216,7 +216,7 @@ class Channel:
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # False during a close: then callers call ``_wake``, which raises if a ticket is late.
+            # False during a close: so callers call ``_wake``, which raises errors for late tickets.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:
@@ -346,7 +346,7 @@ class Channel:
             self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
             self._encoding.popleft()
             self._note_progress()
-        if self._encoding and self.owner.encoders.is_idle():  # no memory to queue the job
+        if self._encoding and self.owner.encoders.is_idle():  # there was no memory to queue the job
             self.owner.encoders.give(self._encoding[0][1], self.options.workers)
 
     def _note_progress(self) -> None:

@@ -1,8 +1,8 @@
 """The end of the process: ``drain`` writes pending summaries, and counts those that are lost.
 
 ``atexit`` calls ``drain`` after the handlers that were registered later than ``drain``. Children of
-``multiprocessing`` do not run ``atexit``, so a finalizer of ``multiprocessing.util`` calls
-``drain``. After that, exit handlers and threads can still log, but each call waits for its write.
+``multiprocessing`` do not run ``atexit``: a finalizer of ``multiprocessing.util`` calls ``drain``.
+After ``drain``, exit handlers and threads can still log, but each call waits for its write.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _MOST_WORKERS = MOST_THREADS - 1
 _LINGER_SECS = 0.5  # after the last writer has closed, the threads wait this long for a new writer
 _START_SECS = 0.1  # if the new thread is not the owner after this time, start another thread
 _QUIETLY = contextlib.suppress(BaseException)
-_TICK_SECS = 0.05  # the time between two checks while something is pending: messages can be lost
+_TICK_SECS = 0.05  # the time between checks of pending work, needed because messages can be lost
 
 
 class Owner:
@@ -81,7 +81,7 @@ class Owner:
             self._round(0.0)
 
     def wait_until_idle(self, secs: float) -> None:
-        """Wait until workers are idle. Python aborts if it must stop a thread that runs C++."""
+        """Wait until workers are idle, because Python aborts if it stops a thread that runs C++."""
         end = time.monotonic() + secs
         for workers in (self.encoders, self.files):
             while any(list(workers.busy.values())) and time.monotonic() < end:
@@ -121,7 +121,7 @@ class Owner:
         return True
 
     def _round(self, secs: float | None = None) -> bool:
-        """Wait for messages; give turns to their channels and, at each tick, to active channels."""
+        """Wait for messages. Their channels get a turn. At a tick, active channels get a turn."""
         turns: dict[Any, None] = {}
         if secs is None and self._active:
             secs = max(self._next_tick - time.monotonic(), 0.0)
@@ -144,7 +144,7 @@ class Owner:
         return rung or bool(turns)
 
     def _give_turn(self, member: Any) -> None:
-        if member.pid != os.getpid():  # a fork has copied this greenlet from the parent
+        if member.pid != os.getpid():  # with gevent, a fork copies the owner's greenlet
             return
         self._members[member] = None
         limit = max(self.encoders.limit, member.options.workers)

@@ -43,23 +43,23 @@ class _Lent(np.ndarray[Any, Any]):
             _idle[self.size].append(self.base)
 
 
-# The idle mappings by size, 64 KiB to 2 MiB. Larger mappings are only needed for pictures whose
-# rows have megabytes.
+# The idle mappings by size, 64 KiB to 2 MiB. Larger mappings are not kept, because only pictures
+# whose rows have megabytes need them.
 _idle: dict[int, deque[_Memory]] = {
     LEAST_BYTES << power: deque(maxlen=MOST_IDLE) for power in range(6)
 }
 
 
 def new_pages(size: int, advice: str) -> Any:
-    """Map memory; ``advice`` names a constant of ``mmap`` that is a hint to the system."""
+    """Map memory; ``advice`` is a hint to the system: the name of a constant of ``mmap``."""
     if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
         return np.empty(size, np.uint8)
     try:
         pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError:  # too many mappings; or no memory, and then NumPy raises a better error
+    except OSError:  # too many mappings, or no memory (then NumPy raises a better error)
         return np.empty(size, np.uint8)
     if hasattr(mmap, advice):  # Linux
-        with suppress(OSError):  # a kernel without huge pages
+        with suppress(OSError):  # a Linux kernel without huge pages
             pages.madvise(getattr(mmap, advice))
     return pages
 

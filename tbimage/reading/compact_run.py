@@ -155,7 +155,7 @@ def compact_run(task: RunTask) -> Compaction:
 
 
 def _up_to_date_copy(record: str | None, made_from: dict[str, Any]) -> str | None:
-    """Return the name of the copy if the same rules made it from the same files, else None."""
+    """Return the name of the copy if its rules and source files have not changed, else None."""
     try:
         name = json.loads(record or "{}")["file"]
         is_same = json.loads(record or "{}") == json.loads(json.dumps({"file": name, **made_from}))

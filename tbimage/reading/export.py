@@ -75,7 +75,7 @@ def export(
     ``scalars.csv`` (or ``.jsonl``, ``.parquet``) has the columns run, tag, step, wall_time and
     value; ``texts.jsonl``, ``histograms.jsonl`` and ``hparams.jsonl`` have one JSON object in each
     line. Pictures, sounds and tensors become ``images/RUN/TAG/STEP.png``, ``audio/…`` and
-    ``tensors/….npy``. If these files are sorted by name, they are sorted by step.
+    ``tensors/….npy``. If these files are sorted by name, they are in the order of their steps.
 
     Args:
         logs: The logs that ``tbimage.read`` returned.
@@ -244,7 +244,7 @@ def _write_items(
         except ValueError as error:
             done.problems.append(str(error))
             continue
-        # Sorted names have negative steps in the wrong order, so the value's number comes first.
+        # Sorting by name puts negative steps in the wrong order, so the value's number comes first.
         name = f"{number:09d}_step{step}" if negative else f"{step:09d}"
         if sample := getattr(item, "sample", 0):
             name += f"_{sample}"

@@ -1,4 +1,4 @@
-"""Walk over the fields of a protobuf message without reading their contents.
+"""Find the fields of a protobuf message without reading their contents.
 
 A message may have many megabytes, but often only its tag and its step are needed. So the functions
 here do not take the bytes of a message. They take a function that reads some of the bytes.

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Groups", "find_groups", "find_period", "masked"]
 
-#: The largest number of records in a group. A file with more tags has few groups in a block.
+#: The largest number of records in a group. If groups are larger, a block has few of them.
 _LARGEST_GROUP = 256
 # If there are fewer groups, NumPy's overhead is larger than the saved time.
 _FEWEST_GROUPS = 32
-# If a group has come _REPEATS times, one directly after the other, it is expected again. To find a
-# group, at most _MOST_CANDIDATES lengths are tried.
+# If a group has come _REPEATS times without other records between them, it is expected again. To
+# find a group, at most _MOST_CANDIDATES lengths are tried.
 _REPEATS, _MOST_CANDIDATES = 4, 8
 
 
@@ -79,8 +79,8 @@ def find_groups(block: bytes, lengths: Sequence[int]) -> Groups | None:
         lengths: The length of the payload of each record of a group.
 
     Returns:
-        All groups before the first group whose headers differ. None if there are few groups, or if
-        a checksum is wrong.
+        The groups at the start of the block that have the same headers. None if there are few such
+        groups, or if a checksum is wrong.
     """
     ends = np.cumsum(np.array(lengths) + OVERHEAD_BYTES)
     size = int(ends[-1])
@@ -127,7 +127,7 @@ def _checksums(payloads: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArr
 
 @lru_cache(maxsize=16)
 def _tables(many: int) -> NDArray[np.uint32]:
-    """Return the numbers to XOR: ``[number of bytes after a byte, changed bits of the byte]``."""
+    """Return a table of the numbers to XOR: ``[bytes after a byte, changed bits of this byte]``."""
     zero = crc32c(b"\0")
     shifted = first = np.array([crc32c(bytes([byte])) ^ zero for byte in range(256)], np.uint32)
     tables = [first]

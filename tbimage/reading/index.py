@@ -98,7 +98,7 @@ class _Value:
 class _Large(NamedTuple):
     """The bytes of a large record before and after its contents: one picture or sound."""
 
-    rest: int  # the number of bytes from the start of the Summary to the end
+    rest: int  # the number of bytes from the start of the Summary to the payload's end
     head: bytes  # from the start of the Summary to the contents
     tail: bytes
     tag: str

@@ -98,7 +98,7 @@ class Audio:
         encoded: The bytes of a WAV or other file.
         content_type: ``"audio/wav"`` or another type; empty if it is not known.
         label: The label of the sound, or empty. Only TensorFlow's form can have a label.
-        sample_rate: In Hz; 0 if only the encoded sound has it.
+        sample_rate: In Hz; 0 if only the encoded sound has the rate.
     """
 
     step: int
@@ -243,7 +243,7 @@ def _old_histogram(step: int, wall_time: float, place: Place) -> Histogram:
 
 
 def hparams(contents: Iterable[bytes]) -> HParams:
-    """Read the contents of the metadata of the plugin ``hparams``."""
+    """Read hyperparameters from the metadata of the plugin ``hparams``."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import HParamsPluginData

@@ -30,8 +30,8 @@ CODES = {
     "TensorBoard's Python loader drops points of all tags",
     "many-files": "the run has very many files: the data server keeps each of them open",
     "nan-time": "a wall time is NaN: the data server reads nothing after it",
-    "step-back": "steps do not grow: a value removes earlier values with the same step "
-    "or a greater step",
+    "step-back": "steps do not grow: TensorBoard removes the earlier values of the tag that have "
+    "the same step or a greater step",
     "two-kinds": "values are of several kinds: TensorBoard shows only values of the first kind",
     "no-metadata": "a tensor has no plugin: no dashboard shows it",
     "not-float32": "a scalar is a tensor of another type than float32: the data server drops it",

@@ -252,7 +252,7 @@ class Logs(Mapping[str, Run]):
             time.sleep(seconds_between if self._copies is None else max(seconds_between, 1.0))
 
     def last(self, count: int) -> list[Logged]:
-        """Return the last ``count`` values of each tag in each file, or fewer if there are fewer.
+        """Return the last ``count`` values of each tag in each file, or all if there are fewer.
 
         Returns:
             The values in the order of their wall times.

@@ -1,10 +1,10 @@
 """One run: its tags, and the values of each tag, from all files in order.
 
-By default, the values are those that TensorBoard's data server keeps. A record with step s removes
-all earlier records of its tag whose steps are s or greater (``StageReservoir::preempt`` in
-``tensorboard/data/server/reservoir.rs``). So if a restarted training logs a step again, the new
-value replaces the old one. The data server keeps only a sample of the other values, but a ``Run``
-has all of them.
+By default, a ``Run`` leaves out the values that TensorBoard's data server removes. When the server
+reads a record with step s, it removes all earlier records of the tag with step s or a greater step
+(``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). So if a restarted
+training logs a step again, the new value replaces the old one. The data server keeps only a sample
+of the other values, but a ``Run`` has all of them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
 _Maker = Callable[[int, float, int, Place], Any]
 
-#: The kind of a tag, by the field that has its values and (only for tensors) by the plugin.
+#: The kind of a tag. Keys: the field that has the values and (only for tensors) the plugin.
 _KINDS = {
     (IMAGE, ""): "image",
     (HISTOGRAM, ""): "histogram",
@@ -94,7 +94,7 @@ class Tag:
         last_step: The step of the last value.
         description: Markdown, as it was logged with the tag.
         display_name: The name that TensorBoard shows, if it differs from the tag.
-        plugin: The dashboard for the tag, such as ``"pr_curves"``; empty if it is not stored.
+        plugin: The dashboard for the tag, such as ``"pr_curves"``; empty if it is not known.
     """
 
     kind: str
@@ -167,17 +167,17 @@ class Run:
 
     @property
     def indexes(self) -> list[FileIndex]:
-        """The indexes of its files."""
+        """The indexes of the run's files."""
         return self._files
 
     @property
     def files(self) -> list[str]:
-        """Its event files, in the order in which they are read."""
+        """The event files of the run, in the order in which they are read."""
         return [file.path for file in self._files]
 
     @property
     def damage(self) -> list[Damage]:
-        """The damage in its files."""
+        """The damage in the run's files."""
         return [damage for file in self._files for damage in file.damage]
 
     @cached_property
@@ -376,7 +376,7 @@ def _grows(steps: NDArray[np.int64]) -> bool:
 
 
 def not_replaced(steps: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which records are kept. All later records have greater steps than a kept record."""
+    """Tell which records are kept. A record is kept if all later records have greater steps."""
     smallest_later = np.minimum.accumulate(steps[::-1])[::-1]
     kept = np.ones(len(steps), bool)
     kept[:-1] = steps[:-1] < smallest_later[1:]

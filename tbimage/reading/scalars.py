@@ -69,8 +69,8 @@ class Templates:
     """The templates of one file.
 
     Attributes:
-        group: The payload lengths of the records that repeat at the end of the last block. It may
-            be empty.
+        group: The payload lengths of the records that repeat at the end of the last block. Empty
+            if no records repeat.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Templates:
         self._shapes: dict[int, list[_Shape]] = {}  # the keys are the lengths
         # A tag may have two templates, because only its first record has metadata.
         self._numbers: list[Numbers] = []
-        self._places: dict[int, int] = {}  # the places in _numbers; the keys are from id()
+        self._places: dict[int, int] = {}  # maps id() of an item of _numbers to its place
 
     def add(self, rest: bytes, position: int, numbers: Numbers) -> None:
         """Add a template: a record's bytes after the step, the number's place, and the columns."""
@@ -149,7 +149,7 @@ class Templates:
     def take_in_groups(self, groups: Groups) -> bool:
         """Read records that repeat in groups. If not all can be read, read none and return False.
 
-        From group to group, only the wall time, the step and the number of a record may change.
+        Only the wall time, the step and the scalar of a record may differ between groups.
         """
         rows, found = groups.rows, []
         for start, stop in groups.spans:

@@ -10,7 +10,7 @@ Rules:
 - If the checksum of a payload is wrong, and a header or the end of the file follows the record, the
   scan continues there. After any other fault, the scan searches for the next complete record with
   two right checksums. It does not use the length of the damaged record: if a writer is stopped
-  within a record, and another writer appends to the file, this length covers good records of the
+  within a record, and another writer appends to the file, this length includes good records of the
   second writer.
 - Memory for a payload is allocated only if the file is long enough to contain the payload.
 """
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at", "rows_of"]
 
-# A block has about a thousand scalars. The payloads of pictures are skipped, but a larger block
-# would read more bytes of them.
+# A block has about a thousand scalars. The payloads of pictures are skipped, but with larger
+# blocks, more bytes of these payloads would be read.
 BLOCK_BYTES = 1 << 16
 # After a block with more than _MANY_RECORDS records, the next block is larger. After a picture, the
 # next block is small, because usually a few scalars and another picture follow.
@@ -111,7 +111,7 @@ def _count_sound(block: bytes, stops: array[int], checksums: array[int]) -> int:
 
 
 class RecordScanner:
-    """Read the records of one file from where the last scan ended.
+    """Read the records of one file, beginning where the last scan ended.
 
     Attributes:
         offset: The start of the next record. All bytes before it were read, or reported as damage.

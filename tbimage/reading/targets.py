@@ -31,11 +31,11 @@ __all__ = [
     "write_text",
 ]
 
-#: The path or the URL of an event file, and a tuple for the version of the file: the size, and the
-#: time of a local file or the version that the store reports.
+#: The path or URL of an event file, and a tuple for its version. For a local file, the tuple has
+#: its size and its time. For an object in a store, the tuple has its size and the store's version.
 SourceFile = tuple[str, tuple[str | int, ...]]
 
-# TensorBoard does not read files with this name.
+# TensorBoard does not read files whose names begin with this.
 _UNFINISHED = ".unfinished-"
 # Unfinished files of killed processes are deleted after this number of seconds.
 _STALE_SECS = 3600.0
@@ -141,7 +141,7 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
         return
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)
-    # Two tasks may write the same file at once, if an engine repeats a task.
+    # The name is random: if an engine repeats a task, both tasks may write the file at once.
     unfinished = os.path.join(directory, _UNFINISHED + uuid.uuid4().hex)
     try:
         with open(unfinished, "xb") as file:

@@ -1,4 +1,4 @@
-"""Convert TensorProtos to NumPy arrays, and find properties of a tensor without reading it all."""
+"""Convert TensorProtos to NumPy arrays, and find some properties without reading whole tensors."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ _TYPES: dict[int, tuple[str, str]] = {
     22: ("<u4", "uint32_val"),
     23: ("<u8", "uint64_val"),
 }
-# If a list has fewer elements than the shape, its last element is repeated. Such a tensor may have
-# at most this number of elements, so that a record of 30 bytes does not take all memory. There is
-# no limit for a list of one element, because it is not copied and so takes no memory.
+# If a tensor stores fewer elements than its shape has, the last element is repeated. Then the shape
+# may have at most this number of elements, so that a record of 30 bytes does not take all memory.
+# There is no limit if only one element is stored, because it is repeated without copies.
 _MOST_REPEATED = 1 << 24
 _LARGEST_NUMBER = 4096  # bytes; a tensor with one number is smaller in every usual encoding
 
@@ -60,7 +60,7 @@ def float_position(read: Read, start: int, stop: int) -> int | None:
 
 
 def number_in(read: Read, start: int, stop: int) -> float | None:
-    """Return the number in a serialized TensorProto, or None if the tensor is not one number."""
+    """Return the number in a serialized TensorProto, or None if it is not exactly one number."""
     position = float_position(read, start, stop)
     if position is not None:
         value: float = struct.unpack("<f", read(position, position + 4))[0]
@@ -77,7 +77,7 @@ def number_in(read: Read, start: int, stop: int) -> float | None:
 
 
 def count_samples(read: Read, start: int, stop: int, plugin: str) -> int:
-    """Count the pictures (strings after width and height) or the sounds (rows) of a step."""
+    """Count the pictures (all strings except width and height) or the sounds (rows) of a step."""
     count, rows = 0, None
     for number, kind, begin, end in fields(read, start, stop):
         if number == _STRINGS and kind == 2:
@@ -119,8 +119,8 @@ def to_array(tensor: TensorProto | bytes) -> NDArray[Any]:
     """Convert a tensor to an array with the same shape and type.
 
     Args:
-        tensor: The message, or its bytes. If a list has fewer elements than the shape, its last
-            element is repeated, as in TensorFlow.
+        tensor: The message, or its bytes. If the tensor stores fewer elements than its shape has,
+            the last element is repeated, as in TensorFlow.
 
     Returns:
         The array, which may be read-only. Strings are ``bytes`` objects. bfloat16 becomes float32,
@@ -166,8 +166,8 @@ def _elements(values: Any, dtype: str) -> NDArray[Any]:
     if dtype.startswith("<c"):  # real, imaginary, real, …
         parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
         return parts[: len(parts) // 2 * 2].view(dtype)
-    # The first array has 64 bits, because int_val may have negative numbers for an unsigned type.
-    # Only astype converts such numbers to the unsigned type.
+    # The elements of the first array have 64 bits, because int_val may have negative numbers for an
+    # unsigned type. Only astype converts such numbers to the unsigned type.
     return np.array(values, None if len(values) else dtype).astype(dtype)
 
 

@@ -14,8 +14,8 @@ __all__ = ["Series"]
 class Series:
     """The steps of one tag. First ``add`` each step, and then call ``keeps`` with each step again.
 
-    A value removes all earlier values with the same or a greater step, as in TensorBoard's data
-    server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). Without
+    A new value replaces all earlier values with the same or a greater step, as in TensorBoard's
+    data server (``StageReservoir::preempt`` in ``tensorboard/data/server/reservoir.rs``). Without
     ``keep``, only the places where steps go back are stored, and not all steps. So a tag with a
     billion values takes as little memory as a tag with ten values.
 
@@ -55,7 +55,7 @@ class Series:
         self._count = 0
         self._last = 0
         # A *stretch* is a sequence of values whose steps grow. These lists have the number and the
-        # step of the first value of each stretch. If later values have removed all values of a
+        # step of the first value of each stretch. If later values have replaced all values of a
         # stretch, the stretch is not in the lists. So the steps in the second list grow, too.
         self._starts: list[int] = []
         self._first_steps: list[int] = []

@@ -68,44 +68,44 @@ class RunWriter:
             wire: "image" writes ``Summary.Image``, which every reader of event files knows;
                 "tensor" writes the form of TF2's ``tf.summary.image``.
             encoding: The format of pictures if the call has no ``encoding``. "png" is lossless.
-                "jpeg" needs a fifth of the bytes for a photograph; pictures that a JPEG cannot
+                "jpeg" needs a fifth of the bytes for a photograph. Pictures that a JPEG cannot
                 store, such as those with transparency, become PNGs. Default "png", because JPEG
                 adds errors that look like errors of the data.
             quality: The quality of a JPEG, 1 to 100. Default 90: the loss is hard to see.
             compression: The compression of a PNG: "fast" (default), "balanced" or "small". "small"
-                needs 5 % fewer bytes for a photograph, but takes 20 times as long.
+                needs 5 % fewer bytes than "fast" for a photograph, but takes 20 times as long.
             max_pending_bytes: The largest total size of snapshots and unwritten records in memory,
-                in bytes. A larger summary is accepted when nothing else is pending. Default
-                256 MiB: a few hundred photographs.
+                in bytes. A summary that is larger than this is accepted when nothing else is
+                pending. Default 256 MiB: a few hundred photographs.
             on_full: What a call does when there is no room in this memory. "block" waits, so that
                 nothing is lost; use it in a training program. "drop" counts the summary as dropped
                 and returns False at once; use it in a service.
             block_timeout: The seconds after which a waiting call drops its summary. Default None:
                 the call waits until there is room. If writing fails, calls do not wait for room.
-            workers: The number of threads that encode. Default None: one for each processor that
-                this process may use, at most 4. Four encode about 1.5 GB of pixels a second.
-            flush_secs: The longest time, in seconds, that cheap summaries, such as scalars, wait in
-                memory to be written together. If the process is killed, they are lost. Default 0.1:
-                one write for a hundred scalars in a fast loop. With 0 and ``spool_dir``, each call
-                waits until its summary is on the local disk.
+            workers: How many threads encode. Default None: one for each processor that this process
+                may use, at most 4. Four threads encode about 1.5 GB of pixels a second.
+            flush_secs: Scalars and other cheap summaries wait in memory for at most this number of
+                seconds, and are written together. If the process is killed while they wait, they
+                are lost. Default 0.1: in a fast loop, one write for a hundred scalars. With 0 and
+                ``spool_dir``, each call waits until its summary is on the local disk.
             fsync: When ``os.fsync`` is called to protect the file from a power failure: "never",
-                "flush" (in each ``flush``) or "close" (at the end of a file). Default "never": an
-                fsync takes milliseconds, and is needed only for power failures and system crashes.
+                "flush" (in each ``flush``) or "close" (when a file is finished). Default "never":
+                an fsync takes milliseconds, and helps only after a power failure or a system crash.
             on_error: What happens to errors that occur after a call has returned. "raise" (default)
                 raises the first one in the next ``flush`` or ``close``; "log" logs and counts them.
             max_file_bytes: The largest size of an event file. A record that does not fit begins a
                 new file. Default None: no limit on a disk, and 64 MiB in an object store.
-            max_file_secs: The seconds after which the next record begins a new event file. Default
-                None: no limit.
-            keep_files: The largest number of event files, 2 or more; the oldest are deleted. But
-                the newest two, files that grew in the last half-hour, and files of other programs
-                are never deleted: a reader may need them. Default None: all are kept.
+            max_file_secs: The largest age of an event file, in seconds. After this time, the next
+                record begins a new file. Default None: no limit.
+            keep_files: The largest number of event files, 2 or more. If there are more, the oldest
+                are deleted. But the newest two, files that grew in the last half-hour, and files of
+                other programs are never deleted: readers may need them. Default None: all are kept.
             keep_bytes: The largest size of all event files together. If they are larger, the oldest
                 are deleted, with the same exceptions. Default None: all are kept.
-            min_free_bytes: While the disk has fewer free bytes than this, writing pauses, as on a
-                full disk. Default 0: writing pauses only when the disk is full.
-            close_timeout: The seconds that ``close`` and the end of the process wait for pending
-                summaries. Default 30: orchestrators wait this long between SIGTERM and SIGKILL.
+            min_free_bytes: If a write would leave fewer free bytes on the disk than this, writing
+                pauses, as on a full disk. Default 0: writing pauses only when the disk is full.
+            close_timeout: Seconds that ``close`` waits for pending summaries, also when the process
+                ends. Default 30: orchestrators wait this long between SIGTERM and SIGKILL.
             upload_secs: Seconds between two uploads to an object store. ``flush`` uploads at once.
             spool_dir: A local directory for records that are not uploaded yet. If some records are
                 left when the process ends, the next writer of the run uploads them. Default None.
@@ -115,9 +115,9 @@ class RunWriter:
                 font, as in ``tbimage.set_font``. Default None: the current font.
             rank: How the processes of a job share ``logdir``. "separate": each logs to its own run,
                 such as ``logdir/rank-0003``. The number is the environment variable RANK,
-                SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK. An integer: the same, with this
-                number as the rank. "zero": rank 0 logs to ``logdir``; in other processes, a call
-                does nothing and returns False. Default None: this is the only process.
+                SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK. An integer: as "separate", with
+                this number as the rank. "zero": rank 0 logs to ``logdir``; in other processes, a
+                call does nothing and returns False. Default None: this is the only process.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -327,12 +327,12 @@ class RunWriter:
         counts_step: bool = True,
         in_commit: bool = False,
     ) -> bool:
-        """Log a summary: reserve memory, take a snapshot of the data, and put it in the pipeline.
+        """Log a summary: reserve memory, take a snapshot, and put the snapshot in the pipeline.
 
         ``take`` or ``data.snapshot`` returns the snapshot, whose size is ``cost`` bytes. Later,
-        ``make`` is called with the snapshot and ``rest``: by the commit if the snapshot is small or
-        ``in_commit`` is True, otherwise by an encoder. If ``wall_time`` is None, ``make`` makes a
-        whole Event. Name, step and time are already checked.
+        ``make`` is called with the snapshot and ``rest``. The commit calls it if the snapshot is
+        small or ``in_commit`` is True. Otherwise an encoder calls it. If ``wall_time`` is None,
+        ``make`` makes a whole Event. Name, step and time are already checked.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes

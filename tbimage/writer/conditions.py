@@ -30,7 +30,7 @@ class EveryNSteps:
 
 
 class EverySeconds:
-    """True once every ``seconds``, and then for the whole step; see ``every_seconds``."""
+    """True once in each interval, and then for the whole step; see ``every_seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -76,14 +76,14 @@ def every_n_steps(n: int) -> EveryNSteps:
 
 
 def every_seconds(seconds: float) -> EverySeconds:
-    """Make a condition for ``record_if``: true at the first call, then once every ``seconds``.
+    """Make a condition for ``record_if``: true at the first call, then once in each interval.
 
     When the condition is true for a summary, it is also true for the next summaries of the same
     step, so that the pictures of a step stay together. For calls without a step, the time is
     measured separately for each name.
 
     Args:
-        seconds: 0 or more.
+        seconds: The length of the interval; 0 or more.
 
     Raises:
         TypeError: ``seconds`` is not a number.

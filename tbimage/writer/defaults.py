@@ -69,8 +69,8 @@ condition: Surrounding[Condition] = Surrounding("tbimage_record_if")
 def replaced(**values: object) -> Iterator[None]:
     """Set some of this module's context variables, by their names, within a block.
 
-    They are restored by value and not by token, because generators and async fixtures may enter the
-    block in one task and leave the block in another task.
+    The variables are restored by value and not by token, because generators and async fixtures may
+    enter the block in one task and leave the block in another task.
     """
     variables = {name: globals()[name] for name in values}
     before = {name: variable.get() for name, variable in variables.items()}

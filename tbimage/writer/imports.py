@@ -39,7 +39,7 @@ def _let_imports_end() -> None:
 
 
 def _is_imported_for_us() -> bool:
-    """Tell whether another thread imports, or searches for, a module that this package needs."""
+    """Tell whether another thread imports a module that this package needs, or searches for it."""
     here = get_ident()
     frames = sys._current_frames().items()
     return any(_imports_for_us(frame) for thread, frame in frames if thread != here)

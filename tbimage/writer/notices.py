@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # these modules import NumPy, which a writer of scalars does 
     from tbimage.kinds.audio import Findings as AudioFindings
     from tbimage.pixels.values.pictures import Findings
 
-# A service with a new tag for each request must not fill the memory with these names.
+# A service with a new name for each request must not fill the memory with these names.
 _MOST_NAMES = 10_000
 # The largest number of characters that one message lists.
 _MOST_CHARACTERS = 20

@@ -20,9 +20,9 @@ from tbimage.events.storage.objects import as_os_error
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
-# Two workers with embeddings of one run read and write the same list, so they take a lock. If
-# another thread holds a lock during a fork, the lock stays locked in the child. So each process has
-# its own lock.
+# If two workers write embeddings of one run, both read and write the same list. So they take a
+# lock. If another thread holds a lock during a fork, the lock stays locked in the child. So each
+# process has its own lock.
 _locks: dict[int, threading.Lock] = {}
 
 

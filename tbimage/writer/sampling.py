@@ -5,11 +5,11 @@ By default TensorBoard shows 10 steps of an image tag, even if the file has more
 disk space on pictures that nobody will see.
 
 Rules:
-- The decision for a call depends on its name and on earlier calls, but not on its data. So it is
-  made before the data is read or copied.
-- If several names match one pattern, their n-th calls get the same decision. So summaries that are
-  logged together are kept together. The exception is ``min_interval``, which depends on the clock.
-- Written summaries are never removed. Kept summaries are written in the order of the calls.
+- The decision for a call depends on its name and on earlier calls, but not on its data. So the
+  decision is made before the data is read or copied.
+- If several names match one pattern, their n-th calls get the same decision. So the pictures of a
+  request are all logged, or all left out. ``min_interval`` is an exception: it uses the clock.
+- Written summaries are never removed. Logged summaries are written in the order of the calls.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Keep:
     """Which calls of one name are logged. Exactly one of the three arguments is given.
 
     Args:
-        every: Log the first call, and each ``every``-th call after it; 1 or more.
-        min_interval: Log the first call, and then each call that comes at least this number of
-            seconds after the last logged call; 0 or more.
-        reservoir: Log the n-th call with probability ``min(1, reservoir / n)``; 1 or more. The
+        every: 1 or more. Log the first call, and each ``every``-th call after it.
+        min_interval: 0 or more. Log the first call, and then each call that comes at least this
+            number of seconds after the last logged call.
+        reservoir: 1 or more. Log the n-th call with probability ``min(1, reservoir / n)``. The
             logged calls are those that enter the reservoir in reservoir sampling. So at any time
             the logged calls contain a uniform sample of ``reservoir`` calls. The file also has the
             calls that have left the reservoir, so it has more early calls than late calls. After n
@@ -115,7 +115,7 @@ def _maker(policy: Keep) -> Callable[[], Decide]:
 
 
 # next() of itertools.count is atomic in CPython. So threads need no lock, and an exception or a
-# fork leaves nothing half-changed.
+# fork cannot interrupt the call.
 
 
 def _every(every: int) -> Decide:
@@ -146,11 +146,11 @@ _UINT64 = (1 << 64) - 1
 
 
 class Interval:
-    """Lets the first call pass, and then one call every ``seconds``, in all threads together."""
+    """Lets the first call pass, and then one call in each interval, for all threads together."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # The latest calls that passed, by number: the time, and an object that identifies the call.
+        # The latest calls that passed. Key: the call's number. Value: its time, and its identity.
         self._passes: dict[int, tuple[float, object]] = {}
 
     def has_passed(self) -> bool:

@@ -85,7 +85,7 @@ class Settings(SegmentOptions, PipelineOptions):
         checked["quality"] = checks.integer("quality", self.quality, 1, 100)
         for name, optional in _SECONDS.items():
             checked[name] = checks.seconds(name, given[name], optional=optional)
-        given.update(checked)  # plain Python values replace NumPy's
+        given.update(checked)  # plain Python values replace values of NumPy
 
 
 def check_logdir(logdir: object) -> str:

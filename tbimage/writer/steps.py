@@ -1,4 +1,4 @@
-"""Checks of the steps and the kinds that callers pass for each name, with warnings about misuse.
+"""Checks of the step and the kind of each summary, with warnings about misuse.
 
 The steps of a tag must increase. When the data server, which is TensorBoard's default loader, reads
 a new point, it drops the tag's stored points with the same or a greater step (``reservoir.rs``). Of

@@ -64,7 +64,7 @@ class RunFiles(EventFiles):
         """Do nothing: the files of a run are made when its first value comes."""
 
     def history(self) -> dict[str, int]:
-        """Return each tag's greatest step in all sub-runs: a call has one step for all runs."""
+        """Return each tag's greatest step in all sub-runs, because a call has one step for all."""
         newest: dict[str, int] = {}
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:

@@ -310,7 +310,7 @@ def test_a_constant_image_under_minmax_is_gray_and_told_once(
         lambda w, step: w.image("x", np.full((8, 8), 7.0), step, value_range="minmax"),
     )
     assert len(messages) == 1
-    assert "range of values is empty, shown as mid-gray: 1" in messages[0]
+    assert "range has only one value, shown as mid-gray: 1" in messages[0]
     assert np.unique(picture).tolist() == [127]
 
 

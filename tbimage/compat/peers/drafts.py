@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tbimage.events.messages import Summary
     from tbimage.writer.base import RunWriter
 
-#: The name under which steps of a summary without a tag are counted. Both peers allow an empty tag.
+#: The steps of summaries without a tag are counted under this name. Both peers allow an empty tag.
 NO_TAG = "(no tag)"
 
 
@@ -37,8 +37,8 @@ class Draft:
     # ``take`` takes the snapshot, and returns the function that makes the serialized Summary. The
     # arguments of ``take`` are the notices of a writer, and the function that runs parts of a job.
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
-    # The kind that TensorBoard shows, such as "a scalar". All summaries of a name must have the
-    # same kind. None: the kind is not checked.
+    # The kind of this summary in TensorBoard, such as "a scalar". All summaries of a name must have
+    # the same kind. None: the kind is not checked.
     kind: str | None = None
 
 
@@ -58,7 +58,7 @@ def ready(name: str, pieces: list[Piece], kind: str | None = None) -> Draft:
 
 
 def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | None) -> bool:
-    """Log a summary that a worker makes. None means an automatic step, or the current time."""
+    """Log a draft. If ``step`` is None, it is automatic. A time of None is the current time."""
     name, step, wanted = writer._begin(draft.name, step, draft.kind)
     if not wanted:
         return False

@@ -1,4 +1,4 @@
-"""Check the arguments of ``add_embedding``. Errors name the peers' arguments."""
+"""Check the arguments of ``add_embedding``. The errors use the names of these arguments."""
 
 from __future__ import annotations
 

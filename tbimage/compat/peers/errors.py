@@ -16,15 +16,15 @@ R = TypeVar("R")
 
 
 class PeerValueError(ValueError, AssertionError):
-    """A value does not fit. This is a ValueError, and an AssertionError as with the peers."""
+    """A value does not fit. This is a ValueError, and also the AssertionError of the peers."""
 
 
 class PeerTypeError(TypeError, NotImplementedError):
-    """A type is wrong. This is a TypeError, and a NotImplementedError as with the peers."""
+    """A type is wrong. This is a TypeError, and also the NotImplementedError of the peers."""
 
 
 class HParamTypeError(TypeError, ValueError):
-    """A hyperparameter has a wrong type. This is a TypeError, and a ValueError as with torch."""
+    """A hyperparameter has a wrong type. This is a TypeError, and also torch's ValueError."""
 
 
 _CLASSES: dict[type[Exception], type[Exception]] = {

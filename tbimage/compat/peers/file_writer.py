@@ -31,7 +31,7 @@ class BaseFileWriter:
         native: The ``tbimage.SummaryWriter``; None if nothing is written (``to_disk=False``).
     """
 
-    #: The name under which TensorBoard's page lists the RunMetadata of a graph.
+    #: The name under which TensorBoard's Graphs page shows the RunMetadata of a graph.
     run_tag: ClassVar[str] = graph.RUN_TAG
 
     #: The argument ``fsync`` of ``SummaryWriter``.

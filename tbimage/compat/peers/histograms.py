@@ -1,9 +1,9 @@
 """Make histograms as torch and tensorboardX do: a HistogramProto with the peers' buckets.
 
-A HistogramProto tells only where buckets end. So the peers write an empty first bucket, which ends
-where the values begin. Programs such as tbparse need this bucket. With the peers, the first bucket
-may end before the smallest value. Then the data server shows a bucket whose end is before its
-beginning. Here, the first bucket never ends before the smallest value.
+A HistogramProto tells only where buckets end. So the peers write an empty first bucket. Its end is
+the beginning of the second bucket. Programs such as tbparse need the empty bucket. The peers' empty
+bucket may end before the smallest value. Then the data server shows a bucket whose end is before
+its beginning. Here, the empty bucket never ends before the smallest value.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def default_bins() -> tuple[float, ...]:
 
 @as_peers
 def histogram(tag: str, data: Any, bins: Any, max_bins: int | None) -> Draft:
-    """Draft a histogram of values; NaN and infinities are left out and reported."""
+    """Make the ``Draft`` of a histogram. NaN and infinities are left out and reported."""
     tensors.import_messages()
     tag = check_tag(tag)
     values = numeric_array("values", data)
@@ -86,7 +86,7 @@ def _histogram(
 
 
 def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
-    """Count as ``numpy.histogram`` does, or in one bucket if the range cannot be divided."""
+    """Count as ``numpy.histogram`` does. If the range cannot be divided, use one bucket."""
     if bins is default_bins():
         bins = (min(bins[0], low), *bins[1:-1], max(bins[-1], high))
     try:
@@ -106,7 +106,7 @@ def _summary(
 
 @as_peers
 def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) -> Draft:
-    """Draft a histogram from counts of buckets; ``totals``: min, max, num, sum, sum_squares."""
+    """Make a draft from counts of buckets. ``totals`` has min, max, num, sum and sum_squares."""
     tag = check_tag(tag)
     ends = np.array(numeric_array("bucket_limits", limits), np.float64)
     heights = np.array(numeric_array("bucket_counts", counts), np.float64)

@@ -37,11 +37,11 @@ def mesh(
     display_name: str | None = None,
     description: str | None = None,
 ) -> Draft:
-    """Draft a mesh of ``vertices`` and ``colors`` [batch, points, 3] and ``faces`` [batch, n, 3].
+    """Make the ``Draft`` of a mesh.
 
-    Colours are numbers from 0 to 255, or all from 0 to 1. Faces are whole numbers of any type.
-    ``config`` is the configuration of THREE.js. TensorBoard shows ``display_name`` in place of the
-    tag.
+    ``vertices`` and ``colors`` are [batch, points, 3], ``faces`` is [batch, n, 3]. Colours are from
+    0 to 255, or all from 0 to 1. Faces are whole numbers of any type. ``config`` is the
+    configuration of THREE.js. TensorBoard shows ``display_name`` in place of the tag.
     """
     tag = check_tag(tag)
     parts = kind.prepare(

@@ -43,7 +43,7 @@ class PeerWriter:
     """The common part of both peers' SummaryWriter. Subclasses define the differences.
 
     Attributes:
-        file_writer: The FileWriter, which takes ready messages. None while this object is closed.
+        file_writer: The FileWriter: it takes protobuf messages. None while this object is closed.
         all_writers: A dict from the directory of ``file_writer`` to ``file_writer``. None while
             this object is closed. (The runs of ``add_scalars`` have no writers of their own.)
         default_bins: The edges of the bins for ``bins="tensorflow"``.
@@ -85,7 +85,7 @@ class PeerWriter:
         return self.file_writer
 
     def _purged(self) -> None:
-        """Forget the purge step, so that a later call of ``_get_file_writer`` purges nothing."""
+        """Delete the purge step, so that a later call of ``_get_file_writer`` purges nothing."""
         self.purge_step = None
 
     def _log(self, draft: Draft, global_step: Any, walltime: float | None) -> None:
@@ -140,7 +140,7 @@ class PeerWriter:
             return
         step, walltime = files.when(global_step, walltime)
         name = self._clean(main_tag)
-        # The keys of one step often come in several calls, so a step may repeat.
+        # Several calls often log different keys of the same step, so a step may repeat.
         name, step, wanted = files.native._begin(name, step, lane=SUB_RUNS, may_repeat=True)
         if wanted:
             walltime = checks.wall_time(walltime)
@@ -217,7 +217,7 @@ class PeerWriter:
         close: Any = True,
         walltime: Any = None,
     ) -> None:
-        """Draw a figure of matplotlib, or a list of figures as one grid, and log it.
+        """Draw a figure of matplotlib, or a list of figures as one grid, and log the picture.
 
         ``close`` tells whether the figures are closed afterwards.
         """
@@ -242,8 +242,8 @@ class PeerWriter:
     ) -> None:
         """Log a clip of audio (mono or stereo) with ``sample_rate`` frames a second.
 
-        The clip is [frames], [channels, frames] or [frames, channels]: floats from -1 to 1, or
-        int16, int32 or uint8, which are stored unchanged.
+        The clip is [frames], [channels, frames] or [frames, channels]. Its dtype is float (values
+        from -1 to 1), int16, int32 or uint8. Integers are stored unchanged.
         """
         draft = sounds.audio(
             tag, snd_tensor, sample_rate, self._samples, channels_first=self._channels_first
@@ -383,7 +383,7 @@ class PeerWriter:
             self.file_writer.flush()
 
     def close(self) -> None:
-        """Flush and close the files. A later call opens new files."""
+        """Flush and close the files. The next call that logs opens new files."""
         files, self.file_writer, self.all_writers = self.file_writer, None, None
         if files is not None:
             files.close()

@@ -1,4 +1,4 @@
-"""Drafts of pictures for torch and tensorboardX: images, grids, boxes and clips."""
+"""Make the ``Draft`` of a picture, for torch and tensorboardX: image, grid, boxes or clips."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def image(
     alter: Alter | None = None,
     texts: Sequence[str] = (),
 ) -> Draft:
-    """Draft an image, or a batch as one grid.
+    """Make the draft of an image, or of a batch as one grid.
 
     ``data`` has any form that ``SummaryWriter.image`` takes. ``layout`` is the peers'
     ``dataformats``, and is ignored for figures and for images of PIL. ``single`` is passed to
@@ -102,7 +102,7 @@ def _describes_itself(data: Any) -> bool:
 
 
 def _check_layout(shape: tuple[int, ...], layout: Any) -> None:
-    """Check that ``dataformats`` fits a shape; errors name the peers' arguments."""
+    """Check that ``dataformats`` fits a shape. The errors use the names of the peers' arguments."""
     axes = layout.upper() if isinstance(layout, str) else ""
     if "".join(sorted(axes)) not in ("HW", "CHW", "HNW", "CHNW"):
         raise ValueError(
@@ -167,12 +167,12 @@ def _levels(tag: str, values: Pixels, single: bool, notices: Notices) -> Pixels:
 def boxes(
     tag: str, data: Any, corners: Any, layout: str, labels: Any, rescale: float, *, single: bool
 ) -> Draft:
-    """Draft an image with red boxes.
+    """Make the draft of an image with red boxes.
 
     ``corners`` is [boxes, 4]: left, top, right and bottom of each box, in pixels. As with the
     peers, columns after the fourth column, such as scores, are ignored. ``labels`` is a text for
     the first box, a list with a text for each box, or None. If there are fewer or more labels than
-    boxes, the first boxes get the labels, and there is a warning. (The peers then drop all labels.)
+    boxes, the first labels go to the first boxes, with a warning. (The peers then drop all labels.)
     ``rescale`` is a scale factor.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
@@ -226,7 +226,7 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
 
 
 def _runs(label: str) -> list[tuple[Any, str]]:
-    """Split a label into parts. Each part needs one font, in the size of the peers' labels."""
+    """Split a label into parts. Return each part with its font, in the peers' font size."""
     runs = fonts.current().runs(label)
     return [(font.font_variant(size=_LABEL_SIZE), run) for font, run in runs]
 
@@ -245,7 +245,7 @@ def _write(pen: Any, left: float, top: float, label: str) -> None:
 
 @as_peers
 def video(tag: str, data: Any, fps: Any, layout: str, *, single: bool) -> Draft:
-    """Draft a batch of clips, side by side in one GIF, or in one APNG if the clips have alpha.
+    """Make the draft of clips, side by side in one GIF, or in one APNG if the clips have alpha.
 
     ``layout`` is a permutation of "NTCHW": clips, frames, channels, rows, columns. ``single`` is
     passed to ``pixels.to_levels``. If the format cannot show ``fps`` frames a second, there is a

@@ -1,6 +1,6 @@
-"""Drafts of scalars, tensors, texts, PR curves and layouts for torch and tensorboardX.
+"""Make a ``Draft``, for torch and tensorboardX: scalar, tensor, text, PR curve or layout.
 
-The peers have several wire forms. The drafts use the forms that both of TensorBoard's loaders show.
+The peers have several wire forms. The drafts use forms that both loaders of TensorBoard support.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def scalar(
     display_name: str = "",
     description: str = "",
 ) -> Draft:
-    """Draft a scalar. TensorBoard shows ``display_name`` in place of the tag."""
+    """Make the draft of a scalar. TensorBoard shows ``display_name`` in place of the tag."""
     tag = check_tag(tag)
     if as_tensor:
         metadata = wire.summary_metadata("scalars", b"", description or None, DATA_CLASS_SCALAR)
@@ -71,7 +71,7 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
 
 @as_peers
 def tensor(tag: str, data: Any) -> Draft:
-    """Draft a tensor without conversion, for the plugin "tensor"."""
+    """Make the draft of a tensor for the plugin "tensor". The tensor is not converted."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
     tensors.import_messages()
@@ -91,7 +91,7 @@ def _tensor(tag: str, taken: tensor_kind.Tensor, metadata: bytes) -> list[Piece]
 
 @as_peers
 def text(tag: str, data: Any) -> Draft:
-    """Draft a text. Both peers store a text as a table of one cell under ``tag/text_summary``."""
+    """Make a draft. Both peers store a text as a table of one cell under ``tag/text_summary``."""
     tag = f"{check_tag(tag)}/text_summary"
     if isinstance(data, (list, tuple, bytes, np.ndarray)):
         strings = text_kind.prepare(data)
@@ -104,7 +104,7 @@ def text(tag: str, data: Any) -> Draft:
 
 @as_peers
 def pr_curve(tag: str, labels: Any, predictions: Any, num_thresholds: int, weights: Any) -> Draft:
-    """Draft precision and recall for labels (0 or 1) and predictions (0 to 1)."""
+    """Make the draft of a PR curve, for labels (0 or 1) and predictions (0 to 1)."""
     tag = check_tag(tag)
     thresholds = _thresholds(num_thresholds)
     outcomes = curve_kind.prepare(labels, predictions, weights)
@@ -150,7 +150,7 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Draft a PR curve. ``rows`` maps names to computed rows, in the order of the wire form."""
+    """Make a draft. ``rows`` maps names to computed rows, in the order of the wire form."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}
@@ -161,5 +161,5 @@ def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
 
 
 def layout(charts: layout_kind.Charts) -> Draft:
-    """Draft a layout of the Custom Scalars page."""
+    """Make the draft of a layout of the Custom Scalars page."""
     return ready(layout_kind.LAYOUT_TAG, layout_kind.summary(charts))

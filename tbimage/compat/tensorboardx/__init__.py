@@ -1,4 +1,4 @@
-"""``tensorboardX``'s interface, as of tensorboardX 2.6.5.
+"""The interface of ``tensorboardX`` 2.6.5.
 
 ``from tbimage.compat.tensorboardx import SummaryWriter`` replaces ``from tensorboardX import
 SummaryWriter``. ``tbimage.compat.tensorboardx.summary`` replaces ``tensorboardX.summary``.

@@ -88,12 +88,12 @@ class GlobalSummaryWriter:
     as long as this process runs. A process that gets a pickled copy logs to a sub-run.
 
     Args:
-        logdir: This argument and the next ones, up to ``log_dir``, are as in ``SummaryWriter``.
+        logdir: This argument and the next arguments, up to ``log_dir``: as in ``SummaryWriter``.
         coalesce_process: Not used: forked processes always log to one run.
-        kwargs: Not used, with a warning.
+        kwargs: Not used. If there are any, there is a warning.
 
     Attributes:
-        smw: The writer.
+        smw: The ``SummaryWriter`` that logs.
     """
 
     _instance: ClassVar[GlobalSummaryWriter | None] = None
@@ -153,7 +153,7 @@ class GlobalSummaryWriter:
 
     @property
     def file_writer(self) -> Any:
-        """The writer for ready messages."""
+        """The FileWriter, which takes the caller's protobuf messages."""
         return self.smw._get_file_writer()
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ __all__ = ["DummyFileWriter", "FileWriter", "SummaryWriter"]
 
 
 class FileWriter(BaseFileWriter):
-    """Writes ready messages to the event file of a run directory.
+    """Writes the caller's protobuf messages to the event file of a run directory.
 
     Args:
         logdir: The run directory.
@@ -82,9 +82,9 @@ class SummaryWriter(PeerWriter):
         flush_secs: Not used: no summary waits longer than a tenth of a second.
         filename_suffix: The end of the event file's name.
         write_to_disk: False: nothing is written.
-        log_dir: Another name of ``logdir``.
+        log_dir: Another name for ``logdir``.
         comet_config: Not used. There is a warning, unless its item ``disabled`` is true.
-        kwargs: Not used, with a warning.
+        kwargs: Not used. If there are any, there is a warning.
 
     Attributes:
         scalar_dict: The numbers that ``add_scalars`` has logged, for ``export_scalars_to_json``.
@@ -255,7 +255,7 @@ class SummaryWriter(PeerWriter):
         self._log_hparams(name, values, metric_dict, None, global_step)
 
     def add_onnx_graph(self, onnx_model_file: Any) -> None:
-        """Log the graph of an ONNX file. The exporter of an installed peer reads the file."""
+        """Log the graph of an ONNX file. The exporter of torch or tensorboardX reads the file."""
         self._log_graph(onnx_model_file)
 
     def add_openvino_graph(self, xmlname: Any) -> None:

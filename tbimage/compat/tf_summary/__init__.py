@@ -5,7 +5,7 @@ Rules:
 - A Summary has the same bytes as in TF2, with two exceptions: PNGs are compressed in another way,
   and faults of TF2 are not copied.
 - ``tbimage`` itself uses the same default writer, default step and record_if. So functions of
-  ``tbimage`` can be used in the same block. An example is
+  ``tbimage`` can be used in the same ``with`` block. An example is
   ``tbimage.image("depth", depth, value_range="minmax")``.
 - Within a ``tf.function``, each call becomes an operation. The operation logs with each
   execution (``tracing.py``).

@@ -127,7 +127,7 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:
     """Make a Summary as with ``wire="tensor"``, but with TF2's metadata, without ``data_class``."""
-    # The form is [size, head, …, metadata]. The first and the last buffer are replaced.
+    # ``summary`` returns [size, head, …, metadata]. The first and the last buffer are replaced.
     options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag, fix=_FIX)
     run: Run = writer._pipeline.run_parts

@@ -142,8 +142,8 @@ def text(name: Any, data: Any, step: Any = None, description: Any = None) -> Any
 
     Args:
         name: As in ``scalar``.
-        data: A string of Markdown, or an array of strings of any rank. TensorBoard shows ranks 1
-            and 2 as tables.
+        data: A string of Markdown, or an array of strings of any rank. TensorBoard shows arrays of
+            rank 1 or 2 as tables.
         step: As in ``scalar``.
         description: As in ``scalar``.
 

@@ -32,7 +32,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def as_input(value: Any) -> Any:
-    """Turn a Keras variable, or a list with tensors in it, into a tensor; keep other objects."""
+    """Turn a Keras variable or a list with tensors into a tensor; leave other objects unchanged."""
     tf = imported()
     if tf is None or isinstance(value, (tf.Tensor, tf.Variable)) or not _needs_converting(value):
         return value

@@ -25,8 +25,8 @@ from tbimage.kinds.numbers import Array, first_leaf, numeric_array
 from tbimage.writer import defaults
 
 _INT32 = range(-(1 << 31), 1 << 31)
-# For objects of these types, TensorFlow chooses the dtype. (In a list, NumPy's integers lose their
-# type.)
+# For objects of these types, TensorFlow chooses the dtype. (If NumPy's integers are in a list,
+# TensorFlow ignores their dtype.)
 _PYTHON = (bool, int, float, np.integer, list, tuple)
 
 

@@ -38,7 +38,8 @@ def surroundings() -> Surroundings:
 
 
 def surroundings_of(thread: Thread) -> Surroundings | None:
-    """Return the surroundings of a thread, or of the only thread with a default writer, or None."""
+    """Return the surroundings of a thread, or None."""
+    # If the thread has no default writer, use the only thread with a default writer.
     writers = defaults.default_writer.of_threads()
     if thread not in writers:
         if len(writers) != 1:
@@ -115,15 +116,14 @@ def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int]
     """Decide whether a summary is recorded, before its data is read.
 
     Return the writer and the step. Return None if there is no default writer, or if ``record_if``
-    leaves the summary out. ``kind`` is the kind that TensorBoard shows, such as "a scalar", or
-    None.
+    leaves the summary out. ``kind`` is the kind in TensorBoard, such as "a scalar", or None.
     """
     if step is not None:
         as_step(step)  # as in TF2, a wrong step raises an error even if nothing is recorded
     writer = defaults.default_writer.get()
     if writer is None or not should_record(step, tag):
         return None
-    number = step_of(step)  # after the condition, which may have changed a Variable
+    number = step_of(step)  # read after the condition, because the condition may change a Variable
     if number is None:
         raise missing_step()
     with asked():
@@ -133,7 +133,7 @@ def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int]
 
 @contextmanager
 def asked() -> Iterator[None]:
-    """Record everything within a block, because ``record_if`` has already been asked."""
+    """Ignore ``record_if`` within a block, because its condition has already been checked."""
     condition = defaults.condition.get()
     defaults.condition.set_unseen(None)
     try:
@@ -143,7 +143,7 @@ def asked() -> Iterator[None]:
 
 
 def should_record(step: Any, tag: str) -> bool:
-    """Ask the condition of ``record_if``. If there is no condition, return True."""
+    """Return the result of the condition of ``record_if``, or True if there is no condition."""
     condition = defaults.condition.get()
     if condition is None:
         return True

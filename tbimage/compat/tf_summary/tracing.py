@@ -9,8 +9,8 @@ Rules:
   in the graph.
 - Values that were set while the function was traced (``with writer.as_default(step)`` in its body)
   are used in all executions.
-- If the function does not set them, the default writer, the default step and the condition are
-  looked up with each execution. The execution runs in a thread of TensorFlow, so these values are
+- The default writer, the default step and the condition are looked up with each execution, if the
+  function does not set them. The execution runs in a thread of TensorFlow, so these values are
   taken from the thread that traced the function. If that thread has no default writer, they are
   taken from the only thread with a default writer. If no thread or more than one thread has a
   default writer, the values at tracing are used.
@@ -75,7 +75,7 @@ def log_made(
 
 
 def ask(function: Function, step: Any, *arguments: Any) -> Any:
-    """Do the same as ``log``, for a function that needs no step."""
+    """Do the same as ``log``, but do not check the step. The function may work without a step."""
     tf = peer.imported()
     if tf is None:
         return function(step, *arguments)
@@ -88,7 +88,7 @@ def ask(function: Function, step: Any, *arguments: Any) -> Any:
 
 
 def check_rank(data: Any, rank: int, layout: str) -> None:
-    """At tracing, raise an error if the data has a wrong rank and will be logged."""
+    """At tracing, raise an error if data that will be logged has a wrong rank."""
     tf = peer.building_graph()
     shape = getattr(data, "shape", None)
     if tf is None or shape is None or tf.TensorShape(shape).rank in (rank, None):
@@ -130,7 +130,7 @@ def _check_step(tf: Any, step: Any, always: bool) -> None:
 
 
 def _check_graph(tf: Any) -> None:
-    """Raise an error if the graph cannot call Python, because summaries would be lost silently."""
+    """Raise an error if the graph cannot call Python. Otherwise, summaries would be lost."""
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise ValueError(
             "tbimage.compat.tf_summary cannot log within a graph of TensorFlow 1: log the values "
@@ -176,7 +176,7 @@ def _within(here: Surroundings, function: Function, step: Any, arguments: Sequen
 
 
 def _add(tf: Any, function: Function, step: Any, arguments: Sequence[Any]) -> Any:
-    """Add an operation to the graph. It calls a function with each execution."""
+    """Add an operation to the graph. The operation calls a function with each execution."""
     traced = _surroundings(tf)
     if traced is None or (_in_replica(tf) and not _is_first(tf)):
         return tf.constant(False)
@@ -205,7 +205,7 @@ def _add(tf: Any, function: Function, step: Any, arguments: Sequence[Any]) -> An
 def _add_made(
     tf: Any, record: Function, step: Any, tag: Any, make: Callable[[], Any], arguments: Any
 ) -> Any:
-    """Add a condition to the graph, with an operation that makes the data and logs it."""
+    """Add a ``tf.cond`` to the graph. Its true branch makes the data and logs the summary."""
     if _surroundings(tf) is None:
         state.note_never_logged(tag)
         return tf.constant(False)
@@ -239,6 +239,6 @@ def _asked(condition: defaults.Condition | None) -> Any:
     if callable(value):
         try:
             value = value()
-        except Exception:  # such as int(variable), which works only when the graph runs
+        except Exception:  # the condition calls int(variable), for example: that fails at tracing
             return None
     return value if peer.is_tensor(value) else None

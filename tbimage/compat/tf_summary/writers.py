@@ -139,7 +139,7 @@ class _Default:
         except Exception:
             if exception is None:
                 raise
-            # Otherwise the error of the flush is only in the log: it must not hide ``exception``.
+            # Otherwise the error of the flush is only logged. It must not hide ``exception``.
 
 
 def create_file_writer(
@@ -161,8 +161,8 @@ def create_file_writer(
             milliseconds.
         filename_suffix: The end of the event files' names. Default: ".v2".
         name: Not used.
-        experimental_trackable: Not used, with a warning.
-        experimental_mesh: Not used, with a warning.
+        experimental_trackable: Not used. If it is true, there is a warning.
+        experimental_mesh: Not used. If it is given, there is a warning.
 
     Returns:
         The writer, which is not the default writer yet.

@@ -1,4 +1,4 @@
-"""``torch.utils.tensorboard``'s interface, as of torch 2.13.
+"""The interface of ``torch.utils.tensorboard`` in torch 2.13.
 
 ``from tbimage.compat.torch import SummaryWriter`` replaces ``from torch.utils.tensorboard import
 SummaryWriter``. ``tbimage.compat.torch.summary`` replaces ``torch.utils.tensorboard.summary``.

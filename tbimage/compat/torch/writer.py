@@ -14,7 +14,7 @@ __all__ = ["FileWriter", "SummaryWriter"]
 
 
 class FileWriter(BaseFileWriter):
-    """Writes ready messages to the event file of a run directory.
+    """Writes the caller's protobuf messages to the event file of a run directory.
 
     Args:
         log_dir: The run directory.
@@ -159,5 +159,5 @@ class SummaryWriter(PeerWriter):
         self._log_hparams(run_name, values, metric_dict, domains, global_step)
 
     def add_onnx_graph(self, prototxt: Any) -> None:
-        """Log the graph of an ONNX file. The exporter of an installed peer reads the file."""
+        """Log the graph of an ONNX file. The exporter of torch or tensorboardX reads the file."""
         self._log_graph(prototxt)

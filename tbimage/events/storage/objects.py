@@ -157,7 +157,7 @@ class as_os_error:  # noqa: N801  # it is used as a function
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, OSError):
-            if error.errno is None:  # packages raise PermissionError("Access Denied")
+            if error.errno is None:  # such as PermissionError("Access Denied")
                 number = next((_ERRNOS[each] for each in _ERRNOS if isinstance(error, each)), 0)
                 error.errno, error.strerror = number or errno.EIO, str(error)
                 error.filename = self._path

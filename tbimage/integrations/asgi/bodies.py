@@ -47,7 +47,7 @@ class Body:
         if self.most_bytes < 0:
             self.pieces = []
         else:
-            self.pieces.append(bytes(piece))  # a bytearray may change; bytes are not copied
+            self.pieces.append(bytes(piece))  # copies a bytearray, which may change later
             self.complete = not more
 
 

@@ -34,7 +34,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# The messages that contain the body of an answer, or name the file with this body.
+# The messages that contain the body of an answer, or tell which file contains the body.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
 # With these settings, a service never waits and never fails because of a disk, and the files of a
@@ -129,7 +129,7 @@ class TensorBoardMiddleware:
                 await _serve(self._app, log, scope, receive, send, self._most_bytes)
 
     def _closing(self, send: Send) -> Send:
-        """Open the run after the application's start, and close the run after its end."""
+        """Open the run after the application's start. Close the run after the application's end."""
 
         async def send_and_close(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":

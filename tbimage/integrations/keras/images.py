@@ -22,8 +22,8 @@ class ImagesCallback(keras.callbacks.Callback):
     """Log pictures of a model's outputs, layers and weights after every ``freq``-th epoch.
 
     Args:
-        data: Inputs of the model, such as a batch of validation images. A few are enough.
-        fn: A function of the model and the data, which returns pictures by name. A value is an
+        data: Inputs of the model, such as a batch of validation images. A few images are enough.
+        fn: A function that gets the model and the data, and returns pictures by name. A value is an
             array for ``SummaryWriter.image``: [batch, height, width, channels] of uint8, or of
             floats from 0 to 1. The functions of ``tbimage.visual`` make such arrays. None: only the
             pictures of ``layers`` and ``kernels`` are logged.

@@ -35,7 +35,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     If ``update_freq`` is not "epoch", the run's writer is the default writer while a batch is
     processed, and the number of the batch is the default step. So another callback, or a
-    ``train_step`` that runs eagerly, logs to the run with ``tbimage.image("input", batch)``.
+    ``train_step`` that runs eagerly, can log to the run with ``tbimage.image("input", batch)``.
 
     Args:
         log_dir: The directory of the runs ``train`` and ``validation``.
@@ -43,7 +43,7 @@ class TensorBoard(keras.callbacks.Callback):
         write_graph: Whether to log the layers of a Sequential or Functional model (Graphs page).
         write_images: Whether to log weights as images, together with their histograms.
         write_steps_per_second: Whether to log the steps per second, of epochs and of batches.
-        update_freq: "epoch"; or n, to log losses and metrics of every n-th batch, too. "batch"
+        update_freq: "epoch"; or n: losses and metrics of every n-th batch are logged, too. "batch"
             means 1.
         profile_batch: Must be 0. Profiles need the profiler of a backend, such as ``jax.profiler``.
         embeddings_freq: Log the vectors of ``Embedding`` layers after every n-th epoch; 0: never.
@@ -106,7 +106,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._batches = {"train": 0, "validation": 0}
 
     def set_model(self, model: Any) -> None:
-        """Set the model; ValueError if it lacks a layer of ``embeddings_metadata``."""
+        """Set the model. Raise a ValueError if a layer of ``embeddings_metadata`` is missing."""
         super().set_model(model)
         self._close()
         if self.embeddings_freq:

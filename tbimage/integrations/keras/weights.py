@@ -31,7 +31,7 @@ def log_weights(writer: SummaryWriter, model: Any, step: int, images: bool) -> N
 
 
 def _log_image(writer: SummaryWriter, tag: str, values: Any, step: int) -> None:
-    """Log a weight as images, with the axes in the same order as in Keras."""
+    """Log a weight as images. The axes have the same order as in Keras's own callback."""
     values = values.squeeze()
     if values.ndim == 2 and values.shape[0] > values.shape[1]:
         values = values.T
@@ -76,7 +76,7 @@ def _embedding_layers(model: Any) -> list[Any]:
 
 
 def learning_rates(optimizer: Any) -> dict[str, float]:
-    """Return the learning rate of an optimizer, or of each optimizer that it contains, by name."""
+    """Return learning rates by name: of an optimizer, or of each optimizer that it contains."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # LossScaleOptimizer has this
     if hasattr(optimizer, "optimizers"):
         named = {f"learning_rate_{each.name}": each for each in optimizer.optimizers}

@@ -1,4 +1,4 @@
-"""Ray: an engine for ``tbimage compact``, and names of runs. ``tune.py`` has the callback."""
+"""Ray: an engine for ``tbimage compact``, and names of runs. ``tune.py`` has a callback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["ray_engine", "run_name"]
 
 # Ray has at most this number of tasks at a time, so that a million runs do not fill the memory.
 _MOST_TASKS = 1000
-# An id has 48 characters. The first 8 characters are enough to distinguish all tasks of a job.
+# A task's id has 48 characters. The first 8 characters distinguish all tasks of a job.
 _ID_CHARACTERS = 8
 
 
@@ -37,8 +37,8 @@ def ray_engine(
     Args:
         address: As for ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
             need tbimage, and the same paths as this process. None: the address in the environment
-            variable RAY_ADDRESS is used, or a Ray cluster that runs on this machine. If there is
-            neither, Ray is started here. If this process is already connected to Ray, that
+            variable RAY_ADDRESS is used, or a Ray cluster that runs on this machine. If both
+            are missing, Ray is started here. If this process is already connected to Ray, that
             connection is used.
         workers: If given, Ray is started on this machine, and runs this number of tasks at the same
             time. None: if Ray must be started, it runs one task for each processor.
@@ -47,7 +47,7 @@ def ray_engine(
         An engine for ``compact``.
 
     Raises:
-        ConnectionError: No Ray answers at the address.
+        ConnectionError: No Ray cluster answers at the address.
         ValueError: Both ``address`` and ``workers`` are given.
 
     Example:
@@ -87,7 +87,7 @@ def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[An
 
 
 def run_name() -> str:
-    """Return a name for the run of the task or the actor that calls this.
+    """Return a name for the run of the task or the actor that calls this function.
 
     The name has two parts, as in ``train-1a2b3c4d``: the name of the function, class or actor, and
     the first characters of the id. All methods of an actor get the same name, also after

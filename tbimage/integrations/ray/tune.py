@@ -86,7 +86,7 @@ class TuneCallback(LoggerCallback):
         """Open the run of a trial; Tune calls this."""
         self._close(trial)
         self._writers[trial] = SummaryWriter(f"{self._logdir}/{trial}", **self._settings)
-        self._log_hparams(trial, None)  # TensorBoard keeps the first status of a run
+        self._log_hparams(trial, None)  # no status yet, because TensorBoard keeps the first status
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """Log a result; Tune calls this."""

@@ -50,7 +50,7 @@ def check_dtype(dtype: np.dtype[Any], argument: str = "data") -> None:
 
 
 def as_array(data: object, argument: str = "data") -> Array:
-    """Return the numbers of an object as bools, integers or floats, as a view if possible.
+    """Return an array of the bools, integers or floats of an object, as a view if possible.
 
     The function accepts arrays of NumPy (any strides and byte order), nested lists of numbers or of
     arrays of the same shape, objects with ``__array__``, the buffer protocol or DLPack, tensors of
@@ -63,7 +63,7 @@ def as_array(data: object, argument: str = "data") -> Array:
 
     Raises a TypeError for other objects, and for values that are complex numbers, Python objects
     (dtype object), strings or dates. Raises a ValueError for ragged lists and for masked elements.
-    Errors name ``argument``.
+    The texts of errors contain ``argument``.
     """
     array = _converted(data, argument)
     dtype = array.dtype
@@ -88,7 +88,7 @@ def as_numbers(data: object, argument: str = "data") -> Array:
 
 
 def real_numbers(values: object, argument: str) -> NDArray[np.float64]:
-    """Return a new array of real numbers, such as coordinates; errors name the argument."""
+    """Return a new array of real numbers, such as coordinates; errors contain ``argument``."""
     try:
         return np.array(as_numbers(values, argument), np.float64)
     except (TypeError, ValueError, Warning) as error:  # NumPy 1.23 warns about ragged lists
@@ -138,7 +138,7 @@ def snapshot(data: object, array: Array) -> Array:
 
 
 def upright(data: object) -> tuple[object, int]:
-    """Rotate a PIL image, or each in a list, by its EXIF orientation; count the rotated images."""
+    """Rotate one PIL image, or all in a list, by the EXIF orientation; count the rotated images."""
     if isinstance(data, np.ndarray):
         return data, 0
     images = data if isinstance(data, (list, tuple)) else [data]
@@ -255,7 +255,7 @@ def _from_numbers(data: Sequence[Any], argument: str) -> Array:
     """Return nested lists of numbers as an array."""
     try:
         array = np.array(data)
-    except (ValueError, Warning):  # NumPy 1.23 warns, and warnings may be errors
+    except (ValueError, Warning):  # NumPy 1.23 only warns, but Python may raise the warning
         array = np.array(None)
     if array.dtype.kind == "O":
         _shape(data, argument)  # its error says more about ragged lists than NumPy's error
@@ -377,5 +377,5 @@ _PROTOCOLS: tuple[tuple[str, Callable[[Any], object]], ...] = (
     ("numpy", lambda data: data.numpy()),
     ("get", lambda data: data.get()),
     ("__float__", np.asarray),
-    ("__class__", _from_buffer),  # before Python 3.12, no attribute marks a buffer
+    ("__class__", _from_buffer),  # before Python 3.12, buffers have no special attribute
 )

@@ -35,7 +35,7 @@ LEAST_BYTES = 64 << 10
 MAPPING_BYTES = 16 << 20
 #: A larger slot has its own mapping, which can be returned to the system without other slots.
 MOST_BYTES_OF_A_SLOT = 4 << 20
-#: A larger slot is never idle.
+#: The memory of a larger slot is not kept.
 MOST_IDLE_BYTES = 8 << 20
 #: The greatest number of slot sizes with idle memory. Each size has one idle mapping.
 MOST_SIZES = 4
@@ -87,7 +87,7 @@ def _new_memory(size: int) -> _Memory:
     if others:
         if len(_idle) >= MOST_SIZES:
             _idle.clear()
-        _idle[size] = others[::-1]  # the last slot is used first
+        _idle[size] = others[::-1]  # ``pop`` takes the last slot
     memory: _Memory = first
     return memory
 

@@ -47,8 +47,8 @@ def read_encoded(
             f"data is a {type(data).__name__}; expected the bytes of a PNG, JPEG, GIF or BMP file, "
             "or its path"
         )
-    # If the object has __index__, open() would use its integer as a file descriptor, which is then
-    # closed.
+    # If the object has __index__, open() would use its integer as a file descriptor, and close it.
+    # So the object is converted to a path first.
     path = os.fspath(data)
     status = os.stat(path)
     # Reading a FIFO may wait for ever, and /dev/zero never ends. For a directory, open() raises an

@@ -3,8 +3,8 @@
 Rules:
 - If the value range is found in the data, it is the range of the whole clip. With one range for
   each frame, the clip would flicker.
-- All frames have the same channels. If a pixel of any frame is not finite and ``nan_color`` is not
-  a gray, all frames are in colour.
+- All frames have the same channels. If ``nan_color`` is not a gray, and at least one pixel of the
+  clip is not finite, all frames are in colour.
 - Frames are not kept after they are encoded, so memory does not grow with the clip's length.
 """
 
@@ -34,7 +34,7 @@ Encoded = TypeVar("Encoded")
 #: shows a frame for 100 ms if its duration is 10 ms or less (see Blink's ImageDecoder).
 MOST_FPS = 60.0
 
-#: The number of frames that one call encodes. The call also makes the frame before the first one.
+#: One call encodes this number of frames. To find changes, it also makes the frame before them.
 FRAMES_OF_A_CALL = 8
 
 

@@ -39,14 +39,14 @@ Image.preinit()  # otherwise Pillow imports modules for the first file, perhaps 
 
 Bytes = NDArray[np.uint8]
 
-#: Delays are in hundredths of a second, and browsers replace a delay of 0 or 1 by 10.
+#: Delays are in hundredths of a second. The least is 2, because browsers replace 0 and 1 by 10.
 MOST_FPS = 50
 
 # GIF89a, section 18: sizes are two-byte integers.
 _MOST_SIDE = 65535
 
 # The size of the sample for the palette. Pillow's median cut takes up to 8 ms for the sample. With
-# twelve times as many pixels, the colours of the palette are not nearer to those of the clip.
+# twelve times as many pixels, the colours of the palette are not nearer to the clip's colours.
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
 # The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
@@ -163,7 +163,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
     """Return about ``_SAMPLED_PIXELS`` pixels ``(N, 3)`` from up to 16 frames."""
     if frames.count <= _SAMPLED_FRAMES:
         numbers = list(range(frames.count))
-    else:  # pairs of neighbouring frames, because two pictures may alternate
+    else:  # pairs of neighbouring frames: a clip may switch between two pictures
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
         numbers = np.union1d(starts, starts + 1).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))

@@ -29,7 +29,7 @@ def check_channels(channels: int) -> None:
 
 
 def holds(height: int, width: int, channels: int) -> bool:
-    """Tell whether a picture of this size and these channels can be encoded as JPEG."""
+    """Tell whether a picture of this size and number of channels can be encoded as JPEG."""
     return channels in _MODES and max(height, width) <= MOST_SIDE
 
 

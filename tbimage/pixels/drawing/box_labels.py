@@ -31,7 +31,7 @@ _KEPT_LETTERS = 16
 
 
 def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
-    """Draw a label of several texts: a part ``(height, width, 3)`` for each, all of one height.
+    """Draw a label: a part ``(height, width, 3)`` for each text, all parts with the same height.
 
     Each text is cached separately, because the same class or the same score is needed more often
     than the same pair of class and score.
@@ -67,7 +67,7 @@ def label_places(
     drawing. ``spans`` are left, top, right and bottom of each box; the pixels at right and bottom
     do not belong to the box.
     """
-    # The places by ``row // tall``. For labels that overlap, this number differs by at most 1.
+    # The taken places, by ``row // tall``. If two labels overlap, their keys differ by at most 1.
     taken: dict[int, list[Place]] = {}
     places = []
     for wide, (left, top, _, bottom) in zip(reversed(widths), reversed(spans), strict=True):

@@ -7,7 +7,7 @@ Rules:
 - A box is clipped to the picture, so its outline is visible along the picture's edge.
 - Boxes that cannot be drawn are counted.
 - The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` boxes and at
-  most ``MOST_LABELS`` labels, those with the highest scores. A reader could not distinguish more
+  most ``MOST_LABELS`` labels, those with the highest scores. People could not distinguish more
   boxes or labels.
 """
 
@@ -83,12 +83,12 @@ def draw_boxes(
             the picture.
 
     Returns:
-        The picture, 8 bits deep and in colour. The findings count the boxes that are not drawn,
-        because they have NaN or infinite coordinates, or are outside of the picture. The findings
-        also count boxes of negative width or height, which are drawn with exchanged corners. At
-        most 10,000 boxes are drawn: the boxes with the highest scores, or the first boxes if there
-        are no scores. The findings count the other boxes. If all coordinates are in 0..1 and
-        ``normalized`` is False, the findings count all boxes.
+        The picture, 8 bits deep and in colour. The findings count boxes that are not drawn: boxes
+        with NaN or infinite coordinates, and boxes outside of the picture. The findings also count
+        boxes of negative width or height, which are drawn with exchanged corners. At most 10,000
+        boxes are drawn: the boxes with the highest scores, or the first boxes if there are no
+        scores. The findings count the other boxes. If all coordinates are in 0..1 and
+        ``normalized`` is False, the findings count all boxes, because they may be fractions.
 
     Raises:
         TypeError: An argument is of the wrong type.

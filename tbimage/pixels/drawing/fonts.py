@@ -31,8 +31,8 @@ _SHAPELESS = ("Mn", "Me", "Zs", "Zl", "Zp", "Cc", "Cf")
 class Fonts:
     """The fonts of this process, in order of preference.
 
-    ``load_chosen`` returns the font that comes before Pillow's, or None. ``search`` returns an
-    installed font that has a character, or None.
+    ``load_chosen`` returns the user's font, which comes before Pillow's default font, or None.
+    ``search`` returns an installed font that has a character, or None.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Fonts:
 
 @lru_cache(maxsize=4096)
 def has(font: Font, letter: str) -> bool:
-    """Tell whether a font has a character; all missing characters have the same shape."""
+    """Tell whether a font has a character; a font draws all missing characters in one shape."""
     if unicodedata.category(letter) in _SHAPELESS:
         return True
     try:

@@ -32,7 +32,7 @@ MOST_PIECES = 75_000
 # The fixed cost of a stroke, as the number of pieces that take the same time.
 _PIECES_OF_A_CALL = 16
 
-# Coordinates are limited to this number of pixels. It is far outside of any picture, but small
+# Coordinates are limited to this number of pixels. This is far outside of any picture, but small
 # enough to clip lines exactly in float64.
 _FARTHEST = 1e9
 

@@ -1,7 +1,7 @@
 """Make a picture from the values of one image: range, tone curve, size, colours, colour bar.
 
 Rules:
-- The steps are done in the order of the first line. Levels are resized before they get colours. So
+- The steps are done in the order of the list above. Levels are resized before they get colours. So
   if two values become one pixel, it has the colour of their mean, not the mean of their colours.
 - Pixels that are NaN or infinite are painted last. If the picture is smaller than the image, a
   pixel of the picture shows several pixels of the image. It is painted if one of these is NaN or
@@ -32,7 +32,7 @@ from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 Array = NDArray[Any]
 
 #: The finding about images in which ``"minmax"`` or percentiles find only one value.
-CONSTANT = "images whose range of values is empty, shown as mid-gray"
+CONSTANT = "images whose range has only one value, shown as mid-gray"
 
 # The colour of non-finite pixels until they are painted. Its red, green and blue are equal, so that
 # gray images stay gray.
@@ -210,7 +210,7 @@ def _clipped(colors: Array, limits: Limits) -> Limits | None:
 
 
 def _is_constant(look: Look, given: Limits | None, known: Limits | None) -> bool:
-    """Tell whether a range that is found in the image is empty."""
+    """Tell whether the range was found in the image and has only one value."""
     found = given is None and look.value_range is not None and look.value_range.kind != "fixed"
     return found and known is not None and known[0] == known[1]
 
@@ -235,7 +235,7 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         gamma: A tone curve. The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 /
             gamma)``. More than 1 makes the picture brighter; 2.2 is for linear light.
         log: The strength of a logarithmic tone curve for the values within the range; True means
-            1000, which is for three decades.
+            1000, which is for values over three powers of ten.
         max_side: The greatest length of the longer side in pixels. Larger pictures are made
             smaller.
         scale: A factor for both sides. To enlarge a picture, pixels are repeated. To make it

@@ -1,8 +1,8 @@
 """Draw segmentation masks, alone or over a photograph. Each class has a colour.
 
 Rules:
-- The class of a pixel is an integer, or the index of its highest score. If several scores are the
-  highest, the first of them is used. Logits and probabilities give the same result.
+- The class of a pixel is an integer, or the index of its highest score. If several classes have the
+  highest score, the first of them is used. Logits and probabilities give the same result.
 - Pixels without a class look different from all classes. Pixels with a NaN or infinite score, or
   with a negative index, are painted in ``nan_color``. Pixels with ``ignore_index`` show the
   photograph. Without a photograph, they are nearly black.

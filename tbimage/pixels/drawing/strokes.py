@@ -79,7 +79,7 @@ def _clipped(segments: Points, width: int, height: int, margin: float) -> Points
 
 
 def _cut(segments: Points, most_pieces: int) -> tuple[Points, Points, int]:
-    """Cut segments; return the starts and ends of the pieces, and the number of cut segments."""
+    """Cut segments into pieces; return starts and ends of pieces, and how many segments fit."""
     lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
     counts = np.maximum(np.ceil(lengths / PIECE), 1).astype(np.int64)
     kept = int(np.searchsorted(counts.cumsum(), most_pieces, side="right"))

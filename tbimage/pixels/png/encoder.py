@@ -73,13 +73,13 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
             and byte order. It is only read.
         compression: ``"fast"`` takes the least time, and its files are about as large as Pillow's
-            default files. Files of ``"balanced"`` are smaller, but take four times as long as
-            with ``"fast"``. Both values keep the channels and bits of the pixels. Files of
-            ``"small"`` are never larger than with Pillow's ``optimize=True``, but take a hundred
-            times as long as with ``"fast"``. ``"small"`` reduces the channels and bits if no
+            default files. ``"balanced"`` makes smaller files, and takes four times as long as
+            ``"fast"``. Both values keep the channels and bits of the pixels. ``"small"`` makes
+            files that are never larger than with Pillow's ``optimize=True``, and takes a hundred
+            times as long as ``"fast"``. ``"small"`` reduces the channels and bits if no
             information is lost: equal red, green and blue become gray, opaque alpha is left out,
             and up to 256 colours become a palette of 1 to 8 bits.
-        run: A function that calls a list of functions, perhaps in several threads. The called
+        run: A function that calls all functions of a list, perhaps in several threads. These
             functions encode the strips of a picture of more than 1 MiB, or try the methods of
             ``"small"``.
     """
@@ -91,7 +91,7 @@ def encode_all(
 ) -> list[EncodedPng]:
     """Encode each picture as one PNG file; small pictures of the same size are filtered together.
 
-    The files are the same as those of ``encode``, but take less time.
+    The files are the same as those of ``encode``, but are made in less time.
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
     files: list[list[Piece]] = [[]] * len(planned)
@@ -173,7 +173,7 @@ def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
 
 
 def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
-    """Make a chunk of each strip; the first also has the zlib header, the last has the Adler-32."""
+    """Make a chunk of each strip; the zlib header is in the first, and the Adler-32 in the last."""
     pieces: list[Piece] = []
     adler, before, zlib_header = 1, head, _ZLIB_HEADER
     for strip in strips[:-1]:
@@ -202,7 +202,7 @@ def _head(form: Form) -> bytes:
 def _head_of(
     height: int, width: int, depth: int, color_type: int, palette: bytes, transparency: bytes
 ) -> bytes:
-    # The last three fields mean: deflate, the five filters, not interlaced.
+    # The three zeros mean: deflate, the five filters, not interlaced.
     head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
     if palette:
         head += _chunk(b"PLTE", palette)

@@ -4,8 +4,8 @@ The module has the five filters of PNG, third edition, section 9.2
 (https://www.w3.org/TR/png-3/#9Filters), and two rules that choose one of them for each row.
 
 Rules:
-- An encoder knows all neighbours of a pixel. So each filter is a few NumPy operations on a whole
-  block, which stays in the cache.
+- An encoder knows all pixels before it begins. So each filter is a few NumPy operations on a whole
+  block. The block stays in the cache.
 - The input is a *window*: the row above a block, then the rows of the block. (The row above the
   first row of the picture consists of zeros.) A window is C-contiguous, so the left, upper and
   upper left neighbours are slices of a flat array. Such a slice is wrong for the first pixel of

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 #: The version of the layout of ``Job`` and of the functions. It must equal ABI in kernel.c.
 ABI = 2
-#: The start of the library's name, such as ``kernel-1a2b3c4d.so``; hatch_build.py makes the name.
+#: The library's name begins with this (``kernel-1a2b3c4d.so``). hatch_build.py makes the name.
 PREFIX = "kernel-"
 
 
@@ -85,7 +85,7 @@ def kernel() -> Kernel | None:
 
 
 def refusal() -> str | None:
-    """Return why an installed compiled encoder cannot be used, or None."""
+    """Return the reason why an installed compiled encoder cannot be used, or None."""
     loaded = _load_once()
     return str(loaded) if isinstance(loaded, OSError) else None
 

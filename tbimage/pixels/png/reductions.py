@@ -6,7 +6,7 @@ Rules:
 - Every form decodes to the same colours, but not to the same array. Readers that ask for RGB or
   RGBA see no difference. Readers that take the stored samples get indices if there is a palette.
   Therefore only ``compression="small"`` uses these forms.
-- A picture of 16 bits keeps its 16 bits. Only its channels may become fewer.
+- A picture of 16 bits keeps its 16 bits. Only its number of channels may become smaller.
 """
 
 from __future__ import annotations

@@ -41,10 +41,10 @@ TRIAL_BANDS = 2
 #: is a drawing: chessboards, masks, label maps and plots have 0.0 to 0.5. For drawings, zlib's
 #: level 6 runs at 100 to 200 MB/s.
 DRAWING_BITS = 0.6
-#: With less entropy than this, a picture is almost only repetition. (A plot of lines has 0.5.)
+#: With less entropy than this, a picture is almost only repetition. (Line plots have more: 0.5.)
 REPEATED_BITS = 0.3
-#: With less entropy than this, zlib's level 4 is better than faster methods: it searches for
-#: matches, and they save enough bytes. (A smooth heat map in colour has 0.9.)
+#: With less entropy than this, zlib's level 4 is better than faster methods, because it finds
+#: matches that save enough bytes. (A smooth heat map in colour has 0.9.)
 FLAT_BITS = 1.0
 #: The same limit if igzip is not installed. This limit is higher, because without igzip the methods
 #: that do not search are slower. (A depth map in colour has 1.2.)
@@ -57,13 +57,13 @@ SMOOTH_BITS = 2.5
 TRIED_RUNS_BYTES = 64 << 10
 
 # The entropies after the five filters are multiplied by these factors. Average takes five passes
-# over the data. Paeth takes fifteen passes. This is a quarter of igzip's time, so Paeth must save
+# over the data. Paeth takes fifteen passes, which are a quarter of igzip's time. So Paeth must save
 # 8 % of the bytes. zlib is slower than igzip, so the time of the filters matters less with zlib.
 _HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.02, 1.08])
 _HANDICAPS_OF_ZLIB = np.array([1, 1, 1, 1, 1.005])
 
-# The distances between sampled rows or columns: 1, and primes other than 2 and 5. Patterns in
-# pictures repeat every 2ⁿ or 10ⁿ pixels. For instance, if a photograph was enlarged by 2, every
+# The distances between sampled rows or columns: 1, and primes other than 2 and 5, because patterns
+# in pictures repeat every 2ⁿ or 10ⁿ pixels. For instance, if a photograph was enlarged by 2, every
 # second row is a copy.
 _STRIDES = (1, 3, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
 _SAMPLED_ROWS = 16
@@ -92,7 +92,7 @@ def plan_fast(rows: Rows) -> Plan:
         return Plan(best, Method.IGZIP_NEAR, strips.STRIP_BYTES)
     # ``_try`` multiplies each size by its factor, and takes the smallest product. A band has fewer
     # repetitions than the whole picture, so the trial makes the sizes of unfiltered rows too large.
-    # Their smaller factor corrects this.
+    # The smaller factor of ``Filter.NONE`` corrects this.
     trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
     trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
     return Plan(*_try(rows, trials), strips.STRIP_BYTES)
@@ -168,8 +168,8 @@ def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Fil
 def entropies(rows: Rows) -> npt.NDArray[np.float64]:
     """Estimate the entropies after the filters None, Sub, Up, Average and Paeth, in bits per byte.
 
-    The result ``(5,)`` has one entropy, 0 to 8, for each filter. Each is computed from the
-    differences at a grid of pixels. The picture must have at least 2 × 2 pixels.
+    The result ``(5,)`` has one entropy, 0 to 8, for each filter. The entropies are computed from
+    the differences at a grid of pixels. The picture must have at least 2 × 2 pixels.
     """
     current, left, above, corner = _neighbourhoods(rows)
     size = current.size

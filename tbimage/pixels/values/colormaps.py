@@ -48,7 +48,7 @@ def around_zero(low: float, high: float) -> tuple[float, float]:
 
 
 def table(colormap: str) -> NDArray[np.uint8]:
-    """Return the colours of a map, which are the same bytes as in matplotlib.
+    """Return the colours of a map: the same bytes as in matplotlib.
 
     Args:
         colormap: The name of the map.

@@ -8,17 +8,17 @@ Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
   For floats with the range (0, 1), ``tf.image.convert_image_dtype(…, saturate=True)`` uses the same
   formula.
-- Floats with the range (0, 1) are converted in their own dtype, as in TensorFlow. With other
-  ranges, float16 and float32 are converted in float32, or in float64 if float32 cannot represent
-  the range. Wider floats are converted in their own dtype, and integers in float64.
+- Levels of floats with the range (0, 1) are computed in the dtype of the floats, as in TensorFlow.
+  With other ranges, float16 and float32 are computed in float32, or in float64 if float32 cannot
+  represent the range. Wider floats are computed in their own dtype, and integers in float64.
 - Without a value range, uint8 stays uint8 and uint16 stays uint16. Other integers are levels and
   must be in 0..255.
 - A value range applies to colours only. Alpha, the last of 2 or 4 channels, keeps the natural range
   of its dtype: (0, 1) for floats and bools, (0, 65535) for uint16, 0..255 for other integers.
-- A range that is computed from an image may be empty, because all values or both percentiles are
-  equal. This value becomes mid-gray (t = 0.5, level 127).
-- A pixel is not finite if one of its channels is not finite. All its channels are painted, and its
-  alpha becomes opaque. Otherwise the other channels would hide the fault.
+- A range that is computed from an image may have only one value, because all values or both
+  percentiles are equal. This value becomes mid-gray (t = 0.5, level 127).
+- A pixel is not finite if one of its channels is not finite. Then all its channels are painted, and
+  its alpha becomes opaque. Otherwise the other channels would hide the fault.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ class Findings:
         clipped: The lowest and highest finite value, if floats without ``value_range`` were outside
             ``natural``, else None.
         non_finite: The number of pixels that are NaN or infinite.
-        natural: The range that was expected of floats without ``value_range``.
-        remarks: Other findings: phrases, and the number of times each was found.
-        lacking: Characters of texts that no font has. They are drawn as boxes.
+        natural: The range that floats without ``value_range`` should have.
+        remarks: Other findings. Key: a phrase. Value: how often this was found.
+        lacking: The characters that no font has. They are drawn as boxes.
     """
 
     clipped: tuple[float, float] | None = None
@@ -81,7 +81,7 @@ class Picture:
 
 
 def merge(findings: Iterable[Findings]) -> Findings:
-    """Merge findings: counts are added, and ranges are united."""
+    """Merge findings: counts are added, and the new range includes all ranges."""
     merged = Findings()
     remarks: dict[str, int] = {}
     for each in findings:
@@ -119,7 +119,7 @@ def as_picture(image: object) -> Picture:
 
 
 def drawable(image: object) -> Picture:
-    """Copy a picture or an array for drawing. The copy has 8 bits and colours, and keeps alpha."""
+    """Copy a picture or an array for drawing. The copy is 8-bit RGB, or RGBA if there is alpha."""
     picture = as_picture(image)
     pixels = eight_bits(picture.pixels)
     if pixels.shape[2] < 3:
@@ -155,7 +155,7 @@ def with_channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def ink(color: Color, pixels: Pixels) -> Pixels:
-    """Return a colour as an opaque pixel ``(C,)`` of a picture; gray pictures get its luma."""
+    """Return a colour as an opaque pixel ``(C,)`` of a picture; its luma if the picture is gray."""
     channels = pixels.shape[2]
     gray = round(sum(map(float.__mul__, _LUMA, map(float, color))))
     values = [*(color if channels > 2 else (gray,)), *([255] if channels in (2, 4) else [])]

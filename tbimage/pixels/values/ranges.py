@@ -113,7 +113,7 @@ def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
     if not values.size:
         return UNIT
     if values.dtype == np.float16:
-        values = values.astype(np.float32)  # sorting is several times as fast
+        values = values.astype(np.float32)  # sorting float32 is several times as fast
     positions = [percentage / 100 * (values.size - 1) for percentage in (low, high)]
     values.partition(sorted({bound(at) for at in positions for bound in (math.floor, math.ceil)}))
     first, second = (_interpolated(values, position) for position in positions)

@@ -50,7 +50,7 @@ def target_size(
         return height, width
     factor = 1.0 if scale is None else scale
     longer = max(height, width)
-    if max_side is not None and max_side < longer * factor:  # else a huge max_side could overflow
+    if max_side is not None and max_side < longer * factor:  # a huge max_side / longer overflows
         factor = max_side / longer
     return max(1, round(height * factor)), max(1, round(width * factor))
 
@@ -108,7 +108,7 @@ def _reduced(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _reduced_deep(channel: Pixels, size: Size) -> Pixels:
-    """Reduce one channel as float32, which Pillow resizes with more than 8 bits."""
+    """Reduce one channel as float32, because Pillow resizes float32 with more than 8 bits."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))

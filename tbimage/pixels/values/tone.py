@@ -8,8 +8,8 @@ bits, so that the steps in dark parts are as fine as in the data. A curve maps 0
 - log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. With 1000, each of these
   ranges of t has about a third of the levels: 0 to 0.01, 0.01 to 0.1, and 0.1 to 1.
 
-Float32 is enough: even if gamma is 10, its rounding error of 1e-7 is only 3e-5 of the step between
-two of the 255 levels.
+The rounding error of float32 is 1e-7. Even if gamma is 10, this is only 3e-5 of the step between
+two of the 255 levels, so float32 is exact enough.
 """
 
 from __future__ import annotations

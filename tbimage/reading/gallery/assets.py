@@ -51,7 +51,7 @@ class Source:
     sample: int
     about: Tag
     values: Any  # Scalars, or a Series
-    positions: NDArray[np.intp]  # the places of these values in ``values``
+    positions: NDArray[np.intp]  # the indices of this source's values in ``values``
     sizes: NDArray[np.int64]
 
 

@@ -148,7 +148,7 @@ def _gather(
 
 
 def _place(tag: str, about: Tag, tags: Mapping[str, Tag]) -> tuple[str, str, int]:
-    """Return kind and name of the card that shows a tag, and the tag's place in a batch or 0."""
+    """Return kind and name of a tag's card, and the tag's place in its batch (0: no batch)."""
     if about.kind == "tensor" and about.plugin in _PLUGINS:
         return _PLUGINS[about.plugin], tag, 0
     batch = _IN_BATCH.fullmatch(tag) if about.kind == "image" else None
@@ -177,7 +177,7 @@ def _sources(kind: str, run: int, first: int, about: Tag, values: Any, live: boo
 
 
 def _samples(steps: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return the number of each value in its step, beginning with 0."""
+    """Return each value's number in its step. The first value of a step has the number 0."""
     positions = np.arange(len(steps))
     starts = positions.copy()
     starts[1:][steps[1:] == steps[:-1]] = 0

@@ -1,4 +1,4 @@
-"""Make the HTML file of the page: style, scripts and, if the page is not live, all data."""
+"""Make the HTML file of the page: style and scripts. If the page is not live, add all data."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def shell(live: bool) -> Shell:
 
 
 def _unindented(text: str) -> str:
-    """Remove indentation: a tenth of the page. Strings in scripts must be within one line."""
+    """Remove indentation, which is a tenth of the page. Strings in scripts must be in one line."""
     return "\n".join(map(str.strip, text.splitlines()))
 
 

@@ -25,7 +25,7 @@ __all__ = ["Meshes", "charts", "curve_content", "find_meshes", "in_base64", "mes
 # MeshPluginData.ContentType; see proto/tbimage/plugin_data.proto.
 _VERTICES, _FACES, _COLORS = 1, 2, 3
 
-# A chart has 230 pixels, so it cannot show more thresholds.
+# A chart is 230 pixels high, so more thresholds would not be visible.
 _MOST_THRESHOLDS = 256
 # While a user rotates a mesh, the page can draw this number of points and faces in about 20 ms.
 _MOST_POINTS, _MOST_FACES = 20_000, 10_000
@@ -92,7 +92,7 @@ class Meshes:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """About how many bytes each mesh has in the page. One record has all parts of a mesh."""
+        """About how many bytes each mesh has in the page. All parts of a mesh are in one record."""
         most = 40 * _MOST_POINTS + 20 * _MOST_FACES
         sizes: NDArray[np.int64] = np.minimum(self.vertices.sizes * 2, most)
         return sizes
@@ -113,7 +113,7 @@ def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
     """Find the meshes of a run.
 
     Returns:
-        The meshes by the tags of their vertices, and the tags of their other parts.
+        A dict that maps the tag of the vertices to the meshes; and the tags of all other parts.
     """
     tags: dict[str, dict[int, str]] = {}
     for tag, about in run.tags.items():
@@ -133,7 +133,7 @@ def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
 
 
 def _mesh_part(content: bytes) -> tuple[str, int]:
-    """Return the name of a mesh, and the part of the mesh that a tag has, such as faces."""
+    """Return the name of a mesh, and the number of the part that a tag has, such as _FACES."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import MeshPluginData

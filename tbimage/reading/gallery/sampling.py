@@ -15,16 +15,16 @@ __all__ = ["choose", "evenly", "fair_shares"]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """Return up to ``most`` positions below ``count``, evenly spread, with first and last."""
+    """Return ``most`` or fewer positions below ``count``, evenly spread, with first and last."""
     if count <= most:
         return np.arange(count)
     if most <= 1:
-        return np.arange(count)[count - max(most, 0) :]  # the last one or none
+        return np.arange(count)[count - max(most, 0) :]  # the last position, or none
     return np.round(np.linspace(0, count - 1, most)).astype(np.intp)
 
 
 def fair_shares(needs: Sequence[int], room: int) -> list[int]:
-    """Divide ``room`` bytes: small needs get all that they need, large needs get equal shares."""
+    """Divide ``room`` bytes. Each small need gets all its bytes. Large needs get equal shares."""
     shares = [0] * len(needs)
     waiting = sorted(range(len(needs)), key=needs.__getitem__)
     for done, at in enumerate(waiting):

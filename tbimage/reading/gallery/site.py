@@ -40,7 +40,7 @@ class Answer:
 
 
 class Site:
-    """A log directory as a site. Several threads may call it."""
+    """A log directory as a site. Several threads may call its methods."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -97,7 +97,7 @@ class Site:
     def _answer_index(self, etag: str) -> Answer:
         try:
             self.look()
-        except (OSError, ValueError) as error:  # such as a directory that does not exist yet
+        except (OSError, ValueError) as error:  # for example, there is no such directory yet
             return _refuse(503, f"{error}\n")
         index = self._index
         own = f'"{hashlib.blake2b(index, digest_size=12).hexdigest()}"'
@@ -112,7 +112,7 @@ class Site:
             return _refuse(404, "there is no such asset\n")
         try:
             content_type, content = asset()
-        except (OSError, ValueError) as error:  # damaged or deleted
+        except (OSError, ValueError) as error:  # the file is damaged or deleted
             return _refuse(410, f"{error}\n")
         kept = {"Cache-Control": "private, max-age=31536000, immutable"}
         return Answer(200, {**_HEADERS, **kept, "Content-Type": content_type}, content)

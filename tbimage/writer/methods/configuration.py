@@ -157,10 +157,10 @@ def custom_scalars_multiline(
     title: str = "untitled",
     wall_time: float | None = None,
 ) -> bool:
-    """Add a chart of several scalars to the Custom Scalars page.
+    """Add a chart to the Custom Scalars page: several scalars.
 
     Args:
-        tags: Regular expressions of the scalars' tags.
+        tags: Regular expressions that match the tags of the scalars.
         category: The section of the page.
         title: The title of the chart.
         wall_time: Seconds since the epoch; None: now.
@@ -190,7 +190,7 @@ def custom_scalars_margin(
     title: str = "untitled",
     wall_time: float | None = None,
 ) -> bool:
-    """Add a chart of a scalar with a lower and an upper bound to the Custom Scalars page.
+    """Add a chart to the Custom Scalars page: a scalar with a lower and an upper bound.
 
     Args:
         tags: Three tags for each line: the value, its lower bound and its upper bound.

@@ -48,10 +48,10 @@ def segmentation(
         alpha: The opacity of the colours over the images, from 0 to 1.
         ignore_index: The index of pixels without a class. These pixels show only the image.
         legend: Whether a legend below each mask names its classes.
-        outlines: Whether areas have outlines: opaque over the images, white without images.
+        outlines: Whether areas have outlines: over images in the class's opaque colour, else white.
         captions: As in ``image``.
-        layout: The order of the axes of ``image``, and of ``labels`` if both have the same number
-            of axes.
+        layout: The order of the axes of ``image``; also of ``labels``, if they have the same number
+            of axes or if there is no image.
         labels_layout: The order of the axes of ``labels``, if ``layout`` is not their order: "NCHW"
             for logits, …
         description: Markdown that TensorBoard shows with the pictures.
@@ -122,7 +122,7 @@ def boxes(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Draw boxes with labels and scores, keypoints and lines onto images, and log the images.
+    """Draw boxes (with labels and scores), keypoints and lines onto images, and log the images.
 
     Coordinates are in pixels of the given image, from its top left corner; x comes before y.
 
@@ -132,14 +132,14 @@ def boxes(
         boxes: [count, 4] for one image. For a batch, a list of such arrays, which may have
             different counts, or [batch, count, 4]. None: no boxes.
         step: As in ``image``.
-        labels: A list: a string or a class index for each box. For a batch, one such list for each
-            image.
+        labels: A list: a string or a class index for each box. For a batch, a list of such lists.
         scores: A number for each box, in lists like ``labels``. Boxes with higher scores are drawn
             over the other boxes.
         colors: Red, green and blue, 0 to 255: one colour for all boxes, or a colour for each box,
             in lists like ``labels``. None: each label has its own colour, which is always the same.
         classes: The names of class indices.
-        format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre).
+        format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh"
+            (centre, width, height).
         normalized: Whether coordinates, including those of keypoints and lines, are fractions of
             the image's width and height.
         keypoints: [instances, points, 2], or [instances, points, 3] with a visibility; a point

@@ -142,9 +142,9 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
     TensorBoard's Python loader then discards the points of these steps for all tags, also in the
     runs of ``scalars`` below the run directory. The loader ignores the first "start" event of a
     run, so this call writes two "start" events. The data server ignores both events. It discards
-    points of a tag when it reads a new point of this tag with the same or a smaller step. If this
-    writer has already logged a name, the name has a next automatic step. If that step is greater
-    than ``step``, it becomes ``step``.
+    points of a tag when it reads a new point of this tag with the same or a smaller step. For each
+    logged name, this writer has a next automatic step. If this next step is greater than ``step``,
+    it becomes ``step``.
 
     Args:
         step: The first step that is discarded. The program continues with this step.
