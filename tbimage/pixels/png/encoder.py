@@ -73,10 +73,10 @@ def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
             and byte order. It is only read.
         compression: ``"fast"`` takes the least time, and its files are about as large as Pillow's
-            default files. ``"balanced"`` makes smaller files, and takes four times as long as
-            ``"fast"``. Both values keep the channels and bits of the pixels. ``"small"`` makes
-            files that are never larger than with Pillow's ``optimize=True``, and takes a hundred
-            times as long as ``"fast"``. ``"small"`` reduces the channels and bits if no
+            default files. ``"balanced"`` makes photographs smaller, and takes ten times as long
+            as ``"fast"``. Both values keep the channels and bits of the pixels. ``"small"`` makes
+            files that are never larger than with Pillow's ``optimize=True``, and takes more than
+            a hundred times as long as ``"fast"``. ``"small"`` reduces the channels and bits if no
             information is lost: equal red, green and blue become gray, opaque alpha is left out,
             and up to 256 colours become a palette of 1 to 8 bits.
         run: A function that calls all functions of a list, perhaps in several threads. These
