@@ -1,8 +1,8 @@
 """``tbimage log``: log image files, or directories of image files, to a run directory.
 
 If a file cannot be read, an error is printed, the other files are logged, and the exit code is 2.
-In a directory, this applies only to files with the suffix of an image. If a file with another
-suffix is not an image, it is skipped and counted.
+In a directory, a file with another suffix than that of an image is skipped and counted if it is
+not an image.
 """
 
 from __future__ import annotations

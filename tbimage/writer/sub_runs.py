@@ -1,8 +1,8 @@
 """The event files of a writer: those of its run, and those of the sub-runs of ``scalars``.
 
-In the pipeline, the values of one call of ``scalars`` are one record. This record has a *package*
-instead of a Summary. So the values share one step and one place in the order of the calls, even if
-the caller is interrupted.
+In the pipeline, the values of one call of ``scalars`` are one record. Instead of a Summary, this
+record has a *package*: the Summaries of all sub-runs of the call. So the values share one step and
+one place in the order of the calls, even if the caller is interrupted.
 
 Rules:
 - The number of file descriptors is limited, for any number of runs.
@@ -28,9 +28,9 @@ from tbimage.kinds import scalars
 from tbimage.writer import directories
 from tbimage.writer.settings import Settings
 
-#: The largest number of open event files for the sub-runs of one writer. It is enough for the
-#: lines of any chart that a person reads. It is an eighth of the smallest usual limit of a process
-#: (256, on macOS).
+#: The largest number of open event files for the sub-runs of one writer. Each sub-run is one line of
+#: a chart, and a chart with more lines is hard to read. By default, macOS allows 256 open files for
+#: a process, and other usual systems allow more.
 MOST_DESCRIPTORS = 32
 
 
@@ -57,7 +57,7 @@ class RunFiles(EventFiles):
         self._begin = begin
         self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
-        self._accepted = 0  # how many records of the next batch are already in _waiting
+        self._accepted = 0  # how many records, already in _waiting, the caller will pass again
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
@@ -258,7 +258,7 @@ def make_files(
 def _makers(
     settings: Settings, logdir: str, say: Callable[..., None]
 ) -> tuple[_Maker, _Maker, Storage]:
-    """Return two functions that make the files of a run and of a sub-run; and the storage."""
+    """Return a maker of the files of a run, a maker of the files of a sub-run, and the storage."""
     if urls.is_url(logdir):
         from tbimage.events.object_segments import ObjectSegments
         from tbimage.events.storage.stores import objects_of

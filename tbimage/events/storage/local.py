@@ -87,7 +87,7 @@ class DiskStorage(Storage, Protocol):
 # The errors of ``stat`` for a path without a file. Missing rights (EACCES) and network faults give
 # other errors.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
-# The errors of ``fsync`` if directories cannot be synced. The manual of Linux names EINVAL.
+# The errors of ``fsync`` if directories cannot be synced. The manual of Linux lists EINVAL.
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})
 
 # One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).

@@ -6,7 +6,7 @@ as a separate PNG file. The contents of its IDAT chunks are copied unchanged int
 
 Rules:
 - A reader that does not know APNG shows the first frame.
-- A frame that is equal to the frame before is kept, too, because it has its own time.
+- A frame that equals the previous frame is not left out, because it has its own display time.
 """
 
 from __future__ import annotations

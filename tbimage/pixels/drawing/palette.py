@@ -36,7 +36,7 @@ Names = Sequence[str] | Mapping[int, str]
 CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).reshape(-1, 3)
 
 #: The finding about classes that share their colour with another class.
-CYCLED = f"classes beyond the {len(CLASS_COLORS)} colours of the palette, whose colours repeat"
+CYCLED = f"classes beyond the {len(CLASS_COLORS)} colours of the palette, so that colours repeat"
 
 # Names get one of the first 24 colours. The mean chroma of these colours is about twice the mean
 # chroma of the other colours.
@@ -49,7 +49,7 @@ def class_color(index: int) -> Color:
     """Return the colour of a class.
 
     Args:
-        index: 0 or more. The 64 colours repeat.
+        index: Any integer. The 64 colours repeat.
 
     Raises:
         TypeError: ``index`` is no integer.
@@ -66,7 +66,7 @@ def class_color(index: int) -> Color:
 def check_colors(colors: Any, count: int) -> list[Color]:
     """Check one colour for all objects, or ``count`` colours; return one colour for each object."""
     problem = (
-        f"colors must be (red, green, blue) or {count} of them, integers in 0..255, got "
+        f"colors must be (red, green, blue) or {count} such colours, integers in 0..255, got "
         f"{checks.given(colors)}"
     )
     try:
