@@ -28,9 +28,9 @@ from tbimage.kinds import scalars
 from tbimage.writer import directories
 from tbimage.writer.settings import Settings
 
-#: The largest number of open event files for the sub-runs of one writer. Each sub-run is one line of
-#: a chart, and a chart with more lines is hard to read. By default, macOS allows 256 open files for
-#: a process, and other usual systems allow more.
+#: The largest number of open event files for the sub-runs of one writer. Each sub-run is one line
+#: of a chart, and a chart with more lines is hard to read. By default, macOS allows 256 open files
+#: for a process, and other usual systems allow more.
 MOST_DESCRIPTORS = 32
 
 

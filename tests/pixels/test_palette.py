@@ -111,7 +111,7 @@ def test_colours_that_are_given(colors: Any, count: int, expected: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [(1, 2), (1, 2, 256), (-1, 2, 3), [(1, 2, 3)] * 3])
 def test_colours_out_of_range_or_number(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"colors must be .* or 2 of them"):
+    with pytest.raises(ValueError, match=r"colors must be .* or 2 such colours"):
         check_colors(wrong, 2)
 
 

@@ -32,8 +32,8 @@ class Filter(enum.IntEnum):
     AVERAGE = 3
     PAETH = 4
     #: The filter Up for rows that equal the row above: they become zeros. The filter None for all
-    #: other rows. This is for drawings with areas of one colour, label maps and values that a colour
-    #: map colours. Their rows repeat, and deflate finds repetition best in unfiltered rows.
+    #: other rows. This is for drawings with areas of one colour, label maps and the colours of a
+    #: colour map. Their rows repeat, and deflate finds repetition best in unfiltered rows.
     REPEAT = 5
     #: For each row, the filter with the smallest sum of absolute differences, as the specification
     #: advises (section 12.7).
