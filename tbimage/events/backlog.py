@@ -16,7 +16,7 @@ from tbimage.events.tickets import LIGHT_BYTES, Ticket, make_batch
 __all__ = ["Backlog", "Commit"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Commit:
     """Tickets to write together, and the results. The results are valid when ``ended`` is True."""
 

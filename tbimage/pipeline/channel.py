@@ -62,6 +62,7 @@ class Channel:
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
         self._closing = False
+        self._earlier: list[object] = []  # the commits that had begun before the close
         # When tickets were taken in, and how many tickets each lane had received at that time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
@@ -131,7 +132,8 @@ class Channel:
             request.mark = self._give_up()
             request.answer(False)
         else:
-            self._closing = self._closing or request.what == "close"
+            if request.what == "close" and not self._closing:
+                self._closing, self._earlier = True, [lane.commit for lane in self.lanes]
             request.mark = self._received() + self.inbox.qsize()
             self._asked.append(request)
         request.seen = True
@@ -325,15 +327,13 @@ class Channel:
                 lane.job = job
 
     def _settle(self, lane: Lane) -> None:
-        commit = lane.settle()
-        if commit is None:
+        if (commit := lane.settle()) is None:
             return
         self.pending_bytes -= commit.released
         self.encode_secs += commit.secs
         if commit.error is None:
             self._note_progress()
-        elif self._closing:
-            # A close makes one attempt to write; it does not wait until the disk works again.
+        elif self._closing and commit not in self._earlier:  # a close makes one attempt to write
             self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:

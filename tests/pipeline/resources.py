@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -15,5 +16,8 @@ def threads() -> set[str]:
 
 def descriptors(directory: Path) -> int:
     """Count the open files of this process in a directory."""
-    targets = (os.path.realpath(each) for each in Path("/proc/self/fd").iterdir())
+    targets: list[str] = []
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another thread has just closed it
+            targets.append(os.path.realpath(each))
     return sum(target.startswith(str(directory)) for target in targets)

@@ -91,6 +91,41 @@ def test_every_flush_makes_one_attempt(tmp_path: Path, faulty: Storages) -> None
     writer.close()
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_write_that_fails_after_the_close_began_is_not_its_attempt(
+    tmp_path: Path, faulty: Storages, times: int
+) -> None:
+    """The write had begun before; the close makes an attempt of its own, and only one."""
+    storage = faulty(healthy)
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    writer.scalar("a", 0.5, 0)
+    assert writer.flush()
+    began, goes_on = threading.Event(), threading.Event()
+    left = times
+
+    def plan(operation: str, size: int) -> OSError | None:
+        nonlocal left
+        if operation != "write" or not left:
+            return None
+        began.set()
+        assert goes_on.wait(20)
+        left -= 1
+        return error(errno.ENOSPC)
+
+    storage.plan = plan
+    writer.scalar("a", 0.5, 1)
+    assert began.wait(20)
+    closes: list[bool] = []
+    thread = threading.Thread(target=lambda: closes.append(writer.close()))
+    thread.start()
+    readers.wait_until(lambda: writer._pipeline.channel._closing, "the owner to hear of the close")
+    goes_on.set()
+    thread.join(20)
+    assert closes == [times == 1]
+    assert logs.steps(tmp_path, "a") == [0, 1][: 3 - times]
+    assert writer.stats().dropped["closed"] == times - 1
+
+
 def test_each_outage_is_logged_once(
     tmp_path: Path, faulty: Storages, caplog: pytest.LogCaptureFixture
 ) -> None:
