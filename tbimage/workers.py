@@ -127,6 +127,10 @@ class Workers:
             self._given.pop()
             raise
 
+    def grow(self) -> None:
+        """Get threads for jobs that wait, because threads of the rival may be idle now."""
+        self._get_threads(min(self._under_way(), self.limit))
+
     def _under_way(self) -> int:
         return 0 if self.is_idle() else len(self._given)
 
@@ -142,11 +146,15 @@ class Workers:
             try:
                 start_new_thread(_work, (self, self._jobs))
             except RuntimeError:  # no thread can be started
-                return
+                break
             self.count += 1
         while rival and self.count < count and rival.count > max(rival._under_way(), 1):
             rival.count -= 1
-            rival._jobs.put((self, self._jobs))
+            try:
+                rival._jobs.put((self, self._jobs))
+            except MemoryError:  # no thread will move
+                rival.count += 1
+                raise
             self.count += 1
 
     def share(self, parts: Sequence[Callable[[], T]], count: int) -> list[T]:
@@ -157,13 +165,20 @@ class Workers:
         return group.finish()
 
     def discard(self) -> None:
-        """Drop the jobs that no thread has begun."""
-        take_all(self._jobs)
+        """End the jobs that no thread has begun, without doing them."""
+        for item in take_all(self._jobs):
+            if item is _END or isinstance(item, tuple):
+                self._jobs.put(item)  # otherwise a thread would not end, or not move
+            else:
+                item.ended = True
 
     def dismiss(self) -> None:
         """Let the threads end when they have done the queued jobs."""
-        self._jobs.put(_END)
-        self._jobs, self._given, self.count = SimpleQueue(), deque(), 0
+        fresh: tuple[Jobs, deque[Job], int] = SimpleQueue(), deque(), 0
+        try:
+            self._jobs.put(_END)
+        finally:  # no job may be put after _END
+            self._jobs, self._given, self.count = fresh
 
     def do(self, job: Job) -> None:
         """Do a job in this thread."""
@@ -193,9 +208,9 @@ _END = Job(None, int)  # ends each thread that takes it
 def _work(workers: Workers, jobs: Jobs) -> None:
     """Do the jobs of a queue, and then the jobs of each queue to which this thread is moved."""
     job: Job | tuple[Workers, Jobs] | None = None
-    ident = get_ident()
     while True:
         try:
+            ident = get_ident()
             workers.busy.setdefault(ident, False)
             job = job or jobs.get()
             if job is _END:

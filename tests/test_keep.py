@@ -50,14 +50,15 @@ def test_a_thread_that_is_delayed_does_not_end_later_intervals(
     others: list[bool] = []
 
     class Delays(dict[int, tuple[float, object]]):
-        def pop(self, *arguments: Any) -> Any:
+        def setdefault(self, *arguments: Any) -> Any:
             nonlocal now
+            mine = super().setdefault(*arguments)
             if not others:
                 others.append(False)  # only the first call is delayed
                 for _ in range(2):
                     now += 10
                     others.append(interval.has_passed())
-            return super().pop(*arguments)
+            return mine
 
     interval._passes = Delays()
     assert interval.has_passed()

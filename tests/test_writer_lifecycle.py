@@ -262,14 +262,6 @@ def test_a_collected_writer_writes_and_closes(tmp_path: Path) -> None:
         assert logs.steps(tmp_path / str(number), "b") == list(range(number * 3))
 
 
-def test_an_idle_writer_that_is_dropped_needs_no_thread(tmp_path: Path) -> None:
-    others = threads()
-    for number in range(20):
-        tbimage.SummaryWriter(tmp_path / str(number))
-    readers.wait_until(lambda: not threads() - others, "threads to end", 20)
-    readers.wait_until(lambda: descriptors(tmp_path) == 0, "files to be closed", 20)
-
-
 def test_writers_come_and_go_without_a_trace(tmp_path: Path) -> None:
     from tbimage.pipeline import callers
     from tbimage.writer import directories

@@ -43,7 +43,7 @@ class Pipeline:
     def __init__(self, make_files: MakeFiles, options: PipelineOptions) -> None:
         self._make_files = make_files
         self._options = options
-        self._is_over = False  # the process is ending, and pending summaries were counted as lost
+        self.is_over = False  # the process is ending, and ``drain`` has waited for this pipeline
         self._in_hand: dict[int, weakref.ref[Work]] = {}  # each thread's ``Work`` before its put
         owner = current_owner()
         lanes = [(files, Steps()) for files in make_files(owner.log.say, False)]
@@ -262,7 +262,7 @@ class Pipeline:
     def begin_last_flush(self) -> Request | None:
         """Ask for a flush at the end of the process; None if this process has nothing to flush."""
         channel = self._channel
-        if channel.pid != getpid() or channel.finished or self._is_over:
+        if channel.pid != getpid() or channel.finished or self.is_over:
             return None
         for lane in channel.lanes:
             lane.at_end = True
@@ -270,7 +270,7 @@ class Pipeline:
 
     def end(self, given_up: int) -> None:
         """Log how many summaries are lost because the process ends."""
-        self._is_over = True
+        self.is_over = True
         given_up += self.give_up()
         self._channel.errors.note_unwritten(given_up + self._channel.counts()[0])
 

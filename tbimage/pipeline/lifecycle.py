@@ -64,18 +64,19 @@ def _end(interrupts: Sequence[None]) -> None:
     owner.ending = True
     for pipeline in pipelines:
         pipeline.channel.easy_bytes = -1  # now put_light waits until its summary is written
-    owner.encoders.discard()
     given_up = [pipeline.give_up() for pipeline in left]
+    owner.encoders.discard()
     owner.wait_until_idle(_IDLE_SECS if left else 0.0)
     for pipeline, count in zip(left, given_up, strict=True):
         pipeline.end(count)
+    for pipeline in pipelines:
+        pipeline.is_over = True  # so the second call of ``drain`` does not wait again
     owner.log.write()
 
 
 def _drain_with_multiprocessing(is_registered: object = None) -> None:
     """In a child of ``multiprocessing``, let ``drain`` run after the program's finalizers."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is None:
+    if (process := sys.modules.get("multiprocessing.process")) is None:
         return
     from multiprocessing import util
 
@@ -88,6 +89,5 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
 
 # ``weakref``'s exit handler ends the sessions of stores. It is registered first, so it runs last.
 weakref.finalize(drain, int)
-for _ in range(2):  # a Ctrl-C between the ``try`` of one call is followed by the other call
-    atexit.register(drain)
+atexit.register(atexit.register(drain))  # twice: a Ctrl-C outside of its ``try`` ends one call
 at_first_use.append(_drain_with_multiprocessing)

@@ -82,10 +82,9 @@ class Owner:
 
     def wait_until_idle(self, secs: float) -> None:
         """Wait until workers are idle, because Python aborts if it stops a thread that runs C++."""
-        end = time.monotonic() + secs
-        for workers in (self.encoders, self.files):
-            while any(list(workers.busy.values())) and time.monotonic() < end:
-                time.sleep(0.005)
+        encoders, files, end = self.encoders.busy, self.files.busy, time.monotonic() + secs
+        while any([*encoders.values(), *files.values()]) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def is_worker(self) -> bool:
         """Tell whether the calling thread is a worker, which must not wait for the owner."""
@@ -139,6 +138,7 @@ class Owner:
             turns.update(self._active)
         for member in turns:
             self._give_turn(member)
+        self.files.grow()  # if a disk hangs, its worker never returns
         if self.log.is_due and not self.ending:
             self.files.give(Job(None, self.log.write_alone))
         return rung or bool(turns)

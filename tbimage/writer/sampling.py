@@ -163,5 +163,7 @@ class Interval:
         mine = now, object()
         if self._passes.setdefault(latest + 1, mine) is not mine:
             return False  # another thread was faster
-        self._passes.pop(latest - 1, None)
+        for number in [*self._passes]:
+            if number < latest:
+                self._passes.pop(number, None)
         return True

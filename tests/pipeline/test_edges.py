@@ -356,6 +356,17 @@ all_end()
     assert everything(tmp_path) == {"a": [0, 1]}
 
 
+def test_no_thread_outlives_deleted_writers_that_logged_nothing(tmp_path: Path) -> None:
+    script = """
+for number in range(20):
+    tbimage.SummaryWriter(f"{logdir}/{number}")
+all_end()
+assert not [each for each in os.listdir("/proc/self/fd")
+            if os.path.realpath(f"/proc/self/fd/{each}").startswith(logdir)]
+"""
+    children.run(THREADS + script, tmp_path)
+
+
 def test_threads_start_again_after_they_ended(tmp_path: Path) -> None:
     """A writer gets threads even if it opens while those of the last writer end."""
     script = """

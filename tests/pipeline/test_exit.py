@@ -241,6 +241,37 @@ for step in range(6):
     assert logs.steps(tmp_path, "b") == list(range(6))
 
 
+def test_the_second_call_of_drain_waits_for_nothing(tmp_path: Path) -> None:
+    """While a daemon thread goes on logging large pictures."""
+    script = """
+import sys, threading, time
+import numpy as np
+import tbimage
+from tbimage.pipeline import lifecycle
+
+end, calls = lifecycle._end, []
+
+def measured(interrupts):
+    calls.append(None)
+    started = time.monotonic()
+    end(interrupts)
+    print(len(calls), time.monotonic() - started < 20, flush=True)
+
+lifecycle._end = measured
+writer = tbimage.SummaryWriter(sys.argv[1], close_timeout=40.0)
+picture = np.random.default_rng(0).integers(0, 256, (1200, 1200, 3), np.uint8)
+
+def log_for_ever():
+    for step in range(10**9):
+        writer.image("a", picture, step)
+
+threading.Thread(target=log_for_ever, daemon=True).start()
+time.sleep(0.5)
+"""
+    done = children.run(script, tmp_path)
+    assert (done.stdout, done.stderr) == ("1 True\n2 True\n", "")
+
+
 CLOCK = """
 import atexit, os, time
 atexit.register(lambda: os.write(1, b"%d" % (time.monotonic() - ending)))  # the last to be called

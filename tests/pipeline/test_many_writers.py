@@ -118,6 +118,50 @@ assert max(most) <= 8, most
     assert logs.steps(tmp_path / "pictures", "n") == list(range(800))
 
 
+def test_a_disk_that_hangs_does_not_stop_a_writer_whose_encoders_were_busy(tmp_path: Path) -> None:
+    """When its commit comes, no thread can be started for it; later the encoders are idle."""
+    script = """
+import sys, threading
+import numpy as np
+import tbimage
+from tbimage.events.storage import LocalStorage
+
+create, works, hung = LocalStorage.create, threading.Event(), threading.Event()
+
+class Slow:
+    def __init__(self, file):
+        self._file = file
+    def write(self, pieces):
+        if not works.is_set():
+            hung.set()
+            works.wait()
+        return self._file.write(pieces)
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+def slow(self, path):
+    file = create(self, path)
+    return Slow(file) if "/hangs/" in path else file
+
+LocalStorage.create = slow
+picture = np.random.default_rng(0).integers(0, 256, (700, 700, 3), np.uint8)
+works.set()
+writer = tbimage.SummaryWriter(sys.argv[1] + "/works", workers=6)
+other = tbimage.SummaryWriter(sys.argv[1] + "/hangs", workers=1)
+works.clear()
+other.scalar("a", 0.5, 0)
+assert hung.wait(20)
+for step in range(20):
+    assert writer.image("b", picture, step)
+assert writer.flush(30)
+works.set()
+assert other.close(20) and writer.close(20)
+"""
+    children.run(script, tmp_path)
+    assert logs.steps(tmp_path / "works", "b") == list(range(20))
+    assert logs.steps(tmp_path / "hangs", "a") == [0]
+
+
 def test_one_writer_that_hangs_or_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     """Writers share threads, but a missing directory affects only its writer."""
     script = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -59,6 +60,111 @@ def test_threads_move_between_rivals_and_one_stays() -> None:
     for pool in pools:
         pool.dismiss()
     readers.wait_until(lambda: len(os.listdir("/proc/self/task")) <= others, "threads to end", 20)
+
+
+def rivals() -> tuple[workers.Workers, workers.Workers]:
+    one, other = workers.Workers(6, 7, print), workers.Workers(6, 7, print)
+    one.rival, other.rival = other, one
+    return one, other
+
+
+def test_a_move_that_fails_for_lack_of_memory_changes_no_count() -> None:
+    pools = rivals()
+    for _ in range(6):
+        pools[0].give(workers.Job(None, time.sleep, 0.01), 6)
+    readers.wait_until(pools[0].is_idle, "the jobs")
+    assert pools[0].count == 6
+
+    class NoMemory:
+        def put(self, item: object) -> None:
+            raise MemoryError
+
+    queue, pools[0]._jobs = pools[0]._jobs, NoMemory()  # type: ignore[assignment]
+    for _ in range(3):
+        job = workers.Job(None, len, ())
+        with pytest.raises(MemoryError):
+            pools[1].give(job, 6)
+        assert [pool.count for pool in pools] == [6, 1]
+    pools[0]._jobs = queue
+    for pool in pools:
+        pool.dismiss()
+
+
+def test_idle_threads_move_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoders, files = rivals()
+    for _ in range(4):
+        encoders.give(workers.Job(None, time.sleep, 0.01), 4)
+    readers.wait_until(encoders.is_idle, "the jobs")
+    hangs = threading.Event()
+    files.give(workers.Job(None, hangs.wait, 60))
+    job = workers.Job(None, len, ())
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "start_new_thread", refuse)
+        files.give(job)
+        readers.wait_until(lambda: job.ended, "the job to end")
+    hangs.set()
+    for pool in (encoders, files):
+        pool.dismiss()
+
+
+def test_discarded_jobs_end_and_moves_are_not_discarded() -> None:
+    encoders, files = rivals()
+    for _ in range(6):
+        encoders.give(workers.Job(None, time.sleep, 0.05), 6)
+    readers.wait_until(encoders.is_idle, "the jobs")
+    goes_on, hangs = threading.Event(), threading.Event()
+    parts = [lambda: goes_on.wait(60)] * 7
+    thread = threading.Thread(target=encoders.share, args=(parts, 7))  # is_idle does not see these
+    thread.start()
+    readers.wait_until(lambda: sum(encoders.busy.values()) == 6, "the parts to begin")
+    files.give(workers.Job(None, hangs.wait, 60))
+    waits, dropped = workers.Job(None, len, ()), workers.Job(None, len, ())
+    files.give(waits)  # a thread will move for this job
+    encoders.give(dropped)
+    encoders.discard()
+    assert dropped.ended
+    goes_on.set()
+    readers.wait_until(lambda: waits.ended, "the job that waited for the moved thread")
+    assert (encoders.count, files.count) == (5, 2)
+    hangs.set()
+    thread.join(60)
+    for pool in (encoders, files):
+        pool.dismiss()
+
+
+def test_a_thread_starts_in_spite_of_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [MemoryError()]
+
+    def ident() -> int:
+        if left:
+            raise left.pop()
+        return threading.get_ident()
+
+    monkeypatch.setattr(workers, "get_ident", ident)
+    pool = workers.Workers(1, 1, print)
+    job = workers.Job(None, len, ())
+    pool.give(job)
+    readers.wait_until(lambda: job.ended, "the job to end")
+    pool.dismiss()
+
+
+def test_no_job_follows_the_end_after_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = workers.Workers(1, 1, print)
+    pool.give(workers.Job(None, len, ()))
+    for name in ("SimpleQueue", "deque"):
+
+        def no_memory() -> None:
+            raise MemoryError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, name, no_memory)
+            with pytest.raises(MemoryError):
+                pool.dismiss()
+        job = workers.Job(None, len, ())
+        pool.give(job)
+        readers.wait_until(pool.is_idle, "the job to end")
+        assert job.ended
+    pool.dismiss()
 
 
 def test_a_hanging_job_keeps_no_other_job_in_memory() -> None:

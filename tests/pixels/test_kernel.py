@@ -241,6 +241,26 @@ def test_a_small_picture_does_not_wait_for_a_thread_that_computes(count: int) ->
 
 
 @needs_kernel
+def test_the_process_may_end_while_a_thread_encodes() -> None:
+    """CPython clears what is local to a thread while the kernel still uses its memory."""
+    script = """
+import threading, time
+import numpy as np
+from tbimage.pixels.png.encoder import encode
+
+picture = np.random.default_rng(0).integers(0, 8, (170, 170, 3), np.uint8).repeat(3, 0).repeat(3, 1)
+def encode_for_ever():
+    while True:
+        encode(picture)
+threading.Thread(target=encode_for_ever, daemon=True).start()
+time.sleep(0.3)
+"""
+    for _ in range(6):
+        done = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+        assert done.returncode == 0
+
+
+@needs_kernel
 @pytest.mark.parametrize("shape", [(16, 64, 64, 3), (1, 600, 600, 3)])
 def test_other_threads_run_during_a_long_call(shape: tuple[int, ...]) -> None:
     several = np.random.default_rng(0).integers(0, 256, shape, np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def _encode(
     total = sum(capacities)
     out = None if total <= LEAST_BYTES else lend(total)
     place = memory.out_address if out is None else out.ctypes.data
-    jobs, used = (Job * len(parts))(), []
+    jobs, used = (Job * len(parts))(), list[Any]((memory.scratch,))
     for job, (rows, start, stop), capacity in zip(jobs, parts, capacities, strict=True):
         pixels, job.row_stride = _memory_of(rows, start, stop, alone=len(parts) == 1)
         used.append(pixels)  # keeps the memory: the kernel has only the address
