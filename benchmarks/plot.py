@@ -77,7 +77,7 @@ def _photos(results: Results, axis: Any) -> None:
         bars = axis.bar(left, heights, width, color=_COLORS[name], label=name)
         axis.bar_label(bars, [significant(each) for each in heights], fontsize=6, padding=1)
     axis.set_yscale("log")
-    axis.set_ylim(bottom=0.1)
+    axis.set_ylim(bottom=0.3)
     axis.set_xticks(range(len(PHOTOS)), PHOTOS)
     axis.set_title("ms a photograph, end to end", fontsize=9)
 

@@ -110,7 +110,7 @@ class SummaryWriter:
         self._writer.tensor(tag, tensor, step, metadata=metadata)
 
     def hparams(self, hparams: Mapping[str, Any]) -> None:
-        """Log hyperparameters: values by name. A second call must have the same values."""
+        """Log ``hparams``: values by name. A second call must have the same values."""
         self._writer.hparams(flattened(hparams))
 
     def flush(self) -> None:
