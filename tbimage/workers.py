@@ -165,12 +165,10 @@ class Workers:
         return group.finish()
 
     def discard(self) -> None:
-        """End the jobs that no thread has begun, without doing them."""
+        """Drop the jobs that no thread has begun."""
         for item in take_all(self._jobs):
             if item is _END or isinstance(item, tuple):
                 self._jobs.put(item)  # otherwise a thread would not end, or not move
-            else:
-                item.ended = True
 
     def dismiss(self) -> None:
         """Let the threads end when they have done the queued jobs."""

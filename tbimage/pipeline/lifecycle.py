@@ -54,21 +54,21 @@ def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
 def _end(interrupts: Sequence[None]) -> None:
     owner = current_owner()
     pipelines = [each for each in (reference() for reference in list(live.values())) if each]
-    begun = [(pipeline, pipeline.begin_last_flush()) for pipeline in pipelines]
+    begun = [(each, flush) for each in pipelines if (flush := each.begin_last_flush()) is not None]
     for pipeline, flush in begun:  # all pipelines write at the same time
-        if flush is not None:
-            pipeline.wait_for(flush, interrupts)
-    left = [pipeline for pipeline, flush in begun if flush is not None and not flush.result]
+        pipeline.wait_for(flush, interrupts)
+    left = [pipeline for pipeline, flush in begun if not flush.result]
     if not owner.ending:  # otherwise the interpreter could stop a thread while it logs
         owner.log.stop_workers()
     owner.ending = True
     for pipeline in pipelines:
         pipeline.channel.easy_bytes = -1  # now put_light waits until its summary is written
-    given_up = [pipeline.give_up() for pipeline in left]
     owner.encoders.discard()
+    for pipeline in left:
+        pipeline.give_up()
     owner.wait_until_idle(_IDLE_SECS if left else 0.0)
-    for pipeline, count in zip(left, given_up, strict=True):
-        pipeline.end(count)
+    for pipeline in left:
+        pipeline.end()
     for pipeline in pipelines:
         pipeline.is_over = True  # so the second call of ``drain`` does not wait again
     owner.log.write()

@@ -87,11 +87,12 @@ import tbimage
 from tbimage.pipeline import lifecycle
 
 def interrupt(instruction):
-    count = 0
+    count, drain = 0, lifecycle.drain.__code__  # modules are cleared at the end
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 needs this before ``settrace``
 
     def trace(frame, event, argument):
         nonlocal count
-        if frame.f_code is not lifecycle.drain.__code__ or (event == "call" and count):
+        if frame.f_code is not drain or (event == "call" and count):
             return None
         frame.f_trace_opcodes = True
         if event in ("call", "opcode"):
