@@ -20,7 +20,7 @@ from tbimage.pipeline.owner import current_owner
 from tbimage.workers import Bell
 from tests import readers
 from tests.pipeline import logs
-from tests.pipeline.resources import descriptors, threads
+from tests.pipeline.resources import descriptors
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -303,7 +303,7 @@ def test_a_late_wake_up_does_not_end_the_thread_that_the_next_writer_needs(
             super().ring()
             threading.Timer(0.005, super().ring).start()
 
-    threads()  # those of earlier tests have ended, or wait for nothing
+    time.sleep(0.8)  # the threads of earlier tests have ended, or wait for nothing
     monkeypatch.setattr(current_owner(), "_bell", LateBell())
     for number in range(20):
         writer = tbimage.SummaryWriter(tmp_path / str(number))

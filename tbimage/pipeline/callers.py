@@ -271,7 +271,7 @@ class Pipeline:
     def end(self) -> None:
         """Log how many summaries are lost because the process ends."""
         self.is_over = True
-        counts = self._channel.counts()  # on a busy machine ``give_up`` gets its answer too late
+        counts = self._channel.counts()  # not those of ``give_up``: its answer may come too late
         self._channel.errors.note_unwritten(counts[0] + counts[3]["closed"])
 
     def _outcome(self, channel: Channel, done: bool, since: float | None = None) -> bool:

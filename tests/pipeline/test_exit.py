@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -312,6 +313,18 @@ def test_a_hanging_disk_delays_the_exit_by_close_timeout_at_most(tmp_path: Path,
     assert int(done.stdout) < 20  # half a second, not the default of 30
     assert " not written before the writer or the process ended" in done.stderr
     assert logs.steps(tmp_path / "hung", "a") == list(range(10))
+
+
+def test_what_is_lost_is_counted_if_the_owner_answers_too_late(tmp_path: Path) -> None:
+    """As on a busy machine: then no line told how many summaries were lost."""
+    script = """
+from tbimage.pipeline import callers
+callers._GIVE_UP_SECS = 0.0
+assert hanging.wait(20)
+log(200, 5)  # these are in no commit
+"""
+    done = children.run(START + HUNG + script, tmp_path)
+    assert re.findall(r"hung: (\d+) summaries were not written before", done.stderr) == ["110"]
 
 
 def test_a_failing_disk_does_not_delay_the_exit(tmp_path: Path) -> None:

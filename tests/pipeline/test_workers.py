@@ -23,15 +23,21 @@ def refuse(*arguments: object) -> None:
     raise RuntimeError("can't start new thread")
 
 
+def no_memory(*arguments: object) -> None:
+    raise MemoryError
+
+
+def rivals(limit: int, most: int) -> tuple[workers.Workers, workers.Workers]:
+    one, other = workers.Workers(limit, most, print), workers.Workers(limit, most, print)
+    one.rival, other.rival = other, one
+    return one, other
+
+
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
 
 def test_a_thread_that_could_not_be_started_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a lack of memory, the next job would wait for that thread for ever."""
-
-    def no_memory(*arguments: object) -> None:
-        raise MemoryError
-
     pool = workers.Workers(1, 1, print)
     with monkeypatch.context() as patch:
         patch.setattr(workers, "start_new_thread", no_memory)
@@ -45,8 +51,7 @@ def test_a_thread_that_could_not_be_started_is_not_counted(monkeypatch: pytest.M
 
 def test_threads_move_between_rivals_and_one_stays() -> None:
     others = len(os.listdir("/proc/self/task"))
-    pools = workers.Workers(3, 4, print), workers.Workers(3, 4, print)
-    pools[0].rival, pools[1].rival = pools[1], pools[0]
+    pools = rivals(3, 4)
     for number in range(100):
         pool = pools[number % 2]
         meeting = threading.Barrier(3, timeout=20)
@@ -62,14 +67,8 @@ def test_threads_move_between_rivals_and_one_stays() -> None:
     readers.wait_until(lambda: len(os.listdir("/proc/self/task")) <= others, "threads to end", 20)
 
 
-def rivals() -> tuple[workers.Workers, workers.Workers]:
-    one, other = workers.Workers(6, 7, print), workers.Workers(6, 7, print)
-    one.rival, other.rival = other, one
-    return one, other
-
-
 def test_a_move_that_fails_for_lack_of_memory_changes_no_count() -> None:
-    pools = rivals()
+    pools = rivals(6, 7)
     for _ in range(6):
         pools[0].give(workers.Job(None, time.sleep, 0.01), 6)
     readers.wait_until(pools[0].is_idle, "the jobs")
@@ -91,7 +90,7 @@ def test_a_move_that_fails_for_lack_of_memory_changes_no_count() -> None:
 
 
 def test_idle_threads_move_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoders, files = rivals()
+    encoders, files = rivals(6, 7)
     for _ in range(4):
         encoders.give(workers.Job(None, time.sleep, 0.01), 4)
     readers.wait_until(encoders.is_idle, "the jobs")
@@ -108,7 +107,7 @@ def test_idle_threads_move_if_no_thread_can_be_started(monkeypatch: pytest.Monke
 
 
 def test_moves_are_not_discarded() -> None:
-    encoders, files = rivals()
+    encoders, files = rivals(6, 7)
     for _ in range(6):
         encoders.give(workers.Job(None, time.sleep, 0.05), 6)
     readers.wait_until(encoders.is_idle, "the jobs")
@@ -152,10 +151,6 @@ def test_no_job_follows_the_end_after_a_lack_of_memory(monkeypatch: pytest.Monke
     pool = workers.Workers(1, 1, print)
     pool.give(workers.Job(None, len, ()))
     for name in ("SimpleQueue", "deque"):
-
-        def no_memory() -> None:
-            raise MemoryError
-
         with monkeypatch.context() as patch:
             patch.setattr(workers, name, no_memory)
             with pytest.raises(MemoryError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from tbimage.pixels.mappings import LEAST_BYTES, lend
 from tbimage.pixels.png.libraries import kernel
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
+
+#: The memory for the ends of blocks, in bytes. Even the smallest output needs it.
+LEAST_CAPACITY = 1024
 
 
 class Stream(NamedTuple):
@@ -86,9 +89,9 @@ def _encode(
 ) -> list[Stream]:
     """Encode parts of pictures in one call. If they are small, the call keeps the GIL.
 
-    A small picture takes 20 to 100 µs. If the call released the GIL while another thread of the
-    program computes in Python, this thread would then wait 5 ms for the GIL. With such a thread,
-    1,000 pictures of 64×64 took 4.7 s. Now they take 15 ms.
+    A small picture takes 20 to 100 µs. If the call released the GIL, and another thread of the
+    program computes in Python, the encoding thread would wait 5 ms to get the GIL again. Beside
+    such a thread, 1,000 pictures of 64×64 took 4.7 s. Now they take 15 ms.
     """
     loaded = kernel()
     if loaded is None:
@@ -101,10 +104,13 @@ def _encode(
     total = sum(capacities)
     out = None if total <= LEAST_BYTES else lend(total)
     place = memory.out_address if out is None else out.ctypes.data
-    jobs, used = (Job * len(parts))(), list[Any]((memory.scratch,))
+    jobs = (Job * len(parts))()
+    # The kernel has only addresses, so this list keeps the memory. At exit, CPython clears the
+    # attributes of ``memory`` while a daemon thread may still be in the kernel.
+    used: list[Pixels] = [memory.scratch]
     for job, (rows, start, stop), capacity in zip(jobs, parts, capacities, strict=True):
         pixels, job.row_stride = _memory_of(rows, start, stop, alone=len(parts) == 1)
-        used.append(pixels)  # keeps the memory: the kernel has only the address
+        used.append(pixels)
         job.rows = pixels.ctypes.data  # __array_interface__ crashes if there is no memory
         job.height, job.width, job.step = stop - start, rows.width, rows.step
         job.first, job.last, job.baseline = start == 0, stop == rows.height, baseline
@@ -122,8 +128,8 @@ def _encode(
 def _capacity(rows: Rows, height: int) -> int:
     """Return the greatest number of bytes that some rows can become."""
     filtered_size: int = height * (rows.width + 1)
-    # Fixed codes take at most 9 bits for each byte. The 1 KiB is for the ends of blocks.
-    return filtered_size + filtered_size // 8 + 1024
+    # Fixed codes take at most 9 bits for each byte.
+    return filtered_size + filtered_size // 8 + LEAST_CAPACITY
 
 
 def _memory_of(rows: Rows, start: int, stop: int, *, alone: bool) -> tuple[Pixels, int]:

@@ -18,7 +18,7 @@ from tbimage.buffers import Piece
 from tbimage.pixels.mappings import moved
 from tbimage.pixels.png.deflate import Method, adler32, compressor, crc32, deflated
 from tbimage.pixels.png.filters import Filter, filter_rows
-from tbimage.pixels.png.kernel import encode_pictures, encode_rows
+from tbimage.pixels.png.kernel import LEAST_CAPACITY, Stream, encode_pictures, encode_rows
 from tbimage.pixels.png.rows import Rows
 from tbimage.pixels.scratch import take
 
@@ -106,7 +106,7 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
     CRC-32 of the bytes before the strip in the same chunk.
     """
     if plan.method is Method.KERNEL:
-        return _encode_by_kernel(rows, start, stop, crc)
+        return _strip(encode_rows(rows, start, stop, crc), (stop - start) * (rows.width + 1))
     deflater = compressor(plan.method)
     deflated: list[bytes] = []
     adler, filtered_size = 1, 0
@@ -132,22 +132,21 @@ def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Str
     one call filters many pictures. Until the caller has taken the last strip, this thread must not
     filter anything else.
     """
-    # Even the smallest picture needs 1 KiB for its output.
-    at_once = max(1, BLOCK_BYTES // (pictures[0].height * pictures[0].width + 1024))
+    size = pictures[0].height * pictures[0].width + LEAST_CAPACITY
+    at_once = max(1, BLOCK_BYTES // size)
     for first in range(0, len(pictures), at_once):
         yield from _encode_block(pictures[first : first + at_once], plan, crc)
 
 
-def _encode_by_kernel(rows: Rows, start: int, stop: int, crc: int) -> Strip:
-    data, crc, adler = encode_rows(rows, start, stop, crc)
-    return Strip([data], len(data), crc, adler, (stop - start) * (rows.width + 1))
+def _strip(stream: Stream, filtered_size: int) -> Strip:
+    return Strip([stream.data], len(stream.data), stream.crc, stream.adler, filtered_size)
 
 
 def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
     count, height, width = len(pictures), pictures[0].height, pictures[0].width
     if plan.method is Method.KERNEL:
-        for data, crc_with_data, adler in encode_pictures(pictures, crc):
-            yield Strip([data], len(data), crc_with_data, adler, height * (width + 1))
+        for encoded in encode_pictures(pictures, crc):
+            yield _strip(encoded, height * (width + 1))
         return
     # The pictures are one below the other. Each picture has a row of zeros above it, because a
     # window begins with such a row.
