@@ -7,7 +7,7 @@ The rules for every number and every flag:
 - An integer is an int or has ``__index__``. A real number is a float, or has ``__float__`` or
   ``__index__``. A float is not an integer, even if it is 3.0. NaN is never allowed. A flag is True
   or False.
-- A bool is not a number, a number is not a flag, and text is not a number or a flag.
+- A bool is not a number. A number is not a flag. Text is neither.
 
 The usual message of an error is:
 ``<argument> must be <what was expected>, got <value>; <how to fix it>``.
@@ -35,7 +35,7 @@ class _Short(reprlib.Repr):
     """Shortens the repr of a large argument. A long repr would hide the rest of the message."""
 
     def repr_int(self, x: int, level: int) -> str:
-        # repr raises a ValueError for too many digits. Since Python 3.14, super() catches it.
+        # Raise the ValueError for too many digits: since Python 3.14, super() catches it.
         repr(x)
         return super().repr_int(x, level)
 
@@ -222,7 +222,7 @@ def plain_value(value: Any) -> Any:
     if _axes(value) or getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):
         return None  # the item of a datetime64[ns] is an int, but a time is not a number
     try:
-        # A tensor of TensorFlow has no item(), but the NumPy scalar of the tensor has item().
+        # A TensorFlow tensor has no item(), but the result of its numpy() has item().
         return (value if hasattr(value, "item") else value.numpy()).item()
     except Exception:  # a traced tensor has no value; each library raises a different error
         return None

@@ -29,8 +29,8 @@ _DIRECTORIES = {
 _UNIX = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 # These fonts are tried first. They have many characters, or they are regular and without serifs.
 _PREFERRED = ("dejavusans.", "notosans-regular", "notosanscjk-regular", "arial", "sans")
-# Trying a font takes about 1 ms, and asking fontconfig takes 20 ms. So with _MOST_FILES fonts, a
-# search takes at most a second. If fontconfig does not answer, the search takes _SECONDS more.
+# Trying a font takes about 1 ms. Asking fontconfig takes 20 ms. So a search in _MOST_FILES fonts
+# takes at most a second. If fontconfig does not answer, the search takes _SECONDS more.
 _MOST_FILES = 400
 _MOST_FAILURES = 20
 _SECONDS = 5.0
@@ -41,8 +41,8 @@ def set_font(font: Any = None) -> None:
 
     The font is used in the whole process. The environment variable ``TBIMAGE_FONT`` can set it,
     too. If this font lacks a character, Pillow's default font is used. If that font also lacks the
-    character, an installed font that has it is used. If no font has the character, a box is drawn,
-    and a warning is logged, once for each pair of a summary's name and a character.
+    character, an installed font that has it is used. If no font has the character, a box is drawn.
+    A warning about this is logged once for each summary name and character.
 
     Args:
         font: The path of a TrueType or OpenType file, or a font of ``PIL.ImageFont.truetype``. Its

@@ -1,4 +1,4 @@
-"""The functions of ``tf.summary``: they log with the default writer of this thread or asyncio task.
+"""Functions like those of ``tf.summary``, for the default writer of a thread or asyncio task.
 
 Without a default writer, a call that logs does nothing and returns False, as in tf.summary. So a
 library can call these functions, and the program that uses the library decides whether anything is
@@ -30,7 +30,7 @@ __all__ = [
     "write",
 ]
 
-#: The name of ``SummaryWriter`` in tf.summary.
+#: ``SummaryWriter`` under the name that tf.summary uses.
 create_file_writer = SummaryWriter
 
 
@@ -156,8 +156,7 @@ def text(
 
     Args:
         name: The name under which TensorBoard shows the text.
-        data: A string of Markdown; or an array or list of strings of rank 1 or 2, which becomes a
-            table.
+        data: A string of Markdown. An array or list of strings of rank 1 or 2 becomes a table.
         step: The step. None: the default step (``set_step``) if it is set, otherwise the next
             step of this name.
         description: Markdown that TensorBoard shows beside the text, or None.
@@ -277,7 +276,7 @@ def flush(timeout: float | None = None) -> bool:
     """Flush the default writer.
 
     Args:
-        timeout: Seconds; None: no limit.
+        timeout: The longest wait in seconds; None: no limit.
 
     Returns:
         True if everything is written (see ``SummaryWriter.flush``), or if there is no default

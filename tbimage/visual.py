@@ -1,9 +1,9 @@
 """Make pictures from arrays, without a writer.
 
 For each method of ``SummaryWriter`` that draws arrays, there is a function of the same name here.
-There are some more functions, too. The functions that draw take arrays of any framework, and most
-of them return a ``Picture``. The ``pixels`` of a ``Picture`` are a NumPy array. The ``findings`` of
-a ``Picture`` tell which data could not be shown unchanged. A ``Picture`` can be passed to the
+There are also other functions. The functions that draw take arrays of any framework. Most of them
+return a ``Picture``. The ``pixels`` of a ``Picture`` are a NumPy array. The ``findings`` of a
+``Picture`` tell which data could not be shown unchanged. A ``Picture`` can be passed to the
 functions that draw, to a writer, and to any function that takes arrays.
 
 Example:

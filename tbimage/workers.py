@@ -35,7 +35,7 @@ def take_all(queue: SimpleQueue[T]) -> list[T]:
 class Bell:
     """Wakes one waiting thread. If the bell rings before the wait, the wait ends at once.
 
-    The bell uses a lock, because CPython's ``SimpleQueue.get`` can wait for ever: if a signal comes
+    The bell uses a lock, because CPython's ``SimpleQueue.get`` can wait for ever. If a signal comes
     in the last microseconds of a timeout, ``get`` computes a negative remaining time.
     """
 
@@ -128,7 +128,7 @@ class Workers:
             raise
 
     def grow(self) -> None:
-        """Get threads for jobs that wait, because threads of the rival may be idle now."""
+        """Get more threads for waiting jobs, if possible: threads of the rival may be idle now."""
         self._get_threads(min(self._under_way(), self.limit))
 
     def _under_way(self) -> int:
@@ -137,8 +137,8 @@ class Workers:
     def _get_threads(self, count: int) -> None:
         """Start threads, then take idle threads from the rival, until there are ``count`` threads.
 
-        An exception between two lines can make ``self.count`` too small, but not too large. So
-        a job never waits for a thread that does not exist.
+        If an exception comes after a thread was started, ``self.count`` is too small. It is never
+        too large, so a job never waits for a thread that does not exist.
         """
         rival = self.rival
         most = self.most - (rival.count if rival else 0)
@@ -198,7 +198,7 @@ class Workers:
             pass  # perhaps there is no memory for noting the error
 
 
-#: A queue of jobs. To move a thread, an item is the thread's new ``Workers`` and their queue.
+#: A queue of jobs. A thread that takes a pair moves to these ``Workers`` and their queue.
 Jobs: TypeAlias = "SimpleQueue[Job | tuple[Workers, Jobs]]"
 _END = Job(None, int)  # ends each thread that takes it
 

@@ -1,7 +1,7 @@
 """The command ``tbimage``: write image files to logs, read logs, and repair them.
 
-Each command is one file with two functions: ``add_to`` adds it to the command line, and ``run``
-runs it. The file imports nothing large, so that ``--help`` is quick; ``run`` imports the rest.
+Each command is one module: ``add_to`` adds the command to the parser, and ``run`` runs it. The
+module imports nothing large, so that ``--help`` is quick. ``run`` imports the rest.
 
 Results go to stdout. Progress and errors go to stderr. An error is printed in one line, without a
 traceback. Exit codes:
@@ -10,7 +10,7 @@ traceback. Exit codes:
     1    done, with findings: damaged records, problems that lint found, differences
     2    not done: a wrong argument, a missing file, a full disk
     130  interrupted by Ctrl-C
-    141  the program that reads the output has closed it, as ``head`` does
+    141  the reader of the output has closed the pipe, as ``head`` does
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ __all__ = ["main"]
 COMMANDS = (ls, cat, tail, gallery, serve, export, lint, repair, compact, diff, log, demo, doctor)
 
 FAILED = 2  # as in argparse
-INTERRUPTED = 130  # in shells, the exit code of a command that SIGINT has ended
-BROKEN_PIPE = 141  # the same for SIGPIPE
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as in shells
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors have one line. It prints the usage only for --help."""
+    """A parser that prints an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(FAILED, f"tbimage: error: {message} (see {self.prog} --help)\n")
@@ -71,7 +71,7 @@ class _Version(argparse.Action):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code. If ``argv`` is None, ``sys.argv[1:]`` is used."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # then any name can be printed, as on stderr
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
@@ -119,7 +119,7 @@ def _discard_output() -> None:
 
 @contextmanager
 def _logged_to_stderr() -> Iterator[None]:
-    """Print the library's warnings. The library raises its errors, so they are not printed here."""
+    """Print the library's warnings to stderr. Errors are left out, because they are also raised."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("tbimage: %(message)s"))
     handler.addFilter(lambda record: record.levelno < logging.ERROR)

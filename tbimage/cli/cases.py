@@ -1,6 +1,6 @@
 """Data for the demo and the examples: photographs, and the outputs of small models.
 
-Everything is computed from two photographs with NumPy alone, and is the same at every call. The
+All data is computed from two photographs with NumPy. Each call returns the same data. The
 feature maps come from a convolution, the reconstruction comes from a principal component analysis,
 and the classes come from a clustering.
 """
@@ -29,12 +29,12 @@ CLASS_COLORS = np.array(
 )
 
 _CROP = 64  # rows and columns of a network's input
-_PATCH = 8  # rows and columns of the patches that are compressed, as in JPEG
+_PATCH = 8  # rows and columns of a patch in ``reconstruct``, as in JPEG
 _FILTER = 5  # rows and columns of a filter
 
 
 def photographs() -> NDArray[np.uint8]:
-    """Read the photographs of a cat and of a cup of coffee: uint8 [2, 256, 384, 3]."""
+    """Return photographs of a cat and of a cup of coffee, as uint8 [2, 256, 384, 3]."""
     from PIL import Image
 
     directory = resources.files("tbimage.cli") / "photos"
@@ -46,7 +46,7 @@ def photographs() -> NDArray[np.uint8]:
 
 
 def input_batch(step: int) -> NDArray[np.uint8]:
-    """Make a batch of random crops for a step; some are mirrored: uint8 [4, 64, 64, 3]."""
+    """Return the random crops of a step, some of them mirrored, as uint8 [4, 64, 64, 3]."""
     random = np.random.default_rng(step)
     crops = []
     for photograph in (*photographs(), *photographs()):
@@ -59,20 +59,20 @@ def input_batch(step: int) -> NDArray[np.uint8]:
 
 
 def filter_bank() -> NDArray[np.float32]:
-    """Make 16 Gabor filters, like those of a network's first layer: [16, 5, 5, 3]."""
+    """Return 16 Gabor filters [16, 5, 5, 3], similar to the first layer of a trained network."""
     y, x = np.mgrid[-1 : 1 : _FILTER * 1j, -1 : 1 : _FILTER * 1j]
     angles = np.arange(4)[:, None, None] * np.pi / 4
     across = x * np.cos(angles) + y * np.sin(angles)
     window = np.exp(-2 * (x**2 + y**2))
     waves = np.stack([window * np.sin(np.pi * across), window * np.cos(np.pi * across)], axis=1)
-    waves -= waves.mean((2, 3), keepdims=True)  # so that areas of one colour give zero
+    waves -= waves.mean((2, 3), keepdims=True)  # a filter returns zero in a uniform area
     colors = np.array([[1, 1, 1], [-1, -1, 2]]) / 3
     bank: NDArray[np.float32] = np.einsum("apij,kc->apkijc", waves, colors).astype(np.float32)
     return bank.reshape(16, _FILTER, _FILTER, 3)
 
 
 def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Convolve images [N, H, W, 3] with the filters, stride 2: [N, H / 2, W / 2, 16]."""
+    """Convolve images [N, H, W, 3] with the filters at stride 2. Return [N, H / 2, W / 2, 16]."""
     edge = (_FILTER // 2, _FILTER // 2)
     padded = np.pad(images / np.float32(255), ((0, 0), edge, edge, (0, 0)), "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_FILTER, _FILTER), axis=(1, 2))
@@ -83,14 +83,14 @@ def feature_maps(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float32]:
-    """Reduce each 8×8 patch of images from 192 to ``components`` numbers, and restore it."""
+    """Reduce each 8×8 patch from 192 numbers to ``components`` numbers, and restore the patch."""
     count, height, width, channels = images.shape
     grid = count, height // _PATCH, _PATCH, width // _PATCH, _PATCH, channels
     in_patches = (images / np.float32(255)).reshape(grid).swapaxes(2, 3)
     patches = in_patches.reshape(-1, _PATCH * _PATCH * channels)
     mean = patches.mean(0)
     centered = patches - mean
-    _, directions = np.linalg.eigh(centered.T @ centered)  # by increasing variance
+    _, directions = np.linalg.eigh(centered.T @ centered)  # sorted by increasing variance
     basis = directions[:, -components:]
     restored = (centered @ basis @ basis.T + mean).reshape(in_patches.shape)
     outputs: NDArray[np.float32] = restored.swapaxes(2, 3).reshape(images.shape)
@@ -98,12 +98,12 @@ def reconstruct(images: NDArray[np.uint8], components: int) -> NDArray[np.float3
 
 
 def segment(images: NDArray[np.uint8], classes: int = 4) -> NDArray[np.intp]:
-    """Sort the pixels of images [N, H, W, 3] into classes by colour, with k-means."""
+    """Assign each pixel of images [N, H, W, 3] to a class of colour, with k-means."""
     return np.stack([_k_means(_smoothed(image), classes) for image in images])
 
 
 def _smoothed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the mean around each pixel, so that an area with a pattern becomes one class."""
+    """Apply a 7×7 mean filter, so that a patterned area becomes one class."""
     smooth = image.astype(np.float64)
     for axis in (0, 1):
         padded = np.pad(smooth, [(3, 3) if axis == each else (0, 0) for each in range(3)], "edge")

@@ -1,4 +1,4 @@
-"""``tbimage cat``: print the values of a tag, write them to files, or show its pictures."""
+"""``tbimage cat``: print the values of a tag, write them to files, or show images."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print, write or show the values; return 1 if a value cannot be read."""
+    """Print, write or show the values. Return 1 if a file is damaged or a value is unreadable."""
     logs = open_logs(arguments.logdir)
     chosen = list(_chosen(logs, arguments))
     if not chosen:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             where = ([run.name] if several else []) + ([tag] if len(chosen) > 1 else [])
             try:
                 _print(where, run, tag, kind, value, arguments)
-            except ValueError as error:  # a picture that cannot be decoded
+            except ValueError as error:  # an image cannot be decoded
                 print(f"tbimage: {printable(error)}", file=sys.stderr)
                 code = 1
     return code
@@ -86,7 +86,7 @@ def _chosen(logs: Logs, arguments: argparse.Namespace) -> Iterator[tuple[Run, st
 def _values(
     run: Run, tag: str, kind: str, arguments: argparse.Namespace
 ) -> Iterator[tuple[int, float, Any] | ValueError]:
-    """Yield step, wall time and content of each value, or an error if it cannot be read."""
+    """Yield step, wall time and content of each value, or the error of an unreadable value."""
     if kind == "scalar":
         numbers = run.scalars(tag, raw=arguments.raw)
         columns = numbers.steps.tolist(), numbers.wall_times.tolist(), numbers.values.tolist()
@@ -109,7 +109,7 @@ def _values(
         if arguments.step in (None, step):
             try:
                 item = series[at]
-                as_text(kind, item)  # this reads a picture, and may raise an error
+                as_text(kind, item)  # reads an image, which may raise an error
                 yield step, item.wall_time, item
             except ValueError as error:
                 yield error

@@ -1,4 +1,4 @@
-"""``tbimage compact``: copy runs to one event file each, with fewer values or new names."""
+"""``tbimage compact``: copy each run to one event file; optionally drop values and rename tags."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def log_inputs(writer: SummaryWriter) -> None:
-    """Log input batches of a training."""
+    """Log five input batches of a network."""
     from tbimage.cli.cases import input_batch
 
     for step in range(5):
@@ -67,7 +67,7 @@ def log_inputs(writer: SummaryWriter) -> None:
 
 
 def log_feature_maps(writer: SummaryWriter) -> None:
-    """Log the first three feature maps of each image of a batch, as gray images."""
+    """Log the first three feature maps of each image of a batch, as grayscale images."""
     from tbimage.cli.cases import feature_maps, input_batch
 
     for index, maps in enumerate(feature_maps(input_batch(0))):

@@ -42,9 +42,9 @@ class Finding:
     """The result of one check."""
 
     check: str  # python, dependency, encoder, tensorboard, runs, space, write, read or show
-    status: str  # "ok", "note" (it works, but could be better) or "problem"
+    status: str  # "ok", "note" (it works, but not optimally) or "problem"
     found: str
-    advice: str = ""  # what to do, if there is something to do
+    advice: str = ""  # what the user can do
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -100,7 +100,7 @@ def _findings(logdir: str | None) -> Iterator[Finding]:
 
 
 def _dependencies() -> Iterator[Finding]:
-    """Compare the installed dependencies with the oldest versions that the metadata allow."""
+    """Check that each dependency is at least the version that the package metadata requires."""
     try:
         requirements = importlib.metadata.requires("tbimage") or []
     except importlib.metadata.PackageNotFoundError:
@@ -165,7 +165,7 @@ def _is_local(logdir: str) -> bool:
 
 
 def _contents(logdir: str) -> Iterator[Finding]:
-    """Check the runs that are in the log directory already."""
+    """Check the free space and the existing runs of the log directory."""
     if _is_local(logdir):
         if not os.path.isdir(logdir):
             found = f"{os.path.abspath(logdir)} does not exist yet"
@@ -206,7 +206,7 @@ def _contents(logdir: str) -> Iterator[Finding]:
 
 @contextmanager
 def _new_directory(logdir: str | None) -> Iterator[str]:
-    """Yield a new directory in the log directory, or a temporary one; remove it at the end."""
+    """Yield the path of a directory for the test run. Remove the directory at the end."""
     if logdir is None:
         directory = tempfile.mkdtemp(prefix="tbimage-")
     else:
@@ -225,7 +225,7 @@ def _new_directory(logdir: str | None) -> Iterator[str]:
 
 
 def _remove_from_store(url: str) -> None:
-    with suppress(ImportError, OSError, ValueError):  # if nothing was written
+    with suppress(ImportError, OSError, ValueError):  # the directory may not exist
         import fsspec
 
         filesystem, path = fsspec.url_to_fs(url)
@@ -233,7 +233,7 @@ def _remove_from_store(url: str) -> None:
 
 
 def _trial(directory: str) -> Iterator[Finding]:
-    """Log a picture and a number, and read them back with all installed readers."""
+    """Log an image and a number. Read the image with tbimage and, if installed, TensorBoard."""
     import numpy as np
 
     from tbimage.reading.logs import read
@@ -268,7 +268,7 @@ def _compared(check: str, reader: str, same: bool) -> Finding:
 
 
 def _shown(directory: str, pixels: Any) -> Finding:
-    """Start TensorBoard on the test run and fetch the picture as a browser does."""
+    """Start TensorBoard on the test run, and fetch the image over HTTP."""
     import numpy as np
     from PIL import Image
 
@@ -283,7 +283,7 @@ def _shown(directory: str, pixels: Any) -> Finding:
 
 
 def _address(fetch: Any) -> str:
-    """Wait until TensorBoard has the picture; return its path."""
+    """Wait until TensorBoard lists the image. Return the URL path of the image."""
     query = f"/data/plugin/images/images?run=.&tag={_TAG}&sample=0"
     deadline = time.monotonic() + _SECONDS_TO_SHOW
     while time.monotonic() < deadline:

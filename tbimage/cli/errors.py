@@ -1,4 +1,4 @@
-"""The text of an error on a terminal."""
+"""Format errors for the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["in_one_line"]
 
 
 def in_one_line(error: Exception) -> str:
-    """Describe an error in one line: the path and reason of an OSError, or the message."""
+    """Return an error as one line: path and reason of an OSError, or the message of others."""
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename is not None else ""
         return f"{named}{error.strerror}"

@@ -1,9 +1,9 @@
 """The files that ``tbimage log`` logs, and their tags.
 
 Rules:
-- The tag of a file depends on one argument of the command, and on the path of the file below this
-  argument. It does not depend on the other arguments. So in the next call, a file has the same tag,
-  and the steps continue. There is one exception: equal tags get the suffixes of their files.
+- The tag of a file depends only on its argument and on its path relative to this argument. So the
+  file gets the same tag in the next call, and its steps continue. As an exception, equal tags get
+  the suffixes of their files.
 - Numbers in names are sorted by value: frame2 comes before frame10.
 - Names that begin with a dot are left out, as in ``ls``. Links to directories are not followed.
 """
@@ -24,7 +24,7 @@ __all__ = ["File", "distinct", "find"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to log, and its tag. ``named``: an argument is this file, not a directory above it."""
+    """A file to log, and its tag. If ``named`` is True, the file itself is an argument."""
 
     path: Path
     tag: str
@@ -34,7 +34,7 @@ class File:
 def find(
     paths: Sequence[str | os.PathLike[str]], on_error: Callable[[OSError], None]
 ) -> list[File]:
-    """Find the files of these paths. If a path cannot be read, ``on_error`` gets the error."""
+    """Find the files. Raise OSError if a path is missing. Pass other errors to ``on_error``."""
     found = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -42,8 +42,8 @@ def find(
                 (each.relative_to(path) for each in _walk(path, on_error)), key=_by_value
             )
             found += [File(path / each, _tag(path.name, each), False) for each in below]
-        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises an error if it does not exist
-            # Reading a pipe would wait for a writer, once for the header and once for the content.
+        elif not stat.S_ISREG(os.stat(path).st_mode):  # raises an error if the path is missing
+            # A read from a pipe would block until another program writes to it.
             on_error(
                 OSError(errno.EINVAL, "not a regular file: save it as a file first", str(path))
             )
@@ -62,7 +62,7 @@ def _walk(directory: Path, on_error: Callable[[OSError], None]) -> Iterator[Path
 
 
 def _by_value(path: PurePath) -> list[list[str | int]]:
-    """Return a sort key. Texts and numbers alternate in it, so that keys can be compared."""
+    """Return a sort key. Strings and numbers alternate, so that any two keys can be compared."""
     return [
         [int(part) if index % 2 else part for index, part in enumerate(re.split(r"([0-9]+)", name))]
         for name in path.parts
@@ -76,7 +76,7 @@ def _tag(directory: str, path: PurePath) -> str:
 
 
 def distinct(files: Sequence[File]) -> list[File]:
-    """Add the files' suffixes to equal tags; ValueError if tags are still equal."""
+    """Add the suffixes of files to equal tags. Raise ValueError if tags are still equal."""
     counts = Counter(file.tag for file in files)
     renamed = [
         replace(file, tag=file.tag + file.path.suffix) if counts[file.tag] > 1 else file

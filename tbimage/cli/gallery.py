@@ -1,4 +1,4 @@
-"""``tbimage gallery``: one HTML file that shows logs, without a server and without a network."""
+"""``tbimage gallery``: write logs to one HTML file, which needs neither a server nor a network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Write one HTML file that shows logs: charts of scalars, pictures (with a slider 
 comparison of pixels), histograms, texts, sounds and hyperparameters. Any browser can show the file.
 """
 
-# At most this number of problems is printed. The page shows a problem in place of the value.
+# The command prints at most this number of problems. The page shows each in place of its value.
 _MOST_TOLD = 20
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}

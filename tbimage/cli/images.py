@@ -1,4 +1,4 @@
-"""Read image files for a writer. Files that browsers cannot show are decoded by Pillow."""
+"""Read image files for a writer. Pillow decodes files that browsers cannot show."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["NotAnImageError", "identify", "looks_like_image", "read"]
 # The formats that TensorBoard and browsers show; see tbimage/pixels/arrays/encoded.py.
 _STORED = {"PNG", "JPEG", "GIF", "BMP"}
 
-# If a file with such a suffix cannot be read, it is reported as a damaged image.
+# An unreadable file with one of these suffixes is reported as a damaged image.
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
-# Modes of Pillow with 32-bit numbers, which have no natural range.
+# Pillow's modes with 32-bit pixels. Their pixels have no fixed range of values.
 _STRETCHED = {"I", "F"}
 
 
 class NotAnImageError(ValueError):
-    """Pillow cannot read a file."""
+    """A file is not an image, or Pillow cannot decode it."""
 
 
 def looks_like_image(path: Path) -> bool:
@@ -33,7 +33,7 @@ def looks_like_image(path: Path) -> bool:
 
 
 def identify(path: Path) -> str:
-    """Return Pillow's name for the format of a file; NotAnImageError if it is not an image."""
+    """Return Pillow's name of the file's format. Raise NotAnImageError if Pillow cannot open it."""
     with _opened(path) as image:
         return image.format or ""
 
@@ -55,14 +55,14 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     from PIL import Image, ImageFile, UnidentifiedImageError
 
     with open(path, "rb") as file, warnings.catch_warnings():
-        # Pillow warns about unusual metadata, and about large images, which TensorBoard can show.
+        # Pillow warns about unusual metadata and large images. TensorBoard can show such images.
         warnings.simplefilter("ignore")
         try:
             image = Image.open(file)
-            if isinstance(image, ImageFile.StubImageFile):  # unreadable formats, such as HDF5
+            if isinstance(image, ImageFile.StubImageFile):  # known, but not decodable: HDF5
                 raise UnidentifiedImageError
             yield image
         except UnidentifiedImageError as error:
             raise NotAnImageError(f"{path}: not an image, or a damaged one") from error
-        except Exception as error:  # Pillow raises any error for a damaged file
+        except Exception as error:  # a damaged file may raise any exception
             raise NotAnImageError(f"{path}: an image that cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""One value of a log, as a line of text and as JSON."""
+"""Format a logged value as one line of text or as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def local_time(wall_time: float) -> str:
 
 
 def as_text(kind: str, value: Any, width: int = 100) -> str:
-    """Describe a value in one line; a text is cut to ``width`` characters."""
+    """Describe a value in one line. Truncate a text to ``width`` characters."""
     if kind == "scalar":
         return f"{value:g}"
     if kind == "image":
@@ -38,7 +38,7 @@ def as_text(kind: str, value: Any, width: int = 100) -> str:
 
 
 def as_json(kind: str, value: Any) -> dict[str, Any]:
-    """Return the fields of a value for JSON, without the bytes of pictures and sounds."""
+    """Return the JSON fields of a value, without the encoded bytes of images and audio."""
     if kind == "scalar":
         return {"value": float(value)}
     if kind == "image":

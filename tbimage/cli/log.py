@@ -1,8 +1,8 @@
 """``tbimage log``: log image files, or directories of image files, to a run directory.
 
 If a file cannot be read, an error is printed, the other files are logged, and the exit code is 2.
-In a directory, a file with another suffix than that of an image is skipped and counted if it is
-not an image.
+In a directory, a file that is not an image is skipped and counted, unless it has the suffix of an
+image.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ names and steps:
 class _Report:
     """The results of a call."""
 
-    problems: list[str] = field(default_factory=list)  # a line for each file that was not logged
-    skipped: int = 0  # how many files in directories are not images
-    logged: Counter[str] = field(default_factory=Counter)  # images, by name
-    written: int = 0  # images in the event file
+    problems: list[str] = field(default_factory=list)  # one line for each error
+    skipped: int = 0  # the number of skipped files
+    logged: Counter[str] = field(default_factory=Counter)  # the number of images by name
+    written: int = 0  # the number of images in the event file
     bytes_written: int = 0  # the size of the event file
 
     def add_problem(self, error: Exception) -> None:
-        """Add the error of a file that cannot be read."""
+        """Add an error as one line."""
         self.problems.append(in_one_line(error))
 
 
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _only_images(files: Sequence[File], report: _Report) -> list[File]:
-    """Before anything is written, find the images, and add the other files to the report."""
+    """Return the images, and add the other files to the report. Nothing is written yet."""
     found = []
     for file in progress(files, "files"):
         try:
@@ -143,7 +143,7 @@ def _log(files: Sequence[File], arguments: argparse.Namespace, report: _Report) 
         with writer:
             for file in progress(files, "images"):
                 _log_one(writer, file, arguments, report)
-    except OSError as error:  # the error of the first failed image; the others were tried, too
+    except OSError as error:  # the first error; the writer also tries the other images
         report.problems.append(f"{arguments.logdir}: {in_one_line(error)}")
     stats = writer.stats()
     report.written, report.bytes_written = stats.written, stats.bytes_written

@@ -1,4 +1,4 @@
-"""The common parts of the commands that read logs: the choice of values, and their output."""
+"""Functions for all commands that read logs: options, reading and output."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = [
 
 
 def printable(text: object) -> str:
-    r"""Turn characters that control a terminal into escapes, such as ``\x1b``."""
+    r"""Escape nonprintable characters, such as ``\x1b``, because they may control a terminal."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text)
     )
 
 
 def short(text: str, length: int = 100) -> str:
-    """Cut a text to one line of at most ``length`` characters."""
+    """Join the lines of a text, and truncate the result to ``length`` characters."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
@@ -81,7 +81,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def open_logs(path: str) -> Logs:
-    """Read logs; ValueError if there are no event files."""
+    """Read logs. Raise ValueError if there are no event files."""
     from tbimage.reading.logs import read
 
     logs = read(path, progress=lambda files: progress(files, "files"))

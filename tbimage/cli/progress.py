@@ -1,4 +1,4 @@
-"""A progress bar, if stderr is a terminal.
+"""Show a progress bar if stderr is a terminal.
 
 If tqdm is installed (``pip install 'tbimage[cli]'``), it draws the bar. Otherwise one line shows
 how many items are done.
@@ -15,7 +15,7 @@ __all__ = ["progress"]
 
 T = TypeVar("T")
 
-# The default of tqdm.
+# The same interval as in tqdm.
 _SECONDS_BETWEEN_UPDATES = 0.1
 
 _CLEAR_LINE = "\r\x1b[K"

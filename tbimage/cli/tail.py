@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the last values; with -f, also print new values when they are logged."""
     from tbimage.reading.logs import read
 
-    # The directory may have no run yet. For ``open_logs``, this is an error.
+    # The directory may have no run yet; ``open_logs`` would raise an error.
     logs = read(arguments.logdir, progress=lambda files: progress(files, "files"))
     wanted = chooser(arguments)
     found = [each for each in logs.last(max(arguments.count, 0)) if wanted(each.run, each.tag)]

@@ -1,4 +1,4 @@
-"""Pictures on a terminal: the protocols of kitty and iTerm, sixel, or half-block characters.
+"""Show images on a terminal: protocol of kitty or iTerm, sixel, or half-block characters.
 
 Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/,
 https://iterm2.com/documentation-images.html, and for sixel the VT330/VT340 programmer reference
@@ -22,11 +22,11 @@ __all__ = ["PROTOCOLS", "protocol_of", "show"]
 PROTOCOLS = ("kitty", "iterm", "sixel", "blocks")
 
 _KITTY_CHUNK = 4096  # the limit of the protocol
-_WIDEST = 640  # in pixels; a terminal does not scale sixel pictures
+_WIDEST = 640  # in pixels; a terminal does not scale sixel images
 
 
 def protocol_of(environment: Mapping[str, str]) -> str:
-    """Find the protocol of the terminal in the environment variables that the terminal sets."""
+    """Return the image protocol of the terminal that set these environment variables."""
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if "kitty" in term or "KITTY_WINDOW_ID" in environment or "ghostty" in (term, program):
         return "kitty"
@@ -38,7 +38,7 @@ def protocol_of(environment: Mapping[str, str]) -> str:
 
 
 def show(picture: PIL.Image.Image, protocol: str, stream: TextIO) -> None:
-    """Write a picture to a terminal; ``"auto"`` chooses the protocol."""
+    """Write an image to a terminal. ``"auto"`` detects the protocol from the environment."""
     if protocol == "auto":
         protocol = protocol_of(os.environ)
     draw = {"kitty": _kitty, "iterm": _iterm, "sixel": _sixel, "blocks": _blocks}[protocol]
@@ -77,7 +77,7 @@ def _sixel(picture: PIL.Image.Image) -> Iterator[str]:
     yield f'\x1bPq"1;1;{small.width};{small.height}'
     for number, (red, green, blue) in enumerate(palette):
         yield f"#{number};2;{red};{green};{blue}"
-    for top in range(0, len(pixels), 6):  # bands of six rows, drawn colour by colour
+    for top in range(0, len(pixels), 6):  # draws each band of six rows once for each colour
         band = pixels[top : top + 6]
         bits = (1 << np.arange(len(band)))[:, None]
         for number in np.unique(band):
@@ -88,7 +88,7 @@ def _sixel(picture: PIL.Image.Image) -> Iterator[str]:
 
 
 def _blocks(picture: PIL.Image.Image) -> Iterator[str]:
-    """Yield half-block characters. Text colour: the upper pixel. Background: the lower pixel."""
+    """Yield half blocks. The foreground is the upper pixel, and the background is the lower one."""
     columns = min(shutil.get_terminal_size().columns, 120)
     small = picture.convert("RGB")
     small.thumbnail((columns, 2 * columns))

@@ -18,10 +18,10 @@ from typing import IO
 
 __all__ = ["INSTALL", "check_installed", "how_to_see", "is_installed", "served", "view"]
 
-#: How to get TensorBoard.
-INSTALL = "pip install tensorboard"  # not tbimage[view], which is not on any package index yet
+#: The command that installs TensorBoard.
+INSTALL = "pip install tensorboard"  # tbimage[view] is not on a package index yet
 
-# How many images of a tag TensorBoard keeps and shows by default
+# By default, TensorBoard keeps and shows this number of images of a tag
 # (tensorboard/backend/event_processing/data_ingester.py, tensorboard/data/server/run.rs,
 # tensorboard/plugins/metrics/metrics_plugin.py).
 _IMAGES_SHOWN = 10
@@ -34,7 +34,7 @@ _SECONDS_TO_END = 10
 
 
 def how_to_see(logdir: str, images_of_a_tag: int = 1) -> str:
-    """Return the command that shows a run directory, and how to install TensorBoard."""
+    """Return the command that shows a run. If TensorBoard is missing, add how to install it."""
     command = f"tensorboard --logdir {shlex.quote(logdir)}"
     if images_of_a_tag > _IMAGES_SHOWN:
         command += f" --samples_per_plugin images={images_of_a_tag}"
@@ -54,7 +54,7 @@ def is_installed() -> bool:
 
 
 def view(logdir: str) -> int:
-    """Show a run directory in TensorBoard until Ctrl-C; return the exit code."""
+    """Show a run directory in TensorBoard until Ctrl-C, and return 0."""
     with _sigterm_as_exit():
         process = _start(logdir)
         try:
@@ -70,8 +70,7 @@ def view(logdir: str) -> int:
 def served(logdir: str) -> Iterator[Callable[[str], bytes]]:
     """Run TensorBoard on a log directory; yield a function that fetches a path from TensorBoard.
 
-    Raises ChildProcessError if TensorBoard has ended, and TimeoutError if it has opened no port
-    after a minute.
+    Raises ChildProcessError if TensorBoard ends, and TimeoutError if it opens no port in 60 s.
     """
     process = _start(logdir, "--port=0", "--host=localhost")
     try:
@@ -99,7 +98,7 @@ def _start(logdir: str, *options: str) -> subprocess.Popen[str]:
 
 
 def _listen(process: subprocess.Popen[str]) -> tuple[deque[str], SimpleQueue[str | None]]:
-    """Return a deque with TensorBoard's last line, and a queue that gets its address or None."""
+    """Return a deque of the last output line, and a queue of the address, or None at the end."""
     addresses: SimpleQueue[str | None] = SimpleQueue()
     said: deque[str] = deque(["nothing"], maxlen=1)
     threading.Thread(target=_read, args=(process.stderr, said, addresses), daemon=True).start()
@@ -107,7 +106,7 @@ def _listen(process: subprocess.Popen[str]) -> tuple[deque[str], SimpleQueue[str
 
 
 def _show(process: subprocess.Popen[str]) -> str:
-    """Print the address of TensorBoard, wait until it ends, and return its last line."""
+    """Print the address of TensorBoard, wait until it ends, and return its last output line."""
     said, addresses = _listen(process)
     address = addresses.get()
     if address is not None:
@@ -137,7 +136,7 @@ def _fetch(address: str) -> bytes:
 
 @contextmanager
 def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM raise an exception in this process, so that TensorBoard is ended, too."""
+    """Raise SystemExit on SIGTERM, so that the caller can end TensorBoard."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return

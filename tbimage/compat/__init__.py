@@ -6,9 +6,9 @@ and tensorboardX. docs/migrating.md lists the intended differences.
 
 - An adapter writes the same pixels, tags and steps to the same directories as its peer, except
   where the peer has a fault.
-- Arguments that have no meaning here are accepted. If a user could expect such an argument to have
-  an effect, there is a warning.
-- No peer is imported, except to export a graph. A peer's objects (tensors, messages) are accepted.
+- An adapter accepts arguments that it does not use. It warns if a user could expect such an
+  argument to have an effect.
+- An adapter imports its peer only to export a graph. It accepts its peer's tensors and messages.
 - ``install`` and ``installed`` put an adapter in place of its peer, for frameworks that import the
   peer by its name.
 """

@@ -11,8 +11,7 @@ from types import ModuleType
 
 __all__ = ["install", "installed"]
 
-# For each adapter: the package that the adapter replaces, and the modules of this package that the
-# adapter also has.
+# For each adapter: the name of its peer, and the modules of the peer that the adapter replaces.
 _ADAPTERS = {
     "torch": ("torch.utils.tensorboard", ("writer", "summary")),
     "tensorboardx": ("tensorboardX", ("writer", "summary", "global_writer", "record_writer")),
@@ -22,7 +21,7 @@ _ADAPTERS = {
 def install(*faces: str) -> None:
     """Put adapters in place of their peers, for the rest of the program.
 
-    Call this before the framework imports its writer. After that, ``from torch.utils.tensorboard
+    Call this before the framework imports the peer. After that, ``from torch.utils.tensorboard
     import SummaryWriter`` and ``from tensorboardX import SummaryWriter`` import the writers of
     ``tbimage.compat``, in every module. Names that a module has already imported do not change. The
     peer does not have to be installed. If it is installed, its other modules (exporters of graphs)
@@ -32,7 +31,7 @@ def install(*faces: str) -> None:
         faces: "torch" or "tensorboardx". Without an argument, both are installed.
 
     Raises:
-        ValueError: There is no adapter of this name.
+        ValueError: ``faces`` contains an unknown name.
 
     Example:
         >>> from tbimage import compat
@@ -51,7 +50,7 @@ def installed(*faces: str) -> Iterator[None]:
         faces: "torch" or "tensorboardx". Without an argument, both are installed.
 
     Raises:
-        ValueError: There is no adapter of this name.
+        ValueError: ``faces`` contains an unknown name.
 
     Example:
         >>> import sys
@@ -83,7 +82,7 @@ def _chosen(faces: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _loaded(name: str) -> dict[str, ModuleType]:
-    """Return the loaded modules with a peer's names. They belong to the peer or to its adapter."""
+    """Return the modules in ``sys.modules`` under a peer's name, also if they are the adapter's."""
     peer = _ADAPTERS[name][0]
     return {
         each: module
@@ -121,7 +120,7 @@ def _stand_in(name: str, original: str) -> ModuleType:
 
 
 def _path_of(peer: str) -> list[str]:
-    """Return the directories of the peer's other modules, without importing the peer."""
+    """Return the peer's ``__path__``, for its other modules, without importing the peer."""
     try:
         found = importlib.util.find_spec(peer)  # for torch.utils.tensorboard, this imports torch
     except (ImportError, ValueError):

@@ -1,4 +1,4 @@
-"""Makes the records of tickets, and writes them after the records of failed commits."""
+"""The unwritten records of a lane, and the commits that write them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Backlog", "Commit"]
 class Commit:
     """Tickets to write together, and the results. The results are valid when ``ended`` is True."""
 
-    tickets: Sequence[Ticket]  # empty when the backlog has the records of all tickets
+    tickets: Sequence[Ticket]  # empty after all their records were added to the backlog
     sync: Callable[[], None] | None = None  # makes the written records durable
     seal: bool = False  # whether to close the file
     written: int = 0  # how many summaries were written
@@ -56,15 +56,15 @@ class Backlog:
         self._errors = errors
 
     def clear(self) -> tuple[int, int]:
-        """Drop all records; return their number and the bytes of memory that counted for them."""
+        """Drop all records; return their number and the sum of their ``costs``."""
         count, size = len(self.costs), sum(self.costs)
         self.costs, self._batch = [], Batch()
         return count, size
 
     def carry_out(self, commit: Commit, failing: bool) -> None:
-        """Make the records of a commit, and write them after the records of failed commits.
+        """Make the records of a commit. Write first the records of failed commits, then these.
 
-        If the last attempt to write has failed (``failing``), a success is logged.
+        ``failing`` tells whether the last write failed. If it did, a success is logged.
         """
         try:
             self._add(commit)
@@ -74,7 +74,7 @@ class Backlog:
             self._end(commit)
         except BaseException as error:  # an OSError, no memory, or a bug
             commit.error = error
-            if not isinstance(error, OSError):  # it is not known how much was written
+            if not isinstance(error, OSError):  # the number of written bytes is not known
                 self._try(self._files.forget)
             self._errors.note(error, "writing failed")
         commit.ended = True

@@ -61,7 +61,7 @@ def concatenate(batches: Iterable[Batch]) -> Batch:
 
 
 def skip(pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
-    """Return the buffers after their first ``size`` bytes, without copying bytes."""
+    """Return the buffers without their first ``size`` bytes; no bytes are copied."""
     if size == 0:
         return pieces
     for index, piece in enumerate(pieces):

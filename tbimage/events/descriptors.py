@@ -2,14 +2,12 @@
 
 By default, a process can have 1024 descriptors on Linux and 256 on macOS. A writer of a thousand
 runs must not use them all. So when a file needs a descriptor, another file may be closed. The
-closed file is opened again before the next write to it. To create a new event file instead would be
-worse: if a program writes one value to each run, and repeats this, each value would be in a
-separate file.
+closed file is opened again before the next write to it. A new event file instead would be worse: if
+a program writes to each run in turn, it would make one file for each value.
 
 Rules:
 - A file is opened again by its path, for appending. If another file has this path now, or if the
-  size of the file is not the size that was written, the error ESTALE is raised. This error ends the
-  segment.
+  size of the file has changed, the error ESTALE is raised. This error ends the segment.
 - If ``close`` fails for a descriptor, the next operation on its file raises the error.
 """
 
@@ -30,7 +28,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, 
 
 
 class SharingStorage(LocalStorage):
-    """Local files. At most ``limit`` of them are open at a time: those that were used last.
+    """Local files. At most ``limit`` files are open: the most recently used ones.
 
     This class is not thread-safe, and its files are not thread-safe either.
     """

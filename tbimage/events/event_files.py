@@ -116,7 +116,7 @@ class EventFiles(ABC):
         A forked child does this, because the file belongs to its parent.
         """
 
-    def sync(self) -> None:  # noqa: B027  # a store's acknowledged bytes are durable
+    def sync(self) -> None:  # noqa: B027  # stores acknowledge only durable bytes
         """Make the written records durable, if the options demand it for each flush.
 
         Raises:
@@ -142,7 +142,7 @@ class EventFiles(ABC):
 
     @contextlib.contextmanager
     def _counting(self, files: EventFiles) -> Iterator[None]:
-        """Count in this object what ``files`` writes in the ``with`` block."""
+        """Add the growth of the counters of ``files`` in the ``with`` block to these counters."""
         before = files.bytes_written, files.count, files.displaced
         try:
             yield
@@ -153,7 +153,7 @@ class EventFiles(ABC):
             self.path = files.path
 
     def may_pass(self, error: OSError) -> bool:
-        """Tell whether later attempts may succeed after this error, so that a writer can start."""
+        """Tell whether a writer can start after this error, because later attempts may succeed."""
         return True
 
     def history(self) -> dict[str, int]:

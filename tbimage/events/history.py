@@ -20,7 +20,7 @@ _HEADER = struct.Struct("<QI")
 # How many bytes of each record are read: enough for the wall time, the step and the tags.
 _LOOKED_AT = 1024
 
-# No reader accepts a record that is larger than this. A larger number may also be out of range for
+# No reader accepts a record that is larger than this. A larger number may be out of range for
 # seek().
 _LARGEST = 1 << 40
 
@@ -50,7 +50,7 @@ def _scan(file: BinaryIO, newest: dict[str, int]) -> None:
         if length > _LARGEST:
             return
         start = file.read(min(length, _LOOKED_AT))
-        with contextlib.suppress(IndexError):  # the last number is incomplete
+        with contextlib.suppress(IndexError):  # the read bytes end within a number
             _note_event(start, newest)
         file.seek(length - len(start) + FOOTER_BYTES, 1)
 

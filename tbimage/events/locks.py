@@ -1,18 +1,18 @@
 """Advisory locks on event files. They show whether another process writes to a directory.
 
 A writer locks its open file with ``flock``. The system releases the lock when the process ends,
-even if it is killed. ``fcntl`` locks are not used: a process loses them when it closes any
-descriptor of the file, so a program that reads its own logs would lose them.
+even if it is killed. ``fcntl`` locks are not used. A process loses them when it closes any
+descriptor of the file. A program that reads its own logs does this.
 
 Rules:
-- A lock is only used to log a warning. No code waits for a lock. On systems without locks (Windows,
-  file systems without ``flock``), there is no warning.
+- A lock is only used to log a warning. No code waits longer than 10 ms for a lock. On systems
+  without locks (Windows, file systems without ``flock``), there is no warning.
 - A writer locks its file before it looks for the files of other writers. So if two writers start at
   the same time, at least one of them sees the other.
-- Files of this process, and of the process that it was forked from, are ignored here.
+- This module ignores the open files of this process, also those that it inherited in a fork.
   ``writer/directories.py`` checks these.
-- A forked child shares the lock of its parent. While the child has the descriptor, the lock is not
-  released when the parent closes the file. So the parent unlocks the file explicitly. The child
+- A forked child shares the lock of its parent. If the parent only closed its descriptor, the
+  descriptor of the child would keep the lock. So the parent unlocks the file explicitly. The child
   only closes its descriptor.
 """
 
@@ -31,16 +31,16 @@ if sys.platform != "win32":
 
 __all__ = ["file_of_another_process", "lock", "unlock"]
 
-# How many times a writer tries to lock its new file, and the pause between two attempts. To check
-# the file, another process may lock it for some microseconds.
+# How many times a writer tries to lock its new file, and the pause between two attempts. Another
+# process that checks the file locks it for some microseconds.
 _TRIES, _SECONDS_BETWEEN = 20, 0.0005
-# Only this number of the newest files is checked. So a writer is not found if its file is older
-# than all of these files.
+# Only this number of the newest files is checked. So an active writer with an older file is not
+# found.
 _MOST_FILES = 100
 
 # For each file (device and inode), the id of the process that locked the file: this process, or a
-# process from which this process was forked. No lock protects this dict, because another thread
-# could have that lock during a fork. All changes of the dict are atomic in CPython.
+# process from which this process was forked. Changes of this dict are atomic in CPython. No lock
+# protects the dict: a lock that another thread holds during a fork stays locked in the child.
 _own: dict[tuple[int, int], int] = {}
 
 
@@ -70,7 +70,7 @@ def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
     if sys.platform != "win32" and descriptor is not None and _own.get(identity) == os.getpid():
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
-    # This comes last: otherwise another thread could think that another process has the lock.
+    # This comes last: ``_is_locked`` (in another thread) must find a locked file in ``_own``.
     _own.pop(identity, None)
 
 

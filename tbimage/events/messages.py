@@ -34,8 +34,8 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 
 def _message_class(pool: Any, descriptor: Any) -> Any:
-    """Make a message class, with the functions of the installed version of protobuf."""
-    # protobuf 4.22 has added ``GetMessageClass``, and protobuf 5 has removed ``GetPrototype``.
+    """Make a message class; the function for this depends on the version of protobuf."""
+    # protobuf 4.22 added ``GetMessageClass``. protobuf 5 removed ``GetPrototype``.
     factory: Any = message_factory
     if hasattr(factory, "GetMessageClass"):
         message_class = factory.GetMessageClass(descriptor)
@@ -48,7 +48,7 @@ def _message_class(pool: Any, descriptor: Any) -> Any:
 
 
 def _build(serialized: bytes) -> dict[str, Any]:
-    """Make the top-level classes and enums of a serialized FileDescriptorSet; keys: their names."""
+    """Map names to the top-level classes and enums of a serialized FileDescriptorSet."""
     pool = descriptor_pool.DescriptorPool()
     built: dict[str, Any] = {}
     for file in descriptor_pb2.FileDescriptorSet.FromString(serialized).file:

@@ -5,13 +5,13 @@ Rules, and their reasons:
 - Readers treat a file as an event file if its name contains ``tfevents``
   (``io_wrapper.IsTensorFlowEventsFile``, ``logdir.rs``). So in tbimage, only the names of event
   files contain ``tfevents``.
-- Both loaders of TensorBoard read the files of a directory in the order of their names, and the
-  Python loader never goes back to an earlier file. So a new name sorts after all names in the
+- Both loaders of TensorBoard read the files of a directory in the order of their names. The Python
+  loader never goes back to an earlier file. So a new name sorts after all names of this form in the
   directory, even if the clock was set back.
-- All numbers are padded with zeros: otherwise ``.10`` would sort before ``.9``, and the data server
-  would drop points.
-- Two processes never choose the same name: a name contains the host, the process and a number, and
-  files are created with O_EXCL.
+- The seconds and the number are padded with zeros. Otherwise ``.10`` would sort before ``.9``, and
+  the data server would drop points.
+- Two processes never write to the same file. A name contains the host, the process and a number,
+  and files are created with O_EXCL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PREFIX = "events.out.tfevents."
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999
-# A file name has at most 255 bytes (NAME_MAX); a host name can have 253 bytes.
+# A file name has at most 255 bytes (NAME_MAX), but a host name can have 253 bytes.
 _LONGEST_HOST = 64
 
 
@@ -56,7 +56,7 @@ def _name_of_windows() -> str:
 
 
 def next_name(existing: Iterable[str], now: float, host: str, process: int, suffix: str) -> str:
-    """Choose a name that sorts after all existing names; ``now`` is seconds since the epoch."""
+    """Choose a name that sorts after existing names of this form; ``now``: secs since the epoch."""
     last = max((name for name in existing if _NAME.fullmatch(name)), default="")
     seconds = max(int(now), 0)
     match = _NAME.fullmatch(last)

@@ -17,14 +17,14 @@ quadratic time. S3 can only add to an object of at least 5 MiB. So:
   every 80 segments.
 - If the store can add to an object (``Objects.grows_from``), only new bytes are uploaded, and the
   segment is sealed at 64 MiB.
-- For S3, when 5 MiB of a run were written, the next segment begins with 5 MiB of padding, so that
-  this segment can grow at once. The padding is a record that readers skip. Later segments copy the
-  padding within the store. A segment whose first upload has 5 MiB or more needs no padding.
-- An object only grows. At every moment, readers see the beginning of the final content.
+- After the first 5 MiB of a run in S3, the next segment begins with 5 MiB of padding. So this
+  segment can grow at once. The padding is a record that readers skip. For later segments, the store
+  copies the padding. A segment whose first upload has 5 MiB or more needs no padding.
+- An object only grows. Readers always see a prefix of the final content.
 
 Each call of ``append`` makes one upload. If the upload raises an error, the next call asks the
 store whether the object already has the new bytes. This works because each request is for one
-version of the object, and each object has the name of its writer in its metadata.
+version of the object, and the metadata of each object has the id of its writer.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class ObjectSegments(EventFiles):
         lead = b"" if attempt.size else _start_of_file(time.time())
         if len(lead) < attempt.lead and not math.isinf(self._objects.grows_from):
             lead = _start_of_file(time.time(), self._objects.grows_from)
-        if len(lead) != attempt.lead:  # the lead was the content of a deleted object, and is lost
+        if len(lead) != attempt.lead:  # the lead came from a deleted object, and is lost
             return
         segment = _Segment(attempt.path, time.monotonic(), lead, records=1)
         if attempt.size:
@@ -249,7 +249,7 @@ class ObjectSegments(EventFiles):
 
     @property
     def _tail_bytes(self) -> int:
-        """The size at which a tail is sealed. This size doubles, so that a run has few tails."""
+        """The size at which a tail is sealed. It doubles, so that a run has few tails."""
         return TAIL_BYTES << (max(self.count - 1, 0) // _TAILS)
 
     def _end_segment_before(self, length: int) -> None:
@@ -272,7 +272,7 @@ class ObjectSegments(EventFiles):
         return max(batch.whole_records(self._most_bytes - size + self._begun), 1)
 
     def _upload(self, batch: Batch) -> int:
-        """Upload the missing bytes of the segment, and then the records without the begun part."""
+        """Upload the missing bytes of the segment, and the records except for the begun bytes."""
         segment = self._segment
         if segment is None:
             return 0
@@ -331,9 +331,9 @@ class ObjectSegments(EventFiles):
         self._in_doubt = False
         if found is None and segment.version is None:
             if segment.source is not None:
-                # The source may have been deleted, so the padding is uploaded now. If the failed
-                # request still reaches the store, it makes a lead of the same size at the same
-                # path as the new request. The store accepts only one of the two requests.
+                # The source may have been deleted, so the padding is uploaded now. The failed
+                # request may still reach the store. It has the same path, and its lead has the
+                # same size. The store accepts only one of the two requests.
                 self._padded = segment.source = None
                 segment.missing = _start_of_file(time.time(), self._objects.grows_from)
             return 0

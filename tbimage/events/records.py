@@ -115,7 +115,7 @@ class RecordDecoder:
 
     def feed(self, data: Piece) -> None:
         """Add the next bytes of the file."""
-        # Decoded bytes are only deleted here: to delete them after each record would take quadratic
+        # Decoded bytes are only deleted here. Deleting them after each record would take quadratic
         # time.
         if self._start:
             del self._buffer[: self._start]

@@ -6,9 +6,9 @@ Rules:
   this job, at most half a second.
 - If a handler raises an exception, the exception is printed, as ``logging`` does. No summary is
   lost.
-- The traceback of an error is deleted, because its frames refer to data: a picture that could not
-  be encoded must not stay in memory until the next flush. At level DEBUG, the traceback is logged
-  before it is deleted.
+- The traceback of an error is deleted, because its frames refer to data. A picture that could not
+  be encoded must not stay in memory until the next flush. At level DEBUG, the traceback of an error
+  of ``Errors.lose`` is logged before it is deleted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Log:
     def __init__(self) -> None:
         self._lines: SimpleQueue[tuple[int, str, tuple[Any, ...]]] = SimpleQueue()
         self._writers: dict[int, float] = {}  # the threads in ``write``, and when they began
-        # The worker that logs has this lock. So a handler that hangs stops only one worker.
+        # The worker that logs holds this lock. So a handler that hangs blocks only one worker.
         self._role = Lock()
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
@@ -46,7 +46,7 @@ class Log:
             self._lines.put((level, message, arguments))
 
     def write(self) -> None:
-        """Log the waiting lines, in the calling thread; do nothing if a log handler calls this."""
+        """Log the waiting lines here; a call by a handler in its first 0.5 s does nothing."""
         thread, now = get_ident(), time.monotonic()
         if now - self._writers.get(thread, 0.0) < _PATIENCE_SECS:
             return
@@ -80,7 +80,7 @@ class Log:
                 self._role.release()
 
     def stop_workers(self) -> None:
-        """Wait at most 1 second for the worker that logs. After that, no worker begins to log."""
+        """Wait at most 1 second for the worker that logs. If it ends, no worker logs after it."""
         self._role.acquire(timeout=1.0)
 
     def is_busy(self, since: float) -> bool:
@@ -118,7 +118,7 @@ class Errors:
             message = "(it has no message)"
         self.latest = f"{type(error).__name__}: {message}"
         _forget_tracebacks(error)
-        # For an OSError, the errno is the cause: the message may have a new file name each time.
+        # The cause of an OSError is its errno. Its message may have a new file name each time.
         cause = type(error), error.errno if isinstance(error, OSError) else message
         first = object()
         # setdefault is atomic, so only one of two threads is the first.
@@ -126,7 +126,7 @@ class Errors:
             self._say(logging.ERROR, "%s: %s: %s", self._where(), consequence, self.latest)
 
     def lose(self, error: BaseException, consequence: str) -> None:
-        """Log an error that lost a summary; the next flush raises this error."""
+        """Log an error that a flush must raise. The next flush raises only the first of these."""
         if logger.isEnabledFor(logging.DEBUG):
             lines = "".join(traceback.format_exception(error))
             self._say(logging.DEBUG, "%s: %s\n%s", self._where(), consequence, lines)
@@ -147,7 +147,7 @@ class Errors:
         self._say(logging.WARNING, "%s: writing works again", self._where())
 
     def take(self) -> BaseException | None:
-        """Return the first error that lost a summary after the last call of ``take``, or None."""
+        """Return and clear the error that the flush must raise; None if there is none."""
         error, self._unreported = self._unreported, None
         return error
 

@@ -1,11 +1,11 @@
-"""The event files of one run on a disk: when a file begins, and what happens after a failed write.
+"""The event files of one run on a disk, with the rules for new files and failed writes.
 
-A *segment* is one event file. A *sealed* segment is closed, and nothing more is written to it. The
-reason for each rule is the way in which TensorBoard's loaders read (see the table in
+A *segment* is one event file. A *sealed* segment is closed, and nothing more is written to it. Most
+rules follow from the way in which TensorBoard's loaders read files (see the table in
 docs/design.md):
-- Bytes are only added at the end of a segment. After a failed write, either the missing bytes of
-  the record are appended later, or the segment is sealed and the whole record is written to a new
-  segment.
+- Bytes are only added at the end of a segment. After a failed write, the missing bytes of the
+  record are appended later. If this is not possible, the segment is sealed, and the whole record is
+  written to a new segment.
 - Segment N is sealed before segment N + 1 exists: the Python loader does not return to segment N
   when N + 1 exists.
 - After most errors, a segment without a complete record is not sealed. A new segment could have
@@ -40,7 +40,7 @@ PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAI
 
 PATIENCE_SECS = 0.01  #: the pause after a MemoryError, before the next attempt
 
-# When a write has been counted, its result must be returned, so later errors are suppressed. This
+# After a write was counted, its result must be returned. So later errors are suppressed. This
 # object is made here, because later there may be no memory for it.
 _QUIETLY = contextlib.suppress(OSError, MemoryError)
 
@@ -287,7 +287,7 @@ class Segments(EventFiles):
         return self.append(batch)
 
     def _landed(self, total: int, written: int) -> int | None:
-        """Compute from the size how many bytes of a write reached the file; None: not known."""
+        """Return how many bytes of a write are in the file, from its size; None: not known."""
         try:
             size = self._file.size() if self._file is not None else self._size + written
         except OSError:

@@ -2,8 +2,8 @@
 
 Rules, so that these records are not lost if the process is killed:
 - Each process has its own files, and locks each of them until the process ends.
-- A file consists of chunks. The first line of a chunk has a directory and a number of bytes. The
-  records follow. They have this number of bytes.
+- A file consists of chunks. The first line of a chunk has the directory and the size in bytes of
+  the records. The records follow.
 - Each upload is noted in a second file before it begins. So the next process can find out whether
   the upload succeeded.
 - Both files are deleted when the store has acknowledged all records.
@@ -38,7 +38,7 @@ __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
 _NOTES = ".uploads"  # the name of the second file ends with this
 _MOST_NAMES_TRIED = 10
 _numbers = itertools.count()
-# The paths of this process's files. On Windows, for example, no lock shows which files these are.
+# The paths of this process's files. They are needed on systems without locks, such as Windows.
 # Changes of this dict are atomic.
 _own: dict[str, None] = {}
 
@@ -51,10 +51,10 @@ class Attempt:
         path: The URL of the object.
         writer: The writer of the object, as in its metadata.
         size: How many bytes the object had before this upload.
-        lead: How many bytes the upload adds before its records: the start of the event file and
-            padding, including bytes that the store copies from another object.
+        lead: How many bytes the upload adds before its records (the start of the event file and
+            padding). Bytes that the store copies from another object count, too.
         begun: How many bytes of the upload's first record were in the object before this upload.
-        done: How many bytes of records were acknowledged by the store before this upload.
+        done: How many bytes of records the store had acknowledged before this upload.
     """
 
     path: str
@@ -86,7 +86,7 @@ class SpoolFile:
         """Append the records of ``count`` summaries; ``parts`` has the records of each directory.
 
         Raises:
-            OSError: The disk is full, or fails. Nothing was appended.
+            OSError: The disk is full or has failed. Nothing was appended.
         """
         pieces: list[bytes | memoryview | bytearray] = []
         for directory, batch in parts.items():

@@ -233,7 +233,7 @@ class _Upload:
         waiting, skip = {}, dict(self._skip)
         for directory, pieces in parts.items():
             content = b"".join(pieces)
-            known = min(skip.get(directory, 0), len(content))  # bytes that the store has already
+            known = min(skip.get(directory, 0), len(content))  # bytes that the store already has
             skip[directory] = skip.get(directory, 0) - known
             waiting[directory] = batch_of(content[known:])
         # These values change last: after an error above, the same records are read again.
@@ -247,7 +247,7 @@ def _resumed(
     made: dict[str, ObjectSegments],
     directory: str,
 ) -> ObjectSegments:
-    """Return the files of a directory; they continue the last upload of another process."""
+    """Return the files of a directory. They resume the noted upload of another process."""
     if directory not in made:
         files = cast(ObjectSegments, make(directory))
         if directory in attempts:

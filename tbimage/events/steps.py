@@ -1,4 +1,4 @@
-"""Automatic steps: each step follows the greatest step of its name."""
+"""Automatic steps: the greatest step of the name so far, plus 1."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Steps:
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
         self.history: Mapping[str, int] | None = None  # steps in earlier files; None: not read yet
-        self._floor = -1  # the forgotten names had this step or a smaller one
-        self._purged_from = _LAST_STEP + 1  # in earlier files, this and greater steps are invalid
+        self._floor = -1  # no forgotten name has had a greater step
+        self._purged_from = _LAST_STEP + 1  # in earlier files, steps from here on are purged
 
     def copy(self) -> Steps:
         """Return a copy with the same steps, for a forked child."""
@@ -39,7 +39,7 @@ class Steps:
         return self.history is None and name not in self.last
 
     def draw(self, name: str, step: int | None) -> int:
-        """Decide a step, note it and return it; ValueError if an automatic step would be too large.
+        """Choose, store and return a step; ValueError if an automatic step would be too large.
 
         ``step`` is the explicit step, or None for an automatic step.
         """
@@ -68,7 +68,7 @@ class Steps:
         self.last = {name: self.last[name] for name in newer}
 
     def go_back(self, step: int) -> None:
-        """Make each name continue with ``step`` or a smaller step: later steps were purged."""
+        """Forget purged steps: the next automatic step of each name is at most ``step``."""
         self.last = {name: min(last, step - 1) for name, last in self.last.items()}
         self._floor = min(self._floor, step - 1)
         self._purged_from = min(self._purged_from, step)

@@ -1,11 +1,11 @@
 """Hand-written code that encodes the protobuf messages of the hot path.
 
-These messages are Event and the parts of Summary that images and scalars need. The output is a list
-of buffers, so that the bytes of a picture are never copied into a message. All other messages are
-protobuf classes (messages.py).
+These messages are Event and Summary, with scalars, images and tensors. The output for large data is
+a list of buffers, so that the bytes of a picture are never copied into a message. All other
+messages are protobuf classes (messages.py).
 
-- The output is exactly what ``SerializeToString()`` returns for the same message: fields in the
-  order of their numbers, without default values. A test compares the output with the classes of
+- The output equals the bytes that ``SerializeToString()`` returns for the same message: fields in
+  the order of their numbers, without default values. A test compares the output with the classes of
   messages.py and with TensorBoard's classes.
 - Field numbers are those of ``tensorboard/compat/proto/{event,summary}.proto``. They cannot change,
   because existing event files contain them.
@@ -72,7 +72,7 @@ def varint(value: int) -> bytes:
         return _SMALL_VARINTS[value]
     if 0x80 <= value < 0x4000:
         return _TWO_BYTES(value & 0x7F | 0x80, value >> 7)
-    if 0x4000 <= value < 0x200000:  # for many steps; this is 4 times faster than the loop
+    if 0x4000 <= value < 0x200000:  # many steps are in this range; 4 times faster than the loop
         return _THREE_BYTES(value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14)
     value &= _UINT64
     encoded = bytearray()
@@ -143,7 +143,7 @@ def summary_metadata(
     """Encode a SummaryMetadata as the field of a Summary.Value.
 
     ``data_class`` is one of the ``DATA_CLASS`` constants, or 0: no class. TensorBoard's own plugins
-    do not need it. Without it, the values of other plugins are not listed.
+    do not need it. TensorBoard does not list the values of other plugins without it.
     """
     plugin = length_delimited(_PLUGIN_DATA_NAME, plugin_name.encode())
     if plugin_content:
@@ -157,7 +157,7 @@ def summary_metadata(
 
 
 def scalar_frame(tag: str, metadata: bytes = b"") -> tuple[bytes, bytes]:
-    """Encode a Summary of one ``simple_value``: the bytes before and after the float32."""
+    """Return the bytes before and after the float32 of a Summary with one ``simple_value``."""
     before = length_delimited(_VALUE_TAG, tag.encode()) + _VALUE_SIMPLE_VALUE
     size = len(before) + _FLOAT.size + len(metadata)
     return _SUMMARY_VALUE_KEY + varint(size) + before, metadata
@@ -213,7 +213,7 @@ def string_tensor_value(
 def tensor_value(
     tag: str, data_type: int, shape: Sequence[int], values: Sequence[Piece], metadata: bytes
 ) -> list[Piece]:
-    """Encode a Summary.Value with a TensorProto; ``values`` is the encoded field of its values."""
+    """Encode a Summary.Value with a TensorProto; ``values``: the tensor's encoded value field."""
     sizes = (_DIM_SIZE + varint(size) if size else b"" for size in shape)
     dimensions = b"".join(length_delimited(_SHAPE_DIM, size) for size in sizes)
     tensor = _TENSOR_DTYPE + varint(data_type) + length_delimited(_TENSOR_SHAPE, dimensions)

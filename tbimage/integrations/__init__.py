@@ -1,1 +1,1 @@
-"""Callbacks, loggers and handlers for other packages. They log with ``tbimage``."""
+"""Callbacks, loggers and handlers that connect other packages to ``tbimage``."""

@@ -20,15 +20,15 @@ __all__ = ["TBImageTracker"]
 class TBImageTracker(GeneralTracker):
     """Log the values that an ``Accelerator`` tracks.
 
-    Errors of logging never end a training. They are counted, and the first error of each class is
-    reported.
+    A logging error never stops the training. The tracker counts all errors, and reports the first
+    error of each class.
 
     Args:
         logdir: The run directory.
         settings: Settings of ``tbimage.SummaryWriter``.
 
     Attributes:
-        failures: Its ``count`` is the number of errors of logging.
+        failures: ``failures.count`` is the number of logging errors.
 
     Example:
         >>> from accelerate import Accelerator
@@ -67,12 +67,12 @@ class TBImageTracker(GeneralTracker):
     @on_main_process
     @guarded
     def log(self, values: Mapping[str, Any], step: int | None = None, **kwargs: Any) -> None:
-        """Log numbers and texts.
+        """Log numbers and strings.
 
         Args:
-            values: A mapping of tags to values. A value is a number, a text, or a mapping of
-                numbers. Each number of such a mapping gets a run of its own.
-            step: An integer, greater than the last step of each tag; None: each tag's next step.
+            values: A mapping of tags to values. A value is a number, a string, or a mapping of
+                names to numbers. Each number of such a mapping gets its own run.
+            step: An integer, greater than the last step of each tag. If None, each tag's next step.
             kwargs: More arguments of the writer's methods, such as ``description``.
         """
         for name, value in values.items():
@@ -90,7 +90,7 @@ class TBImageTracker(GeneralTracker):
         """Log images.
 
         Args:
-            values: Images by tag, as ``SummaryWriter.image`` takes them.
+            values: Images by tag, in a form that ``SummaryWriter.image`` accepts.
             step: As in ``log``.
             kwargs: More arguments of ``SummaryWriter.image``, such as ``layout="NCHW"``.
         """

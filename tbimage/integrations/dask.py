@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerWriters", "dask_engine", "worker_writer"]
 
-# The scheduler has at most this number of tasks, so that a million runs do not fill its memory.
+# The largest number of tasks in the scheduler, so that a million runs do not fill its memory.
 _MOST_TASKS = 1000
 _PLUGIN = "tbimage-writers"
 
@@ -43,10 +43,10 @@ def dask_engine(
     """Run ``tbimage.reading.compact`` on Dask. A task copies 1 to 16 runs.
 
     Args:
-        address: The address of a scheduler, such as "tcp://10.0.0.1:8786". Its workers need
-            tbimage, and the same paths as this process. None: worker processes are started on this
-            machine, and end with the block.
-        workers: How many worker processes are started. None: one for each processor.
+        address: The address of a scheduler, such as "tcp://10.0.0.1:8786". The workers
+            need tbimage and access to the same paths as this process. If None, worker processes on
+            this machine are started, and ended with the block.
+        workers: The number of processes to start, if ``address`` is None. Default: one per core.
 
     Yields:
         An engine for ``compact``.
@@ -68,7 +68,7 @@ def dask_engine(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,
-            silence_logs=logging.CRITICAL,  # hides errors of the shutdown; tasks' errors are raised
+            silence_logs=logging.CRITICAL,  # hides shutdown errors; errors of tasks are raised
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
@@ -93,10 +93,10 @@ def _engine(client: Any) -> Engine[Any, Any]:
 
 
 class WorkerWriters(distributed.WorkerPlugin):
-    """A plugin that gives each worker of Dask a writer. The writer is closed when the worker ends.
+    """A plugin that gives each Dask worker a writer, and closes the writer when the worker ends.
 
-    Each worker logs to a run of its own, ``logdir/worker-{its name}``. The run is made when a task
-    first calls ``worker_writer``. The threads of a worker share its writer.
+    Each worker logs to its own run, ``logdir/worker-NAME`` with the name of the worker. The first
+    call of ``worker_writer`` makes the run. The threads of a worker share its writer.
 
     Args:
         logdir: The directory of all runs. All workers must be able to write to it.
@@ -141,12 +141,12 @@ class WorkerWriters(distributed.WorkerPlugin):
 def worker_writer() -> SummaryWriter:
     """Return the writer of the worker that runs this task.
 
-    If a task calls ``flush`` and gets True, all its summaries are in the file. Without a flush, a
-    summary is written 0.1 seconds later (``flush_secs``), or when the worker ends.
+    If ``flush`` of the writer returns True, all summaries of the task are in the file. Without a
+    flush, a summary is written after 0.1 seconds (``flush_secs``), or when the worker ends.
 
     Raises:
-        ValueError: The caller is not a task of Dask.
-        RuntimeError: The client has not registered ``WorkerWriters``.
+        ValueError: The caller is not a Dask task.
+        RuntimeError: ``WorkerWriters`` is not registered.
 
     Example:
         >>> def square(number):

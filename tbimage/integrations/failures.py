@@ -1,4 +1,4 @@
-"""Count errors of logging. They do not end a training, and no request fails because of them."""
+"""Count logging errors. They neither stop a training run nor make a request fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Method = TypeVar("_Method", bound=Callable[..., None])
 
 
 def guarded(method: _Method) -> _Method:
-    """Catch all errors of a method that a framework calls. ``self.failures`` counts them.
+    """Decorate a method that a framework calls. ``self.failures`` catches and counts its errors.
 
     Args:
         method: The method, which returns None.
@@ -41,10 +41,10 @@ def guarded(method: _Method) -> _Method:
 
 
 class Failures:
-    """Count the errors in a block, and do not raise them. Report the first error of each class.
+    """Catch and count the exceptions in a block. Log the first exception of each class.
 
     Args:
-        of: The name of the integration, such as "keras.TensorBoard". The report shows this name.
+        of: The name of the integration, such as "keras.TensorBoard", for the log message.
 
     Attributes:
         count: The number of errors.

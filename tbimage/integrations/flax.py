@@ -1,4 +1,4 @@
-"""``flax.metrics.tensorboard.SummaryWriter``, without TensorFlow. It does not import flax."""
+"""``flax.metrics.tensorboard.SummaryWriter`` without TensorFlow. The module never imports flax."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _CHANNELS = (1, 3)
 
 
 class SummaryWriter:
-    """Log as flax's ``SummaryWriter`` does, with the same tags.
+    """Log with the methods and the tags of flax's ``SummaryWriter``.
 
-    Gray images stay gray. (flax makes three equal channels from a gray image.)
+    Grayscale images keep one channel. (flax converts them to three equal channels.)
 
     Args:
         log_dir: The run directory, created if missing.
-        auto_flush: Not used. A summary is in the file after 0.1 s; ``flush`` waits for this.
+        auto_flush: Ignored. Summaries are written every 0.1 s. ``flush`` waits for all of them.
         settings: Settings of ``tbimage.SummaryWriter``, such as ``on_error="log"``.
 
     Raises:
         TypeError: An argument of the constructor or of a method is of the wrong type.
-        ValueError: The constructor or a method got a value that is not allowed.
+        ValueError: An argument of the constructor or of a method has an invalid value.
         OSError: The directory cannot be made.
 
     Example:
@@ -49,11 +49,11 @@ class SummaryWriter:
 
     @property
     def writer(self) -> RunWriter:
-        """The underlying writer, for kinds of summaries for which flax has no method."""
+        """The underlying writer. It also has methods for summaries that flax cannot log."""
         return self._writer
 
     def scalar(self, tag: str, value: Any, step: int) -> None:
-        """Log ``value``, a number or an array of rank 0, as ``tag`` at ``step``."""
+        """Log ``value`` (a number or an array of rank 0) as ``tag`` at ``step``."""
         self._writer.scalar(tag, value, step)
 
     def image(self, tag: str, image: Any, step: int, max_outputs: int = 3) -> None:
@@ -79,7 +79,7 @@ class SummaryWriter:
         sample_rate: int = 44100,
         max_outputs: int = 3,
     ) -> None:
-        """Log sound.
+        """Log audio.
 
         Args:
             tag: The tag.
@@ -106,11 +106,11 @@ class SummaryWriter:
         self._writer.text(tag, textdata, step)
 
     def write(self, tag: str, tensor: Any, step: int, metadata: Any = None) -> None:
-        """Log a ``tensor`` of any shape as ``tag`` at ``step``, with ``metadata`` for a plugin."""
+        """Log a ``tensor`` of any shape as ``tag`` at ``step``. A plugin can read ``metadata``."""
         self._writer.tensor(tag, tensor, step, metadata=metadata)
 
     def hparams(self, hparams: Mapping[str, Any]) -> None:
-        """Log ``hparams``: values by name. A second call must have the same values."""
+        """Log ``hparams``, a mapping of names to values. All calls must pass the same values."""
         self._writer.hparams(flattened(hparams))
 
     def flush(self) -> None:

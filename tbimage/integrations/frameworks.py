@@ -12,12 +12,12 @@ __all__ = ["needs"]
 
 @contextmanager
 def needs(module: str, oldest: str, distribution: str | None = None) -> Iterator[None]:
-    """Run a block that imports a framework. If the import fails, the error tells what to install.
+    """Run a block that imports a framework. If this fails, the error says what to install.
 
     Args:
         module: The module that the block imports, such as "keras".
         oldest: The oldest version that works, such as "3.0".
-        distribution: The name of the package for pip; None: the name of the module.
+        distribution: The name of the package for pip. If None, it is the name of the module.
 
     Raises:
         ModuleNotFoundError: The module is not installed.
@@ -34,7 +34,7 @@ def needs(module: str, oldest: str, distribution: str | None = None) -> Iterator
     try:
         installed = metadata.version(name)
     except metadata.PackageNotFoundError:
-        installed = None  # the module is missing, or was copied and not installed
+        installed = None  # not installed, but perhaps importable from a copy
     if installed is not None and _numbers(installed) < _numbers(oldest):
         raise ImportError(
             f"this integration needs {name} {oldest} or newer, and {installed} is installed: "

@@ -11,11 +11,11 @@ __all__ = ["flattened"]
 
 
 def flattened(configuration: Mapping[Any, Any], separator: str = ".") -> dict[str, Any]:
-    """Flatten nested mappings. Values that are not bool, int, float or str become texts.
+    """Flatten nested mappings. Values that are not bool, int, float or str become strings.
 
     Args:
         configuration: Values by name. Names with the value None are left out.
-        separator: The text between the names.
+        separator: The string between the names.
 
     Example:
         >>> flattened({"lr": 0.1, "model": {"sizes": [3, 4], "bias": None}})

@@ -25,30 +25,30 @@ __all__ = ["TBImageLogger"]
 
 
 class TBImageLogger(Logger):
-    """Log a training of Lightning, in the same directories as its ``TensorBoardLogger``.
+    """Log Lightning training, in the same directories as Lightning's ``TensorBoardLogger``.
 
-    Errors of logging never end a training. They are counted, and the first error of each class is
-    reported. But if the directory cannot be made, Lightning gets the error before the training
-    begins.
+    A logging error never stops the training. The logger counts all errors, and reports the first
+    error of each class. But if the run directory cannot be made, the error is raised before the
+    training begins.
 
     Args:
         save_dir: The directory of all experiments.
-        name: The name of the experiment, a directory in ``save_dir``. "" or None: the runs are
-            directly in ``save_dir``.
-        version: The run: a number n for the directory ``version_n``, or the name of a directory.
-            None: the number after the last existing number.
+        name: The name of the experiment and of its directory in ``save_dir``. If it is "" or None,
+            the runs are directly in ``save_dir``.
+        version: A number n for the run directory ``version_n``, or the name of the run directory.
+            If None, the number after the largest existing number is used.
         log_graph: Whether the method ``log_graph`` logs the model's graph. This needs tensorboard.
-        default_hp_metric: Whether hyperparameters without metrics get the metric ``hp_metric`` with
-            the value -1. Default False: the HParams page does not need ``hp_metric``.
-        prefix: A text before the name of each metric. There is a "-" between text and name.
-        sub_dir: A directory in the directory of the run.
+        default_hp_metric: Whether to log the metric ``hp_metric`` with the value -1 if there are no
+            other metrics. Default False, because the HParams page does not need ``hp_metric``.
+        prefix: A string before the name of each metric. A "-" separates the string from the name.
+        sub_dir: A subdirectory of the run directory, to which the logger writes.
 
     Attributes:
-        failures: Its ``count`` is the number of errors of logging.
+        failures: ``failures.count`` is the number of logging errors.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``save_dir`` is empty, or is not a directory that a writer can use.
+        ValueError: ``save_dir`` is empty, or is a URL that a writer cannot use.
 
     Example:
         >>> from tbimage.integrations.lightning import TBImageLogger
@@ -126,7 +126,7 @@ class TBImageLogger(Logger):
     @property
     def writer(self) -> SummaryWriter:
         """The ``tbimage.SummaryWriter`` of the first process."""
-        native: SummaryWriter = self.experiment._get_file_writer().native  # reopened after a close
+        native: SummaryWriter = self.experiment._get_file_writer().native  # reopens a closed file
         return native
 
     @rank_zero_only
@@ -135,9 +135,9 @@ class TBImageLogger(Logger):
         """Log numbers.
 
         Args:
-            metrics: Numbers by name. A value may also be a mapping of numbers. Each number of such
-                a mapping gets a run of its own.
-            step: An integer, greater than the last step of each tag; None: 0, as in torch's writer.
+            metrics: Numbers by name. A value may also be a mapping of names to numbers. Each number
+                of such a mapping gets its own run.
+            step: An integer, greater than the last step of each tag. If None, the step is 0.
         """
         for name, value in metrics.items():
             with self.failures:
@@ -154,8 +154,8 @@ class TBImageLogger(Logger):
 
         Args:
             key: The tag.
-            images: As in ``SummaryWriter.image``; pass ``layout="NCHW"`` for torch's batches.
-            step: An integer, greater than the last step of this tag; None: the tag's next step.
+            images: As in ``SummaryWriter.image``. For a batch of torch, pass ``layout="NCHW"``.
+            step: An integer, greater than the last step of this tag. If None, the tag's next step.
             options: More arguments of ``SummaryWriter.image``, such as ``value_range``.
         """
         with self.failures:
@@ -169,11 +169,11 @@ class TBImageLogger(Logger):
         metrics: Mapping[str, Any] | float | None = None,
         step: int | None = None,
     ) -> None:
-        """Log the hyperparameters of the run, and metrics that show how good the result is.
+        """Log the hyperparameters of the run, and metrics of the result.
 
         Args:
             params: Values by name. Nested mappings are flattened, with "/" between the names.
-            metrics: Numbers by tag; or one number, which gets the tag ``hp_metric``.
+            metrics: Numbers by tag, or one number for the tag ``hp_metric``.
             step: The step of the metrics.
         """
         with self.failures:
@@ -192,7 +192,7 @@ class TBImageLogger(Logger):
 
         Args:
             model: The module.
-            input_array: The input of the module. None: the module's ``example_input_array``.
+            input_array: The input of the module. If None, ``model.example_input_array`` is used.
         """
         if self._log_graph:
             with self.failures:
@@ -204,7 +204,7 @@ class TBImageLogger(Logger):
     @rank_zero_only
     @guarded
     def save(self) -> None:
-        """Wait until all summaries are in the file; write ``hparams.yaml`` as Lightning does."""
+        """Flush all summaries to the file. Write ``hparams.yaml`` if it is missing."""
         with self.failures:
             if self._experiment is not None:
                 self._experiment.flush()
@@ -215,10 +215,10 @@ class TBImageLogger(Logger):
     @rank_zero_only
     @guarded
     def finalize(self, status: str) -> None:
-        """Close the file.
+        """Close the file. If the training succeeded, call ``save`` first.
 
         Args:
-            status: How the training ended: "success", or another status of Lightning.
+            status: The result of the training: "success", or another status of Lightning.
         """
         if status == "success":
             self.save()

@@ -1,4 +1,4 @@
-"""A handler of ``logging`` that writes records to TensorBoard."""
+"""A ``logging`` handler that writes log records to an event file."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from tbimage.writer import SummaryWriter, defaults
 
 __all__ = ["TensorBoardHandler"]
 
-# The attributes of every record. All other attributes come from ``extra=`` of the call.
+# The attributes of every log record. All other attributes come from ``extra=`` of the call.
 _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 
 class TensorBoardHandler(logging.Handler):
-    """Log each record as a text, and the numbers of its ``extra=`` as scalars.
+    """Log each log record as a text summary, and the numbers of its ``extra=`` as scalars.
 
-    The tag of a text is ``log/`` and the level, such as ``log/INFO``. TensorBoard takes a separate
-    sample from each tag, so it keeps rare errors. Each text gets the next step of its tag. The tag
-    of a number is its key in ``extra``. The step of the number is ``extra={"step": …}``. If
-    ``extra`` has no step, the number gets the next step of its tag.
+    The tag of a text is ``log/`` plus the level, such as ``log/INFO``. TensorBoard samples each tag
+    separately, so frequent messages do not displace rare errors. Each text gets the next step of
+    its tag. The tag of a number is its key in ``extra``. The step of a number is ``extra["step"]``,
+    or the next step of its tag.
 
-    A call never waits. A record is left out if the writer has no memory left for it, or if the
-    record is made while this handler handles another record of the same thread. Records of
-    ``tbimage`` itself are always left out.
+    A logging call never blocks. A record is dropped if the writer's memory bound is reached, or if
+    its thread is already in this handler. Records of the logger ``tbimage`` and of its children are
+    always dropped.
 
     Args:
-        writer: A ``SummaryWriter`` with ``on_full="drop"``; or a run directory. For a directory,
-            the handler makes a writer, and closes it when the handler is closed.
-        level: The lowest level that is logged, as for every handler. Default: all levels.
+        writer: A ``SummaryWriter`` with ``on_full="drop"``, or a run directory. For a directory,
+            the handler makes a writer, and closes the writer in ``close``.
+        level: The lowest level that is logged. By default, all levels are logged.
 
     Attributes:
         writer: The writer.
-        failures: Its ``count`` is the number of errors of logging.
+        failures: ``failures.count`` is the number of logging errors.
 
     Raises:
         TypeError: ``writer`` is neither a ``SummaryWriter`` nor a directory.
-        ValueError: The writer has ``on_full="block"``, which could make a call wait.
+        ValueError: The writer has ``on_full="block"``, so a logging call could block.
 
     Example:
         >>> import logging
@@ -75,10 +75,10 @@ class TensorBoardHandler(logging.Handler):
         self._here = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a record.
+        """Log a record; ``logging`` calls this.
 
         Args:
-            record: A record that ``logging`` has made.
+            record: The log record.
         """
         if record.name.partition(".")[0] == "tbimage" or getattr(self._here, "busy", False):
             return

@@ -1,9 +1,9 @@
-"""``MetricWriter`` of clu, without TensorFlow.
+"""clu's ``MetricWriter`` without TensorFlow.
 
 ``import clu.metric_writers`` needs TensorFlow. This class has the methods of clu's class, and does
-not import clu. If a program has imported clu before it makes an object of this class, the object is
-also an instance of clu's ``MetricWriter``. clu's ``MultiWriter`` and ``AsyncWriter`` accept all
-objects of this class.
+not import clu. If clu is already imported when an object is made, the class becomes a virtual
+subclass of clu's ``MetricWriter``. clu's ``MultiWriter`` and ``AsyncWriter`` accept all objects of
+this class.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["MetricWriter"]
 
 
 class MetricWriter:
-    """Write metrics as clu's ``SummaryWriter`` does, with the same tags.
+    """Log with the methods and the tags of clu's ``SummaryWriter``.
 
     Args:
         logdir: The run directory, created if missing.
@@ -28,7 +28,7 @@ class MetricWriter:
 
     Raises:
         TypeError: An argument of the constructor or of a method is of the wrong type.
-        ValueError: The constructor or a method got a value that is not allowed.
+        ValueError: An argument of the constructor or of a method has an invalid value.
         OSError: The directory cannot be made.
 
     Example:
@@ -50,7 +50,7 @@ class MetricWriter:
 
     @property
     def writer(self) -> SummaryWriter:
-        """The underlying writer, for kinds of summaries for which clu has no method."""
+        """The underlying writer. It also has methods for summaries that clu cannot log."""
         return self._writer
 
     def write_summaries(
@@ -82,14 +82,14 @@ class MetricWriter:
 
         Args:
             step: An integer, greater than the last step of the same tag.
-            images: [batch, height, width, channels] or [height, width, channels] by tag, as
-                ``SummaryWriter.image`` takes them.
+            images: [batch, height, width, channels] or [height, width, channels] by tag, in
+                a form that ``SummaryWriter.image`` accepts.
         """
         for name, value in images.items():
             self._writer.image(name, value, step)
 
     def write_videos(self, step: int, videos: Mapping[str, Any]) -> None:
-        """Log clips as animated images. clu's own writer leaves out clips.
+        """Log videos as animated images. clu's own ``SummaryWriter`` leaves out videos.
 
         Args:
             step: An integer, greater than the last step of the same tag.
@@ -100,7 +100,7 @@ class MetricWriter:
             self._writer.animation(name, value, step)
 
     def write_audios(self, step: int, audios: Mapping[str, Any], *, sample_rate: int) -> None:
-        """Log sound.
+        """Log audio.
 
         Args:
             step: An integer, greater than the last step of the same tag.
@@ -138,7 +138,7 @@ class MetricWriter:
             self._writer.histogram(name, value, step, buckets=30 if buckets is None else buckets)
 
     def write_hparams(self, hparams: Mapping[str, Any]) -> None:
-        """Log the hyperparameters of the run. A second call must have the same values.
+        """Log the hyperparameters of the run. All calls must pass the same values.
 
         Args:
             hparams: Values by name. Nested mappings are flattened: {"a": {"b": 1}} becomes "a.b".

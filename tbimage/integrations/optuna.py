@@ -1,4 +1,4 @@
-"""A callback of optuna: each trial is a row of TensorBoard's HParams page."""
+"""An Optuna callback that logs each trial as a row of TensorBoard's HParams page."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["TensorBoardCallback"]
 
 
 class TensorBoardCallback:
-    """Log the parameters and the result of each trial, in a run of its own.
+    """Log the parameters and the results of each trial to its own run.
 
     Args:
-        dirname: The directory of the runs, which are named ``trial-0``, ``trial-1`` and so on.
-        metric_name: The tag of the result. If a trial has several results, their tags have numbers:
+        dirname: The parent directory of the runs ``trial-0``, ``trial-1`` and so on.
+        metric_name: The tag of the result. If a trial has several results, the tags are numbered:
             ``loss_0``, ``loss_1``.
 
     Attributes:
-        failures: Its ``count`` is the number of errors of logging.
+        failures: ``failures.count`` is the number of logging errors.
 
     Raises:
-        TypeError: ``metric_name`` is not a text.
+        TypeError: ``metric_name`` is not a string.
 
     Example:
         >>> import optuna
@@ -47,11 +47,11 @@ class TensorBoardCallback:
         self._metric = checks.text("metric_name", metric_name)
 
     def __call__(self, study: optuna.study.Study, trial: optuna.trial.FrozenTrial) -> None:
-        """Log a trial that has ended.
+        """Log a finished trial.
 
         Args:
             study: The study of the trial.
-            trial: The trial, which optuna passes to callbacks.
+            trial: The finished trial.
         """
         with self.failures:
             results: list[Any] = trial.values or []  # a failed trial has no values

@@ -21,18 +21,18 @@ __all__ = ["TBImageCallback"]
 class TBImageCallback(TrainerCallback):
     """Log the Trainer's arguments, the model's configuration, and the values that the Trainer logs.
 
-    The tags are those of ``TensorBoardCallback`` in transformers: ``train/loss``, ``eval/loss`` and
-    so on, and the texts ``args`` and ``model_config``. Pass ``report_to="none"`` to the
-    ``TrainingArguments``, so that values are not logged twice.
+    The tags are the same as in ``TensorBoardCallback`` of transformers: ``train/loss``,
+    ``eval/loss`` and so on, and the texts ``args`` and ``model_config``. Pass ``report_to="none"``
+    to ``TrainingArguments``, so that values are not logged twice.
 
     Args:
-        logdir: The run directory. None: ``logs`` in the Trainer's output directory.
-        draw: A function that is called with the model after each evaluation. It returns pictures by
-            name, in a form that ``SummaryWriter.image`` takes. None: no pictures are logged.
+        logdir: The run directory. If None, ``logs`` in the Trainer's output directory is used.
+        draw: A function that takes the model after each evaluation, and returns images by name, in
+            a form that ``SummaryWriter.image`` accepts. If None, no images are logged.
 
     Attributes:
-        writer: The writer of the run; None before the training begins.
-        failures: Its ``count`` is the number of errors of logging.
+        writer: The writer of the run, or None if no run is open.
+        failures: ``failures.count`` is the number of logging errors.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -57,7 +57,7 @@ class TBImageCallback(TrainerCallback):
 
     @guarded
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Open the run, and log the arguments."""
+        """Open the run. Log the training arguments and the model's configuration."""
         with self.failures:
             self._log_configuration(args, state, kwargs.get("model"))
 
@@ -78,7 +78,7 @@ class TBImageCallback(TrainerCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Log numbers and texts."""
+        """Log numbers and strings."""
         with self.failures:
             writer = self._open(args, state)
             for name, value in (logs or {}).items():
@@ -89,7 +89,7 @@ class TBImageCallback(TrainerCallback):
 
     @guarded
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Log the pictures that ``draw`` returns."""
+        """Log the images that ``draw`` returns."""
         with self.failures:
             writer = self._open(args, state)
             if writer is not None and self._draw is not None:
@@ -106,7 +106,7 @@ class TBImageCallback(TrainerCallback):
         self.writer = None
 
     def _open(self, args: Any, state: Any) -> SummaryWriter | None:
-        """Return the writer in the first process, and None in all other processes."""
+        """Return the writer in the first process. Return None in all other processes."""
         if self.writer is None and state.is_world_process_zero:
             logdir = os.path.join(args.output_dir, "logs") if self._logdir is None else self._logdir
             if state.is_hyper_param_search and state.trial_name is not None:
@@ -119,7 +119,7 @@ class TBImageCallback(TrainerCallback):
 
 
 def _tag(name: str) -> str:
-    """Return a metric's tag. The tag begins with the group: ``eval``, ``test`` or ``train``."""
+    """Return the tag of a metric, which begins with ``eval/``, ``test/`` or ``train/``."""
     for group in ("eval", "test"):
         if name.startswith(f"{group}_"):
             return f"{group}/{name[len(group) + 1 :]}"

@@ -1,12 +1,12 @@
-"""Bring summaries from the calls to the files: encode in parallel, write in order, never hang.
+"""Write summaries from callers to event files: encode in parallel, write in order, never hang.
 
-**Who owns what.** Each process has one *owner* thread (``owner.py``). It owns all important state:
-a *channel* for each writer (``channel.py``). A channel has two *lanes* (``lane.py``): one for the
+**Ownership.** Each process has one *owner* thread (``owner.py``). It owns all important state: a
+*channel* for each writer (``channel.py``). A channel has two *lanes* (``lane.py``): one for the
 files of the run, one for the files of sub-runs. A lane keeps its summaries in order, and chooses
 automatic steps. The owner gives a channel a *turn* when a message for the channel comes, and 20
-times a second while something is pending. *Workers* encode, read and write. Callers have no state.
+times a second while something is pending. *Workers* encode, read and write. Callers own no state.
 
-**The way of a summary.** A caller makes a *ticket* (``events/tickets.py``) and puts it into the
+**The path of a summary.** A caller makes a *ticket* (``events/tickets.py``) and puts it into the
 inbox of the channel. The owner takes the ticket out, decides its step, and appends the ticket to a
 lane. An encoder makes the record of a large picture. Scalars and small pictures need no encoder.
 Scalars wait ``flush_secs``. They wait less if a later picture is ready, if a caller waits, or if

@@ -1,7 +1,7 @@
 """The calls into the pipeline: put a summary, wait for memory, flush, close, read counters.
 
-A call hands over its summary with one ``put``. If an interrupt comes before the ``put``, nothing
-has happened. After the ``put``, the owner has the summary. No caller does I/O or holds a lock.
+A call gives its summary to the owner with one ``put``. If an interrupt comes earlier, nothing is
+logged. Callers hold no lock. They do I/O only in ``Pipeline.open``, or if no thread can be started.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
 # A waiting caller looks for an answer every _LOOK_SECS seconds, and when its request's bell rings.
-# aflush uses no bell. It makes pauses, which double from _FIRST_LOOK_SECS up to _LAST_LOOK_SECS.
+# aflush uses no bell. Its pauses double from _FIRST_LOOK_SECS up to _LAST_LOOK_SECS.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at the same time
 _MANY_SMALL = 32  # small pictures usually wake the owner only if the inbox has 32, 64, ... tickets
@@ -80,7 +80,7 @@ class Pipeline:
         return channel
 
     def open(self) -> None:
-        """Begin the first file now, so that the run and errors are seen before the first record."""
+        """Begin the first file now, so that the run is visible and errors are raised at once."""
         lane = self._channel.lanes[0]
         try:
             lane.files.open()
@@ -129,7 +129,7 @@ class Pipeline:
             self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
-        """Reserve memory for ``work``; wait if ``on_full`` is "block"; tell if this succeeded."""
+        """Reserve memory for ``work``, perhaps after a wait (``on_full``); tell if it succeeded."""
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
@@ -176,7 +176,7 @@ class Pipeline:
             self.put((lane, None, step, None, purge_mark, (), None))
 
     def last_step(self, lane: int, name: str) -> int | None:
-        """Return the greatest step that a name has had; None if it has had no step."""
+        """Return the greatest stored step of a name; None if no step is stored."""
         return self._channel.lanes[lane].steps.last.get(name)
 
     def keep_out(self) -> None:

@@ -21,7 +21,7 @@ from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import Job, take_all
 
 _MOST_AT_ONCE = 8192  # one turn takes at most this number of tickets from the inbox
-_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # attempts to read changing counters; the pause between them
+_MOST_LOOKS, _LOOK_SECS = 200, 0.0005  # how often ``counts`` tries to read; the pause between tries
 
 
 class Channel:
@@ -41,7 +41,7 @@ class Channel:
         self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers are asking for now
         #: The callers that wait for memory, in FIFO order.
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()
-        self.late: dict[int, None] = {}  # ids of late tickets: the calls that put them raise errors
+        self.late: dict[int, None] = {}  # ids of tickets put too late; the calls raise errors
         self.closed = False  # no more summaries are accepted
         self.awake: bool = False  # the owner reads the inbox even if no caller wakes the owner
         self.active: bool = False  # the owner gives this channel a turn 20 times a second
@@ -69,8 +69,8 @@ class Channel:
     # Callers.
 
     def bytes_pending(self) -> int:
-        """Return the pending bytes, perhaps too many: admitted tickets in the inbox count twice."""
-        # In this order of reads, a ticket that moves meanwhile is counted twice, and never missed.
+        """Return the pending bytes or more, because admitted tickets in the inbox count twice."""
+        # In this order, a ticket that moves between two reads is counted twice, and never missed.
         reserved = sum(self.reserved.values())
         return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
@@ -87,7 +87,7 @@ class Channel:
 
     def has_room(self, cost: int) -> bool:
         """Tell whether ``cost`` more bytes fit. If nothing else is pending, any size fits."""
-        # Read ``trying`` first. So a ``Work`` that moves to ``reserved`` meanwhile is not missed.
+        # Read ``trying`` first. So a ``Work`` that moves between the reads is not missed.
         others, trying = len(self.trying) > 1, sum(self.trying.values())
         pending = self.bytes_pending()
         total = pending + trying + cost
@@ -204,7 +204,7 @@ class Channel:
                 return False
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
-                # A write ignores failed uploads of earlier summaries while its summary is encoded.
+                # A write ignores failures while a commit runs, or if no record needs a retry.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)
                 if lane.failures > failures and not waits:
                     return False
@@ -218,7 +218,7 @@ class Channel:
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # False during a close: so callers call ``_wake``, which raises errors for late tickets.
+            # False during a close. So callers call ``_wake``: it raises errors for late tickets.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:

@@ -63,7 +63,7 @@ class Lane:
 
     @property
     def durable(self) -> int:
-        """How many summaries are as durable as a flush promises."""
+        """How many summaries a flush counts as finished: if it must sync, only the synced ones."""
         return self.synced if self.at_end or self.files.syncs_on_flush else self.done
 
     def begin(self, *, hurry: bool, sync: bool, seal: bool) -> Commit | None:
@@ -94,7 +94,7 @@ class Lane:
         """Return the ready tickets at the head, or [] if they can wait for more tickets."""
         ready: list[Ticket] = []
         size = 0
-        # Uploads to stores are rare, so only their bytes are limited, not their number of tickets.
+        # Uploads to stores are rare. So their commits have no limit of tickets, only of bytes.
         most = _COMMIT_BYTES if self.files.commit_secs else _COMMIT_SUMMARIES
         for ticket in islice(self.pending, most):
             work = ticket[6]

@@ -58,7 +58,7 @@ def _end(interrupts: Sequence[None]) -> None:
     for pipeline, flush in begun:  # all pipelines write at the same time
         pipeline.wait_for(flush, interrupts)
     left = [pipeline for pipeline, flush in begun if not flush.result]
-    if not owner.ending:  # otherwise the interpreter could stop a thread while it logs
+    if not owner.ending:  # so that the interpreter stops no thread while it logs
         owner.log.stop_workers()
     owner.ending = True
     for pipeline in pipelines:
@@ -89,5 +89,5 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
 
 # ``weakref``'s exit handler ends the sessions of stores. It is registered first, so it runs last.
 weakref.finalize(drain, int)
-atexit.register(atexit.register(drain))  # twice: a Ctrl-C outside of its ``try`` ends one call
+atexit.register(atexit.register(drain))  # twice, because a Ctrl-C outside of ``try`` ends one call
 at_first_use.append(_drain_with_multiprocessing)

@@ -34,10 +34,10 @@ class Owner:
         self.encoders.rival, self.files.rival = self.files, self.encoders
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._bell = Bell()  # rings after each message
-        # True when the process is ending: then each caller waits until its summary is written. If
-        # an exit handler imports this package, the main thread has ended already.
+        # True when the process is ending: then each caller waits until its summary is written. It
+        # begins as True if an exit handler imports this package: the main thread has ended then.
         self.ending: bool = not main_thread().is_alive()
-        self._role = Lock()  # the thread that is the owner has this lock
+        self._role = Lock()  # the thread that is the owner holds this lock
         self._running = False
         self._started_at = -1.0  # when the last owner thread was started
         self._members: dict[Any, None] = {}
@@ -138,7 +138,7 @@ class Owner:
             turns.update(self._active)
         for member in turns:
             self._give_turn(member)
-        self.files.grow()  # if a disk hangs, its worker never returns
+        self.files.grow()  # if a disk hangs and blocks workers, queued jobs need other threads
         if self.log.is_due and not self.ending:
             self.files.give(Job(None, self.log.write_alone))
         return rung or bool(turns)

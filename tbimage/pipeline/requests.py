@@ -37,9 +37,9 @@ class Request:
     answered: bool = False
     result: bool = False
     bell: Bell = field(default_factory=Bell)
-    mark: int = 0  # tickets to take in before the answer; for "give up": number of dropped tickets
-    #: Set after the tickets of ``mark`` were taken in. For each lane: the lane; how many summaries
-    #: must be done; how many failed commits do not count; how many summaries were already dropped.
+    mark: int = 0  # tickets to receive before the answer; after "give up": how many were dropped
+    #: Set after ``mark`` tickets were received. For each lane: the lane; how many summaries must be
+    #: done; how many failed commits to ignore; the lane's ``given_up`` at that time.
     targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:

@@ -50,14 +50,14 @@ def compact(
         target: The path or the URL of the new directory. It must be missing, empty, or made by
             ``compact`` from this source. It must not be within ``source``.
         runs: A shell pattern. The runs whose names match it are copied.
-        keep_images: How many pictures or sounds of each tag are kept, evenly spread over the steps.
-            The first and the last one are kept; 1 keeps only the last one. None: all are kept.
-        every: 10 keeps the first of each 10 values of a tag, and the last value of the tag.
+        keep_images: How many pictures or sounds of each tag are kept, evenly spread, with the first
+            and the last one. 1: only the last one is kept. None: all are kept.
+        every: The first of each ``every`` values of a tag is kept, and the last value of the tag.
         rename: A mapping from old names to new names. An old name that ends with ``/`` is replaced
             in all tags that begin with this name.
         drop: Tags to leave out, as shell patterns.
-        engine: A function that calls another function for each run. The default does this for one
-            run after the other. ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and
+        engine: A function that calls another function for each run. The default processes one run
+            after the other. ``tbimage.reading.processes``, ``tbimage.integrations.dask`` and
             ``tbimage.integrations.ray`` have parallel engines.
         progress: A function that takes the runs and yields them. It may show the progress.
 

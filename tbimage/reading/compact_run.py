@@ -2,7 +2,7 @@
 
 Rules:
 - In the target, the directory of a run has one event file and ``compacted.json``. The JSON file has
-  the rules. It also has the size of each source file, and its time or its version in the store.
+  the rules and, for each source file, the size, and the time or the version in the store.
 - The event file is first written under a temporary name. So each event file in the target is
   complete. If a task is stopped, the next call copies the run from the beginning.
 - If a run has grown, the name of its new copy comes after the name of the old copy in alphabetical
@@ -57,7 +57,7 @@ _HOST, _SUFFIX = "compacted", ""
 
 @dataclass(frozen=True)
 class Rules:
-    """Which values of a run are kept, and under which names; ``compact`` documents the fields."""
+    """Which values of a run are kept, and their new names. ``compact`` documents the fields."""
 
     keep_images: int | None
     every: int

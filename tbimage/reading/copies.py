@@ -1,4 +1,4 @@
-"""Copy the event files below a URL to a local directory, where they are read like other files.
+"""Copy the event files below a URL to a local directory. They are read there like other files.
 
 If bytes were appended to an object, a refresh fetches only these bytes. It fetches from many
 objects at once.
@@ -25,7 +25,7 @@ __all__ = ["VERSIONS", "CopiedPath", "Copies"]
 # Many ranges are fetched at once, so that the latency of the store matters less. A batch of ranges
 # is complete when it has _MOST_BYTES or _MOST_RANGES. A range has at most _RANGE_BYTES.
 _MOST_BYTES, _MOST_RANGES, _RANGE_BYTES = 64 << 20, 256, 8 << 20
-#: In the listings of stores, the version of an object has one of these keys.
+#: A listing of a store has the version of an object under one of these keys.
 VERSIONS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
 
 
@@ -122,7 +122,7 @@ class Copies:
                 yield os.path.join(self._directory, *name[len(root) :].split("/")), _object(info)
 
     def _missing(self, found: dict[str, _Object]) -> Iterator[tuple[str, _Object, int, int]]:
-        """Yield the ranges to fetch."""
+        """Yield the ranges to fetch. Make the copies of empty objects."""
         for path, each in found.items():
             known = self._known.get(path)
             start = 0 if known is None else known.size

@@ -1,4 +1,4 @@
-"""Reports of places in event files that cannot be read."""
+"""Reports of the damaged parts of event files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 __all__ = ["REASONS", "Damage"]
 
-#: What each kind of damage means.
+#: The meaning of each kind of damage.
 REASONS = {
     "header": "the checksum of a record's length is wrong",
     "payload": "the checksum of a record's payload is wrong",

@@ -1,13 +1,13 @@
 """Read the raw events of event files, in the order in which they were written.
 
-No event is left out or converted. (TensorBoard's loaders do both.)
+Every event is yielded, and no event is changed. TensorBoard's loaders leave out and convert events.
 
 Rules:
 - An incomplete record at the end of a file is not an error: its writer is still writing, or was
   killed.
-- Any other fault raises a ``CorruptFileError``. The error has the path of the file and the place of
-  the record. All events before the fault are yielded first. ``tbimage.read`` also reads records
-  after a fault.
+- Any other fault raises a ``CorruptFileError``. The error has the path of the file and the offset
+  of the record. All events before the fault are yielded first. ``tbimage.read`` also reads the
+  records after a fault.
 - Only one file is open at a time, and only one chunk or one record of this file is in memory.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["CorruptFileError", "read_events", "read_run"]
 
 logger: logging.Logger = logging.getLogger("tbimage")
 
-# Each read asks for this number of bytes: several images, or thousands of scalars.
+# The number of bytes of one read: several images, or thousands of scalars.
 _CHUNK_BYTES = 1 << 20
 
 
@@ -112,11 +112,11 @@ def read_run(
     Args:
         directory: The directory of the files. Directories below it are other runs, and are not
             read. Files that are created after the call are not read.
-        on_error: What happens if a file is damaged. ``"raise"`` raises an error. ``"log"`` logs a
-            warning and continues with the next file, as both of TensorBoard's loaders do.
+        on_error: ``"raise"`` raises an error if a file is damaged. ``"log"`` logs a warning and
+            continues with the next file, as both of TensorBoard's loaders do.
 
     Returns:
-        An iterator of the events. Each file begins with a ``file_version``.
+        An iterator of the events. The first event of each file has a ``file_version``.
 
     Raises:
         CorruptFileError: A file is damaged, and ``on_error`` is ``"raise"``.

@@ -1,8 +1,8 @@
 """Write the values of logs to files that other programs read.
 
 An attacker may have chosen the names of runs and tags. But no file is written outside the
-directory: each part of a name becomes the name of one file or of one directory, and this name has
-only harmless characters. The directory is new or empty, so it has no symbolic links.
+directory. Each part of a name becomes the name of one file or directory, with only harmless
+characters. The directory is new or empty, so it has no symbolic links.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ def export(
     """Write scalars to a table, and all other values to files in the same directory.
 
     ``scalars.csv`` (or ``.jsonl``, ``.parquet``) has the columns run, tag, step, wall_time and
-    value; ``texts.jsonl``, ``histograms.jsonl`` and ``hparams.jsonl`` have one JSON object in each
+    value. ``texts.jsonl``, ``histograms.jsonl`` and ``hparams.jsonl`` have one JSON object in each
     line. Pictures, sounds and tensors become ``images/RUN/TAG/STEP.png``, ``audio/…`` and
     ``tensors/….npy``. If these files are sorted by name, they are in the order of their steps.
 
     Args:
         logs: The logs that ``tbimage.read`` returned.
-        directory: The new directory; it must be missing or empty.
+        directory: The new directory. It must be missing or empty.
         format: ``"csv"``, ``"jsonl"``, or ``"parquet"``, which needs pyarrow.
         choose: A function that takes the names of a run and of a tag, and tells whether the tag is
             written.
@@ -127,7 +127,7 @@ def export(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Which values are written."""
+    """The choice of the values to write."""
 
     choose: Callable[[str, str], bool]
     raw: bool
@@ -279,7 +279,7 @@ def _npy(item: Any) -> tuple[bytes, str]:
 
 
 #: For each kind: the function that returns the items, the name of their directory or table, and the
-#: function that makes the file of an item. If this function is None, items become lines of JSON.
+#: function that makes the file of an item. If the latter is None, items become lines of JSON.
 _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
     "image": (Run.images, "images", _encoded),
     "audio": (Run.audio, "audio", _encoded),
@@ -290,7 +290,7 @@ _ITEMS: dict[str, tuple[Callable[..., Series[Any]], str, _Content | None]] = {
 
 
 def suffix_of(encoded: bytes) -> str:
-    """Return the suffix for the file of a picture or sound. It depends on the first bytes."""
+    """Return the suffix for the file of a picture or sound from its first bytes."""
     if encoded[:4] == b"RIFF":
         return ".webp" if encoded[8:12] == b"WEBP" else ".wav"
     return next((suffix for magic, suffix in _SUFFIXES if encoded.startswith(magic)), ".bin")
@@ -305,7 +305,7 @@ def _parts(name: str) -> list[str]:
 
 
 def safe_name(part: str) -> str:
-    """Turn any text into a file name; different texts give different names."""
+    """Turn any text into a file name. A changed text gets a hash, so names rarely collide."""
     name = re.sub(r"[^\w. -]", "_", part)[:_LONGEST_NAME].strip(" ")
     odd = (
         not name

@@ -1,7 +1,7 @@
 """Find the fields of a protobuf message without reading their contents.
 
-A message may have many megabytes, but often only its tag and its step are needed. So the functions
-here do not take the bytes of a message. They take a function that reads some of the bytes.
+A message may have many megabytes, but often only its tag and its step are needed. So ``fields``
+does not take the bytes of a message. It takes a function that reads some of the bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONGEST_HEAD = 20
 
 
 class MalformedError(ValueError):
-    """These bytes are not a protobuf message."""
+    """The bytes are not a protobuf message."""
 
 
 def bytes_reader(data: bytes | memoryview) -> Read:
@@ -30,7 +30,7 @@ def bytes_reader(data: bytes | memoryview) -> Read:
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """Decode the varint that starts at ``at``; return its unsigned value, and where it ends."""
+    """Decode the varint at ``at``. Return its unsigned value, and where it ends."""
     value = shift = 0
     try:
         if (byte := data[at]) < 0x80:  # most varints have one byte
@@ -47,7 +47,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def signed(value: int) -> int:
-    """Convert a varint to an int64."""
+    """Convert the unsigned value of a varint to an int64."""
     return value - (1 << 64) if value >> 63 else value
 
 
@@ -57,7 +57,7 @@ def varint_at(read: Read, start: int, stop: int) -> int:
 
 
 def fields(read: Read, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield number, wire type, start and end of each field.
+    """Yield number and wire type of each field, and the start and end of its content.
 
     Args:
         read: Reads the message.

@@ -6,8 +6,8 @@ the records of the step before, and most of their bytes are equal. The records o
 time of a loop over the records.
 
 CRC32C is linear, so the equal bytes do not have to be read again to compute checksums. Each record
-has a corresponding record in the first group. To get the checksum of a record, start with the
-checksum of the corresponding record. Then, for each byte that differs, XOR a number from a table.
+has a corresponding record in the first group. The checksum of a record is the checksum of the
+corresponding record, XORed with a number from a table for each byte that differs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Groups", "find_groups", "find_period", "masked"]
 
-#: The largest number of records in a group. If groups are larger, a block has few of them.
+#: The largest number of records in a group. A block would have too few larger groups.
 _LARGEST_GROUP = 256
 # If there are fewer groups, NumPy's overhead is larger than the saved time.
 _FEWEST_GROUPS = 32
-# If a group has come _REPEATS times without other records between them, it is expected again. To
-# find a group, at most _MOST_CANDIDATES lengths are tried.
+# If a group comes _REPEATS times in a row, it is expected again. To find a group, at most
+# _MOST_CANDIDATES numbers of records are tried.
 _REPEATS, _MOST_CANDIDATES = 4, 8
 
 
@@ -61,7 +61,7 @@ class Groups:
 
 
 def find_period(keys: NDArray[np.int64]) -> int:
-    """Return how many keys form the group that repeats at the end; 0: there is no such group."""
+    """Return the number of keys in the group that repeats at the end, or 0 if there is none."""
     backwards = keys[::-1]
     longest = min(_LARGEST_GROUP, len(keys) // _REPEATS)
     alike = np.flatnonzero(backwards[1 : longest + 1] == backwards[:1]) + 1
@@ -127,7 +127,7 @@ def _checksums(payloads: NDArray[np.uint8], changed: NDArray[np.uint8]) -> NDArr
 
 @lru_cache(maxsize=16)
 def _tables(many: int) -> NDArray[np.uint32]:
-    """Return a table of the numbers to XOR: ``[bytes after a byte, changed bits of this byte]``."""
+    """Return the numbers to XOR: ``[number of bytes after a byte, changed bits of this byte]``."""
     zero = crc32c(b"\0")
     shifted = first = np.array([crc32c(bytes([byte])) ^ zero for byte in range(256)], np.uint32)
     tables = [first]

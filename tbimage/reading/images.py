@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Image"]
 
-# Modes of Pillow whose values are not gray or RGB.
+# The values of these modes of Pillow are not gray or RGB. They are converted to RGB or RGBA.
 _CONVERTED = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
@@ -30,9 +30,9 @@ _CONVERTED = {"P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 class Image:
     """A picture. It is read from the file when a property or a method is used.
 
-    When the picture is read, the checksums of its record are checked. A ``CorruptFileError`` is
-    raised if the record is damaged, an ``OSError`` if the file is missing, and a ``ValueError`` if
-    the picture cannot be decoded.
+    Reading checks the checksums of the record. It raises a ``CorruptFileError`` if the record is
+    damaged, an ``OSError`` if the file is missing, and a ``ValueError`` if the picture cannot be
+    decoded.
 
     Attributes:
         step: The step of the picture.
@@ -90,7 +90,7 @@ class Image:
                     encoded = read(start, stop)
                 elif number in told and kind == 0:
                     size = varint_at(read, start, stop)
-                    told[number] = size if size < 1 << 31 else 0  # -1 is read as a large number
+                    told[number] = size if size < 1 << 31 else 0  # -1 is a large unsigned varint
             return (told[2], told[1], told[3]), encoded
         strings = strings_of(content)  # width and height as text, and after them the pictures
         if self.sample + 2 >= len(strings):
@@ -102,8 +102,8 @@ class Image:
         """Decode the picture.
 
         Returns:
-            ``[height, width, channels]``, uint8, or uint16 if the picture has 16 bits. If the
-            picture is an animation, its first frame is returned.
+            ``[height, width, channels]``, uint16 if a channel has 16 bits, else uint8. Interlaced
+            pictures with several channels are uint8. An animation gives its first frame.
 
         Raises:
             ValueError: The picture cannot be decoded, or has more pixels than Pillow's limit
@@ -132,8 +132,8 @@ class Image:
     def pil(self) -> PIL.Image.Image:
         """Decode the picture to a Pillow image.
 
-        The image has the same values as ``pixels``. But if colours have 16 bits, Pillow keeps only
-        the upper 8 bits.
+        The image has the same values as ``pixels``. But if a picture has several channels of 16
+        bits, Pillow keeps only the upper 8 bits.
         """
         return self._decode(self.encoded)
 

@@ -52,7 +52,7 @@ _FORMS = {_SIMPLE_VALUE, IMAGE, HISTOGRAM, AUDIO, TENSOR}
 #: GRAPH is the form of a whole Event with a graph. GRAPH_TAG is TensorBoard's tag for graphs.
 GRAPH, GRAPH_TAG = 100, "__run_graph__"
 
-# When an unknown record is found, this number of records is read one by one, because several new
+# If a record matches no template, this number of records is read one by one, because several new
 # tags usually come together.
 _ONE_BY_ONE = 64
 
@@ -73,12 +73,12 @@ class Metadata:
 
 @dataclass
 class Entries:
-    """The places of the values of one tag in one file, as columns. Scalars: see ``Numbers``."""
+    """The places of the values of one tag in one file. ``Numbers`` has the scalars of a tag."""
 
     steps: array[int] = field(default_factory=lambda: array("q"))
     wall_times: array[float] = field(default_factory=lambda: array("d"))
     offsets: array[int] = field(default_factory=lambda: array("q"))
-    ordinals: array[int] = field(default_factory=lambda: array("l"))  # places in the Summary
+    ordinals: array[int] = field(default_factory=lambda: array("l"))  # indices in the Summary
     forms: array[int] = field(default_factory=lambda: array("B"))
     samples: array[int] = field(default_factory=lambda: array("l"))  # counts of pictures or sounds
     lengths: array[int] = field(default_factory=lambda: array("q"))  # bytes of the payloads
@@ -96,10 +96,10 @@ class _Value:
 
 
 class _Large(NamedTuple):
-    """The bytes of a large record before and after its contents: one picture or sound."""
+    """The bytes of a large record before and after its only value, a picture or sound."""
 
     rest: int  # the number of bytes from the start of the Summary to the payload's end
-    head: bytes  # from the start of the Summary to the contents
+    head: bytes  # from the start of the Summary to the picture or sound
     tail: bytes
     tag: str
     form: int
@@ -144,7 +144,7 @@ class FileIndex:
 
     @property
     def damage(self) -> list[Damage]:
-        """The damage that was found until now."""
+        """The damage that was found so far."""
         tail = [self._scanner.tail] if self._scanner.tail else []
         return [*sorted(self._scanner.damage), *tail, *self._unreadable]
 
@@ -187,7 +187,7 @@ class FileIndex:
             self._take_in_block(base, block, stops)
 
     def _take_in_block(self, base: int, block: bytes, stops: Sequence[int]) -> None:
-        """Read records: many known scalars at once, and other records one by one."""
+        """Read records: scalars that match templates many at once, all others one by one."""
         at = done = 0
         while done < len(stops):
             known = self._templates.take_in(block, stops[done:], at)
@@ -203,7 +203,7 @@ class FileIndex:
             done += _ONE_BY_ONE
 
     def _take_in_record(self, payload: bytes, offset: int) -> None:
-        """Read a record. It is not parsed in full if another record of its tag was parsed."""
+        """Read a record. Parse it in full only if it matches no template."""
         step, at = _step_of(payload)
         if at:
             found = self._templates.find(payload, at)
@@ -216,7 +216,7 @@ class FileIndex:
         self._take_in_event(bytes_reader(payload), len(payload), offset, at)
 
     def _take_in_large(self, read: Read, length: int, offset: int) -> None:
-        """Read a large record. Parse it if bytes other than time, step and contents differ."""
+        """Read a large record. Parse it only if more than time, step and value have changed."""
         first = read(0, 20)
         step, at = _step_of(first)
         last = self._large
@@ -259,7 +259,7 @@ class FileIndex:
         return event
 
     def _number_or_samples(self, read: Read, value: _Value) -> tuple[float | None, int]:
-        """Return the number of a scalar, or None; and how many pictures or sounds the value has."""
+        """Return a scalar's number or None, and the count of pictures or sounds of the value."""
         known = self.metadata.get(value.tag)
         if value.metadata is not None and (known is None or known == Metadata()):
             known = self.metadata[value.tag] = _parse_metadata(read, *value.metadata)
@@ -296,7 +296,7 @@ class FileIndex:
         entries.lengths.append(length)
 
     def _remember(self, read: Read, value: _Value, length: int, at: int) -> None:
-        """Store where records of a tag have the number, so that later records need no parsing."""
+        """Add a template of a scalar's record, so that later records are not parsed in full."""
         if value.form == _SIMPLE_VALUE:
             position: int | None = value.start
         elif value.form == TENSOR and value.tag in self.numbers:
@@ -308,7 +308,7 @@ class FileIndex:
 
 
 def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
-    """Return a function that reads 4 KiB or more of a payload at once, and keeps these bytes.
+    """Return a function that reads 4 KiB or more of a payload at once, and caches these bytes.
 
     Args:
         descriptor: The file.
@@ -330,7 +330,7 @@ def _file_reader(descriptor: int, offset: int, window: bytes) -> Read:
 def _step_of(payload: bytes) -> tuple[int, int]:
     """Return the step of an Event, and where its Summary probably starts (0 if unknown).
 
-    Every writer writes wall time, step and Summary in this order. A step of 0 is left out.
+    All writers write wall time, step and Summary in this order. They leave out a step of 0.
     """
     if len(payload) < 17 or payload[0] != 9 or payload[9] not in (16, 42):
         return 0, 0
@@ -340,7 +340,7 @@ def _step_of(payload: bytes) -> tuple[int, int]:
     try:
         step, at = varint(payload, 10)
     except MalformedError:
-        return 0, len(payload)  # this matches no template, and parsing reports the error
+        return 0, len(payload)  # matches no template, and the full parser reports the error
     return signed(step), at
 
 

@@ -30,13 +30,13 @@ __all__ = [
     "text",
 ]
 
-#: A layout maps each category to its charts, and the title of each chart to the chart's kind
-#: (``"multiline"`` or ``"margin"``) and tags. ``SummaryWriter.custom_scalars`` takes the same form.
+#: A layout maps each category to its charts, by title. A chart is a kind (``"multiline"`` or
+#: ``"margin"``) and a list of tags. ``SummaryWriter.custom_scalars`` takes the same form.
 Layout = Mapping[str, Mapping[str, tuple[str, list[str]]]]
 LAYOUT_TAG = "custom_scalars__config__"  # tensorboard/plugins/custom_scalar/metadata.py
 
 _MOST_REPEATED = 1 << 20
-# hparams' enum Status, by number; see proto/tbimage/hparams.proto.
+# The names of hparams' enum Status, ordered by number; see proto/tbimage/hparams.proto.
 _STATUSES = ("unknown", "success", "failure", "running")
 
 
@@ -48,13 +48,13 @@ class Histogram:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
         buckets: float64 ``[k, 3]``: left edge, right edge and count of each bucket, as TensorBoard
-            shows them. In TF1's form, the empty buckets at both ends are left out. The minimum and
-            the maximum replace the first and the last edge
+            shows them. For TF1's form, the empty buckets at both ends are left out, and the
+            minimum and the maximum replace the first and the last edge
             (``data_compat._migrate_histogram_value``).
         limits: float64 ``[n]``, the right edge of each bucket as it was logged.
         counts: float64 ``[n]``, the count of each bucket as it was logged.
-        min, max, num, sum, sum_squares: As logged in TF1's form. For tensors, the first three are
-            computed from the buckets, and the others are NaN.
+        min, max, num, sum, sum_squares: Only TF1's form has these numbers. For tensors, min, max
+            and num are computed from the buckets, and the others are NaN.
     """
 
     step: int
@@ -76,8 +76,8 @@ class Text:
     Attributes:
         step: Its step.
         wall_time: When it was logged, in seconds since 1970.
-        text: Markdown; for an array of strings, one line for each row.
-        strings: Array of ``str`` in the logged shape. TensorBoard shows arrays of rank 1 and 2 as
+        text: The Markdown text. An array of strings has one line for each row.
+        strings: ``str`` objects in the logged shape. TensorBoard shows arrays of rank 1 and 2 as
             tables.
     """
 
@@ -96,9 +96,9 @@ class Audio:
         wall_time: When it was logged, in seconds since 1970.
         sample: The number of the sound in its step.
         encoded: The bytes of a WAV or other file.
-        content_type: ``"audio/wav"`` or another type; empty if it is not known.
-        label: The label of the sound, or empty. Only TensorFlow's form can have a label.
-        sample_rate: In Hz; 0 if only the encoded sound has the rate.
+        content_type: ``"audio/wav"`` or another type. Empty if the type is not known.
+        label: The label of the sound, or empty. Only a tensor of sounds can have labels.
+        sample_rate: The sample rate in Hz. 0 if only the encoded sound has it.
     """
 
     step: int
@@ -131,9 +131,9 @@ class HParams:
     """The hyperparameters of a run.
 
     Attributes:
-        values: Numbers, truth values and strings by name.
+        values: Numbers, booleans and strings, by name.
         metrics: The tags of the metrics that the experiment lists.
-        group: The name of its group of runs, or empty.
+        group: The name of the group of the run, or empty.
         status: ``"success"``, ``"failure"``, ``"running"`` or ``"unknown"``.
     """
 
@@ -155,7 +155,7 @@ def _array(place: Place) -> NDArray[Any]:
 
 
 def _small_array(place: Place) -> NDArray[Any]:
-    """Read an array that will be copied. Raise an error if it repeats one element too often."""
+    """Read an array that the caller copies. Raise an error if one element repeats too often."""
     array = _array(place)
     if array.size > _MOST_REPEATED and 0 in array.strides:
         raise place.broken(f"it repeats one element {array.size} times")
@@ -268,7 +268,7 @@ def hparams(contents: Iterable[bytes]) -> HParams:
 
 
 def layout(place: Place) -> Layout:
-    """Read a layout of the Custom Scalars page."""
+    """Read a layout of the Custom Scalars dashboard."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import Layout as LayoutMessage

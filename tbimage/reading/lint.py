@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CODES", "Finding", "lint"]
 
-#: What each code means, and sometimes what to do. Facts about TensorBoard are from release 2.21.
+#: The meaning of each code, and sometimes a remedy. Facts about TensorBoard are from release 2.21.
 CODES = {
     "damaged": "a record is damaged: TensorBoard reads nothing after it; use `tbimage repair`",
     "torn": "the last record is incomplete: the file is being written, or its writer was stopped",
@@ -52,7 +52,7 @@ class Finding:
         path: The file, or the directory of a run.
         tag: The tag, or empty.
         code: A key of ``CODES``.
-        detail: Where the fault is, and how often it occurs.
+        detail: The position of the fault, its count, or other details.
         severity: ``"error"`` if data is lost or not shown, else ``"warning"``.
     """
 

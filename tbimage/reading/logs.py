@@ -1,4 +1,4 @@
-"""Read a log directory: its runs, values that are appended, and tables of all scalars."""
+"""Read the runs of a log directory, follow appended values, and return scalars as tables."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Logged", "Logs", "find_runs", "package", "read"]
 
-# A table in a notebook has at most this number of rows; logs may have thousands of tags.
+# The largest number of rows of a table in a notebook. Logs may have thousands of tags.
 _MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
 class Logged:
-    """A value that ``Logs.follow`` or ``Logs.last`` has found.
+    """A value that ``Logs.follow`` yields or ``Logs.last`` returns.
 
     Attributes:
         run: The name of the run.
         tag: The tag.
         kind: The kind of the tag, as in ``Tag``.
-        step: Its step.
-        wall_time: When it was logged, in seconds since 1970.
+        step: The step of the value.
+        wall_time: When the value was logged, in seconds since 1970.
     """
 
     run: str
@@ -53,7 +53,7 @@ class Logged:
 
     @property
     def value(self) -> Any:
-        """A float, or an item that ``Run`` returns, such as an ``Image``. None for other kinds."""
+        """A float, or an item of ``Run``, such as an ``Image``. None for kinds without items."""
         if not isinstance(self._source, Place):
             return self._source
         make = MAKERS.get(self.kind)
@@ -73,10 +73,10 @@ def read(
 
     Args:
         path: A directory, an event file with any name, or a URL in an object store, such as
-            ``s3://bucket/runs``. In and below a directory, the files with ``tfevents`` in their
-            names are read. The event files of a URL are copied to a temporary directory.
-        verify: Whether the checksums of large records are checked now, and not only when the
-            records are used. This reads all bytes of the files.
+            ``s3://bucket/runs``. All files below a directory are read if their names contain
+            ``tfevents``. The event files of a URL are copied to a temporary directory.
+        verify: Whether to check the checksums of large records now, too. They are always checked
+            when the records are used. True: all bytes of the files are read.
         progress: A function that takes the files and yields them. It may show the progress.
 
     Returns:
@@ -111,7 +111,7 @@ def read(
 
 
 class Logs(Mapping[str, Run]):
-    """A mapping with the runs below a directory, by name. ``read`` returns it.
+    """A mapping from names to runs. ``read`` returns it.
 
     Attributes:
         path: The directory, the event file, or the URL that was given.
@@ -155,7 +155,7 @@ class Logs(Mapping[str, Run]):
 
     @property
     def runs(self) -> list[str]:
-        """The names of the runs, as TensorBoard shows them; ``"."`` is the path itself."""
+        """The names of the runs, as in TensorBoard. ``"."`` is the run in ``path`` itself."""
         return list(self._runs)
 
     @property
@@ -231,7 +231,7 @@ class Logs(Mapping[str, Run]):
         """Yield the values that are appended to any run, and the values of new runs.
 
         Args:
-            seconds_between: The pause between two checks of the files; at least 1 s for a URL.
+            seconds_between: The pause between two checks of the files, at least 1 s for a URL.
             until: A function that is called after each check. The iteration ends when the function
                 returns True. None: the iteration never ends.
 

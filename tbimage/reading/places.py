@@ -1,4 +1,4 @@
-"""Read one value from its place in the index."""
+"""Read one value from its place in an event file."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Place:
     path: str  # the file
     offset: int  # where the value's record starts, in bytes
     ordinal: int  # the number of the value in its record
-    form: int  # the field of ``Summary.Value`` that has the value
+    form: int  # the field of ``Summary.Value`` that has the value, or ``GRAPH``
 
     def load(self) -> memoryview:
-        """Read the record, check its checksums, and return the content of the value's field."""
+        """Read the record, check its checksums, and return the bytes of the value."""
         payload = read_payload(self.path, self.offset)
         try:
             if self.form == GRAPH:

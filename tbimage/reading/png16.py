@@ -59,7 +59,7 @@ def _compressed(encoded: bytes) -> bytes:
 def _unfilter(
     kind: int, line: NDArray[np.uint8], above: NDArray[np.uint8], step: int
 ) -> NDArray[np.uint8]:
-    """Undo the filter of one row; a pixel has ``step`` bytes."""
+    """Undo the filter of one row. A pixel has ``step`` bytes."""
     if kind == _NONE:
         return line
     if kind == _SUB:

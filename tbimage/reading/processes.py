@@ -16,14 +16,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-# A task of Dask or Ray has an overhead of 2 ms. Copying a run of 20 small files takes 14 ms. If
-# there are enough items, each worker gets at least 8 batches, so that all workers end at about the
-# same time.
+# A task of Dask or Ray has an overhead of 2 ms. Copying a run of 20 small files takes 14 ms. So a
+# task is a batch of items. If there are enough items, each worker gets at least 8 batches, so that
+# all workers end at about the same time.
 _MOST_ITEMS, _BATCHES_OF_A_WORKER = 16, 8
 
 
 def batches(items: Sequence[T], workers: int) -> list[Sequence[T]]:
-    """Divide items into batches, each for one task.
+    """Divide items into batches. Each batch is for one task.
 
     Example:
         >>> batches("abcde", 1), [len(batch) for batch in batches("a" * 50, 2)]

@@ -40,7 +40,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
 
     Args:
         path: The damaged file, which is not changed.
-        output: The new file; it must not exist. TensorBoard reads it if its name contains
+        output: The new file, which must not exist. TensorBoard reads it if its name contains
             ``tfevents``. If the first event (``file_version``) is lost, a new one is written.
 
     Returns:
@@ -84,7 +84,7 @@ def repair(path: str | os.PathLike[str], output: str | os.PathLike[str]) -> Repa
 def whole_records(
     path: str, descriptor: int, lost: list[Damage]
 ) -> Iterator[tuple[int, bytes | memoryview, Event]]:
-    """Yield offset, payload and Event of each undamaged record; add the damage to ``lost``."""
+    """Yield offset, payload and Event of each undamaged record. Add the damage to ``lost``."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import Event

@@ -43,7 +43,7 @@ __all__ = ["MAKERS", "METHODS", "Run", "Tag", "kind_of", "not_replaced"]
 
 _Maker = Callable[[int, float, int, Place], Any]
 
-#: The kind of a tag. Keys: the field that has the values and (only for tensors) the plugin.
+#: The kinds of tags. A key is the form of the values and, only for tensors, the plugin.
 _KINDS = {
     (IMAGE, ""): "image",
     (HISTOGRAM, ""): "histogram",
@@ -77,7 +77,7 @@ MAKERS: Mapping[str, _Maker] = {
 
 
 def kind_of(form: int, plugin: str) -> str:
-    """Return the kind of a value, by its form and the plugin of its tag."""
+    """Return the kind of a value from its form and the plugin of its tag."""
     known = _KINDS.get((form, plugin if form == TENSOR else ""))
     return known or ("hparams" if plugin == "hparams" else "tensor")
 
@@ -94,7 +94,7 @@ class Tag:
         last_step: The step of the last value.
         description: Markdown, as it was logged with the tag.
         display_name: The name that TensorBoard shows, if it differs from the tag.
-        plugin: The dashboard for the tag, such as ``"pr_curves"``; empty if it is not known.
+        plugin: The plugin of the tag, such as ``"pr_curves"``. Empty if it is not known.
     """
 
     kind: str
@@ -163,7 +163,7 @@ class Run:
     def set_files(self, files: list[FileIndex]) -> None:
         """Set the files of the run. Call this again after values were appended to them."""
         self._files = files
-        self.__dict__.pop("tags", None)  # computed again when it is used
+        self.__dict__.pop("tags", None)  # computed again at the next use
 
     @property
     def indexes(self) -> list[FileIndex]:
@@ -204,7 +204,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: Whether to return also the values that a restart replaced. TensorBoard no longer
+            raw: Whether to also return the values that a restart replaced. TensorBoard no longer
                 shows these values.
 
         Raises:
@@ -228,9 +228,9 @@ class Run:
         Args:
             tag: The tag.
             raw: As for ``scalars``.
-            batch: Whether the pictures of a batch become one series. Their tags are
-                ``tag/image/0``, ``tag/image/1`` and so on. If True, ``sample`` is the number in the
-                tag. A batch that was logged as one tensor is always one series.
+            batch: Whether to return a batch with the tags ``tag/image/0``, ``tag/image/1`` and so
+                on as one series. Then the ``sample`` of a picture is the number in its tag. A batch
+                that was logged as one tensor is always one series.
 
         Raises:
             KeyError: There is no such tag.
@@ -252,7 +252,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``. The errors are the same, too.
+            raw: As for ``scalars``, which raises the same errors.
         """
         return self._series(tag, "histogram", raw)
 
@@ -261,7 +261,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``. The errors are the same, too.
+            raw: As for ``scalars``, which raises the same errors.
         """
         return self._series(tag, "text", raw)
 
@@ -270,7 +270,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``. The errors are the same, too.
+            raw: As for ``scalars``, which raises the same errors.
         """
         return self._series(tag, "audio", raw)
 
@@ -279,7 +279,7 @@ class Run:
 
         Args:
             tag: The tag.
-            raw: As for ``scalars``. The errors are the same, too.
+            raw: As for ``scalars``, which raises the same errors.
         """
         return self._series(tag, "tensor", raw)
 
@@ -289,7 +289,7 @@ class Run:
         return items.hparams(contents) if contents else None
 
     def custom_scalars(self) -> items.Layout | None:
-        """Return the last logged layout of the Custom Scalars page, or None.
+        """Return the last logged layout of the Custom Scalars dashboard, or None.
 
         Raises:
             ValueError: The layout cannot be decoded.

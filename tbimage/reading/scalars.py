@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Numbers", "Templates"]
 
-# A tag has one or two templates. The first limit saves memory if each value has a new tag.
-# Above the second limit, records are looked up one by one, because NumPy needs new tables for each
-# new tag.
+# A tag has one or two templates. _MOST_TEMPLATES limits the memory if each value has a new tag.
+# With more than _MOST_IN_TABLES templates, records are looked up one by one, because NumPy needs
+# new tables for each new tag.
 _MOST_TEMPLATES, _MOST_IN_TABLES = 100_000, 2048
-# For a few records, NumPy needs as much time as for a hundred.
+# NumPy needs as much time for a few records as for a hundred, so few are read one by one.
 _FEWEST_RECORDS = 64  # and 64 more for each 8 different lengths of records
 # Longer records have a long tag or metadata. They are read one by one.
 _LONGEST_RECORD = 512
@@ -48,7 +48,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class _Table:
-    """Templates with the same length and the same place of the number, sorted by their hashes."""
+    """Templates with the same length and position of the number, sorted by their hashes."""
 
     hashes: NDArray[np.uint64]
     words: NDArray[np.uint64]
@@ -57,7 +57,7 @@ class _Table:
 
 @dataclass
 class _Shape:
-    """Templates with the same length after the step, and with the same place of the number."""
+    """Templates with the same length after the step, and the same position of the number."""
 
     position: int
     templates: list[bytes] = field(default_factory=list)
@@ -76,13 +76,13 @@ class Templates:
     def __init__(self) -> None:
         self.group: Sequence[int] = ()
         self._columns: dict[bytes, Numbers] = {}
-        self._shapes: dict[int, list[_Shape]] = {}  # the keys are the lengths
-        # A tag may have two templates, because only its first record has metadata.
+        self._shapes: dict[int, list[_Shape]] = {}  # the keys are the lengths after the step
+        # Each tag once: a tag may have two templates, because only its first record has metadata.
         self._numbers: list[Numbers] = []
-        self._places: dict[int, int] = {}  # maps id() of an item of _numbers to its place
+        self._places: dict[int, int] = {}  # maps id() of an item of _numbers to its index
 
     def add(self, rest: bytes, position: int, numbers: Numbers) -> None:
-        """Add a template: a record's bytes after the step, the number's place, and the columns."""
+        """Add a template: the bytes after the step, the number's position and the tag's columns."""
         if len(self._columns) >= _MOST_TEMPLATES:
             return
         shapes = self._shapes.setdefault(len(rest), [])
@@ -102,7 +102,7 @@ class Templates:
         shape.table = None
 
     def find(self, payload: bytes, at: int) -> tuple[Numbers, int] | None:
-        """Return the columns for a record, and the number's place. The step ends at ``at``."""
+        """Return a record's columns and the number's position, or None. The step ends at ``at``."""
         for shape in self._shapes.get(len(payload) - at, ()):
             number = at + shape.position
             numbers = self._columns.get(payload[at:number] + payload[number + 4 :])
@@ -111,7 +111,7 @@ class Templates:
         return None
 
     def take_in(self, block: bytes, stops: Sequence[int], first: int) -> int:
-        """Read the first records of a block, up to an unknown record; return how many were read.
+        """Read the records of a block before the first unknown record. Return how many were read.
 
         Args:
             block: The records, one after the other.
@@ -147,7 +147,7 @@ class Templates:
         return known
 
     def take_in_groups(self, groups: Groups) -> bool:
-        """Read records that repeat in groups. If not all can be read, read none and return False.
+        """Read records that repeat in groups. If some cannot be read, read none and return False.
 
         Only the wall time, the step and the scalar of a record may differ between groups.
         """
@@ -236,10 +236,10 @@ def _hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _steps_end(rows: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.bool_]]]:
-    """Return each place where steps end, and which records have a step that ends there.
+    """Return each position where steps end, and which records have a step that ends there.
 
-    These records begin with wall time and step. All writers use this order. Writers leave out a
-    step of 0, so records with this step are not found here, and are read one by one.
+    This finds only records that start with wall time and step. All writers use this order. They
+    leave out a step of 0, so records with this step are not found, and are read one by one.
     """
     waiting = (rows[:, 0] == 9) & (rows[:, 9] == 16)
     found = []

@@ -4,14 +4,14 @@ The file is read in blocks with ``pread`` and not mapped into memory, because SI
 if a mapped file becomes shorter.
 
 Rules:
-- If a record fits in a block, it is read and its checksum is checked. For a larger record, the scan
-  checks only that a header or the end of the file follows it. If neither follows, or if ``verify``
-  is true, the checksum of the larger record is checked, too.
+- If a record fits in a block, the scan reads it and checks its checksum. For a larger record, the
+  scan checks only that a header or the end of the file follows it. If neither follows, or if
+  ``verify`` is true, the scan also checks the checksum of the larger record.
 - If the checksum of a payload is wrong, and a header or the end of the file follows the record, the
   scan continues there. After any other fault, the scan searches for the next complete record with
-  two right checksums. It does not use the length of the damaged record: if a writer is stopped
-  within a record, and another writer appends to the file, this length includes good records of the
-  second writer.
+  two right checksums. It does not use the length of the damaged record, because this length may
+  include good records if a writer was stopped within a record, and another writer appended to the
+  file.
 - Memory for a payload is allocated only if the file is long enough to contain the payload.
 """
 
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "LARGEST_PAYLOAD", "Batch", "RecordScanner", "read_at", "rows_of"]
 
-# A block has about a thousand scalars. The payloads of pictures are skipped, but with larger
-# blocks, more bytes of these payloads would be read.
+# A block has about a thousand scalars. The scan skips pictures, except for the bytes in the same
+# block. With larger blocks, it would read more of these bytes.
 BLOCK_BYTES = 1 << 16
-# After a block with more than _MANY_RECORDS records, the next block is larger. After a picture, the
+# If more than _MANY_RECORDS records fill a block, the next block is larger. After a picture, the
 # next block is small, because usually a few scalars and another picture follow.
 _MANY_RECORDS, _LARGEST_BLOCK_BYTES, _BLOCK_AFTER_LARGE_BYTES = 256, 1 << 20, 1 << 12
 # After a fault, the next record is usually near. If it is not found, larger blocks are searched.
 _FIRST_SEARCH_BYTES, _SEARCH_BYTES = 1 << 12, 1 << 20
-# protobuf's own limit for the size of a message, which no writer exceeds.
+# The size limit of protobuf messages. No writer exceeds it.
 LARGEST_PAYLOAD = (1 << 31) - 1
-# Many small records have the same length, and so the same header. A header that was checked once
-# is recognised by its bytes, which is 4 times as fast as checking it again.
+# Many small records have the same length, and so the same header. The scanner stores the headers
+# that it has checked. A look-up is 4 times as fast as another check.
 _LONGEST_REMEMBERED = 4096
 
 _HEADER = struct.Struct("<QI")
@@ -63,7 +63,7 @@ def _seek_and_read(descriptor: int, size: int, offset: int) -> bytes:
     return os.read(descriptor, size)
 
 
-#: ``os.pread``. Windows does not have this function, so another function is used there.
+#: ``os.pread``. Windows does not have this function, so ``_seek_and_read`` is used there.
 read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
@@ -71,11 +71,11 @@ class Batch(NamedTuple):
     """Consecutive records with right checksums.
 
     Attributes:
-        base: The place of the block in the file.
+        base: The offset of the block in the file.
         block: The bytes of the records. If the batch is one record that is larger than a block,
             these are the first bytes of the record.
         stops: The end of each record's payload in the block.
-        groups: The same records, in the form of groups. None if no groups were found.
+        groups: The same records as groups, or None if no groups were found.
     """
 
     base: int
@@ -90,7 +90,7 @@ class Batch(NamedTuple):
 
 
 def rows_of(block: bytes, starts: NDArray[np.intp], length: int) -> NDArray[np.uint8]:
-    """Copy ``length`` bytes of a block from each place in ``starts``; return ``[n, length]``."""
+    """Copy ``length`` bytes of a block from each of ``starts``. Return an array ``[n, length]``."""
     import numpy as np
 
     shape = len(block) - length + 1, length
@@ -111,12 +111,12 @@ def _count_sound(block: bytes, stops: array[int], checksums: array[int]) -> int:
 
 
 class RecordScanner:
-    """Read the records of one file, beginning where the last scan ended.
+    """Read the records of one file. Each scan starts where the last scan ended.
 
     Attributes:
         offset: The start of the next record. All bytes before it were read, or reported as damage.
         damage: The skipped parts.
-        tail: The incomplete record after ``offset``, or None.
+        tail: The rest of the file after ``offset`` if it has no complete record, or None.
     """
 
     def __init__(self, path: str, verify: bool = False) -> None:
@@ -125,16 +125,16 @@ class RecordScanner:
         self.damage: list[Damage] = []
         self.tail: Damage | None = None
         self._verify = verify
-        self._searched = 0  # no record starts between ``offset`` and this place
+        self._searched = 0  # no record starts between ``offset`` and this offset
         self._lengths: dict[bytes, int] = {}
         self._expected: Sequence[int] = ()
         self._descriptor = -1
         self._size = 0
         self._block_bytes = BLOCK_BYTES
-        self._ahead = -1, b""  # the place of bytes that were read in advance, and these bytes
+        self._ahead = -1, b""  # the offset of bytes that were read in advance, and these bytes
 
     def expect(self, lengths: Sequence[int]) -> None:
-        """Set the payload lengths of a group of records. This group probably repeats next."""
+        """Set the payload lengths of the group of records that probably comes next."""
         self._expected = lengths
 
     def records(self, descriptor: int) -> Iterator[tuple[int, int, bytes | None]]:
@@ -154,7 +154,7 @@ class RecordScanner:
                 start = stop + OVERHEAD_BYTES
 
     def batches(self, descriptor: int) -> Iterator[Batch]:
-        """Yield the complete records, many at once.
+        """Yield the complete records in batches.
 
         Args:
             descriptor: The file, open for reading.
@@ -194,11 +194,11 @@ class RecordScanner:
                 self._block_bytes = max(self._block_bytes, BLOCK_BYTES)
 
     def _read_batch(self) -> tuple[Batch, int | None]:
-        """Read the complete records in the next block, and continue after them.
+        """Read the complete records in the next block, and set ``offset`` to their end.
 
         Returns:
-            The records before the first record with a wrong checksum; and the length of this
-            record's payload, or None if all checksums are right.
+            A batch of the records before the first wrong checksum, and the payload length of the
+            record with this checksum. The length is None if all checksums are right.
         """
         base = self.offset
         size = min(self._block_bytes, self._size - base)
@@ -241,7 +241,7 @@ class RecordScanner:
         return find_groups(block, self._expected)
 
     def _find_records(self, block: bytes) -> tuple[array[int], array[int]]:
-        """Return where the payloads in a block end, and the checksums of their bytes."""
+        """Return where the payloads in a block end, and compute their checksums."""
         stops, checksums = array("q"), array("I")
         add_stop, add_checksum, lengths = stops.append, checksums.append, self._lengths
         at, last = 0, len(block) - FOOTER_BYTES
@@ -262,7 +262,7 @@ class RecordScanner:
         return stops, checksums
 
     def _parse_header(self, data: bytes) -> int | None:
-        """Return the length of a record, or None if these bytes do not begin with a header."""
+        """Return the payload length, or None if ``data`` does not start with a valid header."""
         header = data[:HEADER_BYTES]
         if len(header) < HEADER_BYTES:
             return None
@@ -275,14 +275,14 @@ class RecordScanner:
         return length
 
     def _length_at(self, offset: int) -> int | None:
-        """Return a record's length, or ``LARGEST_PAYLOAD`` if the file ends within the header."""
+        """Return the payload length, ``LARGEST_PAYLOAD`` for a cut header, None for a wrong one."""
         header = read_at(self._descriptor, HEADER_BYTES, offset)
         if len(header) < HEADER_BYTES:
             return LARGEST_PAYLOAD
         return self._parse_header(header)
 
     def _is_sound(self, offset: int, length: int) -> bool:
-        """Check a large record by the header that follows it, or by its own checksum."""
+        """Tell if a header or the file's end follows a large record, or its checksum is right."""
         end = offset + length + OVERHEAD_BYTES
         if not self._verify:
             ahead = read_at(self._descriptor, _BLOCK_AFTER_LARGE_BYTES, end)
@@ -303,7 +303,7 @@ class RecordScanner:
         return len(footer) == FOOTER_BYTES and _CHECKSUM.unpack(footer)[0] == mask(crc)
 
     def _skip_payload(self, offset: int, length: int) -> None:
-        """Skip a damaged payload if a header or the file's end follows it, else resynchronise."""
+        """Skip a damaged record if a header or the end follows it, else search for the next one."""
         end = offset + length + OVERHEAD_BYTES
         if end == self._size or self._length_at(end) is not None:
             self.damage.append(Damage(self.path, offset, end - offset, "payload"))
@@ -312,7 +312,7 @@ class RecordScanner:
             self._resynchronise("payload", HEADER_BYTES)
 
     def _resynchronise(self, kind: str, skip: int) -> bool:
-        """Continue at the next whole record. If there is none, the rest of the file is the tail."""
+        """Go to the next complete record. If there is none, the rest of the file is the tail."""
         start = self.offset
         found = self._find_record(max(start + skip, self._searched))
         if found is None:
@@ -324,7 +324,7 @@ class RecordScanner:
         return True
 
     def _find_record(self, start: int) -> int | None:
-        """Return the start of the next complete record, or None. Store where to search next."""
+        """Find the next complete record. If there is none, store where the next search starts."""
         unfinished, base, size = None, start, _FIRST_SEARCH_BYTES
         while base < self._size:
             block = read_at(self._descriptor, size + HEADER_BYTES - 1, base)
@@ -338,7 +338,7 @@ class RecordScanner:
                     return base + at
             base += size
             size = min(2 * size, _SEARCH_BYTES)
-        last = max(start, self._size - HEADER_BYTES + 1)  # a header may begin there
+        last = max(start, self._size - HEADER_BYTES + 1)  # the file may end within a header
         self._searched = last if unfinished is None else unfinished
         return None
 

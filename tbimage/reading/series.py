@@ -1,4 +1,4 @@
-"""The values of a tag: arrays of scalars, and lazy sequences of everything else."""
+"""The values of a tag: arrays of scalars, and lazy sequences of all other values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scalars:
 
     Attributes:
         steps: int64 ``[n]``.
-        values: float64 ``[n]``. Most writers store float32, which becomes float64.
+        values: float64 ``[n]``, although most writers store float32.
         wall_times: float64 ``[n]``, in seconds since 1970.
     """
 
@@ -39,7 +39,7 @@ class Series(Sequence[T]):
     Attributes:
         steps: int64 ``[n]``, the step of each item.
         wall_times: float64 ``[n]``, when each item was logged, in seconds since 1970.
-        sizes: int64 ``[n]``, how many bytes each item takes in its file.
+        sizes: int64 ``[n]``, how many bytes each item has in its file.
 
     Example:
         >>> from numpy import array

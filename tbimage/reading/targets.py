@@ -35,14 +35,14 @@ __all__ = [
 #: its size and its time. For an object in a store, the tuple has its size and the store's version.
 SourceFile = tuple[str, tuple[str | int, ...]]
 
-# TensorBoard does not read files whose names begin with this.
+# Unfinished files have this prefix. TensorBoard reads only files with ``tfevents`` in their names.
 _UNFINISHED = ".unfinished-"
 # Unfinished files of killed processes are deleted after this number of seconds.
 _STALE_SECS = 3600.0
 
 
 def canonical(path: str, argument: str) -> str:
-    """Return the real path of a directory, or its URL in one form. ValueError: the URL is wrong."""
+    """Return the real path of a directory, or its normalized URL. ValueError: the URL is wrong."""
     return urls.check_url(path, argument) if urls.is_url(path) else os.path.realpath(path)
 
 
@@ -99,8 +99,8 @@ def _filesystem(url: str) -> Any:
 def local_files(paths: Sequence[str], lost: list[Damage]) -> Iterator[dict[str, str]]:
     """Copy objects to a temporary directory. Local files are not copied.
 
-    This yields a dict. It maps the local path of each file to the given path or URL. Objects that
-    cannot be copied are added to ``lost``.
+    The yielded dict maps the local path of each file to its item of ``paths``. Objects that cannot
+    be copied are added to ``lost``.
     """
     if not any(map(urls.is_url, paths)):
         yield {path: path for path in paths}

@@ -1,4 +1,4 @@
-"""Convert TensorProtos to NumPy arrays, and find some properties without reading whole tensors."""
+"""Convert TensorProtos to NumPy arrays, and find properties without reading whole tensors."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _TYPES: dict[int, tuple[str, str]] = {
     22: ("<u4", "uint32_val"),
     23: ("<u8", "uint64_val"),
 }
-# If a tensor stores fewer elements than its shape has, the last element is repeated. Then the shape
-# may have at most this number of elements, so that a record of 30 bytes does not take all memory.
-# There is no limit if only one element is stored, because it is repeated without copies.
+# If a tensor stores fewer elements than its shape has, the last element is repeated. The shape of
+# such a tensor has at most this number of elements, so that a record of 30 bytes does not take all
+# memory. If only one element is stored, there is no limit, because no copies are made.
 _MOST_REPEATED = 1 << 24
 _LARGEST_NUMBER = 4096  # bytes; a tensor with one number is smaller in every usual encoding
 
 
 def float_position(read: Read, start: int, stop: int) -> int | None:
-    """Return the place of the four bytes of a float32 scalar in a TensorProto, or None."""
+    """Return the position of the four bytes of a float32 scalar in a TensorProto, or None."""
     dtype, found = 0, []
     for number, kind, begin, end in fields(read, start, stop):
         if number == _DTYPE and kind == 0:
@@ -60,7 +60,7 @@ def float_position(read: Read, start: int, stop: int) -> int | None:
 
 
 def number_in(read: Read, start: int, stop: int) -> float | None:
-    """Return the number in a serialized TensorProto, or None if it is not exactly one number."""
+    """Return the number in a serialized TensorProto, or None if it has none or several."""
     position = float_position(read, start, stop)
     if position is not None:
         value: float = struct.unpack("<f", read(position, position + 4))[0]
@@ -166,8 +166,8 @@ def _elements(values: Any, dtype: str) -> NDArray[Any]:
     if dtype.startswith("<c"):  # real, imaginary, real, …
         parts = np.array(values, "<f4" if dtype == "<c8" else "<f8")
         return parts[: len(parts) // 2 * 2].view(dtype)
-    # The elements of the first array have 64 bits, because int_val may have negative numbers for an
-    # unsigned type. Only astype converts such numbers to the unsigned type.
+    # int_val may have negative numbers for an unsigned type. Only astype converts such numbers, so
+    # the first array has NumPy's default type for these values.
     return np.array(values, None if len(values) else dtype).astype(dtype)
 
 

@@ -20,7 +20,7 @@ class Series:
     billion values takes as little memory as a tag with ten values.
 
     Args:
-        every: 10 keeps the first of each 10 values, and the last value.
+        every: The first of each ``every`` values is kept, and the last value.
         keep: How many of these values are kept, evenly spread. If ``keep`` is given, all steps are
             stored. None: all of these values are kept.
 
@@ -54,9 +54,9 @@ class Series:
         self._steps: array[int] = array("q")
         self._count = 0
         self._last = 0
-        # A *stretch* is a sequence of values whose steps grow. These lists have the number and the
-        # step of the first value of each stretch. If later values have replaced all values of a
-        # stretch, the stretch is not in the lists. So the steps in the second list grow, too.
+        # A *stretch* is a sequence of values whose steps increase. These lists have the number and
+        # the step of the first value of each stretch. A stretch is removed if later values have
+        # replaced all its values. So the steps in the second list increase, too.
         self._starts: list[int] = []
         self._first_steps: list[int] = []
         # ``keeps`` counts its calls, the values that TensorBoard shows, the values that ``every``

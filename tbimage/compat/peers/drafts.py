@@ -1,7 +1,7 @@
-"""Drafts: summaries whose arguments are checked, but which are not yet made.
+"""A ``Draft`` is a summary whose arguments are checked, and which is not encoded yet.
 
-A worker thread makes the summary (``log``), or the caller gets it at once as a message
-(``message``).
+``log`` puts a draft in the pipeline, which encodes it later. ``serialized`` and ``message`` encode
+it at once.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ NO_TAG = "(no tag)"
 class Draft:
     """A summary whose arguments are checked."""
 
-    name: str  # the name under which its steps are counted and its findings are reported
+    name: str  # the name for its steps, its kind and its warnings
     nbytes: int  # the size of a snapshot of its data
-    # ``take`` takes the snapshot, and returns the function that makes the serialized Summary. The
-    # arguments of ``take`` are the notices of a writer, and the function that runs parts of a job.
+    # Takes the snapshot, and returns a function that makes the serialized Summary. The arguments
+    # are a writer's ``Notices``, and a ``Run`` that may call parts of the job in parallel.
     take: Callable[[Notices, Run], Callable[[], list[Piece]]]
     # The kind of this summary in TensorBoard, such as "a scalar". All summaries of a name must have
     # the same kind. None: the kind is not checked.
@@ -58,7 +58,7 @@ def ready(name: str, pieces: list[Piece], kind: str | None = None) -> Draft:
 
 
 def log(writer: RunWriter, draft: Draft, step: int | None, wall_time: float | None) -> bool:
-    """Log a draft. If ``step`` is None, it is automatic. A time of None is the current time."""
+    """Log a draft. A ``step`` of None is automatic. A ``wall_time`` of None is the current time."""
     name, step, wanted = writer._begin(draft.name, step, draft.kind)
     if not wanted:
         return False
@@ -72,7 +72,7 @@ def _made(make: Callable[[], list[Piece]]) -> list[Piece]:
     return make()
 
 
-# The notices for summaries that are made without a writer.
+# The ``Notices`` for summaries that are made without a writer.
 _notices = Notices(logging.getLogger("tbimage").log)
 
 

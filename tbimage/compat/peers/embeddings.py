@@ -39,7 +39,7 @@ def check(mat: Any, metadata: Any, label_img: Any, metadata_header: Any) -> dict
 
 
 def _levels(label_img: Any, count: int) -> Array:
-    """Return pictures as [N, H, W, C] of uint8. Scale floats in float64, as both peers do."""
+    """Return pictures as levels [N, H, W, C]. As in both peers, floats are scaled in float64."""
     images = numeric_array("label_img", label_img)
     if images.ndim != 4:
         raise ValueError(f"label_img must be [points, C, H, W], got shape {images.shape}")

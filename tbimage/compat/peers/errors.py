@@ -1,8 +1,7 @@
 """Error classes with two bases: a class that tbimage raises, and a class that the peers raise.
 
-tbimage raises ValueError and TypeError. torch and tensorboardX check shapes with ``assert``, and
-types with NotImplementedError. So code for these peers may catch AssertionError and
-NotImplementedError.
+tbimage raises ValueError and TypeError. torch and tensorboardX raise AssertionError for a wrong
+shape and NotImplementedError for a wrong type. So code for these peers may catch these errors.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ R = TypeVar("R")
 
 
 class PeerValueError(ValueError, AssertionError):
-    """A value does not fit. This is a ValueError, and also the AssertionError of the peers."""
+    """A value is wrong. This is a ValueError, and also the AssertionError of the peers."""
 
 
 class PeerTypeError(TypeError, NotImplementedError):
@@ -34,7 +33,7 @@ _CLASSES: dict[type[Exception], type[Exception]] = {
 
 
 def as_peers(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function raise the classes of this module in place of ValueError and TypeError."""
+    """Return a function that raises this module's classes in place of ValueError and TypeError."""
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:

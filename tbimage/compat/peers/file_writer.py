@@ -17,7 +17,7 @@ from tbimage.compat.peers.numbers import check_step, check_walltime
 from tbimage.kinds import graph, raw
 from tbimage.writer import SummaryWriter
 
-#: The argument for an automatic step: the step after the last step of the tag.
+#: The value of ``global_step`` for an automatic step: 1 more than the last step of the tag.
 AUTOMATIC: Any = object()
 
 #: A step (None: automatic) and a time (None: the current time).
@@ -58,11 +58,11 @@ class BaseFileWriter:
         return self
 
     def get_logdir(self) -> str:
-        """Return the directory that was given."""
+        """Return the run directory."""
         return self._logdir
 
     def when(self, global_step: Any, walltime: Any, default: int | None = 0) -> When:
-        """Return the step and the time of a summary. The default of the step is ``default``."""
+        """Return the step and the time of a summary. ``default`` is the step if none is set."""
         if global_step is None:
             global_step = self._default_metadata.get("global_step")
         if walltime is None:
@@ -92,8 +92,8 @@ class BaseFileWriter:
     def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
         """Log an Event: a message of any package, or its bytes.
 
-        If ``step`` is given, it replaces the step of the event. ``walltime`` replaces the time of
-        the event; None means the current time.
+        If ``step`` is given, it replaces the step of the event. ``walltime``, or the current time
+        if it is None, replaces the time of the event.
         """
         if self.native is None:
             return
@@ -106,19 +106,19 @@ class BaseFileWriter:
         self.native.raw_event(parsed, number if given else None)
 
     def add_graph(self, graph_profile: Sequence[Any], walltime: float | None = None) -> None:
-        """Log a graph: a GraphDef and a RunMetadata, as messages."""
+        """Log a graph. ``graph_profile`` is a GraphDef message and a RunMetadata message."""
         self.log_graph(
             graph_profile[0].SerializeToString(), graph_profile[1].SerializeToString(), walltime
         )
 
     def add_onnx_graph(self, graph: Any, walltime: float | None = None) -> None:
-        """Log a graph without RunMetadata: a GraphDef, as a message."""
+        """Log a graph without RunMetadata. ``graph`` is a GraphDef message."""
         self.log_graph(graph.SerializeToString(), None, walltime)
 
     def log_graph(
         self, serialized: bytes, run_metadata: bytes | None, walltime: float | None = None
     ) -> None:
-        """Log a serialized GraphDef, and a serialized RunMetadata or None."""
+        """Log a serialized GraphDef, and a serialized RunMetadata if it is not None."""
         if self.native is not None:
             wall_time = checks.wall_time(walltime)
             for event in graph.events(serialized, run_metadata, wall_time, self.run_tag):

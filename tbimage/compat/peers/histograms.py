@@ -1,9 +1,9 @@
 """Make histograms as torch and tensorboardX do: a HistogramProto with the peers' buckets.
 
-A HistogramProto tells only where buckets end. So the peers write an empty first bucket. Its end is
-the beginning of the second bucket. Programs such as tbparse need the empty bucket. The peers' empty
-bucket may end before the smallest value. Then the data server shows a bucket whose end is before
-its beginning. Here, the empty bucket never ends before the smallest value.
+A HistogramProto has only the right edge of each bucket. So the peers write an empty first bucket,
+whose right edge is the left edge of the second bucket. Programs such as tbparse need this bucket.
+In the peers, its right edge may be less than the smallest value. Then the data server shows a
+bucket with a negative width. Here, its right edge is never less than the smallest value.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _histogram(
 
 
 def _counted(numbers: Array, bins: Any, low: float, high: float) -> tuple[Array, Array]:
-    """Count as ``numpy.histogram`` does. If the range cannot be divided, use one bucket."""
+    """Count as ``numpy.histogram`` does. If it raises an error, use one bucket."""
     if bins is default_bins():
         bins = (min(bins[0], low), *bins[1:-1], max(bins[-1], high))
     try:
@@ -106,7 +106,7 @@ def _summary(
 
 @as_peers
 def histogram_raw(tag: str, totals: dict[str, Any], limits: Any, counts: Any) -> Draft:
-    """Make a draft from counts of buckets. ``totals`` has min, max, num, sum and sum_squares."""
+    """Make a draft from bucket counts. ``totals`` has min, max, num, sum and sum_squares."""
     tag = check_tag(tag)
     ends = np.array(numeric_array("bucket_limits", limits), np.float64)
     heights = np.array(numeric_array("bucket_counts", counts), np.float64)

@@ -2,8 +2,8 @@
 
 TensorBoard casts faces to int32 and colours to uint8 (``tensorboard/plugins/mesh/mesh_plugin.py``),
 so the caller may pass them in any number type. The cast to uint8 drops fractions and wraps around.
-So colours that are all from 0 to 1 are first scaled to 0 to 255, and colours outside 0 to 255 are
-clipped and reported.
+So floats that are all from 0 to 1, and bools, are first scaled to 0 to 255. Colours outside 0 to
+255 are clipped, with a warning.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def mesh(
     """Make the ``Draft`` of a mesh.
 
     ``vertices`` and ``colors`` are [batch, points, 3], ``faces`` is [batch, n, 3]. Colours are from
-    0 to 255, or all from 0 to 1. Faces are whole numbers of any type. ``config`` is the
+    0 to 255, or floats from 0 to 1. Faces are whole numbers of any type. ``config`` is the
     configuration of THREE.js. TensorBoard shows ``display_name`` in place of the tag.
     """
     tag = check_tag(tag)
@@ -79,7 +79,7 @@ def _whole(faces: Array) -> Array:
 
 
 def _levels(tag: str, colors: Array) -> Array:
-    """Return colours as uint8. TensorBoard also casts to uint8, but its cast wraps around."""
+    """Return colours as uint8, scaled and clipped as the module's docstring says."""
     if not colors.size or colors.dtype == np.uint8:
         return colors
     finite = np.nan_to_num(colors, nan=0.0, posinf=255, neginf=0)

@@ -59,7 +59,7 @@ def check_walltime(walltime: Any) -> float:
 
 
 def numbers_by_tag(tag_scalar_dict: Any) -> dict[str, float]:
-    """Check the values of ``add_scalars``."""
+    """Check the dict of ``add_scalars``, and convert its values to floats."""
     if not isinstance(tag_scalar_dict, Mapping):
         raise PeerTypeError(
             f"tag_scalar_dict must be a dict of tags and numbers, got {tag_scalar_dict!r:.80} of "

@@ -1,8 +1,8 @@
 """The methods that torch's and tensorboardX's writers share, with the same signatures.
 
-- Names, order and defaults of arguments are the same as with the peers; tests compare them with the
+- The arguments have the names, order and defaults of the peers. Tests compare them with the
   installed peers.
-- As with both peers, a missing step is 0, and a closed writer opens a new file for the next call.
+- As in both peers, the default step is 0. A closed writer opens a new file for the next call.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class PeerWriter:
     """The common part of both peers' SummaryWriter. Subclasses define the differences.
 
     Attributes:
-        file_writer: The FileWriter: it takes protobuf messages. None while this object is closed.
-        all_writers: A dict from the directory of ``file_writer`` to ``file_writer``. None while
-            this object is closed. (The runs of ``add_scalars`` have no writers of their own.)
+        file_writer: The FileWriter, which logs protobuf messages. None while this object is closed.
+        all_writers: A dict with ``file_writer`` under its directory. None while this object is
+            closed. The dict does not contain the runs of ``add_scalars``.
         default_bins: The edges of the bins for ``bins="tensorflow"``.
     """
 
@@ -96,7 +96,7 @@ class PeerWriter:
         if files.native is None:
             return
         value = number("scalar_value", value)
-        if type(tag) is str and tag:  # the usual case, for which the writer is fast
+        if type(tag) is str and tag:  # the usual case, which has a fast path
             step, walltime = files.when(global_step, walltime)
             files.native.scalar(tag, value, step, wall_time=walltime)
         else:
@@ -109,8 +109,8 @@ class PeerWriter:
         files = self._get_file_writer()
         if files.native is None:
             return
-        # Without a step, a metric gets the step after the last step of its tag. If a new point
-        # repeated a step, the data server would drop the older points with this or a greater step.
+        # Without a step, a metric gets the step after the last step of its tag. If a point
+        # repeats a step, the data server drops the older points with the same or a greater step.
         step, walltime = files.when(global_step, None, default=None)
         metrics = {tag: number(f"metric_dict[{tag!r}]", metrics[tag]) for tag in metrics}
         details = {"domains": domains, "status": "success", "wall_time": walltime}
@@ -157,9 +157,9 @@ class PeerWriter:
     ) -> None:
         """Log a histogram of values of any shape.
 
-        ``bins`` is "tensorflow" (1548 bins: each edge is 10 % farther from 0 than the edge before),
-        or a value that ``numpy.histogram`` takes for ``bins``. If there are more bins than
-        ``max_bins``, neighbouring bins are merged.
+        ``bins`` is "tensorflow" (1548 bins, whose edges grow by 10 % on both sides of 0), or a
+        value that ``numpy.histogram`` takes for ``bins``. If there are more bins than ``max_bins``,
+        neighbouring bins are merged.
         """
         draft = histograms.histogram(self._clean(tag), values, bins, max_bins)
         self._log(draft, global_step, walltime)
@@ -177,7 +177,7 @@ class PeerWriter:
         global_step: Any = None,
         walltime: Any = None,
     ) -> None:
-        """Log a histogram from counts of buckets. ``bucket_limits`` has the buckets' upper ends."""
+        """Log a histogram from bucket counts. ``bucket_limits`` has the buckets' right edges."""
         totals = {"min": min, "max": max, "num": num, "sum": sum, "sum_squares": sum_squares}
         draft = histograms.histogram_raw(tag, totals, bucket_limits, bucket_counts)
         self._log(draft, global_step, walltime)
@@ -192,8 +192,8 @@ class PeerWriter:
     ) -> None:
         """Log an image, or a batch as one grid.
 
-        Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` names each axis: a
-        permutation of "HW", "CHW", "NHW" or "NCHW". It is ignored for figures and images of PIL.
+        Floats are from 0 to 1, integers from 0 to 255. ``dataformats`` is a permutation of "HW",
+        "CHW", "NHW" or "NCHW". It is ignored for figures, PIL images and encoded files.
         """
         draft = pictures.image(self._clean(tag), img_tensor, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
@@ -219,7 +219,7 @@ class PeerWriter:
     ) -> None:
         """Draw a figure of matplotlib, or a list of figures as one grid, and log the picture.
 
-        ``close`` tells whether the figures are closed afterwards.
+        If ``close`` is true, the figures are closed afterwards.
         """
         from tbimage.kinds import figure as kind
 
@@ -229,7 +229,7 @@ class PeerWriter:
         finally:
             if close:
                 kind.close(figures)
-        pixels.flags.writeable = False  # no other code has this array, so no copy is needed
+        pixels.flags.writeable = False  # then no copy is made; no other code uses this array
         self.add_image(tag, pixels, global_step, walltime, "NHWC" if batched else "HWC")
 
     def add_audio(
@@ -293,8 +293,8 @@ class PeerWriter:
     ) -> None:
         """Log points [points, dimensions] for the Projector page.
 
-        ``metadata`` has a label for each point; with a ``metadata_header``, it has a row of labels
-        for each point. ``label_img`` is [points, C, H, W].
+        ``metadata`` has one label for each point, or one row of labels if there is a
+        ``metadata_header``. ``label_img`` is [points, C, H, W].
         """
         files = self._get_file_writer()
         if files.native is None:
@@ -372,7 +372,7 @@ class PeerWriter:
         """Log meshes or point clouds.
 
         ``vertices`` and ``colors`` are [batch, points, 3]. ``faces`` is [batch, faces, 3]. Colours
-        are from 0 to 255, or all from 0 to 1. ``config_dict`` is the configuration of THREE.js.
+        are from 0 to 255, or floats from 0 to 1. ``config_dict`` is the configuration of THREE.js.
         """
         draft = meshes.mesh(tag, vertices, colors, faces, config_dict)
         self._log(draft, global_step, walltime)

@@ -1,4 +1,4 @@
-"""Make the ``Draft`` of a picture, for torch and tensorboardX: image, grid, boxes or clips."""
+"""Make the ``Draft`` of an image, grid, image with boxes or video, for torch and tensorboardX."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def image(
     """Make the draft of an image, or of a batch as one grid.
 
     ``data`` has any form that ``SummaryWriter.image`` takes. ``layout`` is the peers'
-    ``dataformats``, and is ignored for figures and for images of PIL. ``single`` is passed to
-    ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. ``texts`` are the
-    texts that ``alter`` draws. If they contain characters that no font has, this is reported.
+    ``dataformats``. It is ignored for figures, PIL images and encoded files. ``single`` is passed
+    to ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. ``texts`` are the
+    texts that ``alter`` draws. Characters that no font has are reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
@@ -169,11 +169,11 @@ def boxes(
 ) -> Draft:
     """Make the draft of an image with red boxes.
 
-    ``corners`` is [boxes, 4]: left, top, right and bottom of each box, in pixels. As with the
-    peers, columns after the fourth column, such as scores, are ignored. ``labels`` is a text for
-    the first box, a list with a text for each box, or None. If there are fewer or more labels than
-    boxes, the first labels go to the first boxes, with a warning. (The peers then drop all labels.)
-    ``rescale`` is a scale factor.
+    ``corners`` is [boxes, 4]: left, top, right and bottom of each box, in pixels. As in the peers,
+    further columns, such as scores, are ignored. ``labels`` is a text for the first box, a list
+    with a text for each box, or None. If there are fewer or more labels than boxes, the first boxes
+    get the first labels, with a warning. (The peers drop all labels.) ``rescale`` is the scale
+    factor of the image.
     """
     found = np.array(numeric_array("box_tensor", corners), np.float64)
     if not found.size:
@@ -226,7 +226,7 @@ def _draw(levels: Pixels, corners: Pixels, labels: Sequence[str], rescale: float
 
 
 def _runs(label: str) -> list[tuple[Any, str]]:
-    """Split a label into parts. Return each part with its font, in the peers' font size."""
+    """Split a label by font. Return each font, in the peers' size, and its part of the label."""
     runs = fonts.current().runs(label)
     return [(font.font_variant(size=_LABEL_SIZE), run) for font, run in runs]
 
@@ -298,7 +298,7 @@ def _video(
     from tbimage.pixels.values.pictures import Picture
 
     count, length, height, width, channels = clips.shape
-    # As with both peers, the sheet has one place for each clip, and then empty places until the
+    # As in both peers, the sheet has one place for each clip. Empty places follow, until the
     # number of places is a power of two. There are one, two or four times as many columns as rows.
     places = 1 << (count - 1).bit_length()
     rows = 1 << (count.bit_length() - 1) // 2

@@ -7,7 +7,7 @@ Rules:
 - Floats become ``trunc(clip(x * 255, 0, 255))``. This is computed in float32 for torch, and in the
   dtype of the floats for tensorboardX. (tensorboardX itself does not clip: its levels wrap around.)
 - uint8 stays unchanged. (torch converts it to float32 and back, with the same result.)
-- bool, and integers that are all 0 or 1, are masks: black and white, as both peers show them.
+- bool, and other integers that are all 0 or 1, become black and white, as in both peers.
 - Other integers are levels. The levels of uint16 have 16 bits. The levels of all other types have 8
   bits, and are clipped. (With torch, values above 0 become white. With tensorboardX, levels wrap
   around.)

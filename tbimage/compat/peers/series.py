@@ -1,6 +1,6 @@
-"""Make a ``Draft``, for torch and tensorboardX: scalar, tensor, text, PR curve or layout.
+"""Make the ``Draft`` of a scalar, tensor, text, PR curve or layout, for torch and tensorboardX.
 
-The peers have several wire forms. The drafts use forms that both loaders of TensorBoard support.
+The peers use several wire forms. This module uses those that both loaders of TensorBoard support.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tbimage.writer.notices import Notices
 
 Make = Callable[[], "list[Piece]"]
 
-#: The largest number of thresholds of both peers, and also their default.
+#: The maximum number of thresholds in both peers. It is also their default.
 MOST_THRESHOLDS = 127
 
 
@@ -71,7 +71,7 @@ def _described(tag: str, value: float, display_name: str, description: str) -> b
 
 @as_peers
 def tensor(tag: str, data: Any) -> Draft:
-    """Make the draft of a tensor for the plugin "tensor". The tensor is not converted."""
+    """Make the draft of a tensor for the plugin "tensor". The tensor keeps its dtype."""
     tag = check_tag(tag)
     prepared = tensor_kind.prepare(data)
     tensors.import_messages()
@@ -91,7 +91,7 @@ def _tensor(tag: str, taken: tensor_kind.Tensor, metadata: bytes) -> list[Piece]
 
 @as_peers
 def text(tag: str, data: Any) -> Draft:
-    """Make a draft. Both peers store a text as a table of one cell under ``tag/text_summary``."""
+    """Make the draft of ``tag/text_summary``. As in both peers, a string is a table of one cell."""
     tag = f"{check_tag(tag)}/text_summary"
     if isinstance(data, (list, tuple, bytes, np.ndarray)):
         strings = text_kind.prepare(data)
@@ -133,7 +133,7 @@ def _check_predictions(predictions: Array) -> None:
 
 
 def _thresholds(num_thresholds: Any) -> int:
-    """Check the number of thresholds of a curve. As with both peers, 1 is also allowed."""
+    """Return the number of thresholds, at most 127. As in both peers, 1 is allowed."""
     if isinstance(num_thresholds, (int, np.integer)) and num_thresholds == 1:
         return 1
     return curve_kind.check_thresholds(min(num_thresholds, MOST_THRESHOLDS))
@@ -150,7 +150,7 @@ def _curve(tag: str, rows: Array) -> list[Piece]:
 
 @as_peers
 def pr_curve_raw(tag: str, rows: Mapping[str, Any]) -> Draft:
-    """Make a draft. ``rows`` maps names to computed rows, in the order of the wire form."""
+    """Make the draft of a PR curve. ``rows`` has its rows by name, in wire order."""
     tag = check_tag(tag)
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {row.shape for row in found.values()}

@@ -44,8 +44,8 @@ def audio(
 
     The shape is [frames], [channels, frames] or [frames, channels]. The elements are floats from -1
     to 1, or integers of a type that a WAV file can contain. ``to_samples`` turns floats into int16.
-    With ``channels_first``, the rules are those of torch: the shape [2, 2] means [channels,
-    frames], and axes with one element are removed before the shape is checked.
+    ``channels_first`` selects the rules of torch: the shape [2, 2] means [channels, frames]. Axes
+    of length 1 are removed before the shape is checked.
     """
     tag = check_tag(tag)
     array = _frames_first(numeric_array("snd_tensor", data), channels_first)

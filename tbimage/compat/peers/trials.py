@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def free_run(run: str, values: dict[str, Any], trials: dict[str, dict[str, Any]]) -> str:
-    """Choose and store the run of a trial: ``run``, or a new name if another trial has ``run``."""
+    """Store a trial in ``trials``. Return ``run``, or a new name if another trial has ``run``."""
     run = os.path.normpath(run)
     free, count = run, 1
     while trials.setdefault(free, values) != values:

@@ -1,6 +1,6 @@
 """tensorboardX's GlobalSummaryWriter: one run that modules and forked processes share.
 
-The writer counts the steps itself. A program that was restarted continues with the next step.
+The writer counts the steps itself. A restarted program continues with the next step.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ logger: logging.Logger = logging.getLogger("tbimage")
 class SharedWriter(SummaryWriter):
     """A SummaryWriter whose forked copies log to the run of the original writer.
 
-    In a forked copy, methods that write to runs of their own (``add_scalars``, ``add_hparams``, …)
-    log to a sub-run of this copy. After the end of the process that made the writer, all methods of
-    the copy log to this sub-run.
+    Methods that log no ``Draft`` (``add_scalars``, ``add_hparams``, ``add_graph``, …) log to a
+    sub-run of the forked copy. When the process that made the writer has ended, all methods of the
+    copy log to this sub-run.
     """
 
     _relay: Relay | None = None
@@ -88,7 +88,7 @@ class GlobalSummaryWriter:
     as long as this process runs. A process that gets a pickled copy logs to a sub-run.
 
     Args:
-        logdir: This argument and the next arguments, up to ``log_dir``: as in ``SummaryWriter``.
+        logdir: As in ``SummaryWriter``, like all arguments up to ``log_dir``.
         coalesce_process: Not used: forked processes always log to one run.
         kwargs: Not used. If there are any, there is a warning.
 
@@ -144,7 +144,7 @@ class GlobalSummaryWriter:
 
     @staticmethod
     def getSummaryWriter() -> GlobalSummaryWriter:  # noqa: N802  tensorboardX's name
-        """Return the writer of this process; the first call makes it in ``runs/``."""
+        """Return the writer that all callers share. The first call makes it, in ``runs/``."""
         with GlobalSummaryWriter._locks.setdefault(os.getpid(), threading.RLock()):
             if GlobalSummaryWriter._instance is None:
                 GlobalSummaryWriter._instance = GlobalSummaryWriter()
@@ -153,7 +153,7 @@ class GlobalSummaryWriter:
 
     @property
     def file_writer(self) -> Any:
-        """The FileWriter, which takes the caller's protobuf messages."""
+        """The FileWriter, which logs the caller's protobuf messages."""
         return self.smw._get_file_writer()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ __all__ = ["RecordWriter"]
 
 
 class RecordWriter:
-    """Writes TFRecords to a new local file. If the directory is missing, it is made."""
+    """Writes TFRecords to a local file. Makes its directory, and overwrites an existing file."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: str = os.fspath(path)

@@ -1,8 +1,8 @@
 """One run for several processes: forked children send their summaries to their parent process.
 
 The parent listens on a Unix socket, with one thread for each child that logs. A child makes its
-summary, sends it, and waits until the parent has accepted it. When the call returns, the summary is
-as safe as a summary of the parent. Only the parent counts steps.
+summary, sends it, and waits until the parent has logged it. Only the parent decides automatic
+steps.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ logger: logging.Logger = logging.getLogger("tbimage")
 #: A function that logs the bytes of a Summary at a step (None: an automatic step) and a time.
 Log = Callable[[bytes, "int | None", float], None]
 
-# A message begins with this head: whether there is a step, the step, and the time. The Summary
-# follows.
+# The header of a message: whether there is a step, the step, and the time. The Summary follows.
 _HEAD = struct.Struct("<?qd")
 
 # After this number of seconds without an answer, a child checks whether its parent still runs. This
-# is needed only if a child was forked without Python's hooks. Such a child keeps its copies of the
-# sockets open, and then the other children may not see that the parent has ended.
+# is needed only if another child was forked without ``_after_fork_in_child``. That child keeps its
+# copies of the sockets open. So other children may not see that the parent has ended.
 _PATIENCE_SECONDS = 1.0
 
 
@@ -77,7 +76,7 @@ class Relay:
 
 
 class _Link:
-    """A child's connection."""
+    """The connection of a child process to the relay."""
 
     def __init__(self, path: str, owner: int) -> None:
         self._path, self._owner = path, owner

@@ -2,8 +2,8 @@
 
 Each function makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
-- Names, order and defaults of arguments are the same as in tensorboardX; tests compare them with
-  the installed package.
+- The arguments have the names, order and defaults of tensorboardX. Tests compare them with the
+  installed package.
 - Functions that are the same in torch are imported from the adapter for torch.
 """
 
@@ -53,7 +53,7 @@ _UNUSUAL = re.compile(r"[^-/\w.]")
 def clean_tag(tag: Any) -> Any:
     """Clean a tag as tensorboardX does for scalars, histograms, images and videos.
 
-    Characters other than letters, digits, ``-``, ``_``, ``.`` and ``/`` become ``_``. A leading
+    Characters other than letters, digits, ``-``, ``_``, ``.`` and ``/`` become ``_``. Each leading
     ``/`` is removed.
 
     Example:
@@ -64,7 +64,7 @@ def clean_tag(tag: Any) -> Any:
 
 
 def check_hparams(hparam_dict: Any, metric_dict: Any) -> dict[str, Any]:
-    """Return plain hyperparameters. Functions and classes become names; other objects become text.
+    """Return hyperparameters. Functions and classes become names, unsupported objects strings.
 
     Example:
         >>> check_hparams({"lr": 0.1, "optimizer": int, "sizes": [3, 5]}, {})

@@ -195,7 +195,7 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NCHW",
     ) -> None:
-        """Log a batch as one grid. If the batch is a list, ``dataformats`` may be without "N"."""
+        """Log a batch as one grid. If the batch is a list, ``dataformats`` may omit "N"."""
         if isinstance(img_tensor, (list, tuple)) and len(dataformats) == 3:
             dataformats = f"N{dataformats}"
         self.add_image(tag, img_tensor, global_step, walltime, dataformats)
@@ -235,9 +235,10 @@ class SummaryWriter(PeerWriter):
         walltime: Any = None,
         dataformats: Any = "NTCHW",
     ) -> None:
-        """Log a batch of clips side by side in one GIF; ``dataformats`` names the five axes.
+        """Log a batch of clips side by side in one GIF, or in one APNG if they have alpha.
 
-        Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
+        ``dataformats`` is a permutation of "NTCHW". Floats are from 0 to 1, integers from 0 to 255.
+        A GIF has at most 50 frames a second, an APNG 60.
         """
         draft = pictures.video(clean_tag(tag), vid_tensor, fps, dataformats, single=self._single)
         self._log(draft, global_step, walltime)
@@ -247,9 +248,9 @@ class SummaryWriter(PeerWriter):
     ) -> None:
         """Log the hyperparameters and the metrics of a trial, in its own sub-run.
 
-        ``hparam_dict`` has bools, numbers, strings and tensors of one element. For other objects,
-        their name or their ``str`` is logged. If ``name`` is ".", the trial is logged in the run of
-        this writer.
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element. Functions and
+        classes are logged by name, other objects as ``str``. If ``name`` is ".", the trial is
+        logged in the run of this writer.
         """
         values = check_hparams(hparam_dict, metric_dict)
         self._log_hparams(name, values, metric_dict, None, global_step)

@@ -54,8 +54,8 @@ def image(
         name: The name. The tag begins with the scopes and ends with this name.
         data: [batch, height, width, channels] with 1 to 4 channels (gray, gray and alpha, RGB,
             RGBA): floats from 0 to 1, uint8 or bool. Other integers are divided by the greatest
-            integer of their type. But integers of int16, or of 32 or 64 bits, are levels if all of
-            them are from 0 to 255.
+            integer of their type. But int16 and integers of 32 or 64 bits are levels if all of them
+            are from 0 to 255.
         step: An integer or a Variable; None: the default step.
         max_outputs: The largest number of images to log. Further images are left out.
         description: Markdown that TensorBoard shows with the images.
@@ -67,7 +67,7 @@ def image(
     Raises:
         TypeError: An argument is of the wrong type.
         ValueError: There is a writer but no step, ``data`` has a wrong rank or a wrong number of
-            channels, or its integers would all become black.
+            channels, or its integers (not uint16) would all become black.
 
     Example:
         >>> image("noise", np.zeros((4, 8, 8, 3)), step=0)  # there is no default writer
@@ -108,7 +108,7 @@ def _image(step: Any, tag: str, data: Any, max_outputs: Any, description: Any) -
 
 
 def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> None:
-    """Report integers that become a nearly black picture by TF2's rule."""
+    """Report integers that TF2's rule makes nearly black."""
     if array.dtype.name not in _LOWER_BITS or not array.size:
         return
     greatest, brightest = int(array.max()), int(levels.max())
@@ -126,7 +126,7 @@ def _report_dark(writer: RunWriter, tag: str, array: Array, levels: Array) -> No
 
 
 def _summary(tag: str, images: Prepared, metadata: bytes, writer: RunWriter) -> list[Piece]:
-    """Make a Summary as with ``wire="tensor"``, but with TF2's metadata, without ``data_class``."""
+    """Make the Summary of ``wire="tensor"`` with TF2's metadata, which has no ``data_class``."""
     # ``summary`` returns [size, head, …, metadata]. The first and the last buffer are replaced.
     options = PictureOptions("tensor")
     report = partial(writer._notices.report, tag, fix=_FIX)
@@ -144,8 +144,8 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
     """Turn integers and bfloat16 into levels, by TF2's rules for them.
 
     ``bfloat16`` is True if the pixels were bfloat16. They are float32 now, because NumPy does not
-    have bfloat16. Floats, bool and uint8 are returned unchanged. A ValueError is raised if an
-    integer is outside 0..255, and all integers would become black.
+    have bfloat16. Floats, bool and uint8 are returned unchanged. The module's docstring says which
+    integers raise a ValueError.
     """
     if bfloat16:
         levels = _levels_of_bfloat16(pixels)
@@ -155,7 +155,7 @@ def as_levels(pixels: Array, bfloat16: bool = False) -> Array:
         levels = _levels_of_integers(pixels)
     else:
         return pixels
-    levels.flags.writeable = False  # no other code has this array, so no copy is needed
+    levels.flags.writeable = False  # then no copy is made; no other code uses this array
     return levels
 
 
@@ -178,8 +178,8 @@ def _levels_of_integers(pixels: Array) -> Array:
 def _levels_of_bfloat16(pixels: Array) -> Array:
     """Return floats that become the same levels as in TF2.
 
-    TF2 computes in bfloat16, in which 255.5 is rounded to 256. Multiplying by 256 is exact. The
-    results are floats, so that NaN and infinity are kept.
+    TF2 multiplies by 255.5 in bfloat16, which rounds 255.5 to 256. In float32, the product with 256
+    is exact. The results are floats, so that NaN and infinity are kept.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         levels = (np.trunc(np.clip(pixels * 256, 0, 255)) + 0.5) / np.float32(255.5)

@@ -186,7 +186,7 @@ def audio(
 
     Args:
         name: As in ``scalar``.
-        data: [clips, frames, channels]: floats from -1 to 1, stored with 16 bits.
+        data: [clips, frames, channels]: floats from -1 to 1 (stored as int16), uint8, int16, int32.
         sample_rate: Frames a second, in Hz.
         step: As in ``scalar``.
         max_outputs: The largest number of clips to log. Further clips are left out.

@@ -10,11 +10,11 @@ from typing import Any
 def imported() -> Any | None:
     """Return the module ``tensorflow``, or None if the program has not imported it."""
     tf = sys.modules.get("tensorflow")
-    return tf if hasattr(tf, "executing_eagerly") else None  # else the import is not complete
+    return tf if hasattr(tf, "executing_eagerly") else None  # without it, the import is incomplete
 
 
 def building_graph() -> Any | None:
-    """Return the module ``tensorflow`` while a function is traced or a graph is built."""
+    """Return ``tensorflow`` while a function is traced or a graph is built, else None."""
     tf = imported()
     return None if tf is None or tf.executing_eagerly() else tf
 

@@ -1,4 +1,4 @@
-"""``tf.summary.write`` and ``write_raw_pb``: tensors and Summaries that the caller has made."""
+"""``tf.summary.write`` and ``write_raw_pb``: log tensors and Summaries of the caller."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def write(tag: Any, tensor: Any, step: Any = None, metadata: Any = None, name: A
 
     Args:
         tag: The tag. Scopes are not added.
-        tensor: An array of any shape and type, also of strings or bytes; or a function without
+        tensor: An array of any shape and type (also strings or bytes), or a function without
             arguments that returns such an array. The function is called only if the tensor is
-            recorded. Python's ints become int32 if they fit, and Python's floats become float32, as
-            in ``tf.constant``.
+            recorded. As in ``tf.constant``, Python's ints become int32 if they fit, and Python's
+            floats become float32.
         step: An integer or a Variable; None: the default step.
         metadata: A ``SummaryMetadata`` message of any package, or its bytes. The bytes may also be
             in a string tensor.

@@ -1,4 +1,4 @@
-"""``tf.summary``'s rules for tags: a tag has the names of the scopes, and then the summary's name.
+"""``tf.summary``'s tags: the names of the scopes and the summary's name, joined by slashes.
 
 If TensorFlow is imported, its scopes are used. So ``tf.name_scope`` also changes tags.
 """
@@ -17,7 +17,7 @@ from tbimage.compat.tf_summary import peer
 # (tensorflow/python/ops/summary_ops_v2.py).
 _NOT_OF_SCOPES = re.compile(r"[^-_/.A-Za-z0-9]")
 
-#: The scopes that were entered without TensorFlow. After each name there is a slash.
+#: The scopes that were entered without TensorFlow. A slash follows each name.
 _scope: ContextVar[str] = ContextVar("tbimage_tf_scope", default="")
 
 
@@ -39,7 +39,7 @@ def summary_scope(
     Args:
         name: The name of the scope and of the summary. If the name ends with a slash, the scope
             replaces the outer scopes, as in ``tf.name_scope``.
-        default_name: This is used if ``name`` is empty, or has no character that a scope may have.
+        default_name: Used for an empty ``name``, and for a scope without an allowed character.
         values: Not used.
 
     Yields:

@@ -31,15 +31,14 @@ class Surroundings(NamedTuple):
 
 
 def surroundings() -> Surroundings:
-    """Return the surroundings of this thread or asyncio task."""
+    """Return the ``Surroundings`` of this thread or asyncio task."""
     return Surroundings(
         defaults.default_writer.get(), defaults.default_step.get(), defaults.condition.get()
     )
 
 
 def surroundings_of(thread: Thread) -> Surroundings | None:
-    """Return the surroundings of a thread, or None."""
-    # If the thread has no default writer, use the only thread with a default writer.
+    """Return the values of a thread, else of the only thread with a default writer, else None."""
     writers = defaults.default_writer.of_threads()
     if thread not in writers:
         if len(writers) != 1:
@@ -55,7 +54,7 @@ set_in_graph: ContextVar[dict[str, Any]] = ContextVar("tbimage_tf_set_in_graph",
 
 
 def note_set(**values: Any) -> None:
-    """Store values that are set in a graph. Outside a graph, remove the earlier values."""
+    """Store values that are set in a graph. Outside a graph, remove these keys."""
     noted = {key: value for key, value in set_in_graph.get().items() if key not in values}
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
 
@@ -83,11 +82,11 @@ def warn_of_never_logged() -> None:
 
 
 def as_step(step: Any) -> int:
-    """Convert a step of TF2 to an int64.
+    """Convert a step of TF2 to an int that fits an int64.
 
-    A step may be an integer, a bool, a Variable or another object with ``__int__``, an array or a
-    list with one such element, or a NumPy float without a fraction. (TF2 cuts off the fraction.
-    Here a fraction raises a TypeError.)
+    A step may be an integer, a bool, a NumPy float without a fraction, a Variable or another object
+    with ``__int__``. It may also be an array or a list with one such element. (TF2 cuts off the
+    fraction of a NumPy float. Here, a fraction raises a TypeError.)
     """
     try:
         return check_step(step)
@@ -176,8 +175,8 @@ def record_if(condition: Any) -> Iterator[None]:
     """Record summaries within a block only while a condition is true.
 
     Args:
-        condition: A bool, or a bool Variable or array of rank 0, which is read for each summary. Or
-            a function without arguments that returns one of these. None means True.
+        condition: A bool, a bool Variable or array of rank 0, or a function without arguments that
+            returns one of these. It is read or called for each summary. None means True.
             ``tbimage.every_n_steps(n)`` and ``tbimage.every_seconds(s)`` can also be used.
 
     Raises:
@@ -217,7 +216,7 @@ def get_step() -> Any:
     """Return the default step of this thread or asyncio task.
 
     Returns:
-        The object that was set, perhaps a Variable; None if there is no default step.
+        The object that was set, such as an int or a Variable. None: no default step.
 
     Example:
         >>> get_step() is None

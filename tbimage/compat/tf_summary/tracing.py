@@ -5,18 +5,15 @@ So a call that is traced adds a ``tf.py_function`` to the graph. This operation 
 execution of the graph.
 
 Rules:
-- Tensors and Variables are inputs of the operation. The operation reads their values at its place
-  in the graph.
+- Tensors and Variables are inputs of the operation. The operation reads their values when it runs.
 - Values that were set while the function was traced (``with writer.as_default(step)`` in its body)
   are used in all executions.
-- The default writer, the default step and the condition are looked up with each execution, if the
-  function does not set them. The execution runs in a thread of TensorFlow, so these values are
-  taken from the thread that traced the function. If that thread has no default writer, they are
-  taken from the only thread with a default writer. If no thread or more than one thread has a
-  default writer, the values at tracing are used.
-- If there is no default writer at tracing, nothing is added to the graph, as in TF2. The reason: an
-  exported model must not contain Python code. When a default writer is set later, there is a
-  warning.
+- If the function does not set the default writer, the default step or the condition, each execution
+  looks it up. An execution runs in a thread of TensorFlow, so it uses the values of the thread that
+  traced the function. If that thread has no default writer, it uses the values of the only thread
+  that has one. If no thread or several threads have one, it uses the values at tracing.
+- If there is no default writer at tracing, nothing is added to the graph, as in TF2, because an
+  exported model must not contain Python code. The next ``as_default`` then warns.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ def log(record: Function, step: Any, *arguments: Any, always: bool = False) -> A
         record: The function that logs with the default writer. It takes the step and the arguments.
         step: The step of the summary; None: the default step.
         arguments: The other arguments of ``record``; tensors in them may be symbolic.
-        always: Whether a step is needed even if nothing is recorded.
+        always: At tracing, require a step even if ``record_if`` is False.
 
     Returns:
         The result of ``record``; in a graph, a bool tensor for this result.
@@ -75,7 +72,7 @@ def log_made(
 
 
 def ask(function: Function, step: Any, *arguments: Any) -> Any:
-    """Do the same as ``log``, but do not check the step. The function may work without a step."""
+    """Call a function now, or with each execution of the graph. The step is not checked."""
     tf = peer.imported()
     if tf is None:
         return function(step, *arguments)
@@ -88,7 +85,7 @@ def ask(function: Function, step: Any, *arguments: Any) -> Any:
 
 
 def check_rank(data: Any, rank: int, layout: str) -> None:
-    """At tracing, raise an error if data that will be logged has a wrong rank."""
+    """At tracing, raise an error if there is a default writer and data has a wrong rank."""
     tf = peer.building_graph()
     shape = getattr(data, "shape", None)
     if tf is None or shape is None or tf.TensorShape(shape).rank in (rank, None):
@@ -159,12 +156,12 @@ def _surroundings(tf: Any) -> Surroundings | None:
     here = state.surroundings()
     if here.writer is not None:
         return here
-    # A strategy runs replicas in its own threads, while the thread that called the strategy waits.
+    # A strategy runs replicas in its own threads, which have no default writer.
     return state.surroundings_of(threading.current_thread()) if _in_replica(tf) else None
 
 
 def _within(here: Surroundings, function: Function, step: Any, arguments: Sequence[Any]) -> bool:
-    """Call a function with the surroundings of another thread."""
+    """Call a function with another default writer, default step and condition."""
 
     def within() -> bool:
         defaults.default_writer.set_unseen(here.writer)
@@ -232,13 +229,13 @@ def _value(condition: defaults.Condition | None) -> Any:
 
 
 def _asked(condition: defaults.Condition | None) -> Any:
-    """Return the tensor of a condition in the graph, or None if the condition has no tensor."""
+    """Return the value of a condition if it is a tensor of TensorFlow, else None."""
     if not isinstance(condition, Condition):
         return None
     value = _value(condition)
     if callable(value):
         try:
             value = value()
-        except Exception:  # the condition calls int(variable), for example: that fails at tracing
+        except Exception:  # for example, int(variable) fails at tracing
             return None
     return value if peer.is_tensor(value) else None

@@ -139,7 +139,7 @@ class _Default:
         except Exception:
             if exception is None:
                 raise
-            # Otherwise the error of the flush is only logged. It must not hide ``exception``.
+            # Otherwise the error, which is in the log, must not hide ``exception``.
 
 
 def create_file_writer(
@@ -228,7 +228,7 @@ def flush(writer: Any = None, name: Any = None) -> Any:
         name: Not used.
 
     Returns:
-        None; in a graph of TensorFlow, the operation that flushes.
+        None. In a graph of TensorFlow, the operation that flushes, or its result (a bool tensor).
 
     Raises:
         ValueError: ``writer`` is not a ``SummaryWriter``.

@@ -2,10 +2,10 @@
 
 Each function makes a summary and returns it as a message, for ``writer.file_writer.add_summary``.
 
-- Names, order and defaults of arguments are the same as in torch; tests compare them with the
-  installed torch.
-- The classes of the messages are those of ``tbimage.events.messages``. Every writer of event files
-  accepts the bytes of these messages.
+- The arguments have the names, order and defaults of torch. Tests compare them with the installed
+  torch.
+- The message classes are in ``tbimage.events.messages``. Every writer of event files accepts the
+  bytes of these messages.
 """
 
 from __future__ import annotations

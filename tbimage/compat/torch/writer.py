@@ -77,7 +77,7 @@ class SummaryWriter(PeerWriter):
         return main_tag.replace("/", "_") + "_" + tag
 
     def get_logdir(self) -> Any:
-        """Return the run directory that was given, or the default directory."""
+        """Return the run directory."""
         return self.log_dir
 
     def add_scalar(
@@ -101,7 +101,7 @@ class SummaryWriter(PeerWriter):
     def add_tensor(
         self, tag: Any, tensor: Any, global_step: Any = None, walltime: Any = None
     ) -> None:
-        """Log a tensor of any shape, in its own type."""
+        """Log a tensor of any shape with its own dtype."""
         self._log(series.tensor(tag, tensor), global_step, walltime)
 
     def add_image_with_boxes(
@@ -133,9 +133,10 @@ class SummaryWriter(PeerWriter):
         fps: Any = 4,
         walltime: Any = None,
     ) -> None:
-        """Log a batch of clips, [clips, frames, C, H, W], side by side in one GIF.
+        """Log a batch of clips side by side in one GIF, or in one APNG if they have alpha.
 
-        Floats are from 0 to 1, integers from 0 to 255. A GIF has at most 50 frames a second.
+        ``vid_tensor`` is [clips, frames, C, H, W]. Floats are from 0 to 1, integers from 0 to 255.
+        A GIF has at most 50 frames a second, an APNG 60.
         """
         draft = pictures.video(tag, vid_tensor, fps, "NTCHW", single=self._single)
         self._log(draft, global_step, walltime)
@@ -150,10 +151,10 @@ class SummaryWriter(PeerWriter):
     ) -> None:
         """Log the hyperparameters and the metrics of a trial, in its own sub-run.
 
-        ``hparam_dict`` has bools, numbers, strings and tensors of one element. Names with the value
-        None are left out. ``hparam_domain_discrete`` has lists of the values that hyperparameters
-        may have. If it is given, TensorBoard shows only the columns that this call names. If
-        ``run_name`` is ".", the trial is logged in the run of this writer.
+        ``hparam_dict`` has bools, numbers, strings and tensors of one element. Values of None are
+        left out. ``hparam_domain_discrete`` maps names to lists of allowed values. If it is not
+        empty, TensorBoard shows only the hyperparameters and metrics of this call. If ``run_name``
+        is ".", the trial is logged in the run of this writer.
         """
         values, domains = check_hparams(hparam_dict, metric_dict, hparam_domain_discrete)
         self._log_hparams(run_name, values, metric_dict, domains, global_step)

@@ -1,4 +1,4 @@
-"""Where the bytes of event files go: a local disk, or an object store.
+"""The storage of event files: a local disk, or an object store.
 
 ``objects.py`` and the modules for single stores are only imported when a URL is used.
 """

@@ -13,8 +13,8 @@ from tbimage.events.storage.objects import ChangedError, Objects, Version, as_os
 
 __all__ = ["AzureObjects"]
 
-_WRITER = "tbimagewriter"  # Azure needs C# identifiers as names of metadata
-# The largest size of a block, in bytes, that every version of the interface allows.
+_WRITER = "tbimagewriter"  # in Azure, names of metadata must be C# identifiers
+# The largest block in bytes that all versions of the REST API accept.
 _MOST_BLOCK = 4 << 20
 # The HTTP statuses that Azure returns if the condition of a request is false.
 _CHANGED = frozenset({404, 409, 412})

@@ -56,7 +56,7 @@ def _event_loop() -> asyncio.AbstractEventLoop:
         loop = _loops.setdefault(pid, new)
         if loop is new:
             Thread(target=loop.run_forever, name="tbimage-requests", daemon=True).start()
-        else:  # another thread was faster
+        else:  # another thread has set the loop
             new.close()
     return loop
 
@@ -84,7 +84,7 @@ def filesystem_of(url: str) -> Any:
 
 
 def _retire(key: tuple[int, str]) -> None:
-    """Forget a filesystem; before its session is closed, wait at most 2 seconds for requests."""
+    """Forget a filesystem. Wait at most 2 seconds for requests before its session is closed."""
     _filesystems.pop(key, None)
     loop = _loops.get(os.getpid())
     if loop is not None and key[0] == os.getpid() and not _is_in_loop():

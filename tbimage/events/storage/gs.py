@@ -1,7 +1,7 @@
 """Objects of Google Cloud Storage, through gcsfs.
 
-An object grows by ``compose``: the new bytes are uploaded as a second object, the store joins both
-objects, and the second object is deleted
+An object grows by ``compose``. The writer uploads the new bytes as a second object, lets the store
+join both objects, and deletes the second object
 (https://cloud.google.com/storage/docs/composing-objects).
 """
 

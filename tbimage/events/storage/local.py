@@ -2,8 +2,8 @@
 
 - A writer makes a new file, and only appends to it. Each write is one system call without a buffer,
   so a process that is killed or forked loses nothing and writes nothing twice.
-- Failures raise ``OSError`` and are not retried here. A write that raises an error has written
-  nothing. A write that returns a number may have written only a part.
+- Failures raise ``OSError`` and are not retried here. A write that returns a number may
+  have written only a part. After an error, the size of the file shows how much was written.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AppendFile(Protocol):
 
 
 class Storage(Protocol):
-    """The operations of any place that has files in directories."""
+    """The operations of a disk or an object store that has files in directories."""
 
     def join(self, directory: str, name: str) -> str:
         """Join the path of a directory and a name."""
@@ -84,8 +84,8 @@ class DiskStorage(Storage, Protocol):
         """Wait until a directory and the names in it would survive a loss of power."""
 
 
-# The errors of ``stat`` for a path without a file. Missing rights (EACCES) and network faults give
-# other errors.
+# The errors of ``stat`` for a path without a file. Missing permissions (EACCES) and network
+# failures raise other errors.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
 # The errors of ``fsync`` if directories cannot be synced. The manual of Linux lists EINVAL.
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})

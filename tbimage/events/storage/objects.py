@@ -3,8 +3,8 @@
 ``s3.py``, ``gs.py`` and ``az.py`` have better operations for single stores. Rules:
 
 - Each failure is an ``OSError``. A request may have succeeded even if it raised an error.
-- A request names the version of the object that it expects. If the object has another version, the
-  request changes nothing and raises ``ChangedError``.
+- A request for a version that is not the current one changes nothing and raises ``ChangedError``.
+  In this class, this is not atomic: a separate request first compares the sizes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["ChangedError", "Objects", "Version", "as_os_error"]
 
 
 class ChangedError(OSError):
-    """The object has another version than the request expects."""
+    """The object does not have the version that the request expects."""
 
     def __init__(self, path: str) -> None:
         super().__init__(errno.ESTALE, "the object is not the one that was written", path)
@@ -80,7 +80,7 @@ class Objects:
     def append(
         self, path: str, data: Piece, source: str, size: int, version: Version, writer: str
     ) -> Version:
-        """Make an object from the first ``size`` bytes of a source, and then ``data``.
+        """Make an object of the first ``size`` bytes of a source and of ``data``.
 
         The source is a version of the object itself. In stores that can copy (``s3.py``), the
         source may also be a version of another object.

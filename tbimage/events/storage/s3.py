@@ -1,7 +1,7 @@
 """Objects of S3, and of other stores with the interface of S3, through s3fs.
 
-An object of 5 MiB or more grows by a multipart upload of two parts: the first is copied within the
-store, the second has the new bytes. 5 MiB is the least size of a part that is not the last part
+An object of 5 MiB or more grows by a multipart upload of two parts. The store copies the first part
+from the object. The second part has the new bytes. All parts but the last need at least 5 MiB
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 """
 

@@ -1,4 +1,4 @@
-"""Middleware for ASGI services: sampled pictures and latencies, and counters for a health check."""
+"""Middleware for ASGI services. It logs sampled images and latencies, and serves counters."""
 
 from __future__ import annotations
 

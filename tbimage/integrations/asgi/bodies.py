@@ -1,4 +1,4 @@
-"""Collect bodies of HTTP requests and answers, and find the pictures in them."""
+"""Collect the bodies of HTTP requests and responses, and find the images in them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Any
 
 __all__ = ["Body", "picture_of"]
 
-# A writer stores these formats unchanged; other images are decoded.
+# A writer stores these formats unchanged. Images in other formats are decoded first.
 _STORED = ("image/png", "image/jpeg", "image/gif", "image/bmp")
 _FORM = "multipart/form-data"
 _IMAGE_HEADER = re.compile(rb"content-type:\s*(image/[\w.+-]+)")
-# The largest side of a reduced picture; the largest number of pixels before the reduction.
+# The largest side of an image after the resize, and its largest number of pixels before.
 _SIDE, _MOST_PIXELS = 512, 50_000_000
 
 
 @dataclass
 class Body:
-    """The received part of a body that may contain a picture."""
+    """The received part of a body that may contain an image."""
 
     content_type: str  # the header, as the sender wrote it
-    most_bytes: int  # how many bytes may still come; a larger body is dropped
+    most_bytes: int  # the number of bytes that are still allowed
     pieces: list[bytes] = field(default_factory=list)  # the received parts
-    complete: bool = False  # whether the whole body was received and was not too large
+    complete: bool = False  # True if the whole body is in ``pieces``
 
     @classmethod
     def of(cls, headers: Iterable[tuple[bytes, bytes]], most_bytes: int) -> Body | None:
-        """Make a body if the headers allow a picture. Otherwise return None."""
+        """Return a new body. Return None if the headers say that it contains no readable image."""
         kind = b""
         for name, value in headers:  # ASGI gives names in lower case
             if name == b"content-type":
@@ -42,17 +42,17 @@ class Body:
         return cls(kind.decode("latin-1"), most_bytes)
 
     def add(self, piece: bytes, more: bool) -> None:
-        """Keep a piece, unless the body is too large."""
+        """Add a piece. If the body is too large, drop all pieces."""
         self.most_bytes -= len(piece)
         if self.most_bytes < 0:
             self.pieces = []
         else:
-            self.pieces.append(bytes(piece))  # copies a bytearray, which may change later
+            self.pieces.append(bytes(piece))  # a bytearray could change later
             self.complete = not more
 
 
 def picture_of(body: Body) -> Any:
-    """Return the picture of a body in a form for a writer, or None if there is no picture."""
+    """Return the image of a body in a form for a writer, or None if there is no image."""
     if not body.complete:
         return None
     data = b"".join(body.pieces)
@@ -82,7 +82,7 @@ def _first_image(content_type: str, data: bytes) -> tuple[str, bytes]:
 
 
 def _decoded(data: bytes) -> Any:
-    """Decode a picture that a writer cannot store unchanged, such as WebP, and reduce its size."""
+    """Decode and shrink an image that a writer cannot store unchanged. Return None if too large."""
     import numpy as np
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Log pictures and latencies of the requests of one process, in a thread."""
+"""Log the images and the latencies of the requests of one process, in a thread."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tbimage.writer.sampling import Keeper
 
 __all__ = ["Log"]
 
-# A histogram is logged after this number of requests, or after this number of seconds.
+# A histogram is logged after this number of requests or seconds, whichever comes first.
 _MOST_LATENCIES, _LATENCY_SECS = 10_000, 10.0
-# At most this number of bytes may wait for the thread that logs the bodies.
+# The memory bound of the bodies in the queue of the thread.
 _MOST_WAITING_BYTES = 32 << 20
 
 
 class Log:
-    """The run of one process, and its thread. Only the event loop calls the public methods."""
+    """The run of one process, and a thread. Only the event loop may call the public methods."""
 
     def __init__(self, writer: SummaryWriter, keeper: Keeper, failures: Failures) -> None:
         self.writer = writer
         self.requests = 0
-        self.skipped: int = 0  # sampled requests that were not logged, because the thread was busy
+        self.skipped: int = 0  # sampled requests left out, because the queue was full
         self._step = 0
         self.failures = failures
         self._keeper = keeper
@@ -36,11 +36,11 @@ class Log:
         self._thread = ThreadPoolExecutor(1, "tbimage-asgi")
 
     def wants(self) -> bool:
-        """Tell whether the pictures of this request are sampled."""
+        """Tell whether to log the images of this request."""
         return self._keeper.wants("pictures")
 
     def end(self, seconds: float) -> None:
-        """Store how long a request took."""
+        """Store the latency of a request. Log a histogram if it is due."""
         self._latencies.append(seconds)
         if len(self._latencies) >= _MOST_LATENCIES or time.monotonic() > self._due:
             self._due = time.monotonic() + _LATENCY_SECS
@@ -56,7 +56,7 @@ class Log:
             self.writer.histogram("requests/seconds", seconds, step)
 
     def take(self, *bodies: Body | None) -> None:
-        """Give the bodies of a request and its answer to the thread, unless too many bytes wait."""
+        """Queue the bodies of a request and its response, or drop them at the memory bound."""
         size = sum(len(piece) for body in bodies if body is not None for piece in body.pieces)
         if self._waiting_bytes + size > _MOST_WAITING_BYTES:
             self.skipped += 1
@@ -69,7 +69,7 @@ class Log:
             self._waiting_bytes += size
 
     def _next_step(self) -> int:
-        """Return the number of requests so far, or a greater number, because steps must grow."""
+        """Return the number of requests so far, but always more than the last step."""
         self._step = max(self._step + 1, self.requests)
         return self._step
 
@@ -84,7 +84,7 @@ class Log:
             self._wait_for(-size)
 
     def close(self) -> None:
-        """Log everything that still waits, and close the file."""
+        """Log all queued data, and close the writer."""
         self._log_latencies()
         self._thread.shutdown()
         self.writer.close()

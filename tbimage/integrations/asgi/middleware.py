@@ -1,12 +1,12 @@
-"""Middleware for ASGI services: sampled pictures and latencies, and counters for a health check.
+"""Middleware for ASGI services. It logs sampled images and latencies, and serves counters.
 
 Rules:
-- A request never waits for logging and never fails because of it. The middleware keeps references
-  to the bodies of requests and answers. A thread logs these bodies after the answer was sent.
-- Memory is bounded by three limits: for the size of a body, for the bytes that wait for the thread,
-  and for the pending bytes of the writer.
-- Each worker process has a run of its own. The process opens the run when it starts to serve, and
-  closes the run on lifespan shutdown.
+- A request never waits for logging, and a logging error never makes a request fail. The middleware
+  only stores the bodies of requests and responses. A thread logs them after the response.
+- Three limits bound the memory: the size of a body, the bytes in the queue of the thread, and the
+  pending bytes of the writer.
+- Each process has its own run. The process opens the run on lifespan startup or at the first
+  request, and closes it on lifespan shutdown.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# The messages that contain the body of an answer, or tell which file contains the body.
+# The messages that contain the body of a response, or the path of a file with the body.
 _BODIES = frozenset({"http.response.body", "http.response.pathsend", "http.response.zerocopysend"})
 
-# With these settings, a service never waits and never fails because of a disk, and the files of a
-# run do not grow for ever.
+# With these settings, a slow or full disk never blocks the service or makes it fail. The size of a
+# run is limited.
 _SETTINGS: dict[str, Any] = {
     "on_full": "drop",
     "on_error": "log",
@@ -51,30 +51,29 @@ _SETTINGS: dict[str, Any] = {
 
 
 class TensorBoardMiddleware:
-    """Log a sample of the pictures that a service gets and sends, and log how long requests take.
+    """Log a sample of the images in requests and responses, and the latencies of all requests.
 
-    Pictures are bodies with the content type of an image, and the first image of a multipart form.
-    PNG, JPEG, GIF and BMP are stored unchanged. The pictures of a request and its answer are logged
-    together, as ``requests/image`` and ``responses/image``; their step is the number of requests so
-    far. ``requests/seconds`` has histograms of the time from a request to the end of its answer.
+    An image is a body with the content type of an image, or the first image of a multipart form.
+    PNG, JPEG, GIF and BMP are stored unchanged. If a request is sampled, its image is logged as
+    ``requests/image``, and the image of its response as ``responses/image``. The step is about the
+    number of requests so far. ``requests/seconds`` has histograms of the latencies in seconds.
 
     Args:
-        app: The ASGI application. Wrap the whole application: this works with every framework. Or
-            pass this class to ``add_middleware`` of FastAPI or Starlette.
-        logdir: The directory of all runs. Each process has its own run, named by time, host and
-            process.
-        keep: Which requests with pictures are logged. Default ``Keep(reservoir=10)``: a fair
-            sample. Its size grows with the logarithm of the number of requests: 125 of a million.
-            ``Keep(every=1)``: all requests.
-        stats_path: The path where counters are served as JSON; None: they are not served. Default
-            "/tbimage/stats".
-        max_body_bytes: The largest size of a body that is logged. Default 4 MiB.
-        settings: Settings of ``tbimage.SummaryWriter``. The defaults for a service are
+        app: The ASGI application. You can wrap the application of any framework. You can also pass
+            this class to ``add_middleware`` of FastAPI or Starlette.
+        logdir: The directory of all runs. The name of a run consists of the start time, the host
+            name and the process id.
+        keep: Which requests with images are logged. The default is ``Keep(reservoir=10)``, which
+            logs about 125 of the first million. ``Keep(every=1)`` logs all.
+        stats_path: The URL path that serves counters as JSON. Default "/tbimage/stats". If None,
+            the counters are not served.
+        max_body_bytes: The image of a larger body is not logged. Default 4 MiB.
+        settings: Settings of ``tbimage.SummaryWriter``. This class has other defaults:
             ``on_full="drop"``, ``on_error="log"``, ``workers=1``, ``max_pending_bytes=64 << 20``,
             ``max_file_bytes=64 << 20``, ``keep_files=8``, ``close_timeout=10``.
 
     Attributes:
-        failures: Its ``count`` is the number of errors of logging.
+        failures: ``failures.count`` is the number of logging errors.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -109,9 +108,9 @@ class TensorBoardMiddleware:
         self._stats_path = stats_path
         self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)
         self._settings = {**_SETTINGS, **settings}
-        Settings(**self._settings)  # this raises errors now, and not when the service runs
+        Settings(**self._settings)  # raises an error now, not in a request
         self._log: Log | None = None
-        self._broken = False  # True: the run could not be opened; there is no second attempt
+        self._broken = False  # True if the run could not be opened; not tried again
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection, or the lifespan of the application."""
@@ -129,7 +128,7 @@ class TensorBoardMiddleware:
                 await _serve(self._app, log, scope, receive, send, self._most_bytes)
 
     def _closing(self, send: Send) -> Send:
-        """Open the run after the application's start. Close the run after the application's end."""
+        """Wrap ``send``: open the run on lifespan startup, and close it on lifespan shutdown."""
 
         async def send_and_close(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
@@ -143,7 +142,7 @@ class TensorBoardMiddleware:
         return send_and_close
 
     def _open(self) -> Log | None:
-        """Open the run of this process, once. If this fails, the service works without a run."""
+        """Return the run of this process. Open it in the first call. Return None if this fails."""
         if self._log is None and not self._broken:
             self._broken = True
             with self.failures:
@@ -176,11 +175,11 @@ class TensorBoardMiddleware:
 async def _serve(
     app: Application, log: Log, scope: Message, receive: Receive, send: Send, most_bytes: int
 ) -> None:
-    """Serve a request. If it is sampled, keep the pictures of the request and of its answer."""
+    """Serve a request. If the request is sampled, queue its body and the body of its response."""
     began = time.perf_counter()
     asked: Body | None = None
     answered: Body | None = None
-    # None: not decided yet. The request has no picture, but perhaps the answer has one.
+    # None means undecided: the request has no image, but the response may have one.
     wanted: bool | None = None
     log.requests += 1
     with log.failures:

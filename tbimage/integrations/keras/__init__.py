@@ -1,14 +1,14 @@
 """Callbacks for Keras 3 on JAX, torch or TensorFlow: ``TensorBoard``, and ``ImagesCallback``.
 
-``TensorBoard`` uses the same tags, runs and steps as ``keras.callbacks.TensorBoard`` does on the
-backend TensorFlow. Three things are different on purpose:
+``TensorBoard`` writes the same tags, runs and steps as ``keras.callbacks.TensorBoard`` with the
+TensorFlow backend. There are four intentional differences:
 
-- In images of weights, black is the smallest value and white is the greatest value, because most
-  weights are not within [0, 1].
-- Embeddings are shown as points on the Projector page. This page cannot read the files that Keras
-  saves.
+- In images of weights, black is the smallest value and white is the largest value. Keras shows only
+  the range [0, 1], so all negative weights are black.
+- The Projector page can show the embeddings. It cannot read the files that Keras saves.
 - With ``update_freq=n``, each epoch is logged. Keras leaves out an epoch if the number of its last
   batch is not a multiple of n.
+- There is no profiler: ``profile_batch`` must be 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A callback of Keras for pictures: predictions, feature maps and weights after each epoch."""
+"""A Keras callback that logs images of predictions, feature maps and kernels."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ __all__ = ["ImagesCallback"]
 
 
 class ImagesCallback(keras.callbacks.Callback):
-    """Log pictures of a model's outputs, layers and weights after every ``freq``-th epoch.
+    """Log images of a model's outputs, feature maps and kernels after every ``freq``-th epoch.
 
     Args:
         data: Inputs of the model, such as a batch of validation images. A few images are enough.
-        fn: A function that gets the model and the data, and returns pictures by name. A value is an
-            array for ``SummaryWriter.image``: [batch, height, width, channels] of uint8, or of
-            floats from 0 to 1. The functions of ``tbimage.visual`` make such arrays. None: only the
-            pictures of ``layers`` and ``kernels`` are logged.
-        layers: Names of layers of a Sequential or Functional model. For the first item of the data,
-            the feature maps of these layers are logged.
-        kernels: Names of convolutions. The mean of their kernels over the input channels is logged.
+        fn: A function that takes the model and the data, and returns images by name. Each value is
+            an array for ``SummaryWriter.image``: [batch, height, width, channels] of uint8, or of
+            floats from 0 to 1. The functions of ``tbimage.visual`` make such arrays. If None, only
+            ``layers`` and ``kernels`` are logged.
+        layers: Names of layers of a Sequential or Functional model. Their feature maps for the
+            first item of ``data`` are logged.
+        kernels: Names of convolution layers. Their means over the input channels are logged.
         log_dir: The run directory. Default "logs/images", next to the runs of ``TensorBoard``.
-        freq: Log after every ``freq``-th epoch. Default 1.
+        freq: Log the epochs 0, ``freq``, 2 * ``freq`` and so on. Default 1.
 
     Attributes:
-        failures: Its ``count`` is the number of errors, including errors of ``fn``.
+        failures: ``failures.count`` is the number of errors, including errors of ``fn``.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``freq`` is below 1. Or (from ``set_model``) a named layer is not in the model.
+        ValueError: ``freq`` is below 1, or ``set_model`` gets a model without a named layer.
 
     Example:
         >>> import keras, numpy as np
@@ -99,10 +99,10 @@ class ImagesCallback(keras.callbacks.Callback):
 
     @guarded
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Log the pictures of this epoch."""
+        """Log the images of this epoch."""
         if epoch % self.freq:
             return
-        with self.failures, record_if(True):  # the current batch may have set another condition
+        with self.failures, record_if(True):  # the batch's condition may be False
             if self._writer is None:
                 self._writer = SummaryWriter(self.log_dir, on_error="log")
             if self._fn is not None:
@@ -140,7 +140,7 @@ class ImagesCallback(keras.callbacks.Callback):
 
 
 def _log_kernels(writer: SummaryWriter, layer: Any, epoch: int) -> None:
-    """Log the kernels of a two-dimensional convolution, [height, width, inputs, outputs]."""
+    """Log the kernels [height, width, inputs, outputs] of a two-dimensional convolution."""
     kernels = keras.ops.convert_to_numpy(layer.kernel)
     if kernels.ndim != 4:
         raise ValueError(f"kernels must name Conv2D layers, got {layer.name!r} of {kernels.shape}")

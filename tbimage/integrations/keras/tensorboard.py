@@ -1,4 +1,4 @@
-"""Keras's callback ``TensorBoard``, without TensorFlow."""
+"""The callback ``keras.callbacks.TensorBoard`` without TensorFlow."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ with needs("keras", "3.6"):
 
 __all__ = ["TensorBoard"]
 
-# The plugin of TensorBoard's Graphs page that shows the layers of a Keras model, and its version.
+# With this plugin data, the Graphs page shows a Keras model. The content is a version number.
 _GRAPH = {"plugin_name": "graph_keras_model", "content": b"1"}
 
 _SURROUNDINGS: Any = (defaults.default_writer, defaults.default_step, defaults.condition)
 
 
 class TensorBoard(keras.callbacks.Callback):
-    """Log a training of Keras as ``keras.callbacks.TensorBoard`` does, on every backend.
+    """Log Keras training on every backend, in the format of ``keras.callbacks.TensorBoard``.
 
-    If ``update_freq`` is not "epoch", the run's writer is the default writer while a batch is
-    processed, and the number of the batch is the default step. So another callback, or a
-    ``train_step`` that runs eagerly, can log to the run with ``tbimage.image("input", batch)``.
+    If ``update_freq`` is not "epoch", another callback, or a ``train_step`` that runs eagerly, can
+    log to the current run with ``tbimage.image("input", batch)``. The default step is the number of
+    the batch. With ``update_freq=n``, only every n-th batch is logged.
 
     Args:
         log_dir: The directory of the runs ``train`` and ``validation``.
         histogram_freq: Log a histogram of each weight after every n-th epoch; 0: never.
         write_graph: Whether to log the layers of a Sequential or Functional model (Graphs page).
         write_images: Whether to log weights as images, together with their histograms.
-        write_steps_per_second: Whether to log the steps per second, of epochs and of batches.
-        update_freq: "epoch"; or n: losses and metrics of every n-th batch are logged, too. "batch"
-            means 1.
-        profile_batch: Must be 0. Profiles need the profiler of a backend, such as ``jax.profiler``.
+        write_steps_per_second: Whether to log the number of steps per second.
+        update_freq: "epoch", or a number n to log losses and metrics of every n-th batch, too.
+            "batch" means 1.
+        profile_batch: Must be 0. Use the profiler of the backend, such as ``jax.profiler``.
         embeddings_freq: Log the vectors of ``Embedding`` layers after every n-th epoch; 0: never.
-        embeddings_metadata: Files of labels by layer name, or one file for all layers. A file has a
-            line for each row of the embedding. A relative path is relative to ``log_dir``.
+        embeddings_metadata: Label files by layer name, or one label file for all layers. A file has
+            one line for each row of the embedding. A relative path is relative to ``log_dir``.
 
     Attributes:
-        failures: Its ``count`` is the number of errors of logging.
+        failures: ``failures.count`` is the number of logging errors.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -129,7 +129,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     @guarded
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Store the time when the epoch begins."""
+        """Store the time and the number of training steps at the start of the epoch."""
         if self.write_steps_per_second:
             self._epoch_began = time.perf_counter(), int(self.model.optimizer.iterations)
 
@@ -150,7 +150,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     @guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Use the number of the batch as the default step."""
+        """Use the number of training batches so far as the default step."""
         self._batches["train"] += 1
         self._begin_batch("train")
         self._batch_began = time.perf_counter()
@@ -174,13 +174,13 @@ class TensorBoard(keras.callbacks.Callback):
         self._begin_batch("validation")
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Use the number of the batch as the default step."""
+        """Use the number of validation batches so far as the default step."""
         self._batches["validation"] += 1
         self._begin_batch("validation")
 
     @guarded
     def on_test_end(self, logs: Any = None) -> None:
-        """Log losses and metrics, with the number of training steps as the step."""
+        """Log losses and metrics. The step is the number of training steps."""
         self._end_batch()
         iterations = getattr(self.model.optimizer, "iterations", None)
         if iterations is not None:
@@ -220,9 +220,9 @@ class TensorBoard(keras.callbacks.Callback):
         return self._writers[run]
 
     def _begin_batch(self, run: str) -> None:
-        """Use a run's writer as the default writer until the batch or its epoch ends.
+        """Set the default writer, step and condition until the next batch begins or the epoch ends.
 
-        This does not use ``as_default``: its block would not end if the training raised an error.
+        This does not use ``as_default``, because an error in training would leave its block open.
         """
         self._end_batch()
         if self.update_freq == "epoch":

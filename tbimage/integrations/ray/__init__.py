@@ -1,4 +1,4 @@
-"""Ray: an engine for ``tbimage compact``, and names of runs. ``tune.py`` has a callback."""
+"""Ray: an engine for ``tbimage compact``, and run names. ``tune.py`` has the Tune callback."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ray_engine", "run_name"]
 
-# Ray has at most this number of tasks at a time, so that a million runs do not fill the memory.
+# The largest number of submitted tasks, so that a million runs do not fill the memory.
 _MOST_TASKS = 1000
-# A task's id has 48 characters. The first 8 characters distinguish all tasks of a job.
+# A task id has 48 characters. Two tasks of a job rarely have the same first 8.
 _ID_CHARACTERS = 8
 
 
@@ -35,13 +35,13 @@ def ray_engine(
     """Run ``tbimage.reading.compact`` on Ray. A task copies 1 to 16 runs.
 
     Args:
-        address: As for ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". The nodes
-            need tbimage, and the same paths as this process. None: the address in the environment
-            variable RAY_ADDRESS is used, or a Ray cluster that runs on this machine. If both
-            are missing, Ray is started here. If this process is already connected to Ray, that
-            connection is used.
-        workers: If given, Ray is started on this machine, and runs this number of tasks at the same
-            time. None: if Ray must be started, it runs one task for each processor.
+        address: As for ``ray.init``: "auto", "10.0.0.1:6379", or "ray://10.0.0.1:10001". Each node
+            needs tbimage and access to the same paths as this process. If None, the environment
+            variable RAY_ADDRESS is used, or else a Ray cluster that runs on this machine. If there
+            is neither, Ray is started here. If this process is already connected to Ray, that
+            connection is used, and both arguments are ignored.
+        workers: Start Ray on this machine, with this number of parallel tasks. If None, and if Ray
+            must be started, it runs one task for each processor.
 
     Yields:
         An engine for ``compact``.
@@ -87,12 +87,12 @@ def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[An
 
 
 def run_name() -> str:
-    """Return a name for the run of the task or the actor that calls this function.
+    """Return a run name for the calling task or actor.
 
     The name has two parts, as in ``train-1a2b3c4d``: the name of the function, class or actor, and
-    the first characters of the id. All methods of an actor get the same name, also after
-    Ray has restarted the actor. A task that Ray repeats gets the same name, too. Outside of tasks
-    and actors, the name is ``driver``.
+    the first characters of the id. All methods of an actor get the same name, even after a restart.
+    A task also gets the same name if Ray retries it. Outside of tasks and actors, the name is
+    ``driver``.
 
     Example:
         >>> import tbimage

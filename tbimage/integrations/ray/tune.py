@@ -1,4 +1,4 @@
-"""Ray Tune: a callback that logs the results of trials, each trial to its own run."""
+"""A Ray Tune callback that logs the results of each trial to its own run."""
 
 from __future__ import annotations
 
@@ -30,30 +30,29 @@ _OF_TUNE = {*AUTO_RESULT_KEYS, "done", "trial_id", "experiment_tag", "should_che
 
 
 class TuneCallback(LoggerCallback):
-    """Logs the results and the hyperparameters of each trial.
+    """Log the results and the hyperparameters of each trial.
 
-    A tag is the name that the trial reports; the names of nested dicts are joined with ``/``. The
-    step is ``training_iteration``.
+    A tag is the name of a reported value. The keys of nested dicts are joined with ``/``. The step
+    is ``training_iteration``.
 
     - A number becomes a scalar.
-    - An array of rank 3 becomes an image, and an array of rank 4 becomes a batch of images. By
-      default the axes are [batch, channels, height, width]. If tensorboardX is installed, Tune also
-      runs its own logger for TensorBoard. That logger ends the search if the axes have another
-      order.
-    - Another array, or a list of numbers, becomes a histogram.
+    - An array of rank 3 becomes an image, and an array of rank 4 becomes a batch of images. The
+      default order of the axes is [batch, channels, height, width]. If tensorboardX is installed,
+      Tune also runs its own TensorBoard logger, which stops the search if the order is different.
+    - An array of any other rank becomes a histogram. A list is treated as an array.
     - The trial's ``config`` becomes the hyperparameters of the run.
 
     Other values, and the fields that Tune adds, are left out. If a value cannot be logged, the
-    logger ``tbimage`` warns once for the name of the value, and the trial continues.
+    logger ``tbimage`` warns once for each name, and the trial continues.
 
-    Tune's own logger for TensorBoard writes to the directory of the experiment, so ``logdir`` must
-    be another directory.
+    ``logdir`` must not be the directory of the experiment, because Tune's own TensorBoard logger
+    writes to that directory.
 
     Args:
         logdir: The directory of all runs. A run has the name of its trial, such as
             ``train_5be6b_00000``. The process that calls ``fit`` writes all runs.
-        layout: The axes of an image, as in ``SummaryWriter.image``. For a batch, an N is put before
-            them. Default: "CHW".
+        layout: The axes of an image, as in ``SummaryWriter.image``. Default "CHW". A batch has the
+            additional first axis N.
         settings: Settings of the ``SummaryWriter``. The default of ``on_error`` is "log".
 
     Raises:
@@ -86,7 +85,7 @@ class TuneCallback(LoggerCallback):
         """Open the run of a trial; Tune calls this."""
         self._close(trial)
         self._writers[trial] = SummaryWriter(f"{self._logdir}/{trial}", **self._settings)
-        self._log_hparams(trial, None)  # no status yet, because TensorBoard keeps the first status
+        self._log_hparams(trial, None)  # TensorBoard keeps the first status, so none yet
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
         """Log a result; Tune calls this."""
@@ -146,6 +145,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def _plain(value: Any) -> Any:
-    """Return a hyperparameter that can be logged."""
+    """Convert a hyperparameter to None, bool, int, float or str."""
     value = value.item() if isinstance(value, np.generic) else value
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

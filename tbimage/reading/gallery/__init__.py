@@ -1,7 +1,7 @@
 """Show logs on a web page: charts, pictures, histograms, texts, sounds and hyperparameters.
 
 ``gallery(logs, path)`` writes a page that is one file. ``tbimage serve`` and ``gallery.asgi`` show
-the same page live. Tags and texts of a log cannot run scripts: the page sets all texts with
+the same page live. Tags and texts of a log cannot run scripts. The page sets all texts with
 ``textContent``, and its Content-Security-Policy allows only the page's own script.
 """
 
@@ -24,7 +24,7 @@ MAX_BYTES = 50_000_000
 
 
 class Gallery:
-    """The class of ``tbimage.gallery``. A call writes a page; ``asgi`` makes a live page.
+    """The class of ``tbimage.gallery``. A call writes a page, and ``asgi`` makes a live page.
 
     Example:
         >>> import numpy, tbimage
@@ -52,12 +52,12 @@ class Gallery:
             path: The file to write. An existing file is replaced when the new one is complete.
             title: The headline. None: the name of the log directory.
             max_bytes: The largest allowed size of the file. If not all values of a tag fit, the
-                page shows some of them, evenly spread over the steps, and tells how many.
+                page shows some of them, evenly spread, and their number.
             progress: A function that takes the parts of the page and yields them. It may show the
                 progress.
 
         Returns:
-            The size of the page, the numbers of shown values, and the values that cannot be read.
+            A ``Page`` with the size, the numbers of shown values, and messages about errors.
 
         Raises:
             OSError: The logs cannot be read, or the file cannot be written.

@@ -14,7 +14,7 @@ _Message = MutableMapping[str, Any]
 
 
 class Application:
-    """An application for ASGI 3. Answers are made in a thread, because files must be read."""
+    """An application for ASGI 3. It makes answers in a thread, because this reads files."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -44,7 +44,7 @@ class Application:
     async def _answer(self, scope: MutableMapping[str, Any]) -> Answer:
         root, path = scope.get("root_path", ""), scope["path"]
         path = path.removeprefix(root)  # older servers have already removed the root path
-        if not path:  # the relative addresses of the page need the slash
+        if not path:  # the relative URLs of the page need the slash
             return Answer(307, {"Location": f"{root}/"}, b"")
         etags = [value for name, value in scope["headers"] if name == b"if-none-match"]
         etag = etags[0].decode("latin-1") if etags else ""

@@ -1,6 +1,6 @@
-"""Make the assets of a page: the pictures, sounds and values to which its index refers.
+"""Make the assets of a page: the pictures, sounds and values that its index refers to.
 
-If the content of an asset changes, its name changes. So a browser may keep an asset for ever.
+If the content of an asset changes, its name changes. So a browser may cache an asset forever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAKERS", "Asset", "Source", "dump"]
 
-# The formats that browsers show, by their first bytes.
+# The formats that browsers show or play, by their first bytes.
 _TYPES = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -44,7 +44,7 @@ Asset = Callable[[], tuple[str, bytes]]
 
 @dataclass(frozen=True)
 class Source:
-    """The values of one tag in one run. For a batch: the values of one place in the batch."""
+    """The values of one tag in one run. For a batch, the values at one position in the batch."""
 
     kind: str  # the kind of the card that shows the values
     run: int
@@ -167,7 +167,7 @@ def _buckets(histogram: Any) -> list[list[float]]:
 
 
 def _text(text: Any) -> Any:
-    """Return Markdown, or the rows of a table. Long texts and large tables are cut."""
+    """Return Markdown, or the rows of a table. Long texts and large tables are truncated."""
     strings = text.strings
     if strings.ndim not in (1, 2) or strings.size < 2:
         return _cut(text.text, _LONGEST_TEXT)

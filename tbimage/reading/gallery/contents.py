@@ -1,8 +1,8 @@
 """The content of a page: an index of all tags, and the assets that the index refers to.
 
 The index is small and is loaded first. An asset is a picture, a sound, or the values of a tag as
-JSON. A page in a file has all assets in it. A live page requests an asset when the asset becomes
-visible.
+JSON. A page that is one file contains all assets. A live page requests an asset when the asset
+becomes visible.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _MOST = {
     "image": 1000,
     "audio": 1000,
 }
-# A live page loads the index first, and then one chart at a time. The index has the steps of
-# pictures and texts, but not their contents.
+# The limits of a live page. It loads the index first, and then one chart at a time. The index has
+# the steps of pictures and texts, but not their contents.
 _BYTES_OF_A_LIVE_CHART, _BYTES_OF_A_LIVE_INDEX = 8 << 20, 16 << 20
 
 # A point has a step and a value in float64, and a wall time in float32. This is its size in base64.
@@ -49,7 +49,7 @@ _POINT_BYTES = 27
 # The index has the step, the wall time and the asset of each item. A page that is one file also has
 # an HTML element for the item. These are the sizes in bytes.
 _INDEX_BYTES, _ITEM_BYTES = 60, 220
-# As decimal text, numbers need at most three times as many bytes as in an event file.
+# Numbers as decimal text need at most three times as many bytes as in an event file.
 _TEXT_FACTOR = 3
 
 # More messages would make the page longer, but not more useful.
@@ -117,8 +117,8 @@ def collect(logs: Logs, room: int | None) -> Contents:
 
 
 def by_value(name: str) -> list[str | int]:
-    """Return a key that sorts names with numbers by the values of the numbers: a2 before a10."""
-    # Texts and numbers alternate, so that keys can be compared.
+    """Return a key for the natural sort order of names: a2 comes before a10."""
+    # Strings and integers alternate, so that keys can be compared.
     parts = re.split(r"([0-9]{1,18})", name)  # int() does not accept thousands of digits
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 

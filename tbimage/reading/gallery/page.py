@@ -1,4 +1,4 @@
-"""Make the HTML file of the page: style and scripts. If the page is not live, add all data."""
+"""Make the HTML of the page, with style and scripts. If the page is not live, add all data."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def shell(live: bool) -> Shell:
 
 
 def _unindented(text: str) -> str:
-    """Remove indentation, which is a tenth of the page. Strings in scripts must be in one line."""
+    """Remove indentation, a tenth of the page. So a string in a script must not span lines."""
     return "\n".join(map(str.strip, text.splitlines()))
 
 

@@ -45,7 +45,7 @@ def in_base64(array: NDArray[Any]) -> str:
 
 
 def curve_content(tensor: Tensor) -> dict[str, Any]:
-    """Return the rows of a PR curve: the four counts of outcomes, precision, recall, threshold.
+    """Return the rows of a PR curve: TP, FP, TN, FN, precision, recall and thresholds.
 
     The last thresholds are left out if no prediction reaches them, because precision is undefined
     there. TensorBoard does the same (``_make_pr_entry`` of its plugin).
@@ -92,7 +92,7 @@ class Meshes:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """About how many bytes each mesh has in the page. All parts of a mesh are in one record."""
+        """The approximate size of each mesh in the page. One record has all parts of a mesh."""
         most = 40 * _MOST_POINTS + 20 * _MOST_FACES
         sizes: NDArray[np.int64] = np.minimum(self.vertices.sizes * 2, most)
         return sizes
@@ -113,7 +113,7 @@ def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
     """Find the meshes of a run.
 
     Returns:
-        A dict that maps the tag of the vertices to the meshes; and the tags of all other parts.
+        A dict that maps the vertices' tag to the meshes, and the tags of the faces and the colors.
     """
     tags: dict[str, dict[int, str]] = {}
     for tag, about in run.tags.items():
@@ -133,7 +133,7 @@ def find_meshes(run: Run) -> tuple[dict[str, Meshes], set[str]]:
 
 
 def _mesh_part(content: bytes) -> tuple[str, int]:
-    """Return the name of a mesh, and the number of the part that a tag has, such as _FACES."""
+    """Return the name of a mesh and the part in a tag, such as _FACES, from the plugin's data."""
     from google.protobuf.message import DecodeError
 
     from tbimage.events.messages import MeshPluginData
@@ -216,7 +216,7 @@ def charts(runs: Iterable[Run], cards: Sequence[Mapping[str, Any]]) -> list[dict
 
 
 class _Matching:
-    """Finds the tags whose beginning matches an expression, as TensorBoard does."""
+    """Find the tags whose beginning matches an expression, as TensorBoard does."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = [name for name in names if len(name) <= _LONGEST_TAG]

@@ -15,7 +15,7 @@ __all__ = ["choose", "evenly", "fair_shares"]
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """Return ``most`` or fewer positions below ``count``, evenly spread, with first and last."""
+    """Return at most ``most`` positions below ``count``: evenly spread, with first and last."""
     if count <= most:
         return np.arange(count)
     if most <= 1:
@@ -24,7 +24,7 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
 
 
 def fair_shares(needs: Sequence[int], room: int) -> list[int]:
-    """Divide ``room`` bytes. Each small need gets all its bytes. Large needs get equal shares."""
+    """Divide ``room`` bytes. Small needs are met in full. Large needs get equal shares."""
     shares = [0] * len(needs)
     waiting = sorted(range(len(needs)), key=needs.__getitem__)
     for done, at in enumerate(waiting):
@@ -34,7 +34,7 @@ def fair_shares(needs: Sequence[int], room: int) -> list[int]:
 
 
 def choose(series: Sequence[NDArray[np.int64]], room: int, most: int) -> list[NDArray[np.intp]]:
-    """Choose values of several series of one tag, so that all series show the same steps.
+    """Choose values of several series of one tag. Series with the same steps show the same steps.
 
     Args:
         series: The sizes in bytes of the values of each series.
@@ -43,7 +43,7 @@ def choose(series: Sequence[NDArray[np.int64]], room: int, most: int) -> list[ND
 
     Returns:
         The chosen positions in each series. If ``room`` is too small for one value of each series,
-        some series (evenly chosen) have only their last value, and the other series have none.
+        only some series, evenly chosen, have a value. It is their last value.
     """
 
     def cost(limit: int) -> int:

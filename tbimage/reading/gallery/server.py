@@ -23,11 +23,11 @@ _OWN_HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]+)?", re.ASCII | re.IGN
 
 
 class Server(ThreadingHTTPServer):
-    """Shows a site on 127.0.0.1.
+    """An HTTP server that shows a site on 127.0.0.1.
 
     Args:
         site: The site to show.
-        port: The port. 0: the system chooses a free port.
+        port: The port, or 0 for a free port that the system chooses.
 
     Raises:
         OSError: The port is in use.
@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Log an error, unless the browser has closed the connection."""
+        """Log an error. An OSError, such as a closed connection, is logged at the level DEBUG."""
         error = sys.exc_info()[1]
         level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
         logger.log(level, "a request of %s failed: %r", client_address, error)

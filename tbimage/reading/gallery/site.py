@@ -1,7 +1,7 @@
 """Answer the requests of the live page, for any server.
 
-The site has three kinds of addresses: the page, ``index.json`` with the current index, and
-``asset/NAME``. No request changes anything. A request for the index refreshes the logs, at most
+The site has three kinds of URLs: the page, ``index.json`` with the current index, and
+``asset/NAME``. No request changes a file. A request for the index refreshes the logs, at most
 once in ``SECONDS_BETWEEN`` seconds.
 """
 
