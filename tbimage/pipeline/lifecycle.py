@@ -29,11 +29,9 @@ def drain() -> None:
         interrupts.append(None)
 
     for _ in range(_MOST_INTERRUPTS):
-        try:  # a Ctrl-C outside of a ``try`` would end the drain
+        with contextlib.suppress(KeyboardInterrupt):  # raised in the except clause of _drain
             if _drain(note, interrupts):
                 break
-        except KeyboardInterrupt:  # raised in the except clause of _drain
-            continue
     if signal.getsignal(signal.SIGINT) is note:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -70,7 +68,7 @@ def _end(interrupts: Sequence[None]) -> None:
     for pipeline in left:
         pipeline.end()
     for pipeline in pipelines:
-        pipeline.is_over = True  # so the second call of ``drain`` does not wait again
+        pipeline.is_over = True  # so the next call of ``drain`` does not wait again
     owner.log.write()
 
 
@@ -89,5 +87,6 @@ def _drain_with_multiprocessing(is_registered: object = None) -> None:
 
 # ``weakref``'s exit handler ends the sessions of stores. It is registered first, so it runs last.
 weakref.finalize(drain, int)
-atexit.register(atexit.register(drain))  # twice, because a Ctrl-C outside of ``try`` ends one call
+for _ in range(_MOST_INTERRUPTS):
+    atexit.register(drain)  # many times, because a Ctrl-C at its first instruction ends one call
 at_first_use.append(_drain_with_multiprocessing)

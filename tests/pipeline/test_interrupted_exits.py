@@ -120,6 +120,36 @@ for instruction in range(1, 70):
         assert logs.steps(tmp_path / str(instruction), "a") == list(range(5)), instruction
 
 
+@pytest.mark.parametrize("interrupts", [1, 2, 5, 9])
+def test_ctrl_c_at_the_first_instruction_of_each_call_of_drain(
+    tmp_path: Path, interrupts: int
+) -> None:
+    """A signal that comes in C code waits for the next instruction, which is that of ``drain``."""
+    script = """
+import sys
+import tbimage
+from tbimage.pipeline import lifecycle
+
+left, drain = int(sys.argv[2]), lifecycle.drain.__code__
+
+def trace(frame, event, argument):
+    global left
+    if frame.f_code is drain and left > 0:
+        left -= 1
+        print("interrupted", flush=True)
+        raise KeyboardInterrupt
+
+sys.unraisablehook = lambda _: sys.settrace(trace)  # an exception ends the tracing
+writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+for step in range(5):
+    writer.scalar("a", 0.5, step)
+sys.settrace(trace)
+"""
+    done = children.run(script, tmp_path, interrupts)
+    assert done.stdout.count("interrupted") == interrupts
+    assert logs.steps(tmp_path, "a") == list(range(5))
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("signals", [1, 2, 5])

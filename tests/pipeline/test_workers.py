@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,6 @@ def test_a_thread_that_could_not_be_started_is_not_counted(monkeypatch: pytest.M
 
 
 def test_threads_move_between_rivals_and_one_stays() -> None:
-    others = len(os.listdir("/proc/self/task"))
     pools = rivals(3, 4)
     for number in range(100):
         pool = pools[number % 2]
@@ -61,10 +61,10 @@ def test_threads_move_between_rivals_and_one_stays() -> None:
         readers.wait_until(pool.is_idle, "three jobs at once")
         assert not meeting.broken
         assert sorted(each.count for each in pools) == ([0, 3] if number == 0 else [1, 3])
-        assert len(os.listdir("/proc/self/task")) <= others + 4
+        assert sum(len(each.busy) for each in pools) <= 4  # each thread notes itself in ``busy``
     for pool in pools:
         pool.dismiss()
-    readers.wait_until(lambda: len(os.listdir("/proc/self/task")) <= others, "threads to end", 20)
+    readers.wait_until(lambda: not any(each.busy for each in pools), "the threads to end")
 
 
 def test_a_move_that_fails_for_lack_of_memory_changes_no_count() -> None:
@@ -195,45 +195,43 @@ def test_late_helpers_keep_no_data_of_a_job() -> None:
     assert group.finish() == []
 
 
-def wait_for_the_end_of_earlier_tests() -> None:
-    """Their owner would do the work of this test, too."""
-    readers.wait_until(lambda: not owner.current_owner()._running, "the owner to end", 20)
-
-
-def test_callers_do_the_work_if_no_thread_can_be_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As with RLIMIT_NPROC, with a container's pids cgroup, and when the interpreter ends."""
-    wait_for_the_end_of_earlier_tests()
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """An owner that no other test uses, and that can start no thread until the patch is undone."""
+    monkeypatch.setattr(owner, "_owners", {os.getpid(): owner.Owner()})
     with monkeypatch.context() as patch:
         for module in (owner, workers):
             patch.setattr(module, "start_new_thread", refuse)
-        writer = tbimage.SummaryWriter(tmp_path, flush_secs=60, max_pending_bytes=3000)
-        for step in range(20):
-            assert writer.scalar("a", 0.5, step)
-            assert writer.image("b", PICTURE, step)
-        assert logs.steps(tmp_path, "a") == logs.steps(tmp_path, "b") == list(range(20))
-        assert writer.flush()
+        yield patch
+
+
+def test_callers_do_the_work_if_no_thread_can_be_started(
+    tmp_path: Path, no_threads: pytest.MonkeyPatch
+) -> None:
+    """As with RLIMIT_NPROC, with a container's pids cgroup, and when the interpreter ends."""
+    writer = tbimage.SummaryWriter(tmp_path, flush_secs=60, max_pending_bytes=3000)
+    for step in range(20):
+        assert writer.scalar("a", 0.5, step)
+        assert writer.image("b", PICTURE, step)
+    assert logs.steps(tmp_path, "a") == logs.steps(tmp_path, "b") == list(range(20))
+    assert writer.flush()
+    no_threads.undo()
     assert writer.scalar("a", 0.5, 20)  # and with a thread, when one can be started again
     assert writer.close()
     assert logs.steps(tmp_path, "a") == list(range(21))
 
 
 def test_a_failing_disk_delays_no_caller_if_no_thread_can_be_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faulty: Storages
+    tmp_path: Path, no_threads: pytest.MonkeyPatch, faulty: Storages
 ) -> None:
     storage = faulty(healthy)
-    wait_for_the_end_of_earlier_tests()
-    with monkeypatch.context() as patch:
-        for module in (owner, workers):
-            patch.setattr(module, "start_new_thread", refuse)
-        writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=3000)
-        storage.plan = lambda operation, size: error(28) if operation == "write" else None
-        answers = [writer.scalar("a", 0.5, step) for step in range(20)]
-        assert answers[0] is True
-        assert answers[-1] is False
-        assert writer.flush() is False
-        storage.plan = healthy
-        assert writer.flush()
-        assert writer.close()
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log", max_pending_bytes=3000)
+    storage.plan = lambda operation, size: error(28) if operation == "write" else None
+    answers = [writer.scalar("a", 0.5, step) for step in range(20)]
+    assert answers[0] is True
+    assert answers[-1] is False
+    assert writer.flush() is False
+    storage.plan = healthy
+    assert writer.flush()
+    assert writer.close()
     assert logs.steps(tmp_path, "a") == [step for step in range(20) if answers[step]]
