@@ -1,9 +1,9 @@
 """Audio: sampled sound as WAV files, which the browser plays.
 
-The wire form is TF2's: a tensor of strings [clips, 2]. The first column contains the WAV files. The
-second column is for labels, which TensorBoard no longer shows. (The other form is a
-``Summary.Audio``. The data server drops the content type of a ``Summary.Audio``, and then the
-browser does not play the sound.)
+The wire form is that of TensorFlow 2: a tensor of strings [clips, 2]. The first column contains the
+WAV files. The second column is for labels, which TensorBoard no longer shows. (The older form is a
+``Summary.Audio``. The data server drops the content type of a ``Summary.Audio``, so the browser
+does not play the sound.)
 
 uint8, int16 and int32 samples are stored unchanged. Floats become 16-bit samples as in
 ``tf.audio.encode_wav``: they are multiplied by 2**15, rounded (halves away from zero), and clipped.
@@ -31,7 +31,7 @@ _PLUGIN_CONTENT = b"\x10\x0b"
 # A protobuf message is smaller than 2 GiB (https://protobuf.dev/programming-guides/proto-limits/),
 # and a WAV file is smaller than 4 GiB. This limit leaves 1 MiB for headers.
 _MOST_BYTES = (1 << 31) - (1 << 20)
-# In Hz. No audio hardware has a higher rate. A WAV file has only 32 bits for the bytes per second.
+# In Hz. No audio hardware has a higher rate. A WAV file stores the bytes per second in 32 bits.
 _HIGHEST_RATE = 1 << 24
 
 #: The dtypes that a WAV file can contain: 8-bit PCM is unsigned, wider PCM is signed.
@@ -45,9 +45,9 @@ _BLOCK = 1 << 18
 class Findings:
     """Findings about the samples, for a message to the user."""
 
-    # The greatest absolute value if it is above 1: then floats were clipped. Otherwise None.
+    # The greatest absolute value if it is above 1, so that floats are clipped. Otherwise None.
     peak: float | None
-    non_finite: int  # the number of samples that were NaN or infinite; NaN became silence
+    non_finite: int  # the number of samples that are NaN or infinite; NaN becomes 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
     flat, target = samples.reshape(-1), pcm.reshape(-1)
     peak, non_finite = 0.0, 0
     for start in range(0, flat.size, _BLOCK):
-        with np.errstate(over="ignore"):  # too large values become infinite, and are clipped
+        with np.errstate(over="ignore"):  # large values become infinite, and are clipped
             block = flat[start : start + _BLOCK].astype(np.float32)
         finite = np.isfinite(block)
         if not finite.all():
@@ -166,7 +166,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
             block[np.isnan(block)] = 0
         peak = max(peak, float(np.abs(block, where=finite, out=np.zeros_like(block)).max()))
         np.clip(block, -1, 1, out=block)
-        # As in TensorFlow, halves are rounded away from zero in float32. All these steps are exact.
+        # As in TensorFlow, halves are rounded away from zero. Each operation is exact in float32.
         block *= _FULL_SCALE
         whole = np.trunc(block)
         whole += np.trunc((block - whole) * 2)
@@ -175,7 +175,7 @@ def _to_int16(samples: Array) -> tuple[Array, float, int]:
 
 
 def wav(samples: Array, sample_rate: int) -> Piece:
-    """Make a WAV file of samples [frames, channels], whose dtype is one of ``STORED``."""
+    """Make a WAV file of samples [frames, channels] with a dtype of ``STORED``."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams(

@@ -1,6 +1,6 @@
 """Boxes, keypoints and polylines over images.
 
-The checks copy the coordinates, because these need little memory.
+The checks copy the coordinates, because coordinates need little memory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LABEL_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Everything that is drawn over one image; coordinates are in pixels of that image."""
+    """Everything that is drawn over one image. Coordinates are in pixels of this image."""
 
     boxes: Coordinates
     labels: list[str | int] | None = None
@@ -130,8 +130,8 @@ def _check_drawn(
 ) -> list[_Drawn]:
     """Check everything that is drawn over each image.
 
-    ``corners`` converts boxes to corners. ``unit`` has the factors for the x, y and visibility of
-    points.
+    ``corners`` converts boxes to corners. The x, the y and the visibility of points are multiplied
+    by the three numbers of ``unit``.
     """
     color = given["colors"] if _is_one_color(given["colors"]) else None
     if color is not None:

@@ -1,7 +1,7 @@
 """Comparisons: input, output and their difference side by side.
 
-With ``scalars=True``, the means of MAE and PSNR over the batch are also logged, with the tags
-``name/mae`` and ``name/psnr``.
+With ``scalars=True``, the MAE and the PSNR are also logged as scalars with the tags ``name/mae``
+and ``name/psnr``. For a batch, each scalar is the mean over the batch.
 """
 
 from __future__ import annotations

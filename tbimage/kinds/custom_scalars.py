@@ -1,7 +1,7 @@
 """Layouts of the Custom Scalars page: charts that show scalars of several tags.
 
-The wire form is the plugin's: a string tensor that contains a serialized ``Layout``, under one
-reserved tag. TensorBoard shows the newest layout of each run, so each Summary contains all charts.
+The wire form is that of the plugin: a string tensor with a serialized ``Layout``, under a reserved
+tag. TensorBoard shows only the newest layout of a run, so each Summary contains all charts.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Chart:
     """One chart."""
 
     kind: str  # "multiline" or "margin"
-    # In a multiline chart, these are regular expressions that match tags. In a margin chart, each
-    # group of three tags is a line: value, lower bound, upper bound.
+    # For a multiline chart: regular expressions that match tags. For a margin chart: three tags for
+    # each line (value, lower bound, upper bound).
     tags: Sequence[str]
 
 
@@ -59,7 +59,7 @@ def check_layout(layout: object) -> Charts:
 def check_chart(
     kind: object, tags: object, category: object, title: object, where: str = "tags"
 ) -> Charts:
-    """Check one chart; ``where`` is the name of the chart in errors."""
+    """Check one chart; ``where`` is its name in error messages."""
     tensors.import_messages()
     if not isinstance(kind, str) or kind.lower() not in _FILLED:
         raise ValueError(
@@ -95,7 +95,7 @@ _OF_EXPRESSIONS = re.compile(r"[\\|^$]|\.[*+?]|\(\?")
 
 
 def mismatched_tags(charts: Charts) -> list[str]:
-    """Return tags like "loss (train)": as regular expressions, they do not match themselves."""
+    """Return tags that do not match themselves as regular expressions, such as "loss (train)"."""
     return [
         tag
         for chart in charts.values()
@@ -105,7 +105,7 @@ def mismatched_tags(charts: Charts) -> list[str]:
 
 
 def summary(charts: Charts) -> list[Piece]:
-    """Make the Summary of all charts of a run; other threads may add charts at the same time."""
+    """Make the Summary of all charts of a run. Other threads may add charts at the same time."""
     from tbimage.events.messages import Category, Layout
     from tbimage.events.messages import Chart as ChartMessage
 
@@ -135,7 +135,7 @@ _FILLED = {"multiline": _multiline, "margin": _margin}
 
 
 def nbytes(charts: Charts) -> int:
-    """Estimate the memory that charts need."""
+    """Estimate the number of bytes of memory that charts need."""
     return sum(
         _STRING_BYTES + len(string)
         for titles, chart in charts.items()

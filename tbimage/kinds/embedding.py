@@ -1,9 +1,9 @@
 """Embeddings: vectors with labels and pictures, for the Projector page.
 
 The Projector does not read event files. It reads its own files in the run directory: a table of
-vectors, a table of labels, one picture with the pictures of all points (a "sprite"), and
-``projector_config.pbtxt``, which lists the other files. Files and embeddings have the same names as
-in torch and tensorboardX: at step 5, ``00005/name/tensors.tsv`` and ``name:00005``.
+vectors, a table of labels, and one picture with the pictures of all points (a "sprite"). The file
+``projector_config.pbtxt`` lists these files. Files and embeddings have the same names as in torch
+and tensorboardX: at step 5, ``00005/name/tensors.tsv`` and ``name:00005``.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ CONFIG_NAME = "projector_config.pbtxt"
 
 _TENSORS, _LABELS, _SPRITE = "tensors.tsv", "metadata.tsv", "sprite.png"
 
-# The page loads the sprite into a WebGL texture; every device supports this side length.
+# The page loads the sprite into a WebGL texture. Every device supports this side length.
 _LONGEST_SIDE = 8192
 
 # Characters that end a cell or a line. They are replaced by spaces.
 _SEPARATORS = str.maketrans(dict.fromkeys("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029", " "))
-# This replaces an empty label. The page skips blank rows. So without this replacement, all later
-# labels would belong to wrong points.
+# An empty label is replaced by this string. Otherwise the page would skip the blank row, and all
+# later labels would belong to wrong points.
 _BLANK = "-"
 
 # Characters that a file system may forbid in a name, and "%", which encodes them.
@@ -118,7 +118,7 @@ def _table(labels: Any, header: Any, points: int) -> list[list[str]]:
             f"labels of {widths[0]} columns need a header, because the page takes the first row "
             "as the header: pass header=['name', …]"
         )
-    # In a table with one column, the page expects no header. It would show a header as a label.
+    # In a table with one column, the page expects no header, and shows a header as a label.
     return [names, *rows] if len(names) > 1 else rows
 
 
@@ -157,7 +157,7 @@ def _pictures(images: object, layout: str | None, points: int) -> Prepared:
 
 
 def step_name(name: str) -> str:
-    """Return the tag under which the steps of an embedding are counted."""
+    """Return the tag under which the writer counts the steps of an embedding."""
     return f"_projector_/{name}"
 
 
@@ -183,7 +183,7 @@ def files(
 
 
 def _tensors_table(vectors: Array) -> bytes:
-    """Write numbers with 9 digits: this is exact for float32, and the page uses only float32."""
+    """Write numbers with 9 digits, which are exact for float32. The page uses only float32."""
     line = "\t".join(["%.9g"] * vectors.shape[1]) + "\n"
     return "".join([line % tuple(row.tolist()) for row in vectors]).encode()
 
@@ -191,7 +191,7 @@ def _tensors_table(vectors: Array) -> bytes:
 def _sprite(
     images: Prepared, value_range: object, report: Callable[[Findings], None]
 ) -> Sequence[Piece]:
-    """Put the pictures on a sheet that is about square; empty places are black."""
+    """Put the pictures on an approximately square sheet. Empty places are black."""
     from tbimage.pixels.drawing.grid import tile
 
     pixels = images.pixels

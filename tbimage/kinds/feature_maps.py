@@ -1,7 +1,7 @@
 """Feature maps: activations with any number of channels.
 
-All maps of an image are on one sheet. With ``separate=True`` each map has its own tag:
-``name/map/0``, ``name/map/1``, …, and in a batch ``name/image/0/map/0``, ….
+All maps of an image are on one sheet. With ``separate=True``, each map has its own tag:
+``name/map/0``, ``name/map/1``, …. In a batch, the tags are ``name/image/0/map/0``, ….
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Graphs of models, for TensorBoard's Graphs page.
 
 Other packages make the ``GraphDef``: torch makes it from its own models, and torch or tensorboardX
-makes it from ONNX files. If no such package is installed, the error tells what to install.
+makes it from ONNX files. If no such package is installed, the error names the packages to install.
 
 The wire form is an Event with ``graph_def``. A torch model has a second Event with
 ``tagged_run_metadata``. The page takes the devices from this Event.
@@ -20,7 +20,7 @@ from typing import Any
 RUN_TAG = "step1"
 
 _TORCH_EXPORTER = "torch.utils.tensorboard._pytorch_graph"
-# Both modules have the same code, but tensorboardX is imported a hundred times faster.
+# Both modules have the same code. The import of tensorboardX is a hundred times as fast.
 _ONNX_EXPORTERS = ("tensorboardX.onnx_graph", "torch.utils.tensorboard._onnx_graph")
 
 

@@ -34,7 +34,7 @@ def prepare(
     background: object = (255, 255, 255),
     captions: Any = None,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy nothing. For an empty batch, no sheet is made."""
+    """Check shapes and dtypes, and copy nothing. An empty batch makes no picture."""
     if isinstance(images, (list, tuple)):
         given = [(image, array_like.as_array(image, "images")) for image in images]
         views = [_one(array, layout) for _, array in given]

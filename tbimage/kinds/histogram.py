@@ -1,8 +1,8 @@
 """Histograms: how values are distributed.
 
-The wire form is TF2's and TensorBoard's own: a float64 tensor [buckets, 3] of left edge, right edge
-and count. (The older form is ``HistogramProto``. The data server drops the first and the last edge
-of this form.) The buckets are those of ``tf.summary.histogram``: they have equal widths, and go
+The wire form is that of TensorFlow 2: a float64 tensor [buckets, 3] of left edge, right edge and
+count. (The older form is ``HistogramProto``. The data server drops the first and the last edge of
+this form.) The buckets are those of ``tf.summary.histogram``: they have equal widths, and range
 from the smallest to the greatest value. A value on an edge is in the bucket to the right of the
 edge, and the greatest value is in the last bucket. If there are no values, all buckets are zero. If
 all values are equal, all edges have this value, and the last bucket contains all values.
@@ -26,9 +26,9 @@ from tbimage.pixels.blocks import extent
 
 Floats = npt.NDArray[np.float64]
 
-# The number of values that are counted at a time. The temporary memory is half a MiB, for data of
-# any size. With blocks from 1 << 13 to 1 << 20, the speed is the same: 4 to 5 ns for each value
-# (numpy.histogram takes 9 to 13 ns).
+# The number of values that are counted at a time. The temporary memory is half a MiB for data of
+# any size. With blocks from 1 << 13 to 1 << 20, the speed is the same: 4 to 5 ns for each value.
+# (numpy.histogram takes 9 to 13 ns.)
 _BLOCK = 1 << 15
 
 # If the buckets are narrower than _SMALLEST_WIDTH, or if an absolute value is above _LARGEST, all
@@ -55,7 +55,7 @@ def summary(
     description: str | None,
     report: Callable[[int], None],
 ) -> list[Piece]:
-    """Make the Summary; ``report`` gets the number of non-finite values, if there are any."""
+    """Make the Summary. If values are not finite, ``report`` gets their number."""
     table, non_finite = bucketed(values, buckets)
     if non_finite:
         report(non_finite)
@@ -94,7 +94,7 @@ def bucketed(values: Array, buckets: int) -> tuple[Floats, int]:
 
 
 def _scale(low: float, high: float, buckets: int) -> float:
-    """Return a power of two: scaling by it makes widths normal (not subnormal) and edges finite."""
+    """Return a power of two that makes scaled widths normal (not subnormal) and edges finite."""
     if max(-low, high) > _LARGEST:
         return _DOWN
     return _UP if (high - low) / buckets < _SMALLEST_WIDTH else 1.0

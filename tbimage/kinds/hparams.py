@@ -1,13 +1,13 @@
 """Hyperparameters: the settings of a run, and the metrics that measure its result.
 
-The wire form is the HParams plugin's: up to three values, of which only the metadata is used. The
-"session start" has the hyperparameters of this run, and the "session end" has the status of the
-run. The "experiment" has domains and metrics, and belongs to all runs of a log directory.
+The wire form is that of the HParams plugin: up to three values, which have data only in their
+metadata. The "session start" has the hyperparameters of a run. The "session end" has the status of
+the run. The "experiment" has domains and metrics, and applies to all runs of a log directory.
 
-If no run has an experiment, TensorBoard collects hyperparameters and metrics from all runs.
-Otherwise it uses only the first experiment that it finds (``hparams/backend_context.py``), and does
-not show a hyperparameter that a sweep adds later. So an experiment is written only if the caller
-gives domains, or metrics without values.
+If no run has an experiment, TensorBoard collects hyperparameters and metrics from all runs. If a
+run has one, TensorBoard uses the first that it finds (``hparams/backend_context.py``), and does not
+show a hyperparameter that a sweep adds later. So an experiment is written only if the caller passes
+domains, or metrics without values.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from tbimage.events import messages
 
 EXPERIMENT_TAG = "_hparams_/experiment"
-#: The tag under which the steps of this kind are counted.
+#: The writer counts the steps of this kind under this tag.
 SESSION_TAG = "_hparams_/session_start_info"
 SESSION_END_TAG = "_hparams_/session_end_info"
 
 #: The numbers of ``Status`` in tensorboard/plugins/hparams/api.proto.
 STATUSES = {"success": 1, "failure": 2, "running": 3}
 
-# Only the metadata of the values is used, but each value needs a tensor: the data server does not
-# list values without a tensor.
+# Only the metadata of the values is used. But the data server does not list values without a
+# tensor.
 _NOTHING = np.empty(0, np.float32)
 
 # The bytes that CPython needs for a name and a value in a dict, without their characters.
@@ -44,7 +44,7 @@ _ENTRY_BYTES = 160
 
 HParam = bool | float | str
 
-# For each type of value: the field of google.protobuf.Value, and the DataType of api.proto.
+# Key: a type. Value: the field of google.protobuf.Value, and the DataType of api.proto.
 _FIELDS: Mapping[type, tuple[str, int]] = {
     bool: ("bool_value", 2),
     float: ("number_value", 3),
@@ -60,7 +60,7 @@ class Trial:
     domains: Mapping[str, Sequence[HParam]]  # the allowed values of a hyperparameter, by its name
     # The values of the metrics by tag; None for a metric without a value.
     metrics: Mapping[str, float | None]
-    # Whether an experiment is written: the caller gave domains, or metrics without values.
+    # True if the caller passes domains, or metrics without values. Then an experiment is written.
     explicit: bool
     group: str  # the name that repetitions of one trial share, or empty
     status: str | None  # a key of ``STATUSES``, or None for unknown
@@ -69,7 +69,7 @@ class Trial:
 def prepare(
     values: object, metrics: object, domains: object, group: object, status: object
 ) -> Trial:
-    """Check the arguments; the default status is "success" if a metric has a value."""
+    """Check the arguments. If a metric has a value, the default status is "success"."""
     tensors.import_messages()
     checked = {
         checks.text("a hyperparameter's name", name): _hparam(f"hparams[{name!r}]", value)
@@ -92,7 +92,7 @@ def prepare(
 def _hparam(what: str, value: Any) -> HParam:
     plain = checks.plain_value(value)
     if isinstance(plain, str):
-        # For a member of an enum, ``str.__str__`` returns the value. ``str`` may return the name.
+        # For a str enum, ``str.__str__`` returns the member's value. ``str`` may return its name.
         return str.__str__(checks.text(what, plain))
     if isinstance(plain, bool):  # checked before int, because a bool is also an int
         return plain
@@ -140,7 +140,7 @@ def _domains(domains: object, values: Mapping[str, HParam]) -> Mapping[str, Sequ
 
 
 def summary(trial: Trial, start_time: float) -> list[Piece]:
-    """Make the Summary of a trial, without the metrics' values, which are logged as scalars."""
+    """Make the Summary of a trial. It has no values of metrics: they are logged as scalars."""
     from tbimage.events.messages import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
     start = SessionStartInfo(group_name=trial.group, start_time_secs=start_time)
@@ -176,7 +176,7 @@ def _experiment(trial: Trial) -> messages.Experiment:
 
 
 def nbytes(trial: Trial) -> int:
-    """Estimate the memory that a trial needs."""
+    """Estimate the number of bytes of memory that a trial needs."""
     entries = [*trial.values.items(), *trial.metrics.items()]
     entries += [(name, value) for name, domain in trial.domains.items() for value in domain]
     return sum(_ENTRY_BYTES + len(str(name)) + len(str(value)) for name, value in entries)

@@ -25,7 +25,7 @@ _TURNED = (
 
 
 def check_max_outputs(max_outputs: object) -> int | None:
-    """Check ``max_outputs``, the largest number of images of a batch that are logged; None: all."""
+    """Check the greatest number of images of a batch to log. None means all images."""
     return checks.integer("max_outputs", max_outputs, 0, optional=True)
 
 
@@ -59,7 +59,7 @@ def prepare(
 
 def _is_encoded(data: object) -> bool:
     if isinstance(data, np.ndarray):
-        return False  # checked first, because isinstance is slow for PathLike, an abstract class
+        return False  # checked first, because isinstance is slow for the abstract class PathLike
     return isinstance(data, (bytes, bytearray, str, os.PathLike)) or (
         isinstance(data, memoryview) and data.ndim == 1 and data.format in ("B", "b", "c")
     )
@@ -72,7 +72,7 @@ def _prepare_files(
     captions: Any,
     most_bytes: int | None,
 ) -> Prepared:
-    """Read files, which are stored unchanged; raise an error for options that need pixels."""
+    """Read encoded pictures. Options that need pixels raise a ValueError."""
     look = options.look
     if captions is not None or look != Look(look.value_range, look.nan_color):
         raise ValueError(
@@ -99,7 +99,7 @@ def _parts(
     (images,) = snapshots
     texts = [None] * len(images) if captions is None else captions[: len(images)]
     look = options.look  # looked up once for all images of a batch
-    counts = [turned, *[0] * len(images)][: len(images)]  # the first image reports the number
+    counts = [turned, *[0] * len(images)][: len(images)]  # reported with the first image
     return [
         partial(_made, image, text, count, look)
         for image, text, count in zip(images, texts, counts, strict=True)

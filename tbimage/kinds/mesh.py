@@ -1,6 +1,6 @@
 """Meshes and point clouds: vertices, and optionally faces and colours.
 
-The wire form is TensorBoard's: one event with a tensor for each part, under the tags
+The wire form is that of TensorBoard: one Event with a tensor for each part, under the tags
 ``name_VERTEX``, ``name_FACE`` and ``name_COLOR`` (``tensorboard/plugins/mesh/metadata.py``).
 """
 
@@ -44,7 +44,7 @@ class Mesh:
 
 
 def first_tag(name: str) -> str:
-    """Return the tag under which the steps of a mesh are counted."""
+    """Return the tag under which the writer counts the steps of a mesh."""
     return f"{name}_VERTEX"
 
 
@@ -98,7 +98,7 @@ def summary(
 ) -> list[Piece]:
     """Make the Summary of a mesh.
 
-    If colours were clipped, ``report`` gets the smallest and the greatest colour value.
+    If colours are clipped, ``report`` gets the smallest and the greatest colour value.
     """
     from tbimage.events.messages import MeshPluginData
 
@@ -136,16 +136,16 @@ def _faces(data: Array, mesh: Mesh) -> npt.NDArray[np.int32]:
 
 
 def _are_clipped(colors: Array) -> bool:
-    """Tell whether clipping changes the level of a float colour; ``_colors`` checks integers."""
+    """Tell whether clipping changes the level of a float; ``_colors`` checks integers."""
     if colors.dtype.kind != "f" or not colors.size:
         return False
     return bool(np.any((colors * 255.5 <= -1) | (colors * 255.5 >= 256)))
 
 
 def _colors(data: Array, mesh: Mesh) -> npt.NDArray[np.uint8]:
-    """Convert colours by the rule for images: floats from 0 to 1, integers from 0 to 255."""
+    """Convert colours as for images: floats have the range 0 to 1, integers 0 to 255."""
     if data.dtype.kind == "f":
-        # As in tf.image.convert_image_dtype. NaN becomes black, because the page cannot mark NaN.
+        # As in tf.image.convert_image_dtype. NaN becomes 0, because the page cannot mark NaN.
         return (np.nan_to_num(data, nan=0.0) * 255.5).clip(0, 255).astype(np.uint8)
     if data.dtype.kind == "b":
         return np.multiply(data, 255, dtype=np.uint8)

@@ -38,10 +38,10 @@ def histogram_value(
 ) -> list[Piece]:
     """Encode a Summary.Value with a HistogramProto.
 
-    ``limits`` are the right edges of the buckets, ``low`` and ``high`` are the smallest and the
-    greatest value, and ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets below
-    ``low`` and above ``high`` are kept, but their edges are clipped to ``low`` and ``high``.
-    Otherwise the data server would show buckets whose right edge is less than their left edge.
+    ``limits`` are the right edges of the buckets. ``low`` and ``high`` are the smallest and the
+    greatest value. ``totals`` are ``num``, ``sum`` and ``sum_squares``. Empty buckets below ``low``
+    and above ``high`` are kept, but their edges are clipped to ``low`` and ``high``. Otherwise the
+    data server would show buckets whose right edge is less than their left edge.
     """
     from tbimage.events.messages import HistogramProto, Summary
 
@@ -78,7 +78,7 @@ def audio_value(
     return [start + head, wav, tail + metadata]
 
 
-# For each dtype, by NumPy's name: the key of a packed TensorProto field. This field has the same
+# Key: NumPy's name of a dtype. Value: the key of a packed TensorProto field that has the same
 # bytes as ``tensor_content`` (tensorflow/core/framework/tensor.proto).
 _SAME_BYTES = {
     "float32": b"\x2a",  # float_val, 5
@@ -88,8 +88,8 @@ _SAME_BYTES = {
     "complex128": b"\x62",  # dcomplex_val, 12
 }
 
-# The fields of integers, which protobuf stores as varints. The bits of a 16-bit float are stored as
-# an integer.
+# Key: NumPy's name of a dtype. Value: the TensorProto field that contains its elements as varints.
+# The bits of a 16-bit float are stored as an integer.
 _VARINTS = {
     "int8": "int_val",
     "int16": "int_val",
@@ -105,7 +105,7 @@ _VARINTS = {
 
 
 def tensor_value(tag: str, array: npt.NDArray[Any], encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value with a tensor. The elements are in the field for their type.
+    """Encode a Summary.Value with a tensor whose elements are in the field for their type.
 
     Elements of a type without such a field (float8) are in ``tensor_content``.
     """

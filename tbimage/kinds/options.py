@@ -54,7 +54,7 @@ class PictureOptions:
     encoding: str = "png"  # one of ``ENCODINGS``
     quality: int = 90  # of a JPEG, 1 to 100
     compression: str = "fast"  # of a PNG, one of ``encoder.COMPRESSIONS``
-    # Whether a picture that JPEG cannot store becomes a PNG; if False, such a picture is an error.
+    # True: a picture that JPEG cannot store becomes a PNG. False: such a picture is an error.
     png_instead: bool = False
 
 
@@ -87,7 +87,7 @@ def check_options(
 
 
 def _import_for(options: PictureOptions) -> None:
-    """Import the modules that these options need: workers import nothing (writer/imports.py)."""
+    """Import the modules for these options, because workers import nothing (writer/imports.py)."""
     encoder.import_for(options.compression)
     look = options.look
     needed = {
@@ -104,13 +104,13 @@ def recent_options(**options: Any) -> PictureOptions:
     """Return the result of ``check_options``, from a cache if the options were used recently."""
     try:
         return _recent_options(**options)
-    except TypeError:  # an option has a wrong type, or is a list or an array, which have no hash
+    except TypeError:  # an option has a wrong type, or is not hashable, such as a list
         pass
     return check_options(**options)
 
 
-# A loop passes the same options at each step. With typed=True, the cache separates log=True
-# from log=1.
+# A training loop passes the same options at each step. With typed=True, the cache distinguishes
+# log=True from log=1.
 _recent_options = lru_cache(maxsize=128, typed=True)(check_options)
 
 
@@ -136,7 +136,7 @@ def check_size(height: int, width: int) -> None:
 def check_captions(
     captions: Any, count: int, batched: bool, argument: str = "captions"
 ) -> tuple[str, ...] | None:
-    """Check the text for each picture; for a single picture, a text without a list is allowed."""
+    """Check the texts, one for each picture. For a single picture, a text is also allowed."""
     if captions is None:
         return None
     single = isinstance(captions, (str, bytes)) or not hasattr(captions, "__len__")

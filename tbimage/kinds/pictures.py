@@ -1,16 +1,16 @@
 """Make a Summary of images from options and copies of arrays, for all kinds of pictures.
 
-In the caller's thread, ``prepare`` of a kind checks shapes and dtypes, and returns a ``Prepared``:
-views of the caller's arrays, and the functions that make pictures from them. Then ``snapshot``
-copies the arrays. A worker calls ``summary``.
+In the caller's thread, the function ``prepare`` of a kind checks shapes and dtypes. It returns a
+``Prepared`` with views of the caller's arrays, and with a function that makes the pictures. Then
+``snapshot`` copies the arrays. A worker calls ``summary``.
 
-The wire form is ``Summary.Image``: one value for each picture. Its metadata has a ``data_class``,
+The wire form is ``Summary.Image``: one value for each picture. The metadata has a ``data_class``,
 so that both loaders of TensorBoard keep the description (docs/design.md). ``wire="tensor"`` writes
-TF2's form: one value with a tensor of strings ``[width, height, image, …]``.
+the form of TensorFlow 2: one value with a tensor of strings ``[width, height, image, …]``.
 
 The tag of a single picture is its name. Pictures of a batch have the tags ``name/image/0``,
-``name/image/1``, …, even if the batch has only one picture: the last batch of an epoch may be
-smaller, and its tags must not change.
+``name/image/1``, …. A batch of one picture also has such a tag, because the last batch of an epoch
+may be smaller than the others, and its tags must not differ.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:  # a plain PNG does not need it
     from tbimage.pixels.clips.frames import EncodedClip
 
 T = TypeVar("T")
-#: Calls functions, perhaps in parallel, and returns their results in order.
+#: A function that calls functions, perhaps in parallel, and returns their results in order.
 Run = Callable[[Sequence[Callable[[], T]]], "list[T]"]
 
-# For fewer bytes than this, one thread makes all pictures: waking another thread takes 0.1 ms.
+# For arrays of fewer bytes, one thread makes all pictures: waking another thread takes 0.1 ms.
 _PARALLEL_ABOVE = 1 << 20
 # The approximate size of the arrays in one job. The pictures of a job are encoded together.
 _AT_ONCE_BYTES = 256 << 10
@@ -46,7 +46,7 @@ _AT_ONCE_BYTES = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One picture: pixels or a file, and numbers that are logged as scalars with it."""
+    """One picture (pixels or a file), and the numbers to log as scalars."""
 
     picture: Picture | EncodedImage | EncodedClip
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -61,10 +61,10 @@ class Prepared:
 
     arrays: tuple[Array, ...]  # views of the caller's memory until ``snapshot``
     immutable: tuple[bool, ...]  # for each array, whether its memory never changes
-    # Takes snapshots of the arrays, and returns the functions that make the pictures.
+    # A function of the snapshots of the arrays. It returns the functions that make the pictures.
     parts: Callable[[Sequence[Array], PictureOptions, Run[Any]], Sequence[Part]]
-    suffixes: tuple[str, ...]  # the end of each picture's tag, after the name
-    held_bytes: int = 0  # other memory, in bytes, that is needed until the pictures are made
+    suffixes: tuple[str, ...]  # for each picture, the part of its tag after the name
+    held_bytes: int = 0  # bytes of other memory that the pictures need until they are made
 
     @property
     def count(self) -> int:
@@ -78,7 +78,7 @@ class Prepared:
 
     @property
     def batched(self) -> bool:
-        """Whether the pictures are a batch, and not a single picture."""
+        """Whether the pictures are a batch."""
         return self.suffixes != ("",)
 
     @property
@@ -99,7 +99,7 @@ def _kept(array: Array, immutable: bool) -> Array:
 
 
 def batch_suffixes(count: int, batched: bool) -> tuple[str, ...]:
-    """Return the end of each picture's tag, after the name: nothing, or /image/0, /image/1, …."""
+    """Return the end of each picture's tag, after the name: "", or "/image/0", … in a batch."""
     return tuple(f"/image/{index}" for index in range(count)) if batched else ("",) * count
 
 
@@ -207,7 +207,7 @@ _WIRE_FORMS = {"image": _image_form, "tensor": _tensor_form}
 
 
 def _scalars(name: str, numbers: Sequence[Mapping[str, float]]) -> list[Piece]:
-    """Encode the mean of each number over the pictures as a scalar with the tag ``name/key``."""
+    """Encode scalars with the tags ``name/key``: the means of the numbers over all pictures."""
     pieces: list[Piece] = []
     for key in numbers[0]:
         before, after = wire.scalar_frame(f"{name}/{key}")

@@ -1,7 +1,7 @@
 """Precision and recall at many thresholds, for predictions between 0 and 1.
 
-The wire form is TensorBoard's: a float32 tensor [6, thresholds] whose rows are true positives,
-false positives, true negatives, false negatives, precision and recall at the thresholds
+The wire form is that of TensorBoard: a float32 tensor [6, thresholds]. The rows are true positives,
+false positives, true negatives, false negatives, precision and recall. Threshold i has the value
 ``i / (thresholds - 1)``. A prediction p is positive at threshold i if
 ``p * (thresholds - 1) >= i``. Each row is a cumulative sum over buckets, as in
 ``tensorboard/plugins/pr_curve/summary.py``.
@@ -22,7 +22,7 @@ from tbimage.kinds import tensors
 from tbimage.kinds.numbers import Array, numeric_array
 from tbimage.pixels.arrays import array_like
 
-# The smallest divisor, so that 0 / 0 gives 0: _MINIMUM_COUNT in TensorBoard's pr_curve/summary.py.
+# The least divisor, so that 0 / 0 becomes 0: _MINIMUM_COUNT of TensorBoard's pr_curve/summary.py.
 _LEAST_COUNT = 1e-7
 
 
@@ -79,7 +79,7 @@ def prepare(labels: object, predictions: object, weights: object = None) -> Outc
 def summary(
     name: str, outcomes: Outcomes, num_thresholds: int, description: str | None
 ) -> list[Piece]:
-    """Make the Summary; the values of labels and predictions are checked here."""
+    """Check the values of labels and predictions, and make the Summary."""
     return curve_summary(name, curve(outcomes, num_thresholds), description)
 
 
@@ -96,8 +96,8 @@ def curve(outcomes: Outcomes, num_thresholds: int) -> npt.NDArray[np.float64]:
             f"labels must be 0 or 1, got {labels.min():g} to {labels.max():g}; pass labels == the "
             "index of the class"
         )
-    # The product below has the float type of the predictions, as in TensorBoard and torch. But
-    # 16-bit floats become float32 before.
+    # As in TensorBoard and torch, the product below has the float type of the predictions. But
+    # 16-bit floats are first converted to float32.
     scale = num_thresholds - 1
     if predictions.dtype.kind != "f":
         predictions = predictions.astype(np.float64)

@@ -12,7 +12,7 @@ from tbimage.kinds.numbers import numeric_array
 
 
 def prepare(rows: Mapping[str, object]) -> npt.NDArray[np.float32]:
-    """Make an array [rows, thresholds]. ``rows`` maps names to rows, in the wire form's order."""
+    """Make an array [rows, thresholds] from named rows, which are in the order of the wire form."""
     tensors.import_messages()
     found = {name: numeric_array(name, row) for name, row in rows.items()}
     shapes = {name: row.shape for name, row in found.items()}

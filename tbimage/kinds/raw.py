@@ -1,7 +1,7 @@
 """Whole Summaries and whole Events that the caller has made.
 
-They may be messages of any package, or bytes. The bytes are parsed as a check, and then written
-unchanged. So fields that are unknown to this package are not lost.
+They may be protobuf messages of any package, or serialized messages. The bytes are parsed as a
+check, but are written unchanged, so that fields that this package does not know are not lost.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Event:
 
 
 def serialized(argument: str, message: object, kind: str) -> bytes:
-    """Return the bytes of a message; ``kind`` is a class name of ``tbimage.events.messages``."""
+    """Return the bytes of a message of the class ``kind`` in ``tbimage.events.messages``."""
     return _parsed(argument, message, kind)[0]
 
 
@@ -67,12 +67,12 @@ def prepare_summary(summary: object) -> tuple[bytes, Sequence[str]]:
 
 
 def prepare_event(event: object, now: float, step: int | None = None) -> Event:
-    """Check an Event. If it has no time, its time becomes ``now``. ``step`` replaces its step."""
+    """Check an Event. ``now`` becomes its time if it has none. ``step`` replaces its step."""
     data, parsed = _parsed("event", event, "Event")
     if not math.isfinite(parsed.wall_time):
         # TensorBoard's data server stops reading a file at an Event whose time is NaN.
         raise ValueError(f"event must have a finite wall_time, got {parsed.wall_time}")
-    # If a field occurs twice, its last value is used (protobuf.dev, "Last One Wins").
+    # An appended field replaces an earlier value (protobuf.dev, "Last One Wins").
     added = b""
     wall_time = parsed.wall_time
     if wall_time == 0:

@@ -1,9 +1,9 @@
 """Scalars: one number at a step.
 
-The wire form is ``simple_value``, a float32, which both loaders of TensorBoard show as a scalar.
-(The data server does not show tensors of DT_DOUBLE or DT_INT64: ``data_compat.rs``.) A scalar with
-a description also has metadata with a ``data_class``. Without ``data_class``, the data server would
-drop the description.
+The wire form is ``simple_value``, a float32. Both loaders of TensorBoard show it as a scalar. (The
+data server does not show tensors of DT_DOUBLE or DT_INT64, see ``data_compat.rs``.) A scalar with a
+description also has metadata with a ``data_class``, because without ``data_class`` the data server
+drops the description.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def check_value(value: object, argument: str = "value") -> float:
         )
     item = getattr(value, "item", None)
     try:
-        # With float(value), torch would warn if the tensor requires grad, as a loss does.
+        # torch warns about float(value) for a tensor that requires grad, such as a loss.
         return float(value if item is None else item())  # type: ignore[arg-type]
     except OverflowError:  # an int beyond the range of float64
         return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
@@ -41,7 +41,7 @@ def check_value(value: object, argument: str = "value") -> float:
 
 
 def overflows(number: float, value: object) -> bool:
-    """Tell whether a finite value becomes infinite as float32; ``number`` is float(value)."""
+    """Tell whether a finite ``value`` becomes infinite as float32. ``number`` is float(value)."""
     return abs(number) >= TOO_LARGE and (isinstance(value, int) or not math.isinf(number))
 
 
@@ -58,7 +58,7 @@ def summary(name: str, value: float, description: str | None) -> bytes:
     return before + wire.float32(value) + after
 
 
-# The cache is large enough for any training loop. If a service always adds new names, the cache
+# The cache is large enough for any training loop. In a service that always uses new names, it
 # drops old names.
 @lru_cache(maxsize=4096)
 def _frame(name: str, description: str | None) -> tuple[bytes, bytes]:

@@ -1,7 +1,7 @@
 """Scalars of several runs under one name: one chart with a line for each key.
 
-Each value has the wire form of ``scalar.py`` and goes to its own run, because TensorBoard draws one
-line for each run. The runs are directories below the writer's directory.
+Each value has the wire form of ``scalar.py``. TensorBoard draws one line for each run, so each
+value is in its own run. The runs are directories below the writer's directory.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tbimage.kinds import scalar
 # Characters that a file system may forbid in a name, and path separators.
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 _OTHER = re.compile(r"\W")
-# ``pack`` makes a package. Each part of it starts with the lengths of the run's name and of the
+# The start of each part of a package (see ``pack``): the lengths of the run's name and of the
 # Summary.
 _LENGTHS = struct.Struct("<HI")
 
-#: A package that tells all runs to purge.
+#: A package with an empty run name: the START of a purge, which is written to all runs.
 PURGE = _LENGTHS.pack(0, 0)
 
 # NAME_MAX of Linux and macOS, in bytes.
@@ -29,7 +29,7 @@ _LONGEST_NAME = 255
 
 
 def check_values(name: str, values: object) -> dict[str, float]:
-    """Check the values; return a dict from the name of each run to its value."""
+    """Check the values; return a dict that maps the name of each run to its value."""
     runs: dict[str, float] = {}
     for key, value in checks.mapping("values", values, "a mapping of keys to numbers").items():
         run = run_name(name, key)
@@ -45,7 +45,7 @@ def check_values(name: str, values: object) -> dict[str, float]:
 # The cache is large enough for a few charts of a thousand lines each.
 @lru_cache(maxsize=8192)
 def run_name(name: str, key: object) -> str:
-    """Return the directory name of a key's run: ``name_key``, with "_" for forbidden characters."""
+    """Return the directory name of a key's run: ``name_key``. Forbidden characters become "_"."""
     run = _FORBIDDEN.sub("_", f"{name}_{checks.text('a key of values', key)}")
     size = len(run.encode())
     if size > _LONGEST_NAME:

@@ -1,9 +1,9 @@
 """Session logs: they mark the steps at which a session began, stopped or saved a checkpoint.
 
 TensorBoard's loader in Python ignores the first START of a run. At each later START, it discards
-the loaded values whose step is the step of this START or a later step
+the loaded values with the same step as this START or a greater step
 (``plugin_event_accumulator._MaybePurgeOrphanedData``). The data server ignores session logs. When
-it reads a new point of a tag, it discards the points of this tag with the same or a later step.
+it reads a new point of a tag, it discards the points of this tag with the same or a greater step.
 """
 
 from __future__ import annotations

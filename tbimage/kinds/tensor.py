@@ -1,7 +1,7 @@
 """Tensors of any element type, for the caller's own plugins and for programs that read tensors.
 
-A page shows these tensors only if the metadata names the plugin of the page. The wire form is a
-``TensorProto`` whose metadata has DATA_CLASS_TENSOR. Loaders need this data class: without it, they
+A plugin of TensorBoard shows these tensors only if their metadata contains its name. The wire form
+is a ``TensorProto`` with metadata that has DATA_CLASS_TENSOR. Without this data class, the loaders
 do not list the values of an unknown plugin.
 """
 
@@ -26,7 +26,7 @@ _PLUGIN = "tensor"
 class Tensor:
     """The checked tensor of one call."""
 
-    # The numbers, a view of the caller's memory until ``snapshot``; None for strings.
+    # The numbers: until ``snapshot``, a view of the caller's memory. None for strings.
     array: Array | None
     strings: text.Text | None  # the strings; None for numbers
     immutable: bool  # whether the memory never changes
@@ -39,7 +39,7 @@ class Tensor:
         return 0 if self.strings is None else self.strings.nbytes
 
     def snapshot(self) -> Tensor:
-        """Copy the numbers in row-major order, unless they are immutable."""
+        """Copy the numbers in row-major order, unless they are immutable and C-contiguous."""
         if self.array is None or (self.immutable and self.array.flags.c_contiguous):
             return self
         return Tensor(self.array.copy(order="C"), None, True)
@@ -63,7 +63,7 @@ def prepare(data: object) -> Tensor:
 
 
 def _as_it_is(data: Any) -> Array | None:
-    """For arrays and complex numbers, return an array without conversion; otherwise None."""
+    """Return NumPy arrays and complex data as an array, without conversion; otherwise None."""
     if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, np.ma.MaskedArray):
         return np.asarray(data)
     if isinstance(first_leaf(data), (complex, np.complexfloating)):

@@ -1,12 +1,12 @@
-"""Summary.Values with a tensor: the wire form of most kinds, but not of images and scalars.
+"""Encode Summary.Values with a tensor. Images and scalars have other wire forms.
 
 ``TensorProto`` and ``SummaryMetadata`` are encoded here as buffers, so that the data of a mesh or
 an audio clip is never copied into a message.
 
 - The output has the same bytes as ``SerializeToString()`` of the same message.
-- Tensors of rank 0 have a shape, too, because the data server drops tensors without a shape.
-- Strings are in ``string_val``, and all other elements are in ``tensor_content``, as in
-  TensorFlow's ``SummaryFileWriter::WriteTensor``.
+- Tensors of rank 0 have a ``tensor_shape``: the data server drops tensors without this field.
+- Strings are in ``string_val``. Other elements are in ``tensor_content``, as in TensorFlow's
+  ``SummaryFileWriter::WriteTensor``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # text does not need NumPy
 
 _TENSOR_CONTENT = b"\x22"  # TensorProto.tensor_content, field 4
 
-#: For each dtype, by NumPy's name: its number in tensorflow/core/framework/types.proto.
+#: Key: NumPy's name of a dtype. Value: its number in tensorflow/core/framework/types.proto.
 DATA_TYPES = {
     "float32": 1,
     "float64": 2,
@@ -58,7 +58,7 @@ def metadata_field(serialized: bytes) -> bytes:
 
 
 def value(tag: str, array: Array, encoded_metadata: bytes) -> list[Piece]:
-    """Encode a Summary.Value with a tensor of numbers; ``array`` must not change afterwards."""
+    """Encode a Summary.Value with a tensor of numbers. The pieces may be views of ``array``."""
     values: list[Piece] = []
     if array.nbytes:
         values = [_TENSOR_CONTENT + wire.varint(array.nbytes), content(array)]
@@ -69,7 +69,7 @@ def value(tag: str, array: Array, encoded_metadata: bytes) -> list[Piece]:
 def string_value(
     tag: str, shape: Sequence[int], strings: Sequence[Piece], encoded_metadata: bytes
 ) -> list[Piece]:
-    """Encode a Summary.Value with a tensor of strings, which are in row-major order."""
+    """Encode a Summary.Value with a tensor of strings in row-major order."""
     if len(strings) != math.prod(shape):
         raise ValueError(f"{len(strings)} strings do not fill the shape {tuple(shape)}")
     return wire.string_tensor_value(tag, [[each] for each in strings], encoded_metadata, shape)

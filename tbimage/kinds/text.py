@@ -1,8 +1,8 @@
 """Text: Markdown strings, and arrays of strings, which TensorBoard shows as tables.
 
-The wire form is TF2's: a tensor of strings in the caller's shape. TensorBoard renders rank 0 as
-Markdown and ranks 1 and 2 as tables. Higher ranks are an error, because TensorBoard would show only
-a slice of the array (``text_plugin.text_array_to_html``).
+The wire form is that of TensorFlow 2: a tensor of strings with the caller's shape. TensorBoard
+renders rank 0 as Markdown, and ranks 1 and 2 as tables. Higher ranks are an error, because
+TensorBoard shows only a slice of such an array (``text_plugin.text_array_to_html``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OBJECT_BYTES = 48
 
 
 def prepare(data: object, highest_rank: int | None = 2) -> Text:
-    """Check and encode text; bytes must be UTF-8. ``highest_rank=None`` allows any rank."""
+    """Check and encode text. Bytes must be UTF-8. ``highest_rank=None`` allows any rank."""
     plain = _plain(data)
     shape = _shape(plain)
     if highest_rank is not None and len(shape) > highest_rank:
@@ -94,7 +94,7 @@ def _encoded(leaf: object) -> bytes:
 
 
 def verbatim(text: Text) -> Text:
-    """Turn each string into a code block of Markdown, which is shown unchanged."""
+    """Turn each string into a code block of Markdown, so that it is shown unchanged."""
     return Text(text.shape, [_code_block(string) for string in text.strings])
 
 

@@ -21,11 +21,11 @@ __all__ = ["SummaryWriter"]
 class SummaryWriter(RunWriter):
     """Writes summaries to the event files of one run directory.
 
-    A call returns as soon as the data is copied. Worker threads encode in parallel. Summaries
-    are written in the order of the calls. Any number of threads may share a writer. After a fork,
-    the child continues in its own sub-run. A copied or unpickled writer also writes to its own
-    sub-run. This writer has the settings of the original, but not the attributes that a subclass
-    adds. ``__init__`` documents the arguments.
+    A call returns as soon as the data is copied. Worker threads encode in parallel. Summaries are
+    written in the order of the calls. Any number of threads may share a writer. After a fork, the
+    child continues in its own sub-run. A copied or unpickled writer also writes to its own sub-run.
+    It has the settings of the original writer, but not the attributes that a subclass adds.
+    ``__init__`` documents the arguments.
 
     Example:
         >>> import numpy, tempfile

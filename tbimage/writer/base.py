@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RunWriter:
-    """The common base of writers for all kinds of summaries; see ``SummaryWriter``."""
+    """The base class of ``SummaryWriter``: everything except the methods that log summaries."""
 
     def __init__(
         self,
@@ -65,59 +65,59 @@ class RunWriter:
         Args:
             logdir: The run directory: a path, or a URL of an object store. It is created if needed.
             filename_suffix: The end of the event files' names. Default: nothing.
-            wire: "image" writes ``Summary.Image``, which every reader of event files knows;
-                "tensor" writes the form of TF2's ``tf.summary.image``.
-            encoding: The format of pictures if the call has no ``encoding``. "png" is lossless.
-                "jpeg" needs a fifth of the bytes for a photograph. Pictures that a JPEG cannot
-                store, such as those with transparency, become PNGs. Default "png", because JPEG
-                adds errors that look like errors of the data.
+            wire: The wire form of pictures. "image" (default) writes ``Summary.Image``, which every
+                reader of event files knows. "tensor" writes the form of TF2's ``tf.summary.image``.
+            encoding: The format of pictures if the call has no ``encoding``. "png" is lossless. For
+                a photograph, "jpeg" needs a fifth of the bytes of a PNG. Pictures that a JPEG
+                cannot store, such as those with transparency, become PNGs. Default "png", because
+                JPEG adds errors that look like errors of the data.
             quality: The quality of a JPEG, 1 to 100. Default 90: the loss is hard to see.
-            compression: The compression of a PNG: "fast" (default), "balanced" or "small". "small"
-                needs 1 to 11 % fewer bytes for a photograph than "fast", but 100 times the time.
+            compression: The compression of a PNG: "fast" (default), "balanced" or "small". For a
+                photograph, "small" needs 1 to 11 % fewer bytes than "fast", but 100 times the time.
             max_pending_bytes: The largest total size of snapshots and unwritten records in memory,
                 in bytes. A summary that is larger than this is accepted when nothing else is
                 pending. Default 256 MiB: a few hundred photographs.
-            on_full: What a call does when there is no room in this memory. "block" waits, so that
-                nothing is lost; use it in a training program. "drop" counts the summary as dropped
-                and returns False at once; use it in a service.
+            on_full: The behaviour of a call when ``max_pending_bytes`` are in use. "block" waits,
+                so that nothing is lost; use it in a training program. "drop" counts the summary as
+                dropped and returns False at once; use it in a service.
             block_timeout: The seconds after which a waiting call drops its summary. Default None:
-                the call waits until there is room. If writing fails, calls do not wait for room.
-            workers: How many threads encode. Default None: one for each processor that this process
-                may use, at most 4. Four threads encode about 1.5 GB of pixels a second.
+                no limit. While writing fails, calls do not wait for room.
+            workers: The number of threads that encode, at most 6. Default None: one for each
+                available processor, at most 4. Four threads encode about 1.5 GB of pixels a second.
             flush_secs: Scalars and other cheap summaries wait in memory for at most this number of
                 seconds, and are written together. If the process is killed while they wait, they
-                are lost. Default 0.1: in a fast loop, one write for a hundred scalars. With 0 and
-                ``spool_dir``, each call waits until its summary is on the local disk.
+                are lost. Default 0.1: in a fast loop, about a hundred scalars share one write. With
+                0 and ``spool_dir``, each call waits until its summary is on the local disk.
             fsync: When ``os.fsync`` is called to protect the file from a power failure: "never",
                 "flush" (in each ``flush``) or "close" (when a file is finished). Default "never":
                 an fsync takes milliseconds, and helps only after a power failure or a system crash.
-            on_error: What happens to errors that occur after a call has returned. "raise" (default)
-                raises the first one in the next ``flush`` or ``close``; "log" logs and counts them.
+            on_error: The handling of errors that occur after a call has returned. "raise" (default)
+                raises the first in the next ``flush`` or ``close``. "log" only logs and counts all.
             max_file_bytes: The largest size of an event file. A record that does not fit begins a
                 new file. Default None: no limit on a disk, and 64 MiB in an object store.
             max_file_secs: The largest age of an event file, in seconds. After this time, the next
                 record begins a new file. Default None: no limit.
             keep_files: The largest number of event files, 2 or more. If there are more, the oldest
-                are deleted. But the newest two, files that grew in the last half-hour, and files of
-                other programs are never deleted: readers may need them. Default None: all are kept.
+                are deleted, except files of other programs and files that readers may need: the
+                newest two, and files that grew in the last half-hour. Default None: all are kept.
             keep_bytes: The largest size of all event files together. If they are larger, the oldest
                 are deleted, with the same exceptions. Default None: all are kept.
             min_free_bytes: If a write would leave fewer free bytes on the disk than this, writing
                 pauses, as on a full disk. Default 0: writing pauses only when the disk is full.
-            close_timeout: Seconds that ``close`` waits for pending summaries, also when the process
-                ends. Default 30: orchestrators wait this long between SIGTERM and SIGKILL.
+            close_timeout: Seconds that ``close`` and the exit of the process wait for pending
+                summaries. Default 30: orchestrators wait this long between SIGTERM and SIGKILL.
             upload_secs: Seconds between two uploads to an object store. ``flush`` uploads at once.
-            spool_dir: A local directory for records that are not uploaded yet. If some records are
-                left when the process ends, the next writer of the run uploads them. Default None.
-            keep: Which calls are logged, by patterns of names (``fnmatch``; the first match is
-                used): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
+            spool_dir: A local directory for records that are not uploaded yet. If the process ends
+                before the upload, the next writer of the run uploads them. Default None.
+            keep: Rules for the calls that are logged, by patterns of names (``fnmatch``; the first
+                match is used): ``{"requests/*": tbimage.Keep(reservoir=10)}``. Default: all.
             font: The font of texts in pictures, for the whole process: a file's path or a Pillow
                 font, as in ``tbimage.set_font``. Default None: the current font.
             rank: How the processes of a job share ``logdir``. "separate": each logs to its own run,
                 such as ``logdir/rank-0003``. The number is the environment variable RANK,
-                SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK. An integer: as "separate", with
-                this number as the rank. "zero": rank 0 logs to ``logdir``; in other processes, a
-                call does nothing and returns False. Default None: this is the only process.
+                SLURM_PROCID, OMPI_COMM_WORLD_RANK or PMI_RANK. An integer: as "separate", with this
+                number as the rank. "zero": rank 0 logs to ``logdir``; in other processes, a call
+                does nothing and returns False. Default None: only this process uses ``logdir``.
 
         Raises:
             TypeError: An argument is of the wrong type.
@@ -126,7 +126,7 @@ class RunWriter:
             OSError: The directory or the event file cannot be made. But with ``on_error="log"``,
                 errors of a full disk or an object store are only logged: the writer tries again.
         """
-        given = dict(locals())  # a copy: under a debugger in Python 3.10, locals() contains itself
+        given = dict(locals())  # a copy: with a debugger, Python 3.10 adds ``given`` to locals()
         left = {name for name in ("workers", "keep", "spool_dir") if given[name] is None}
         names = Settings.__dataclass_fields__.keys() - left
         settings = Settings(**{name: given[name] for name in names})
@@ -155,7 +155,7 @@ class RunWriter:
         self._watches = (StepWatch(), StepWatch())  # one for each lane of the pipeline
         self._kinds = KindWatch()
         self._sub_runs = SubRuns(self._real)
-        #: The charts of the Custom Scalars page so far. Each summary of the page has all charts.
+        #: All charts of the Custom Scalars page so far: each summary must have all of them.
         self._charts: Charts = {}
         #: The hyperparameters by run directory, because a forked writer has its own directory.
         self._trials: dict[str, Mapping[str, object]] = {}
@@ -164,14 +164,14 @@ class RunWriter:
         weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until all earlier summaries are in the file. Then a crash cannot lose them.
+        """Wait until all earlier summaries are in the file. Then a crash of the process loses none.
 
         Args:
             timeout: Seconds; None: no limit. If a write fails, ``flush`` does not wait for a retry.
 
         Returns:
-            True if all these summaries are in the file. False if this takes longer than
-            ``timeout``. Also False if ``on_error="log"`` and a summary was lost.
+            True if all these summaries are in the file. False after ``timeout`` seconds. Also False
+            if ``on_error="log"`` and a write failed or a summary was lost.
 
         Raises:
             Exception: With ``on_error="raise"``, the first error since the last flush, such as a
@@ -215,7 +215,7 @@ class RunWriter:
             directories.release(self._pipeline.files)
 
     def stats(self) -> Stats:
-        """Return what was logged, written and lost so far, and whether writing works.
+        """Return the numbers of logged, written and lost summaries, and whether writing works.
 
         Example:
             >>> import tbimage, tempfile
@@ -231,12 +231,12 @@ class RunWriter:
 
     @property
     def logdir(self) -> str:
-        """The absolute path of the run directory, or of a forked or unpickled writer's sub-run."""
+        """The absolute path or the URL of the run; after a fork or unpickling, of the sub-run."""
         return self._pipeline.files.directory
 
     @property
     def path(self) -> str | None:
-        """The event file that is being written; None in a forked writer that has logged nothing."""
+        """The path of the newest event file; None in a forked writer that has logged nothing."""
         return self._pipeline.files.path
 
     def as_default(self, step: SupportsIndex | None = None) -> AbstractContextManager[None]:
@@ -291,8 +291,8 @@ class RunWriter:
     ) -> tuple[str, int | None, bool]:
         """Check name and step, and ask ``record_if`` and ``keep``, before the data is read.
 
-        The last step is stored under ``key``, by default the name. ``may_repeat``: no data is lost
-        if a step is repeated. Return the name, the step, and whether the summary is wanted.
+        The last step is stored under ``key``, by default the name. If ``may_repeat`` is True, the
+        step need not increase. Return the name, the step, and whether the summary is wanted.
         """
         if key is None:
             key = name
@@ -329,10 +329,10 @@ class RunWriter:
     ) -> bool:
         """Log a summary: reserve memory, take a snapshot, and put the snapshot in the pipeline.
 
-        ``take`` or ``data.snapshot`` returns the snapshot, whose size is ``cost`` bytes. Later,
-        ``make`` is called with the snapshot and ``rest``. The commit calls it if the snapshot is
-        small or ``in_commit`` is True. Otherwise an encoder calls it. If ``wall_time`` is None,
-        ``make`` makes a whole Event. Name, step and time are already checked.
+        ``take`` or ``data.snapshot`` returns the snapshot; without both, it is ``data``. Its size
+        is ``cost`` bytes. The commit later calls ``make(snapshot, *rest)`` if the snapshot is small
+        or if ``in_commit`` is True; otherwise an encoder does. If ``wall_time`` is None, ``make``
+        makes a whole Event. Name, step and time are already checked.
         """
         if cost is None:
             cost = len(data) if isinstance(data, bytes) else data.nbytes
@@ -367,7 +367,7 @@ class RunWriter:
         step: int | None,
         wall_time: float | None,
     ) -> bool:
-        """Log a summary that is cheaper to make than to pass to another thread.
+        """Log a summary that needs no snapshot and little time to encode, such as a scalar.
 
         The arguments of ``make`` are immutable, and the first is the name. Everything except the
         wall time is already checked.
@@ -385,12 +385,12 @@ class RunWriter:
         return logged
 
 
-# The commit itself encodes smaller pictures: this is faster than a switch of threads (design.md).
+# The commit itself encodes smaller data: passing it to an encoder takes longer (docs/design.md).
 _SMALL_BYTES = 64 * 1024
 
 
 def _drop(pipeline: Pipeline) -> None:
-    """Close the pipeline of a writer that is deleted without being closed."""
+    """Close the pipeline of a deleted writer, without waiting."""
     directories.release(pipeline.close_soon())
 
 

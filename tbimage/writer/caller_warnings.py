@@ -1,7 +1,7 @@
 """Warnings about misuse, which show the caller's line.
 
-Findings about the data go to the logger ``tbimage`` instead: a worker finds them, and does not know
-the caller's line.
+Findings about the data go to the logger ``tbimage``: a worker finds most of them, and it does not
+know the caller's line.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from tbimage.writer.sampling import Interval
 
 
 class EveryNSteps:
-    """True at steps that are multiples of ``n``; see ``every_n_steps``."""
+    """A condition that is true at multiples of ``n``; see ``every_n_steps``."""
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -30,7 +30,7 @@ class EveryNSteps:
 
 
 class EverySeconds:
-    """True once in each interval, and then for the whole step; see ``every_seconds``."""
+    """A condition that is true for one step in each interval; see ``every_seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -76,7 +76,7 @@ def every_n_steps(n: int) -> EveryNSteps:
 
 
 def every_seconds(seconds: float) -> EverySeconds:
-    """Make a condition for ``record_if``: true at the first call, then once in each interval.
+    """Make a condition for ``record_if`` that is true at the first call, then once per interval.
 
     When the condition is true for a summary, it is also true for the next summaries of the same
     step, so that the pictures of a step stay together. For calls without a step, the time is
@@ -102,16 +102,16 @@ def record_if(
 ) -> AbstractContextManager[None]:
     """Record summaries within a block only while a condition is true.
 
-    The condition applies to everything that this thread or asyncio task logs in the block, with the
-    functions of this package and with the methods of writers. An inner block replaces the condition
-    of an outer block, as in tf.summary.
+    The condition applies to all summaries that this thread or asyncio task logs in the block, with
+    functions of this package or with methods of writers. An inner block replaces the condition of
+    an outer block, as in tf.summary.
 
     Args:
         condition: ``every_n_steps(n)``, ``every_seconds(s)``, a bool, or a function without
             arguments that is called for each summary.
 
     Raises:
-        TypeError: ``condition`` is none of these.
+        TypeError: ``condition`` is of another type.
 
     Example:
         >>> with record_if(every_n_steps(100)):

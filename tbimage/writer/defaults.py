@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Takes the step of a call (None: automatic) and the summary's name; returns whether to record it.
+#: A function of a call's step (None: automatic) and name. It tells whether to record the summary.
 Condition = Callable[["int | None", str], bool]
 
 
@@ -34,8 +34,8 @@ class Surrounding(Generic[T]):
     def __init__(self, name: str) -> None:
         self._here: ContextVar[T | None] = ContextVar(name, default=None)
         self._last: dict[threading.Thread, T] = {}
-        #: Returns the value of this thread or asyncio task. It is called for each summary, so it is
-        #: not a method, which would be slower.
+        #: Returns the value of this thread or asyncio task. It is an attribute and not a method,
+        #: because it is called for each summary, and a method would be slower.
         self.get: Callable[[], T | None] = self._here.get
 
     def set(self, value: T | None) -> None:
@@ -56,7 +56,7 @@ class Surrounding(Generic[T]):
         self._here.set(value)
 
     def of_threads(self) -> dict[threading.Thread, T]:
-        """Return the value that each thread set last, if it is not None."""
+        """Return the last value of each thread, without threads whose last value is None."""
         return self._last.copy()
 
 
@@ -69,8 +69,8 @@ condition: Surrounding[Condition] = Surrounding("tbimage_record_if")
 def replaced(**values: object) -> Iterator[None]:
     """Set some of this module's context variables, by their names, within a block.
 
-    The variables are restored by value and not by token, because generators and async fixtures may
-    enter the block in one task and leave the block in another task.
+    At the end, the old values are set again without tokens (``ContextVar.reset``), because
+    generators and async fixtures may enter the block in one task and leave it in another task.
     """
     variables = {name: globals()[name] for name in values}
     before = {name: variable.get() for name, variable in variables.items()}
@@ -87,8 +87,8 @@ def set_step(step: SupportsIndex | None) -> None:
     """Set the default step of this thread or asyncio task, for summaries that have no step.
 
     Args:
-        step: An integer, or an integer 0-d array whose value is read again for each summary. None:
-            no default step.
+        step: An integer, or a 0-d array of integers, which is read again for each summary. None: no
+            default step.
 
     Raises:
         TypeError: ``step`` is not an integer.

@@ -23,9 +23,9 @@ class TwoWritersWarning(UserWarning):
     """Two open writers, in one process or in two processes, write to one run directory."""
 
 
-# The ``EventFiles`` of writers ("tenants"), by the real path of their directory. Each change is one
-# atomic call. There is no lock: if another thread held a lock during a fork, the lock would stay
-# locked in the child.
+# Key: the real path of a directory. Value: its *tenant*, the ``EventFiles`` of the writer. Each
+# change is one atomic call. There is no lock: a lock that another thread holds during a fork would
+# stay locked in the child.
 _tenants: dict[str, weakref.ref[object]] = {}
 
 
@@ -96,8 +96,8 @@ def release(tenant: object) -> None:
 def claim_sub_run(directory: str, tenant: object) -> str:
     """Choose the sub-run of a forked or unpickled writer, and claim it.
 
-    The name is ``worker-{host}-{pid}``. If this process already writes to a sub-run of this name, a
-    number is added.
+    The name is ``worker-{host}-{pid}``. If another writer of this process uses this name, a number
+    is added.
     """
     base = f"worker-{host_name()}-{os.getpid()}"
     for number in itertools.count(1):

@@ -1,8 +1,8 @@
 """Makes a fork wait for imports in other threads.
 
-Modules are imported by the first call that needs them, in any thread. If a process forks while
-another thread imports a module, the lock of that module stays locked in the child. Then the child
-hangs when it imports the module.
+The first call that needs a module imports it, in any thread. If a process forks while another
+thread imports a module, the lock of that module stays locked in the child. Then the child hangs
+when it imports the module.
 
 If a Ctrl-C comes during an import in the main thread, CPython's import lock can stay locked. Then
 each import in another thread hangs. So the threads of a writer import nothing, except packages of
@@ -39,7 +39,7 @@ def _let_imports_end() -> None:
 
 
 def _is_imported_for_us() -> bool:
-    """Tell whether another thread imports a module that this package needs, or searches for it."""
+    """Tell whether another thread imports or searches for a module that this package needs."""
     here = get_ident()
     frames = sys._current_frames().items()
     return any(_imports_for_us(frame) for thread, frame in frames if thread != here)

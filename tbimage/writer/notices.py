@@ -1,7 +1,7 @@
 """Messages to the user about the data, once for each name.
 
-They go to the logger ``tbimage`` and not to ``warnings``, because a worker does not know the line
-of the caller.
+They go to the logger ``tbimage`` and not to ``warnings``: a worker finds most of them, and it does
+not know the line of the caller.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:  # these modules import NumPy, which a writer of scalars does 
     from tbimage.kinds.audio import Findings as AudioFindings
     from tbimage.pixels.values.pictures import Findings
 
-# A service with a new name for each request must not fill the memory with these names.
+# After this number of pairs of a name and a topic, no message is logged, to limit the memory.
 _MOST_NAMES = 10_000
 # The largest number of characters that one message lists.
 _MOST_CHARACTERS = 20
 
 
 class Notices:
-    """Logs each message once for each name. ``say`` takes level, message and its arguments."""
+    """Logs each message once for each name. ``say`` takes a level, a message and arguments."""
 
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say

@@ -1,9 +1,9 @@
 """The files of the Projector page in a run directory.
 
 Rules:
-- A file is written under a temporary name, and renamed when it is complete.
-- The list of embeddings is read before it is written, so that the entries of earlier runs and of
-  other programs are kept.
+- A local file is written under a temporary name, and renamed when it is complete.
+- The list of embeddings is read before it is written, so that the entries of earlier processes and
+  of other programs are kept.
 - No file name contains ``tfevents``. Otherwise, readers would read the file as an event file.
 """
 
@@ -20,9 +20,9 @@ from tbimage.events.storage.objects import as_os_error
 from tbimage.kinds import embedding as kind
 from tbimage.pixels.values.pictures import Findings
 
-# If two workers write embeddings of one run, both read and write the same list. So they take a
-# lock. If another thread holds a lock during a fork, the lock stays locked in the child. So each
-# process has its own lock.
+# If two workers write embeddings of one run, both read and write the same list. So they need a
+# lock. A lock that another thread holds during a fork stays locked in the child. So each process
+# has its own lock.
 _locks: dict[int, threading.Lock] = {}
 
 

@@ -11,10 +11,10 @@ from tbimage.writer.stats import Stats
 
 __all__ = ["VARIABLES", "Silence", "check_rank", "directory_of_rank", "silence"]
 
-#: The environment variables in which launchers pass the rank to a process. In this order, they
-#: are set by: torchrun and most other launchers; srun; mpirun of Open MPI; MPICH and Intel MPI. The
-#: first variable that is set is used. If srun starts torchrun, RANK and SLURM_PROCID are both set,
-#: but then SLURM_PROCID is only the number of the torchrun process.
+#: The environment variables in which launchers pass the rank to a process; the first that is set is
+#: used. torchrun and most other launchers set the first, srun the second, mpirun of Open MPI the
+#: third, MPICH and Intel MPI the fourth. If srun starts torchrun, RANK is the rank, and
+#: SLURM_PROCID is only the number of the torchrun process.
 VARIABLES = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 
 _MODES = ("separate", "zero")
@@ -27,8 +27,8 @@ def check_rank(rank: object) -> str | int | None:
         rank: "separate", "zero", an integer of at least 0, or None.
 
     Raises:
-        TypeError: It is neither a string nor an integer.
-        ValueError: It is another string, or a negative integer.
+        TypeError: ``rank`` is neither a string nor an integer.
+        ValueError: ``rank`` is another string, or a negative integer.
 
     Example:
         >>> check_rank("zero")
@@ -108,7 +108,7 @@ class Silence:
 def silence(writer: object, logdir: str, rank: str | int | None) -> bool:
     """Make a new writer log nothing, if ``rank`` is "zero" and this process is not rank 0.
 
-    Such a writer has no file, no thread and no directory. Its methods that log are replaced by
+    Such a writer makes no file, no thread and no directory. Its methods that log are replaced by
     functions that do nothing and return False. A call takes 0.1 µs, because it checks no arguments.
 
     Returns:

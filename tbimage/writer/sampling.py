@@ -1,4 +1,4 @@
-"""``keep=`` of ``SummaryWriter``: which calls of an endless stream are logged.
+"""``keep=`` of ``SummaryWriter``: rules that select the calls that are logged.
 
 By default TensorBoard shows 10 steps of an image tag, even if the file has more steps (see
 ``data_ingester`` and ``run.rs`` in TensorBoard). A service that logs every request spends time and
@@ -7,8 +7,8 @@ disk space on pictures that nobody will see.
 Rules:
 - The decision for a call depends on its name and on earlier calls, but not on its data. So the
   decision is made before the data is read or copied.
-- If several names match one pattern, their n-th calls get the same decision. So the pictures of a
-  request are all logged, or all left out. ``min_interval`` is an exception: it uses the clock.
+- The n-th calls of all names that match one pattern get the same decision. So the input and the
+  output of a request are both logged, or both left out. Exception: ``min_interval`` uses the clock.
 - Written summaries are never removed. Logged summaries are written in the order of the calls.
 """
 
@@ -34,18 +34,18 @@ Decide = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Which calls of one name are logged. Exactly one of the three arguments is given.
+    """Selects the calls of each name that are logged. Pass exactly one argument.
 
     Args:
         every: 1 or more. Log the first call, and each ``every``-th call after it.
         min_interval: 0 or more. Log the first call, and then each call that comes at least this
             number of seconds after the last logged call.
         reservoir: 1 or more. Log the n-th call with probability ``min(1, reservoir / n)``. The
-            logged calls are those that enter the reservoir in reservoir sampling. So at any time
-            the logged calls contain a uniform sample of ``reservoir`` calls. The file also has the
-            calls that have left the reservoir, so it has more early calls than late calls. After n
-            calls, about ``reservoir * (1 + ln(n / reservoir))`` are logged: with a reservoir of 10,
-            about 125 of a million calls.
+            logged calls are those that enter the reservoir in reservoir sampling. So at any time,
+            the logged calls contain a uniform sample of all calls so far, of size ``reservoir``.
+            The calls that have left the reservoir are in the file, too. So the file has more early
+            calls than late calls. After n calls, about ``reservoir * (1 + ln(n / reservoir))`` are
+            logged: with a reservoir of 10, about 125 of a million calls.
 
     Raises:
         TypeError: No argument or more than one is given, or the argument is not a number.
@@ -75,7 +75,7 @@ class Keep:
 
 
 class Keeper:
-    """Decides which calls of one writer are logged. Threads may call it at the same time.
+    """Selects the calls of one writer that are logged. Several threads may use this object.
 
     The first pattern of ``policies`` that matches a name is used (``fnmatch``, case-sensitive;
     ``*`` also matches ``/``). If no pattern matches a name, all calls of this name are logged.
@@ -87,7 +87,7 @@ class Keeper:
         self._decisions: dict[str, Decide] = {}
 
     def wants(self, name: str) -> bool:
-        """Tell whether this call of a name is logged."""
+        """Note a call of a name, and tell whether this call is logged."""
         decide = self._decisions.get(name)
         return (self._first_of(name) if decide is None else decide)()
 
@@ -124,7 +124,7 @@ def _every(every: int) -> Decide:
 
 
 def _reservoir(size: int, seed: int) -> Decide:
-    """Keep the n-th call with probability ``size / n``; the same seed keeps the same calls."""
+    """Keep the n-th call with probability ``size / n``. Equal seeds give equal decisions."""
     calls = itertools.count()
 
     def decide() -> bool:
@@ -146,11 +146,11 @@ _UINT64 = (1 << 64) - 1
 
 
 class Interval:
-    """Lets the first call pass, and then one call in each interval, for all threads together."""
+    """Lets the first call pass, and then one call per interval; all threads share the interval."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        # The latest calls that passed. Key: the call's number. Value: its time, and its identity.
+        # The latest calls that passed, by number. Each has its time, and an object to identify it.
         self._passes: dict[int, tuple[float, object]] = {}
 
     def has_passed(self) -> bool:

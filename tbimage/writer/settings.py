@@ -14,7 +14,7 @@ from tbimage.pipeline import PipelineOptions
 from tbimage.writer import ranks
 from tbimage.writer.sampling import Keep
 
-# A service needs the processors for its own work, and four workers encode about 1.5 GB/s.
+# Four workers encode about 1.5 GB/s. More would take processors that a service itself needs.
 _MOST_WORKERS = 4
 
 _CHOICES = {
@@ -89,7 +89,7 @@ class Settings(SegmentOptions, PipelineOptions):
 
 
 def check_logdir(logdir: object) -> str:
-    """Check the directory of a run; make it absolute, so that it stays the same after a chdir."""
+    """Check the directory of a run, and make it absolute: it must not change after ``os.chdir``."""
     try:
         path = os.fspath(logdir)  # type: ignore[call-overload]
     except TypeError:

@@ -30,10 +30,10 @@ class Stats:
         pending_items: Summaries that are not yet written or dropped.
         pending_bytes: Bytes of memory that pending summaries take: their snapshots and records.
         oldest_pending_secs: The age of the oldest pending summary in seconds; 0.0 if there is none.
-        bytes_written: Bytes in all event files of this writer.
-        segments: The number of event files that this writer began.
-        displaced_files: The number of event files that somebody deleted, moved, replaced or
-            truncated while the writer still wrote to them. Each time, a new file was begun.
+        bytes_written: The number of bytes that this writer has written to event files.
+        segments: The number of event files that this writer has begun.
+        displaced_files: The number of event files that others deleted, moved, replaced or changed
+            while the writer was writing to them. After each of these events, a new file begins.
         encode_secs: Seconds spent on encoding, summed over the threads that encode.
         last_error: Class and message of the latest error, or None.
         healthy: False after a failed write, until a write succeeds. Also False if summaries are
@@ -65,7 +65,7 @@ class Stats:
 
 
 def stats_of(pipeline: Pipeline) -> Stats:
-    """Return the counters of a pipeline at this moment, without waiting."""
+    """Return the counters of a pipeline; wait at most 0.1 s if the owner is changing them."""
     channel = pipeline.channel
     items, pending_bytes, written, dropped, failing = channel.counts()
     for cause, counts in channel.refused.items():
@@ -89,7 +89,7 @@ def stats_of(pipeline: Pipeline) -> Stats:
         displaced_files=sum(each.displaced for each in files),
         encode_secs=channel.encode_secs,
         last_error=channel.errors.latest,
-        # Between two uploads to an object store, nothing is written.
+        # The limit is longer for object stores: nothing is written between two uploads.
         healthy=not failing
         and min(age, now - channel.progress_at)
         < STUCK_SECS + max(each.commit_secs for each in files),

@@ -1,8 +1,8 @@
 """Checks of the step and the kind of each summary, with warnings about misuse.
 
-The steps of a tag must increase. When the data server, which is TensorBoard's default loader, reads
-a new point, it drops the tag's stored points with the same or a greater step (``reservoir.rs``). Of
-five images at step 0, only the last remains. A run that starts again at step 0 loses its earlier
+The steps of a tag must increase. TensorBoard's default loader is the data server. When it reads a
+new point, it drops the tag's stored points with the same or a greater step (``reservoir.rs``). If
+five images have step 0, only the last remains. A run that starts again at step 0 loses its earlier
 points. The owner of the pipeline decides automatic steps later, in the order of the calls; see
 ``events/steps.py``.
 """
@@ -17,7 +17,7 @@ from tbimage.writer.caller_warnings import warn_caller
 #: The least int64.
 FIRST_STEP = -(1 << 63)
 _INT64 = range(FIRST_STEP, 1 << 63)
-# A service with a new name for each request must not fill the memory with these names (10 MB).
+# This number of names takes 10 MB. A service with a new name for each request must not take more.
 _MOST_NAMES = 100_000
 _MANY_KINDS = "several kinds"
 
@@ -39,7 +39,7 @@ def check_step(step: object) -> int:
 
 
 class StepWatch:
-    """Stores the last step that callers passed for each name; warns if steps do not increase."""
+    """Stores the greatest step of each name that callers passed; warns if steps do not increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
@@ -48,8 +48,8 @@ class StepWatch:
     def check(self, name: str, key: str, step: int | None, last: int | None) -> None:
         """Warn if a step does not increase; raise a ValueError if no greater step is possible.
 
-        The last step is stored under ``key``. ``step`` is None if it is automatic, and ``last`` is
-        the last step that the pipeline decided.
+        The greatest step is stored under ``key``. If there is none, ``last`` is used: the greatest
+        step that the pipeline decided. ``step`` is None if it is automatic.
         """
         last = self.last.get(key, last)
         if last is None:
@@ -64,8 +64,8 @@ class StepWatch:
         """Store the step of a summary that was logged."""
         last = self.last.get(key)
         if step is None:
-            # FIRST_STEP: so far, only a metric of hparams was logged under this name. From now on,
-            # the last step is the step that the pipeline decided.
+            # FIRST_STEP: so far, only a metric of hparams was logged under this name. After this
+            # ``pop``, ``check`` uses the last step that the pipeline decided.
             if last == FIRST_STEP:
                 self.last.pop(key, None)
             elif last is not None:  # the pipeline decides the same step, unless calls overlap

@@ -29,8 +29,8 @@ from tbimage.writer import directories
 from tbimage.writer.settings import Settings
 
 #: The largest number of open event files for the sub-runs of one writer. Each sub-run is one line
-#: of a chart, and a chart with more lines is hard to read. By default, macOS allows 256 open files
-#: for a process, and other usual systems allow more.
+#: of a chart, and a chart with more lines is hard to read. The limit of a process is 256 open files
+#: by default on macOS, and more on other usual systems.
 MOST_DESCRIPTORS = 32
 
 
@@ -57,14 +57,14 @@ class RunFiles(EventFiles):
         self._begin = begin
         self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
-        self._accepted = 0  # how many records, already in _waiting, the caller will pass again
+        self._accepted = 0  # how many records of the next batch are already in _waiting
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
         """Do nothing: the files of a run are made when its first value comes."""
 
     def history(self) -> dict[str, int]:
-        """Return each tag's greatest step in all sub-runs, because a call has one step for all."""
+        """Return each tag's greatest step over all sub-runs, which get the same step in a call."""
         newest: dict[str, int] = {}
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:
@@ -204,7 +204,7 @@ class SubRuns:
 
 
 def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
-    """Yield the run and the record of each value of a package."""
+    """Yield the run (empty: all runs) and the record of each value of a package."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
     # wire.small_event has made the Event: wall time, step, and the package as its summary.
     end = 9 if event[0] == 0x09 else 0
@@ -258,7 +258,7 @@ def make_files(
 def _makers(
     settings: Settings, logdir: str, say: Callable[..., None]
 ) -> tuple[_Maker, _Maker, Storage]:
-    """Return a maker of the files of a run, a maker of the files of a sub-run, and the storage."""
+    """Return functions that make the files of a run and of a sub-run, and the storage."""
     if urls.is_url(logdir):
         from tbimage.events.object_segments import ObjectSegments
         from tbimage.events.storage.stores import objects_of

@@ -1,17 +1,17 @@
 """Copy the caller's arrays into memory that is reused.
 
-New memory costs a page fault for every 4 KiB, and malloc returns large blocks to the system after
-each picture. The page faults take twice as long as the copy. They delay the caller and all threads
-of its process. So copies are in slots of memory mappings of 16 MiB. The system is asked to use
-pages of 2 MiB for a mapping. Then a mapping costs 8 page faults instead of 4096.
+New memory causes a page fault for every 4 KiB, and malloc returns large blocks to the system after
+each picture. The page faults take twice as long as the copy. They delay all threads of the process.
+So copies are in slots of memory mappings of 16 MiB. The system is asked to use pages of 2 MiB, so
+that a mapping causes 8 page faults instead of 4096.
 
 Rules:
-- A slot is free again when the last view of its copy is deleted, in any thread.
+- A slot becomes idle when the last view of its copy is deleted, in any thread.
 - A view may be deleted in a signal handler. So there are no locks, and lists and dicts are changed
   by single atomic calls.
-- All idle slots of one size belong to one mapping, the idle mapping. The memory of a mapping can be
-  returned to the system only as a whole. So after many pictures at once, every mapping except the
-  idle mapping is returned to the system when its last copy is deleted.
+- All idle slots of one size belong to one mapping, the idle mapping. A mapping can be returned to
+  the system only as a whole. If many copies at once need several mappings, each mapping except the
+  idle mapping is returned when its last copy is deleted.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tbimage.pixels.mappings import new_pages
 
 Array = NDArray[Any]
 
-#: Smaller copies come from malloc, which keeps the memory.
+#: The memory for smaller copies comes from malloc, which keeps small blocks.
 LEAST_BYTES = 64 << 10
 #: The size of a mapping. The copy of a picture of 0.8 MB took 460 µs in new pages and 90 µs in a
 #: slot. If the caller logs 200 pictures at once, each copy takes 130 µs with mappings of 8 MiB, and
-#: 80 µs with 16 MiB: with larger mappings, more of the returned slots belong to the idle mapping.
+#: 80 µs with 16 MiB, because more of the slots belong to the idle mapping.
 MAPPING_BYTES = 16 << 20
-#: A larger slot has its own mapping, which can be returned to the system without other slots.
+#: A larger slot has its own mapping, so that it can be returned to the system alone.
 MOST_BYTES_OF_A_SLOT = 4 << 20
 #: The memory of a larger slot is not kept.
 MOST_IDLE_BYTES = 8 << 20
@@ -63,7 +63,7 @@ def _take_back(memory: _Memory) -> None:
     if size > MOST_IDLE_BYTES:
         return
     if size not in _idle and len(_idle) >= MOST_SIZES:
-        _idle.clear()  # most of these sizes are not used any more
+        _idle.clear()  # most of these sizes are no longer used
     same = _idle.setdefault(size, [])
     with suppress(IndexError):  # another thread has just taken the last slot
         if not same or same[-1].base is memory.base:
@@ -93,7 +93,7 @@ def _new_memory(size: int) -> _Memory:
 
 
 def copy_of(array: Array) -> Array:
-    """Copy an array of any strides. The order in memory is kept, so CHW views are copied fast."""
+    """Copy an array and keep its memory order, so that transposed views are copied fast."""
     if array.nbytes < LEAST_BYTES:
         copied: Array = array.copy(order="K")
         return copied

@@ -1,12 +1,12 @@
 """Encoded pictures that are stored unchanged; only the header is read.
 
 Rules:
-- A picture that TensorBoard would not show is an error. TensorBoard shows files that Pillow
-  identifies as PNG, JPEG, GIF or BMP. It serves all other files as application/octet-stream, which
-  browsers do not draw (tensorboard/util/img_mime_type_detector.py, TensorBoard 2.20 and newer).
-- Pillow reads the header, as in TensorBoard, but with the class of one format and not with
-  ``Image.open``. ``Image.open`` checks for decompression bombs, and may warn or raise an error. The
-  application may have changed the limit of this check.
+- A picture that TensorBoard does not show is an error. TensorBoard shows files that Pillow
+  identifies as PNG, JPEG, GIF or BMP. It serves other files as application/octet-stream, and
+  browsers do not draw them (tensorboard/util/img_mime_type_detector.py, since TensorBoard 2.20).
+- Pillow reads the header, as in TensorBoard. But the class of the format is called instead of
+  ``Image.open``, because ``Image.open`` checks for decompression bombs, and may warn or raise an
+  error. The application may have changed the limit of this check.
 - Bytes are kept without a copy. A mutable buffer is copied, because its owner may reuse it.
 """
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-#: With more pixels, Pillow raises DecompressionBombError in TensorBoard. This limit is twice the
-#: default of ``Image.MAX_IMAGE_PIXELS``. The default is a quarter of a GiB at 3 bytes per pixel.
+#: For more pixels, Pillow raises DecompressionBombError in TensorBoard. This limit is twice the
+#: default of ``Image.MAX_IMAGE_PIXELS``, which is a quarter of a GiB at 3 bytes per pixel.
 MOST_PIXELS = 2 * (1024**3 // 4 // 3)
 
 
@@ -39,7 +39,7 @@ class EncodedImage:
 def read_encoded(
     data: bytes | bytearray | memoryview | str | os.PathLike[str], most_bytes: int | None = None
 ) -> EncodedImage:
-    """Return an encoded picture that is given as bytes, or as the path of a regular file."""
+    """Read an encoded picture from bytes, or from the path of a regular file."""
     if isinstance(data, (bytes, bytearray, memoryview)):
         return read_header(bytes(data))
     if not isinstance(data, (str, os.PathLike)):
@@ -47,11 +47,11 @@ def read_encoded(
             f"data is a {type(data).__name__}; expected the bytes of a PNG, JPEG, GIF or BMP file, "
             "or its path"
         )
-    # If the object has __index__, open() would use its integer as a file descriptor, and close it.
-    # So the object is converted to a path first.
+    # The object is first converted to a path. For an object with __index__, open() would use the
+    # integer as a file descriptor, and close it.
     path = os.fspath(data)
     status = os.stat(path)
-    # Reading a FIFO may wait for ever, and /dev/zero never ends. For a directory, open() raises an
+    # Reading a FIFO may block forever, and /dev/zero never ends. For a directory, open() raises an
     # error.
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ValueError(f"data must be the path of a regular file, got {path!r}")
@@ -69,10 +69,10 @@ def read_encoded(
 
 
 def read_header(data: bytes) -> EncodedImage:
-    """Read the header of an encoded picture; an animation is described by its first frame.
+    """Read the header of an encoded picture, or of the first frame of an animation.
 
-    Raises a ValueError if the bytes are no picture, the header is damaged, or TensorBoard does not
-    show pictures of this format or size.
+    Raises a ValueError if the bytes are not a picture, if the header is damaged, or if TensorBoard
+    does not show pictures of this format or size.
     """
     name = _name_of(data)
     if name is None or name not in _OPENERS:
@@ -124,8 +124,8 @@ def _name_of(data: bytes) -> str | None:
     return None
 
 
-# The functions that Pillow's Image.open would call. The function for JPEG also recognises MPO
-# files, which contain several JPEGs.
+# The functions that Pillow's Image.open calls. The function for JPEG also recognises MPO files,
+# which contain several JPEGs.
 _OPENERS = {
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "JPEG": ("PIL.JpegImagePlugin", "jpeg_factory"),
@@ -134,12 +134,12 @@ _OPENERS = {
 }
 
 # Key: Pillow's mode. Value: the number of channels of the decoded picture. Palettes, CMYK and YCbCr
-# are not in the table: they become RGB, which has 3 channels.
+# are not in the table, because they become RGB, which has 3 channels.
 _CHANNELS = {"1": 1, "L": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "LA": 2, "PA": 4, "RGBA": 4}
 
 
-# The place of the colour type in a PNG's header (IHDR), and its value for "gray and alpha". For
-# such a picture with 16 bits, Pillow reports the mode RGBA.
+# The position of the colour type in a PNG file (in IHDR), and its value for gray with alpha. For
+# a picture of this type with 16 bits, Pillow reports the mode RGBA.
 _COLOR_TYPE = slice(25, 26)
 _GRAY_AND_ALPHA = b"\4"
 

@@ -1,8 +1,8 @@
 """Transpose arrays of any layout to a view with a fixed order of axes.
 
 No layout is inferred. If the caller passes no layout, each rank has one default layout. A shape
-that does not fit this layout is an error. The error names the layout that the shape looks like.
-"BGR" is the layout of OpenCV: the default axes, with the colours in the order blue, green, red.
+that does not fit this layout is an error. The error proposes a layout that may fit. "BGR" is the
+layout of OpenCV: the default axes, with the colours in the order blue, green, red.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: The layout of images and clips of OpenCV (``cv2.imread``), with one, three or four channels.
+#: The layout of images and clips of OpenCV (``cv2.imread``), with 1, 3 or 4 channels.
 BGR = "BGR"
 # Key: the number of channels. Value: the index that turns BGR into RGB, or BGRA into RGBA.
 _COLOURS = {3: slice(None, None, -1), 4: [2, 1, 0, 3]}
 
-# The pictures of PNG are gray, gray and alpha, RGB, or RGBA.
+# A PNG is gray, gray with alpha, RGB, or RGBA.
 _MOST_CHANNELS = 4
 
 
@@ -33,8 +33,8 @@ class Axes:
     order: str
     layouts: tuple[str, ...]  # the allowed layouts, whose letters may have any order
     defaults: Mapping[int, str]  # for each rank, the layout of an array if the caller passes none
-    # For each rank, the layouts that an error may propose, the most likely layout first. The
-    # mapping is empty if the channels of the data are not colours.
+    # For each rank, the layouts that an error may propose, the most likely first. The mapping is
+    # empty if the channels of the data are not colours.
     likely: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -72,10 +72,10 @@ _DEFAULT_VIEWS: dict[int, tuple[Any, ...]] = {
 def arrange(
     array: NDArray[Any], layout: object = None, axes: Axes = IMAGES
 ) -> tuple[NDArray[Any], bool]:
-    """Return a view with all axes of ``axes.order``, and whether the array had an axis N.
+    """Return a view with all axes of ``axes.order``, and whether the array has an axis N.
 
-    Missing axes get the length 1. The length of N may be 0. ``layout`` is "BGR", or has one letter
-    for each axis, in upper or lower case.
+    A "BGR" array with 4 channels is copied. Missing axes get the length 1. The length of N may be
+    0. ``layout`` is "BGR", or has one letter for each axis, in upper or lower case.
     """
     reverse = bool(axes.likely) and isinstance(layout, str) and layout.upper() == BGR
     if reverse:
@@ -105,7 +105,7 @@ def arrange(
 
 
 def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
-    """Return a view of the colours of an image ``(…, C)``; alpha is the last of 2 or 4 channels."""
+    """Return a view of an image ``(…, C)`` without alpha, which is the last of 2 or 4 channels."""
     return image[..., :-1] if image.shape[-1] in (2, 4) else image
 
 
@@ -136,14 +136,14 @@ def _names(array: NDArray[Any], layout: object, axes: Axes) -> str:
 
 
 def _advice(shape: tuple[int, ...], axes: Axes) -> str:
-    """Return advice for a shape with too many channels: how to pass the data."""
+    """Tell how to pass data of a shape with too many channels."""
     for layout in axes.likely.get(len(shape), ()):
         if 1 <= shape[layout.index("C")] <= _MOST_CHANNELS:
             return f"the shape looks like {layout}: pass layout={layout!r}"
     if axes is IMAGES and len(shape) == 3:
         # The array seems to contain many gray images of the same size. The axis N of the images is
-        # the first or the last axis. If two neighbouring axes have the same length, they are rows
-        # and columns, and N is the other axis. Otherwise N is the last axis if it is the shortest
+        # the first or the last axis. If two adjacent axes have the same length, they are rows and
+        # columns, and N is the other axis. Otherwise N is the last axis if this is the shortest
         # axis, else the first axis.
         first, middle, last = shape
         last_differs = first == middle != last

@@ -1,4 +1,4 @@
-"""Convert images of PIL to arrays, with the transparency that PIL keeps outside of the pixels.
+"""Convert PIL images to arrays. Transparency that is in ``image.info`` becomes alpha.
 
 PIL is not imported here: a program that has an image has imported PIL.
 """
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 _ORIENTATION = 0x0112  # the EXIF tag; the value 1 means upright (Exif 2.32, 4.6.4)
 
-# The modes to which images are converted. The first table is for modes that PNG does not have. The
-# second table is for images with a transparent colour or index.
+# The modes to which images are converted. The first table is for palettes, and for modes that PNG
+# does not have. The second table is for images with a transparent colour or index.
 _MODES = {
     "P": "RGB",
     "PA": "RGBA",
@@ -31,7 +31,7 @@ _OPAQUE = np.uint16(65535)
 
 
 def upright(image: Any) -> Any:
-    """Return an image rotated by its EXIF orientation; an upright image is returned unchanged."""
+    """Rotate or mirror an image by its EXIF orientation. An upright image is returned unchanged."""
     if not hasattr(image, "getexif") or image.getexif().get(_ORIENTATION, 1) not in range(2, 9):
         return image
     from PIL import ImageOps

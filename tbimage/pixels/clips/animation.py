@@ -41,7 +41,7 @@ def encode_clip(
     compression: str = "fast",
     run: Run = encoder.run_serially,
 ) -> EncodedClip:
-    """Encode one clip of values ``(T, H, W, C)``; the arguments are checked already."""
+    """Encode one clip of values ``(T, H, W, C)``. The arguments are already checked."""
     frames = render_frames(values, look)
     if format == "gif":
         return gif.encode(frames, fps, run)
@@ -59,12 +59,12 @@ def animate(
     """Make an animation of one clip.
 
     Args:
-        frames: ``(T, H, W)`` or ``(T, H, W, C)`` with 1 to 4 channels, of any dtype; or with the
-            axes of ``layout``.
+        frames: ``(T, H, W)`` or ``(T, H, W, C)``, or with the axes of ``layout``. The frames have
+            1 to 4 channels and any dtype.
         fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
-        format: "apng" keeps every level and all colours, "gif" keeps up to 256 colours.
-        layout: The order of the axes, such as "TCHW"; or "BGR" for frames of OpenCV. None: the
-            order that is given above.
+        format: "apng" keeps all levels and colours. "gif" keeps up to 256 colours.
+        layout: The order of the axes, such as "TCHW"; or "BGR" for frames of OpenCV. None means
+            the order in the description of ``frames``.
         look: ``value_range``, ``colormap``, ``max_side`` and the other keywords of ``image``.
 
     Returns:

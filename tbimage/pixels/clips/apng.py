@@ -2,7 +2,7 @@
 
 The chunks are those of PNG, third edition, section 11.3.6
 (https://www.w3.org/TR/png-3/#apng-frame-based-animation). The changed area of each frame is encoded
-as a separate PNG file. The contents of its IDAT chunks are copied unchanged into fdAT chunks.
+as a separate PNG file. Its image data is copied into IDAT (first frame) or fdAT chunks.
 
 Rules:
 - A reader that does not know APNG shows the first frame.
@@ -29,7 +29,7 @@ from tbimage.pixels.png.strips import Run
 _SIGNATURE_AND_IHDR_BYTES = 8 + 25
 _END = struct.pack(">I4sI", 0, b"IEND", crc32(b"IEND"))
 _FOREVER = 0
-# Each frame is drawn over the frame before, and replaces the pixels in its area.
+# Each frame is drawn over the previous frame, and replaces the pixels in its area.
 _DISPOSE_NONE, _BLEND_SOURCE = 0, 0
 
 
@@ -52,8 +52,8 @@ def encode(
 ) -> EncodedClip:
     """Encode a clip that loops.
 
-    "small" is replaced by "balanced". "small" could reduce the channels and bits of single frames,
-    but all frames must have the same form.
+    ``compression="small"`` has the effect of "balanced". "small" could reduce the channels and the
+    bit depth of single frames, but these must be the same in all frames.
     """
     way = "balanced" if compression == "small" else compression
     encoded, findings = encode_changes(

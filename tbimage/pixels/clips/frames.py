@@ -1,8 +1,8 @@
-"""The frames of a clip. A frame is made when it is needed, and only its changed area is encoded.
+"""Make the frames of a clip when they are needed, and encode only their changed areas.
 
 Rules:
-- If the value range is found in the data, it is the range of the whole clip. With one range for
-  each frame, the clip would flicker.
+- A value range that depends on the data is computed from the whole clip. With a range for each
+  frame, the clip would flicker.
 - All frames have the same channels. If ``nan_color`` is not a gray, and at least one pixel of the
   clip is not finite, all frames are in colour.
 - Frames are not kept after they are encoded, so memory does not grow with the clip's length.
@@ -34,7 +34,7 @@ Encoded = TypeVar("Encoded")
 #: shows a frame for 100 ms if its duration is 10 ms or less (see Blink's ImageDecoder).
 MOST_FPS = 60.0
 
-#: One call encodes this number of frames. To find changes, it also makes the frame before them.
+#: The number of frames that one call encodes. To find changes, a call also makes the frame before.
 FRAMES_OF_A_CALL = 8
 
 
@@ -43,8 +43,8 @@ class Frames:
     """A clip."""
 
     count: int  # the number of frames, 1 or more
-    # This function makes the frame with a given number. The first frame has the number 0. Any
-    # thread may call the function. All frames have the same shape and dtype.
+    # A function that makes the frame with a number, from 0. Any thread may call it. All frames have
+    # the same shape and dtype.
     frame: Callable[[int], Picture]
 
 
@@ -65,7 +65,7 @@ def check_fps(fps: object) -> Fraction:
 
 
 def render_frames(values: Pixels, look: Look) -> Frames:
-    """Make a clip of values ``(T, H, W, C)``, which must not change while the clip is used."""
+    """Make a clip of values ``(T, H, W, C)``. Do not change the values while the clip is used."""
     limits = None if look.value_range is None else _limits(values, look)
     constant = limits is not None and limits[0] == limits[1]
     gray = values.shape[3] <= 2 and look.colormap is None and len(set(look.nan_color)) > 1
@@ -106,9 +106,9 @@ def encode_changes(
 ) -> tuple[list[Encoded], Findings]:
     """Encode the first frame as a whole, and the changed area of each later frame.
 
-    ``prepare`` converts the pixels of a frame. The converted frames are compared. For each frame,
-    ``encode`` gets the changed area, and the top row and left column of this area. ``run`` calls
-    functions that encode 8 frames each, perhaps in parallel.
+    ``prepare`` converts the pixels of a frame, and the converted frames are compared. ``encode``
+    gets the changed area of a frame, and the top row and the left column of this area. ``run``
+    calls functions, perhaps in parallel. Each function encodes ``FRAMES_OF_A_CALL`` frames.
     """
     starts = range(0, frames.count, FRAMES_OF_A_CALL)
     parts = [functools.partial(_encode_some, frames, prepare, encode, start) for start in starts]

@@ -1,17 +1,16 @@
 """Encode a clip as an animated GIF file, with at most 256 colours.
 
-The blocks are those of GIF89a (https://www.w3.org/Graphics/GIF/spec-gif89a.txt); Pillow makes the
-LZW code.
+The blocks are those of GIF89a (https://www.w3.org/Graphics/GIF/spec-gif89a.txt). Pillow makes the
+LZW data.
 
 Rules:
-- The whole clip has one palette. So nothing flickers, and each changed area can be encoded
-  separately.
+- The whole clip has one palette, so that the colours do not flicker, and each changed area can be
+  encoded separately.
 - Gray clips keep all their 8-bit levels. Clips of up to 256 colours (drawings, colour maps) keep
   all their colours.
 - For other clips, Pillow's median cut finds the palette in a sample of pixels of up to 16 frames.
-  An ordered dither (Bayer's) is added to each pixel. Then a table for colours of 15 bits gives the
-  nearest colour of the palette. The dither hides the steps between colours, and is the same in
-  every frame.
+  Bayer's ordered dither is added to each pixel. It hides the steps between colours, and is the
+  same in every frame. Then a table of all 15-bit colours gives the nearest colour of the palette.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ Image.preinit()  # otherwise Pillow imports modules for the first file, perhaps 
 
 Bytes = NDArray[np.uint8]
 
-#: Delays are in hundredths of a second. The least is 2, because browsers replace 0 and 1 by 10.
+#: A delay is at least 2 hundredths of a second, because browsers replace 0 and 1 by 10.
 MOST_FPS = 50
 
 # GIF89a, section 18: sizes are two-byte integers.
 _MOST_SIDE = 65535
 
-# The size of the sample for the palette. Pillow's median cut takes up to 8 ms for the sample. With
-# twelve times as many pixels, the colours of the palette are not nearer to the clip's colours.
+# The size of the sample for the palette. Pillow's median cut takes up to 8 ms for it. With twelve
+# times as many pixels, the colours of the palette are not nearer to the clip's colours.
 _SAMPLED_PIXELS, _SAMPLED_FRAMES = 1 << 13, 16
 
 # The sample of a frame follows the R2 sequence (M. Roberts, 2018), which covers frames of any shape
@@ -58,12 +57,12 @@ _R2 = (0.7548776662466927, 0.5698402909980532)
 _PATTERN = np.zeros((1, 1), np.int16)
 for _ in range(3):
     _PATTERN = np.block([[4 * _PATTERN, 4 * _PATTERN + 2], [4 * _PATTERN + 3, 4 * _PATTERN + 1]])
-# The dither adds -8 to 8 levels, because similar colours of a palette are about 20 levels apart.
+# The dither adds -8 to 8 levels. Neighbouring colours of a palette differ by about 20 levels.
 _DITHER = ((_PATTERN - 31.5) / 4).round().astype(np.int16)
 
 _TRAILER = b"\x3b"
 _FOREVER = 0
-# Each frame is drawn over the frame before.
+# Each frame is drawn over the previous frame.
 _DISPOSE_NONE = 1 << 2
 
 
@@ -86,10 +85,10 @@ def check_alpha(channels: int) -> None:
 
 
 def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> EncodedClip:
-    """Encode a gray or RGB clip that loops; 16-bit levels lose their low byte.
+    """Encode a gray or RGB clip that loops. 16-bit levels lose their low byte.
 
-    Each delay is rounded to hundredths of a second. The rounding errors do not add up, so the sum
-    of the delays is right.
+    Each delay is a whole number of hundredths of a second, at most 65535. The rounding errors do
+    not add up, because the end times of the frames are rounded.
     """
     first = eight_bits(frames.frame(0).pixels)
     height, width, channels = first.shape
@@ -163,7 +162,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
     """Return about ``_SAMPLED_PIXELS`` pixels ``(N, 3)`` from up to 16 frames."""
     if frames.count <= _SAMPLED_FRAMES:
         numbers = list(range(frames.count))
-    else:  # pairs of neighbouring frames: a clip may switch between two pictures
+    else:  # pairs of adjacent frames: a clip may alternate between two pictures
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
         numbers = np.union1d(starts, starts + 1).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))
@@ -219,7 +218,7 @@ def _median_cut(sample: Bytes) -> Bytes:
 
 
 def _nearest_table(palette: Bytes) -> Bytes:
-    """Return the index of the nearest palette colour for each 15-bit colour (red in high bits)."""
+    """Return the index of the nearest palette colour for each 15-bit colour, red in high bits."""
     steps = np.arange(32, dtype=np.float32) * 8 + 3.5
     colors = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = palette.astype(np.float32)

@@ -34,10 +34,10 @@ def holds(height: int, width: int, channels: int) -> bool:
 
 
 def encode(pixels: NDArray[Any], quality: int = 90) -> bytes:
-    """Encode levels ``(H, W, C)``, gray or RGB; 16-bit levels lose their low byte.
+    """Encode gray or RGB levels ``(H, W, C)``. 16-bit levels lose their low byte.
 
-    Colours are stored at the full resolution (4:4:4). Otherwise thin coloured lines and letters
-    would become pale. The files are 1.3 times as large as with 4:2:0.
+    Colours are stored at the full resolution (4:4:4), because with 4:2:0 thin coloured lines and
+    letters would become pale. The files are 1.3 times as large as with 4:2:0.
     """
     height, width, channels = pixels.shape
     check_channels(channels)

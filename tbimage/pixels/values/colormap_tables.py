@@ -1,8 +1,8 @@
 """The colours of colour maps, as compact text.
 
-Each table has the 256 colours of matplotlib for ``numpy.linspace(0, 1, 256)`` with
-``bytes=True``; a test compares every byte. Each string encodes the differences between neighbouring
-reds, then greens, then blues, modulo 256. The differences are deflated and written in base 85.
+Each table has the 256 colours of matplotlib for ``numpy.linspace(0, 1, 256)`` with ``bytes=True``.
+A test compares every byte. Each string encodes the differences between neighbouring reds, then
+greens, then blues, modulo 256. The differences are compressed by zlib and encoded in base 85.
 Because of rounding in matplotlib, some reversed maps ("_r") are not exactly the map in reverse
 order. Only these reversed maps have their own tables.
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 @functools.cache
 def decode(name: str) -> NDArray[np.uint8]:
-    """Return the table of one map, ``(256, 3)`` uint8 red, green and blue; read-only."""
+    """Return the read-only table of one map: ``(256, 3)`` uint8, red, green and blue."""
     import base64  # pictures without a colour map do not need it
 
     packed = zlib.decompress(base64.b85decode(TABLES[name]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tbimage import checks
 from tbimage.pixels.values.colormap_tables import TABLES, decode
 
-#: The names of the maps. Each map also exists in reverse order: then its name ends with "_r".
+#: The names of the maps. A name with the suffix "_r" means the map in reverse order.
 COLORMAPS = tuple(name for name in TABLES if not name.endswith("_r"))
 
 # Maps with opposite colours at the ends and a neutral colour in the middle.
@@ -37,12 +37,12 @@ def check_colormap(colormap: object, optional: bool = True) -> str | None:
 
 
 def is_diverging(colormap: str | None) -> bool:
-    """Tell whether a map is diverging; then zero gets the colour in the middle of the map."""
+    """Tell whether a map is diverging, which means that its middle colour is neutral."""
     return colormap is not None and colormap.removesuffix("_r") in _DIVERGING
 
 
 def around_zero(low: float, high: float) -> tuple[float, float]:
-    """Return the smallest limits that are symmetric around zero and include both numbers."""
+    """Return the smallest range that is symmetric around zero and includes both numbers."""
     greatest = max(abs(low), abs(high))
     return -greatest, greatest
 
@@ -57,7 +57,7 @@ def table(colormap: str) -> NDArray[np.uint8]:
         ``(256, 3)`` uint8: red, green and blue of each level; read-only.
 
     Raises:
-        TypeError: The name is no string.
+        TypeError: The name is not a string.
         ValueError: There is no such map.
 
     Example:
@@ -72,15 +72,15 @@ def colorize(levels: NDArray[Any], colormap: str) -> NDArray[np.uint8]:
     """Convert levels to colours.
 
     Args:
-        levels: ``(H, W)``, ``(H, W, 1)``, or with alpha ``(H, W, 2)``, uint8. For a batch, more
-            axes may come before H, if there is an axis of channels.
+        levels: uint8 ``(H, W)``, ``(H, W, 1)``, or ``(H, W, 2)`` with alpha. More axes may come
+            before H, such as the axis of a batch, if there is an axis of channels.
         colormap: The name of the map.
 
     Returns:
         ``(H, W, 3)`` uint8, or ``(H, W, 4)`` with unchanged alpha.
 
     Raises:
-        TypeError: ``levels`` are not uint8, or the name is no string.
+        TypeError: ``levels`` are not uint8, or the name is not a string.
         ValueError: The number of channels is not 1 or 2, or there is no such map.
 
     Example:

@@ -1,8 +1,8 @@
 """Convert values of any dtype to levels of 8 or 16 bits.
 
-An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for blocks, so
+An image is read in blocks that fit the L2 cache. Each thread keeps scratch memory for a block, so
 the output is the only new memory of the image's size. Values of at most 16 bits are converted with
-a table if this is less work.
+a lookup table if this is faster.
 
 Rules:
 - The formula is ``level = trunc(clip(t * 255.5, 0, 255))`` with ``t = (x - low) / (high - low)``.
@@ -18,7 +18,7 @@ Rules:
 - A range that is computed from an image may have only one value, because all values or both
   percentiles are equal. This value becomes mid-gray (t = 0.5, level 127).
 - A pixel is not finite if one of its channels is not finite. Then all its channels are painted, and
-  its alpha becomes opaque. Otherwise the other channels would hide the fault.
+  its alpha becomes opaque, because the other channels could hide the non-finite channel.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _SCALE = 255.5
 class Levels:
     """The levels of one image, and the findings about its values."""
 
-    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the array
-    # that the caller passed.
+    # ``(H, W, C)``, uint8 or uint16 in native byte order, C-contiguous. It may be the caller's
+    # array.
     pixels: NDArray[Any]
-    # The lowest and highest finite value, if floats without a value range were so far outside [0,
-    # 1] that clipping changed a level, else None. (1.0000001, which resizing and sigmoids produce,
-    # has the same level as 1.)
+    # The lowest and the highest finite value if clipping changes the level of a float without a
+    # value range, else None. (1.0000001, which resizing and sigmoids produce, has the same level as
+    # 1.)
     clipped: tuple[float, float] | None
     non_finite: int  # the number of pixels with a channel that is NaN or infinite
 
@@ -68,12 +68,12 @@ def to_levels(
     value_range: object = None,
     nan_color: object = (255, 0, 0),
 ) -> Levels:
-    """Convert the values of one image ``(H, W, C)`` to levels; the image is only read.
+    """Convert the values of one image ``(H, W, C)`` to levels.
 
     The levels are uint16 for uint16 data without a value range, else uint8. ``value_range`` has a
     form that :func:`check_value_range` accepts. Non-finite pixels get ``nan_color``. If this colour
     is not a gray, gray images with such pixels become RGB, and gray images with alpha become RGBA.
-    Without a value range, integers outside 0..255 raise a ValueError, except uint16 values.
+    Without a value range, integers outside 0..255, except uint16, raise a ValueError.
     """
     if value_range is None and image.dtype.char in "BH":  # checked first: fast for small pictures
         return Levels(_as_it_is(image), None, 0)
@@ -119,7 +119,7 @@ def _fill_in_range(pixels: NDArray[Any], image: NDArray[Any], chosen: ValueRange
 
 
 def _natural_limits(dtype: np.dtype[Any]) -> Limits | None:
-    """Return the values of a dtype that become 0 and 255; None for integers that are levels."""
+    """Return the values that become 0 and 255, or None for integers that are levels."""
     if dtype.kind in "bf":
         return UNIT
     return (0.0, 65535.0) if dtype.kind == "u" and dtype.itemsize == 2 else None
@@ -154,7 +154,7 @@ def _fill(
 
 
 def _scale(block: NDArray[Any], target: NDArray[Any], limits: Limits, inside: bool) -> None:
-    """Write the levels of a block by the formula; if ``inside``, no value needs clipping."""
+    """Write the levels of a block by the formula. ``inside`` means that no value needs clipping."""
     dtype = _arithmetic(block.dtype, limits)
     values = take("levels", block.size * dtype.itemsize).view(dtype).reshape(block.shape)
     scale = dtype.type(_SCALE)
@@ -193,7 +193,7 @@ def _arithmetic(dtype: np.dtype[Any], limits: Limits) -> np.dtype[Any]:
 
 
 def _table_for(image: NDArray[Any], limits: Limits | None) -> NDArray[Any] | None:
-    """Return the level of each bit pattern of 8 or 16 bits, or None if a table is more work."""
+    """Return a table of the levels of all bit patterns, or None if a table is not faster."""
     values = 1 << 8 * image.dtype.itemsize
     if limits is None or values > 1 << 16 or (limits != UNIT and image.size < values):
         return None

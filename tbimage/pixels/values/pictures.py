@@ -1,8 +1,8 @@
 """Pictures that are ready to be encoded, with the findings about their data.
 
-A function that draws takes a ``Picture`` or an array-like object, and returns a ``Picture``, so
-that calls can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function adds the
-findings of its input to its result, so that the caller of the last function can report all of them.
+A drawing function takes a ``Picture`` or an array-like object, and returns a ``Picture``. So calls
+can be chained: ``caption(draw_boxes(photo, boxes), "step 7")``. Each function adds the findings of
+its input to its result, so that the caller of the last function can report all findings.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Findings:
     """Findings about the data of some pictures, for a message to the user.
 
     Attributes:
-        clipped: The lowest and highest finite value, if floats without ``value_range`` were outside
-            ``natural``, else None.
+        clipped: The lowest and the highest finite value if floats without ``value_range`` are
+            outside ``natural``, else None.
         non_finite: The number of pixels that are NaN or infinite.
         natural: The range that floats without ``value_range`` should have.
-        remarks: Other findings. Key: a phrase. Value: how often this was found.
+        remarks: Other findings. Key: a phrase. Value: the number of times this was found.
         lacking: The characters that no font has. They are drawn as boxes.
     """
 
@@ -81,7 +81,7 @@ class Picture:
 
 
 def merge(findings: Iterable[Findings]) -> Findings:
-    """Merge findings: counts are added, and the new range includes all ranges."""
+    """Merge findings. Counts are added, and ``clipped`` is the range that includes all ranges."""
     merged = Findings()
     remarks: dict[str, int] = {}
     for each in findings:
@@ -100,10 +100,10 @@ def merge(findings: Iterable[Findings]) -> Findings:
 
 
 def as_picture(image: object) -> Picture:
-    """Make a picture from an array ``(H, W)`` or ``(H, W, C)``; a Picture is returned unchanged.
+    """Make a picture from an array ``(H, W)`` or ``(H, W, C)``. A Picture is returned unchanged.
 
-    The natural range of the dtype is used. The pixels may be a view of the array, so do not write
-    to them.
+    The values have the natural range of their dtype. Do not write to the pixels, because they may
+    be a view of the array.
     """
     if isinstance(image, Picture):
         return image
@@ -155,7 +155,7 @@ def with_channels(pixels: Pixels, channels: int) -> Pixels:
 
 
 def ink(color: Color, pixels: Pixels) -> Pixels:
-    """Return a colour as an opaque pixel ``(C,)`` of a picture; its luma if the picture is gray."""
+    """Return a colour, or its luma for a gray picture, as an opaque pixel ``(C,)``."""
     channels = pixels.shape[2]
     gray = round(sum(map(float.__mul__, _LUMA, map(float, color))))
     values = [*(color if channels > 2 else (gray,)), *([255] if channels in (2, 4) else [])]

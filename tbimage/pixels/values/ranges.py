@@ -23,7 +23,7 @@ class ValueRange:
     """Which values become black and white; made by :func:`check_value_range`."""
 
     kind: Literal["fixed", "minmax", "percentile"]  # ``"fixed"``, ``"minmax"`` or ``"percentile"``
-    # The value that becomes level 0; a percentage for ``"percentile"``; 0 for ``"minmax"``.
+    # The value that becomes level 0. A percentage for ``"percentile"``. Not used for ``"minmax"``.
     low: float = 0.0
     high: float = 0.0  # like ``low``, but for level 255
 
@@ -123,6 +123,6 @@ def _percentiles(colors: NDArray[Any], low: float, high: float) -> Limits:
 def _interpolated(values: NDArray[Any], position: float) -> float:
     """Return the value at a fractional index; both neighbours must be at their sorted places."""
     below, above = float(values[math.floor(position)]), float(values[math.ceil(position)])
-    # With this formula, the result never decreases when the position grows. The rounding of a
-    # weighted sum of both values could make it decrease.
+    # With this formula, the result never decreases when the position grows. A weighted sum of both
+    # values could decrease because of rounding.
     return min(below + (above - below) * (position - math.floor(position)), above)

@@ -1,12 +1,12 @@
 """Change the size of pictures.
 
 Rules:
-- Pillow makes pictures smaller. If both sides are divided by whole numbers, each pixel is the mean
-  of a block. Otherwise Pillow first averages blocks, so that the sides are still at least 1.5 times
-  as long as in the result (``reducing_gap=1.5``). Then a Hamming filter makes the result. Both
-  steps together read 1.1 GB/s, twice as fast as the filter alone. The filter alone would give a
-  result that differs by 2 levels (root mean square). The filter has no negative weights, so it
-  makes no halos at edges.
+- Pillow makes pictures smaller. If both sides are divided by integers, each pixel is the mean of a
+  block. Otherwise Pillow first averages blocks. The sides of the averaged picture are at least 1.5
+  times as long as those of the result (``reducing_gap=1.5``). Then a Hamming filter makes the
+  result. Both steps together read 1.1 GB/s, twice as fast as the filter alone. The result differs
+  from that of the filter alone by 2 levels (root mean square). The filter has no negative weights,
+  so there are no halos at edges.
 - For 8-bit pictures with alpha, Pillow ignores ``reducing_gap``, and uses only the filter.
 - Pictures are enlarged by repeating pixels, so they show only values of the data.
 - Colours are multiplied by alpha first, so that the colours of transparent pixels do not change the
@@ -43,8 +43,8 @@ def target_size(
 ) -> Size:
     """Return the height and the width of a scaled picture; both are at least 1.
 
-    ``scale`` is applied first. If the longer side is then longer than ``max_side``, it is reduced
-    to ``max_side``.
+    ``scale`` is applied first. If then the longer side is more than ``max_side``, the picture is
+    reduced so that this side becomes ``max_side``.
     """
     if max_side is None and scale is None:
         return height, width
@@ -108,7 +108,7 @@ def _reduced(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _reduced_deep(channel: Pixels, size: Size) -> Pixels:
-    """Reduce one channel as float32, because Pillow resizes float32 with more than 8 bits."""
+    """Reduce one channel as float32, so that Pillow keeps more than 8 bits."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(channel, np.float32))

@@ -1,15 +1,15 @@
 """Tone curves, which show dark and bright parts of a wide range in one picture.
 
-A curve is applied to ``t = clip((x - low) / (high - low), 0, 1)`` before anything is rounded to 8
-bits, so that the steps in dark parts are as fine as in the data. A curve maps 0 to 0 and 1 to 1.
+A curve is applied to ``t = clip((x - low) / (high - low), 0, 1)``. The result is rounded to 8 bits
+afterwards, so that dark parts keep the fine steps of the data. A curve maps 0 to 0 and 1 to 1.
 
 - gamma: ``t ** (1 / gamma)``, as in display encodings and in OpenCV's tone mapping. 2.2 is for
   linear light. A gamma of more than 1 makes the picture brighter.
-- log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. With 1000, each of these
+- log: ``ln(1 + s * t) / ln(1 + s)``, where s is the argument ``log``. If s is 1000, each of these
   ranges of t has about a third of the levels: 0 to 0.01, 0.01 to 0.1, and 0.1 to 1.
 
 The rounding error of float32 is 1e-7. Even if gamma is 10, this is only 3e-5 of the step between
-two of the 255 levels, so float32 is exact enough.
+two levels, so float32 is exact enough.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def tone(
 ) -> NDArray[np.float32]:
     """Convert values ``(H, W, C)`` without alpha to float32 in 0..1, and apply the tone curves.
 
-    ``limits`` become 0 and 1. If both limits are equal, this value becomes one half. The
-    logarithmic curve is applied first. NaN and infinite values become NaN.
+    ``limits`` become 0 and 1. If both limits are equal, this value becomes one half. The log curve
+    is applied before the gamma curve. NaN and infinite values become NaN.
     """
     toned = np.empty(values.shape, np.float32)
     low, high = map(float, limits)

@@ -36,13 +36,13 @@ def hparams(
     Args:
         hparams: Values by name: bool, int, float or str. A name with the value None is left out. A
             bool stays a bool.
-        metrics: The results by which runs are compared: numbers by tag, which are logged as
-            scalars, or only tags. With None or numbers, TensorBoard shows all scalars of the runs.
+        metrics: The results of the run: numbers by tag, which are logged as scalars, or a list of
+            tags. With None or numbers, TensorBoard shows all scalars of the runs.
         step: The step of the metrics' scalars. None: for each tag, the step after the tag's last
-            step in the run. Later scalars of the tag may also have smaller steps than this step.
-        domains: The values that hyperparameters may have, by name; the page offers them as filters.
-            If there are domains, or if ``metrics`` are only tags, the page shows only the
-            columns of this call, and not the columns that other runs add.
+            step in the run. Later scalars of the tag may have smaller steps without a warning.
+        domains: The allowed values of hyperparameters, by name; the page offers them as filters.
+            With domains, or with a list as ``metrics``, the page shows only the columns of this
+            call.
         group: The common name of runs that repeat one trial.
         status: "success", "failure" or "running". None: "success" if metrics have values.
         wall_time: Seconds since the epoch, also used as the start time of the run; None: now.
@@ -72,7 +72,8 @@ def hparams(
     if not defaults.should_record(0, kind.SESSION_TAG):
         return False
     first = self._trials.setdefault(self.logdir, trial.values)
-    if repr(sorted(first.items())) != repr(sorted(trial.values.items())):  # 1 == True, nan != nan
+    # Values are compared as repr, because 1 == True and nan != nan.
+    if repr(sorted(first.items())) != repr(sorted(trial.values.items())):
         raise ValueError(
             f"hparams must be the same in all calls of a writer, got {checks.shown(trial.values)} "
             f"after {checks.shown(first)}: TensorBoard shows one trial for each run. Give each "
@@ -107,11 +108,11 @@ def custom_scalars(
 ) -> bool:
     """Define charts of the Custom Scalars page, with scalars of several tags.
 
-    Each call adds its charts. A chart with the same category and title is replaced.
+    Each call adds its charts. A chart replaces an earlier one with the same category and title.
 
     Args:
-        layout: ``{category: {title: ["Multiline", tags]}}``, with regular expressions as tags; or
-            ``["Margin", tags]``, with three tags for each line: value, lower bound, upper bound.
+        layout: ``{category: {title: [kind, tags]}}``. With the kind "Multiline", tags are regular
+            expressions. With "Margin", three tags are a line: value, lower bound, upper bound.
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
@@ -157,7 +158,7 @@ def custom_scalars_multiline(
     title: str = "untitled",
     wall_time: float | None = None,
 ) -> bool:
-    """Add a chart to the Custom Scalars page: several scalars.
+    """Add a chart of several scalars to the Custom Scalars page.
 
     Args:
         tags: Regular expressions that match the tags of the scalars.
@@ -190,7 +191,7 @@ def custom_scalars_margin(
     title: str = "untitled",
     wall_time: float | None = None,
 ) -> bool:
-    """Add a chart to the Custom Scalars page: a scalar with a lower and an upper bound.
+    """Add a chart of scalars with lower and upper bounds to the Custom Scalars page.
 
     Args:
         tags: Three tags for each line: the value, its lower bound and its upper bound.
@@ -228,17 +229,17 @@ def embedding(
     value_range: Any = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log points in many dimensions, with labels and pictures, for the Projector page.
+    """Log vectors, with labels and pictures, for the Projector page.
 
-    A worker writes the files of the page into the run directory. Embeddings that were logged before
-    stay in the list of the page, even those of earlier runs of the program.
+    A worker writes the files of the page into the run directory. The page still lists earlier
+    embeddings, even those of earlier processes.
 
     Args:
         name: The name on the page. The page also shows the step.
         data: Numbers of the shape [points, dimensions].
         step: As in ``image``. If the same step is used again, the embedding is replaced.
         labels: One label for each point; or, with a ``header``, a list of labels for each point.
-        header: The names of the labels' columns.
+        header: The names of the columns of ``labels``.
         images: One image for each point: [points, height, width, channels], as in ``image``.
         layout: The order of the images' axes, if it is not the order above; see ``image``.
         value_range: Which of the images' values become black and white, as in ``image``.
@@ -300,8 +301,8 @@ def graph(
         As ``image``.
 
     Raises:
-        TypeError: ``model`` is none of these.
-        ImportError: The exporter is not installed; the message says what to install.
+        TypeError: ``model`` is of another type.
+        ImportError: The exporter is not installed; the message names the packages to install.
         Exception: The exporter raised an exception.
 
     Example:

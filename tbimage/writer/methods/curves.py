@@ -38,7 +38,7 @@ def pr_curve(
 
     Returns:
         As ``image``. A worker checks later that predictions are within 0..1 and labels are 0 or 1.
-        If this is not so, ``flush`` raises an error.
+        If a value is wrong, the next ``flush`` raises an error.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -82,8 +82,7 @@ def pr_curve_raw(
 
     Args:
         name: The tag.
-        true_positives: Counts, one for each threshold; the thresholds go from 0 to 1 in equal
-            steps.
+        true_positives: Counts, one for each threshold; thresholds are evenly spaced from 0 to 1.
         false_positives: Counts, one for each threshold.
         true_negatives: Counts, one for each threshold.
         false_negatives: Counts, one for each threshold.
@@ -94,7 +93,7 @@ def pr_curve_raw(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        As ``pr_curve``.
+        As ``image``.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -32,23 +32,22 @@ def feature_maps(
     compression: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log activations: all maps of an image on one sheet, each map with its number.
+    """Log activations: all maps of an image in one picture (a sheet), each map with its number.
 
-    Small maps are enlarged, so that 8 × 8 values can be seen. A map whose values are all equal is
-    marked with a cross.
+    Small maps, such as 8 × 8, are enlarged. A map of equal values is marked with a cross.
 
     Args:
         name: As in ``image``: each sheet of a batch has its own tag.
         x: [height, width, channels] or [batch, height, width, channels], with any number of
             channels and any dtype.
         step: As in ``image``.
-        max_maps: How many maps of an image are shown at most, beginning with the first; None: all.
-        normalize: Which values become black and white: the lowest and highest of each map ("map"),
-            of all maps of an image ("image") or of all images ("batch"); or a ``value_range`` of
-            ``image``: ``(low, high)``, "unit", "signed" or "byte".
-        colormap: As in ``image``; None: gray. A diverging colormap has zero in its middle.
+        max_maps: The largest number of maps of an image that are shown, from the first; None: all.
+        normalize: The values that become black and white: the lowest and highest of each map
+            ("map"), of all maps of an image ("image") or of all images ("batch"). Or a
+            ``value_range``, as in ``image``: ``(low, high)``, "unit", "signed" or "byte".
+        colormap: As in ``image``; None: gray. A diverging one makes ranges from the data symmetric.
         columns: The number of maps in a row; None: the sheet becomes a little wider than high.
-        separate: Whether each map gets its own tag, ``name/map/0``, …, instead of a sheet.
+        separate: Whether each map has its own tag (``name/map/0``, …) and there is no sheet.
         layout: The order of the axes, if ``x`` has another order than above: "CHW", "NCHW", …
         nan_color: The colour of values that are NaN or infinite: red, green and blue, 0 to 255.
         description: Markdown that TensorBoard shows with the sheets.
@@ -107,7 +106,7 @@ def grid(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log several images side by side, as one image: a sheet.
+    """Log several images as one picture: a sheet with rows and columns.
 
     Args:
         name: The tag.
@@ -179,16 +178,16 @@ def compare(
         images: Two or more arguments; each is one image or a batch. All have the same dtype, or all
             are floats. The last two are compared.
         step: As in ``image``.
-        titles: A text for each of ``images``, which is drawn below the image.
+        titles: A text below each of ``images``. None: "input", "output", "target", "3", ….
         diff: "abs" (the absolute difference), "signed" (``images[-2] - images[-1]``, with zero in
             the middle of the colours) or None (no difference).
-        scalars: Whether the mean absolute error and the PSNR in dB are also logged as scalars:
-            their means over the batch as ``name/mae`` and ``name/psnr``. The caption of each
-            sheet always shows both measures.
+        scalars: Whether to log the mean absolute error and the PSNR in dB also as scalars: their
+            means over the batch, as ``name/mae`` and ``name/psnr``. Unless the images are identical
+            or differ in shape, the caption of a sheet shows both measures.
         layout: As in ``image``, for all ``images``.
         description: Markdown that TensorBoard shows with the sheets.
         wall_time: Seconds since the epoch; None: now.
-        options: ``value_range`` (if it depends on the data, it is the same for all images),
+        options: ``value_range`` (the images share one range, even if it is found in the data),
             ``nan_color``, ``colormap``, ``colorbar`` (of the difference), ``gamma``, ``log``,
             ``max_side``, ``scale``, ``encoding``, ``quality`` and ``compression``, as in ``image``.
 
@@ -239,17 +238,17 @@ def animation(
         frames: [frames, height, width], [frames, height, width, channels] or [batch, frames,
             height, width, channels] with 1 to 4 channels.
         step: As in ``image``.
-        fps: Frames a second; at most 50 for a GIF.
-        format: "apng" is lossless and in true colour; "gif" has 256 colours, for programs that
-            cannot read APNG.
+        fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
+        format: "apng" is lossless and has all colours. "gif" has 256 colours; it is for programs
+            that cannot read APNG.
         max_outputs: The largest number of clips of a batch that are logged. None: all of them.
         layout: The order of the axes, if ``frames`` have another order than above: "TCHW", "NTCHW",
             …; "BGR" for frames of OpenCV, whose colours are in this order.
         description: Markdown that TensorBoard shows with the clips.
         compression: The compression of an APNG, as in ``image``.
         wall_time: Seconds since the epoch; None: now.
-        look: ``value_range`` (if it depends on the data, it is the same for the whole clip),
-            ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and
+        look: ``value_range`` (the frames of a clip share one range, even if it is found in the
+            data), ``nan_color``, ``colormap``, ``colorbar``, ``gamma``, ``log``, ``max_side`` and
             ``scale``, as in ``image``.
 
     Returns:

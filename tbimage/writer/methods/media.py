@@ -31,11 +31,11 @@ def audio(
         data: [frames], [frames, channels] or [clips, frames, channels] with 1 or 2 channels. Floats
             from -1 to 1 become integers of 16 bits, as in tf.summary; uint8, int16 and int32 are
             stored unchanged.
-        sample_rate: Frames a second, in Hz.
+        sample_rate: Frames per second.
         step: As in ``image``.
-        layout: The order of the axes: a permutation of "T", "TC", "NT" or "NTC", for clips (N),
-            frames (T) and channels (C). torchaudio's [channels, frames] is "CT". None: "T", "TC"
-            or "NTC", for one, two or three axes.
+        layout: The order of the axes clips (N), frames (T) and channels (C): a permutation of "T",
+            "TC", "NT" or "NTC". For [channels, frames] of torchaudio, pass "CT". None: "T", "TC" or
+            "NTC", for one, two or three axes.
         max_outputs: The largest number of clips of a batch that are logged. None: all of them. (The
             default of tf.summary is 3.)
         description: Markdown that TensorBoard shows with the clips.
@@ -90,7 +90,7 @@ def text(
             TensorBoard shows as a table.
         step: As in ``image``.
         markdown: Whether TensorBoard renders the text as Markdown. Default True, as in tf.summary.
-            False: the text is stored as a code block, and shown unchanged, except that tabs become
+            False: the text is stored as a code block. It is shown unchanged, but tabs become
             spaces.
         description: Markdown that TensorBoard shows with the text.
         wall_time: Seconds since the epoch; None: now.
@@ -100,7 +100,7 @@ def text(
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` has something other than strings.
-        ValueError: A string is not valid Unicode, or rows have different lengths.
+        ValueError: A string is not valid Unicode, rows differ in length, or the rank is above 2.
         RuntimeError: The writer is closed.
 
     Example:

@@ -33,26 +33,26 @@ def segmentation(
     wall_time: float | None = None,
     **options: Unpack[PictureKeywords],
 ) -> bool:
-    """Log masks of classes, over images or alone; each class has its own colour.
+    """Log masks of classes, over images or alone. The class of a pixel decides its colour.
 
-    A class index always has the same colour (``tbimage.visual.CLASS_COLORS``).
+    The colours of the indices 0 to 63 (``tbimage.visual.CLASS_COLORS``) repeat for larger indices.
 
     Args:
         name: As in ``image``.
         labels: Class indices, as integers or bools: [height, width] or [batch, height, width]. Or
             logits or probabilities, as floats: [height, width, classes] or [batch, height, width,
-            classes]. Then each pixel has the class with the highest value.
+            classes]. With these, the class of a pixel is the one with the highest value.
         step: As in ``image``.
         image: The images below the masks: one for each mask, of the same size. None: no images.
         classes: The names of classes for the legend, by index.
         alpha: The opacity of the colours over the images, from 0 to 1.
-        ignore_index: The index of pixels without a class. These pixels show only the image.
+        ignore_index: The index of pixels without a class, which show the image (or nearly black).
         legend: Whether a legend below each mask names its classes.
-        outlines: Whether areas have outlines: over images in the class's opaque colour, else white.
+        outlines: Whether areas have outlines: over images in the colour of the class, else white.
         captions: As in ``image``.
         layout: The order of the axes of ``image``; also of ``labels``, if they have the same number
             of axes or if there is no image.
-        labels_layout: The order of the axes of ``labels``, if ``layout`` is not their order: "NCHW"
+        labels_layout: The order of the axes of ``labels``, if it differs from ``layout``: "NCHW"
             for logits, …
         description: Markdown that TensorBoard shows with the pictures.
         wall_time: Seconds since the epoch; None: now.
@@ -124,7 +124,7 @@ def boxes(
 ) -> bool:
     """Draw boxes (with labels and scores), keypoints and lines onto images, and log the images.
 
-    Coordinates are in pixels of the given image, from its top left corner; x comes before y.
+    Coordinates are x and y in pixels of the given image, measured from its top left corner.
 
     Args:
         name: As in ``image``.
@@ -136,7 +136,7 @@ def boxes(
         scores: A number for each box, in lists like ``labels``. Boxes with higher scores are drawn
             over the other boxes.
         colors: Red, green and blue, 0 to 255: one colour for all boxes, or a colour for each box,
-            in lists like ``labels``. None: each label has its own colour, which is always the same.
+            in lists like ``labels``. None: the label of a box decides its colour.
         classes: The names of class indices.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh"
             (centre, width, height).

@@ -49,30 +49,31 @@ def image(
         data: [height, width], [height, width, channels] or [batch, height, width, channels] with 1
             to 4 channels (gray, gray and alpha, RGB, RGBA). It is a NumPy array, nested lists, an
             object with ``__array__`` or DLPack (torch, JAX, TensorFlow, CuPy), a PIL image or a
-            matplotlib figure. Or it is an encoded PNG, JPEG, GIF or BMP, as bytes or as a path;
-            an encoded picture is stored unchanged. uint8 and uint16 are levels, bools are black and
-            white, other integers are levels from 0 to 255, and floats are from 0 to 1. A PIL image
+            matplotlib figure. Or it is an encoded PNG, JPEG, GIF or BMP, as bytes or as a path; an
+            encoded picture is stored unchanged. uint8 and uint16 use their whole range, bools are
+            black and white, other integers are from 0 to 255, and floats from 0 to 1. A PIL image
             is rotated by its EXIF orientation; pass ``numpy.asarray(image)`` for the stored pixels.
         step: An integer that increases with each call. None: the default step
-            (``tbimage.set_step``). Without a default step: the step after the last step of this
-            name, even if the program was restarted.
+            (``tbimage.set_step``). If there is no default step, it is the step after the last step
+            of this name, even if an earlier process logged that step.
         max_outputs: The largest number of images of a batch that are logged. None: all of them.
             (The default of tf.summary is 3.)
         description: Markdown that TensorBoard shows with the images.
-        layout: The order of the axes, if ``data`` has another order than above: "CHW", "NCHW",
-            "NHW", …; "BGR" for images of OpenCV, whose colours are in this order.
-        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
-            (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and the highest of each image) or
-            ``("percentile", low, high)``. None: the natural range of the dtype; floats outside
-            [0, 1] are clipped, and a warning is logged.
+        layout: The order of the axes, such as "CHW", "NCHW" or "NHW". None: the order above. "BGR"
+            is for images of OpenCV: the order above, with the colours blue, green, red.
+        value_range: The values that become black and white: ``(low, high)``, "unit" (0 to 1),
+            "signed" (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and the highest of each
+            image) or ``("percentile", low, high)``. None: the range of the dtype, as in ``data``.
+            Floats outside of this range are clipped, and a warning is logged.
         nan_color: The colour of pixels that are NaN or infinite: red, green and blue, 0 to 255.
         colormap: The colours for data with one channel: "viridis", "magma", "turbo", "coolwarm", …
-            (``tbimage.visual.COLORMAPS``). Add "_r" to a name to reverse its colours. A diverging
-            colormap, such as "coolwarm", has zero in its middle.
+            (``tbimage.visual.COLORMAPS``). Add "_r" to a name to reverse its colours. With a
+            diverging one ("coolwarm"), a ``value_range`` of None is -1 to 1 for floats, and
+            "minmax" and percentiles become symmetric around 0.
         colorbar: Whether a bar beside the picture shows the values of the colours.
         gamma: The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 / gamma)``. A
             ``gamma`` of more than 1 makes the picture brighter; 2.2 is for linear light.
-        log: Show the range on a logarithmic scale: ``t`` becomes
+        log: Show the range on a logarithmic scale: ``t``, as in ``gamma``, becomes
             ``ln(1 + log * t) / ln(1 + log)``. True means 1000, which shows three powers of ten.
         max_side: The largest length of the longer side in pixels. Larger pictures are made smaller.
         scale: A factor for both sides. Pixels are repeated if the picture becomes larger, and
@@ -136,7 +137,7 @@ def picture_options(
     compression: str | None = None,
     **look: Unpack[LookKeywords],
 ) -> PictureOptions:
-    """Check the options of the pictures of one call; None means the writer's setting."""
+    """Check the options of one call; None means the setting of the writer."""
     from tbimage.kinds.options import recent_options
 
     settings = self._settings
@@ -172,7 +173,7 @@ def log_pictures(
 
 @functools.cache
 def _import_all() -> None:
-    """In the caller, import the modules that every picture needs, because workers import nothing.
+    """Import the modules that every picture needs. Callers do this, because workers import nothing.
 
     ``kinds/options.py`` loads the encoder, and imports the modules that only some pictures need.
     """
@@ -250,6 +251,6 @@ def figure(
             kind.close(figures)
     from tbimage.kinds import image as image_kind
 
-    pixels.flags.writeable = False  # no other code has this array, so it is not copied
+    pixels.flags.writeable = False  # so that it is not copied: no other code has this array
     images = image_kind.prepare(pixels, None, None, options)
     return log_pictures(self, name, step, wall_time, images, options)

@@ -99,12 +99,12 @@ def session_log(
 ) -> bool:
     """Log that a session began, stopped or saved a checkpoint.
 
-    After a second "start", TensorBoard's Python loader discards all data with the step of this
-    event or a greater step. To discard data, use ``purge``.
+    At the second "start" of a run and at each later one, TensorBoard's Python loader discards all
+    data with the step of this event or a greater step. Use ``purge`` to discard data.
 
     Args:
         status: "start", "stop" or "checkpoint".
-        step: The step of the session.
+        step: The step of the event.
         checkpoint_path: The path of the checkpoint.
         message: Any text.
         wall_time: Seconds since the epoch; None: now.
@@ -141,16 +141,15 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
 
     TensorBoard's Python loader then discards the points of these steps for all tags, also in the
     runs of ``scalars`` below the run directory. The loader ignores the first "start" event of a
-    run, so this call writes two "start" events. The data server ignores both events. It discards
-    points of a tag when it reads a new point of this tag with the same or a smaller step. For each
-    logged name, this writer has a next automatic step. If this next step is greater than ``step``,
-    it becomes ``step``.
+    run, so this call writes two "start" events. The data server ignores both events. But when it
+    reads a new point of a tag, it discards the tag's points with the same or a greater step. If the
+    next automatic step of a name in this writer is greater than ``step``, it becomes ``step``.
 
     Args:
         step: The first step that is discarded. The program continues with this step.
 
     Returns:
-        True if the event will be written. False if there was no room (``on_full``).
+        True if the events will be written. False if there was no room (``on_full``).
 
     Raises:
         TypeError: ``step`` is not an integer.

@@ -10,7 +10,7 @@ from tbimage import checks
 from tbimage.events.tickets import SUB_RUNS
 from tbimage.kinds import scalar as scalar_kind
 
-# The bytes of memory that are counted for each pending value: a number and the name of a run.
+# The bytes of memory that count for each pending value of ``scalars``: a number and a run name.
 _VALUE_BYTES = 160
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def scalars(
 
     TensorBoard draws a line for each run, so each key has its own run: the directory ``name_key``
     in the run directory. In this name, ``_`` replaces characters that file systems forbid. All of
-    these runs share one thread and 32 file descriptors.
+    these runs together use at most 32 file descriptors.
 
     Args:
         name: The tag, in all of these runs.
@@ -84,7 +84,7 @@ def scalars(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        As ``image``. If a directory cannot be made later, ``flush`` raises the OSError.
+        As ``image``. If a worker cannot make a directory, ``flush`` raises the OSError.
 
     Raises:
         TypeError: An argument is of the wrong type, or a value is not a number.
@@ -100,7 +100,7 @@ def scalars(
     """
     from tbimage.kinds import scalars as kind
 
-    # Each key has its own run, and log_scalars checks the steps of each run.
+    # The step may repeat here, because ``log_scalars`` checks the steps of each run.
     name, number, wanted = self._begin(name, step, lane=SUB_RUNS, may_repeat=True)
     if not wanted:
         return False
@@ -161,8 +161,8 @@ def histogram(
 
     Args:
         name: The tag.
-        data: Numbers of any shape and dtype. NaN and infinities have no bucket: they are left out,
-            and a warning is logged.
+        data: Numbers of any shape and dtype. NaN and infinite values are in no bucket; if there are
+            such values, a warning is logged.
         step: As in ``image``.
         buckets: The number of buckets of equal width from the least to the greatest value.
         description: Markdown that TensorBoard shows with the histogram.
@@ -257,7 +257,7 @@ def tensor(
     description: str | None = None,
     wall_time: float | None = None,
 ) -> bool:
-    """Log a tensor without conversion. TensorBoard shows it only if the metadata names a plugin.
+    """Log a tensor. TensorBoard shows it only if the metadata names one of its plugins.
 
     Args:
         name: The tag.
@@ -273,7 +273,7 @@ def tensor(
 
     Raises:
         TypeError: An argument is of the wrong type, or a ``TensorProto`` cannot store the data.
-        ValueError: ``metadata`` has the bytes of another message, or another value does not fit.
+        ValueError: ``metadata`` cannot be parsed, or another value does not fit.
         RuntimeError: The writer is closed.
 
     Example:
