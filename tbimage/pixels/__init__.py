@@ -1,7 +1,7 @@
 """Convert arrays to pixels, and pixels to encoded bytes.
 
-``arrays`` turns objects into NumPy arrays and names their axes. ``values`` turns values into levels
-of 8 or 16 bits and into colours. ``drawing`` puts text, boxes, masks and lines onto pictures.
+``arrays`` converts objects to NumPy arrays with a fixed order of axes. ``values`` converts values
+to levels of 8 or 16 bits and to colours. ``drawing`` adds text, boxes, masks and lines to pictures.
 ``png`` and ``clips`` encode pictures. Functions return findings about the data, such as clipped
 values and pixels that are not finite.
 

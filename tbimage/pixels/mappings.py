@@ -1,15 +1,15 @@
-"""Memory mappings for large data, so that the system gets back memory that is not used.
+"""Keep large data in memory mappings, so that unused memory is returned to the system.
 
-malloc keeps freed memory that is between used blocks. When records waited for a slow disk, the
-process kept up to 140 MiB of such memory, in addition to the 256 MiB that may be pending. So
-encoded data of 64 KiB or more gets its own mapping, and copies of arrays are in slots of mappings
+malloc does not return freed memory that is between used blocks. After records waited for a slow
+disk, the process kept up to 140 MiB of such memory, in addition to 256 MiB of pending data. So
+encoded data of 64 KiB or more gets its own mapping, and copies of arrays get slots of mappings
 (arrays/copies.py).
 
 Rules:
 - A mapping becomes idle when the last view of its data is deleted. This can happen in any thread,
   and in a signal handler. So there are no locks, and deques are changed by single atomic calls.
-- At most ``MOST_IDLE`` idle mappings of each size are kept, and are used again. A new mapping
-  causes page faults: 1 µs for each 4 KiB. This is a sixth of the time that encoding takes.
+- At most ``MOST_IDLE`` idle mappings of each size are kept and reused. The page faults of a new
+  mapping take 1 µs for each 4 KiB, which is a sixth of the encoding time.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class _Lent(np.ndarray[Any, Any]):
             _idle[self.size].append(self.base)
 
 
-# The idle mappings by size, 64 KiB to 2 MiB. Larger mappings are not kept, because only pictures
-# whose rows have megabytes need them.
+# The idle mappings by size, 64 KiB to 2 MiB. Larger mappings are not kept, because they are rare:
+# rows of more than 1 MiB, JPEG files and files of ``compression="small"`` may need them.
 _idle: dict[int, deque[_Memory]] = {
     LEAST_BYTES << power: deque(maxlen=MOST_IDLE) for power in range(6)
 }
 
 
 def new_pages(size: int, advice: str) -> Any:
-    """Map memory; ``advice`` is a hint to the system: the name of a constant of ``mmap``."""
+    """Map memory; ``advice`` is the name of a constant of ``mmap``, a hint to the system."""
     if not hasattr(mmap, "MAP_ANONYMOUS"):  # Windows
         return np.empty(size, np.uint8)
     try:
@@ -67,13 +67,13 @@ def new_pages(size: int, advice: str) -> Any:
 def lend(least: int) -> NDArray[np.uint8]:
     """Return memory of at least ``least`` bytes, with undefined content.
 
-    A page takes physical memory only after data is written to it.
+    A page takes no physical memory until data is written to it.
     """
     size = max(LEAST_BYTES, 1 << (least - 1).bit_length())
     try:
         memory = _idle[size].pop()
     except LookupError:
-        # A page of 2 MiB would take 2 MiB of physical memory, even if little is written to it.
+        # A huge page would take 2 MiB of physical memory, even if little data is written to it.
         memory = _Memory(size, np.uint8, new_pages(size, "MADV_NOHUGEPAGE"))
     lent: NDArray[np.uint8] = memory.view(_Lent)
     return lent

@@ -1,12 +1,12 @@
 """Buffers that each thread keeps for its next picture.
 
-A new array of 256 KiB costs page faults each time. A buffer that was used a moment ago is in the
-cache.
+Each new array of 256 KiB causes page faults. A buffer that is reused causes none, and it is often
+still in the cache.
 
 Rules:
 - ``take`` returns the same memory for the same name. The content of this memory is undefined. A
-  buffer is valid until the thread takes the same name again. So each name is used by only one
-  function.
+  buffer is valid until the thread takes the same name again. So functions may share a name only if
+  none of them needs its buffer while another one runs.
 - No view of a buffer may leave ``tbimage.pixels``.
 """
 
@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 
-#: Larger buffers are not kept. Only pictures whose rows have megabytes need them, and a thread may
-#: run for weeks. So a thread keeps at most 22 MiB, and 2 to 5 MiB after usual pictures.
+#: Larger buffers are not kept, because only pictures with very long rows need them, and a thread
+#: may run for weeks. So a thread keeps at most 22 MiB. It keeps 2 to 5 MiB after usual pictures.
 KEPT_BYTES = 2 << 20
 
 

@@ -15,7 +15,7 @@ from tbimage.pixels.drawing.palette import check_colors, class_color, label_colo
 
 Coordinates = NDArray[np.float64]
 
-#: Two corners; the top left corner and the size; the centre and the size.
+#: The numbers of a box: two corners; the top left corner and size; the centre and size.
 BOX_FORMATS = ("xyxy", "xywh", "cxcywh")
 
 # The colour of boxes without a label. It is visible on most photographs.
@@ -53,7 +53,7 @@ def check_labels(labels: Any, count: int) -> list[str | int] | None:
     """Check that ``labels`` is None or has one string or integer per box."""
     if labels is None:
         return None
-    if hasattr(labels, "tolist"):  # also tensors on an accelerator, which NumPy cannot view
+    if hasattr(labels, "tolist"):  # NumPy cannot read tensors on an accelerator
         labels = labels.tolist()
     elif hasattr(labels, "__array__"):
         labels = np.asarray(labels).tolist()
@@ -95,7 +95,7 @@ def box_colors(colors: Any, labels: Sequence[str | int] | None, count: int) -> N
 def box_corners(
     boxes: Coordinates, format: str, normalized: bool, height: int, width: int
 ) -> Coordinates:
-    """Return left, top, right and bottom of each box in pixels, as a new array."""
+    """Return the left, top, right and bottom edge of each box in pixels, as a new array."""
     corners = boxes * [width, height, width, height] if normalized else boxes.copy()
     if format == "cxcywh":
         corners[:, :2] -= corners[:, 2:] / 2

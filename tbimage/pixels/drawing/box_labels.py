@@ -1,10 +1,10 @@
 """Draw the labels of boxes: texts on a background of the box's colour.
 
 Rules:
-- A label is directly above its box. If the label does not fit there, or another label is there,
-  these places are tried: inside the box at the top, below the box, inside the box at the bottom. If
-  no place is free, the label covers another label.
-- The labels that are drawn last get their places first, because they cover the others. If the boxes
+- A label is directly above its box, if it fits there and no other label is there. Otherwise these
+  places are tried: inside the box at the top, below the box, inside the box at the bottom. If no
+  place is free, the label overlaps another label.
+- Places are chosen in reverse drawing order, because later labels cover earlier ones. If the boxes
   have scores, the labels with the highest scores are drawn last.
 - A label is completely inside the picture, unless it is larger than the picture.
 """
@@ -26,15 +26,15 @@ from tbimage.pixels.values.pictures import Color
 Label = Sequence[NDArray[np.uint8]]
 Place = tuple[int, int, int]  # row, first column, column after the last column
 
-# Longer texts are not cached. Shorter texts are scores, and labels of one or two words.
+# The maximum length of cached texts: scores, and labels of one or two words.
 _KEPT_LETTERS = 16
 
 
 def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
-    """Draw a label: a part ``(height, width, 3)`` for each text, all parts with the same height.
+    """Draw a label: one part ``(height, width, 3)`` for each text; all have the same height.
 
-    Each text is cached separately, because the same class or the same score is needed more often
-    than the same pair of class and score.
+    Each text is cached separately, because a class or a score occurs more often than the same pair
+    of class and score.
     """
     return [
         _kept(text, size, color, fonts.current())
@@ -44,7 +44,7 @@ def make_label(texts: Sequence[str], size: int, color: Color) -> Label:
     ]
 
 
-# The drawing of a score has 7 KB at the greatest size. Each colour may have 101 different scores.
+# The pixels of a score take 7 KB at the maximum size. Each colour may have 101 different scores.
 @lru_cache(maxsize=1024)
 def _kept(text: str, size: int, color: Color, used: fonts.Fonts) -> NDArray[np.uint8]:
     return _drawn(text, size, color)
@@ -61,13 +61,12 @@ def _drawn(text: str, size: int, color: Color) -> NDArray[np.uint8]:
 def label_places(
     tall: int, widths: Sequence[int], spans: Sequence[Sequence[int]], height: int, width: int
 ) -> list[tuple[int, int]]:
-    """Return row and column of the top left corner of each label.
+    """Return the row and column of the top left corner of each label.
 
-    ``tall`` is the height of each label. ``widths`` are the widths of the labels, in the order of
-    drawing. ``spans`` are left, top, right and bottom of each box; the pixels at right and bottom
-    do not belong to the box.
+    ``tall`` is the height of each label. ``widths`` are the widths of the labels, in drawing order.
+    ``spans`` are the left, top, right and bottom edge of each box; right and bottom are exclusive.
     """
-    # The taken places, by ``row // tall``. If two labels overlap, their keys differ by at most 1.
+    # The occupied places by ``row // tall``. The keys of overlapping labels differ by at most 1.
     taken: dict[int, list[Place]] = {}
     places = []
     for wide, (left, top, _, bottom) in zip(reversed(widths), reversed(spans), strict=True):

@@ -1,14 +1,14 @@
 """Draw boxes with labels onto a picture.
 
 Rules:
-- A box covers the columns from ``round(x1)`` to ``round(x2) - 1``, but at least one column. Its
-  rows are found in the same way. The outline is inside the box, as with Pillow's
+- A box covers the columns from ``floor(x1 + 0.5)`` to ``floor(x2 + 0.5) - 1``, but at least one
+  column. Its rows are computed in the same way. The outline is inside the box, as in Pillow's
   ``ImageDraw.rectangle``.
 - A box is clipped to the picture, so its outline is visible along the picture's edge.
 - Boxes that cannot be drawn are counted.
-- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` boxes and at
-  most ``MOST_LABELS`` labels, those with the highest scores. People could not distinguish more
-  boxes or labels.
+- The time is bounded for any number of boxes: a picture shows at most ``MOST_BOXES`` boxes and
+  ``MOST_LABELS`` labels, those with the highest scores, else the first. People could not
+  distinguish more boxes or labels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tbimage.pixels.values.pictures import Color, Picture, drawable, ink
 
 Coordinates = NDArray[np.float64]
 
-#: The greatest number of boxes that are drawn; they take about 0.1 s.
+#: The maximum number of boxes in a picture; drawing them takes about 0.1 s.
 MOST_BOXES = 10_000
 MOST_LABELS = 1_000
 
@@ -71,8 +71,8 @@ def draw_boxes(
         boxes: ``(M, 4)`` numbers, in pixels from the top left corner of the picture.
         labels: A string or a class index for each box, or None.
         scores: A number for each box, or None; boxes with higher scores are drawn over the others.
-        colors: One (red, green, blue) in 0..255 for all boxes, or one per box; default: depending
-            on the label.
+        colors: One (red, green, blue) in 0..255 for all boxes, or one per box; default: a colour
+            for each label.
         classes: Names of the class indices: a sequence, or a mapping from index to name.
         format: "xyxy" (two corners), "xywh" (top left corner, width, height) or "cxcywh" (centre,
             width, height).
@@ -84,11 +84,11 @@ def draw_boxes(
 
     Returns:
         The picture, 8 bits deep and in colour. The findings count boxes that are not drawn: boxes
-        with NaN or infinite coordinates, and boxes outside of the picture. The findings also count
-        boxes of negative width or height, which are drawn with exchanged corners. At most 10,000
-        boxes are drawn: the boxes with the highest scores, or the first boxes if there are no
-        scores. The findings count the other boxes. If all coordinates are in 0..1 and
-        ``normalized`` is False, the findings count all boxes, because they may be fractions.
+        with NaN or infinite coordinates, boxes outside of the picture, and boxes beyond 10,000.
+        The 10,000 boxes with the highest scores are drawn, or the first ones if there are no
+        scores. The findings also count boxes of negative width or height, which are drawn with
+        exchanged corners. If all coordinates are in 0..1 and ``normalized`` is False, they count
+        all boxes, because the coordinates may be fractions.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -142,9 +142,8 @@ def _drawable_boxes(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64], dict[str, int]]:
     """Choose the boxes that are drawn.
 
-    The function returns the indices of these boxes in the order of drawing, the pixels that they
-    cover, and the findings. The pixels are given as left, top, right and bottom; the pixels at
-    right and bottom are not covered.
+    Return their indices in drawing order, the left, top, right and bottom edges of the pixels that
+    they cover, and the findings. Right and bottom are exclusive.
     """
     finite = np.all(np.isfinite(corners), axis=1)
     with np.errstate(invalid="ignore"):
@@ -175,8 +174,8 @@ def _outline_all(
 ) -> None:
     """Draw the outlines of boxes; later boxes cover earlier ones.
 
-    Rows are written as bytes, not as pixels. Otherwise NumPy's inner loop would only have one step
-    for each channel of a pixel, and a box would take three times as long.
+    Rows are written as bytes, not as pixels. Otherwise NumPy's inner loop would run only over the
+    channels of one pixel, and a box would take three times as long.
     """
     height, across, channels = pixels.shape
     rows = pixels.reshape(height, across * channels)

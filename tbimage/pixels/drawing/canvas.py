@@ -21,7 +21,7 @@ QUIET: Color = (158, 158, 158)
 
 
 def framed(pixels: Pixels, below: int = 0, left: int = 0, right: int = 0, above: int = 0) -> Pixels:
-    """Put a picture on a larger white sheet; each pixel is written only once."""
+    """Put a picture on a larger white sheet; each pixel of the sheet is written only once."""
     height, width, channels = pixels.shape
     sheet = np.empty((above + height + below, left + width + right, channels), pixels.dtype)
     rows, after = slice(above, above + height), left + width
@@ -45,7 +45,7 @@ def blank(height: int, width: int, like: Pixels, color: Color = PAPER) -> Pixels
 def same_form(pictures: Sequence[Pixels]) -> list[Pixels]:
     """Convert pictures to the same number of channels and the same depth, without loss.
 
-    Both are as small as possible. Pictures that have this form already are not copied.
+    Channels and depth are as small as possible. Pictures are copied only if they must change.
     """
     counts = {picture.shape[2] for picture in pictures}
     channels = (3 if counts & {3, 4} else 1) + bool(counts & {2, 4})

@@ -15,11 +15,11 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Picture, as_picture
 
-#: The greatest number of lines of a caption; longer text is cut, and ends with "…".
+#: The maximum number of lines of a caption; longer text is cut, and ends with "…".
 MOST_LINES = 8
 
-# The caption of a picture that is 28 pixels wide would be broken into single letters. So the sheet
-# is made wider than the picture. Its width may become this number times the size of the letters.
+# If a picture is only 28 pixels wide, its caption would be broken into single letters. So the sheet
+# may be wider than the picture, up to this number times the size of the letters.
 _LETTERS_ACROSS = 14
 
 
@@ -32,13 +32,13 @@ def caption(
         image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         text: Any text; it is broken into up to 8 lines. Characters that no font has are drawn as
             boxes.
-        size: The size of the letters in pixels; default: 12 or more, depending on the size of the
-            picture, so that people can read the text in a card of TensorBoard.
+        size: The size of the letters in pixels. The default is 12 or more, depending on the size of
+            the picture. It makes the text readable in a card of TensorBoard.
         margin: Pixels around the text; default: a third of ``size``.
 
     Returns:
-        The picture with a strip below, with the same channels and depth. A picture that is narrower
-        than a few words is centred on a wider sheet.
+        The picture with a strip below. The channels and the depth are the same. A picture that is
+        narrower than a few words is centred on a wider sheet.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -1,4 +1,4 @@
-"""Put a colour bar beside a picture, with the values of the colours."""
+"""Draw a colour bar beside a picture, with the values of the colours."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def colorbar(
 
     Args:
         image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
-        values: Two or more numbers. They are shown beside the bar at equal distances, with the
-            first number at the bottom. If there is not enough space, some numbers between the first
-            and the last are omitted.
+        values: Two or more numbers. They are shown beside the bar at equal distances, the first at
+            the bottom and the last at the top. If there is not enough space, some numbers between
+            these two are omitted.
         colormap: The name of the colour map; None: a bar from black to white.
         size: The size of the letters in pixels; default: 12 or more, depending on the size of the
             picture.

@@ -4,13 +4,13 @@ Rules:
 - The last two images are compared: input and output, or output and target.
 - All images are shown with one value range, so that equal values look the same. If the range is
   found in the data, it covers all images.
-- The difference of a pixel is the mean of ``abs(a - b)`` over its colours. For a signed difference,
-  it is the mean of ``a - b``. Alpha is ignored.
+- The difference of a pixel is the mean of ``abs(a - b)`` over its colour channels. For a signed
+  difference, it is the mean of ``a - b``. Alpha is ignored.
 - The value range of the difference is 0 to the maximum. For a signed difference, it is symmetric
-  around 0. This makes small errors visible. The title gives this range.
-- MAE and MSE are means over all colour values that are finite in both images. PSNR is ``10 *
-  log10(peak ** 2 / MSE)`` in dB. The peak is the length of the images' value range: 1 for floats
-  and 255 for uint8 by default.
+  around 0. So small errors are visible. The title of the difference gives the range.
+- MAE and MSE are means over all samples that are finite in both images, without alpha. PSNR is ``10
+  * log10(peak ** 2 / MSE)`` in dB. The peak is ``high - low`` of the images' value range. By
+  default it is 1 for floats and 255 for uint8.
 """
 
 from __future__ import annotations
@@ -79,20 +79,20 @@ def draw_comparison(
     """Put images side by side, with the difference of the last two.
 
     Args:
-        images: Two or more images, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels. All have
-            the same dtype, or all are floats. The last two have the same shape, unless ``diff`` is
-            None.
+        images: Two or more images, each ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels. All must
+            have the same dtype, or all must be floats. The last two must have the same shape,
+            unless ``diff`` is None.
         titles: A title for each image; default: "input", "output", "target".
         diff: "abs" (the absolute difference), "signed" (``images[-2] - images[-1]``) or None (no
             difference).
         look: ``value_range``, ``colormap`` and the other keywords of ``image``.
 
     Returns:
-        The picture with MAE and PSNR in its caption; and MAE and PSNR as numbers.
+        The picture, with MAE and PSNR in its caption, and both numbers.
 
     Raises:
         TypeError: An argument is of the wrong type, or dtypes differ.
-        ValueError: Shapes do not fit, or an argument has none of the allowed values.
+        ValueError: Shapes do not fit, or an argument has a value that is not allowed.
 
     Example:
         >>> photo = np.full((8, 8, 3), 100, np.uint8)
@@ -110,7 +110,7 @@ def draw_comparison(
 def compare_values(
     images: Sequence[Array], look: Look, titles: Sequence[str] | None, diff: str | None
 ) -> Comparison:
-    """Compare views ``(H, W, C)``; ``look`` and ``diff`` are checked already, the rest is not."""
+    """Compare views ``(H, W, C)``; only ``look`` and ``diff`` must be checked before the call."""
     check_comparable([image.shape for image in images], [image.dtype for image in images], diff)
     if titles is None:
         titles = [*_TITLES, *map(str, range(len(_TITLES), len(images)))][: len(images)]
@@ -141,7 +141,7 @@ def compare_values(
 
 
 def _sheet(pictures: Sequence[Picture], titles: Sequence[str], text: str = "") -> Picture:
-    """Put pictures in a row, with titles and a line of text, all in letters of the same size."""
+    """Put pictures in a row, with titles and a caption in letters of the same size."""
     width = sum(picture.pixels.shape[1] for picture in pictures)
     size = size_for(pictures[0].pixels.shape[0], width)
     row = grid(pictures, columns=len(pictures), padding=_PADDING, titles=titles, size=size)
@@ -159,8 +159,8 @@ def check_comparable(
 ) -> None:
     """Check that images can be compared.
 
-    There must be two or more images. All must have the same dtype, but all float dtypes count as
-    one dtype. The last two must have the same shape, unless ``diff`` is None.
+    There must be two or more images. All must have the same dtype, or all must be floats. The last
+    two must have the same shape, unless ``diff`` is None.
     """
     if len(shapes) < 2:
         raise ValueError(f"compare needs two images or more, got {len(shapes)}")

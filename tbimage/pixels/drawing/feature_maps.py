@@ -1,15 +1,15 @@
-"""Draw activations with any number of channels as one sheet of numbered maps.
+"""Draw activations with any number of channels as one sheet of numbered feature maps.
 
 Rules:
-- A map is enlarged by repeating pixels until its longer side has about ``LEAST_SIDE`` pixels, so
-  that 8 × 8 values are visible as 8 × 8 squares.
+- A map is enlarged by repeating pixels until its longer side has about ``LEAST_SIDE`` pixels. So
+  8 × 8 values are visible as 8 × 8 squares.
 - The number of each map is below the map.
-- A map whose finite values are all equal is crossed out. If each map has its own range, such a map
-  has the middle colour of the colour map. By default this colour is mid-gray. In a diverging colour
-  map, the middle colour is only for zero. So other constant values have one of the two end colours.
+- A map is constant if its finite values are all equal. It is crossed out. If each map has its own
+  range, it has the middle colour of the colour map, which is mid-gray by default. In a diverging
+  colour map, the middle means zero. So other constant values have one of the two end colours.
 - NaN and infinite values are painted in ``nan_color``.
-- A line of text below the sheet gives the common range, the number of constant maps, and the number
-  of shown maps if some are omitted.
+- A line of text below the sheet gives the range if all maps have the same one, the number of
+  constant maps if there are any, and the number of shown maps if some are omitted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Array = NDArray[Any]
 LEAST_SIDE = 64
 
 _PADDING = 4
-# The greatest letter size of the numbers below maps.
+# The maximum letter size of the numbers below maps.
 _GREATEST_SIZE = 48
 _FLOAT32_RANGE = 1e38
 _BLACK: Color = (0, 0, 0)
@@ -78,7 +78,7 @@ def joint_limits(maps: Array, colormap: str | None) -> Limits:
 
 
 def sheet_plan(height: int, width: int, count: int, columns: int | None) -> tuple[int, int, Plan]:
-    """Return the factor by which maps are enlarged, the size of the numbers, and the cells."""
+    """Return the factor that enlarges maps, the letter size of the numbers, and the cells."""
     longer = max(height, width)
     factor = max(1, round(LEAST_SIDE / longer))
     size = min(max(LEAST_SIZE, min(height, width) * factor // 4), _GREATEST_SIZE)
@@ -100,12 +100,12 @@ def draw_feature_maps(
 
     Args:
         maps: ``(H, W, K)`` with any number K of channels, of bool, any integer or any float dtype.
-        max_maps: The greatest number of maps that are shown. The first maps are shown, and the
-            others are omitted. None: all maps.
-        normalize: Which values become black and white: "map" for the lowest and highest value of
-            each map, "image" (or "batch", which is the same here) for the lowest and highest value
-            of all maps, or a fixed range: "unit", "signed", "byte" or ``(low, high)``. With a
-            diverging colour map, ranges that are found in the data become symmetric around zero.
+        max_maps: The maximum number of maps on the sheet. The first maps are shown, and the others
+            are omitted. None: all maps.
+        normalize: The values that become black and white: "map" (the lowest and highest value of
+            each map), "image" or "batch" (here both mean the lowest and highest value of all maps),
+            or a fixed range: "unit", "signed", "byte" or ``(low, high)``. With a diverging colour
+            map, ranges found in the data become symmetric around zero.
         colormap: The name of a colour map; None: gray.
         columns: The number of columns; default: chosen to make the sheet a little wider than high.
         nan_color: Red, green and blue, 0 to 255, of values that are NaN or infinite.
@@ -144,7 +144,7 @@ def draw_sheet(
     columns: int | None,
     nan_color: Color,
 ) -> Picture:
-    """Draw maps ``(H, W, K)``, the first K of ``total`` maps; arguments are checked already."""
+    """Draw maps ``(H, W, K)``, the first K of ``total`` maps; the arguments must be valid."""
     planes = np.moveaxis(maps, 2, 0)
     if limits in ("image", "batch"):
         limits = joint_limits(planes, colormap)
@@ -184,7 +184,7 @@ def _drawn(
     planes: Array, limits: str | Limits, colormap: str | None, nan_color: Color
 ) -> tuple[Array, NDArray[np.bool_], Findings]:
     """Return the maps as pixels ``(K, H, W, C)``, whether each is constant, and the findings."""
-    planes = np.ascontiguousarray(planes)  # without this, each step would read all channels
+    planes = np.ascontiguousarray(planes)  # else each loop would read all channels
     count, height, width = planes.shape
     lows, highs = _extents(planes)
     dead = lows == highs
@@ -228,7 +228,7 @@ def _extents(planes: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _unit(
     planes: Array, lows: NDArray[np.float64], highs: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Scale each map so that its limits become 0 and 1; equal limits become one half."""
+    """Scale each map so that its limits become 0 and 1; if they are equal, they become 0.5."""
     unit = np.empty(planes.shape, np.float32)
     narrow = planes.dtype.kind == "f" and planes.dtype.itemsize <= 4
     with np.errstate(all="ignore"):  # NaN and infinite values are painted later
@@ -246,7 +246,7 @@ def _unit(
 
 
 def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: int) -> Array:
-    """Put a map into its cell, above its number; return the part of the sheet that has the map."""
+    """Draw a map in its cell, above its number; return the part of the sheet with the map."""
     top, left, height, width = cell
     column = left + (width - pixels.shape[1] * factor) // 2
     target = sheet[top : top + height - line_height(size), column:][:, : pixels.shape[1] * factor]
@@ -254,7 +254,7 @@ def _place(sheet: Array, pixels: Array, cell: Sequence[int], factor: int, size: 
     return target
 
 
-@lru_cache(maxsize=1024)  # all sheets use the same drawings of numbers, 400 bytes each
+@lru_cache(maxsize=1024)  # all sheets share the drawn numbers, 400 bytes each
 def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
     text = str(number)
     stamp = np.full((line_height(size), text_width(text, size), 1), 255, np.uint8)
@@ -263,12 +263,12 @@ def _number(number: int, size: int, color: Color) -> NDArray[np.uint8]:
 
 
 def _cross_out(pixels: Array) -> None:
-    """Draw both diagonals: black on a bright map, white on a dark map."""
+    """Draw both diagonals, in black on a bright map and in white on a dark map."""
     height, width = pixels.shape[:2]
     steps = np.arange(max(height, width))
     rows, columns = steps * height // len(steps), steps * width // len(steps)
     paint = ink(_BLACK if pixels[..., : min(3, pixels.shape[2])].mean() > 127 else _WHITE, pixels)
-    for shift in range(max(1, len(steps) // 32)):  # TensorBoard's cards do not show thin lines
+    for shift in range(max(1, len(steps) // 32)):  # TensorBoard's cards may omit thin lines
         shifted = np.minimum(columns + shift, width - 1)
         pixels[rows, shifted] = paint
         pixels[rows, width - 1 - shifted] = paint

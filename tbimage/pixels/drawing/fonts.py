@@ -2,7 +2,7 @@
 
 Pillow's default font (Aileron) has 113 characters. A line is drawn in the first font that has all
 characters of the line. If no font has all of them, each character is drawn in the first font that
-has this character. Characters that no font has are ignored in this choice, and are drawn as boxes.
+has it. Characters that no font has do not affect this choice. They are drawn as boxes.
 
 This module reads no files. ``tbimage.fonts`` provides the functions that load the user's font and
 search the installed fonts.
@@ -16,11 +16,11 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-#: A ``PIL.ImageFont.FreeTypeFont``. Its ``font_variant`` returns the same font in another size.
+#: A ``PIL.ImageFont.FreeTypeFont``; its method ``font_variant`` returns the font in another size.
 Font = Any
 
-# To check whether a font has a character, the character is drawn in this size. All fonts have this
-# size, except some bitmap fonts.
+# To check whether a font has a character, the character is drawn in this size. All fonts support
+# this size, except some bitmap fonts.
 _SIZE = 20
 # No font has this character: it is a noncharacter (The Unicode Standard, chapter 23.7).
 _NO_CHARACTER = "\U0010ffff"
@@ -31,8 +31,8 @@ _SHAPELESS = ("Mn", "Me", "Zs", "Zl", "Zp", "Cc", "Cf")
 class Fonts:
     """The fonts of this process, in order of preference.
 
-    ``load_chosen`` returns the user's font, which comes before Pillow's default font, or None.
-    ``search`` returns an installed font that has a character, or None.
+    ``load_chosen`` returns the user's font or None. This font precedes Pillow's default font.
+    ``search`` returns an installed font that has a given character, or None.
     """
 
     def __init__(
@@ -91,13 +91,13 @@ class Fonts:
 
 @lru_cache(maxsize=4096)
 def has(font: Font, letter: str) -> bool:
-    """Tell whether a font has a character; a font draws all missing characters in one shape."""
+    """Tell whether a font has a character; it draws all missing characters with the same shape."""
     if unicodedata.category(letter) in _SHAPELESS:
         return True
     try:
         sized = font.font_variant(size=_SIZE)
         return bool(_shape(sized, letter) != _shape(sized, _NO_CHARACTER))
-    except (OSError, UnicodeEncodeError):  # a bitmap font; a single surrogate
+    except (OSError, UnicodeEncodeError):  # a bitmap font; a lone surrogate
         return False
 
 
@@ -113,7 +113,7 @@ _fonts = DEFAULT
 
 
 def current() -> Fonts:
-    """Return the fonts in use; they are a part of each key in the caches of drawn text."""
+    """Return the current fonts, which are part of each key in the caches of drawn text."""
     return _fonts
 
 

@@ -3,8 +3,8 @@
 Rules:
 - A column is as wide as its widest picture, and a row is as high as its highest picture. Each
   picture is centred in its cell.
-- The cells depend only on the sizes of the pictures (:func:`plan`), so the size of a sheet is known
-  before any picture is made.
+- :func:`plan` needs only the sizes of the pictures, so the size of a sheet is known before any
+  picture is made.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from tbimage.pixels.values.pictures import Color, Findings, Picture, as_picture,
 
 Size = tuple[int, int]
 
-#: The greatest number of lines of a title.
+#: The maximum number of lines of a title.
 MOST_LINES = 2
 
-# If a title is wider than its picture, the cell is made wider for the title. The cell's width may
-# become this number times the size of the letters.
+# If a title is wider than its picture, the cell may be wider than the picture, up to this number
+# times the size of the letters.
 _LETTERS_ACROSS = 8
 
-# The ratio of width to height of a sheet. TensorBoard's cards have about the same ratio.
+# The desired ratio of a sheet's width to its height. TensorBoard's cards have about this ratio.
 _ASPECT = 1.4
 
 
@@ -70,13 +70,13 @@ def enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
 
     Args:
         pixels: ``(H, W, C)``, any dtype.
-        factor: How often each pixel is repeated in each direction, 1 or more.
+        factor: The number of copies of each pixel in each direction, 1 or more.
 
     Returns:
         ``(H * factor, W * factor, C)``; the same array if the factor is 1.
 
     Raises:
-        TypeError: ``factor`` is no integer.
+        TypeError: ``factor`` is not an integer.
         ValueError: ``factor`` is less than 1.
 
     Example:
@@ -98,7 +98,7 @@ def tile(images: NDArray[Any], columns: int) -> NDArray[Any]:
 
 
 def plan(sizes: Sequence[Size], columns: int | None = None, padding: int = 2) -> Plan:
-    """Return cells for ``sizes`` (height, width), with padding between cells and at the edges."""
+    """Return cells for pictures of ``sizes`` (height, width), with padding around each cell."""
     columns = _count_columns(sizes, columns)
     starts = range(0, len(sizes), columns)
     heights = [max(height for height, _ in sizes[start : start + columns]) for start in starts]
@@ -133,13 +133,13 @@ def grid(
     """Put pictures on one sheet, in rows.
 
     Args:
-        images: One or more pictures or arrays, as in ``caption``, of any sizes.
+        images: One or more pictures or arrays of any sizes, as in ``caption``.
         columns: The number of columns; default: chosen to make the sheet a little wider than high.
         padding: Pixels between pictures, and around them.
         background: The colour of the sheet: red, green and blue in 0..255.
         titles: A title for each picture, below the picture, in up to two lines.
-        size: The size of the titles' letters in pixels. The default is 12 or more. It depends on
-            the sizes of the sheet and of the pictures.
+        size: The size of the titles' letters in pixels. The default is 12 or more, depending on
+            the sizes of the sheet and the pictures.
 
     Returns:
         The sheet. It is in colour if a picture or the background is in colour. It has alpha if a
@@ -193,7 +193,7 @@ def grid(
 
 
 def _title_size(sizes: Sequence[Size], bare: Plan) -> int:
-    """Return a letter size that people can read, and that is small compared with the pictures."""
+    """Return a readable letter size that is small compared with the pictures, if possible."""
     smallest = min(max(size) for size in sizes)
     return max(LEAST_SIZE, min(size_for(bare.height, bare.width), smallest // 4))
 

@@ -4,9 +4,9 @@ Rules:
 - Coordinates are (x, y) in pixels from the top left corner of the picture. (0, 0) is this corner,
   and (0.5, 0.5) is the centre of the first pixel.
 - Lines and points are clipped to the picture.
-- A point that is NaN or infinite is counted. The point and its lines are not drawn.
+- A point that is NaN or infinite is counted, but the point and its lines are not drawn.
 - The time is bounded for any number of points: a picture shows at most ``MOST_PIECES`` pieces of
-  lines and dots. These are enough for lines of 600,000 pixels in total.
+  lines and dots. This is enough for lines with a total length of 600,000 pixels.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from tbimage.pixels.values.pictures import Color, Picture, drawable
 Coordinates = NDArray[np.float64]
 Stroke = tuple[Coordinates, float, Color]  # segments, radius, color
 
-#: The greatest number of pieces of all strokes of a picture; drawing them takes about 0.5 s.
+#: The maximum number of pieces of all strokes of a picture; drawing them takes about 0.5 s.
 MOST_PIECES = 75_000
 
-# The fixed cost of a stroke, as the number of pieces that take the same time.
+# The fixed cost of a stroke is the cost of this number of pieces.
 _PIECES_OF_A_CALL = 16
 
-# Coordinates are limited to this number of pixels. This is far outside of any picture, but small
-# enough to clip lines exactly in float64.
+# Coordinates are clipped to plus or minus this number of pixels. It is far outside of any picture,
+# but small enough to clip lines precisely in float64.
 _FARTHEST = 1e9
 
-# The colour of the rim around a keypoint. Because of the rim, keypoints are visible even on a
-# background of their own colour.
+# The colour of the rim around a keypoint. The rim makes keypoints visible on a background of their
+# own colour.
 _RIM: Color = (0, 0, 0)
 
 _NOT_FINITE = "points with NaN or infinite coordinates, not drawn"
@@ -47,7 +47,7 @@ _TOO_MANY = "lines and points that are too many for one picture, not drawn"
 def check_points(points: Any, argument: str = "points") -> Coordinates:
     """Check the points of one instance, ``(K, 2)`` or ``(K, 3)``; return ``(K, 3)`` float64.
 
-    The columns are x, y and visibility. The visibility is 1 if it was not given.
+    The columns are x, y and visibility. The default visibility is 1.
     """
     array = real_numbers(points, argument)
     if array.size == 0:
@@ -89,8 +89,8 @@ def draw_keypoints(
     Args:
         image: A Picture or an array ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype.
         points: x and y of each point: ``(K, 2)`` for one instance, ``(M, K, 2)`` or a list of
-            arrays for several instances. If a point has a third number, this is its visibility:
-            points with a visibility of 0 or less are not drawn.
+            arrays for several instances. A third number of a point is its visibility. Points with a
+            visibility of 0 or less are not drawn.
         skeleton: Pairs of indices of points. A line joins the points if both are visible. If an
             instance does not have both points of a pair, the pair is ignored.
         colors: One (red, green, blue) in 0..255, or one per instance; default: the colours of the
@@ -202,7 +202,7 @@ def _paints(colors: Any, count: int) -> list[Color]:
 
 
 def _stroke_all(pixels: NDArray[Any], strokes: Sequence[Stroke]) -> int:
-    """Paint at most ``MOST_PIECES`` pieces of strokes; return the number of omitted segments."""
+    """Draw at most ``MOST_PIECES`` pieces of strokes; return the number of omitted segments."""
     room, left_out = MOST_PIECES, 0
     for segments, radius, color in strokes:
         if room <= 0:

@@ -1,4 +1,4 @@
-"""Put a legend below a picture: the name of each colour."""
+"""Draw a legend below a picture: the name of each colour."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tbimage.pixels.drawing.text_rendering import (
 )
 from tbimage.pixels.values.pictures import Color, Picture, as_picture, ink, with_channels
 
-#: The greatest number of entries that a legend shows. If entries are omitted, one more entry gives
-#: their number.
+#: The maximum number of entries in a legend. If entries are omitted, one more entry gives their
+#: number.
 MOST_ENTRIES = 64
 
 # The greatest number of letters of a name.
@@ -79,7 +79,7 @@ def _check_entry(entry: object) -> tuple[str, Color]:
 
 
 def _places(advances: Sequence[int], across: int) -> list[tuple[int, int]]:
-    """Arrange entries in rows of the width ``across``; return row and left edge of each entry."""
+    """Arrange entries in rows of width ``across``; return the row and left edge of each entry."""
     places, row, column = [], 0, 0
     for advance in advances:
         if column and column + advance > across:

@@ -1,12 +1,12 @@
 """The colours of classes, by index or by name.
 
-A person chose nine colours, and a program found the others. Each further colour was chosen among
-30,000 colours of sRGB that are not dark, not pale and not gray: it is the colour that is farthest
-from all colours before it. Then the two closest colours were moved apart, again and again, until
-the least distance did not grow any more. In distances of CIEDE2000, the first 12 colours are at
-least 20 apart, and all 64 colours are at least 14 apart. The distance of each colour from black,
-from white, and from the red that marks NaN is at least 12. (A distance of 1 is the smallest that
-people can see.) A test checks these numbers.
+A person chose nine colours, and a program chose the others one by one. Its candidates were 30,000
+colours of sRGB that are not dark, pale or gray. It always chose the candidate with the greatest
+distance from the earlier colours. Then it repeatedly moved the two closest colours apart, until the
+minimum distance no longer increased. With the distances of CIEDE2000, the first 12 colours are at
+least 20 apart, and all 64 colours are at least 14 apart. Each colour is at least 12 from black,
+from white, and from the red that marks NaN. (A distance of 1 is just visible.) A test checks these
+numbers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Names = Sequence[str] | Mapping[int, str]
 #: ``(64, 3)`` uint8: red, green and blue of the classes 0 to 63; read-only.
 CLASS_COLORS: NDArray[np.uint8] = np.frombuffer(bytes.fromhex(_HEX), np.uint8).reshape(-1, 3)
 
-#: The finding about classes that share their colour with another class.
+#: The finding for class indices of 64 or more, whose colours repeat.
 CYCLED = f"classes beyond the {len(CLASS_COLORS)} colours of the palette, so that colours repeat"
 
 # Names get one of the first 24 colours. The mean chroma of these colours is about twice the mean
@@ -52,7 +52,7 @@ def class_color(index: int) -> Color:
         index: Any integer. The 64 colours repeat.
 
     Raises:
-        TypeError: ``index`` is no integer.
+        TypeError: ``index`` is not an integer.
 
     Example:
         >>> class_color(0), class_color(64)
@@ -104,10 +104,10 @@ def class_name(index: int, names: Names | None) -> str:
 
 
 def label_color(label: str) -> Color:
-    """Return the colour of a name, which depends only on the name.
+    """Return the colour of a name; equal names always have the same colour.
 
-    The colour is one of the first 24, because most of the other colours are less saturated. Two
-    names may have the same colour.
+    The colour is one of the first 24 colours, because most of the others are less saturated. Two
+    different names may have the same colour.
 
     Args:
         label: Any text.
@@ -120,7 +120,7 @@ def label_color(label: str) -> Color:
 
 
 def readable_on(color: Color) -> Color:
-    """Return the colour of text that is easier to read on ``color``: nearly black, or white.
+    """Return the text colour with more contrast to ``color``: nearly black, or white.
 
     The contrast is 4.2:1 or more, as defined in WCAG 2.2
     (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).

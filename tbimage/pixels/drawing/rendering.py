@@ -1,13 +1,13 @@
 """Make a picture from the values of one image: range, tone curve, size, colours, colour bar.
 
 Rules:
-- The steps are done in the order of the list above. Levels are resized before they get colours. So
-  if two values become one pixel, it has the colour of their mean, not the mean of their colours.
-- Pixels that are NaN or infinite are painted last. If the picture is smaller than the image, a
-  pixel of the picture shows several pixels of the image. It is painted if one of these is NaN or
-  infinite, so that a fault stays visible.
-- The natural range of floats is (0, 1). With a diverging colour map it is (-1, 1), and ranges that
-  are found in the data ("minmax", percentiles) become symmetric, so that zero is in the middle.
+- The steps are done in this order. Levels are resized before the colour map is applied. So if two
+  values become one pixel, this pixel has the colour of their mean, not the mean of their colours.
+- Pixels that are NaN or infinite are painted after the colour map is applied. If the picture is
+  smaller than the image, one pixel of the picture shows several pixels of the image. It is painted
+  if one of these is NaN or infinite, so that NaN stays visible.
+- The natural range of floats is (0, 1). With a diverging colour map, it is (-1, 1), and
+  ranges that are found in the data ("minmax", percentiles) become symmetric around zero.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tbimage.pixels.values.tone import check_gamma, check_log, inverse, tone
 
 Array = NDArray[Any]
 
-#: The finding about images in which ``"minmax"`` or percentiles find only one value.
+#: The finding for images whose range, found by ``"minmax"`` or percentiles, has only one value.
 CONSTANT = "images whose range has only one value, shown as mid-gray"
 
 # The colour of non-finite pixels until they are painted. Its red, green and blue are equal, so that
@@ -43,12 +43,12 @@ _BLACK: Color = (0, 0, 0)
 class Look:
     """The options that define how values look; made by :func:`check_look`."""
 
-    # Which values become black and white; None: the natural range of the dtype.
+    # The values that become black and white; None: the natural range of the dtype.
     value_range: ValueRange | None = None
     nan_color: Color = (255, 0, 0)  # red, green and blue of pixels that are NaN or infinite
     colormap: str | None = None  # the colour map of one-channel data, or None
-    colorbar: bool = False  # whether a bar shows the values of the colours
-    gamma: float | None = None  # the exponent of a tone curve, or None
+    colorbar: bool = False  # whether a colour bar is drawn
+    gamma: float | None = None  # the gamma of a tone curve, or None
     log: float | None = None  # the strength of a logarithmic tone curve, or None
     max_side: int | None = None  # the greatest length of the longer side, or None
     scale: float | None = None  # a factor for both sides, or None
@@ -66,7 +66,7 @@ class Look:
         return self.gamma is not None or self.log is not None
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of the picture that an image becomes, without the colour bar."""
+        """Return the height and width of the picture of an image, without the colour bar."""
         return target_size(height, width, self.max_side, self.scale)
 
 
@@ -95,7 +95,7 @@ def check_look(
 
 
 def check_fit(look: Look, channels: int) -> None:
-    """Raise a ValueError if a colour map or a colour bar is wanted for an image with colours."""
+    """Raise a ValueError if a colour map or colour bar is requested for an image in colour."""
     for argument, wanted in (("colormap", look.colormap), ("colorbar", look.colorbar)):
         if wanted and channels > 2:
             raise ValueError(
@@ -107,7 +107,7 @@ def check_fit(look: Look, channels: int) -> None:
 def fixed_limits(colors: Array, look: Look) -> Limits | None:
     """Return the values that become black and white in an image without alpha.
 
-    The result is None if the values are integers that are levels already.
+    Integers in 0..255 are levels already, so the result is None for integer dtypes except uint16.
     """
     diverging = is_diverging(look.colormap)
     if look.value_range is not None:
@@ -123,7 +123,7 @@ def fixed_limits(colors: Array, look: Look) -> Limits | None:
 
 
 def joint_limits(images: Iterable[Array], look: Look) -> Limits | None:
-    """Return the lowest and highest limit of several images of one dtype; None: no limits."""
+    """Return the lowest and highest limit of images of the same dtype, or None: no limits."""
     found = [fixed_limits(image, look) for image in images]
     known = [limits for limits in found if limits is not None]
     if not known:
@@ -135,9 +135,9 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
     """Make a picture of the values of one image ``(H, W, C)``; the image is not changed.
 
     ``limits`` are the values that become black and white, if they are known. The picture is uint16
-    if the values are uint16 and if there are no limits, no value range, no tone curve and no colour
-    map. Otherwise it is uint8. A gray image becomes a picture in colour if there is a colour map,
-    or if a pixel is not finite and ``nan_color`` is not a gray.
+    if the image is uint16, without limits, value range, tone curve and colour map. Otherwise it is
+    uint8. The picture of a gray image is in colour if there is a colour map, or if a pixel is not
+    finite and ``nan_color`` is not gray.
     """
     natural = limits is None and look.value_range is None
     if natural and look.is_plain:
@@ -168,7 +168,7 @@ def render(image: Array, look: Look, limits: Limits | None = None) -> Picture:
 
 
 def _levels(image: Array, colors: Array, look: Look, limits: Limits | None) -> Levels:
-    """Return the levels of one image, in which pixels that are not finite are black."""
+    """Return the levels of one image; pixels that are not finite are black."""
     if not look.curved:
         chosen = None if limits is None else ValueRange("fixed", *limits)
         return to_levels(image, chosen, _BLACK)
@@ -222,24 +222,24 @@ def picture(data: Any, *, layout: str | None = None, **look: Any) -> Picture:
         data: ``(H, W)`` or ``(H, W, C)`` with 1 to 4 channels, of any dtype: an array of any
             framework, nested lists, a PIL image or a matplotlib figure.
         layout: The order of the axes, such as "CHW"; or "BGR" for images of OpenCV. None: the order
-            that is given above.
+            of ``data`` above.
         look: The keywords below.
-        value_range: Which values become black and white: ``(low, high)``, "unit" (0 to 1), "signed"
-            (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value of the
-            image) or ``("percentile", p, q)`` with 0 <= p < q <= 100. None: the natural range of
-            the dtype; floats outside [0, 1] are clipped.
+        value_range: The values that become black and white: ``(low, high)``, "unit" (0 to 1),
+            "signed" (-1 to 1), "byte" (0 to 255), "minmax" (the lowest and highest finite value) or
+            ``("percentile", p, q)`` with 0 <= p < q <= 100. None: the natural range of the dtype;
+            floats outside it are clipped.
         nan_color: Red, green and blue, 0 to 255, of pixels that are NaN or infinite; default: red.
         colormap: The name of a colour map, for data of one channel: "viridis", "magma", "turbo",
             "coolwarm", … (``tbimage.visual.COLORMAPS``), each with "_r" for its reverse.
         colorbar: Whether a bar beside the picture shows the values of the colours.
-        gamma: A tone curve. The range is scaled to 0..1, and each value ``t`` becomes ``t ** (1 /
-            gamma)``. More than 1 makes the picture brighter; 2.2 is for linear light.
+        gamma: The gamma of a tone curve. The range is scaled to 0..1, and each value ``t``
+            becomes ``t ** (1 / gamma)``. A gamma above 1 makes the picture brighter; 2.2 is for
+            values in linear light.
         log: The strength of a logarithmic tone curve for the values within the range; True means
-            1000, which is for values over three powers of ten.
-        max_side: The greatest length of the longer side in pixels. Larger pictures are made
-            smaller.
-        scale: A factor for both sides. To enlarge a picture, pixels are repeated. To make it
-            smaller, they are averaged.
+            1000, which is for values that span three powers of ten.
+        max_side: The maximum length of the longer side in pixels. Larger pictures are reduced.
+        scale: A factor for both sides. Pixels are repeated to enlarge a picture, and averaged to
+            reduce it.
 
     Returns:
         The picture, with the findings about the data.

@@ -42,7 +42,7 @@ IGNORED_COLOR: Color = (32, 32, 36)
 NOT_FINITE = "pixels with a NaN or infinite score"
 NEGATIVE = "pixels with a negative class index (pass it as ignore_index= if it means no class)"
 
-# The rows in the table of colours for pixels without a class. They follow the rows of the palette.
+# The rows of the colour table for pixels without a class. They follow the rows of the palette.
 _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 
 
@@ -50,13 +50,13 @@ _IGNORED, _FAULTY = len(CLASS_COLORS), len(CLASS_COLORS) + 1
 class Classes:
     """The class of each pixel."""
 
-    indices: Array  # ``(H, W)``, an integer dtype; the index of a faulty pixel has no meaning
-    # ``(H, W)`` bool, the pixels whose class is unknown; None if there are no such pixels.
+    indices: Array  # ``(H, W)``, an integer dtype; undefined for faulty pixels
+    # ``(H, W)`` bool: whether the class of a pixel is unknown; None if all classes are known.
     faulty: NDArray[np.bool_] | None = None
 
 
 def class_indices(labels: Array) -> Classes:
-    """Find the class of each pixel from ``(H, W)`` bools or integers, or ``(H, W, K)`` scores."""
+    """Return the class of each pixel of ``(H, W)`` bools or integers, or ``(H, W, K)`` scores."""
     if not labels.size:
         raise ValueError(f"labels must have one pixel at least, got shape {labels.shape}")
     if labels.dtype.kind in "bui":
@@ -106,21 +106,21 @@ def draw_segmentation(
     """Paint each pixel in the colour of its class.
 
     Args:
-        labels: Class indices ``(H, W)``, which are bools or integers; or logits or probabilities of
-            K classes ``(H, W, K)``, which are floats.
+        labels: Class indices ``(H, W)`` as bools or integers, or the logits or probabilities of K
+            classes ``(H, W, K)`` as floats.
         image: The photograph behind the colours: a Picture or an array of the same height and
             width; or None.
         alpha: The opacity of the colours over the photograph, 0 to 1.
         ignore_index: The index of pixels that have no class.
-        outlines: Whether the areas have outlines. Over a photograph, these have the opaque colour
-            of the class. Without a photograph, they are white.
+        outlines: Whether outlines are drawn. Over a photograph, an outline has the opaque colour
+            of its class. Without a photograph, it is white.
         nan_color: Red, green and blue, 0 to 255, of pixels whose scores are not finite or whose
             index is negative.
 
     Returns:
         The picture in colour, 8 bits deep. The findings count pixels with a score that is not
-        finite, pixels with a negative index, and classes with an index of 64 or more, for which the
-        colours repeat.
+        finite and pixels with a negative index. They also count classes with an index of 64 or
+        more, because the colours repeat after 64 classes.
 
     Raises:
         TypeError: ``labels`` are not bools, integers or floats, or another type is wrong.
@@ -161,7 +161,7 @@ def _check_ignored(ignore_index: object) -> int | None:
 
 
 def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8], dict[str, int]]:
-    """Return the row in the table of colours for each pixel, and the findings."""
+    """Return each pixel's row in the colour table, and the findings."""
     indices, count = classes.indices, len(CLASS_COLORS)
     low, high = int(indices.min()), int(indices.max())
     remarks: dict[str, int] = {}
@@ -189,7 +189,7 @@ def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8
 def _blend_classes(
     pixels: NDArray[np.uint8], codes: NDArray[np.uint8], table: NDArray[np.uint8], alpha: int
 ) -> None:
-    """Blend colours into a photograph, in blocks of rows that fit the cache."""
+    """Blend class colours into a photograph, in blocks of rows that fit the cache."""
     channels = pixels.shape[2]
     opaque = np.full((len(table), channels), 255, np.uint16)
     opaque[:, :3] = table

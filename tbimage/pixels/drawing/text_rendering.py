@@ -1,7 +1,7 @@
 """Draw text as pixels.
 
-Pillow draws a line of text as coverage in 0..255, and NumPy blends it into the picture. Short lines
-are cached, because many pictures have the same class names, channel numbers and scores.
+Pillow draws a line of text as a mask of coverage, 0 to 255. NumPy blends the text into the picture.
+Short lines are cached, because many pictures have the same class names, channel numbers and scores.
 
 Rules:
 - Any string can be written. Characters that no font has (``fonts.py``) are shown as boxes. Control
@@ -31,11 +31,11 @@ Coverage = NDArray[np.uint8]
 #: The smallest size of letters that people can read, in pixels.
 LEAST_SIZE = 12
 _GREATEST_SIZE = 96
-# TensorBoard shows a picture in a card that is 350 pixels wide, and omits pixels if the picture is
-# larger. If the size of letters is 1/28 of the picture's width, they have 12 pixels in the card.
+# TensorBoard shows a picture in a card that is 350 pixels wide. It omits pixels of larger pictures.
+# If the size of letters is 1/28 of the picture's width, it is 12 pixels in the card.
 _LETTERS_ACROSS = 28
 
-#: The greatest number of letters of a text. They fill about eight lines of 4000 pixels.
+#: The maximum number of letters of a text. In size 16, they fill seven lines of 4000 pixels.
 MOST_LETTERS = 4000
 
 # The characters that are replaced: control characters (Unicode's category Cc), special spaces, and
@@ -45,7 +45,7 @@ _REPLACED |= dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-") | {0xD7: "x"}
 
 
 def check_text(argument: str, text: object) -> str:
-    """Check text that will be drawn: any string, even one that is not valid Unicode."""
+    """Check a text: any string is allowed, even one that is not valid Unicode."""
     if isinstance(text, str):
         return text
     raise TypeError(
@@ -126,12 +126,12 @@ def blend(target: NDArray[Any], covered: Coverage, paint: NDArray[Any]) -> None:
 
 
 def _margin(size: int) -> int:
-    """Return the space at each end of a line, for letters that are wider than their advance."""
+    """Return the margin at each end of a line, for letters that are wider than their advance."""
     return max(1, size // 12)
 
 
 def _plain(text: str) -> str:
-    """Return a text as one line of limited length, with characters that fonts usually have."""
+    """Return a text cut to ``MOST_LETTERS``, with some characters replaced (``_REPLACED``)."""
     return text[:MOST_LETTERS].translate(_REPLACED)
 
 
@@ -157,7 +157,7 @@ def _broken(paragraph: str, size: int, width: int) -> Iterator[str]:
 
 
 def _fitting_letters(word: str, size: int, width: int) -> int:
-    """Return how many letters of a word fit into the width, but at least 1."""
+    """Return the number of letters of a word that fit into the width, but at least 1."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2
@@ -185,12 +185,12 @@ def _kept_advance(line: str, size: int, used: fonts.Fonts) -> int:
     return sum(int(np.ceil(_sized(font, size).getlength(run))) for font, run in runs)
 
 
-# The drawing of 20 letters of size 32 has 14 KB. A picture has about 100 labels and scores.
+# The mask of 20 letters of size 32 has 14 KB. A picture has about 100 labels and scores.
 _KEPT_LINES, _KEPT_LETTERS, _KEPT_SIZE = 512, 40, 32
 
 
 def coverage(text: str, size: int) -> Coverage:
-    """Draw a line of text as coverage, ``(line_height, text_width)`` uint8, read-only."""
+    """Return the mask of a line of text, ``(line_height, text_width)`` uint8, read-only."""
     line = _plain(text)
     kept = len(line) <= _KEPT_LETTERS and size <= _KEPT_SIZE
     used = fonts.current()
@@ -214,7 +214,7 @@ def _drawn(line: str, size: int, used: fonts.Fonts) -> Coverage:
     draw = ImageDraw.Draw(image)
     for font, run in used.runs(line):
         sized = _sized(font, size)
-        # Fonts differ in the space above their letters, so all use the baseline of Pillow's font.
+        # Fonts have different ascents, so all use the baseline of Pillow's default font.
         draw.text((left, _baseline(size)), run, 255, sized, anchor="ls")
         left += int(np.ceil(sized.getlength(run)))
     return np.asarray(image)

@@ -1,1 +1,1 @@
-"""Encode levels as PNG files."""
+"""Encode pixels as PNG files."""

@@ -1,4 +1,4 @@
-"""Compress with deflate and compute checksums, with the fastest library that is installed.
+"""Compress with deflate, and compute checksums with the fastest installed library.
 
 All streams are raw deflate (RFC 1951). The strips of a picture are compressed separately. Together
 they become one zlib stream. encoder.py writes the header and the trailer of this stream.
@@ -16,8 +16,8 @@ from tbimage.pixels.scratch import Bytes
 
 _RAW = -15  # a window of 32 KiB and no zlib header
 _RAW_NEAR = -9  # the smallest window, 512 bytes
-# Level 9 means blocks of 32 Ki symbols. Compared with zlib's default, 8, the output is 0.2 %
-# smaller, and compression is 3 % faster, but needs 128 KiB more memory.
+# Memory level 9 means blocks of 32 Ki symbols. Compared with level 8, zlib's default, the output is
+# 0.2 % smaller. Compression is 3 % faster, but needs 128 KiB more memory.
 _MEMORY_LEVEL = 9
 _ADLER_MODULUS = 65521  # RFC 1950, section 8.2: the largest prime below 65536
 
@@ -33,33 +33,33 @@ class Compressor(Protocol):
 
 
 class Method(enum.Enum):
-    """A way to deflate.
+    """A deflate method.
 
-    The speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9. They do not include
-    filtering. If there are three numbers, they are for photographs, colour maps and flat drawings.
+    The speeds are those of one core at 2.4 GHz with zlib 1.2.13 and isal 1.9, without filtering
+    except for ``KERNEL``. Three speeds are for photographs, colour maps and flat drawings.
     """
 
-    #: The compiled encoder, which filters too (kernel.py): 900 MB/s for photographs, 1000 for
+    #: The compiled encoder, which also filters (kernel.py): 900 MB/s for photographs, 1000 for
     #: drawings. It is used only if ``libraries.kernel()`` is not None.
     KERNEL = "kernel"
-    #: igzip's first level: 280, 900, 4000 MB/s. It is used only if ``igzip()`` is not None.
+    #: igzip's level 1: 280, 900, 4000 MB/s. It is used only if ``igzip()`` is not None.
     IGZIP = "igzip"
-    #: igzip's first level with a window of 512 bytes instead of 32 KiB: 320 MB/s for photographs,
-    #: and their files are 3 % smaller. In noise, matches occur only by chance, and distant matches
-    #: cost more bits than they save.
+    #: igzip's level 1 with a window of 512 bytes instead of 32 KiB: 320 MB/s for photographs, whose
+    #: files are 3 % smaller. In noise, matches occur only by chance, and distant matches cost more
+    #: bits than they save.
     IGZIP_NEAR = "igzip, near"
-    #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. Photographs are noisy, and have no
-    #: other repetition.
+    #: Huffman codes and runs of one byte: 80, 200, 700 MB/s. Photographs are noisy, so other
+    #: matches are rare.
     RUNS = "runs"
-    #: zlib's first level: 65, 230, 700 MB/s.
+    #: zlib's level 1: 65, 230, 700 MB/s.
     SKIM = "skim"
-    #: zlib's fourth level: 35, 120, 220 MB/s.
+    #: zlib's level 4: 35, 120, 220 MB/s.
     QUICK = "quick"
-    #: zlib's sixth level, its default: 15, 60, 170 MB/s.
+    #: zlib's level 6, the default: 15, 60, 170 MB/s.
     MATCHES = "matches"
-    #: zlib's last level: 10, 10, 60 MB/s.
+    #: zlib's level 9: 10, 10, 60 MB/s.
     BEST = "best"
-    #: zlib's last level, but without matches of five bytes or fewer.
+    #: zlib's level 9, but without matches of five bytes or fewer.
     BEST_FILTERED = "best, filtered"
     #: Huffman codes only.
     CODES = "codes"
@@ -78,7 +78,7 @@ _LEVELS_AND_STRATEGIES = {
 
 
 def compressor(method: Method) -> Compressor:
-    """Make a compression object for raw deflate. There is none for ``Method.KERNEL``.
+    """Make a compression object for raw deflate, for any method except ``Method.KERNEL``.
 
     ``flush(zlib.Z_SYNC_FLUSH)`` ends on a byte boundary, so that another stream may follow.
     ``flush()`` ends the stream.
@@ -118,10 +118,10 @@ def adler32(data: Piece | Bytes, start: int = 1) -> int:
 def adler32_combine(first: int, second: int, second_bytes: int) -> int:
     """Combine the Adler-32s of two adjacent blocks into the Adler-32 of both blocks together.
 
-    ``second_bytes`` is the size of the second block. This is ``adler32_combine`` of zlib.h. The low
-    half of an Adler-32 is 1 plus the sum of all bytes. The high half is the sum of the low halves
-    after each byte (RFC 1950, section 8.2). In the second block, each of these low halves is larger
-    by the sum of the bytes of the first block.
+    ``second_bytes`` is the size of the second block. The result is that of ``adler32_combine`` in
+    zlib.h. The low half of an Adler-32 is 1 plus the sum of all bytes. The high half is the sum of
+    the low halves after each byte (RFC 1950, section 8.2). If the blocks are joined, each low half
+    in the second block increases by the sum of the bytes of the first block.
     """
     bytes_of_first = (first & 0xFFFF) - 1
     low = (bytes_of_first + (second & 0xFFFF)) % _ADLER_MODULUS

@@ -1,4 +1,4 @@
-"""Encode levels as a PNG file: signature, chunks and the zlib stream of the strips.
+"""Encode pixels as a PNG file: signature, chunks and the zlib stream of the strips.
 
 Section numbers refer to PNG, third edition (https://www.w3.org/TR/png-3/).
 
@@ -40,9 +40,9 @@ from tbimage.pixels.png.strips import (
 
 T = TypeVar("T")
 
-#: The values of ``compression``, from the fastest to the one with the smallest files.
+#: The values of ``compression``, from the fastest to the slowest.
 COMPRESSIONS = ("fast", "balanced", "small")
-#: PNG, section 11.2.1: sizes are four-byte integers below 2³¹.
+#: PNG, section 11.2.1: height and width are four-byte integers below 2³¹.
 MOST_PIXELS_ACROSS = 2**31 - 1
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -67,21 +67,21 @@ def run_serially(parts: Sequence[Callable[[], T]], /) -> list[T]:
 
 
 def encode(pixels: Pixels, *, compression: str = "fast", run: Run = run_serially) -> EncodedPng:
-    """Encode levels as a PNG file, without loss.
+    """Encode pixels as a PNG file, without loss.
 
     Args:
         pixels: ``(height, width, channels)`` uint8 or uint16 with 1 to 4 channels, of any strides
-            and byte order. It is only read.
+            and byte order. It is not changed.
         compression: ``"fast"`` takes the least time, and its files are about as large as Pillow's
             default files. ``"balanced"`` makes photographs smaller, and takes ten times as long
-            as ``"fast"``. Both values keep the channels and bits of the pixels. ``"small"`` makes
-            files that are never larger than with Pillow's ``optimize=True``, and takes more than
-            a hundred times as long as ``"fast"``. ``"small"`` reduces the channels and bits if no
-            information is lost: equal red, green and blue become gray, opaque alpha is left out,
-            and up to 256 colours become a palette of 1 to 8 bits.
+            as ``"fast"``. These two keep the channels and bits of the pixels. With ``"small"``, a
+            file is never larger than with Pillow's ``optimize=True``, but it takes more than a
+            hundred times as long as ``"fast"``. ``"small"`` reduces channels and bits without
+            loss. Equal red, green and blue become gray. Opaque alpha is removed. Up to 256 colours
+            become a palette of 1 to 8 bits.
         run: A function that calls all functions of a list, perhaps in several threads. These
-            functions encode the strips of a picture of more than 1 MiB, or try the methods of
-            ``"small"``.
+            functions encode the strips of a picture of more than 1 MiB, or encode the picture in
+            several ways for ``"small"``.
     """
     return encode_all([pixels], compression=compression, run=run)[0]
 
@@ -91,7 +91,7 @@ def encode_all(
 ) -> list[EncodedPng]:
     """Encode each picture as one PNG file; small pictures of the same size are filtered together.
 
-    The files are the same as those of ``encode``, but are made in less time.
+    The files are the same as those of ``encode``, but small pictures take less time.
     """
     planned = [_planned(pixels, compression, run) for pixels in pictures]
     files: list[list[Piece]] = [[]] * len(planned)
@@ -126,7 +126,7 @@ def _planned(pixels: Pixels, compression: str, run: Run) -> tuple[Form, Plan]:
     _check(pixels)
     if compression == "fast":
         form = full_form(pixels)
-        if kernel() is not None:  # twice as fast as igzip, with smaller files, for all pictures
+        if kernel() is not None:  # twice as fast as ``plan_fast`` with igzip, smaller files
             return form, BY_KERNEL
         from tbimage.pixels.png.strategy import plan_fast
 
@@ -173,7 +173,7 @@ def _file(form: Form, plan: Plan, run: Run) -> list[Piece]:
 
 
 def _chunks(head: bytes, strips: list[Strip]) -> list[Piece]:
-    """Make a chunk of each strip; the zlib header is in the first, and the Adler-32 in the last."""
+    """Make a chunk of each strip; the first has the zlib header, and the last has the Adler-32."""
     pieces: list[Piece] = []
     adler, before, zlib_header = 1, head, _ZLIB_HEADER
     for strip in strips[:-1]:

@@ -4,12 +4,12 @@ The module has the five filters of PNG, third edition, section 9.2
 (https://www.w3.org/TR/png-3/#9Filters), and two rules that choose one of them for each row.
 
 Rules:
-- An encoder knows all pixels before it begins. So each filter is a few NumPy operations on a whole
-  block. The block stays in the cache.
+- An encoder knows all pixels before it begins. So each filter consists of a few NumPy operations on
+  a whole block. The block is small enough to stay in the cache.
 - The input is a *window*: the row above a block, then the rows of the block. (The row above the
   first row of the picture consists of zeros.) A window is C-contiguous, so the left, upper and
-  upper left neighbours are slices of a flat array. Such a slice is wrong for the first pixel of
-  each row, so the result for these pixels is corrected afterwards.
+  upper left neighbours of all pixels are slices of the flat window. The slices are wrong for the
+  first pixel of each row, so the filters correct the results for these pixels.
 - Arithmetic is modulo 256 in uint8, as in the specification. Wider types would halve the speed.
 """
 
@@ -31,9 +31,9 @@ class Filter(enum.IntEnum):
     UP = 2
     AVERAGE = 3
     PAETH = 4
-    #: The filter Up for rows that equal the row above: they become zeros. The filter None for all
-    #: other rows. This is for drawings with areas of one colour, label maps and the colours of a
-    #: colour map. Their rows repeat, and deflate finds repetition best in unfiltered rows.
+    #: Up for rows that equal the row above, which become zeros; None for all other rows. This is
+    #: for drawings with areas of one colour, label maps and images with a colour map. Their rows
+    #: repeat, and deflate finds repetition best in unfiltered rows.
     REPEAT = 5
     #: For each row, the filter with the smallest sum of absolute differences, as the specification
     #: advises (section 12.7).
@@ -103,11 +103,10 @@ def paeth_predictor(left: Bytes, above: Bytes, corner: Bytes, out: Bytes) -> Non
 
     Let low and high be the smaller and the larger of left and above. Let ``over`` be
     max(corner - low, 0) and ``under`` be max(high - corner, 0). Then the nearest neighbour is high
-    if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. If high is chosen, it
-    equals corner + under. If low is chosen, it equals corner - over. So the result is computed with
-    two multiplications by 0 or 1.
-    (tests/pixels/test_filters.py compares this with the specification's text for all 2²⁴
-    neighbourhoods.)
+    if under ≥ 2·over, low if over ≥ 2·under, and corner in all other cases. If high is nearest, it
+    equals corner + under. If low is nearest, it equals corner - over. So the result is corner, plus
+    under times 0 or 1, minus over times 0 or 1.
+    (tests/pixels/test_filters.py compares the results with the specification for all 2²⁴ inputs.)
     """
     size = left.size
     high, over, under = take("a", size), take("b", size), take("c", size)
@@ -138,7 +137,7 @@ def _least(window: Bytes, step: int, out: Bytes) -> None:
     for kind, candidate in enumerate(candidates):
         _FILTERS[Filter(kind)](window, step, candidate)
     magnitudes = take("magnitudes", candidates.size).reshape(candidates.shape)
-    # The absolute value of -128 is -128 in int8, and these bits are 128 in uint8.
+    # In int8, the absolute value of -128 is -128. Its bits mean 128 in uint8, which is correct.
     np.abs(candidates.view(np.int8), out=magnitudes.view(np.int8))
     sums = magnitudes[:, :, 1:].sum(axis=2, dtype=np.uint32)
     out[:] = candidates[sums.argmin(axis=0), np.arange(len(out))]

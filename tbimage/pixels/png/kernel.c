@@ -1,12 +1,12 @@
 /* Filter and deflate a strip of rows of a PNG picture, and compute the checksums, in one call.
  *
- * PNG: third edition, section 9. Deflate: RFC 1951, whose sections are named below. Adler-32: RFC 1950.
+ * PNG: third edition, section 9. Deflate: RFC 1951; section numbers below refer to it. Adler-32: RFC 1950.
  *
- * - Pictures with noise (photographs) get Huffman codes and runs. Masks and drawings repeat, and get matches.
- *   An entropy estimate and a trial on some rows choose between runs and matches, and choose the filter.
+ * - Noisy pictures (photographs) are encoded with Huffman codes and runs. Masks and drawings repeat, so they are
+ *   encoded with matches. An entropy estimate and a trial on some rows choose the filter, and runs or matches.
  * - All arithmetic is in integers, so the bytes do not depend on the processor or on the compiler.
- * - Nothing is allocated. The caller gives the memory for scratch and output. If the output does not fit, this is an
- *   error. Nothing is written outside of the given memory. Only the given rows and the row above them are read.
+ * - Nothing is allocated. The caller provides the scratch memory and the output memory. It is an error if the output
+ *   does not fit. Nothing is written outside of this memory. Only the rows of the job and the row above them are read.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -23,23 +23,23 @@
 #else
 #define EXPORT __attribute__((visibility("default")))
 #endif
-/* HOT functions are inlined into their callers. If the caller is for AVX2, they are compiled for AVX2. */
+/* HOT functions are inlined into their callers, so they are compiled for AVX2 if the caller is. */
 #define HOT static inline __attribute__((always_inline))
 enum { DONE = 0, NO_ROOM = -1, BAD_JOB = -2 };
 enum {
     ABI = 2,            /* must equal ABI in libraries.py; add 1 if Job changes */
-    HISTORY = 32768,    /* how far back a match may be (3.2.5) */
+    HISTORY = 32768,    /* the maximum distance of a match (3.2.5) */
     CHUNK = 61440,      /* bytes filtered at once; a stored block has at most 65535 (3.2.4) */
-    SLACK = 64,         /* bytes behind the used part of a buffer that may be read and written */
+    SLACK = 64,         /* bytes after the used part of a buffer, which may be read and written */
     MOST_TOKENS = 16384,
-    LEAST_MATCH = 4, LONGEST_MATCH = 258, /* the number of bytes that are hashed; 3.2.5 */
-    LAZY_BELOW = 32,    /* a match shorter than this is replaced if the next byte has a longer match */
-    DEPTH = 4, DEEPER = 12, DRAWING = 154, /* tries per hash: DEEPER for less than 0.6 bits a byte, else DEPTH */
+    LEAST_MATCH = 4, LONGEST_MATCH = 258, /* number of hashed bytes; 3.2.5 */
+    LAZY_BELOW = 32,    /* a shorter match is replaced if the next byte has a longer match */
+    DEPTH = 4, DEEPER = 12, DRAWING = 154, /* tries per hash: DEEPER below 0.6 bits a byte (DRAWING), else DEPTH */
     GOOD = 128, HASH_BITS = 15, /* a match of GOOD bytes ends the search */
-    MOST_BITS = 14,     /* of a code: four codes, and the 7 bits that drain() leaves, fit in 64 bits */
+    MOST_BITS = 14,     /* the longest code: four codes and the 7 bits that drain() leaves fit in 64 bits */
     LITERALS = 288, DISTANCES = 32, END = 256, /* 3.2.5, 3.2.6 */
-    SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, repetition matters (SMOOTH_BITS in strategy.py) */
-    SAMPLED_ROWS = 24, LEAST_SAMPLED = 48, MOST_SAMPLED = 256, TRIAL = 8192, LONGEST_TRIAL = 32768, /* bytes */
+    SMOOTH = 640,       /* 1/256 bits: below 2.5 bits a byte, matches are tried (SMOOTH_BITS in strategy.py) */
+    SAMPLED_ROWS = 24, LEAST_SAMPLED = 48, MOST_SAMPLED = 256, TRIAL = 8192, LONGEST_TRIAL = 32768, /* rows; bytes */
     UP = 2, REPEAT = 5  /* REPEAT: Up for rows that equal the row above, None for the others (filters.py) */
 };
 typedef struct {
@@ -47,23 +47,23 @@ typedef struct {
     int64_t row_stride;    /* bytes from one row to the next, positive or negative */
     int64_t height, width; /* number of rows, and bytes of each row */
     int64_t step;          /* bytes of a pixel, 1 to 8 */
-    int64_t first, last;   /* whether the first and the last row of the picture are among the rows */
+    int64_t first, last;   /* whether the rows include the picture's first row and its last row */
     uint8_t *out; int64_t capacity; void *scratch;
-    int64_t baseline;      /* whether to use only instructions that every processor of this kind has */
+    int64_t baseline;      /* whether to use only instructions that every processor of the architecture has */
     int64_t size;          /* result: bytes of the output */
-    int64_t crc;           /* CRC-32 of the bytes before the output; result: CRC-32 of them and the output */
+    int64_t crc;           /* CRC-32 of the bytes before the output; result: of these bytes and the output */
     int64_t adler;         /* result: Adler-32 of the filtered rows */
 } Job;
-typedef struct { uint32_t literals; uint16_t length, distance; } Token; /* count of literals; the match after them */
+typedef struct { uint32_t literals; uint16_t length, distance; } Token; /* number of literals; the match after them */
 typedef struct {
     uint8_t buffer[HISTORY + CHUNK + SLACK]; /* filtered rows */
     uint8_t literals[CHUNK + SLACK];         /* literals of a block with matches */
     Token tokens[MOST_TOKENS];
-    uint32_t heads[1 << HASH_BITS], before[HISTORY]; /* last place of each hash; place before, of the same hash */
+    uint32_t heads[1 << HASH_BITS], before[HISTORY]; /* last position of each hash; previous one of its hash */
     uint32_t counts[5][256], literal_counts[LITERALS], distance_counts[DISTANCES];
     uint32_t literal_codes[LITERALS], distance_codes[DISTANCES]; /* code << 8 | number of its bits */
     size_t token_count, literal_count, pending, depth; /* pending: literals after the last token */
-    uint32_t base, hash_bits;                /* the place that buffer[0] has in the strip; bits of hashes in use */
+    uint32_t base, hash_bits;                /* position of buffer[0], see forget(); number of bits of a hash */
 } Scratch;
 typedef struct { uint8_t *out, *end; uint64_t bits; unsigned count; } Writer;
 static uint32_t crc_tables[16][256];
@@ -97,7 +97,7 @@ __attribute__((target("pclmul,sse4.1"))) static __m128i crc_fold(__m128i x, __m1
 __attribute__((target("pclmul,sse4.1"))) static uint32_t crc_by_folding(uint32_t crc, const uint8_t *p, size_t n) {
     const __m128i by4 = _mm_set_epi64x(0x1C6E41596, 0x154442BD4), by1 = _mm_set_epi64x(0x0CCAA009E, 0x1751997D0);
     __m128i x[4];
-    uint8_t rest[16]; /* 16 bytes with the same CRC as all bytes before p; the tables compute it */
+    uint8_t rest[16]; /* 16 bytes with the same CRC as all bytes before p, for crc_by_tables() */
     if (n < 128) return crc_by_tables(crc, p, n);
     for (int i = 0; i < 4; i++) x[i] = _mm_loadu_si128((const __m128i *)p + i);
     x[0] = _mm_xor_si128(x[0], _mm_cvtsi32_si128((int)crc));
@@ -111,7 +111,7 @@ __attribute__((target("pclmul,sse4.1"))) static uint32_t crc_by_folding(uint32_t
 HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     uint32_t low = adler & 0xFFFF, high = adler >> 16;
     while (n > 0) {
-        size_t part = (size_t)least((int64_t)n, 5536); /* for 5553 bytes, the sums could exceed 32 bits (zlib's NMAX) */
+        size_t part = (size_t)least((int64_t)n, 5536); /* the sums may exceed 32 bits for 5553 bytes (zlib's NMAX) */
         for (n -= part; part >= 32; part -= 32, p += 32) {
             high += 32 * low;
             for (int i = 0; i < 32; i++) low += p[i];
@@ -123,7 +123,7 @@ HOT uint32_t adler32(uint32_t adler, const uint8_t *p, size_t n) {
     return high << 16 | low;
 }
 /* --- filters ----------------------------------------------------------------------------------------------------- */
-/* For each filter, the filter that is used if there is no row above. Except for Average, the result is the same. */
+/* The filter to use in place of each filter if there is no row above. The differences change only for Average. */
 static const int WITHOUT_ABOVE[6] = {0, 1, 0, 1, 1, 0};
 /* Like paeth_predictor in filters.py: minima and maxima find the nearest of three bytes. */
 HOT uint8_t paeth(uint8_t left, uint8_t above, uint8_t corner) {
@@ -133,7 +133,7 @@ HOT uint8_t paeth(uint8_t left, uint8_t above, uint8_t corner) {
     uint8_t near_low = over >> 1 >= under ? low : corner;
     return under >> 1 >= over ? high : near_low;
 }
-/* Filter n bytes of a row, beginning with row[from]. `up` is the row above. If `up` is NULL, kind is 0 or 1. */
+/* Filter n bytes of a row, beginning with row[from]. `up` is the row above. If it is NULL, kind must be 0 or 1. */
 HOT void filter_bytes(int kind, const uint8_t *row, const uint8_t *up, size_t from, size_t n, size_t step,
                       uint8_t *restrict out) {
     size_t i = 0;
@@ -151,9 +151,9 @@ HOT void filter_bytes(int kind, const uint8_t *row, const uint8_t *up, size_t fr
     default: for (; i < n; i++) out[i] = (uint8_t)(row[i] - paeth(left[i], up[i], corner[i]));
     }
 }
-typedef struct { int64_t y, x, stop; int kind, now; } Place; /* next byte to filter; x = -1: before the row y */
+typedef struct { int64_t y, x, stop; int kind, now; } Place; /* next byte to filter; x = -1: the filter byte */
 HOT const uint8_t *row_at(const Job *job, int64_t y) { return job->rows + y * job->row_stride; }
-/* Filter into `out` until it is full, or the row `place->stop` is reached. */
+/* Write filtered rows into `out` until it is full, or until row `place->stop`. Returns the number of bytes. */
 HOT size_t fill(const Job *job, Place *place, uint8_t *out, size_t room) {
     size_t filled = 0;
     while (place->y < place->stop && filled < room) {
@@ -209,7 +209,7 @@ HOT size_t same_bytes(const uint8_t *a, const uint8_t *b, size_t room) {
     }
     return room;
 }
-/* Count the n bytes of the buffer as literals, and make matches of runs. Runs of 16 bytes or more are always found. */
+/* Make matches of runs in the first n bytes, and count the other bytes. Runs of 16 bytes or more are always found. */
 HOT void find_runs(Scratch *s, size_t n) {
     const uint8_t *b = s->buffer;
     size_t p = 1, done = 0; /* bytes before `done` belong to tokens */
@@ -228,7 +228,7 @@ HOT void find_runs(Scratch *s, size_t n) {
         p += 8 + same_bytes(b + p + 8, b + p + 7, n - p - 8);
         while (from < p) {
             size_t left = p - from, length = left <= LONGEST_MATCH ? left : LONGEST_MATCH;
-            if (left - length == 1 || left - length == 2) length -= 3; /* no rest that is too short for a match */
+            if (left - length == 1 || left - length == 2) length -= 3; /* else the rest is too short for a match */
             add_match(s, from - done, length, 1);
             done = from += length;
         }
@@ -242,10 +242,10 @@ HOT void insert(Scratch *s, size_t p) {
     uint32_t *head = head_of(s, load32(s->buffer + p)), place = s->base + (uint32_t)p;
     s->before[place % HISTORY] = *head, *head = place;
 }
-/* Returns the longest match at p: 0, or 3 bytes or more. Equal hashes are not enough: bytes are always compared. */
+/* Returns the length of the longest match found at p: 0, or 3 or more. Bytes are compared, as hashes may collide. */
 HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t step, size_t *distance) {
     const uint8_t *b = s->buffer;
-    const size_t tried[2] = {step, pitch}; /* the pixel before, the row above */
+    const size_t tried[2] = {step, pitch}; /* distances of the pixel before and the row above */
     size_t room = (size_t)least((int64_t)(end - p), LONGEST_MATCH), best = 0;
     uint32_t place = s->base + (uint32_t)p, bytes = load32(b + p), nearest = 0, back = place - *head_of(s, bytes);
     for (int i = 0; i < 2; i++) {
@@ -255,7 +255,7 @@ HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t ste
         if (length > best) best = length, *distance = d;
     }
     for (size_t i = 0; i < s->depth && best < GOOD; i++) {
-        if (back <= nearest || back > HISTORY || back > p) break; /* older places of the hash were overwritten */
+        if (back <= nearest || back > HISTORY || back > p) break; /* older positions were overwritten */
         if (load32(b + p - back) == bytes && b[p + best] == b[p + best - back]) {
             size_t length = same_bytes(b + p, b + p - back, room);
             if (length > best) best = length, *distance = back;
@@ -265,7 +265,7 @@ HOT size_t find_match(Scratch *s, size_t p, size_t end, size_t pitch, size_t ste
     insert(s, p);
     return best;
 }
-/* Make literals and matches of the bytes from `p` to `end`, or until the block is full. Returns the next place. */
+/* Make literals and matches of the bytes from `p` to `end`, or until the block is full. Returns the next position. */
 HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t step) {
     while (p < end && s->token_count < MOST_TOKENS && s->literal_count < CHUNK - 1) {
         size_t distance = 0, next_distance = 0, next_length = 0, known = 1;
@@ -278,19 +278,19 @@ HOT size_t find_matches(Scratch *s, size_t p, size_t end, size_t pitch, size_t s
         }
         if (length == 0) continue;
         add_match(s, s->pending, length, distance), s->pending = 0;
-        if (length >= GOOD) known = length - 8; /* of a long match, only the last places are inserted */
+        if (length >= GOOD) known = length - 8; /* only the last positions of a long match are inserted */
         for (; known < length && p + known + LEAST_MATCH <= end; known++) insert(s, p + known);
         p += length;
     }
     return p;
 }
 /* --- Huffman codes (3.2.2) --------------------------------------------------------------------------------------- */
-/* Sort the symbols that occur by their counts, which are below 2¹⁸. Returns how many symbols occur. */
+/* Sort the symbols with counts above 0 by their counts, which are below 2¹⁸. Returns the number of these symbols. */
 static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     uint16_t other[LITERALS], places[512];
     uint32_t used = 0, all = 0;
     for (int i = 0; i < n; i++) if (counts[i] > 0) order[used++] = (uint16_t)i, all |= counts[i];
-    for (int shift = 0; used > 1 && all >> shift > 0; shift += 9) { /* usually once */
+    for (int shift = 0; used > 1 && all >> shift > 0; shift += 9) { /* once or twice */
         memset(places, 0, sizeof places);
         for (uint32_t i = 0; i < used; i++) places[counts[order[i]] >> shift & 511]++;
         for (int i = 0, sum = 0; i < 512; i++) { int count = places[i]; places[i] = (uint16_t)sum; sum += count; }
@@ -299,10 +299,10 @@ static int sort_symbols(const uint32_t *counts, int n, uint16_t *order) {
     }
     return (int)used;
 }
-/* Find the bits of each code, at most `limit`. Huffman's algorithm with two queues: one of symbols, one of pairs. */
+/* Find the length of each code, at most `limit` bits: Huffman's algorithm with a queue of symbols and one of pairs. */
 static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *lengths) {
     uint16_t order[LITERALS], parents[2 * LITERALS];
-    uint32_t weights[2 * LITERALS], with_bits[16] = {0}, total = 0; /* weights, and then depths */
+    uint32_t weights[2 * LITERALS], with_bits[16] = {0}, total = 0; /* first weights, then depths */
     int used = sort_symbols(counts, n, order), symbol = 0, pair = used, next = 0;
     for (int i = 0; i < used; i++) weights[i] = counts[order[i]];
     for (int made = used; made < 2 * used - 1; made++) {
@@ -312,11 +312,11 @@ static void make_lengths(const uint32_t *counts, int n, int limit, uint8_t *leng
             weights[made] += weights[taken], parents[taken] = (uint16_t)made;
         }
     }
-    if (used > 0) weights[2 * used - 2] = used == 1; /* the root */
+    if (used > 0) weights[2 * used - 2] = used == 1; /* the root: depth 0, but 1 if there is only one symbol */
     for (int i = 2 * used - 3; i >= 0; i--) weights[i] = weights[parents[i]] + 1;
     for (int i = 0; i < used; i++) with_bits[least(weights[i], limit)]++;
     for (int i = 1; i <= limit; i++) total += with_bits[i] << (limit - i);
-    for (; total > 1u << limit; total--) { /* too many codes: the longest code below `limit` gets one bit more */
+    for (; total > 1u << limit; total--) { /* too many codes: lengthen the longest code below `limit` by one bit */
         int i = limit - 1;
         while (with_bits[i] == 0) i--;
         with_bits[limit]--, with_bits[i]--, with_bits[i + 1] += 2;
@@ -338,11 +338,11 @@ static void make_codes(const uint8_t *lengths, int n, uint32_t *codes) {
 /* --- blocks (3.2.3 to 3.2.7) ------------------------------------------------------------------------------------- */
 HOT void put(Writer *w, uint64_t bits, unsigned count) { w->bits |= bits << w->count, w->count += count; }
 HOT void put_code(Writer *w, uint32_t code) { put(w, code >> 8, code & 255); }
-HOT void drain(Writer *w) { /* leaves at most 7 bits; needs 8 bytes of memory */
+HOT void drain(Writer *w) { /* leaves at most 7 bits; writes 8 bytes of memory */
     memcpy(w->out, &w->bits, 8), w->out += w->count >> 3, w->bits >>= w->count & 56, w->count &= 7;
 }
 static void align(Writer *w) { w->count = (w->count + 7) & ~7u, drain(w); }
-typedef struct { /* the code lengths of a block, in coded form (3.2.7) */
+typedef struct { /* the encoded code lengths of a block (3.2.7) */
     uint8_t symbols[LITERALS + DISTANCES], extra[LITERALS + DISTANCES];
     uint32_t codes[19];
     int64_t count, literals, distances, lengths, bits;
@@ -387,7 +387,7 @@ static int64_t bits_of_symbols(const Scratch *s, const uint8_t *literals, const 
     return bits;
 }
 HOT void put_literals(Writer *writer, const uint32_t *codes, const uint8_t *p, size_t n) {
-    Writer w = *writer; /* a copy stays in registers. `& 63` below costs nothing: shifts do it anyway */
+    Writer w = *writer; /* a copy stays in registers. `& 63` is free: the shift instruction does it */
     for (; n >= 8; n -= 8, p += 8) {
         uint64_t x = load64(p);
         for (int half = 0; half < 2; half++, x >>= 32) {
@@ -399,7 +399,7 @@ HOT void put_literals(Writer *writer, const uint32_t *codes, const uint8_t *p, s
     for (; n > 0; n--, p++) put_code(&w, codes[*p]), drain(&w);
     *writer = w;
 }
-/* `p` is the first literal. If `apart`, the literals are adjacent; else the bytes of matches are between them. */
+/* `p` is the first literal. If `apart` is 1, the literals are adjacent; else the bytes of matches are between them. */
 HOT void put_tokens(Writer *w, const Scratch *s, const uint8_t *p, int apart) {
     for (size_t i = 0; i < s->token_count; i++) {
         Token token = s->tokens[i];
@@ -421,8 +421,8 @@ static int64_t put_stored(Writer *w, const uint8_t *raw, size_t n, int64_t last)
     if (n > 0) memcpy(w->out, raw, n), w->out += n;
     return DONE;
 }
-/* Write the shortest of three blocks: with dynamic codes, fixed codes or no codes. `raw` has all bytes of the block.
- * If `raw` is NULL, the literals that were added are written, and a block without codes is not possible. */
+/* Write the shortest kind of block: dynamic codes, fixed codes or stored. `raw` has all bytes of the block.
+ * If `raw` is NULL, the literals are in s->literals, and a stored block is not possible. */
 HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size, int64_t last) {
     uint8_t literals[LITERALS], distances[DISTANCES], fixed[LITERALS], fixed_distances[DISTANCES];
     Header header;
@@ -444,22 +444,22 @@ HOT int64_t put_block(Writer *w, Scratch *s, const uint8_t *raw, size_t raw_size
     put_tokens(w, s, raw != NULL ? raw : s->literals, raw == NULL);
     return DONE;
 }
-/* --- which filter, and whether to look for matches ---------------------------------------------------------------- */
-/* n · log₂(n) in 1/256 bits, for n > 0. Between powers of two, it is a parabola with an error of at most 0.008. */
+/* --- choice of the filter, and of runs or matches ----------------------------------------------------------------- */
+/* n · log₂(n) in 1/256 bits, for n > 0. Parabolas approximate log₂(n), with an error below 0.013. */
 HOT int64_t compute_times_log2(uint32_t n) {
     unsigned whole = log2_floor(n);
     uint64_t part = ((uint64_t)n << 16 >> whole) - 65536;
     uint64_t curve = part + (part * (65536 - part) >> 16) * 22500 / 65536;
     return (int64_t)n * (int64_t)((whole << 8) + (curve >> 8));
 }
-static int32_t times_log2_table[256]; /* 0 for 0. A branch for counts of 0 and 1 would be hard to predict. */
+static int32_t times_log2_table[256]; /* Entry 0 is 0. A branch for counts of 0 and 1 would be hard to predict. */
 HOT int64_t times_log2(uint32_t n) { return n < 256 ? times_log2_table[n] : compute_times_log2(n); }
-HOT int64_t entropy(const uint32_t *counts, int n) { /* of all symbols together, in 1/256 bits */
+HOT int64_t entropy(const uint32_t *counts, int n) { /* sum over all symbols, in 1/256 bits */
     int64_t total = 0, sum = 0;
     for (int i = 0; i < n; i++) total += counts[i], sum += times_log2(counts[i]);
     return times_log2((uint32_t)total) - sum;
 }
-/* Returns the filter with the least entropy in a sample of rows. `bits` becomes this entropy, 1/256 bits a byte. */
+/* Returns the filter with the least entropy in a sample of rows. Sets `bits` to this entropy, in 1/256 bits a byte. */
 HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
     int64_t rows = least(job->height, SAMPLED_ROWS), step = job->step;
     int64_t n = least(job->width, least(most(job->height * job->width / (16 * rows), LEAST_SAMPLED), MOST_SAMPLED));
@@ -467,7 +467,7 @@ HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
     uint32_t random = 1, kind = 0;
     begin_block(s);
     for (int64_t i = 0; i < rows; i++) {
-        random = random * 1664525u + 1013904223u; /* not at regular distances: patterns repeat there */
+        random = random * 1664525u + 1013904223u; /* irregular distances, as patterns repeat at regular ones */
         int64_t from = job->height * i / rows, y = from + (random >> 16) % (job->height * (i + 1) / rows - from);
         int64_t x = (random >> 8 & 0xFFFF) * (job->width - n) >> 16;
         const uint8_t *row = row_at(job, y), *up = y == 0 && job->first ? NULL : row - job->row_stride;
@@ -484,12 +484,12 @@ HOT int best_filter(const Job *job, Scratch *s, int64_t *bits) {
 }
 HOT void forget(Scratch *s, int64_t bytes) {
     s->hash_bits = (uint32_t)most(8, least(HASH_BITS, log2_floor((uint32_t)least(bytes, 1 << 20))));
-    s->base = HISTORY + 1; /* so that a place of 0 is too far back */
+    s->base = HISTORY + 1; /* so that position 0 (no entry) is always too far back */
     memset(s->heads, 0, sizeof s->heads[0] << s->hash_bits);
 }
 /* Returns an estimate of the compressed size of two bands of rows, in 1/256 bits. */
 HOT int64_t trial(const Job *job, Scratch *s, int kind, int matches) {
-    int64_t all = job->height * job->width; /* tried: 1/32; 1/4 of a small picture; more of a very small one */
+    int64_t all = job->height * job->width; /* bytes to try: 1/32 of the picture, more of a small one */
     int64_t bytes = most(least(all / 32, LONGEST_TRIAL), least(most(all / 4, TRIAL / 4), TRIAL));
     int64_t band = most(1, least(job->height / 2, bytes / 2 / (job->width + 1)));
     size_t n = 0;
@@ -502,7 +502,7 @@ HOT int64_t trial(const Job *job, Scratch *s, int kind, int matches) {
     if (matches) forget(s, (int64_t)n), find_matches(s, 0, n, (size_t)job->width + 1, (size_t)job->step);
     else find_runs(s, n);
     sum_counts(s);
-    static const uint8_t none[LITERALS] = {0}; /* codes of 0 bits: only the extra bits of matches count */
+    static const uint8_t none[LITERALS] = {0}; /* codes of 0 bits: only the extra bits are summed */
     return 256 * bits_of_symbols(s, none, none) + entropy(s->literal_counts, 286) + entropy(s->distance_counts, 30);
 }
 HOT int64_t encode_with_runs(const Job *job, Scratch *s, Writer *w, int kind, uint32_t *adler) {
@@ -521,7 +521,7 @@ HOT int64_t encode_with_matches(const Job *job, Scratch *s, Writer *w, int kind,
     size_t p = 0;
     forget(s, job->height * (job->width + 1)), begin_block(s);
     while (place.y < job->height) {
-        size_t gone = p > HISTORY ? p - HISTORY : 0; /* bytes that are too far back for matches */
+        size_t gone = p > HISTORY ? p - HISTORY : 0; /* bytes beyond the maximum distance */
         if (gone > 0) memmove(s->buffer, s->buffer + gone, HISTORY);
         s->base += (uint32_t)gone, p -= gone;
         size_t end = p + fill(job, &place, s->buffer + p, CHUNK);
@@ -543,19 +543,19 @@ HOT int64_t encode(Job *job, Encoder *with_runs, Encoder *with_matches, Crc *crc
     s->depth = bits < DRAWING ? DEEPER : DEPTH;
     if (bits < SMOOTH) {
         const int kinds[4] = {kind, kind, REPEAT, UP}; /* the first with runs, the others with matches */
-        for (int i = 0; i < (kinds[1] == UP ? 3 : 4); i++) { /* UP need not be tried twice */
+        for (int i = 0; i < (kinds[1] == UP ? 3 : 4); i++) { /* do not try UP twice */
             int64_t tried = trial(job, s, kinds[i], i > 0);
             if (tried < size) size = tried, kind = kinds[i], matches = i > 0;
         }
     }
     status = (matches ? with_matches : with_runs)(job, s, &w, kind, &adler);
-    if (status == DONE && !job->last) status = put_stored(&w, NULL, 0, 0); /* a whole byte: another strip may follow */
+    if (status == DONE && !job->last) status = put_stored(&w, NULL, 0, 0); /* to a byte boundary, for the next strip */
     if (status != DONE || w.end - w.out < 8) return NO_ROOM;
     align(&w), job->size = w.out - job->out, job->adler = adler;
     job->crc = (uint32_t)~crc32(~(uint32_t)job->crc, job->out, (size_t)job->size);
     return DONE;
 }
-/* Two functions, because in one large function GCC keeps too few values in registers. */
+/* Two functions, because GCC keeps too few values in registers in one large function. */
 #define BUILD(name, crc, target) \
     target static __attribute__((noinline)) int64_t name##_runs( \
         const Job *j, Scratch *s, Writer *w, int k, uint32_t *a) { return encode_with_runs(j, s, w, k, a); } \
@@ -571,14 +571,14 @@ static int64_t (*find_fastest(void))(Job *job) {
 #if defined(__x86_64__)
     unsigned a, b, c, d, low, high;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (~c & (bit_OSXSAVE | bit_AVX | bit_PCLMUL))) return encode_baseline;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* whether the system saves the wide registers */
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0)); /* whether the system saves the AVX registers */
     if ((low & 6) != 6 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return encode_baseline;
     if (~b & (bit_AVX2 | bit_BMI | bit_BMI2)) return encode_baseline;
     if (__get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT)) return encode_avx2;
 #endif
     return encode_baseline;
 }
-/* --- what is exported --------------------------------------------------------------------------------------------- */
+/* --- exported functions ------------------------------------------------------------------------------------------- */
 EXPORT int64_t tbimage_kernel_start(void) { /* call this before the other functions */
     make_crc_tables();
     for (uint32_t n = 1; n < 256; n++) times_log2_table[n] = (int32_t)compute_times_log2(n);
@@ -586,7 +586,7 @@ EXPORT int64_t tbimage_kernel_start(void) { /* call this before the other functi
     return ABI;
 }
 EXPORT int64_t tbimage_kernel_scratch_bytes(void) { return sizeof(Scratch); }
-/* Encodes jobs until one fails. */
+/* Encodes jobs until one fails. Returns its status, else DONE. */
 EXPORT int64_t tbimage_kernel_encode(Job *job, int64_t count) {
     int64_t status = DONE;
     for (Job *end = job + count; job < end && status == DONE; job++) {

@@ -15,7 +15,7 @@ from tbimage.pixels.png.libraries import kernel
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
 
-#: The memory for the ends of blocks, in bytes. Even the smallest output needs it.
+#: The output memory, in bytes, for everything except the codes of rows. Every output needs it.
 LEAST_CAPACITY = 1024
 
 
@@ -34,7 +34,7 @@ class Stream(NamedTuple):
 
 
 class Job(ctypes.Structure):
-    """``Job`` of kernel.c, which describes the fields."""
+    """The struct ``Job`` of kernel.c; the fields are described there."""
 
     _fields_ = (
         ("rows", ctypes.c_void_p),
@@ -55,11 +55,11 @@ class Job(ctypes.Structure):
 
 
 class _Memory(threading.local):
-    """The memory that a thread keeps for its next call: 0.7 MiB."""
+    """The memory that a thread keeps for its next call: 0.6 MiB."""
 
     def __init__(self) -> None:
         self.out = np.empty(LEAST_BYTES, np.uint8)  # for small outputs
-        # Addresses are stored because ``out.ctypes`` makes a new object, which takes 0.8 µs.
+        # Addresses are stored, because each use of ``out.ctypes`` takes 0.8 µs for a new object.
         self.out_address: int = self.out.ctypes.data
         self.scratch: Bytes | None = None
         self.scratch_address = 0
@@ -69,9 +69,9 @@ _memory = _Memory()
 
 
 def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool = False) -> Stream:
-    """Filter and deflate the rows from ``start`` to ``stop - 1``; the kernel chooses how.
+    """Filter and deflate the rows from ``start`` to ``stop - 1``; kernel.c chooses the filter.
 
-    The stream is ended only if the rows include the last row of the picture. ``crc`` is the CRC-32
+    The stream ends only if the rows include the last row of the picture. ``crc`` is the CRC-32
     of the bytes before the stream in the same chunk. With ``baseline``, the encoder uses only
     instructions that every processor of this architecture has. The output is the same, but the
     encoder is slower.
@@ -80,7 +80,7 @@ def encode_rows(rows: Rows, start: int, stop: int, crc: int, *, baseline: bool =
 
 
 def encode_pictures(pictures: Sequence[Rows], crc: int) -> list[Stream]:
-    """Filter and deflate small pictures, each as a whole, in one call of the kernel."""
+    """Filter and deflate whole small pictures in one call of the compiled encoder."""
     return _encode([(rows, 0, rows.height) for rows in pictures], crc)
 
 
@@ -89,9 +89,9 @@ def _encode(
 ) -> list[Stream]:
     """Encode parts of pictures in one call. If they are small, the call keeps the GIL.
 
-    A small picture takes 20 to 100 µs. If the call released the GIL, and another thread of the
-    program computes in Python, the encoding thread would wait 5 ms to get the GIL again. Beside
-    such a thread, 1,000 pictures of 64×64 took 4.7 s. Now they take 15 ms.
+    A small picture takes 20 to 100 µs. If the call released the GIL while another thread runs
+    Python code, the encoding thread would wait 5 ms to get the GIL again. Then 1,000 pictures of
+    64×64 would take 4.7 s instead of 15 ms.
     """
     loaded = kernel()
     if loaded is None:
@@ -105,13 +105,13 @@ def _encode(
     out = None if total <= LEAST_BYTES else lend(total)
     place = memory.out_address if out is None else out.ctypes.data
     jobs = (Job * len(parts))()
-    # The kernel has only addresses, so this list keeps the memory. At exit, CPython clears the
-    # attributes of ``memory`` while a daemon thread may still be in the kernel.
+    # The compiled encoder gets only addresses, so this list keeps the memory alive. At exit,
+    # CPython clears the attributes of ``memory`` while a daemon thread may still be encoding.
     used: list[Pixels] = [memory.scratch]
     for job, (rows, start, stop), capacity in zip(jobs, parts, capacities, strict=True):
         pixels, job.row_stride = _memory_of(rows, start, stop, alone=len(parts) == 1)
         used.append(pixels)
-        job.rows = pixels.ctypes.data  # __array_interface__ crashes if there is no memory
+        job.rows = pixels.ctypes.data  # __array_interface__ crashes if out of memory
         job.height, job.width, job.step = stop - start, rows.width, rows.step
         job.first, job.last, job.baseline = start == 0, stop == rows.height, baseline
         job.out, job.capacity, job.scratch, job.crc = place, capacity, memory.scratch_address, crc
@@ -126,14 +126,14 @@ def _encode(
 
 
 def _capacity(rows: Rows, height: int) -> int:
-    """Return the greatest number of bytes that some rows can become."""
+    """Return the maximum size of the output for some rows, in bytes."""
     filtered_size: int = height * (rows.width + 1)
     # Fixed codes take at most 9 bits for each byte.
     return filtered_size + filtered_size // 8 + LEAST_CAPACITY
 
 
 def _memory_of(rows: Rows, start: int, stop: int, *, alone: bool) -> tuple[Pixels, int]:
-    """Return some rows as PNG stores them, and the distance between two rows in bytes."""
+    """Return some rows as PNG stores them, and the stride between two rows in bytes."""
     pixels = rows.pixels
     item = pixels.itemsize
     if pixels.strides[1:] == (rows.step, item) and (item == 1 or pixels.dtype == ">u2"):

@@ -1,10 +1,10 @@
-"""The libraries that encode PNG files: the compiled encoder, else igzip, else zlib.
+"""Find the library that encodes PNG files: the compiled encoder, else igzip, else zlib.
 
 A platform wheel has the compiled encoder (kernel.c) in the directory of this file. A clone of the
-repository has it, too, after ``pip install -e .`` on a machine with a C compiler. The encoder is
-loaded for the first picture. The name of the library file contains the CRC-32 of its bytes. So a
-truncated or changed file is recognised, and is not given to the system's loader, which could crash.
-This module does not need NumPy.
+repository also has it after ``pip install -e .`` on a machine with a C compiler. The encoder is
+loaded when the first picture is encoded. The name of the library file contains the CRC-32 of its
+bytes. So a truncated or changed file is detected before the system loads it, which could crash the
+process. This module does not import NumPy.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-#: The version of the layout of ``Job`` and of the functions. It must equal ABI in kernel.c.
+#: The version of ``Job`` and of the exported functions. It must equal ABI in kernel.c.
 ABI = 2
-#: The library's name begins with this (``kernel-1a2b3c4d.so``). hatch_build.py makes the name.
+#: The prefix of the library's file name (``kernel-1a2b3c4d.so``), which hatch_build.py makes.
 PREFIX = "kernel-"
 
 
 class Kernel(NamedTuple):
     """The functions of the compiled encoder."""
 
-    # Takes an array of Job (kernel.py) and its length. Encodes the rows that each Job describes.
-    # Returns 0 if it succeeded. During the call, this thread does not hold the GIL.
+    # Encodes the rows of each Job (kernel.py). The arguments are an array of Job and its length.
+    # The result is 0 for success. The calling thread releases the GIL during the call.
     encode: Callable[[Any, int], int]
-    encode_with_gil: Callable[[Any, int], int]  # the same, but this thread keeps the GIL
+    encode_with_gil: Callable[[Any, int], int]  # the same, but the calling thread keeps the GIL
     scratch_bytes: int  # the size of the scratch memory that ``encode`` needs
 
 
 def load(directory: str | None = None) -> Kernel:
     """Load the library from a directory; the default is the directory of this file.
 
-    Raises FileNotFoundError if there is no library, and OSError if the library is damaged, has
-    another version, or cannot be loaded by the system.
+    Raises FileNotFoundError if there is no library. Raises OSError if there are several libraries,
+    or if the library is damaged, has another version, or cannot be loaded.
     """
     import ctypes
 
@@ -85,7 +85,7 @@ def kernel() -> Kernel | None:
 
 
 def refusal() -> str | None:
-    """Return the reason why an installed compiled encoder cannot be used, or None."""
+    """Return the reason why a compiled encoder is installed but cannot be used, or None."""
     loaded = _load_once()
     return str(loaded) if isinstance(loaded, OSError) else None
 
@@ -101,7 +101,7 @@ def igzip() -> Any | None:
 
 
 def forget() -> None:
-    """Forget the loaded libraries, so that the next call loads them again; for tests."""
+    """Clear the caches, so that the next call loads the libraries again; only tests need this."""
     igzip.cache_clear()
     _load_once.cache_clear()
 
@@ -110,9 +110,9 @@ def encoder_name() -> str:
     """Return the name of the library that encodes PNG files with ``compression="fast"``.
 
     Returns:
-        "kernel" for the compiled encoder of a platform wheel; else "igzip" if the package isal is
-        installed (extra ``fast``); else "zlib". The environment variable ``TBIMAGE_PURE=1``
-        switches the compiled encoder off.
+        "kernel" if the compiled encoder can be used; else "igzip" if the package isal is installed
+        (extra ``fast``); else "zlib". The environment variable ``TBIMAGE_PURE=1`` disables the
+        compiled encoder.
 
     Example:
         >>> encoder_name() in ("kernel", "igzip", "zlib")

@@ -1,10 +1,10 @@
-"""Smaller forms of the same picture: fewer channels, fewer bits, a palette.
+"""Reduce a picture to fewer channels, fewer bits or a palette, without loss.
 
-The forms are those of PNG, third edition, section 11.2. Each of them is lossless.
+The resulting forms are color types and bit depths of PNG, third edition, section 11.2.
 
 Rules:
-- Every form decodes to the same colours, but not to the same array. Readers that ask for RGB or
-  RGBA see no difference. Readers that take the stored samples get indices if there is a palette.
+- Every form decodes to the same colours, but not to the same array. Programs that decode to RGB or
+  RGBA see no difference. Programs that read the stored samples get indices if there is a palette.
   Therefore only ``compression="small"`` uses these forms.
 - A picture of 16 bits keeps its 16 bits. Only its number of channels may become smaller.
 """
@@ -23,8 +23,8 @@ _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _PALETTE_COLOR_TYPE = 3
 # Key: the bits of a gray sample. Value: the factor that turns the sample into an 8-bit level.
 _GRAY_STEPS = {1: 255, 2: 85, 4: 17}
-#: Colours are counted in blocks of this number of pixels. The first block of a photograph already
-#: has too many colours.
+#: Colours are counted in blocks of this number of pixels. For a photograph, the count usually stops
+#: after the first block, which has more than 256 colours.
 COUNTED_PIXELS = 1 << 16
 
 
@@ -35,7 +35,7 @@ class Form(NamedTuple):
     across: int  # width of the picture in pixels
     bit_depth: int  # bits of one sample: 1, 2, 4, 8 or 16
     color_type: int  # 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA
-    channels: int  # of the decoded picture: 1 to 4
+    channels: int  # number of channels of the decoded picture: 1 to 4
     palette: bytes = b""  # red, green and blue of each index, or empty
     transparency: bytes = b""  # alpha of the first indices, or empty; the other indices are opaque
 
@@ -49,7 +49,7 @@ def full_form(pixels: Pixels) -> Form:
 def forms(pixels: Pixels) -> list[Form]:
     """Return one or two forms with as few channels as possible; the second one has fewer bits.
 
-    Both forms must be encoded to see which file is smaller.
+    The caller encodes both forms to find the smaller file.
     """
     fewer = _without_gray_channels(_without_opaque_alpha(pixels))
     full = full_form(fewer)
@@ -114,7 +114,7 @@ def _gray_form(pixels: Pixels, bits: int) -> Form:
 
 def _palette_form(pixels: Pixels, colors: npt.NDArray[np.uint32]) -> Form:
     opaque = (colors & 0xFF) == 0xFF
-    order = np.argsort(opaque, kind="stable")  # opaque colours are last: their alpha is not stored
+    order = np.argsort(opaque, kind="stable")  # opaque colours last: their alpha is not stored
     rank = np.empty(len(colors), np.uint8)
     rank[order] = np.arange(len(colors))
     indices = np.empty(pixels.shape[:2], np.uint8)

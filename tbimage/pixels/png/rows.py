@@ -1,7 +1,7 @@
 """A picture as PNG stores it: rows of bytes, with the high byte of 16-bit samples first.
 
-No memory of the picture's size is allocated. If the array's own memory cannot be used, one block at
-a time is converted into scratch memory.
+A large picture is never copied as a whole. If the array's memory does not have the layout of PNG,
+one block or strip at a time is copied into scratch memory.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Rows:
     Attributes:
         pixels: The picture.
         height: The number of rows.
-        width: The bytes of one row.
-        step: The bytes of one pixel.
+        width: The number of bytes in one row.
+        step: The number of bytes in one pixel.
     """
 
     __slots__ = ("height", "pixels", "step", "width")
@@ -35,7 +35,7 @@ class Rows:
 
     @property
     def stored(self) -> Bytes | None:
-        """The picture's own memory, ``(height, width)``, if its layout is that of PNG."""
+        """The picture's memory as ``(height, width)`` if it has the layout of PNG, else None."""
         pixels = self.pixels
         if pixels.flags.c_contiguous and (pixels.itemsize == 1 or pixels.dtype == ">u2"):
             return pixels.reshape(self.height, -1).view(np.uint8)
@@ -44,8 +44,8 @@ class Rows:
     def window(self, start: int, stop: int) -> Bytes:
         """Return the rows from ``start - 1`` to ``stop - 1``; row -1 consists of zeros.
 
-        The array ``(1 + stop - start, width)`` is C-contiguous and only for reading. It is a view
-        of the picture, or scratch memory that is valid until this thread's next call.
+        The array ``(1 + stop - start, width)`` is C-contiguous. The caller must not change it. It
+        is a view of the picture, or scratch memory that is valid until this thread's next call.
         """
         if start > 0 and (stored := self.stored) is not None:
             return stored[start - 1 : stop]
@@ -55,7 +55,7 @@ class Rows:
         return window
 
     def copy_window(self, start: int, stop: int, out: Bytes) -> None:
-        """Copy to ``out`` the rows that ``window`` returns."""
+        """Copy the rows that ``window`` returns to ``out``."""
         if start == 0:
             out[0] = 0
         above, filled = max(start - 1, 0), out[1 if start == 0 else 0 :]
@@ -69,7 +69,7 @@ class Rows:
 def _copy(pixels: Pixels, out: Pixels) -> None:
     """Copy pixels. If the bytes of a row are not adjacent, copy one channel at a time.
 
-    In a single copy, NumPy's innermost loop would have only 1 to 4 steps, one for each channel. A
+    With a single copy, NumPy's inner loop would run only over the 1 to 4 channels of one pixel. A
     block of 128 KiB with reversed channels or in planes would take 218 µs instead of 43 µs.
     """
     if pixels.strides[1:] == out.strides[1:]:

@@ -1,11 +1,11 @@
-"""Find the smallest file of a picture by making several files.
+"""Find the smallest encoding of a picture by trying several encodings.
 
 Rules:
-- The method of Pillow's ``optimize=True`` is always tried: for each row the filter with the
-  smallest differences, and zlib's level 9 for filtered data. So the file is never larger than
+- The method of Pillow's ``optimize=True`` is always tried. It uses the filter with the smallest
+  differences for each row, and zlib's level 9 for filtered data. So the file is never larger than
   Pillow's file.
-- The trials keep only the sizes, and the smallest file is made again. Otherwise several files of a
-  large picture would be in memory at the same time.
+- The trials keep only the sizes, and the best encoding is repeated afterwards. Otherwise several
+  files of a large picture would be in memory at the same time.
 """
 
 from __future__ import annotations

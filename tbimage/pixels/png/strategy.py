@@ -1,13 +1,13 @@
-"""Use a sample of a picture to choose its filter and its deflate method.
+"""Choose the filter and the deflate method of a picture from a sample of its bytes.
 
 Rules:
 - In a photograph, the differences between pixels are small random numbers. Only Huffman codes
   compress them, and the best filter is the one whose differences have the least entropy. Drawings,
-  masks and label maps have repetitions, so deflate must search for matches. The search is ten times
-  as fast as in photographs, and finds the most matches in unfiltered rows.
-- So the entropy of a few thousand bytes is computed first. If the entropy is so low that matches
-  matter more than filters, deflate is tried on some bands of rows. The entropy and the trials
-  together take less than a tenth of the encoding time.
+  masks and label maps repeat, so deflate must search for matches. In these pictures, the search is
+  ten times as fast as in photographs. It finds more matches if the rows are not filtered.
+- So the entropy of a few thousand bytes is computed first. If it is so low that matches save more
+  bytes than filters, deflate is tried on some bands of rows. Entropy and trials together take less
+  than a tenth of the encoding time.
 - Every number below was chosen with the pictures of ``python -m benchmarks.encoders``.
 """
 
@@ -28,10 +28,10 @@ from tbimage.pixels.png.strips import Plan, is_small
 from tbimage.pixels.scratch import Bytes, take
 
 #: The minimum and the maximum number of bytes in the sample for the entropy. Between these bounds,
-#: the sample is 1/64 of the picture.
+#: the sample has 1/64 of the picture's bytes.
 SAMPLE_BYTES = (2 << 10, 4 << 10)
-#: The minimum and the maximum number of bytes on which deflate is tried. Between these bounds, a
-#: trial takes 1/32 of the picture.
+#: The minimum and the maximum number of bytes that a trial deflates. Between these bounds, it
+#: deflates 1/32 of the picture.
 TRIAL_BYTES = (8 << 10, 32 << 10)
 #: The number of bands of rows in a trial. A few thick bands are better than many thin ones, because
 #: matches extend over several rows.
@@ -41,30 +41,30 @@ TRIAL_BANDS = 2
 #: is a drawing: chessboards, masks, label maps and plots have 0.0 to 0.5. For drawings, zlib's
 #: level 6 runs at 100 to 200 MB/s.
 DRAWING_BITS = 0.6
-#: With less entropy than this, a picture is almost only repetition. (Line plots have more: 0.5.)
+#: With less entropy than this, a picture repeats almost everywhere. (Line plots have more: 0.5.)
 REPEATED_BITS = 0.3
 #: With less entropy than this, zlib's level 4 is better than faster methods, because it finds
 #: matches that save enough bytes. (A smooth heat map in colour has 0.9.)
 FLAT_BITS = 1.0
-#: The same limit if igzip is not installed. This limit is higher, because without igzip the methods
-#: that do not search are slower. (A depth map in colour has 1.2.)
+#: The same limit if igzip is not installed. It is higher, because the methods that do not search
+#: for matches are slower without igzip. (A depth map in colour has 1.2.)
 FLAT_BITS_OF_ZLIB = 1.25
-#: With less entropy than this, repetition still matters, so the entropy alone does not show the
+#: With less entropy than this, matches still save bytes, so the entropy alone does not show the
 #: best filter. (A depth map has 1.4, a logo 1.5, a retina 2.1. Most photographs have 3.5 to 6.5.)
 SMOOTH_BITS = 2.5
 
-#: For drawings of more bytes than this, ``Method.RUNS`` is tried, too.
+#: For drawings of more bytes than this, ``Method.RUNS`` is also tried.
 TRIED_RUNS_BYTES = 64 << 10
 
-# The entropies after the five filters are multiplied by these factors. Average takes five passes
-# over the data. Paeth takes fifteen passes, which are a quarter of igzip's time. So Paeth must save
-# 8 % of the bytes. zlib is slower than igzip, so the time of the filters matters less with zlib.
+# The entropies after the five filters are multiplied by these factors. Average makes five passes
+# over the data. Paeth makes fifteen, which take a quarter of igzip's time. So Paeth is used only if
+# it saves 8 % of the bytes. zlib is slower than igzip, so the time of the filters matters less.
 _HANDICAPS_OF_IGZIP = np.array([1, 1, 1, 1.02, 1.08])
 _HANDICAPS_OF_ZLIB = np.array([1, 1, 1, 1, 1.005])
 
-# The distances between sampled rows or columns: 1, and primes other than 2 and 5, because patterns
-# in pictures repeat every 2ⁿ or 10ⁿ pixels. For instance, if a photograph was enlarged by 2, every
-# second row is a copy.
+# The distances between sampled rows or columns: 1, and primes other than 2 and 5. Patterns in
+# pictures often repeat every 2ⁿ or 10ⁿ pixels. For instance, if a photograph is enlarged by 2,
+# every second row is a copy.
 _STRIDES = (1, 3, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89)
 _SAMPLED_ROWS = 16
 
@@ -91,7 +91,7 @@ def plan_fast(rows: Rows) -> Plan:
     if least > SMOOTH_BITS:
         return Plan(best, Method.IGZIP_NEAR, strips.STRIP_BYTES)
     # ``_try`` multiplies each size by its factor, and takes the smallest product. A band has fewer
-    # repetitions than the whole picture, so the trial makes the sizes of unfiltered rows too large.
+    # repetitions than the whole picture, so the trial overestimates the sizes of unfiltered rows.
     # The smaller factor of ``Filter.NONE`` corrects this.
     trials = {(kind, Method.IGZIP): 1.0 for kind in (best, Filter.UP)}
     trials |= {(Filter.NONE, Method.IGZIP): 0.95, (best, Method.IGZIP_NEAR): 1}
@@ -108,15 +108,15 @@ def _plan_small(rows: Rows, quick: Method) -> Plan:
 
 
 def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
-    # The trial uses zlib's level 1, because it is fast. The picture is then encoded at a higher
-    # level, which finds more repetition in unfiltered rows. So the factor of REPEAT is smaller.
+    # The trial uses zlib's level 1, because it is fast. The picture is usually encoded at a higher
+    # level, which finds more matches in unfiltered rows. So the factor of REPEAT is smaller.
     trials = {(Filter.REPEAT, Method.SKIM): 0.8, (best, Method.SKIM): 1}
     kind, _ = _try(rows, trials)
     method = Method.MATCHES if bits < DRAWING_BITS else Method.QUICK
     if method is Method.MATCHES and rows.height * rows.width > TRIED_RUNS_BYTES:
-        # ``Method.RUNS`` is four times as fast as ``Method.MATCHES``, and most masks have no other
-        # matches than runs. For plots, igzip is twenty times as fast as ``Method.MATCHES``, and its
-        # files are not much larger. But if a picture is almost only repetition, the bands are too
+        # ``Method.RUNS`` is four times as fast as ``Method.MATCHES``, and most masks have only runs
+        # as matches. For plots, igzip is twenty times as fast as ``Method.MATCHES``, and its files
+        # are not much larger. But if a picture repeats almost everywhere, the bands are too
         # small to compare igzip with the other methods.
         trials = {(kind, Method.RUNS): 1, (kind, Method.MATCHES): 1.05}
         if bits > REPEATED_BITS and igzip() is not None:
@@ -126,10 +126,10 @@ def _plan_flat(rows: Rows, best: Filter, bits: float) -> Plan:
 
 
 def plan_balanced(rows: Rows) -> Plan:
-    """Choose a plan that takes less time than Pillow takes by default.
+    """Choose a plan that takes less time than Pillow's default.
 
-    The files are about as large as Pillow's files, or smaller. They are the same with and without
-    igzip.
+    The files are about as large as Pillow's files, or smaller. They do not depend on whether igzip
+    is installed.
     """
     if rows.width == rows.step or rows.height == 1:
         return Plan(Filter.PAETH, Method.RUNS, strips.STRIP_BYTES)
@@ -147,7 +147,7 @@ def plan_balanced(rows: Rows) -> Plan:
 
 
 def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Filter, Method]:
-    """Deflate some bands of rows in each way; return the way whose size × factor is smallest."""
+    """Deflate some bands of rows in each trial; return the trial with the least size × factor."""
     least, most = TRIAL_BYTES
     tried = min(max(rows.height * rows.width // 32, least), most)
     band = min(max(1, tried // TRIAL_BANDS // rows.width), rows.height)
@@ -168,8 +168,8 @@ def _try(rows: Rows, trials: Mapping[tuple[Filter, Method], float]) -> tuple[Fil
 def entropies(rows: Rows) -> npt.NDArray[np.float64]:
     """Estimate the entropies after the filters None, Sub, Up, Average and Paeth, in bits per byte.
 
-    The result ``(5,)`` has one entropy, 0 to 8, for each filter. The entropies are computed from
-    the differences at a grid of pixels. The picture must have at least 2 × 2 pixels.
+    The result ``(5,)`` has one entropy, 0 to 8, for each filter. Only the pixels on a regular grid
+    are filtered. The picture must have at least 2 × 2 pixels.
     """
     current, left, above, corner = _neighbourhoods(rows)
     size = current.size

@@ -3,8 +3,8 @@
 Rules:
 - Strips do not depend on each other, so several workers can encode strips of the same picture. All
   strips except the last one end with a sync flush, so that another strip may follow.
-- A block of rows is filtered, deflated and checksummed while it is in the cache. So each worker
-  needs memory only for the output and a few blocks, for pictures of any size.
+- Each block of rows is filtered, deflated and checksummed before the next block, so it stays in the
+  cache. A worker needs memory only for the output and a few blocks, for pictures of any size.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ T = TypeVar("T")
 #: The maximum number of raw bytes that are filtered at once. With half of this size, Paeth is a
 #: tenth slower.
 BLOCK_BYTES = 256 << 10
-#: The maximum number of raw bytes in a strip. Smaller strips have disadvantages: each strip begins
-#: with an empty window of deflate, and its worker waits a few times for the interpreter's lock.
-#: With strips of 256 KiB, two workers took a tenth longer for photographs of 800 kB.
+#: The maximum number of raw bytes in a strip. Smaller strips have two disadvantages. Each strip
+#: begins with an empty deflate window, and its worker waits a few times for the GIL. With strips of
+#: 256 KiB, two workers take a tenth longer for photographs of 800 kB.
 STRIP_BYTES = 1 << 20
 #: A picture of at most this number of raw bytes is small. Small pictures that have the same size
 #: are encoded together, and each file is one buffer.
@@ -37,7 +37,7 @@ SMALL_BYTES = 16 << 10
 
 
 class Run(Protocol):
-    """A function that calls independent functions, perhaps in parallel."""
+    """A function that calls several independent functions, perhaps in parallel."""
 
     def __call__(self, parts: Sequence[Callable[[], T]], /) -> list[T]:
         """Call all functions, and return their results in order."""
@@ -48,7 +48,7 @@ class Plan(NamedTuple):
 
     Attributes:
         filter: The filter. ``Method.KERNEL`` ignores it, and chooses a filter itself.
-        method: The way to deflate.
+        method: The deflate method.
         strip_bytes: The maximum size of a strip, in raw bytes.
     """
 
@@ -66,8 +66,8 @@ class Strip(NamedTuple):
     Attributes:
         pieces: A raw deflate stream, or a part of one.
         size: The number of bytes in the pieces.
-        crc: The CRC-32 of the chunk type and the pieces. If the caller puts the zlib header before
-            the pieces, the CRC-32 includes it.
+        crc: The CRC-32 of the chunk type, the zlib header (only for the first strip), and the
+            pieces.
         adler: The Adler-32 of the filtered rows.
         filtered_size: The number of bytes in the filtered rows.
     """
@@ -80,7 +80,7 @@ class Strip(NamedTuple):
 
 
 def is_small(rows: Rows) -> bool:
-    """Tell whether the fixed cost of a picture is greater than the cost of its bytes."""
+    """Tell whether a picture has at most ``SMALL_BYTES`` raw bytes."""
     size: int = rows.height * rows.width
     return size <= SMALL_BYTES
 
@@ -88,8 +88,8 @@ def is_small(rows: Rows) -> bool:
 def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
     """Cut a picture into as few strips as possible; all strips have about the same height.
 
-    For each strip, the result has the first row and the row after the last row. A strip has at most
-    ``strip_bytes`` raw bytes, unless it has only one row.
+    The result has a pair for each strip: its first row and the row after its last row. A strip has
+    at most ``strip_bytes`` raw bytes, unless it has only one row.
     """
     height = rows.height
     if height * rows.width <= strip_bytes:
@@ -102,7 +102,7 @@ def cut(rows: Rows, strip_bytes: int) -> list[tuple[int, int]]:
 def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Strip:
     """Filter and deflate the rows from ``start`` to ``stop - 1``.
 
-    The deflate stream is ended only if the rows include the last row of the picture. ``crc`` is the
+    The deflate stream ends only if the rows include the last row of the picture. ``crc`` is the
     CRC-32 of the bytes before the strip in the same chunk.
     """
     if plan.method is Method.KERNEL:
@@ -128,9 +128,9 @@ def encode_strip(rows: Rows, plan: Plan, start: int, stop: int, crc: int) -> Str
 def encode_alike(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[Strip]:
     """Filter and deflate pictures of the same height, width and step, each as one strip.
 
-    A call of NumPy for one picture of 64×64 pixels takes 1 µs, but only 0.1 µs of this is work. So
-    one call filters many pictures. Until the caller has taken the last strip, this thread must not
-    filter anything else.
+    A NumPy call for one picture of 64×64 pixels takes 1 µs, of which 0.9 µs is overhead. So one
+    call filters many pictures. This thread must not filter anything else until the caller has
+    taken the last strip.
     """
     size = pictures[0].height * pictures[0].width + LEAST_CAPACITY
     at_once = max(1, BLOCK_BYTES // size)
@@ -148,8 +148,8 @@ def _encode_block(pictures: Sequence[Rows], plan: Plan, crc: int) -> Iterator[St
         for encoded in encode_pictures(pictures, crc):
             yield _strip(encoded, height * (width + 1))
         return
-    # The pictures are one below the other. Each picture has a row of zeros above it, because a
-    # window begins with such a row.
+    # ``stack`` is one window of all pictures, one below another. Above each picture is a row of
+    # zeros, as above the first row of a picture.
     stack = take("stack", count * (1 + height) * width).reshape(count, 1 + height, width)
     for place, picture in zip(stack, pictures, strict=True):
         picture.copy_window(0, height, place)
