@@ -109,7 +109,8 @@ class SpoolFile:
 
         The last chunk may be incomplete.
         """
-        with open(self._path, "rb") as file:
+        # Not opened by its path: another program may have deleted the file.
+        with open(self._file.fileno(), "rb", closefd=False) as file:
             file.seek(start)
             while (line := file.readline()).endswith(b"\n"):
                 try:
@@ -222,7 +223,7 @@ class Spool:
             path = os.path.join(self._directory, name)
             _own[path] = None
             # Another process may lock the new file first. Then that process deletes the file.
-            file = _locked(path, "xb")
+            file = _locked(path, "xb+")
             if file is not None and os.path.exists(path):
                 return SpoolFile(path, file)
         raise FileExistsError(f"no file can be made in {self._directory}")

@@ -61,7 +61,7 @@ class Channel:
         self._held: Ticket | None = None  # this ticket waits until steps in older files are read
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
-        self._closing = False
+        self._closing = self._tried = False  # _tried: the attempt to write at the close has failed
         self._earlier: list[object] = []  # the commits that had begun before the close
         # When tickets were taken in, and how many tickets each lane had received at that time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
@@ -316,7 +316,7 @@ class Channel:
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
         seal = seal or any(lane.is_ending for lane in self.lanes)
-        waiting = self._closing or any(each.what != "write" for each in self._asked)
+        waiting = (self._closing and not self._tried) or any(x.what == "flush" for x in self._asked)
         is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
         hurry = bool(self._asked) or self._closing or is_short or self.owner.ending
         for lane in self.lanes:
@@ -334,6 +334,7 @@ class Channel:
         if commit.error is None:
             self._note_progress()
         elif self._closing and commit not in self._earlier:  # a close makes one attempt to write
+            self._tried = True  # from now on, uploads and the close of the file are retried slowly
             self.errors.note_unwritten(self._give_up())
 
     def _note_encoded(self) -> None:

@@ -71,7 +71,7 @@ class Lane:
         if self.commit is not None or self.sealed:
             return None
         now, waiting, files = time.monotonic(), len(self.backlog.costs), self.files
-        if waiting and not sync and now < self._retry_at:  # retry sooner only for a waiting caller
+        if (waiting or seal) and not sync and now < self._retry_at:  # sooner only if a caller waits
             return None
         may_begin = not waiting and (hurry or now >= self._next_at)
         tickets = self._ready(hurry or now >= self.due) if may_begin else []

@@ -7,6 +7,7 @@ import errno
 import itertools
 import logging
 import math
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from tbimage.events.segments import SegmentOptions
 from tbimage.events.spool import Spool, SpoolFile
 from tbimage.events.spooled_files import SpooledFiles
 from tbimage.kinds import scalar
+from tests import readers
 from tests.events.segmenting import batch_of
 from tests.events.stores import FakeStore
 from tests.events.test_object_segments import RUN, steps_of
@@ -159,6 +161,49 @@ def test_while_the_store_fails_records_are_on_the_disk(tmp_path: Path) -> None:
     upload(segments)
     assert segments.error is None
     assert steps_of(store) == list(range(5))
+
+
+def test_records_of_a_deleted_spool_are_uploaded(tmp_path: Path) -> None:
+    """As when a program removes old files from /tmp while the store has an outage."""
+    store = FakeStore(faults=itertools.repeat("before", 2))
+    segments = begin(store, tmp_path)
+    segments.append(batch_of([0, 1]))
+    with pytest.raises(OSError, match="slow down"):
+        upload(segments)
+    segments.append(batch_of([2]))
+    shutil.rmtree(tmp_path)
+    with pytest.raises(OSError, match="slow down"):
+        upload(segments)
+    segments.append(batch_of([3]))
+    upload(segments)
+    segments.append(batch_of([4]))
+    upload(segments)
+    assert steps_of(store) == list(range(5))
+
+
+def test_a_closed_writer_retries_its_uploads_slowly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store with an outage got 500 requests a second."""
+    pytest.importorskip("fsspec")
+    attempts: list[float] = []
+
+    def fail(*_: Any) -> int:
+        attempts.append(time.monotonic())
+        raise OSError(errno.EIO, "no answer")
+
+    url = "memory://spool/closed"
+    writer = tbimage.SummaryWriter(url, spool_dir=str(tmp_path), on_error="log")
+    assert writer.flush()
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectSegments, "append", fail)
+        assert writer.scalar("loss", 1.0, step=0)
+        assert not writer.close(0.1)
+        done = len(attempts)
+        readers.wait_until(lambda: len(attempts) >= done + 5, "five attempts")
+        assert attempts[done + 4] - attempts[done] > 0.3  # pauses of 0.05, 0.1, 0.2, 0.4 s, or half
+    readers.wait_until(lambda: not files_of(tmp_path), "the upload")
+    assert tbimage.read(url)["."].scalars("loss").steps.tolist() == [0]
 
 
 def test_records_are_on_the_disk_also_while_the_store_hangs(
@@ -329,18 +374,20 @@ def test_a_call_returns_when_its_summary_is_on_the_disk_though_uploads_fail_mean
         time.sleep(0.5)
         return scalar.summary("slow", float(step), None)
 
-    monkeypatch.setattr(ObjectSegments, "append", fail)
-    writer = tbimage.SummaryWriter(
-        "memory://spool/slow",
-        upload_secs=0.01,
-        flush_secs=0,
-        spool_dir=str(tmp_path),
-        on_error="log",
-        close_timeout=10,
-    )
-    writer.scalar("loss", 1.0, step=0)
-    for step in range(1, 4):
-        before = sum(path.stat().st_size for path in files_of(tmp_path))
-        assert writer._log("slow", step, time.time(), make, step, cost=100_000)
-        assert sum(path.stat().st_size for path in files_of(tmp_path)) > before
-    writer.close(0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectSegments, "append", fail)
+        writer = tbimage.SummaryWriter(
+            "memory://spool/slow",
+            upload_secs=0.01,
+            flush_secs=0,
+            spool_dir=str(tmp_path),
+            on_error="log",
+            close_timeout=10,
+        )
+        writer.scalar("loss", 1.0, step=0)
+        for step in range(1, 4):
+            before = sum(path.stat().st_size for path in files_of(tmp_path))
+            assert writer._log("slow", step, time.time(), make, step, cost=100_000)
+            assert sum(path.stat().st_size for path in files_of(tmp_path)) > before
+        writer.close(0.1)
+    readers.wait_until(lambda: not files_of(tmp_path), "the upload")
