@@ -204,7 +204,7 @@ class Channel:
                 return False
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
-                # A write ignores failures while a commit runs, or if no record needs a retry.
+                # A "write" is not answered yet if a commit runs, or if no record needs a retry.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)
                 if lane.failures > failures and not waits:
                     return False
@@ -218,7 +218,7 @@ class Channel:
         self._turns += 1
         try:
             self._in_turn = self.active = True
-            # False during a close. So callers call ``_wake``: it raises errors for late tickets.
+            # False during a close: then callers check whether their ticket came too late.
             self.awake = not (self.closed or self.owner.ending)
             self._note_encoded()
             for lane in self.lanes:

@@ -2,7 +2,7 @@
 
 Rules:
 - In the target, the directory of a run has one event file and ``compacted.json``. The JSON file has
-  the rules and, for each source file, the size, and the time or the version in the store.
+  the rules, and the size and the version of each source file (if local, its modification time).
 - The event file is first written under a temporary name. So each event file in the target is
   complete. If a task is stopped, the next call copies the run from the beginning.
 - If a run has grown, the name of its new copy comes after the name of the old copy in alphabetical

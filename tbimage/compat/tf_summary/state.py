@@ -54,7 +54,7 @@ set_in_graph: ContextVar[dict[str, Any]] = ContextVar("tbimage_tf_set_in_graph",
 
 
 def note_set(**values: Any) -> None:
-    """Store values that are set in a graph. Outside a graph, remove these keys."""
+    """Store ``values`` if a graph is being built; otherwise remove the keys of ``values``."""
     noted = {key: value for key, value in set_in_graph.get().items() if key not in values}
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
 

@@ -46,9 +46,9 @@ def segmentation(
         image: The images below the masks: one for each mask, of the same size. None: no images.
         classes: The names of classes for the legend, by index.
         alpha: The opacity of the colours over the images, from 0 to 1.
-        ignore_index: The index of pixels without a class, which show the image (or nearly black).
+        ignore_index: The index of pixels without a class. They show the image; without it, black.
         legend: Whether a legend below each mask names its classes.
-        outlines: Whether areas have outlines: over images in the colour of the class, else white.
+        outlines: Whether areas have outlines, in the colour of the class, or white without images.
         captions: As in ``image``.
         layout: The order of the axes of ``image``; also of ``labels``, if they have the same number
             of axes or if there is no image.
