@@ -166,9 +166,14 @@ def test_a_forked_child_that_goes_on_with_its_writer_is_not_warned_of(tmp_path: 
     writer.close()
 
 
-def test_a_forked_child_that_opens_the_directory_of_its_parent_is_warned_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_forked_child_that_opens_the_directory_of_its_parent_is_warned_of_once(
+    tmp_path: Path, closes: bool
+) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
-    assert "SummaryWriter" in in_child(lambda: tbimage.SummaryWriter(tmp_path))
+    told = in_child(lambda: (closes and writer.close(), tbimage.SummaryWriter(tmp_path)))
+    assert "another SummaryWriter" in told
+    assert "another process" not in told
     writer.close()
 
 

@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from tbimage.cli.output import short
+from tbimage.reading.tensors import check_repetitions
 
 __all__ = ["as_json", "as_text", "local_time"]
 
@@ -54,6 +55,7 @@ def as_json(kind: str, value: Any) -> dict[str, Any]:
         return {**about, "label": value.label, "bytes": len(value.encoded)}
     if kind == "tensor":
         array = value.value
+        check_repetitions(array)
         about = {"dtype": str(array.dtype), "shape": list(array.shape)}
         return {**about, "value": array.tolist()}
     return {}

@@ -65,9 +65,9 @@ def unlock(descriptor: int | None, identity: tuple[int, int] | None) -> None:
 
     ``descriptor`` is None if the file has no descriptor any more.
     """
-    if identity is None:
-        return
-    if sys.platform != "win32" and descriptor is not None and _own.get(identity) == os.getpid():
+    if identity is None or _own.get(identity) != os.getpid():
+        return  # a forked child keeps the entry, because its parent may still write to the file
+    if sys.platform != "win32" and descriptor is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
     # This comes last: ``_is_locked`` (in another thread) must find a locked file in ``_own``.

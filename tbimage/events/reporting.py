@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import logging
+import math
 import time
 import traceback
 from collections.abc import Callable
@@ -48,7 +49,7 @@ class Log:
     def write(self) -> None:
         """Log the waiting lines here; a call by a handler in its first 0.5 s does nothing."""
         thread, now = get_ident(), time.monotonic()
-        if now - self._writers.get(thread, 0.0) < _PATIENCE_SECS:
+        if now - self._writers.get(thread, -math.inf) < _PATIENCE_SECS:
             return
         self._writers[thread] = now
         try:

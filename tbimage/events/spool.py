@@ -9,6 +9,8 @@ Rules, so that these records are not lost if the process is killed:
 - Both files are deleted when the store has acknowledged all records.
 - A file without a lock belongs to a process that has ended. The next writer of the run uploads the
   file.
+- A file that cannot be opened or locked may belong to a running process. It is logged and not
+  uploaded. Only on Windows, which has no ``flock``, files are uploaded without a lock.
 """
 
 from __future__ import annotations
@@ -111,13 +113,18 @@ class SpoolFile:
         """
         # Not opened by its path: another program may have deleted the file.
         with open(self._file.fileno(), "rb", closefd=False) as file:
+            most = os.fstat(file.fileno()).st_size
             file.seek(start)
             while (line := file.readline()).endswith(b"\n"):
                 try:
-                    directory, size = json.loads(line)
-                except ValueError:  # the machine lost power while this line was written
-                    return
-                yield directory, file.read(size), file.tell()
+                    header = json.loads(line)
+                except ValueError:
+                    header = None
+                match header:
+                    case [str(directory), int(size)] if size >= 0:
+                        yield directory, file.read(min(size, most)), file.tell()
+                    case _:  # the machine lost power while this line was written
+                        return
 
     def note(self, directory: str, attempt: Attempt) -> None:
         """Note the start of an upload in the second file."""
@@ -129,7 +136,8 @@ class SpoolFile:
         found: dict[str, Attempt] = {}
         with contextlib.suppress(FileNotFoundError), open(self._path + _NOTES, "rb") as notes:
             for line in notes:
-                with contextlib.suppress(ValueError):  # an incomplete line: no upload began
+                # An incomplete or damaged line: no upload began.
+                with contextlib.suppress(ValueError, TypeError):
                     directory, attempt = json.loads(line)
                     found[directory] = Attempt(**attempt)
         return found
@@ -167,6 +175,7 @@ class Spool:
         self._pid = os.getpid()
         self._file: SpoolFile | None = None
         self._failed = False
+        self._refused: set[str] = set()  # the paths that ``_refuse`` has logged
 
     @property
     def count(self) -> int:
@@ -207,14 +216,34 @@ class Spool:
             names = sorted(os.listdir(self._directory))
         except FileNotFoundError:
             return
+        except OSError as error:
+            self._refuse(self._directory, error)
+            return
         for name in names:
             path = os.path.join(self._directory, name)
             if name.endswith(_NOTES):
                 if name[: -len(_NOTES)] not in names:  # its process was killed during ``delete``
                     with contextlib.suppress(OSError):
                         os.remove(path)
-            elif path not in _own and (file := _locked(path, "rb+")) is not None:
-                yield SpoolFile(path, file)
+            elif path not in _own:
+                try:
+                    file = _locked(path, "rb+")
+                except OSError as error:
+                    self._refuse(path, error)
+                    continue
+                if file is not None:
+                    yield SpoolFile(path, file)
+
+    def _refuse(self, path: str, error: OSError) -> None:
+        """Log once that the records of other processes in a path cannot be uploaded."""
+        if path not in self._refused:
+            self._refused.add(path)
+            message = (
+                "%s: the records that other processes have left there are not uploaded: %s. "
+                "spool_dir must be on a file system with flock, and its files must belong to the "
+                "user of this process"
+            )
+            self._say(logging.WARNING, message, path, error)
 
     def _begin(self) -> SpoolFile:
         os.makedirs(self._directory, exist_ok=True)
@@ -242,7 +271,9 @@ def _locked(path: str, mode: str) -> BinaryIO | None:
             file.close()
             return None
         except OSError:  # the file system has no locks
-            pass
+            if mode == "rb+":  # the process that wrote the file may still be running
+                file.close()
+                raise
     return file
 
 

@@ -6,6 +6,7 @@ objects at once.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -71,16 +72,15 @@ class Copies:
         """Fetch new bytes, and delete the copies of deleted objects."""
         filesystem = filesystem_of(self.url)
         found = dict(self._list(filesystem))
-        for path in self._known.keys() - found.keys():
-            os.remove(path)
+        gone = self._known.keys() - found.keys()
         for batch in _batches(self._missing(found)):
             names = [each.name for _, each, _, _ in batch]
             starts, ends = [each[2] for each in batch], [each[3] for each in batch]
             with as_os_error(self.url):
                 parts = filesystem.cat_ranges(names, starts, ends, on_error="return")
             for (path, each, start, _), data in zip(batch, parts, strict=True):
-                if isinstance(data, FileNotFoundError):
-                    found.pop(path, None)  # the object was just deleted
+                if isinstance(data, FileNotFoundError) or path in gone:
+                    gone.add(path)  # the object was just deleted
                 elif isinstance(data, BaseException):
                     with as_os_error(each.name):
                         raise data
@@ -89,6 +89,10 @@ class Copies:
                     with open(path, "r+b" if start else "wb") as file:
                         file.seek(start)
                         file.write(data)
+        for path in gone:
+            found.pop(path, None)
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
         self._known = found
 
     def url_of(self, path: str) -> str:

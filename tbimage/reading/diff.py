@@ -151,6 +151,10 @@ def _compare_images(ours: Any, theirs: Any, tolerance: float) -> str:
 def _compare_arrays(mine: Any, others: Any, tolerance: float) -> str:
     if mine.shape != others.shape:
         return f"shapes {list(mine.shape)} and {list(others.shape)}"
+    # A small record may repeat one element for a huge shape. Such elements are compared once.
+    strides = zip(mine.strides, others.strides, strict=True)
+    once = ..., *(slice(None if any(each) else 1) for each in strides)
+    mine, others = mine[once], others[once]
     if mine.dtype.kind in "fiubc" and others.dtype.kind in "fiubc":
         if np.isclose(mine, others, rtol=tolerance, atol=0, equal_nan=True).all():
             return ""

@@ -30,6 +30,8 @@ FORMATS = ("csv", "jsonl", "parquet")
 #: A function that takes an item and returns the bytes of its file, and the suffix of the file name.
 _Content = Callable[[Any], tuple[bytes, str]]
 
+# The largest size of the file of a tensor that needs much less memory than its file.
+_MOST_BYTES = 1 << 30
 _LONGEST_NAME = 80
 _LONGEST_PATH = 800
 _SUFFIXES = (
@@ -270,9 +272,21 @@ def _npy(item: Any) -> tuple[bytes, str]:
 
     buffer = io.BytesIO()
     value = item.value
-    if value.nbytes > 1 << 30 and 0 in value.strides:
+    if value.nbytes > _MOST_BYTES and 0 in value.strides:
         raise ValueError(f"a tensor of step {item.step} repeats one element {value.size} times")
     if value.dtype == object:  # strings of one fixed length can be saved without pickle
+        strings = set(value.flat)
+        length = max(map(len, strings), default=0)
+        if value.size * length > _MOST_BYTES:
+            raise ValueError(
+                f"the {value.size} strings of step {item.step} need {length} bytes each in a .npy "
+                "file; read them with Run.tensors"
+            )
+        if any(string.endswith(b"\0") for string in strings):
+            raise ValueError(
+                f"a string of step {item.step} ends with a zero byte, which NumPy would drop in a "
+                ".npy file; read it with Run.tensors"
+            )
         value = value.astype(bytes)
     np.save(buffer, value, allow_pickle=False)
     return buffer.getvalue(), ".npy"

@@ -7,6 +7,7 @@ when they are used.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from array import array
@@ -165,8 +166,9 @@ class FileIndex:
             identity = (status.st_dev, status.st_ino)
             if identity != self._identity or status.st_size < self._scanner.offset:
                 self._clear()  # the file was replaced, or has become shorter
-            self._identity, self._size = identity, status.st_size
+            self._identity, self._size = identity, -1
             self._take_in(descriptor)
+            self._size = status.st_size
         except OSError as error:
             reason = error.strerror or str(error)
             self._unreadable = [Damage(self.path, 0, 0, "unreadable", reason)]
@@ -177,14 +179,12 @@ class FileIndex:
     def _take_in(self, descriptor: int) -> None:
         for batch in self._scanner.batches(descriptor):
             base, block, stops, groups = batch
-            self.records += len(stops)
-            if groups is not None and self._templates.take_in_groups(groups):
-                continue
             if batch.is_large:
                 read = _file_reader(descriptor, base + HEADER_BYTES, block[HEADER_BYTES:])
                 self._take_in_large(read, stops[0] - HEADER_BYTES, base)
-                continue
-            self._take_in_block(base, block, stops)
+            elif groups is None or not self._templates.take_in_groups(groups):
+                self._take_in_block(base, block, stops)
+            self.records += len(stops)
 
     def _take_in_block(self, base: int, block: bytes, stops: Sequence[int]) -> None:
         """Read records: scalars that match templates many at once, all others one by one."""
@@ -231,8 +231,9 @@ class FileIndex:
         if at and len(event.values) == 1 and not event.graph:
             value = event.values[0]
             if value.form in (IMAGE, AUDIO) and value.start > at:
-                head, tail = read(at, value.start), read(value.stop, length)
-                self._large = _Large(length - at, head, tail, value.tag, value.form)
+                with contextlib.suppress(OSError):  # the record's value is already in the index
+                    head, tail = read(at, value.start), read(value.stop, length)
+                    self._large = _Large(length - at, head, tail, value.tag, value.form)
 
     def _take_in_event(self, read: Read, length: int, offset: int, at: int) -> _Event:
         """Parse a record in full. If ``at`` is not 0, the Summary probably starts there."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tbimage.reading.index import AUDIO, HISTOGRAM
 from tbimage.reading.places import Place
-from tbimage.reading.tensors import to_array
+from tbimage.reading.tensors import check_repetitions, to_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,6 @@ __all__ = [
 Layout = Mapping[str, Mapping[str, tuple[str, list[str]]]]
 LAYOUT_TAG = "custom_scalars__config__"  # tensorboard/plugins/custom_scalar/metadata.py
 
-_MOST_REPEATED = 1 << 20
 # The names of hparams' enum Status, ordered by number; see proto/tbimage/hparams.proto.
 _STATUSES = ("unknown", "success", "failure", "running")
 
@@ -157,8 +156,10 @@ def _array(place: Place) -> NDArray[Any]:
 def _small_array(place: Place) -> NDArray[Any]:
     """Read an array that the caller copies. Raise an error if one element repeats too often."""
     array = _array(place)
-    if array.size > _MOST_REPEATED and 0 in array.strides:
-        raise place.broken(f"it repeats one element {array.size} times")
+    try:
+        check_repetitions(array)
+    except ValueError as error:
+        raise place.broken(str(error)) from None
     return array
 
 

@@ -29,7 +29,9 @@ def decode(encoded: bytes, most_pixels: int) -> NDArray[np.uint16] | None:
         return None
     width, height, depth, color, _, _, interlaced = _IHDR.unpack_from(encoded, 16)
     channels = _CHANNELS.get(color)
-    if depth != 16 or channels is None or interlaced or width * height > most_pixels:
+    if depth != 16 or channels is None or interlaced:
+        return None
+    if not 0 < width * height <= most_pixels:  # Pillow raises the error
         return None
     stride = 2 * channels * width
     wanted = height * (stride + 1)

@@ -107,10 +107,10 @@ def whole_records(
 @contextmanager
 def new_file(path: str) -> Iterator[BinaryIO]:
     """Open a file that must not exist, and remove it if writing fails."""
-    with open(path, "xb") as file:
-        try:
+    file = open(path, "xb")  # noqa: SIM115
+    try:
+        with file:
             yield file
-            file.flush()
-        except BaseException:
-            os.unlink(path)
-            raise
+    except BaseException:
+        os.unlink(path)  # Windows deletes only closed files
+        raise

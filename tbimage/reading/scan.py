@@ -185,8 +185,9 @@ class RecordScanner:
                 start = self.offset
                 self._block_bytes = _BLOCK_AFTER_LARGE_BYTES
                 if self._is_sound(start, length):
-                    self.offset += length + OVERHEAD_BYTES
                     yield Batch(start, ahead, [HEADER_BYTES + length])
+                    # If reading the record has raised an error, the next scan begins with it.
+                    self.offset += length + OVERHEAD_BYTES
                 else:
                     self._skip_payload(start, length)
             else:

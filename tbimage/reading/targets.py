@@ -131,13 +131,14 @@ def whole_file(path: str) -> Iterator[BinaryIO]:
     if urls.is_url(path):
         from tbimage.events.storage.objects import as_os_error
 
-        with tempfile.NamedTemporaryFile(prefix="tbimage-") as copy:
-            yield copy  # type: ignore[misc]
-            copy.flush()
+        with tempfile.TemporaryDirectory(prefix="tbimage-") as directory:
+            copy = os.path.join(directory, "copy")
+            with open(copy, "xb") as file:
+                yield file
             with as_os_error(path):
                 filesystem = _filesystem(path)
                 filesystem.makedirs(urls.dirname(path), exist_ok=True)
-                filesystem.put_file(copy.name, path)
+                filesystem.put_file(copy, path)
         return
     directory = os.path.dirname(path)
     os.makedirs(directory, exist_ok=True)

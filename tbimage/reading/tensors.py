@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from tbimage.events.messages import TensorProto
 
-__all__ = ["count_samples", "float_position", "number_in", "strings_of", "to_array"]
+__all__ = [
+    "check_repetitions",
+    "count_samples",
+    "float_position",
+    "number_in",
+    "strings_of",
+    "to_array",
+]
 
 # The field numbers of TensorProto; see proto/tbimage/tensor.proto.
 _DTYPE, _SHAPE, _CONTENT, _FLOAT_VALUES, _STRINGS = 1, 2, 4, 5, 8
@@ -43,6 +50,9 @@ _TYPES: dict[int, tuple[str, str]] = {
 # such a tensor has at most this number of elements, so that a record of 30 bytes does not take all
 # memory. If only one element is stored, there is no limit, because no copies are made.
 _MOST_REPEATED = 1 << 24
+# If elements are repeated, copies of an array have at most this number of elements, or of bytes in
+# strings.
+_MOST_COPIED, _MOST_BYTES_COPIED = 1 << 20, 1 << 24
 _LARGEST_NUMBER = 4096  # bytes; a tensor with one number is smaller in every usual encoding
 
 
@@ -68,10 +78,13 @@ def number_in(read: Read, start: int, stop: int) -> float | None:
     if stop - start > _LARGEST_NUMBER:
         return None
     try:
-        array = to_array(_parse(read(start, stop)))
+        tensor = _parse(read(start, stop))
+        if math.prod(dimension.size for dimension in tensor.tensor_shape.dim) != 1:
+            return None  # checked before memory is allocated
+        array = to_array(tensor)
     except ValueError:
         return None
-    if array.size != 1 or array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub":
         return None
     return float(array.reshape(())[()])
 
@@ -184,5 +197,16 @@ def _shaped(elements: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
             f"a tensor of shape {shape} has {len(elements)} elements: this is zero, too many, or "
             "so few that the last element would be repeated too often"
         )
-    rest = np.full(wanted - len(elements), elements[-1], elements.dtype)
+    # For strings, np.full would drop zero bytes at their ends, and copy each string.
+    rest = np.repeat(elements[-1:], wanted - len(elements))
     return np.concatenate([elements, rest]).reshape(shape)
+
+
+def check_repetitions(array: NDArray[Any]) -> None:
+    """Raise ValueError if copies of the repeated elements of ``to_array`` would be too large."""
+    if array.size > _MOST_COPIED and 0 in array.strides:
+        raise ValueError(f"a tensor repeats one element {array.size} times")
+    if array.dtype == object and array.size > 1 and array.flat[-1] is array.flat[-2]:
+        size = sum(map(len, array.flat))
+        if size > _MOST_BYTES_COPIED:
+            raise ValueError(f"a tensor repeats one string, so that its strings have {size} bytes")

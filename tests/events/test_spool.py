@@ -7,6 +7,7 @@ import errno
 import itertools
 import logging
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tbimage
+from tbimage.events import spool as spool_module
 from tbimage.events import spooled_files
 from tbimage.events.event_files import logger
 from tbimage.events.object_segments import ObjectSegments
@@ -319,6 +321,74 @@ def test_a_disk_that_fails_is_logged_and_costs_nothing(
     segments.append(batch_of([3]))
     upload(segments)
     assert steps_of(store) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("call", ["open", "flock", "listdir"])
+def test_what_cannot_be_opened_or_locked_is_logged_once_and_uploads_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A directory, a file of another user, or a file system without locks."""
+    fcntl = pytest.importorskip("fcntl", reason="Windows has no flock")
+    store = FakeStore(faults=iter(["before"]))
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    (path,) = files_of(tmp_path)
+    if call == "open":
+        (path.parent / "0-lost+found").mkdir()
+        kill(first)
+
+    monkeypatch.setattr(spool_module, "_own", {})  # the second is another process
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    second = begin(store, tmp_path)
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "tbimage"):
+        if call == "flock":
+            patched.setattr(fcntl, "flock", refuse)
+        if call == "listdir":
+            patched.setattr(os, "listdir", refuse)
+        with contextlib.suppress(OSError):
+            second.open()
+        second.append(batch_of([1]))
+        with contextlib.suppress(OSError):
+            upload(second)
+        upload(second)
+    assert caplog.text.count("are not uploaded") == 1
+    assert steps_of(store) == ([0, 1] if call == "open" else [1])
+    if call != "open":
+        assert files_of(tmp_path) == [path]  # its process may be running
+        upload(first)
+
+
+@pytest.mark.parametrize("line", [b"5", b'"ab"', b"[1, 2]", b'["a", "b"]', b'["a", -1]', b"{}"])
+def test_damaged_lines_cost_only_what_follows_them(tmp_path: Path, line: bytes) -> None:
+    store = FakeStore()
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    (path,) = files_of(tmp_path)
+    with path.open("ab") as file:
+        file.write(line + b"\n")
+    path.with_name(path.name + ".uploads").write_bytes(line + b"\n")
+    kill(first)
+    second = begin(store, tmp_path)
+    second.append(batch_of([1]))
+    upload(second)
+    assert steps_of(store) == [0, 1]
+    assert files_of(tmp_path) == []
+
+
+def test_a_size_beyond_the_file_takes_no_memory(tmp_path: Path) -> None:
+    store = FakeStore()
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    (path,) = files_of(tmp_path)
+    data = path.read_bytes()
+    size = str(batch_of([0]).size).encode()
+    path.write_bytes(data.replace(size, b"9" * 30, 1))
+    kill(first)
+    upload(begin(store, tmp_path))
+    assert steps_of(store) == [0]
 
 
 def test_a_writer_with_a_spool_uploads_everything(tmp_path: Path) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tbimage
 from tbimage.events.storage import urls
+from tbimage.reading import copies as module
+from tbimage.reading.copies import Copies
+from tbimage.reading.targets import whole_file
 
 pytest.importorskip("fsspec")
 
@@ -97,6 +103,61 @@ def test_logs_are_refreshed_and_their_copies_outlive_them() -> None:
     notes = logs["."].texts("note")
     del logs
     assert notes[0].text == "first"
+
+
+def test_objects_that_are_deleted_during_a_refresh_are_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for name in ("a", "b", "c"):
+        memory.pipe(f"/tests/deleted/{name}/tfevents", b"x" * 10)
+    copies = Copies("memory://tests/deleted")
+    monkeypatch.setattr(module, "_MOST_RANGES", 1)  # the deletion is found between two batches
+    listed = copies._list
+
+    def list_then_delete(filesystem: Any) -> Iterator[Any]:
+        yield from list(listed(filesystem))
+        memory.rm("/tests/deleted/a/tfevents")
+
+    memory.rm("/tests/deleted/c/tfevents")
+    for name in ("a", "b"):
+        memory.pipe(f"/tests/deleted/{name}/tfevents", b"x" * 20)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(memory), "cat_ranges", fail)
+        with pytest.raises(OSError, match="no answer"):
+            copies.refresh()
+    with monkeypatch.context() as patched:
+        patched.setattr(copies, "_list", list_then_delete)
+        copies.refresh()
+    left = {path.parent.name: path.stat().st_size for path in Path(copies.path).rglob("tfevents")}
+    assert left == {"b": 20}
+
+
+def test_a_file_for_a_store_is_closed_before_it_is_uploaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows does not open a temporary file twice."""
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    closed = []
+    put_file = type(memory).put_file
+
+    def put(*arguments: Any, **keywords: Any) -> None:
+        closed.append(file.closed)
+        put_file(*arguments, **keywords)
+
+    monkeypatch.setattr(type(memory), "put_file", put)
+    with whole_file("memory://tests/whole/file") as file:
+        file.write(b"whole")
+    assert closed == [True]
+    assert memory.cat_file("/tests/whole/file") == b"whole"
 
 
 def test_reading_a_missing_directory_is_an_error() -> None:

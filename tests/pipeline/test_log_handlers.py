@@ -6,11 +6,14 @@ No handler can stop the pipeline or lose a picture, and none is called recursive
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tbimage.events import reporting
 from tests.pipeline import children
 from tests.pipeline.soundness import everything
 
@@ -297,3 +300,14 @@ writer.image("bad", LARGE_BAD, 0)
 """
     done = children.run(START + script, tmp_path)
     assert "ERROR:tbimage" in done.stderr
+
+
+def test_lines_are_logged_when_the_clock_has_just_begun(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On some systems the monotonic clock begins with the system, or with the process."""
+    monkeypatch.setattr(reporting, "time", SimpleNamespace(monotonic=lambda: 0.1))
+    log = reporting.Log()
+    log.say(logging.WARNING, "a line")
+    log.write()
+    assert "a line" in caplog.text

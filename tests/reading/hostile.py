@@ -164,6 +164,8 @@ CASES: dict[str, list[bytes]] = {
         text("cube", [b"x"] * 8, (2, 2, 2)),
         text("cells", [b"cell"] * 60_000, (1000, 60)),
         text("repeated", [b"x"], (1 << 30,)),
+        text("repeated long", [b"x" * 60_000], (1 << 10,)),
+        text("last repeated", [b"x", b"y" * 60_000], (1 << 10,)),
         tensor("numbers", "text", dtype=1, shape=(2,), float_val=[1.0, NAN]),
     ],
     "sounds": [
@@ -187,6 +189,8 @@ CASES: dict[str, list[bytes]] = {
     "tensors": [
         *(tensor(f"type{each}", "x", dtype=each, shape=(2,)) for each in range(30)),
         tensor("large", "x", dtype=1, shape=(1 << 40, 1 << 40), float_val=[1.0]),
+        tensor("repeated", "x", dtype=1, shape=(1 << 40,), float_val=[1.0]),
+        tensor("strings", "x", dtype=7, shape=(1 << 10,), string_val=[b"x" * 60_000]),
         tensor("negative", "x", dtype=1, shape=(-1, 2), float_val=[1.0]),
         tensor("bytes", "x", dtype=7, shape=(2,), string_val=[b"\0", b"\xff"]),
         tensor("curve", "pr_curves", dtype=1, shape=(5, 2)),

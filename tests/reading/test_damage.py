@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import random
 import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ from hypothesis import strategies as st
 import tbimage
 from tbimage.events.messages import Event
 from tbimage.events.records import frame, mask, masked_crc32c
-from tbimage.reading import CorruptFileError, Damage
+from tbimage.reading import CorruptFileError, Damage, index
 from tbimage.reading import scan as module
 
 STEPS = 12
@@ -297,6 +300,37 @@ def test_an_unreadable_file_or_directory_is_named_and_the_rest_is_read(tmp_path:
     logs = tbimage.read(tmp_path)
     assert logs.runs == ["run"]
     assert len(logs["run"].scalars("loss")) == STEPS
+
+
+@pytest.mark.parametrize("large", [40, 70_000, 200_000])
+def test_after_each_error_of_the_disk_the_next_refresh_reads_the_rest(
+    path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    path.write_bytes(b"".join(records(large)))
+    whole, read = read_all(path), module.read_at
+    for number in itertools.count():
+        failing = iter([*[False] * number, True])
+
+        def read_at(*arguments: int, failing: Iterator[bool] = failing) -> bytes:
+            if next(failing, False):
+                raise OSError(errno.EIO, "Input/output error")
+            return read(*arguments)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "read_at", read_at)
+            patched.setattr(index, "read_at", read_at)
+            logs = tbimage.read(path.parent)
+        if next(failing, False):  # the file was read without an error
+            break
+        assert [each.kind for each in logs.damage] in (["unreadable"], [])
+        complete = not logs.damage
+        assert logs.refresh() is not complete
+        assert logs.damage == []
+        steps = logs["."].scalars("loss").steps.tolist()
+        pictures = {each.step: each.encoded for each in logs["."].images("noise", raw=True)}
+        assert (steps, pictures, logs.damage) == whole
+        assert len(logs["."].images("noise", raw=True)) == STEPS
+    assert number
 
 
 def test_a_directory_without_permission_is_named_and_the_rest_is_read() -> None:

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tbimage
-from tbimage.events.messages import Event
+from tbimage.events.messages import Event, TensorProto
 from tbimage.events.records import frame
+from tbimage.reading import export as module
 from tbimage.reading.export import export, safe_name
 from tests.reading.peers import PICTURES, SOUND, STEPS, WRITERS
 
@@ -150,6 +151,34 @@ def test_names_sort_by_step(tmp_path: Path) -> None:
     directory = tmp_path / "out" / "images" / "root" / "x"
     read = [(directory / name).read_bytes()[3:] for name in sorted(os.listdir(directory))]
     assert [int(each) for each in read] == steps
+
+
+@pytest.mark.parametrize(
+    ("strings", "problem"),
+    [
+        (["a", "bc\0", "d"], "step 3 ends with a zero byte"),
+        (["a" * 1000, "b"], "need 1000 bytes each"),
+        (["a", "\0b"], None),
+        ([], None),
+    ],
+)
+def test_strings_are_written_exactly_or_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strings: list[str], problem: str | None
+) -> None:
+    monkeypatch.setattr(module, "_MOST_BYTES", 1500)
+    value = TensorProto(dtype=7, string_val=[each.encode() for each in strings])
+    value.tensor_shape.dim.add(size=len(strings))
+    event = Event(wall_time=1.0, step=3)
+    event.summary.value.add(tag="x").tensor.CopyFrom(value)
+    (tmp_path / "tfevents").write_bytes(b"".join(frame([event.SerializeToString()])))
+    done = export(tbimage.read(tmp_path), tmp_path / "out")
+    path = tmp_path / "out" / "tensors" / "root" / "x" / "000000003.npy"
+    if problem is None:
+        assert np.load(path).tolist() == list(value.string_val)
+        assert done.problems == []
+    else:
+        assert problem in done.problems[0]
+        assert not path.exists()
 
 
 def test_a_damaged_picture_is_named_and_the_others_are_written(tmp_path: Path) -> None:

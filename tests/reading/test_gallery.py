@@ -7,8 +7,10 @@ import hashlib
 import html
 import io
 import json
+import os
 import re
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -166,6 +168,20 @@ def test_a_page_is_not_larger_than_allowed(logs: Path, tmp_path: Path, max_bytes
         gaps = np.diff(first["steps"])
         assert (first["steps"][0], first["steps"][-1]) == (0, 390)
         assert gaps.max() - gaps.min() <= 10  # evenly
+
+
+def test_a_page_that_is_written_twice_at_once_is_written(logs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pages" / "page.html"
+    path.parent.mkdir()
+
+    def write(names: Sequence[str]) -> Iterable[str]:
+        """As another thread may do meanwhile."""
+        tbimage.gallery(logs, path, title="other")
+        return names
+
+    page = tbimage.gallery(logs, path, title="this", progress=write)
+    assert page.bytes == path.stat().st_size
+    assert os.listdir(path.parent) == ["page.html"]
 
 
 def test_pictures_that_do_not_fit_leave_room_for_the_rest(tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ def test_other_pictures_are_left_to_pillow() -> None:
     assert decode(b"", 1000) is None
     assert decode(b"\xff\xd8\xff", 1000) is None
     assert decode(png(DEEP[..., :3], [0]), 9) is None  # more pixels than Pillow would take
+    for at in (16, 20):  # no width or no height, but many pixels
+        broken = bytearray(png(DEEP[..., :3], [0]))
+        broken[at : at + 4] = bytes(4)
+        assert decode(bytes(broken), 1000) is None
 
 
 def test_damage_is_a_clear_error(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 import tbimage
 from tbimage.events.records import frame
-from tbimage.reading.repair import repair
+from tbimage.reading.repair import new_file, repair
 from tests import readers
 from tests.reading.peers import WRITERS
 from tests.reading.test_damage import records
@@ -94,3 +96,20 @@ def test_nothing_is_overwritten_and_nothing_useless_is_left(tmp_path: Path) -> N
     with pytest.raises(FileNotFoundError):
         repair(tmp_path / "nothing", tmp_path / "new.tfevents")
     assert not (tmp_path / "new.tfevents").exists()
+
+
+def test_a_file_is_closed_before_it_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows does not delete open files."""
+    files: list[BinaryIO] = []
+    closed: list[bool] = []
+    monkeypatch.setattr(os, "unlink", lambda _: closed.extend(each.closed for each in files))
+
+    def fail(file: BinaryIO) -> None:
+        files.append(file)
+        raise ValueError("writing fails")
+
+    with pytest.raises(ValueError, match="writing fails"), new_file(str(tmp_path / "new")) as file:
+        fail(file)
+    assert closed == [True]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tbimage.events.messages import TensorProto
+from tbimage.reading import tensors
 from tbimage.reading.fields import MalformedError, bytes_reader
-from tbimage.reading.tensors import count_samples, number_in, to_array
+from tbimage.reading.tensors import check_repetitions, count_samples, number_in, to_array
 from tests.readers import without_warnings
 
 TYPES = [
@@ -72,6 +73,19 @@ def test_a_short_list_repeats_its_last_element() -> None:
     assert to_array(tensor(1, [2, 2], float_val=[1, 2])).tolist() == [[1, 2], [2, 2]]
     assert to_array(tensor(3, [2, 3], int_val=[7])).tolist() == [[7] * 3] * 2
     assert to_array(tensor(3, [0, 3])).shape == (0, 3)
+    strings = to_array(tensor(7, [3], string_val=[b"a", b"b\0"])).tolist()
+    assert strings == [b"a", b"b\0", b"b\0"]
+    assert strings[1] is strings[2]  # repeated strings take no memory
+
+
+@pytest.mark.parametrize("strings", [[b"x" * 60_000], [b"a", b"x" * 60_000]])
+def test_copies_of_a_repeated_string_are_bounded(strings: list[bytes]) -> None:
+    check_repetitions(to_array(tensor(7, [200], string_val=strings)))
+    check_repetitions(
+        to_array(tensor(7, [600], string_val=[b"%060000d" % at for at in range(600)]))
+    )
+    with pytest.raises(ValueError, match="repeats one string"):
+        check_repetitions(to_array(tensor(7, [600], string_val=strings)))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +128,15 @@ def test_bytes_that_are_no_tensor_are_an_error() -> None:
 def test_numbers_are_told_from_other_tensors(made: TensorProto, number: float | None) -> None:
     data = made.SerializeToString()
     assert number_in(bytes_reader(data), 0, len(data)) == number
+
+
+def test_a_number_is_looked_for_without_repeating_elements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each record of 30 bytes would take 64 MiB, and a file may have millions of such records."""
+    data = tensor(1, [1 << 24], float_val=[1, 2]).SerializeToString()
+    monkeypatch.setattr(tensors, "_shaped", lambda *_: pytest.fail("elements are repeated"))
+    assert number_in(bytes_reader(data), 0, len(data)) is None
 
 
 def test_samples_are_counted_without_reading_them() -> None:

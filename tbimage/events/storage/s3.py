@@ -20,9 +20,6 @@ _LEAST_PART = 5 << 20
 # The errors of S3 if the condition of a request is false: the object was changed or deleted.
 _CHANGED = frozenset({"PreconditionFailed", "412", "NoSuchKey"})
 _WRITER = "tbimage-writer"  # the metadata that names the writer
-# The largest size of an object that grows, in bytes. S3 copies a part from an object of at most
-# 5 GiB.
-MOST_BYTES = 4 << 30
 
 
 class S3Objects(Objects):

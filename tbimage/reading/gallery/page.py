@@ -8,6 +8,7 @@ import functools
 import hashlib
 import html
 import os
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -126,7 +127,7 @@ def write_page(
             f"max_bytes must be at least {needed} for these logs, because the page has "
             f"{len(index['runs'])} runs and their tags; got {max_bytes}"
         )
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"  # another thread may write the same page
     try:
         with open(temporary, "xb") as file:
             file.write(page.before)
