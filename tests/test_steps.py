@@ -164,6 +164,20 @@ def test_a_warning_that_is_an_error_leaves_the_writer_in_order(tmp_path: Path) -
     writer.close()
 
 
+@pytest.mark.parametrize("method", ["scalar", "scalars"])
+def test_the_step_of_a_dropped_summary_may_come_again(tmp_path: Path, method: str) -> None:
+    """Warnings are errors in these tests."""
+    writer = tbimage.SummaryWriter(tmp_path, on_full="drop", max_pending_bytes=1, flush_secs=60)
+    log, value = getattr(writer, method), 0.5 if method == "scalar" else {"b": 0.5}
+    step = 0
+    while log("a", value, step):  # until the memory is full
+        step += 1
+        assert step < 100
+    assert writer.flush(60)
+    assert log("a", value, step)
+    writer.close()
+
+
 def test_warnings_are_issued_without_the_lock(tmp_path: Path) -> None:
     """A handler of warnings may be slow, or log with this very writer from another thread."""
     writer = tbimage.SummaryWriter(tmp_path)

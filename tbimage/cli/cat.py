@@ -102,7 +102,9 @@ def _values(
         "tensor": run.tensors,
     }
     if kind not in methods:
-        yield run.tags[tag].last_step, 0.0, None
+        step = run.tags[tag].last_step
+        if arguments.step in (None, step):
+            yield step, 0.0, None
         return
     series: Any = methods[kind](tag, raw=arguments.raw)
     for at, step in enumerate(series.steps.tolist()):

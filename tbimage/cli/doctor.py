@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from tbimage import __version__
@@ -167,6 +168,10 @@ def _is_local(logdir: str) -> bool:
 def _contents(logdir: str) -> Iterator[Finding]:
     """Check the free space and the existing runs of the log directory."""
     if _is_local(logdir):
+        if os.path.isfile(logdir):
+            found = f"{logdir} is a file, not a directory"
+            yield Finding("runs", "problem", found, "give the directory that the file is in")
+            return
         if not os.path.isdir(logdir):
             found = f"{os.path.abspath(logdir)} does not exist yet"
             yield Finding(
@@ -211,17 +216,17 @@ def _new_directory(logdir: str | None) -> Iterator[str]:
         directory = tempfile.mkdtemp(prefix="tbimage-")
     else:
         directory = f"{logdir.rstrip('/')}/doctor-{time.time_ns()}"
-    is_new = logdir is not None and _is_local(logdir) and not os.path.exists(logdir)
+    missing = [path for path in Path(directory).parents if not os.path.exists(path)]
     try:
         yield directory
     finally:
         if _is_local(directory):
             shutil.rmtree(directory, ignore_errors=True)
+            for path in missing:  # the deepest first
+                with suppress(OSError):
+                    path.rmdir()
         else:
             _remove_from_store(directory)
-        if is_new:
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(directory))
 
 
 def _remove_from_store(url: str) -> None:

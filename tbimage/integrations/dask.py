@@ -46,19 +46,25 @@ def dask_engine(
         address: The address of a scheduler, such as "tcp://10.0.0.1:8786". The workers
             need tbimage and access to the same paths as this process. If None, worker processes on
             this machine are started, and ended with the block.
-        workers: The number of processes to start, if ``address`` is None. Default: one per core.
+        workers: The number of processes to start. Default: one per core.
 
     Yields:
         An engine for ``compact``.
 
     Raises:
         OSError: No scheduler answers at the address.
+        ValueError: Both ``address`` and ``workers`` are given.
 
     Example:
         >>> from tbimage.reading.compact import compact
         >>> with dask_engine(workers=2) as engine:  # doctest: +SKIP
         ...     compact("runs", "small", engine=engine)
     """
+    if address is not None and workers is not None:
+        raise ValueError(
+            f"address={address!r} uses workers that run, but workers={workers!r} starts new ones: "
+            "pass only one of these arguments"
+        )
     if address is not None:
         with distributed.Client(address, set_as_default=False) as client:
             yield _engine(client)

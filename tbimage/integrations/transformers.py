@@ -99,7 +99,11 @@ class TBImageCallback(TrainerCallback):
 
     @guarded
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write all pending summaries, and close the writer."""
+        """Write all pending summaries, and close the writer.
+
+        If the Trainer logs later, as in ``evaluate``, the run is opened again. Its pending
+        summaries are written when the process ends.
+        """
         with self.failures:
             if self.writer is not None:
                 self.writer.close()

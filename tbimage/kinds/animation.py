@@ -25,7 +25,7 @@ def prepare(
     format: object = "apng",
     max_outputs: int | None = None,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy nothing."""
+    """Check shapes and dtypes. Copy an array only to convert it."""
     array = array_like.as_array(frames, "frames")
     clips, batched = arrange(array, layout, CLIPS)
     check_fit(options.look, clips.shape[4])
@@ -34,7 +34,7 @@ def prepare(
     clips = clips[:max_outputs]
     return Prepared(
         (clips,),
-        (array_like.is_immutable(frames, array),),
+        (array_like.is_immutable(frames, clips),),
         partial(_parts, kind, speed),
         batch_suffixes(len(clips), batched),
     )

@@ -82,7 +82,7 @@ def prepare(
     polylines: Any = None,
     captions: Any = None,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy no image.
+    """Check shapes and dtypes. Copy an image only to convert it.
 
     For a batch, ``boxes``, ``labels``, ``scores``, ``colors``, ``keypoints`` and ``polylines`` are
     lists with one element for each image. ``colors`` may be one colour for all boxes.
@@ -115,7 +115,7 @@ def prepare(
         check_captions(captions, count, batched) or [None] * count,
     )
     make = partial(_parts, drawn, check_names("classes", classes), check_skeleton(skeleton))
-    immutable = (array_like.is_immutable(images, array),)
+    immutable = (array_like.is_immutable(images, view),)
     held = sum(each.nbytes for each in drawn)
     return Prepared((view,), immutable, make, batch_suffixes(count, batched), held)
 

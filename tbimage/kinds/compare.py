@@ -36,7 +36,7 @@ def prepare(
     diff: object = "abs",
     scalars: bool = False,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy nothing."""
+    """Check shapes and dtypes. Copy an array only to convert it."""
     given = [array_like.as_array(image, "images") for image in images]
     if images and given[-1].ndim == 0:
         raise TypeError(
@@ -65,12 +65,13 @@ def prepare(
             "scalars=True needs the last two images to have the same shape, got "
             f"{views[-2].shape[1:]} and {views[-1].shape[1:]}"
         )
-    sizes = [options.look.size(*view.shape[1:3]) for view in (*views, views[-1])]
+    shown = views if panels.diff is None else [*views, views[-1]]
+    sizes = [options.look.size(*view.shape[1:3]) for view in shown]
     planned = plan(sizes, len(sizes))
     check_size(planned.height, planned.width)
     return Prepared(
         tuple(views),
-        tuple(array_like.is_immutable(*pair) for pair in zip(images, given, strict=True)),
+        tuple(array_like.is_immutable(*pair) for pair in zip(images, views, strict=True)),
         partial(_parts, panels),
         batch_suffixes(len(views[0]), batched),
     )

@@ -34,11 +34,13 @@ def prepare(
     background: object = (255, 255, 255),
     captions: Any = None,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy nothing. An empty batch makes no picture."""
+    """Check shapes and dtypes. Copy an array only to convert it.
+
+    An empty batch makes no picture.
+    """
     if isinstance(images, (list, tuple)):
-        given = [(image, array_like.as_array(image, "images")) for image in images]
-        views = [_one(array, layout) for _, array in given]
-        immutable = tuple(array_like.is_immutable(data, array) for data, array in given)
+        views = [_one(array_like.as_array(image, "images"), layout) for image in images]
+        immutable = tuple(map(array_like.is_immutable, images, views))
     else:
         array = array_like.as_array(images, "images")
         batch, batched = layouts.arrange(array, layout)
@@ -47,7 +49,7 @@ def prepare(
                 f"images of shape {array.shape} are one image; expected a batch or a list of images"
             )
         views = list(batch)
-        immutable = (array_like.is_immutable(images, array),) * len(views)
+        immutable = (array_like.is_immutable(images, batch),) * len(views)
     sheet = _Sheet(
         checks.integer("columns", columns, 1, optional=True),
         checks.integer("padding", padding, 0),

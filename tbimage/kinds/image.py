@@ -37,7 +37,7 @@ def prepare(
     captions: Any = None,
     most_bytes: int | None = None,
 ) -> Prepared:
-    """Check shapes, dtypes and the headers of files, and copy no array."""
+    """Check shapes, dtypes and the headers of files. Copy an array only to convert it."""
     if _is_encoded(data):
         return _prepare_files([data], False, options, captions, most_bytes)
     if isinstance(data, (list, tuple)) and data and all(map(_is_encoded, data)):
@@ -51,7 +51,7 @@ def prepare(
     pixels = pixels[:max_outputs]
     return Prepared(
         (pixels,),
-        (array_like.is_immutable(data, array),),
+        (array_like.is_immutable(data, pixels),),
         partial(_parts, texts, turned),
         batch_suffixes(len(pixels), batched),
     )

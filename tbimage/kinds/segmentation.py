@@ -50,7 +50,7 @@ def prepare(
     outlines: bool = False,
     captions: Any = None,
 ) -> Prepared:
-    """Check shapes and dtypes, and copy nothing."""
+    """Check shapes and dtypes. Copy an array only to convert it."""
     if options.look.colorbar:
         raise ValueError(
             "colorbar=True is not for masks, whose colours are classes: pass legend=True"
@@ -82,7 +82,7 @@ def prepare(
             f"{' x '.join(map(str, below.shape[:3]))}: expected the same number and size"
         )
     check_look_fits(options, below.shape[3])
-    both = immutable, array_like.is_immutable(image, photo)
+    both = immutable, array_like.is_immutable(image, below)
     return Prepared((view, below), both, parts, suffixes)
 
 

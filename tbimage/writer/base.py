@@ -376,9 +376,9 @@ class RunWriter:
         wall_time = time.time() if wall_time is None else checks.wall_time(wall_time)
         logged = self._pipeline.put_light((MAIN, name, step, wall_time, make, arguments, None))
         last = self._watches[MAIN].last
-        if step is not None and step > last.get(name, step):
+        if logged and step is not None and step > last.get(name, step):
             last[name] = step
-        else:
+        elif logged:
             self._watches[MAIN].note(name, step)
         if self._writes_through and logged:
             self._pipeline.ask("write", self._settings.close_timeout)

@@ -35,7 +35,7 @@ def no_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_is_written_and_read_by_tensorboard(capsys: Capture, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    outcome = call(capsys, "doctor", tmp_path / "new")
+    outcome = call(capsys, "doctor", tmp_path / "new" / "logs" / "runs")
     assert (outcome.code, outcome.err) == (0, "")
     assert "ok       TensorBoard reads it back, with the same pixels\n" in outcome.out
     assert outcome.out.endswith("All is well.\n")
@@ -62,6 +62,9 @@ def test_what_is_in_the_log_directory(capsys: Capture, tmp_path: Path) -> None:
     assert outcome.code == 0
     assert findings(outcome)["runs"]["found"] == f"{tmp_path}: 1 runs, 1 tags"
     (file,) = readers.event_files(tmp_path / "run")
+    outcome = call(capsys, "doctor", file, "--json")
+    assert outcome.code == 1
+    assert findings(outcome)["runs"]["found"] == f"{file} is a file, not a directory"
     data = bytearray(file.read_bytes())
     data[150] ^= 0xFF
     file.write_bytes(data)

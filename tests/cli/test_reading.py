@@ -107,6 +107,9 @@ def test_cat_prints_values(capsys: Capture, logs: Path) -> None:
         assert outcome.code == 0, outcome.err
         assert says in outcome.out
         assert len(outcome.out.splitlines()) == 1
+    for step, count in (("0", 8), ("3", 2), ("12", 0)):
+        outcome = call(capsys, "cat", logs, "*", "--run", "train", "--step", step)
+        assert len(outcome.out.splitlines()) == count, outcome.out
     values = lines_of_json(call(capsys, "cat", logs, "*", "--json", "--run", "train").out)
     assert {each["kind"] for each in values} >= {"scalar", "image", "text", "histogram", "tensor"}
     (note,) = (each for each in values if each["tag"] == "note")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -120,11 +121,12 @@ def ray_address() -> Iterator[str]:
         cluster.stop()
 
 
-def test_ray_is_started_here_or_somewhere_else() -> None:
-    pytest.importorskip("ray")
-    from tbimage.integrations.ray import ray_engine
-
-    with pytest.raises(ValueError, match=r"address='auto' .*workers=2"), ray_engine("auto", 2):
+@pytest.mark.parametrize(("package", "name"), [("distributed", "dask"), ("ray", "ray")])
+def test_workers_are_started_here_or_run_somewhere_else(package: str, name: str) -> None:
+    pytest.importorskip(package)
+    module = importlib.import_module(f"tbimage.integrations.{name}")
+    engine = getattr(module, f"{name}_engine")
+    with pytest.raises(ValueError, match=r"address='auto' .*workers=2"), engine("auto", 2):
         pass
 
 
@@ -189,8 +191,8 @@ def test_runs_have_the_names_of_tasks_and_actors_of_ray(tmp_path: Path, ray_addr
     assert names["driver"] == ["driver", "driver"]
     assert len(set(names["tasks"])) == 3
     for name in (*names["tasks"], names["again"]):
-        assert re.fullmatch(r"train-[0-9a-f]{8}", name)
+        assert re.fullmatch(r"train-[0-9a-f]{16}", name)
     assert (tmp_path / names["again"]).read_text() == "xx"  # it ran twice, under one name
-    assert re.fullmatch(r"Trainer-[0-9a-f]{8}", names["actor"][0])
+    assert re.fullmatch(r"Trainer-[0-9a-f]{16}", names["actor"][0])
     assert len(set(names["actor"])) == 1  # in both methods, and after the actor died
-    assert re.fullmatch(r"bob-1-[0-9a-f]{8}", names["named"])
+    assert re.fullmatch(r"bob-1-[0-9a-f]{16}", names["named"])

@@ -39,6 +39,11 @@ BAD: dict[str, tuple[faces.Call, type[Exception], str]] = {
         ValueError,
         r"box_tensor must be \[boxes, 4\].* got shape \(4,\)",
     ),
+    "boxes on a file": (
+        lambda w: w.add_image_with_boxes("a", b"\x89PNG", CORNERS, 1),
+        TypeError,
+        "img_tensor is an encoded file, of type bytes, .* pass PIL.Image.open",
+    ),
     "a clip of three axes": (lambda w: w.add_video("a", IMAGE, 1), ValueError, "vid_tensor must"),
     "text as scalar": (lambda w: w.add_scalar("a", "x", 1), TypeError, "scalar_value must .*'x'"),
     "None as scalar": (lambda w: w.add_scalar("a", None, 1), TypeError, "scalar_value must .*None"),

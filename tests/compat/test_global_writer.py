@@ -94,6 +94,64 @@ def test_a_pool_and_threads_of_children(tmp_path: Path) -> None:
     assert series.steps == list(range(100))
 
 
+def test_the_condition_and_the_default_step_of_a_child_count(tmp_path: Path) -> None:
+    children.run(
+        """
+        import os, sys
+        import tbimage
+        from tbimage.compat.tensorboardx import GlobalSummaryWriter
+
+        writer = GlobalSummaryWriter(sys.argv[1])
+
+        def log(tag):
+            with tbimage.record_if(False):
+                writer.add_scalar(tag, 0)
+                writer.add_text(tag, "a")
+            tbimage.set_step(7)
+            with tbimage.record_if(tbimage.every_n_steps(7)):
+                writer.add_scalar(tag, 1)
+            tbimage.set_step(None)
+
+        log("parent")
+        child = os.fork()
+        if child == 0:
+            log("child")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        writer.close()
+        """,
+        tmp_path,
+    )
+    run = readers.read_runs(tmp_path, "python")["."]
+    assert {tag: series.steps for tag, series in run.items()} == {"parent": [7], "child": [7]}
+
+
+def test_a_grandchild_does_not_hold_the_connection_of_a_child(tmp_path: Path) -> None:
+    children.run(
+        """
+        import os, sys, threading, time
+        from tbimage.compat.tensorboardx import GlobalSummaryWriter
+
+        writer = GlobalSummaryWriter(sys.argv[1])
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(writing)
+            writer.add_scalar("a", 1)
+            if os.fork() == 0:
+                os.read(reading, 1)  # until the first process ends
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        end = time.monotonic() + 30
+        while sum(thread.name == "tbimage-relay" for thread in threading.enumerate()) > 1:
+            assert time.monotonic() < end, "the thread of the child's connection still runs"
+            time.sleep(0.01)
+        writer.close()
+        """,
+        tmp_path,
+    )
+
+
 def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: Path) -> None:
     done = children.run(
         """

@@ -431,6 +431,15 @@ os._exit(9)
     assert steps == [*range(1, 100), 100]  # step 0 was in the memory of the other process
 
 
+def test_a_call_to_a_local_run_returns_when_its_summary_is_on_the_disk(tmp_path: Path) -> None:
+    writer = tbimage.SummaryWriter(tmp_path / "run", flush_secs=0, spool_dir=tmp_path / "spool")
+    for step in range(5):
+        writer.scalar("loss", 1.0, step)
+        assert tbimage.read(tmp_path)["run"].scalars("loss").steps.tolist() == [*range(step + 1)]
+    writer.close()
+    assert not (tmp_path / "spool").exists()
+
+
 def test_a_call_returns_when_its_summary_is_on_the_disk_though_uploads_fail_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

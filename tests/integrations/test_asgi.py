@@ -310,7 +310,20 @@ def test_steps_grow_when_requests_overlap(tmp_path: Path) -> None:
     assert steps == sorted(set(steps))
 
 
+def test_a_relative_directory_is_below_the_first_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    middleware = TensorBoardMiddleware(echo, "runs")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    serve(middleware, lambda: asyncio.sleep(0))
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
 def test_wrong_arguments_are_errors_of_the_constructor(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="logdir must not be empty"):
+        TensorBoardMiddleware(echo, "")
     with pytest.raises(TypeError, match="keep must be a tbimage"):
         TensorBoardMiddleware(echo, tmp_path, keep=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="stats_path must begin with '/', got 'stats'"):

@@ -49,6 +49,7 @@ trainer = transformers.Trainer(
 )
 trainer.train()
 assert (callback.failures.count, broken.failures.count) == (0, 2)
+trainer.evaluate(metric_key_prefix="test")  # opens the run again, until the process ends
 """
 ACCELERATE = """
 import sys, numpy as np, torch
@@ -114,6 +115,7 @@ def test_transformers_has_the_tags_of_its_own_callback(tmp_path: Path) -> None:
             faces.assert_same(series, ours[tag], wall_times=False)
     assert ours["train/loss"].steps == [2, 4, 6]
     assert ours["eval/loss"].steps == [3, 6]
+    assert ours["test/loss"].steps == [6]
 
 
 def test_accelerate_tracks(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import tbimage
 from tbimage import visual
-from tbimage.kinds import boxes, compare, feature_maps, grid, segmentation
+from tbimage.kinds import animation, boxes, compare, feature_maps, grid, image, segmentation
 from tests import readers
 from tests.kinds.drawn import draw, log, noise, options
 from tests.pictures import decode
@@ -20,6 +20,31 @@ PHOTO = noise(40, 60, 3)
 BATCH = noise(2, 40, 60, 3)
 GRAY = noise(40, 60).astype(np.float64) * 3
 PLAIN = options()
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda batch: image.prepare(batch, "BGR", None),
+        lambda batch: animation.prepare(batch, "BGR", PLAIN),
+        lambda batch: boxes.prepare(batch, None, "BGR", PLAIN),
+        lambda batch: compare.prepare([batch, batch], "BGR", PLAIN),
+        lambda batch: grid.prepare(batch, "BGR", PLAIN),
+        lambda batch: grid.prepare(list(batch), "BGR", PLAIN),
+        lambda batch: segmentation.prepare(batch[..., 0], batch, "BGR", PLAIN),
+    ],
+)
+@pytest.mark.parametrize("channels", [3, 4])
+def test_images_of_opencv_are_copied_once(prepare: Any, channels: int) -> None:
+    batch = noise(2, 40, 60, channels)
+    prepared = prepare(batch)
+    copies = [
+        array is kept
+        for array, kept in zip(prepared.arrays, prepared.snapshot().arrays, strict=True)
+    ]
+    views = [np.may_share_memory(array, batch) for array in prepared.arrays]
+    assert copies == [not view for view in views]
+    assert views[-1] is (channels == 3)  # no view has the order RGBA
 
 
 # --- grids ----------------------------------------------------------------------------------------
@@ -369,6 +394,13 @@ def test_comparisons_of_a_batch_and_their_numbers() -> None:
         "x/mae": pytest.approx(np.mean([each.mae for each in found])),
         "x/psnr": pytest.approx(np.mean([each.psnr for each in found])),
     }
+
+
+def test_a_difference_that_is_not_shown_needs_no_room() -> None:
+    large = np.broadcast_to(np.uint8(0), (9000, 9000))
+    assert compare.prepare([large, large], None, PLAIN, diff=None).count == 1
+    with pytest.raises(ValueError, match="TensorBoard shows"):
+        compare.prepare([large, large], None, PLAIN)
 
 
 def test_a_comparison_without_numbers() -> None:

@@ -248,3 +248,15 @@ def test_record_if_is_asked(tmp_path: Path) -> None:
     with tbimage.SummaryWriter(tmp_path) as writer, tbimage.record_if(False):
         assert not writer.hparams(VALUES)
     assert written.values(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", [None, 1])
+def test_record_if_and_keep_are_asked_for_each_metric(tmp_path: Path, step: int | None) -> None:
+    answers = iter([True, False, True, True])  # for the trial and for each metric
+    with tbimage.SummaryWriter(tmp_path, keep={"acc": tbimage.Keep(every=2)}) as writer:
+        writer.scalar("acc", 0.5, 0)
+        with tbimage.record_if(lambda: next(answers)):
+            assert not writer.hparams(VALUES, {"loss": 1, "acc": 2, "error": 3}, step)
+    assert next(answers, None) is None
+    tags = [value.tag for value in written.values(tmp_path)]
+    assert [tag for tag in tags if not tag.startswith("_hparams_")] == ["acc", "error"]

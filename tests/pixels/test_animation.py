@@ -157,7 +157,7 @@ def test_a_gif_of_few_colours_keeps_every_frame(clip: Array, fps: Fraction) -> N
     np.testing.assert_array_equal(np.stack(decoded).reshape(clip.shape), clip)
 
 
-@pytest.mark.parametrize("fps", [Fraction(7), Fraction(30), Fraction(2997, 100)])
+@pytest.mark.parametrize("fps", [check_fps(0.002), Fraction(7), Fraction(30), Fraction(2997, 100)])
 def test_the_delays_of_a_gif_add_up(fps: Fraction) -> None:
     clip = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1), np.uint8)
     file = b"".join(gif.encode(render_frames(clip, Look()), fps).pieces)
@@ -313,9 +313,9 @@ def test_the_area_that_changed(clip: Array, data: st.DataObject) -> None:
     assert (rows.start, columns.start, rows.stop, columns.stop) == expected
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 61, math.nan, math.inf, 0.0001])
+@pytest.mark.parametrize("wrong", [0, -1, 61, math.nan, math.inf, 0.001])
 def test_speeds_out_of_range(wrong: float) -> None:
-    with pytest.raises(ValueError, match=r"fps must be a number from 0\.001 to 60"):
+    with pytest.raises(ValueError, match=r"fps must be a number from 0\.002 to 60"):
         check_fps(wrong)
 
 
@@ -325,7 +325,7 @@ def test_speeds_are_numbers(wrong: Any) -> None:
         check_fps(wrong)
 
 
-@given(st.floats(0.001, 60))
+@given(st.floats(0.002, 60))
 def test_a_speed_can_be_stated_in_an_apng(fps: float) -> None:
     exact = check_fps(fps)
     assert abs(float(exact) - fps) <= 0.0005 + 1e-9

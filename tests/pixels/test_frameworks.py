@@ -123,7 +123,8 @@ if importlib.util.find_spec("jax") is not None:  # no skip, since it is no depen
 
 
 def test_arrays_like_those_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = np.array(GRID)
+    held = np.array(GRID)[:]
+    held.flags.writeable = False
 
     class JaxArray:
         pass

@@ -54,11 +54,17 @@ def image(
 
     ``data`` has any form that ``SummaryWriter.image`` takes. ``layout`` is the peers'
     ``dataformats``. It is ignored for figures, PIL images and encoded files. ``single`` is passed
-    to ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. ``texts`` are the
-    texts that ``alter`` draws. Characters that no font has are reported.
+    to ``pixels.to_levels``. ``alter`` changes the levels before they are encoded. With ``alter``,
+    an encoded file is a TypeError, because it is stored as it is. ``texts`` are the texts that
+    ``alter`` draws. Characters that no font has are reported.
     """
     tag = check_tag(tag)
     if isinstance(data, (bytes, bytearray, str, os.PathLike)):
+        if alter is not None:
+            raise TypeError(
+                f"img_tensor is an encoded file, of type {type(data).__name__}, which is stored as "
+                "it is; boxes need pixels: pass PIL.Image.open(file)"
+            )
         try:
             file = read_encoded(data)
         except ValueError as error:

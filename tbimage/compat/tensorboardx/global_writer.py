@@ -18,6 +18,7 @@ from tbimage.compat.peers.file_writer import AUTOMATIC
 from tbimage.compat.peers.numbers import check_step, check_walltime, number
 from tbimage.compat.tensorboardx.relay import Relay
 from tbimage.compat.tensorboardx.writer import SummaryWriter
+from tbimage.writer import defaults
 from tbimage.writer.caller_warnings import warn_caller
 
 __all__ = ["GlobalSummaryWriter"]
@@ -54,9 +55,13 @@ class SharedWriter(SummaryWriter):
         if self._relay is None or self._relay.is_here:
             super()._log(draft, global_step, walltime)
             return
+        # The default step and ``record_if`` are those of this process, not of the other one.
+        automatic = global_step is AUTOMATIC
+        step = defaults.get_step() if automatic else check_step(global_step or 0)
+        if not defaults.should_record(step, draft.name):
+            return
         if draft.kind is not None:
             self._get_file_writer().native._kinds.check(draft.name, draft.kind)
-        step = None if global_step is AUTOMATIC else check_step(global_step or 0)
         wall_time = time.time() if walltime is None else check_walltime(walltime)
         try:
             self._relay.send(serialized(draft), step, wall_time)

@@ -66,7 +66,7 @@ class Relay:
         pid = os.getpid()
         link = self._links.get(pid)
         if link is None:  # setdefault is atomic, so all threads of a process share one link
-            link = self._links.setdefault(pid, _Link(self._path, self._owner))
+            link = self._links.setdefault(pid, _Link(self._path, self._owner, self._sockets))
         link.send(_HEAD.pack(step is not None, step or 0, wall_time) + summary)
 
     def close_inherited(self) -> None:
@@ -78,8 +78,8 @@ class Relay:
 class _Link:
     """The connection of a child process to the relay."""
 
-    def __init__(self, path: str, owner: int) -> None:
-        self._path, self._owner = path, owner
+    def __init__(self, path: str, owner: int, sockets: list[socket.socket | Connection]) -> None:
+        self._path, self._owner, self._sockets = path, owner, sockets
         self._lock = threading.Lock()
         self._connection: Connection | None = None
 
@@ -107,7 +107,9 @@ class _Link:
         except OSError as error:
             client.close()
             raise ConnectionError(str(error)) from None
-        return Connection(client.detach())
+        connection = Connection(client.detach())
+        self._sockets.append(connection)  # a process that this child forks closes its copy
+        return connection
 
 
 def _accept(listener: socket.socket, sockets: list[socket.socket | Connection], log: Log) -> None:

@@ -25,7 +25,7 @@ from tbimage.integrations.asgi.log import Log
 from tbimage.integrations.failures import Failures
 from tbimage.writer import SummaryWriter
 from tbimage.writer.sampling import Keep, Keeper
-from tbimage.writer.settings import Settings
+from tbimage.writer.settings import Settings, check_logdir
 
 __all__ = ["TensorBoardMiddleware"]
 
@@ -77,7 +77,8 @@ class TensorBoardMiddleware:
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``max_body_bytes`` is below 1, or ``stats_path`` does not begin with "/".
+        ValueError: ``logdir`` is empty, ``max_body_bytes`` is below 1, or ``stats_path`` does not
+            begin with "/".
 
     Example:
         >>> from tbimage.integrations.asgi import TensorBoardMiddleware
@@ -103,7 +104,7 @@ class TensorBoardMiddleware:
             raise ValueError(f"stats_path must begin with '/', got {stats_path!r}")
         self.failures: Failures = Failures("asgi.TensorBoardMiddleware")
         self._app = app
-        self._logdir = os.fspath(logdir)
+        self._logdir = check_logdir(logdir)
         self._keep = keep or Keep(reservoir=10)
         self._stats_path = stats_path
         self._most_bytes = checks.integer("max_body_bytes", max_body_bytes, 1)

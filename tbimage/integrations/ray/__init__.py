@@ -24,8 +24,9 @@ __all__ = ["ray_engine", "run_name"]
 
 # The largest number of submitted tasks, so that a million runs do not fill the memory.
 _MOST_TASKS = 1000
-# A task id has 48 characters. Two tasks of a job rarely have the same first 8.
-_ID_CHARACTERS = 8
+# A task id has 48 characters. These are the first 16, or 64 bits, which differ between the tasks of
+# a job. The others name the actor and the job. An actor id also begins with such bits.
+_ID_CHARACTERS = 16
 
 
 @contextmanager
@@ -89,10 +90,11 @@ def _engine(function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[An
 def run_name() -> str:
     """Return a run name for the calling task or actor.
 
-    The name has two parts, as in ``train-1a2b3c4d``: the name of the function, class or actor, and
-    the first characters of the id. All methods of an actor get the same name, even after a restart.
-    A task also gets the same name if Ray retries it. Outside of tasks and actors, the name is
-    ``driver``.
+    The name has two parts, as in ``train-1a2b3c4d5e6f7a8b``: the name of the function, class or
+    actor, and the first characters of the id. All methods of an actor get the same name, even after
+    a restart. A task also gets the same name if Ray retries it. Outside of tasks and actors, the
+    name is ``driver``. A new cluster of Ray gives its tasks the same ids again, so give each job a
+    log directory of its own.
 
     Example:
         >>> import tbimage

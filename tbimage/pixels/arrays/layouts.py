@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 #: The layout of images and clips of OpenCV (``cv2.imread``), with 1, 3 or 4 channels.
 BGR = "BGR"
-# Key: the number of channels. Value: the index that turns BGR into RGB, or BGRA into RGBA.
-_COLOURS = {3: slice(None, None, -1), 4: [2, 1, 0, 3]}
 
 # A PNG is gray, gray with alpha, RGB, or RGBA.
 _MOST_CHANNELS = 4
@@ -74,8 +72,9 @@ def arrange(
 ) -> tuple[NDArray[Any], bool]:
     """Return a view with all axes of ``axes.order``, and whether the array has an axis N.
 
-    A "BGR" array with 4 channels is copied. Missing axes get the length 1. The length of N may be
-    0. ``layout`` is "BGR", or has one letter for each axis, in upper or lower case.
+    ``layout`` is "BGR", or has one letter for each axis, in upper or lower case. Missing axes get
+    the length 1. The length of N may be 0. No view has the order RGBA of a "BGR" array with 4
+    channels. So the result is a copy in this case. It is read-only, so that it is not copied again.
     """
     reverse = bool(axes.likely) and isinstance(layout, str) and layout.upper() == BGR
     if reverse:
@@ -99,8 +98,12 @@ def arrange(
             f"{axes.argument} of shape {array.shape} as {names} would have {channels} channels; "
             f"expected 1 to {_MOST_CHANNELS}: {_advice(array.shape, axes)}"
         )
-    if reverse and channels in _COLOURS:
-        view = view[..., _COLOURS[channels]]
+    if reverse and channels == 3:
+        view = view[..., ::-1]
+    elif reverse and channels == 4:
+        view, bgra = view.copy(), view
+        view[..., :3:2] = bgra[..., 2::-2]
+        view.flags.writeable = False
     return view, "N" in names
 
 

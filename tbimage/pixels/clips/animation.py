@@ -61,7 +61,7 @@ def animate(
     Args:
         frames: ``(T, H, W)`` or ``(T, H, W, C)``, or with the axes of ``layout``. The frames have
             1 to 4 channels and any dtype.
-        fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
+        fps: Frames per second, 0.002 to 60; at most 50 for a GIF.
         format: "apng" keeps all levels and colours. "gif" keeps up to 256 colours.
         layout: The order of the axes, such as "TCHW"; or "BGR" for frames of OpenCV. None means
             the order in the description of ``frames``.

@@ -30,6 +30,8 @@ from tbimage.pixels.values.ranges import Limits
 Pixels = NDArray[Any]
 Encoded = TypeVar("Encoded")
 
+# The delay is then 50,000 hundredths of a second. In a GIF, it is at most 65,535 of them.
+_LEAST_FPS = 0.002
 #: The greatest number of frames per second. Most screens show 60. Blink, the engine of Chrome,
 #: shows a frame for 100 ms if its duration is 10 ms or less (see Blink's ImageDecoder).
 MOST_FPS = 60.0
@@ -61,7 +63,7 @@ class EncodedClip:
 
 def check_fps(fps: object) -> Fraction:
     """Check frames per second; return a fraction with a denominator of at most 1000."""
-    return Fraction(checks.number("fps", fps, 0.001, MOST_FPS)).limit_denominator(1000)
+    return Fraction(checks.number("fps", fps, _LEAST_FPS, MOST_FPS)).limit_denominator(1000)
 
 
 def render_frames(values: Pixels, look: Look) -> Frames:

@@ -87,8 +87,8 @@ def check_alpha(channels: int) -> None:
 def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> EncodedClip:
     """Encode a gray or RGB clip that loops. 16-bit levels lose their low byte.
 
-    Each delay is a whole number of hundredths of a second, at most 65535. The rounding errors do
-    not add up, because the end times of the frames are rounded.
+    ``fps`` is a result of ``check_fps``. Each delay is a whole number of hundredths of a second.
+    The rounding errors do not add up, because the end times of the frames are rounded.
     """
     first = eight_bits(frames.frame(0).pixels)
     height, width, channels = first.shape
@@ -109,9 +109,7 @@ def encode(frames: Frames, fps: Fraction, run: Run = encoder.run_serially) -> En
     ]
     for number, image in enumerate(encoded):
         delay = round(100 * (number + 1) / fps) - round(100 * number / fps)
-        pieces.append(
-            b"\x21\xf9\x04" + struct.pack("<BHBB", _DISPOSE_NONE, min(delay, 0xFFFF), 0, 0)
-        )
+        pieces.append(b"\x21\xf9\x04" + struct.pack("<BHBB", _DISPOSE_NONE, delay, 0, 0))
         pieces.append(image)
     pieces.append(_TRAILER)
     return EncodedClip(pieces, height, width, channels, findings)

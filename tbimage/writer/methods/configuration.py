@@ -92,7 +92,8 @@ def hparams(
 
 def _log_metric(self: RunWriter, tag: str, number: float, wall_time: float) -> bool:
     """Log the result of a trial at an automatic step; later steps may be smaller."""
-    self._kinds.check(checks.name(tag), "a scalar")
+    if not self._begin(tag, None, "a scalar", may_repeat=True)[2]:
+        return False
     steps = self._watches[MAIN].last
     last = steps.get(tag, self._pipeline.last_step(MAIN, tag))
     logged = self._log_light(scalar_kind.summary, (tag, number, None), None, wall_time)

@@ -238,7 +238,7 @@ def animation(
         frames: [frames, height, width], [frames, height, width, channels] or [batch, frames,
             height, width, channels] with 1 to 4 channels.
         step: As in ``image``.
-        fps: Frames per second, 0.001 to 60; at most 50 for a GIF.
+        fps: Frames per second, 0.002 to 60; at most 50 for a GIF.
         format: "apng" is lossless and has all colours. "gif" has 256 colours; it is for programs
             that cannot read APNG.
         max_outputs: The largest number of clips of a batch that are logged. None: all of them.

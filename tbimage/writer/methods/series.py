@@ -142,8 +142,9 @@ def log_scalars(
         lane=SUB_RUNS,
         in_commit=True,
     )
-    for run in numbers:
-        watch.note(run, step)
+    if logged:
+        for run in numbers:
+            watch.note(run, step)
     return logged
 
 
