@@ -135,6 +135,7 @@ class Channel:
             if request.what == "close" and not self._closing:
                 self._closing, self._earlier = True, [lane.commit for lane in self.lanes]
             request.mark = self._received() + self.inbox.qsize()
+            request.given_up = self.dropped["closed"]
             self._asked.append(request)
         request.seen = True
 
@@ -176,14 +177,13 @@ class Channel:
             self.line.popleft()
 
     def _answer(self) -> None:
-        """Answer flushes, writes and closes that are done."""
-        for request in self._asked[:]:
+        """Answer flushes and writes that are done. If all files are closed, answer all requests."""
+        for request in [each for each in self._asked if each.what != "close"]:
             all_in = self.inbox.empty() or self._received() >= request.mark
             if all_in and not request.targets and self._held is None:
                 # A running commit began before the request, so a failure of this commit is ignored.
                 request.targets = [
-                    (each, each.taken, each.failures + (each.commit is not None), each.given_up)
-                    for each in self.lanes
+                    (x, x.taken, x.failures + (x.commit is not None)) for x in self.lanes
                 ]
             result = self._result(request)
             if result is not None:
@@ -194,14 +194,14 @@ class Channel:
             self._refuse_late()
             asked, self._asked = self._asked, []
             for request in asked:
-                request.answer(not any(lane.given_up for lane in self.lanes))
+                request.answer(self.dropped["closed"] == request.given_up)
 
     def _result(self, request: Request) -> bool | None:
         """Return the answer to a request; None if it is not known yet."""
-        done = bool(request.targets) and request.what != "close"
-        for lane, target, failures, given_up in request.targets if done else ():
-            if lane.given_up != given_up:
-                return False
+        if self.dropped["closed"] != request.given_up:
+            return False
+        done = bool(request.targets)
+        for lane, target, failures in request.targets:
             is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
                 # A "write" is not answered yet if a commit runs, or if no record needs a retry.

@@ -32,7 +32,6 @@ class Lane:
         self.synced: int = 0  # how many of the ``done`` summaries survive a loss of power
         self.in_commit: int = 0  # summaries that are in the commit, or wait after a failed commit
         self.failures: int = 0  # how many commits have failed
-        self.given_up: int = 0  # how many summaries were dropped at a close
         self.due: float = 0.0  # when light tickets at the head must be written
         self.commit: Commit | None = None  # the commit that a worker writes now
         self.job: Job | None = None  # the job of the commit; None if there was no memory for it
@@ -144,5 +143,4 @@ class Lane:
         self.in_commit -= count
         count, released = count + len(tickets), released + sum(map(cost_of, tickets))
         self.done += count
-        self.given_up += count
         return count, released

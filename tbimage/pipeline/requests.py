@@ -38,9 +38,10 @@ class Request:
     result: bool = False
     bell: Bell = field(default_factory=Bell)
     mark: int = 0  # tickets to receive before the answer; after "give up": how many were dropped
+    given_up: int = 0  # how many tickets a close had dropped before this request was received
     #: Set after ``mark`` tickets were received. For each lane: the lane; how many summaries must be
-    #: done; how many failed commits to ignore; the lane's ``given_up`` at that time.
-    targets: list[tuple[Lane, int, int, int]] = field(default_factory=list)
+    #: done; how many failed commits to ignore.
+    targets: list[tuple[Lane, int, int]] = field(default_factory=list)
 
     def answer(self, result: bool) -> None:
         """Give the caller its answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 import threading
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 import tbimage
+from tbimage.pipeline import owner
+from tbimage.pipeline.owner import Owner
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import Storages, error, failing, healthy
@@ -56,6 +59,37 @@ def test_counters_do_not_wait(tmp_path: Path) -> None:
     assert len(seen) == 1
     going_on.set()
     writer.close()
+
+
+def test_a_flush_is_false_if_a_close_dropped_its_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also if the owner had not taken the summary out of the inbox yet."""
+    goes_on, waits = threading.Event(), threading.Event()
+    work = Owner._round
+
+    def late(self: Owner, secs: float | None = None) -> bool:
+        if not goes_on.is_set():
+            waits.set()
+            goes_on.wait(60)
+        return work(self, secs)
+
+    monkeypatch.setattr(owner, "_owners", {os.getpid(): Owner()})
+    monkeypatch.setattr(Owner, "_round", late)
+    writer = tbimage.SummaryWriter(tmp_path)
+    assert writer.scalar("a", 0.5, 0)
+    assert waits.wait(60)
+    answers = []
+    flush = threading.Thread(target=lambda: answers.append(writer.flush(60)))
+    flush.start()
+    messages = owner.current_owner().messages
+    readers.wait_until(lambda: messages.qsize() > 1, "the flush to be sent")
+    threading.Timer(0.3, goes_on.set).start()
+    answers.append(writer.close(0))
+    flush.join(60)
+    assert answers == [False, False]
+    assert writer.stats().dropped["closed"] == 1
+    readers.wait_until(lambda: "1 summaries were not written" in caplog.text, "the line")
 
 
 def test_the_number_of_remembered_causes_is_bounded(
