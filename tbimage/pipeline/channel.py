@@ -200,9 +200,8 @@ class Channel:
         """Return the answer to a request; None if it is not known yet."""
         if self.dropped["closed"] != request.given_up:
             return False
-        done = bool(request.targets)
+        done, is_write = bool(request.targets), request.what == "write"
         for lane, target, failures in request.targets:
-            is_write = request.what == "write"
             if (lane.done if is_write else lane.durable) < target:
                 # A "write" is not answered yet if a commit runs, or if no record needs a retry.
                 waits = is_write and (lane.commit is not None or not lane.in_commit)

@@ -61,10 +61,11 @@ def _end(interrupts: Sequence[None]) -> None:
     owner.ending = True
     for pipeline in pipelines:
         pipeline.channel.easy_bytes = -1  # now put_light waits until its summary is written
-    owner.encoders.discard()
     for pipeline in left:
         pipeline.give_up()
-    owner.wait_until_idle(_IDLE_SECS if left else 0.0)
+    owner.encoders.discard()
+    if left:
+        owner.wait_until_idle(_IDLE_SECS)
     for pipeline in left:
         pipeline.end()
     for pipeline in pipelines:

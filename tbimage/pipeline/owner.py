@@ -83,6 +83,7 @@ class Owner:
     def wait_until_idle(self, secs: float) -> None:
         """Wait until workers are idle, because Python aborts if it stops a thread that runs C++."""
         encoders, files, end = self.encoders.busy, self.files.busy, time.monotonic() + secs
+        time.sleep(0.005)  # a worker that has just taken a job is not in ``busy`` yet
         while any([*encoders.values(), *files.values()]) and time.monotonic() < end:
             time.sleep(0.005)
 
