@@ -192,9 +192,8 @@ class Channel:
         self.finished = all(lane.sealed for lane in self.lanes)
         if self.finished:
             self._refuse_late()
-            asked, self._asked = self._asked, []
-            for request in asked:
-                request.answer(not any(lane.given_up for lane in self.lanes))
+            while self._asked:
+                self._asked.pop().answer(not any(lane.given_up for lane in self.lanes))
 
     def _result(self, request: Request) -> bool | None:
         """Return the answer to a request; None if it is not known yet."""
@@ -316,7 +315,9 @@ class Channel:
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
         seal = seal or any(lane.is_ending for lane in self.lanes)
-        waiting = (self._closing and not self._tried) or any(x.what == "flush" for x in self._asked)
+        # No flush can be answered while a ticket is held, so failed commits are retried slowly.
+        waiting = self._held is None and any(x.what == "flush" for x in self._asked)
+        waiting = waiting or (self._closing and not self._tried)
         is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
         hurry = bool(self._asked) or self._closing or is_short or self.owner.ending
         for lane in self.lanes:
