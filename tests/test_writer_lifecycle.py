@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 import os
 import threading
@@ -278,6 +279,34 @@ def test_writers_come_and_go_without_a_trace(tmp_path: Path) -> None:
         writer.close()
     del writer
     readers.wait_until(lambda: live() <= before, "pipelines to go", 20)
+    assert not any(str(tmp_path) in key for key in directories._tenants)
+
+
+def test_a_writer_may_be_opened_or_deleted_while_another_is_closed(tmp_path: Path) -> None:
+    """The garbage collector may start within ``close``, and run the code of the program."""
+    from tbimage.writer import directories
+
+    class Tenant:
+        pass
+
+    names = (f"{tmp_path}/{number}" for number in itertools.count())
+    closed, other = Tenant(), Tenant()
+
+    def collect(phase: str, info: dict[str, int]) -> None:
+        directories.claim(next(names), other)
+
+    for _ in range(5000):  # CPython keeps 2000 tuples: making these does not start a collection
+        directories.claim(next(names), closed)
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(collect)
+    gc.set_threshold(100)
+    try:
+        directories.release(closed)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(collect)
+    assert closed not in [reference() for reference in directories._tenants.values()]
+    directories.release(other)
     assert not any(str(tmp_path) in key for key in directories._tenants)
 
 

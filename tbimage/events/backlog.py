@@ -76,6 +76,7 @@ class Backlog:
             commit.error = error
             if not isinstance(error, OSError):  # the number of written bytes is not known
                 self._try(self._files.forget)
+                time.sleep(PATIENCE_SECS)  # the owner may begin the next attempt at once
             self._errors.note(error, "writing failed")
         commit.ended = True
 

@@ -72,6 +72,7 @@ class Segments(EventFiles):
         self._opened = 0.0  # when the current segment began, on the monotonic clock
         # Whether the directory has been synced since the current segment began.
         self._directory_synced = False
+        self._failure: OSError | None = None  # the error of sealing an earlier segment
         self._missing: bytes | memoryview = b""  # the unwritten bytes of ``file_version``
         self._begun = 0  # how many bytes of the next record are in the current segment already
 
@@ -99,7 +100,9 @@ class Segments(EventFiles):
             return
         try:
             intact = file.in_place() and file.size() == self._size
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise  # the file may be intact, but now there is no descriptor to open it again
             intact = False
         if not intact:
             self.displaced += 1
@@ -114,9 +117,9 @@ class Segments(EventFiles):
 
     def sync(self) -> None:
         """Make the written records durable; see ``EventFiles.sync``."""
-        if self._file is not None and self.syncs_on_flush:
+        if self.syncs_on_flush:
             try:
-                self._make_durable(self._file)
+                self.sync_at_end()
             except OSError:
                 self.forget()
                 raise
@@ -133,10 +136,21 @@ class Segments(EventFiles):
         finally:
             self.forget()
 
+    def _seal_early(self) -> None:
+        """Seal a segment before the last one; the next ``sync_at_end`` raises its error, too."""
+        try:
+            self.seal()
+        except OSError as error:
+            self._failure = error
+            raise
+
     def sync_at_end(self) -> None:
         """Make the written records durable; see ``EventFiles.sync_at_end``."""
+        failure, self._failure = self._failure, None
         if self._file is not None and self._options.fsync != "never":
             self._make_durable(self._file)
+        if failure is not None:
+            raise failure
 
     def forget(self) -> None:
         """Drop the current segment; see ``EventFiles.forget``."""
@@ -207,7 +221,7 @@ class Segments(EventFiles):
             and time.monotonic() - self._opened >= options.max_file_secs
         )
         if full or old:
-            self.seal()
+            self._seal_early()
 
     def _write(self, batch: Batch) -> int:
         """Write the missing bytes of the segment's first record, and then the batch."""
@@ -237,7 +251,7 @@ class Segments(EventFiles):
                 with _QUIETLY:
                     if self._file is not None:
                         self._file.cut(self._size - self._begun)
-                    self.seal()
+                    self._seal_early()
                 return whole or self.append(batch)
             written += count
             pieces = skip(pieces, count)
@@ -276,8 +290,8 @@ class Segments(EventFiles):
         began_segment = self._records == 0
         too_large = error.errno == errno.EFBIG
         if landed is None or too_large or self._is_broken(error):
-            with _QUIETLY:  # only the first error is reported
-                self.seal()
+            with _QUIETLY:  # the caller raises the first error
+                self._seal_early()
         if whole:
             return whole
         if not too_large:

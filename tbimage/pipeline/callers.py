@@ -124,8 +124,7 @@ class Pipeline:
 
     def let_go(self) -> None:
         """If this thread has reserved memory for a summary that was not put, free the memory."""
-        in_hand = self._in_hand.pop(get_ident(), None)
-        if in_hand is not None:
+        if (in_hand := self._in_hand.pop(get_ident(), None)) is not None:
             self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
@@ -200,7 +199,7 @@ class Pipeline:
     def wait_for(self, request: Request, interrupts: Sequence[None] = ()) -> None:
         """Wait until a request is answered, its deadline passes, or ``interrupts`` has an item."""
         channel, owner, deadline = self._channel, self._channel.owner, request.deadline
-        while not (request.answered or owner.is_worker()):  # the owner may need this worker
+        while not (request.answered or owner.is_worker()):  # the owner may need this thread
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
                 return
@@ -216,9 +215,8 @@ class Pipeline:
         channel = self.channel
         # Read the inbox first: the owner sets ``active`` before it takes tickets from the inbox.
         is_quiet = channel.inbox.empty() and not channel.active
-        if is_quiet and all(lane.durable == lane.done for lane in channel.lanes):
-            return self._outcome(channel, True)
-        return self._outcome(channel, self.ask("flush", timeout).result)
+        done = is_quiet and all(lane.durable == lane.done for lane in channel.lanes)
+        return self._outcome(channel, done or self.ask("flush", timeout).result)
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Do the same as ``flush``, in an asyncio event loop and without a thread."""
@@ -242,7 +240,7 @@ class Pipeline:
         if channel.finished:
             return self._outcome(channel, True)
         close = self.ask("close", self._options.close_timeout if timeout is None else timeout)
-        if not close.answered:
+        if not (close.answered or channel.owner.is_worker()):
             channel.errors.note_unwritten(self.give_up())
         return self._outcome(channel, close.result)
 
@@ -251,7 +249,7 @@ class Pipeline:
         channel = self._channel
         if channel.pid == getpid():
             channel.closed = True
-            self.ask("close", None, waits=False)
+            self.ask("close", None, waits=False).sender = self
         return channel.lanes[0].files
 
     def give_up(self) -> int:

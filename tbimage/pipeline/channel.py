@@ -182,9 +182,7 @@ class Channel:
             all_in = self.inbox.empty() or self._received() >= request.mark
             if all_in and not request.targets and self._held is None:
                 # A running commit began before the request, so a failure of this commit is ignored.
-                request.targets = [
-                    (x, x.taken, x.failures + (x.commit is not None)) for x in self.lanes
-                ]
+                request.targets = [(x, x.taken, x.failures + bool(x.commit)) for x in self.lanes]
             result = self._result(request)
             if result is not None:
                 self._asked.remove(request)
@@ -315,7 +313,9 @@ class Channel:
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
         seal = seal or any(lane.is_ending for lane in self.lanes)
-        waiting = (self._closing and not self._tried) or any(x.what == "flush" for x in self._asked)
+        # No flush can be answered while a ticket is held, so failed commits are retried slowly.
+        waiting = self._held is None and any(x.what == "flush" for x in self._asked)
+        waiting = waiting or (self._closing and not self._tried)
         is_short = self.bytes_pending() > self.options.max_pending_bytes // 2
         hurry = bool(self._asked) or self._closing or is_short or self.owner.ending
         for lane in self.lanes:

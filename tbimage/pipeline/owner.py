@@ -38,7 +38,7 @@ class Owner:
         # begins as True if an exit handler imports this package: the main thread has ended then.
         self.ending: bool = not main_thread().is_alive()
         self._role = Lock()  # the thread that is the owner holds this lock
-        self._running = False
+        self._running = 0  # the thread that is the owner; 0 if there is none
         self._started_at = -1.0  # when the last owner thread was started
         self._members: dict[Any, None] = {}
         self._active: dict[Any, None] = {}
@@ -65,11 +65,13 @@ class Owner:
         except RuntimeError:
             if self._role.acquire(blocking=False):
                 try:
+                    self._running = get_ident()  # a log handler here must not wait for the owner
                     while self._round(0.0):
                         pass
                 finally:
                     for member in self._active:
                         member.awake = False  # no owner runs, so the next call must send a message
+                    self._running = 0
                     self._role.release()
 
     def take_over(self) -> None:
@@ -88,13 +90,13 @@ class Owner:
             time.sleep(0.005)
 
     def is_worker(self) -> bool:
-        """Tell whether the calling thread is a worker, which must not wait for the owner."""
-        return get_ident() in self.files.busy or get_ident() in self.encoders.busy
+        """Tell whether this thread is the owner or a worker: these must not wait for the owner."""
+        return get_ident() in (self._running, *self.files.busy, *self.encoders.busy)
 
     def _own(self) -> None:
         if not self._role.acquire(blocking=False):
             return
-        self._running, ended = True, False
+        self._running, ended = get_ident(), False
         try:
             while not ended:
                 try:
@@ -104,20 +106,20 @@ class Owner:
                         self._note(error)
         finally:  # after any exception, let the next call start another owner
             if not ended:
-                self._running, self._started_at = False, -1.0
+                self._running, self._started_at = 0, -1.0
                 self._role.release()
 
     def _goes_on(self) -> bool:
         """End the workers. If a new message has come, return True: then the owner continues."""
         self.encoders.dismiss()
         self.files.dismiss()
-        self._running, self._started_at = False, -1.0  # the next call may start an owner at once
+        self._running, self._started_at = 0, -1.0  # the next call may start an owner at once
         self._role.release()
         # A caller puts its message and then checks ``_running``. So either this check finds the
         # message, or the caller finds that no owner is running.
         if self.messages.empty() or not self._role.acquire(blocking=False):
             return False
-        self._running = True
+        self._running = get_ident()
         return True
 
     def _round(self, secs: float | None = None) -> bool:
@@ -133,8 +135,7 @@ class Owner:
             turns[member] = None
             if request is not None:
                 member.receive(request)
-        now = time.monotonic()
-        if now >= self._next_tick:
+        if (now := time.monotonic()) >= self._next_tick:
             self._next_tick = now + _TICK_SECS
             turns.update(self._active)
         for member in turns:
@@ -170,8 +171,7 @@ at_first_use: list[Callable[[], None]] = []  #: called when a process gets its o
 def current_owner() -> Owner:
     """Return the owner of this process. The thread of the owner starts when it is needed."""
     pid = os.getpid()
-    owner = _owners.get(pid)
-    if owner is None:
+    if (owner := _owners.get(pid)) is None:
         owner = _owners.setdefault(pid, Owner())
         for hook in at_first_use:
             hook()

@@ -33,6 +33,7 @@ class Request:
     what: str
     deadline: float | None = None  # on the monotonic clock
     work: Work | None = None
+    sender: object = None  # stays in memory until the answer, so that the exit waits for it
     seen: bool = False
     answered: bool = False
     result: bool = False

@@ -88,8 +88,10 @@ def claim_run(directory: str, tenant: object) -> None:
 
 def release(tenant: object) -> None:
     """Remove the entries of ``tenant``."""
-    for directory, reference in list(_tenants.items()):
-        if reference() is tenant:
+    # Not ``items()``: its tuples may start the garbage collector, which may change the dict.
+    for directory in list(_tenants):
+        reference = _tenants.get(directory)
+        if reference is not None and reference() is tenant:
             _tenants.pop(directory, None)
 
 

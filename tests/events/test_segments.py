@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tbimage.events.descriptors import SharingStorage
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
 from tests.events.memory_storage import MemoryStorage
@@ -226,6 +227,26 @@ def test_a_descriptor_that_other_code_closed_is_replaced(tmp_path: Path) -> None
     assert steps_of(tmp_path) == [0]
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_a_file_that_cannot_be_opened_again_for_lack_of_descriptors_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error(number)
+
+    storage = SharingStorage(1)
+    runs = [Segments(storage, os.fspath(tmp_path / name), SegmentOptions()) for name in "ab"]
+    for run in runs:
+        append_all(run, batch_of([0]))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(OSError, match="Too many open files"):
+            runs[0].append(batch_of([1]))
+    append_all(runs[0], batch_of([1]))
+    assert (runs[0].count, runs[0].displaced) == (1, 0)
+    assert steps_of(tmp_path / "a") == [0, 1]
+
+
 def test_a_storage_that_writes_nothing_is_an_error() -> None:
     class Lazy(MemoryStorage):
         def create(self, path: str) -> Any:
@@ -317,6 +338,27 @@ def test_a_segment_that_cannot_be_synced_is_not_continued(tmp_path: Path) -> Non
     append_all(segments, batch_of([1]))
     segments.sync()
     assert [len(decode(content)) for content in contents(tmp_path)] == [2, 2]
+
+
+@pytest.mark.parametrize("end", ["rotation", "broken"])
+def test_a_sync_reports_an_earlier_segment_that_could_not_be_synced(
+    tmp_path: Path, end: str
+) -> None:
+    storage = FaultyStorage(healthy)
+    options = SegmentOptions(fsync="flush", max_file_bytes=100 if end == "rotation" else None)
+    segments = Segments(storage, os.fspath(tmp_path), options)
+    append_all(segments, batch_of([0]))
+    fault = error(errno.EIO)
+    storage.plan = lambda operation, size: fault if operation in ("write", "sync") else None
+    with pytest.raises(OSError, match="Input/output"):
+        segments.append(batch_of([1]))
+    storage.plan = healthy
+    append_all(segments, batch_of([1]))
+    with pytest.raises(OSError, match="Input/output"):
+        segments.sync()
+    append_all(segments, batch_of([2]))
+    segments.sync()
+    assert steps_of(tmp_path) == [0, 1, 2]
 
 
 def test_a_segment_that_cannot_be_synced_is_closed_anyway(tmp_path: Path) -> None:

@@ -416,3 +416,44 @@ def test_a_refused_path_does_not_change_the_counters(tmp_path: Path, paths: dict
     assert (after.logged, after.pending_bytes) == (before.logged, before.pending_bytes)
     assert_goes_on(writer, 1)
     assert writer.close()
+
+
+@pytest.mark.parametrize("call", ["flush", "close"])
+@pytest.mark.parametrize("thread", ["Channel._serve_line", "Backlog._write", "Channel._encode"])
+def test_a_finalizer_may_use_a_writer_in_any_thread(tmp_path: Path, thread: str, call: str) -> None:
+    """The owner and the workers start the garbage collector, too, and must not wait for others."""
+    script = f"""
+import gc, sys
+import numpy as np
+import tbimage
+from tbimage.events.backlog import Backlog
+from tbimage.pipeline.channel import Channel
+
+class Logger:
+    def __init__(self):
+        self.me = self
+        self.writer = tbimage.SummaryWriter(sys.argv[1] + "/logger", flush_secs=60)
+
+    def __del__(self):
+        self.writer.{call}()
+        done.append(True)
+
+def collect(*arguments):
+    gc.collect()
+    return function(*arguments)
+
+gc.disable()
+done = []
+logger = Logger()
+for step in range(10):
+    logger.writer.scalar("a", 0.5, step)
+del logger
+writer = tbimage.SummaryWriter(sys.argv[1] + "/other")
+function = {thread}
+{thread} = collect
+writer.image("b", np.zeros((300, 300, 3), np.uint8), 0)
+assert writer.flush(30) and done
+"""
+    assert children.run(script, tmp_path).stderr == ""
+    assert logs.steps(tmp_path / "logger", "a") == list(range(10))
+    assert logs.steps(tmp_path / "other", "b") == [0]

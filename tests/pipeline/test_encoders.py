@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -78,14 +79,19 @@ def test_a_commit_without_memory_loses_nothing(
 
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
 
+    attempts: list[str] = []
+
     def make_batch(*arguments: object) -> None:
+        attempts.append("attempt")
         raise MemoryError
 
     with monkeypatch.context() as patch:
         patch.setattr(backlog, "make_batch", make_batch)
+        patch.setattr(backlog, "time", SimpleNamespace(sleep=lambda _: attempts.append("pause")))
         writer.scalar("a", 0.5, 0)
         writer.image("b", NOISE, 1)
         assert writer.flush(10) is False
+    assert attempts[:2] == ["attempt", "pause"]
     writer.scalar("a", 0.5, 2)
     assert writer.flush(10)
     stats = writer.stats()

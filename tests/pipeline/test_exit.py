@@ -57,6 +57,23 @@ def test_nothing_is_lost_without_close(tmp_path: Path, end: str, code: int) -> N
     assert len(logs.steps(tmp_path, "a")) == (200 if "submit" in end else 100)
 
 
+def test_the_exit_waits_for_a_deleted_writer(tmp_path: Path) -> None:
+    script = """
+from tbimage.events.backlog import Backlog
+
+def slow(*arguments):
+    time.sleep(0.5)
+    carry_out(*arguments)
+
+carry_out, Backlog.carry_out = Backlog.carry_out, slow
+for step in range(100):
+    writer.scalar("a", 0.5, step)
+del writer
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == A
+
+
 def test_os_exit_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     run(tmp_path, "log()\nwriter.flush()\nlog(100)\nos._exit(0)")
     assert logs.steps(tmp_path, "a")[:100] == A

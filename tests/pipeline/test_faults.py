@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tbimage
+from tbimage.events.event_files import EventFiles
 from tests import readers
 from tests.pipeline import logs
 from tests.pipeline.faulty import Fault, Storages, error, failing, healthy
@@ -89,6 +90,26 @@ def test_every_flush_makes_one_attempt(tmp_path: Path, faulty: Storages) -> None
     storage.plan = healthy
     assert writer.flush()
     writer.close()
+
+
+def test_a_flush_that_waits_for_old_files_does_not_repeat_writes_without_pauses(
+    tmp_path: Path, faulty: Storages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = faulty(healthy)
+    goes_on = threading.Event()
+    monkeypatch.setattr(EventFiles, "history", lambda self: {"b": 6} if goes_on.wait(60) else {})
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log")
+    storage.plan = failing("write", error(errno.ENOSPC))
+    writer.scalar("a", 0.5, 0)
+    writer.scalar("b", 0.5)  # its step depends on the old files
+    before = storage.count("write")
+    assert writer.flush(1) is False
+    assert storage.count("write") - before < 50
+    storage.plan = healthy
+    goes_on.set()
+    readers.wait_until(lambda: writer.flush(5), "all to be written")
+    writer.close()
+    assert logs.summaries(tmp_path) == [("a", 0), ("b", 7)]
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -219,6 +220,29 @@ def test_callers_do_the_work_if_no_thread_can_be_started(
     assert writer.scalar("a", 0.5, 20)  # and with a thread, when one can be started again
     assert writer.close()
     assert logs.steps(tmp_path, "a") == list(range(21))
+
+
+@pytest.mark.parametrize("call", ["flush", "close"])
+def test_a_log_handler_may_use_the_writer_if_no_thread_can_be_started(
+    tmp_path: Path, no_threads: object, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            with monkeypatch.context() as patch:
+                patch.setattr(workers.Bell, "wait", refuse)  # it would wait for itself
+                results.append(getattr(writer, call)())
+
+    results: list[bool] = []
+    writer = tbimage.SummaryWriter(tmp_path, on_error="log", close_timeout=5.0)
+    handler = Handler()
+    logging.getLogger("tbimage").addHandler(handler)
+    try:
+        assert writer.image("a", np.full((4, 4), np.nan), 0)  # there is a line about the values
+        assert writer.close()
+    finally:
+        logging.getLogger("tbimage").removeHandler(handler)
+    assert results == [False]
+    assert writer.stats().written == 1
 
 
 def test_a_failing_disk_delays_no_caller_if_no_thread_can_be_started(
