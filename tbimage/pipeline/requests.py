@@ -37,6 +37,7 @@ class Request:
     answered: bool = False
     result: bool = False
     bell: Bell = field(default_factory=Bell)
+    sender: object = None  # is not deleted before the answer
     mark: int = 0  # tickets to receive before the answer; after "give up": how many were dropped
     #: Set after ``mark`` tickets were received. For each lane: the lane; how many summaries must be
     #: done; how many failed commits to ignore; the lane's ``given_up`` at that time.

@@ -57,6 +57,20 @@ def test_nothing_is_lost_without_close(tmp_path: Path, end: str, code: int) -> N
     assert len(logs.steps(tmp_path, "a")) == (200 if "submit" in end else 100)
 
 
+def test_the_exit_waits_for_a_writer_that_was_collected(tmp_path: Path) -> None:
+    """As the writer of a function with which the program ends."""
+    script = """
+from tbimage.events.segments import Segments
+append = Segments.append
+Segments.append = lambda *arguments: (time.sleep(0.3), append(*arguments))[1]
+for step in range(100):
+    assert writer.scalar("a", 0.5, step)
+del log, writer
+"""
+    run(tmp_path, script)
+    assert logs.steps(tmp_path, "a") == A
+
+
 def test_os_exit_loses_only_unflushed_summaries(tmp_path: Path) -> None:
     run(tmp_path, "log()\nwriter.flush()\nlog(100)\nos._exit(0)")
     assert logs.steps(tmp_path, "a")[:100] == A
