@@ -51,6 +51,7 @@ def test_every_setting_has_an_argument_and_is_documented_with_its_default() -> N
         ("keep_bytes", -1, "keep_bytes must be an integer of at least 0, or None, got -1"),
         ("min_free_bytes", None, "min_free_bytes must be an integer of at least 0, got None"),
         ("close_timeout", 1e300, "close_timeout must be seconds, 0 or more, got 1e"),
+        ("spool_dir", "a\0b", "spool_dir must not contain NUL"),
         ("filename_suffix", 3, "filename_suffix must be a string"),
         ("filename_suffix", "a/b", "must not contain a path separator"),
         ("filename_suffix", "7", "must not start with a digit"),

@@ -23,6 +23,7 @@ import logging
 import os
 import re
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import BinaryIO, cast
@@ -43,6 +44,11 @@ _numbers = itertools.count()
 # The paths of this process's files. They are needed on systems without locks, such as Windows.
 # Changes of this dict are atomic.
 _own: dict[str, None] = {}
+# The attempts that could not be noted in a file, by the path of the spool file, and by directory.
+_not_noted: dict[str, dict[str, Attempt]] = {}
+# The open files of this process. A forked child closes its copies: they would keep the locks after
+# the end of its parent.
+_open: weakref.WeakSet[BinaryIO] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
@@ -76,11 +82,12 @@ class SpoolFile:
 
     Attributes:
         count: How many summaries this process has written to the file.
+        path: The path of the file.
     """
 
     def __init__(self, path: str, file: BinaryIO) -> None:
         self.count: int = 0
-        self._path = path
+        self.path: str = path
         self._file = file
         self._size = 0
 
@@ -100,8 +107,8 @@ class SpoolFile:
                 view = view[self._file.write(view) :]
         except BaseException:
             with contextlib.suppress(OSError):
+                self._file.seek(self._size)  # first, because ``truncate`` may fail
                 self._file.truncate(self._size)
-                self._file.seek(self._size)
             raise
         self._size += len(data)
         self.count += count
@@ -113,7 +120,7 @@ class SpoolFile:
         """
         # Not opened by its path: another program may have deleted the file.
         with open(self._file.fileno(), "rb", closefd=False) as file:
-            most = os.fstat(file.fileno()).st_size
+            most = self.size()
             file.seek(start)
             while (line := file.readline()).endswith(b"\n"):
                 try:
@@ -126,35 +133,49 @@ class SpoolFile:
                     case _:  # the machine lost power while this line was written
                         return
 
+    def size(self) -> int:
+        """Return the size of the file in bytes."""
+        return os.fstat(self._file.fileno()).st_size
+
     def note(self, directory: str, attempt: Attempt) -> None:
-        """Note the start of an upload in the second file."""
-        with open(self._path + _NOTES, "ab", buffering=0) as notes:
-            notes.write(json.dumps([directory, asdict(attempt)]).encode() + b"\n")
+        """Note the start of an upload in the second file; if this fails, in memory."""
+        # It begins a new line, because the last line may be incomplete: the disk was full.
+        line = b"\n" + json.dumps([directory, asdict(attempt)]).encode() + b"\n"
+        missed = _not_noted.setdefault(self.path, {})
+        missed[directory] = attempt
+        with contextlib.suppress(OSError), open(self.path + _NOTES, "ab", buffering=0) as notes:
+            if notes.write(line) == len(line):
+                del missed[directory]
 
     def attempts(self) -> dict[str, Attempt]:
         """Return the last noted attempt of each directory."""
         found: dict[str, Attempt] = {}
-        with contextlib.suppress(FileNotFoundError), open(self._path + _NOTES, "rb") as notes:
+        with contextlib.suppress(FileNotFoundError), open(self.path + _NOTES, "rb") as notes:
             for line in notes:
-                # An incomplete or damaged line: no upload began.
+                # An empty, incomplete or damaged line: no upload began.
                 with contextlib.suppress(ValueError, TypeError):
                     directory, attempt = json.loads(line)
                     found[directory] = Attempt(**attempt)
-        return found
+        return found | _not_noted.get(self.path, {})
 
     def delete(self) -> None:
         """Delete both files, because all records are in the store."""
+        # Nobody uploads an empty file again. This matters if the file cannot be deleted, and if
+        # another process has opened the file and has not yet locked it.
+        with contextlib.suppress(OSError):
+            self._file.truncate(0)
         if os.name == "nt":
             self.close()
         # The second file is deleted last: a spool file without notes would be uploaded again.
-        for path in (self._path, self._path + _NOTES):
-            with contextlib.suppress(FileNotFoundError):
+        for path in (self.path, self.path + _NOTES):
+            with contextlib.suppress(OSError):
                 os.remove(path)
+        _not_noted.pop(self.path, None)
         self.close()
 
     def close(self) -> None:
         """Close and unlock the file. If the file was not deleted, the next writer uploads it."""
-        _own.pop(self._path, None)
+        _own.pop(self.path, None)
         self._file.close()
 
 
@@ -168,7 +189,7 @@ class Spool:
     """
 
     def __init__(self, directory: str, run: str, say: Callable[..., None]) -> None:
-        short = re.sub(r"\W+", "-", run)[-60:].strip("-")
+        short = re.sub(r"\W+", "-", run, flags=re.ASCII)[-60:].strip("-")
         digest = hashlib.sha256(run.encode()).hexdigest()[:16]
         self._directory = os.path.join(directory, f"{short}-{digest}")
         self._say = say
@@ -192,6 +213,9 @@ class Spool:
             if not self._failed:
                 self._say(logging.WARNING, "%s: nothing can be stored: %s", self._directory, error)
             self._failed = True
+            if self._file is not None and not self._file.count:
+                self._file.delete()
+                self._file = None
             return False
         self._failed = False
         return True
@@ -247,14 +271,24 @@ class Spool:
 
     def _begin(self) -> SpoolFile:
         os.makedirs(self._directory, exist_ok=True)
+        # Files are uploaded in the order of their names, also if the clock was set back.
+        stamps = [time.time_ns()]
+        with contextlib.suppress(PermissionError):
+            begins = [name.partition("-")[0] for name in os.listdir(self._directory)]
+            stamps += [int(each) + 1 for each in begins if each.isdecimal()]
         for _ in range(_MOST_NAMES_TRIED):
-            name = f"{time.time_ns()}-{os.getpid()}-{next(_numbers)}"
+            name = f"{max(stamps):019}-{os.getpid()}-{next(_numbers)}"
             path = os.path.join(self._directory, name)
             _own[path] = None
-            # Another process may lock the new file first. Then that process deletes the file.
-            file = _locked(path, "xb+")
-            if file is not None and os.path.exists(path):
-                return SpoolFile(path, file)
+            try:
+                # Another process may lock the new file first. Then that process deletes the file.
+                file = _locked(path, "xb+")
+                if file is not None and os.path.exists(path):
+                    return SpoolFile(path, file)
+            except OSError:
+                _own.pop(path, None)
+                raise
+            _own.pop(path, None)
         raise FileExistsError(f"no file can be made in {self._directory}")
 
 
@@ -264,6 +298,7 @@ def _locked(path: str, mode: str) -> BinaryIO | None:
         file = cast(BinaryIO, open(path, mode, buffering=0, opener=_private))  # noqa: SIM115
     except FileNotFoundError:
         return None
+    _open.add(file)
     if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -275,6 +310,18 @@ def _locked(path: str, mode: str) -> BinaryIO | None:
                 file.close()
                 raise
     return file
+
+
+def _close_inherited() -> None:
+    """In a forked child, close the files of the parent."""
+    for file in list(_open):
+        file.close()
+    _own.clear()
+    _not_noted.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited)
 
 
 def _private(path: str, flags: int) -> int:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import threading
 import time
@@ -19,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
-from tbimage.events.batches import Batch
+from tbimage.events.batches import Batch, concatenate
 from tbimage.events.event_files import EventFiles
 from tbimage.events.object_segments import ObjectSegments
 from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
@@ -30,8 +31,8 @@ __all__ = ["SpooledFiles"]
 _MOST_AT_ONCE = 16 << 20
 # How long a commit waits for an upload, and the time until the next commit checks this upload.
 _PATIENCE_SECS = 0.02
-# The longest pause after a failed upload.
-_RETRY_SECS = 2.0
+# The pauses in seconds after failed uploads. They are doubled after each failure.
+_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0
 
 
 class SpooledFiles(EventFiles):
@@ -41,9 +42,11 @@ class SpooledFiles(EventFiles):
         files: The event files in the store.
         spool: The records on the local disk.
         make: The function that makes the event files of a directory in the store. These files are
-            used to upload the records that earlier processes have left. None: another object of the
-            same writer uploads these records.
+            used to upload the records that earlier processes have left. None: ``main`` uploads
+            these records.
         upload_secs: The seconds from one upload to the next, if no caller waits.
+        main: The other object of the same writer. It uploads the records that earlier processes
+            have left before this object uploads any record.
     """
 
     def __init__(
@@ -52,14 +55,18 @@ class SpooledFiles(EventFiles):
         spool: Spool,
         make: Callable[[str], EventFiles] | None,
         upload_secs: float,
+        main: SpooledFiles | None = None,
     ) -> None:
         super().__init__(files._storage, files.directory, files._options, files._say)
         self.sync_is_final = False
         self._files = files
         self._spool = spool
         self._make = make
+        self._main = main or self
+        self._one_at_a_time = threading.Lock()
         self._upload_secs = upload_secs
         self._next_upload = 0.0
+        self._retry_secs = _FIRST_RETRY
         self._uploading: _Upload | None = None
         self._thread: threading.Thread | None = None
         self._outcome: BaseException | None = None  # the error of the last upload
@@ -68,7 +75,7 @@ class SpooledFiles(EventFiles):
     def open(self) -> None:
         """Upload the records that earlier processes have left, and begin the first file."""
         self.sync_at = 0.0  # the next commit tries again if this fails
-        self._upload_left()
+        self._upload_left(self._append)
         with self._counting(self._files):
             self._files.open()
         self.sync_at = math.inf
@@ -79,7 +86,9 @@ class SpooledFiles(EventFiles):
         if not self._goes_direct and self._spool.keep(self._files.parts(batch), count):
             self.unsynced += count
             self.sync_at = min(self.sync_at, self._next_upload)
+            self.commit_secs = 0.0
             return count
+        self.commit_secs = self._upload_secs  # each commit is an upload, as without a spool
         self.sync_at_end()  # writing to the local disk fails: upload the older records first
         self._goes_direct = True
         with self._counting(self._files):
@@ -111,7 +120,7 @@ class SpooledFiles(EventFiles):
         if self._thread is not None:
             self._thread.join()
             self._end_upload()
-        while self.unsynced or self._make is not None:
+        while self.unsynced or self._main._make is not None:
             self._take()
             self._upload()
             self._end_upload()
@@ -127,8 +136,12 @@ class SpooledFiles(EventFiles):
         left = 0 if self._uploading is None else self._uploading.file.count
         self.unsynced = left + self._spool.count
         if self.error is not None:
-            self.sync_at = time.monotonic() + min(self._upload_secs, _RETRY_SECS)
+            now = time.monotonic()
+            # Random, so that processes retry at different times.
+            self.sync_at = now + self._retry_secs * (1 - now % 0.5)
+            self._retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
             raise self.error
+        self._retry_secs = _FIRST_RETRY
         self.sync_at = self._next_upload if self.unsynced else math.inf
 
     def _take(self) -> None:
@@ -143,23 +156,24 @@ class SpooledFiles(EventFiles):
     def _upload(self) -> None:
         """Upload the chosen records; store an error in ``_outcome``."""
         try:
-            self._upload_left()
+            self._main._upload_left(self._append)
             if self._uploading is not None:
-                self._uploading.go_on(self._append)
+                self._uploading.go_on(self._append, self._say)
                 self._uploading = None
         except BaseException as error:
             self._outcome = error
 
-    def _upload_left(self) -> None:
-        if self._make is None:
-            return
-        for file in self._spool.left_by_others():
-            attempts = file.attempts()
-            files_in = partial(_resumed, self._make, attempts, {})
-            done = {directory: attempt.done for directory, attempt in attempts.items()}
-            with contextlib.closing(file):  # after an error, the next attempt locks the file again
-                _Upload(file, files_in, done).go_on(self._append)
-        self._make = None
+    def _upload_left(self, append: Callable[[EventFiles, Batch], int]) -> None:
+        with self._one_at_a_time:
+            if self._make is None:
+                return
+            for file in self._spool.left_by_others():
+                attempts = file.attempts()
+                files_in = partial(_resumed, self._make, attempts, {})
+                done = {directory: attempt.done for directory, attempt in attempts.items()}
+                with contextlib.closing(file):  # after an error, the next attempt locks it again
+                    _Upload(file, files_in, done).go_on(append, self._say)
+            self._make = None
 
     def _append(self, files: EventFiles, batch: Batch) -> int:
         with self._counting(files):
@@ -200,44 +214,62 @@ class _Upload:
         self._before: dict[str, int] = {}  # by directory: ``files.done`` before this upload
         self._waiting: dict[str, Batch] = {}  # by directory: records that were read from the file
         self._position = 0  # how many bytes of the file were read
+        self._damaged = False  # whether the file has bytes that are no records
 
-    def go_on(self, append: Callable[[EventFiles, Batch], int]) -> None:
-        """Upload the remaining records, and delete the spool file."""
+    def go_on(self, append: Callable[[EventFiles, Batch], int], say: Callable[..., None]) -> None:
+        """Upload the remaining records, and delete the spool file.
+
+        If the records of a directory cannot be uploaded, those of the others are.
+        """
         while self._waiting or self._read_more():
+            failure: OSError | None = None
             for directory in list(self._waiting):
-                files = cast(ObjectSegments, self._files_in(directory))
-                self._before.setdefault(directory, files.done)
-                files.before_upload = partial(self._note, directory)
                 try:
-                    while (waiting := self._waiting[directory]).sizes:
-                        self._waiting[directory] = waiting.without_first(append(files, waiting))
-                finally:
-                    files.before_upload = None
-                del self._waiting[directory]
+                    self._send(directory, append)
+                except OSError as error:
+                    failure = failure or error
+            if failure is not None:
+                raise failure
+        if self._damaged or self._position < self.file.size():
+            message = "%s is damaged or incomplete: some of its summaries are lost"
+            say(logging.WARNING, message, self.file.path)
         self.file.delete()
+
+    def _send(self, directory: str, append: Callable[[EventFiles, Batch], int]) -> None:
+        files = cast(ObjectSegments, self._files_in(directory))
+        self._before.setdefault(directory, files.done)
+        files.before_upload = partial(self._note, directory)
+        try:
+            while (waiting := self._waiting[directory]).sizes:
+                self._waiting[directory] = waiting.without_first(append(files, waiting))
+        finally:
+            files.before_upload = None
+        del self._waiting[directory]
 
     def _note(self, directory: str, attempt: Attempt) -> None:
         done = self._done.get(directory, 0) + attempt.done - self._before[directory]
-        with contextlib.suppress(OSError):  # the local disk is full; this upload frees space on it
-            self.file.note(directory, replace(attempt, done=done))
+        self.file.note(directory, replace(attempt, done=done))
 
     def _read_more(self) -> bool:
         """Read the next records: at most ``_MOST_AT_ONCE`` bytes, or one larger chunk."""
-        parts: dict[str, list[bytes]] = {}
-        size, position = 0, self._position
+        parts: dict[str, list[Batch]] = {}
+        size, position, damaged = 0, self._position, self._damaged
         for directory, data, end in self.file.chunks(position):
             if size + len(data) > _MOST_AT_ONCE and parts:
                 break
-            parts.setdefault(directory, []).append(data)
+            batch = batch_of(data)
+            parts.setdefault(directory, []).append(batch)
+            damaged = damaged or batch.size < len(data)
             size, position = size + len(data), end
         waiting, skip = {}, dict(self._skip)
-        for directory, pieces in parts.items():
-            content = b"".join(pieces)
-            known = min(skip.get(directory, 0), len(content))  # bytes that the store already has
+        for directory, batches in parts.items():
+            batch = concatenate(batches)
+            known = min(skip.get(directory, 0), batch.size)  # bytes that the store already has
             skip[directory] = skip.get(directory, 0) - known
-            waiting[directory] = batch_of(content[known:])
+            waiting[directory] = batch.without_first(batch.whole_records(known))
         # These values change last: after an error above, the same records are read again.
         self._waiting, self._skip, self._position = waiting, skip, position
+        self._damaged = damaged
         return bool(parts)
 
 

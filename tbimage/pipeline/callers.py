@@ -249,7 +249,7 @@ class Pipeline:
         channel = self._channel
         if channel.pid == getpid():
             channel.closed = True
-            self.ask("close", None, waits=False).sender = self
+            self.ask("close", None, waits=False).sender = self  # until then, ``drain`` finds it
         return channel.lanes[0].files
 
     def give_up(self) -> int:
@@ -308,5 +308,4 @@ class Pipeline:
 
 def _add_one(counts: dict[int, int]) -> None:
     """Add one to the count of the calling thread; each thread changes only its own entry."""
-    thread = get_ident()
-    counts[thread] = counts.get(thread, 0) + 1
+    counts[get_ident()] = counts.get(get_ident(), 0) + 1

@@ -72,6 +72,10 @@ class Settings(SegmentOptions, PipelineOptions):
         if spool_dir is not None:
             path = os.fspath(spool_dir) if isinstance(spool_dir, os.PathLike) else spool_dir
             spool_dir = os.path.abspath(checks.text("spool_dir", path))
+            if "\0" in spool_dir:
+                raise ValueError(
+                    f"spool_dir must not contain NUL, got {spool_dir!r}; pass a local path"
+                )
         given = self.__dict__
         checked: dict[str, object] = {
             "keep": _check_keep(self.keep),

@@ -246,8 +246,8 @@ def make_files(
         from tbimage.events.spooled_files import SpooledFiles
 
         place, secs = os.fspath(settings.spool_dir), settings.upload_secs
-        main = SpooledFiles(files, Spool(place, logdir, say), make, secs)
-        runs = SpooledFiles(of_runs, Spool(place, logdir, say), None, secs)
+        main = spooled = SpooledFiles(files, Spool(place, logdir, say), make, secs)
+        runs = SpooledFiles(of_runs, Spool(place, logdir, say), None, secs, spooled)
     if is_copy or in_child:
         directory = urls.join(logdir, directories.claim_sub_run(real, main))
         for each in (files, of_runs, main, runs):

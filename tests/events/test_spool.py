@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import itertools
 import logging
 import math
@@ -16,7 +17,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import given, settings
@@ -25,11 +27,12 @@ from hypothesis import strategies as st
 import tbimage
 from tbimage.events import spool as spool_module
 from tbimage.events import spooled_files
-from tbimage.events.event_files import logger
+from tbimage.events.batches import Batch
+from tbimage.events.event_files import EventFiles, logger
 from tbimage.events.object_segments import ObjectSegments
 from tbimage.events.segments import SegmentOptions
-from tbimage.events.spool import Spool, SpoolFile
-from tbimage.events.spooled_files import SpooledFiles
+from tbimage.events.spool import Attempt, Spool, SpoolFile
+from tbimage.events.spooled_files import SpooledFiles, _Upload
 from tbimage.kinds import scalar
 from tests import readers
 from tests.events.segmenting import batch_of
@@ -303,24 +306,218 @@ def test_a_spool_that_cannot_be_read_for_a_moment_is_read_again(
     assert steps_of(store) == list(range(20))
 
 
+@pytest.mark.parametrize("call", ["write", "open"])
 def test_a_disk_that_fails_is_logged_and_costs_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     store = FakeStore()
     segments = begin(store, tmp_path)
     segments.append(batch_of([0]))
+    monkeypatch.setattr(spool_module, "_own", own := dict(spool_module._own))
+    before = len(own)
 
-    def write(*_: Any) -> None:
+    def fail(*_: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "tbimage"):
-        patched.setattr(SpoolFile, "write", write)
+        if call == "write":
+            patched.setattr(SpoolFile, "write", fail)
+        else:
+            upload(segments)
+            patched.setattr(spool_module, "_private", fail)
         assert segments.append(batch_of([1])) == 1
         assert segments.append(batch_of([2])) == 1
+        assert segments.commit_secs == 3600  # each commit is an upload
+        assert files_of(tmp_path) == []
+        assert len(own) == before - 1
     assert caplog.text.count("nothing can be stored") == 1
     segments.append(batch_of([3]))
+    assert segments.commit_secs == 0
     upload(segments)
     assert steps_of(store) == [0, 1, 2, 3]
+
+
+def test_a_write_that_fails_leaves_nothing_in_front_of_the_next(tmp_path: Path) -> None:
+    class File(io.FileIO):
+        def truncate(self, size: int | None = None) -> int:
+            raise OSError(errno.EIO, "the disk fails")
+
+        def write(self, data: Any) -> int:
+            if fails:
+                super().write(data[:5])
+                raise OSError(errno.EIO, "the disk fails")
+            return super().write(data)
+
+    path = tmp_path / "a"
+    file = SpoolFile(str(path), cast(BinaryIO, File(path, "xb+")))
+    fails = True
+    with pytest.raises(OSError, match="the disk fails"):
+        file.write({RUN: batch_of([0])}, 1)
+    fails = False
+    file.write({RUN: batch_of([1])}, 1)
+    ((directory, data, _),) = file.chunks()
+    assert (directory, data) == (RUN, b"".join(batch_of([1]).pieces))
+    file.close()
+
+
+@pytest.mark.parametrize("faults", [[], ["before"], ["after", "after"]])
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_spool_that_can_no_longer_be_changed_is_uploaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[str], is_left: bool
+) -> None:
+    """The directory has lost the permission to write: its files can be written, but no others."""
+    store = FakeStore()
+    segments = begin(store, tmp_path)
+    segments.append(batch_of([0, 1]))
+    if is_left:
+        kill(segments)
+        segments = begin(store, tmp_path)
+    store.faults = iter(faults)
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    def open_file(file: Any, mode: str, **options: Any) -> Any:
+        return refuse() if mode in ("ab", "xb+") else open(file, mode, **options)
+
+    monkeypatch.setattr(os, "remove", refuse)
+    monkeypatch.setattr(spool_module, "open", open_file, raising=False)
+    for _ in range(len(faults) + 2):
+        with contextlib.suppress(OSError):
+            upload(segments)
+    assert segments.append(batch_of([2])) == 1
+    kill(segments)
+    begin(store, tmp_path).open()
+    assert steps_of(store) == [0, 1, 2]
+
+
+def test_a_file_that_another_process_uploads_meanwhile_is_not_uploaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened before, and is locked after the other process has deleted it."""
+    fcntl = pytest.importorskip("fcntl", reason="Windows has no flock")
+    store, flock = FakeStore(), fcntl.flock
+    first = begin(store, tmp_path)
+    first.open()
+    first.append(batch_of([0]))
+
+    def lock_later(file: Any, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        upload(first)
+        flock(file, how)
+
+    monkeypatch.setattr(spool_module, "_own", {})  # the second is another process
+    monkeypatch.setattr(fcntl, "flock", lock_later)
+    begin(store, tmp_path).open()
+    assert steps_of(store) == [0]
+
+
+def test_files_are_uploaded_in_order_though_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FakeStore()
+    segments = begin(store, tmp_path)
+    for step, now in enumerate([2 * 10**18, 10**18, 5]):
+        monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+        segments.append(batch_of([step]))
+        segments._spool.close()
+    begin(store, tmp_path).open()
+    assert steps_of(store) == [0, 1, 2]
+
+
+def test_an_incomplete_note_does_not_hide_the_next(tmp_path: Path) -> None:
+    """The disk was full for a moment."""
+    segments = begin(FakeStore(), tmp_path)
+    segments.append(batch_of([0]))
+    file = segments._spool.take()
+    assert file is not None
+    Path(file.path + ".uploads").write_bytes(b'["s3://')
+    file.note(RUN, attempt := Attempt("s3://a", "me", 1, 2, 3, 4))
+    assert file.attempts() == {RUN: attempt}
+    file.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_forked_child_does_not_keep_the_locks_of_its_parent(tmp_path: Path) -> None:
+    store = FakeStore(faults=iter(["before"]))
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    with pytest.raises(OSError, match="slow down"):
+        upload(first)
+    is_ready, may_end = os.pipe(), os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(is_ready[1], b"1")
+        os.read(may_end[0], 1)
+        os._exit(0)
+    os.read(is_ready[0], 1)
+    kill(first)
+    second = begin(store, tmp_path)
+    second.open()
+    os.write(may_end[1], b"1")
+    os.waitpid(child, 0)
+    for each in (*is_ready, *may_end):
+        os.close(each)
+    assert steps_of(store) == [0]
+
+
+def test_a_directory_that_cannot_be_written_does_not_stop_the_others(tmp_path: Path) -> None:
+    store = FakeStore()
+    good, bad = [ObjectSegments(store, f"{RUN}/{x}", SegmentOptions()) for x in ("good", "bad")]
+    spool = Spool(str(tmp_path), RUN, logger.log)
+    spool.keep({bad.directory: batch_of([0]), good.directory: batch_of([1])}, 1)
+    file = spool.take()
+    assert file is not None
+
+    def append(files: EventFiles, batch: Batch) -> int:
+        if files is bad:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return files.append(batch)
+
+    one = _Upload(file, lambda directory: good if directory == good.directory else bad, {})
+    with pytest.raises(PermissionError):
+        one.go_on(append, logger.log)
+    assert steps_of(store) == [1]
+    one.go_on(ObjectSegments.append, logger.log)  # type: ignore[arg-type]
+    assert sorted(steps_of(store)) == [0, 1]
+
+
+def test_pauses_between_uploads_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``upload_secs=0``, a store with an outage got 2,000 requests a second."""
+    store = FakeStore(faults=itertools.repeat("before", 8))
+    segments = begin(store, tmp_path)
+    segments._upload_secs = 0
+    segments.append(batch_of([0]))
+    clock = SimpleNamespace(monotonic=lambda: 100.0)  # a multiple of 0.5: the longest pauses
+    monkeypatch.setattr(spooled_files, "time", clock)
+    pauses = []
+    for _ in range(8):
+        with pytest.raises(OSError, match="slow down"):
+            upload(segments)
+        pauses.append(segments.sync_at - 100)
+    assert pauses == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2, 2])
+    upload(segments)
+    assert steps_of(store) == [0]
+
+
+def test_the_records_of_earlier_processes_come_before_those_of_sub_runs(tmp_path: Path) -> None:
+    """While the store failed, nothing was uploaded when the writer was opened."""
+    store = FakeStore()
+    earlier = begin(store, tmp_path)
+    earlier.append(batch_of([0]))
+    kill(earlier)
+    main, files = begin(store, tmp_path), ObjectSegments(store, RUN, SegmentOptions())
+    runs = SpooledFiles(files, Spool(str(tmp_path), RUN, logger.log), None, 3600, main)
+    runs.append(batch_of([1]))
+    upload(runs)
+    assert steps_of(store) == [0, 1]
+    upload(main)
+    assert steps_of(store) == [0, 1]
+
+
+def test_the_name_of_a_run_may_have_any_characters(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path), "memory://" + "\U00020000" * 60, logger.log)
+    assert spool.keep({RUN: batch_of([0])}, 1)
+    spool.close()
 
 
 @pytest.mark.parametrize("call", ["open", "flock", "listdir"])
@@ -362,7 +559,9 @@ def test_what_cannot_be_opened_or_locked_is_logged_once_and_uploads_go_on(
 
 
 @pytest.mark.parametrize("line", [b"5", b'"ab"', b"[1, 2]", b'["a", "b"]', b'["a", -1]', b"{}"])
-def test_damaged_lines_cost_only_what_follows_them(tmp_path: Path, line: bytes) -> None:
+def test_damaged_lines_cost_only_what_follows_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: bytes
+) -> None:
     store = FakeStore()
     first = begin(store, tmp_path)
     first.append(batch_of([0]))
@@ -376,6 +575,26 @@ def test_damaged_lines_cost_only_what_follows_them(tmp_path: Path, line: bytes) 
     upload(second)
     assert steps_of(store) == [0, 1]
     assert files_of(tmp_path) == []
+    assert caplog.text.count(f"{path} is damaged or incomplete") == 1
+
+
+def test_a_damaged_record_costs_only_the_records_that_were_written_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FakeStore(faults=iter([None, "after"]))
+    first = begin(store, tmp_path)
+    for step in range(3):
+        first.append(batch_of([step]))
+    (path,) = files_of(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    kill(first)
+    for _ in range(2):  # the first does not see the answer, and is killed
+        with contextlib.suppress(OSError):
+            begin(store, tmp_path).open()
+    assert steps_of(store) == [0, 2]
+    assert caplog.text.count(f"{path} is damaged or incomplete") == 1
 
 
 def test_a_size_beyond_the_file_takes_no_memory(tmp_path: Path) -> None:
