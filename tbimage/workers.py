@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 
 # ``start_new_thread`` starts a thread in one step; ``threading.Thread`` uses a lock. All names are
 # imported directly. So either all of them are Python's, or all of them are gevent's, even if gevent
@@ -169,6 +170,13 @@ class Workers:
         for item in take_all(self._jobs):
             if item is _END or isinstance(item, tuple):
                 self._jobs.put(item)  # otherwise a thread would not end, or not move
+
+    def wait_until_idle(self, secs: float) -> None:
+        """Wait at most ``secs`` seconds until no thread does a job. Any thread may call this."""
+        end = time.monotonic() + secs
+        time.sleep(0.005)  # a thread that has just taken a job has not noted this yet
+        while any(list(self.busy.values())) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def dismiss(self) -> None:
         """Let the threads end when they have done the queued jobs."""

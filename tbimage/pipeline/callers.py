@@ -254,7 +254,7 @@ class Pipeline:
 
     def give_up(self) -> int:
         """Close, drop all summaries that are not being written now, and return their number."""
-        self._channel.closed = True
+        self._channel.closed = self._channel.abandoned = True
         return self.ask("give up", _GIVE_UP_SECS).mark
 
     def begin_last_flush(self) -> Request | None:

@@ -43,6 +43,7 @@ class Channel:
         self.line: collections.deque[weakref.ref[Request]] = collections.deque()
         self.late: dict[int, None] = {}  # ids of tickets put too late; the calls raise errors
         self.closed = False  # no more summaries are accepted
+        self.abandoned = False  # pending summaries are dropped, so no more of them are encoded
         self.awake: bool = False  # the owner reads the inbox even if no caller wakes the owner
         self.active: bool = False  # the owner gives this channel a turn 20 times a second
         self.finished: bool = False
@@ -363,7 +364,7 @@ class Channel:
 
     def _encode(self, ticket: Ticket, work: Work) -> None:
         try:
-            work.record = tickets.make_record(ticket, work)
+            work.record = () if self.abandoned else tickets.make_record(ticket, work)
         except BaseException as error:  # no error may stop the tickets after this one
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
         work.arguments = ()  # frees the snapshot

@@ -18,7 +18,9 @@ from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
 
 _MOST_INTERRUPTS = 10  # ``drain`` ends after this number of interrupts
-_IDLE_SECS = 2.0  # enough to finish the pictures that are being encoded, if they are not very large
+# Python aborts if it stops a thread that runs C++. So, after some summaries were given up, the
+# drain waits for jobs that have begun. One picture may take seconds; a write may hang for ever.
+_ENCODE_SECS, _WRITE_SECS = 20.0, 2.0
 
 
 def drain() -> None:
@@ -65,7 +67,8 @@ def _end(interrupts: Sequence[None]) -> None:
         pipeline.give_up()
     owner.encoders.discard()
     if left:
-        owner.wait_until_idle(_IDLE_SECS)
+        owner.encoders.wait_until_idle(_ENCODE_SECS)
+        owner.files.wait_until_idle(_WRITE_SECS)
     for pipeline in left:
         pipeline.end()
     for pipeline in pipelines:

@@ -82,13 +82,6 @@ class Owner:
         for _ in range(100):
             self._round(0.0)
 
-    def wait_until_idle(self, secs: float) -> None:
-        """Wait until workers are idle, because Python aborts if it stops a thread that runs C++."""
-        encoders, files, end = self.encoders.busy, self.files.busy, time.monotonic() + secs
-        time.sleep(0.005)  # a worker that has just taken a job is not in ``busy`` yet
-        while any([*encoders.values(), *files.values()]) and time.monotonic() < end:
-            time.sleep(0.005)
-
     def is_worker(self) -> bool:
         """Tell whether this thread is the owner or a worker: these must not wait for the owner."""
         return get_ident() in (self._running, *self.files.busy, *self.encoders.busy)
