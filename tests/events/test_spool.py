@@ -203,6 +203,7 @@ def test_a_closed_writer_retries_its_uploads_slowly(
     with monkeypatch.context() as patch:
         patch.setattr(ObjectSegments, "append", fail)
         assert writer.scalar("loss", 1.0, step=0)
+        readers.wait_until(lambda: writer.stats().written == 1, "the summary to be in the spool")
         assert not writer.close(0.1)
         done = len(attempts)
         readers.wait_until(lambda: len(attempts) >= done + 5, "five attempts")
