@@ -20,7 +20,7 @@ from tbimage.events.batches import Batch
 from tbimage.events.history import newest_steps
 from tbimage.events.storage import Storage
 
-__all__ = ["EventFiles", "SegmentOptions"]
+__all__ = ["EventFiles", "SegmentOptions", "retry_after"]
 
 logger = logging.getLogger("tbimage")
 
@@ -29,6 +29,20 @@ NEWEST_KEPT = 2
 #: Retention also keeps segments that have grown in the last 30 minutes, because TensorBoard may not
 #: have read the new records yet.
 YOUNG_SECS = 1800.0
+
+#: The pause in seconds after the first failed write or upload; see ``retry_after``.
+FIRST_RETRY_SECS = 0.05
+_LAST_RETRY_SECS = 2.0
+
+
+def retry_after(pause: float) -> tuple[float, float]:
+    """Return when to retry after a failure, and the pause after the next failure.
+
+    Pauses double up to 2 seconds. Up to half of each pause is left out, depending on the clock, so
+    that processes retry at different times.
+    """
+    now = time.monotonic()
+    return now + pause * (1 - now % 0.5), min(pause * 2, _LAST_RETRY_SECS)
 
 
 @dataclass(frozen=True)

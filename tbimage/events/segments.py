@@ -137,7 +137,7 @@ class Segments(EventFiles):
             self.forget()
 
     def _seal_early(self) -> None:
-        """Seal a segment before the last one; the next ``sync_at_end`` raises its error, too."""
+        """Seal a segment after which another follows; ``sync_at_end`` raises its error, too."""
         try:
             self.seal()
         except OSError as error:

@@ -21,7 +21,7 @@ from functools import partial
 from typing import cast
 
 from tbimage.events.batches import Batch, concatenate
-from tbimage.events.event_files import EventFiles
+from tbimage.events.event_files import FIRST_RETRY_SECS, EventFiles, retry_after
 from tbimage.events.object_segments import ObjectSegments
 from tbimage.events.spool import Attempt, Spool, SpoolFile, batch_of
 
@@ -31,8 +31,6 @@ __all__ = ["SpooledFiles"]
 _MOST_AT_ONCE = 16 << 20
 # How long a commit waits for an upload, and the time until the next commit checks this upload.
 _PATIENCE_SECS = 0.02
-# The pauses in seconds after failed uploads. They are doubled after each failure.
-_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0
 
 
 class SpooledFiles(EventFiles):
@@ -66,7 +64,7 @@ class SpooledFiles(EventFiles):
         self._one_at_a_time = threading.Lock()
         self._upload_secs = upload_secs
         self._next_upload = 0.0
-        self._retry_secs = _FIRST_RETRY
+        self._retry_secs = FIRST_RETRY_SECS
         self._uploading: _Upload | None = None
         self._thread: threading.Thread | None = None
         self._outcome: BaseException | None = None  # the error of the last upload
@@ -136,12 +134,9 @@ class SpooledFiles(EventFiles):
         left = 0 if self._uploading is None else self._uploading.file.count
         self.unsynced = left + self._spool.count
         if self.error is not None:
-            now = time.monotonic()
-            # Random, so that processes retry at different times.
-            self.sync_at = now + self._retry_secs * (1 - now % 0.5)
-            self._retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
+            self.sync_at, self._retry_secs = retry_after(self._retry_secs)
             raise self.error
-        self._retry_secs = _FIRST_RETRY
+        self._retry_secs = FIRST_RETRY_SECS
         self.sync_at = self._next_upload if self.unsynced else math.inf
 
     def _take(self) -> None:

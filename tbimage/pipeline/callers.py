@@ -124,7 +124,8 @@ class Pipeline:
 
     def let_go(self) -> None:
         """If this thread has reserved memory for a summary that was not put, free the memory."""
-        if (in_hand := self._in_hand.pop(get_ident(), None)) is not None:
+        in_hand = self._in_hand.pop(get_ident(), None)
+        if in_hand is not None:
             self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
@@ -215,8 +216,9 @@ class Pipeline:
         channel = self.channel
         # Read the inbox first: the owner sets ``active`` before it takes tickets from the inbox.
         is_quiet = channel.inbox.empty() and not channel.active
-        done = is_quiet and all(lane.durable == lane.done for lane in channel.lanes)
-        return self._outcome(channel, done or self.ask("flush", timeout).result)
+        if is_quiet and all(lane.durable == lane.done for lane in channel.lanes):
+            return self._outcome(channel, True)
+        return self._outcome(channel, self.ask("flush", timeout).result)
 
     async def aflush(self, timeout: float | None = None) -> bool:
         """Do the same as ``flush``, in an asyncio event loop and without a thread."""
@@ -308,4 +310,5 @@ class Pipeline:
 
 def _add_one(counts: dict[int, int]) -> None:
     """Add one to the count of the calling thread; each thread changes only its own entry."""
-    counts[get_ident()] = counts.get(get_ident(), 0) + 1
+    thread = get_ident()
+    counts[thread] = counts.get(thread, 0) + 1

@@ -62,7 +62,8 @@ class Channel:
         self._held: Ticket | None = None  # this ticket waits until steps in older files are read
         self._encoding: collections.deque[tuple[Work, Job]] = collections.deque()
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
-        self._closing = self._tried = False  # _tried: the attempt to write at the close has failed
+        self._closing = False
+        self._tried = False  # the attempt to write at the close has failed
         self._earlier: list[object] = []  # the commits that had begun before the close
         # When tickets were taken in, and how many tickets each lane had received at that time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()

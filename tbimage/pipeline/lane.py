@@ -8,7 +8,7 @@ from collections import deque
 from itertools import islice
 
 from tbimage.events.backlog import Backlog, Commit
-from tbimage.events.event_files import EventFiles
+from tbimage.events.event_files import FIRST_RETRY_SECS, EventFiles, retry_after
 from tbimage.events.reporting import Errors
 from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, cost_of
@@ -16,7 +16,6 @@ from tbimage.workers import Job
 
 # With these limits of a commit, many summaries share one system call, and memory is freed soon.
 _COMMIT_SUMMARIES, _COMMIT_BYTES = 4096, 16 << 20
-_FIRST_RETRY, _LAST_RETRY = 0.05, 2.0  # pauses in seconds, doubled after each failure
 
 
 class Lane:
@@ -42,7 +41,7 @@ class Lane:
         self.backlog = Backlog(files, errors)
         self._next_at = 0.0  # when the next commit may begin
         self._retry_at = 0.0
-        self._retry_secs = _FIRST_RETRY
+        self._retry_secs = FIRST_RETRY_SECS
 
     @property
     def taken(self) -> int:
@@ -119,15 +118,12 @@ class Lane:
         done, in_commit = self.done + commit.written + commit.lost, len(self.backlog.costs)
         # Tickets without a record go back to the head.
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
-        now = time.monotonic()
-        wait = self._retry_secs * (1 - now % 0.5)  # so processes retry at different times
-        failures, retry_at = self.failures + 1, now + wait
-        retry_secs = min(self._retry_secs * 2, _LAST_RETRY)
+        failures, (retry_at, retry_secs) = self.failures + 1, retry_after(self._retry_secs)
         if commit.error is not None:
             self.error, self.failures = commit.error, failures
             self._retry_at, self._retry_secs = retry_at, retry_secs
         elif commit.written or commit.sync is not None or commit.sync_error is not None:
-            self.error, self._retry_secs = commit.sync_error or self.files.error, _FIRST_RETRY
+            self.error, self._retry_secs = commit.sync_error or self.files.error, FIRST_RETRY_SECS
         if commit.error is None and (commit.sync is not None or commit.seal):
             self.synced = done - self.files.unsynced
         self.sealed = commit.seal and commit.error is None

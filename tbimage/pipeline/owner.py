@@ -38,7 +38,7 @@ class Owner:
         # begins as True if an exit handler imports this package: the main thread has ended then.
         self.ending: bool = not main_thread().is_alive()
         self._role = Lock()  # the thread that is the owner holds this lock
-        self._running = 0  # the thread that is the owner; 0 if there is none
+        self._thread = 0  # the thread that is the owner; 0 if there is none
         self._started_at = -1.0  # when the last owner thread was started
         self._members: dict[Any, None] = {}
         self._active: dict[Any, None] = {}
@@ -51,13 +51,13 @@ class Owner:
         """Send a request to the owner; without a request, the message only wakes the owner."""
         self.messages.put((member, request))
         self._bell.ring()
-        if not self._running:
+        if not self._thread:
             self.see_to_it()
 
     def see_to_it(self) -> None:
         """Start the owner if it does not run. If no thread can start, do the owner's work here."""
         now = time.monotonic()
-        if self._running or now - self._started_at < _START_SECS:
+        if self._thread or now - self._started_at < _START_SECS:
             return
         try:
             start_new_thread(self._own, ())
@@ -65,13 +65,13 @@ class Owner:
         except RuntimeError:
             if self._role.acquire(blocking=False):
                 try:
-                    self._running = get_ident()  # a log handler here must not wait for the owner
+                    self._thread = get_ident()  # a log handler here must not wait for the owner
                     while self._round(0.0):
                         pass
                 finally:
                     for member in self._active:
                         member.awake = False  # no owner runs, so the next call must send a message
-                    self._running = 0
+                    self._thread = 0
                     self._role.release()
 
     def take_over(self) -> None:
@@ -84,12 +84,12 @@ class Owner:
 
     def is_worker(self) -> bool:
         """Tell whether this thread is the owner or a worker: these must not wait for the owner."""
-        return get_ident() in (self._running, *self.files.busy, *self.encoders.busy)
+        return get_ident() in (self._thread, *self.files.busy, *self.encoders.busy)
 
     def _own(self) -> None:
         if not self._role.acquire(blocking=False):
             return
-        self._running, ended = get_ident(), False
+        self._thread, ended = get_ident(), False
         try:
             while not ended:
                 try:
@@ -99,20 +99,20 @@ class Owner:
                         self._note(error)
         finally:  # after any exception, let the next call start another owner
             if not ended:
-                self._running, self._started_at = 0, -1.0
+                self._thread, self._started_at = 0, -1.0
                 self._role.release()
 
     def _goes_on(self) -> bool:
         """End the workers. If a new message has come, return True: then the owner continues."""
         self.encoders.dismiss()
         self.files.dismiss()
-        self._running, self._started_at = 0, -1.0  # the next call may start an owner at once
+        self._thread, self._started_at = 0, -1.0  # the next call may start an owner at once
         self._role.release()
-        # A caller puts its message and then checks ``_running``. So either this check finds the
+        # A caller puts its message and then checks ``_thread``. So either this check finds the
         # message, or the caller finds that no owner is running.
         if self.messages.empty() or not self._role.acquire(blocking=False):
             return False
-        self._running = get_ident()
+        self._thread = get_ident()
         return True
 
     def _round(self, secs: float | None = None) -> bool:
@@ -128,7 +128,8 @@ class Owner:
             turns[member] = None
             if request is not None:
                 member.receive(request)
-        if (now := time.monotonic()) >= self._next_tick:
+        now = time.monotonic()
+        if now >= self._next_tick:
             self._next_tick = now + _TICK_SECS
             turns.update(self._active)
         for member in turns:
@@ -164,7 +165,8 @@ at_first_use: list[Callable[[], None]] = []  #: called when a process gets its o
 def current_owner() -> Owner:
     """Return the owner of this process. The thread of the owner starts when it is needed."""
     pid = os.getpid()
-    if (owner := _owners.get(pid)) is None:
+    owner = _owners.get(pid)
+    if owner is None:
         owner = _owners.setdefault(pid, Owner())
         for hook in at_first_use:
             hook()

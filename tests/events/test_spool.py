@@ -25,8 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tbimage
+from tbimage.events import event_files, spooled_files
 from tbimage.events import spool as spool_module
-from tbimage.events import spooled_files
 from tbimage.events.batches import Batch
 from tbimage.events.event_files import EventFiles, logger
 from tbimage.events.object_segments import ObjectSegments
@@ -489,7 +489,7 @@ def test_pauses_between_uploads_grow(tmp_path: Path, monkeypatch: pytest.MonkeyP
     segments._upload_secs = 0
     segments.append(batch_of([0]))
     clock = SimpleNamespace(monotonic=lambda: 100.0)  # a multiple of 0.5: the longest pauses
-    monkeypatch.setattr(spooled_files, "time", clock)
+    monkeypatch.setattr(event_files, "time", clock)
     pauses = []
     for _ in range(8):
         with pytest.raises(OSError, match="slow down"):
