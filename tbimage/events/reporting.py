@@ -40,6 +40,7 @@ class Log:
         self._writers: dict[int, float] = {}  # the threads in ``write``, and when they began
         # The worker that logs holds this lock. So a handler that hangs blocks only one worker.
         self._role = Lock()
+        self._workers_stopped = False
 
     def say(self, level: int, message: str, *arguments: Any) -> None:
         """Add one line, without waiting."""
@@ -69,8 +70,8 @@ class Log:
 
     @property
     def is_due(self) -> bool:
-        """Whether lines are waiting and no worker is logging them."""
-        return not (self._lines.empty() or self._role.locked())
+        """Whether lines are waiting that a worker should log, and no worker is logging."""
+        return not (self._lines.empty() or self._role.locked() or self._workers_stopped)
 
     def write_alone(self) -> None:
         """Log the waiting lines, unless another worker is logging them."""
@@ -81,8 +82,10 @@ class Log:
                 self._role.release()
 
     def stop_workers(self) -> None:
-        """Wait at most 1 second for the worker that logs. If it ends, no worker logs after it."""
-        self._role.acquire(timeout=1.0)
+        """Let no worker log any more. Wait at most 1 second for a worker that is logging now."""
+        if not self._workers_stopped:
+            self._role.acquire(timeout=1.0)
+            self._workers_stopped = True
 
     def is_busy(self, since: float) -> bool:
         """Tell whether lines wait to be logged; False if ``since`` was 0.5 seconds ago or more."""

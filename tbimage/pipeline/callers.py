@@ -264,6 +264,7 @@ class Pipeline:
         channel = self._channel
         if channel.pid != getpid() or channel.finished or self.is_over:
             return None
+        channel.easy_bytes = -1  # from now on, put_light waits until its summary is written
         for lane in channel.lanes:
             lane.at_end = True
         return self.ask("flush", self._options.close_timeout, waits=False)

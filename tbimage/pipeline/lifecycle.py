@@ -2,7 +2,7 @@
 
 ``atexit`` calls ``drain`` after the handlers that were registered later than ``drain``. Children of
 ``multiprocessing`` do not run ``atexit``: a finalizer of ``multiprocessing.util`` calls ``drain``.
-After ``drain``, exit handlers and threads can still log, but each call waits for its write.
+Exit handlers and threads can log during ``drain`` and after it, but each call waits for its write.
 """
 
 from __future__ import annotations
@@ -53,16 +53,13 @@ def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
 
 def _end(interrupts: Sequence[None]) -> None:
     owner = current_owner()
+    owner.ending = True  # before the flush: from now on, each call waits for its write
     pipelines = [each for each in (reference() for reference in list(live.values())) if each]
     begun = [(each, flush) for each in pipelines if (flush := each.begin_last_flush()) is not None]
     for pipeline, flush in begun:  # all pipelines write at the same time
         pipeline.wait_for(flush, interrupts)
     left = [pipeline for pipeline, flush in begun if not flush.result]
-    if not owner.ending:  # so that the interpreter stops no thread while it logs
-        owner.log.stop_workers()
-    owner.ending = True
-    for pipeline in pipelines:
-        pipeline.channel.easy_bytes = -1  # now put_light waits until its summary is written
+    owner.log.stop_workers()  # so that the interpreter stops no thread while it logs
     for pipeline in left:
         pipeline.give_up()
     owner.encoders.discard()

@@ -135,7 +135,7 @@ class Owner:
         for member in turns:
             self._give_turn(member)
         self.files.grow()  # if a disk hangs and blocks workers, queued jobs need other threads
-        if self.log.is_due and not self.ending:
+        if self.log.is_due:
             self.files.give(Job(None, self.log.write_alone))
         return rung or bool(turns)
 

@@ -124,6 +124,37 @@ def test_threads_that_outlive_the_main_thread_lose_nothing(tmp_path: Path) -> No
     assert logs.steps(tmp_path, "b") == B
 
 
+def test_what_a_thread_logs_after_the_last_flush_is_written(tmp_path: Path) -> None:
+    """The thread logs after the flush is answered, and before ``drain`` continues.
+
+    The process ends just after ``drain``, like a child of ``multiprocessing``.
+    """
+    script = """
+from tbimage.pipeline import Pipeline
+
+wait_for, flushed, logged = Pipeline.wait_for, threading.Event(), threading.Event()
+
+def wait_and_log(pipeline, request, interrupts=()):
+    wait_for(pipeline, request, interrupts)
+    if threading.current_thread() is threading.main_thread():
+        flushed.set()
+        assert logged.wait(30)
+
+def log_when_flushed():
+    flushed.wait()
+    assert writer.scalar("a", 0.5, 100)
+    logged.set()
+
+Pipeline.wait_for = wait_and_log
+threading.Thread(target=log_when_flushed, daemon=True).start()
+log()
+"""
+    end_at_once = "import atexit, os; atexit.register(os._exit, 0)\n"  # registered before drain
+    done = children.run(end_at_once + START + script, tmp_path)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert logs.steps(tmp_path, "a") == [*A, 100]
+
+
 @pytest.mark.slow
 def test_daemon_threads_do_not_delay_the_exit(tmp_path: Path) -> None:
     """Summaries logged before the main thread ended are in the file; later calls return False."""
