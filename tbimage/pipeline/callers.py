@@ -272,6 +272,7 @@ class Pipeline:
     def end(self) -> None:
         """Log how many summaries are lost because the process ends."""
         self.is_over = True
+        self.give_up()  # once more, so that the owner has settled the commits that have ended
         counts = self._channel.counts()  # not those of ``give_up``: its answer may come too late
         self._channel.errors.note_unwritten(counts[0] + counts[3]["closed"])
 

@@ -129,16 +129,16 @@ class Channel:
         elif request.what == "room":
             # The reference is weak, so a request leaves the line when its caller stops waiting.
             self.line.append(weakref.ref(request))
-        elif request.what == "give up":
-            self._closing = True
-            request.mark = self._give_up()
-            request.answer(False)
         else:
-            if request.what == "close" and not self._closing:
+            if request.what in ("close", "give up") and not self._closing:
                 self._closing, self._earlier = True, [lane.commit for lane in self.lanes]
-            request.mark = self._received() + self.inbox.qsize()
-            request.given_up = self.dropped["closed"]
-            self._asked.append(request)
+            if request.what == "give up":
+                request.mark = self._give_up()
+                request.answer(False)
+            else:
+                request.mark = self._received() + self.inbox.qsize()
+                request.given_up = self.dropped["closed"]
+                self._asked.append(request)
         request.seen = True
 
     def _refuse_late(self) -> None:

@@ -375,6 +375,23 @@ log(200, 5)  # these are in no commit
     assert re.findall(r"hung: (\d+) summaries were not written before", done.stderr) == ["110"]
 
 
+@pytest.mark.parametrize("end", ["", "; raise OSError(5, 'Input/output error')"])
+def test_a_write_that_ends_at_the_last_moment_is_counted_rightly(tmp_path: Path, end: str) -> None:
+    """On a busy machine, the owner does not know yet that the write has ended."""
+    script = """
+from tbimage.pipeline.channel import Channel
+Channel.wake = lambda channel: None  # the owner learns it 0.05 seconds later
+assert hanging.wait(20)
+log(200, 5)  # these are in no commit
+"""
+    slow = HUNG.replace("hang_here.wait()", "time.sleep(1)" + end)  # longer than close_timeout
+    done = children.run(START + slow + script, tmp_path)
+    (lost,) = re.findall(r"hung: (\d+) summaries were not written before", done.stderr)
+    written = len(logs.summaries(tmp_path / "hung"))
+    assert (written > 11) is (not end)
+    assert written + int(lost) == 11 + 104 + 6
+
+
 def test_a_failing_disk_does_not_delay_the_exit(tmp_path: Path) -> None:
     script = HUNG.replace("hang_here.wait()", "raise OSError(28, 'No space left on device')")
     errors = run(tmp_path, script)
