@@ -112,6 +112,7 @@ class Errors:
         self._where = where
         self._causes: dict[object, object] = {}
         self._unreported: BaseException | None = None
+        self._unwritten = 0  # how many lost summaries ``note_unwritten`` has logged
         self.latest: str | None = None  # class and message of the last error
 
     def note(self, error: BaseException, consequence: str) -> None:
@@ -138,9 +139,13 @@ class Errors:
             self._unreported = error
         self.note(error, consequence)
 
-    def note_unwritten(self, count: int) -> None:
-        """Log how many summaries are lost because the writer or the process ends."""
-        if count:
+    def note_unwritten(self, total: int) -> None:
+        """Log how many summaries are lost because the writer or the process ends.
+
+        ``total`` is the number of all such summaries; those that were logged before are subtracted.
+        """
+        count, self._unwritten = total - self._unwritten, max(total, self._unwritten)
+        if count > 0:
             message = "%s: %d summaries were not written before the writer or the process ended"
             self._say(logging.ERROR, message, self._where(), count)
 

@@ -32,7 +32,7 @@ MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at the same time
 _MANY_SMALL = 32  # small pictures usually wake the owner only if the inbox has 32, 64, ... tickets
-_GIVE_UP_SECS = 1.0  # the longest time that a caller waits for the number of lost summaries
+_GIVE_UP_SECS = 1.0  # the longest time that a caller waits until summaries are dropped
 
 live: dict[int, weakref.ref[Pipeline]] = {}  #: all pipelines; flushed when the process ends
 
@@ -106,9 +106,7 @@ class Pipeline:
         if pending > channel.easy_bytes or channel.reserved or channel.line:
             return self._put_carefully(channel, ticket)
         inbox.put(ticket)
-        if not channel.awake:
-            self._wake(channel, ticket)
-        return True
+        return channel.awake or self._wake(channel, ticket)
 
     def _put_carefully(self, channel: Channel, ticket: Ticket) -> bool:
         """Put a light ticket when memory may be short."""
@@ -116,11 +114,11 @@ class Pipeline:
         try:
             if (channel.line or not channel.has_room(_MANY_LIGHT_BYTES)) and not self.admit(work):
                 return False
-            self.put(ticket)
+            accepted = self.put(ticket)
             channel.release(weakref.ref(work))
         finally:  # release again: an interrupt may have stopped the call above
             channel.release(weakref.ref(work))
-        return True
+        return accepted
 
     def let_go(self) -> None:
         """If this thread has reserved memory for a summary that was not put, free the memory."""
@@ -151,24 +149,28 @@ class Pipeline:
         _add_one(channel.refused["full" if channel.error is None else "disk"])
         return False
 
-    def put(self, ticket: Ticket) -> None:
-        """Put a ticket whose memory is reserved."""
+    def put(self, ticket: Ticket) -> bool:
+        """Put a ticket whose memory is reserved; return whether the ticket was accepted."""
         channel, work = self._channel, ticket[6]
         channel.inbox.put(ticket)
         self._in_hand.pop(get_ident(), None)
         is_due = work is not None and (work.apart or not channel.inbox.qsize() % _MANY_SMALL)
         if is_due or not channel.awake or channel.pending_bytes > channel.easy_bytes:
-            self._wake(channel, ticket)
+            return self._wake(channel, ticket)
+        return True
 
-    def _wake(self, channel: Channel, ticket: Ticket) -> None:
+    def _wake(self, channel: Channel, ticket: Ticket) -> bool:
+        accepted = True
         if channel.inbox.qsize() <= 1:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
         if channel.closed or channel.owner.ending:  # set by another thread during this call
-            self.ask("flush", self._options.close_timeout)
+            # After ``drain``, nobody counts what is lost. So only a written summary is accepted.
+            accepted = self.ask("flush", self._options.close_timeout).result
         if id(ticket) in channel.late:
             channel.late.pop(id(ticket), None)
             raise self._closed_error()
+        return accepted
 
     def go_back(self, step: int) -> None:
         """Lower each name's next automatic step to ``step``; leave smaller steps unchanged."""
@@ -243,7 +245,8 @@ class Pipeline:
             return self._outcome(channel, True)
         close = self.ask("close", self._options.close_timeout if timeout is None else timeout)
         if not (close.answered or channel.owner.is_worker()):
-            channel.errors.note_unwritten(self.give_up())
+            self.give_up()
+            channel.errors.note_unwritten(channel.dropped["closed"])
         return self._outcome(channel, close.result)
 
     def close_soon(self) -> EventFiles:
@@ -254,10 +257,10 @@ class Pipeline:
             self.ask("close", None, waits=False).sender = self  # until then, ``drain`` finds it
         return channel.lanes[0].files
 
-    def give_up(self) -> int:
-        """Close, drop all summaries that are not being written now, and return their number."""
+    def give_up(self) -> None:
+        """Close, and drop all summaries that are not being written now."""
         self._channel.closed = self._channel.abandoned = True
-        return self.ask("give up", _GIVE_UP_SECS).mark
+        self.ask("give up", _GIVE_UP_SECS)
 
     def begin_last_flush(self) -> Request | None:
         """Ask for a flush at the end of the process; None if this process has nothing to flush."""
@@ -273,7 +276,7 @@ class Pipeline:
         """Log how many summaries are lost because the process ends."""
         self.is_over = True
         self.give_up()  # once more, so that the owner has settled the commits that have ended
-        counts = self._channel.counts()  # not those of ``give_up``: its answer may come too late
+        counts = self._channel.counts()
         self._channel.errors.note_unwritten(counts[0] + counts[3]["closed"])
 
     def _outcome(self, channel: Channel, done: bool, since: float | None = None) -> bool:

@@ -133,7 +133,7 @@ class Channel:
             if request.what in ("close", "give up") and not self._closing:
                 self._closing, self._earlier = True, [lane.commit for lane in self.lanes]
             if request.what == "give up":
-                request.mark = self._give_up()
+                self._give_up()
                 request.answer(False)
             else:
                 request.mark = self._received() + self.inbox.qsize()
@@ -148,8 +148,8 @@ class Channel:
             if ticket[6] is not None:
                 self.release(weakref.ref(ticket[6]))
 
-    def _give_up(self) -> int:
-        """Drop all tickets that are in no commit, and return their number."""
+    def _give_up(self) -> None:
+        """Drop all tickets that are in no commit."""
         for lane in self.lanes:
             self._settle(lane)
         held, self._held = self._held, None
@@ -163,7 +163,6 @@ class Channel:
             count += given_up
             self.pending_bytes -= released
         self.dropped["closed"] += count
-        return count
 
     def _serve_line(self) -> None:
         """Admit callers that wait for memory, in FIFO order."""
@@ -336,7 +335,9 @@ class Channel:
             self._note_progress()
         elif self._closing and commit not in self._earlier:  # a close makes one attempt to write
             self._tried = True  # from now on, uploads and the close of the file are retried slowly
-            self.errors.note_unwritten(self._give_up())
+            self._give_up()
+            if not self.owner.ending:  # otherwise ``drain`` logs one line at the end
+                self.errors.note_unwritten(self.dropped["closed"])
 
     def _note_encoded(self) -> None:
         """Count the bytes of finished records instead of the bytes of their snapshots."""

@@ -38,7 +38,7 @@ class Request:
     answered: bool = False
     result: bool = False
     bell: Bell = field(default_factory=Bell)
-    mark: int = 0  # tickets to receive before the answer; after "give up": how many were dropped
+    mark: int = 0  # how many tickets must be received before the answer
     given_up: int = 0  # how many tickets a close had dropped before this request was received
     #: Set after ``mark`` tickets were received. For each lane: the lane; how many summaries must be
     #: done; how many failed commits to ignore.

@@ -344,14 +344,14 @@ class RunWriter:
                 take = getattr(data, "snapshot", None)
             work.arguments = (data if take is None else take(), *rest)
             key = name if counts_step else None
-            self._pipeline.put((lane, key, step, wall_time, make, (), work))
+            logged = self._pipeline.put((lane, key, step, wall_time, make, (), work))
         finally:
             self._pipeline.let_go()
-        if counts_step:
+        if counts_step and logged:
             self._watches[lane].note(name, step)
-        if self._writes_through:
+        if self._writes_through and logged:
             self._pipeline.ask("write", self._settings.close_timeout)
-        return True
+        return logged
 
     def _log_event(
         self, name: str, step: int, pieces: Sequence[Piece], *, counts_step: bool

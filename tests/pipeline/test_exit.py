@@ -157,7 +157,7 @@ log()
 
 @pytest.mark.slow
 def test_daemon_threads_do_not_delay_the_exit(tmp_path: Path) -> None:
-    """Summaries logged before the main thread ended are in the file; later calls return False."""
+    """Summaries logged before the main thread ended are in the file."""
     script = """
 done = []
 def hammer(name):
@@ -390,6 +390,34 @@ log(200, 5)  # these are in no commit
     written = len(logs.summaries(tmp_path / "hung"))
     assert (written > 11) is (not end)
     assert written + int(lost) == 11 + 104 + 6
+
+
+def test_each_lost_summary_is_counted_once(tmp_path: Path) -> None:
+    """The close counts what it drops, and the exit counts only what still hangs."""
+    script = """
+assert hanging.wait(20)
+log(200, 5)  # these are in no commit
+assert writer.close(0.1) is False
+"""
+    done = children.run(START + HUNG + script, tmp_path)
+    lost = re.findall(r"hung: (\d+) summaries were not written before", done.stderr)
+    assert sum(map(int, lost)) == 104 + 6
+
+
+def test_a_summary_that_the_ending_process_cannot_write_is_not_accepted(tmp_path: Path) -> None:
+    """Nothing counts what is pending after ``drain``, so the call tells it."""
+    script = (
+        HUNG.replace("hang = True\nlog(10)", "")
+        + """
+def after_drain():
+    global hang
+    hang = True
+    print(writer.scalar("a", 0.5, 10), writer.image("b", np.zeros((400, 400), np.uint8), 10))
+"""
+    )
+    first = "import atexit; atexit.register(lambda: after_drain())\n"
+    done = children.run(first + START + script, tmp_path)
+    assert (done.stdout, done.stderr) == ("False False\n", "")
 
 
 def test_a_failing_disk_does_not_delay_the_exit(tmp_path: Path) -> None:
