@@ -160,10 +160,10 @@ class Pipeline:
         return True
 
     def _wake(self, channel: Channel, ticket: Ticket) -> bool:
-        accepted = True
         if channel.inbox.qsize() <= 1:
             channel.woken_at = time.monotonic()
         channel.owner.send(channel)
+        accepted = True
         if channel.closed or channel.owner.ending:  # set by another thread during this call
             # After ``drain``, nobody counts what is lost. So only a written summary is accepted.
             accepted = self.ask("flush", self._options.close_timeout).result

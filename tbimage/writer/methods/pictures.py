@@ -89,7 +89,8 @@ def image(
 
     Returns:
         True if the images will be written, or there are no images. False if ``record_if`` or
-        ``keep`` left them out, or there was no room (``on_full``).
+        ``keep`` left them out, there was no room (``on_full``), or the process is ending and the
+        images were not written within ``close_timeout``.
 
     Raises:
         TypeError: An argument is of the wrong type, or ``data`` has no pixels.

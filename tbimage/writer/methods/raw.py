@@ -110,7 +110,8 @@ def session_log(
         wall_time: Seconds since the epoch; None: now.
 
     Returns:
-        True if the event will be written. False if there was no room (``on_full``).
+        True if the event will be written. False if there was no room (``on_full``), or the process
+        is ending and the event was not written within ``close_timeout``.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -149,7 +150,8 @@ def purge(self: RunWriter, step: SupportsIndex) -> bool:
         step: The first step that is discarded. The program continues with this step.
 
     Returns:
-        True if the events will be written. False if there was no room (``on_full``).
+        True if the events will be written. False if there was no room (``on_full``), or the process
+        is ending and the events were not written within ``close_timeout``.
 
     Raises:
         TypeError: ``step`` is not an integer.
