@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,16 @@ def wait_until(
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s in vain for {what}; last: {outcome!r}")
         time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Whether a server accepts connections at this port of this machine.
+
+    A port in a server's log is not enough: uvicorn names it before its workers listen.
+    """
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 class Program:

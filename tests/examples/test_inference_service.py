@@ -286,6 +286,7 @@ def test_two_worker_processes_lose_nothing_when_they_are_told_to_end(tmp_path: P
             [
                 *(sys.executable, "-m", "uvicorn", "inference_service.service:app"),
                 *("--app-dir", str(ROOT / "examples"), "--workers", "2", "--port", "0"),
+                "--timeout-worker-healthcheck=60",  # a busy machine needs more than 5 s to start
             ],
             cwd=ROOT,
             env={**os.environ, "EDGES_LOGDIR": str(tmp_path / "runs"), "EDGES_EVERY": "1"},

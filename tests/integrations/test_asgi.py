@@ -30,7 +30,7 @@ from tbimage.integrations.asgi import log as asgi_log
 from tbimage.integrations.asgi.bodies import picture_of
 from tests import readers
 from tests.integrations.programs import ROOT, require
-from tests.processes import wait_until
+from tests.processes import listens, wait_until
 
 Answer = tuple[int, dict[bytes, bytes], bytes]
 
@@ -367,7 +367,10 @@ FRAMEWORKS = {
     """,
 }
 SERVERS = {
-    "uvicorn": ("uvicorn", "service:app", "--workers=2", "--port=0", "--log-level=info"),
+    "uvicorn": (
+        *("uvicorn", "service:app", "--workers=2", "--port=0", "--log-level=info"),
+        "--timeout-worker-healthcheck=60",  # a busy machine needs more than 5 s for two imports
+    ),
     "gunicorn": ("gunicorn", "service:app", "--workers=2", "--bind=127.0.0.1:0", "-k", "asgi"),
 }
 
@@ -416,6 +419,7 @@ def test_two_worker_processes_of_a_server(tmp_path: Path, framework: str, server
     try:
         port = wait_until(lambda: port_of(log), "the port")
         wait_until(lambda: runs.exists() and len(list(runs.iterdir())) == 2, "two workers")
+        wait_until(lambda: listens(port), "the server to listen")
 
         def post(number: int) -> bytes:
             url = f"http://127.0.0.1:{port}/echo"

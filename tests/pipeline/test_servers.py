@@ -22,7 +22,7 @@ import pytest
 
 from tests.pipeline import children
 from tests.pipeline.soundness import everything
-from tests.processes import wait_until
+from tests.processes import listens, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -114,10 +114,7 @@ def serve_and_stop(
 
         def answers() -> bool:
             assert process.poll() is None, (tmp_path / "output").read_text()
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return True
-            return False
+            return listens(port)
 
         wait_until(answers, "the server")
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
