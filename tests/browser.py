@@ -153,7 +153,7 @@ def screenshot(
             return None
         if not all(needed in page.text for needed in text):
             return None
-        photograph(browser, element, path)
+        _photograph(browser, look["place"], path)
         return page if _count_coloured(path) >= coloured else None
 
     try:
@@ -165,7 +165,10 @@ def screenshot(
 
 def photograph(browser: Any, element: str, path: os.PathLike[str] | str) -> None:
     """Write a PNG of the first visible element that a CSS selector names on the page as it is."""
-    place = browser.execute_script(_LOOK, element)["place"]
+    _photograph(browser, browser.execute_script(_LOOK, element)["place"], path)
+
+
+def _photograph(browser: Any, place: dict[str, float], path: os.PathLike[str] | str) -> None:
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": {**place, "scale": 1}})
     Path(path).write_bytes(base64.b64decode(shot["data"]))
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 import tests.readers  # noqa: F401  first of all: it decides what TensorBoard reads with
+from tbimage.events import reporting
 from tests.browser import open_browser
+
+# On a busy machine, the lines of a flush are logged later than the 0.5 seconds that it waits.
+# Tests of handlers that hang run programs of their own, which wait 0.5 seconds.
+reporting._PATIENCE_SECS = 60.0
 
 
 @pytest.fixture(scope="session")

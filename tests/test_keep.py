@@ -6,8 +6,8 @@ import collections
 import math
 import pickle
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ def test_every(every: int, calls: int) -> None:
 def test_min_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     times = [1000.0, 1001.0, 1009.9, 1010.0, 1015.0, 1025.0, 1034.9, 1035.0]
     clock = iter(times)
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(sampling, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     assert kept(Keeper({"*": Keep(min_interval=10)}), "a", len(times)) == [0, 3, 5, 7]
 
 
@@ -45,7 +45,7 @@ def test_a_thread_that_is_delayed_does_not_end_later_intervals(
 ) -> None:
     """It passes, sleeps for two intervals, in which others pass, and goes on."""
     now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(sampling, "time", SimpleNamespace(monotonic=lambda: now))
     interval = sampling.Interval(10)
     others: list[bool] = []
 

@@ -102,7 +102,7 @@ def test_it_is_said_once_for_each_directory(tmp_path: Path) -> None:
 def test_a_process_that_has_ended_is_not_warned_of(tmp_path: Path, how: str) -> None:
     with process(tmp_path) as child:
         if how == "closed":
-            child.communicate(timeout=30)
+            child.communicate(timeout=200)
     tbimage.SummaryWriter(tmp_path).close()  # no warning, which would be an error here
     assert len(readers.event_files(tmp_path)) == 2
 
@@ -119,7 +119,7 @@ def test_reading_the_own_logs_does_not_release_the_lock(tmp_path: Path) -> None:
     writer.flush()
     assert len(tbimage.read(tmp_path)["."].scalars("loss")) == 1
     with process(tmp_path) as child:
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=200)
     assert "TwoWritersWarning: another process" in errors
     writer.close()
 
@@ -131,7 +131,7 @@ def test_a_new_segment_is_locked_too(tmp_path: Path) -> None:
         writer.flush()
     assert writer.stats().segments > 1
     with process(tmp_path) as child:
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=200)
     assert Path(str(writer.path)).name in errors
     writer.close()
 
@@ -161,7 +161,7 @@ def test_a_forked_child_that_goes_on_with_its_writer_is_not_warned_of(tmp_path: 
     writer = tbimage.SummaryWriter(tmp_path)
     assert in_child(lambda: (writer.scalar("loss", 1.0), writer.close())) == "nothing"
     with process(tmp_path) as child:  # the child did not release the lock of its parent
-        _, errors = child.communicate(timeout=30)
+        _, errors = child.communicate(timeout=200)
     assert "TwoWritersWarning: another process" in errors
     writer.close()
 
@@ -190,7 +190,7 @@ def test_a_child_that_inherits_a_descriptor_does_not_keep_the_lock(tmp_path: Pat
     try:
         writer.close()
         with process(tmp_path) as other:
-            _, errors = other.communicate(timeout=30)
+            _, errors = other.communicate(timeout=200)
         assert errors == ""
     finally:
         os.close(writing)
@@ -217,7 +217,7 @@ def test_many_processes_that_start_at_once_are_warned_of_all_but_one(tmp_path: P
     for child in children:
         assert child.stdout is not None
         assert child.stdout.readline() == "open\n"
-    errors = [child.communicate(timeout=30)[1] for child in children]
+    errors = [child.communicate(timeout=200)[1] for child in children]
     assert sum("TwoWritersWarning" in each for each in errors) >= 7
 
 

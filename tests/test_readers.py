@@ -258,7 +258,7 @@ def test_readers_leave_no_process_behind(logdirs: Callable[[str], Path], tmp_pat
     for open_one in (readers.tensorboard_server, lambda d: readers.open_loader(d, "data_server")):
         with pytest.raises(ZeroDivisionError), open_one(logdirs("torch")):
             raise ZeroDivisionError
-    assert children.read_text() == before
+    assert set(children.read_text().split()) <= set(before.split())
 
     script = (
         "import os, signal, sys; from tests import readers\n"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.processes import wait_until
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for the site to be built
+
 ROOT = Path(__file__).resolve().parent.parent
 CHECK = ROOT / ".ci" / "check_site.py"
 

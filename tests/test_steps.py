@@ -159,7 +159,7 @@ def test_a_warning_that_is_an_error_leaves_the_writer_in_order(tmp_path: Path) -
     assert writer.image("b", np.zeros((2, 2)), 5)
     with pytest.raises(tbimage.StepWarning):
         writer.image("b", np.zeros((2, 2)), 5)
-    assert writer.flush(10)
+    assert writer.flush(60)
     assert writer.stats().pending_bytes == 0
     writer.close()
 
@@ -187,7 +187,7 @@ def test_warnings_are_issued_without_the_lock(tmp_path: Path) -> None:
     def show(*arguments: object, **keywords: object) -> None:
         thread = threading.Thread(target=lambda: logged.append(writer.scalar("b", 0.5)))
         thread.start()
-        thread.join(10)
+        thread.join(60)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")

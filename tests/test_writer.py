@@ -9,6 +9,7 @@ import logging
 import threading
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 import tbimage
 from tbimage.events.messages import Event
 from tbimage.reading.events import read_run
+from tbimage.writer import sampling
 from tests.pictures import decode, gradient, noise
 
 
@@ -407,7 +409,7 @@ def test_every_seconds_keeps_the_summaries_of_a_step_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("tbimage.writer.sampling.time.monotonic", lambda: now)
+    monkeypatch.setattr(sampling, "time", SimpleNamespace(monotonic=lambda: now))
     gate = tbimage.record_if(tbimage.every_seconds(30))
     with tbimage.SummaryWriter(tmp_path) as writer, gate:
         for step in range(8):

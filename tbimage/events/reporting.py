@@ -47,11 +47,11 @@ class Log:
         if self._lines.qsize() < _MOST_LINES:
             self._lines.put((level, message, arguments))
 
-    def write(self) -> None:
-        """Log the waiting lines here; a call by a handler in its first 0.5 s does nothing."""
+    def write(self) -> bool:
+        """Log the waiting lines here; a call by a handler in its first 0.5 s returns False."""
         thread, now = get_ident(), time.monotonic()
         if now - self._writers.get(thread, -math.inf) < _PATIENCE_SECS:
-            return
+            return False
         self._writers[thread] = now
         try:
             while True:
@@ -64,7 +64,7 @@ class Log:
                     if logging.raiseExceptions:
                         traceback.print_exc()
         except Empty:
-            pass
+            return True
         finally:
             self._writers.pop(thread, None)
 
@@ -75,9 +75,11 @@ class Log:
 
     def write_alone(self) -> None:
         """Log the waiting lines, unless another worker is logging them."""
-        if self._role.acquire(blocking=False):
+        goes_on = True
+        # Again, because ``is_due`` was False for a line that came before the release of the lock.
+        while goes_on and self.is_due and self._role.acquire(blocking=False):
             try:
-                self.write()
+                goes_on = self.write()
             finally:
                 self._role.release()
 

@@ -163,6 +163,8 @@ class Channel:
             count += given_up
             self.pending_bytes -= released
         self.dropped["closed"] += count
+        if not self.owner.ending:  # otherwise ``drain`` logs one line at the end
+            self.errors.note_unwritten(self.dropped["closed"])
 
     def _serve_line(self) -> None:
         """Admit callers that wait for memory, in FIFO order."""
@@ -336,8 +338,6 @@ class Channel:
         elif self._closing and commit not in self._earlier:  # a close makes one attempt to write
             self._tried = True  # from now on, uploads and the close of the file are retried slowly
             self._give_up()
-            if not self.owner.ending:  # otherwise ``drain`` logs one line at the end
-                self.errors.note_unwritten(self.dropped["closed"])
 
     def _note_encoded(self) -> None:
         """Count the bytes of finished records instead of the bytes of their snapshots."""

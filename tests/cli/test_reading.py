@@ -174,7 +174,7 @@ def test_serve_shows_logs_until_ctrl_c(logs: Path) -> None:
         assert process.stderr is not None
         address = process.stdout.readline().split()[0]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
-        with urllib.request.urlopen(f"{address}index.json", timeout=30) as answer:
+        with urllib.request.urlopen(f"{address}index.json", timeout=200) as answer:
             assert json.load(answer)["runs"] == ["eval", "train"]
         port = address.rstrip("/").rpartition(":")[2]
         other = spawn("serve", logs, "--port", port)

@@ -161,7 +161,7 @@ def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: 
         writer = GlobalSummaryWriter(sys.argv[1])
         writer.add_scalar("a", 0)
         reading, writing = os.pipe()
-        parent = os.getpid()
+        logged, has_logged = os.pipe()
         child = os.fork()
         if child == 0:
             writer.add_scalar("a", 1)
@@ -170,6 +170,7 @@ def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: 
                 import time
                 time.sleep(2)
                 os._exit(0)
+            os.write(has_logged, b"x")
             os.close(writing)
             os.read(reading, 1)  # until the parent has ended
             with warnings.catch_warnings(record=True) as caught:
@@ -181,8 +182,8 @@ def test_a_child_that_outlives_the_writer_goes_on_in_a_run_of_its_own(tmp_path: 
             writer.close()
             os._exit(0)
         os.close(reading)
-        import time
-        time.sleep(0.5)
+        os.close(has_logged)
+        assert os.read(logged, 1) == b"x"
         writer.close()
         """,
         tmp_path,
@@ -217,7 +218,7 @@ def test_a_zombie_parent_does_not_delay_its_child(tmp_path: Path, temporary: Pat
                 os.write(writing, b"x")
             os._exit(0)
         os.close(writing)
-        ready, _, _ = select.select([reading], [], [], 20)
+        ready, _, _ = select.select([reading], [], [], 100)
         assert ready and os.read(reading, 1) == b"x"
         os.waitpid(middle, 0)
         """,
@@ -261,7 +262,7 @@ def test_errors_of_the_other_process_are_raised_in_the_child(tmp_path: Path) -> 
 def test_an_interrupted_call_does_not_disturb_the_next(tmp_path: Path) -> None:
     children.run(
         """
-        import os, signal, sys, time
+        import os, random, signal, sys, time
         from tbimage.compat.tensorboardx import GlobalSummaryWriter
 
         writer = GlobalSummaryWriter(sys.argv[1])
@@ -271,18 +272,19 @@ def test_an_interrupted_call_does_not_disturb_the_next(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
             signal.signal(signal.SIGALRM, interrupt)
-            interrupted = 0
-            end = time.monotonic() + 1.5
-            while time.monotonic() < end:
+            interrupted = ended = 0
+            begin = time.monotonic()
+            while time.monotonic() < begin + 1.5 or not (interrupted and ended):
+                assert time.monotonic() < begin + 100
                 try:
                     try:
-                        signal.setitimer(signal.ITIMER_REAL, 0.0003)
+                        signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.003))
                         writer.add_scalar("a", 1.0)
+                        ended += 1
                     finally:
                         signal.setitimer(signal.ITIMER_REAL, 0)
                 except KeyboardInterrupt:  # one at most, as the timer goes off once
                     interrupted += 1
-            assert interrupted
             writer.add_scalar("b", 1.0)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0

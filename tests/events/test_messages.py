@@ -243,7 +243,7 @@ def run_python(arguments: list[str], **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=200,
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
@@ -337,9 +337,9 @@ def test_both_implementations_write_the_same(implementation: str) -> None:
 def test_every_runtime_writes_the_same(version: str, tmp_path: Path) -> None:
     python = tmp_path / "bin" / "python"
     create = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path)]
-    subprocess.run(create, check=True, timeout=60)
+    subprocess.run(create, check=True, timeout=200)
     pip = [sys.executable, "-m", "pip", "--quiet", "--python", str(python), "install"]
-    subprocess.run([*pip, "--only-binary=:all:", f"protobuf=={version}"], check=True, timeout=110)
+    subprocess.run([*pip, "--only-binary=:all:", f"protobuf=={version}"], check=True, timeout=200)
     expected = run_python(["-c", EXERCISE])
     for implementation in ("upb", "python"):
         finished = subprocess.run(
@@ -351,6 +351,6 @@ def test_every_runtime_writes_the_same(version: str, tmp_path: Path) -> None:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
         )
         assert (finished.stdout, finished.stderr) == (expected, "")

@@ -8,12 +8,14 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tbimage.events import segments as segments_module
 from tbimage.events.descriptors import SharingStorage
 from tbimage.events.segments import SegmentOptions, Segments
 from tbimage.events.storage import LocalStorage
@@ -69,7 +71,8 @@ def test_a_record_above_the_limit_leaves_no_empty_segment() -> None:
 
 def test_an_old_segment_ends_with_the_next_record(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now, time=time.time)
+    monkeypatch.setattr(segments_module, "time", clock)  # not of threads of other tests
     storage = MemoryStorage()
     segments = Segments(storage, "run", SegmentOptions(max_file_secs=60))
     append_all(segments, batch_of([0, 1]))

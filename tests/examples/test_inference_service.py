@@ -22,7 +22,7 @@ from PIL import Image
 import tbimage
 from tbimage.cli.cases import photographs
 from tests import readers
-from tests.processes import wait_until
+from tests.processes import listens, wait_until
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -235,6 +235,11 @@ def test_health_is_what_the_writer_counts(client: Client) -> None:
 
 def test_a_disk_that_fails_fails_no_request_and_is_told(client: Client, tmp_path: Path) -> None:
     (run,) = tmp_path.iterdir()
+
+    def written() -> bool:
+        return bool(client.get("/healthz").json()["logging"]["pending_items"] == 0)
+
+    wait_until(written, "the picture of the filters")
     shutil.rmtree(run)
     run.write_text("where the directory was")
 
@@ -296,9 +301,10 @@ def test_two_worker_processes_lose_nothing_when_they_are_told_to_end(tmp_path: P
         )
     try:
         port = _port_of(log, workers=2)
+        wait_until(lambda: listens(port), "uvicorn to listen")
         answered = _ask_until_both_answer(port)
         server.terminate()
-        assert server.wait(20) in (0, -signal.SIGTERM), log.read_text()
+        assert server.wait(100) in (0, -signal.SIGTERM), log.read_text()
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)

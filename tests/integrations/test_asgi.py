@@ -433,7 +433,7 @@ def test_two_worker_processes_of_a_server(tmp_path: Path, framework: str, server
         with opener.open(f"http://127.0.0.1:{port}/tbimage/stats", timeout=60) as response:
             assert json.loads(response.read())["healthy"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) in (0, -signal.SIGTERM), log.read_text()
+        assert process.wait(100) in (0, -signal.SIGTERM), log.read_text()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -20,6 +20,7 @@ from tbimage.kinds.animation import prepare
 from tbimage.kinds.image import prepare as prepare_image
 from tests import readers
 from tests.kinds.drawn import draw, log, noise, options
+from tests.processes import DEADLINE_SECONDS
 
 CLIPS = noise(2, 5, 16, 24, 3)
 PLAIN = options()
@@ -92,7 +93,7 @@ def test_clips_move_and_16_bits_are_seen_in_tensorboard(tmp_path: Path, browser:
         page = readers.screenshot(browser, f"{address}#images", tmp_path / "page.png", pictures=3)
         assert [picture.width for picture in page.pictures] == [64] * 3
         colors: dict[str, set[str]] = {"apng": set(), "gif": set()}
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < deadline and any(len(seen) < 2 for seen in colors.values()):
             for tag, element in elements_by_tag(browser).items():
                 if tag in colors:

@@ -89,7 +89,8 @@ def test_a_thousand_keys_have_few_descriptors_one_thread_and_a_file_each(tmp_pat
             writer.scalars("loss", {key: step + index for index, key in enumerate(keys)}, step)
             assert writer.flush()
             assert open_event_files() - before <= MOST_DESCRIPTORS
-            assert all_threads() - threads <= 2
+            # A late owner gets a rival, which ends soon.
+            readers.wait_until(lambda: all_threads() - threads <= 2, "two threads")
         assert writer.stats().written == 3
     files = readers.event_files(tmp_path)
     assert len(files) == 1001  # one for each run: coming back to a run begins no new file

@@ -26,7 +26,7 @@ def assert_goes_on(writer: tbimage.SummaryWriter, step: int, context: object = "
     """Check that later calls are written, nothing stays pending, and the counters add up."""
     assert writer.scalar("after", 1.0, step), context
     assert writer.image("picture after", PICTURE, step), context
-    assert writer.flush(10), (context, writer.stats())
+    assert writer.flush(60), (context, writer.stats())
     stats = writer.stats()
     assert_adds_up(stats)
     assert stats.pending_items == stats.pending_bytes == 0, (context, stats)

@@ -27,7 +27,7 @@ def test_a_full_queue_refuses_after_block_timeout(tmp_path: Path, faulty: Storag
         answers.append(writer.image("a", PICTURE, len(answers)))
         assert len(answers) < 100
     going_on.set()
-    assert writer.flush(10)
+    assert writer.flush(60)
     assert writer.stats().dropped["full"] == answers.count(False)
     assert writer.image("a", PICTURE, len(answers))
     writer.close()
@@ -55,10 +55,10 @@ def test_a_waiting_call_raises_when_the_writer_is_closed(tmp_path: Path, faulty:
     waiting = [threading.Thread(target=wait, args=(number,)) for number in range(1, 7)]
     for thread in waiting:
         thread.start()
-    readers.wait_until(lambda: len(writer._pipeline.channel.line) == 6, "all to wait", 10)
+    readers.wait_until(lambda: len(writer._pipeline.channel.line) == 6, "all to wait")
     writer.close(0.05)
     for thread in waiting:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert len(raised) == 6
     going_on.set()
@@ -82,7 +82,7 @@ def test_waiting_calls_are_admitted_in_fifo_order(tmp_path: Path, faulty: Storag
         )
     going_on.set()
     for thread in waiting:
-        thread.join(10)
+        thread.join(60)
     writer.close()
     assert [tag for tag, _ in logs.summaries(tmp_path)] == [
         "first",

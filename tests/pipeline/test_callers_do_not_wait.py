@@ -24,7 +24,7 @@ from tests.pipeline.soundness import PICTURE, assert_adds_up, assert_goes_on, ev
 WATCH = """
 import asyncio, faulthandler
 watch_file = os.fdopen(os.dup(2), "w")
-faulthandler.dump_traceback_later(25, exit=True, file=watch_file)
+faulthandler.dump_traceback_later(60, exit=True, file=watch_file)
 release = os.path.join(os.path.dirname(logdir), "release")
 
 def let_go():
@@ -129,10 +129,11 @@ def test_the_first_automatic_step_does_not_wait_for_old_files(tmp_path: Path) ->
 @pytest.mark.slow
 def test_the_first_automatic_step_does_not_wait_for_many_old_events(tmp_path: Path) -> None:
     """There are 300,000. The call returns before any thread opens their file."""
-    script = f"""{WATCH}
+    script = f"""
 with tbimage.SummaryWriter(logdir, filename_suffix=".first") as first:
     for step in range(300_000):
         first.scalar("old", 0.5, step)
+{WATCH}
 writer = tbimage.SummaryWriter(logdir, on_full="drop")
 writer.scalar("other", 0.5, 0)
 assert writer.flush(20)
@@ -180,7 +181,7 @@ assert writer.flush(20)
 stats = adding_up(writer.stats())
 assert stats.healthy and stats.written == 3 + accepted.count(True), stats
 assert stats.dropped["full"] + stats.dropped["disk"] == accepted.count(False), stats
-assert writer.close()
+assert writer.close(60)
 report(writer, accepted=accepted)
 """
     told = json.loads(lying_disk.run(script, logdir).stdout)
@@ -235,7 +236,7 @@ async def main():
     assert writer.scalar("b", 0.5, 2)
     assert await writer.aflush(10) is True
 asyncio.run(main())
-assert writer.close()
+assert writer.close(60)
 """
     done = lying_disk.run(script, logdir)
     assert done.stderr == ""
@@ -253,7 +254,7 @@ async def main():
     let_go()
     assert await flush is True
 asyncio.run(main())
-assert writer.close()
+assert writer.close(60)
 """
     lying_disk.run(script, logdir)
 
@@ -264,12 +265,14 @@ assert writer.close()
 def test_the_event_loop_runs_while_a_log_handler_is_slow(tmp_path: Path) -> None:
     script = """
 import asyncio, logging
+from tbimage.events import reporting
+reporting._PATIENCE_SECS = 30.0
 order, begun, goes_on = [], threading.Event(), threading.Event()
 
 class Slow(logging.Handler):
     def emit(self, record):
         begun.set()
-        goes_on.wait(30)
+        goes_on.wait(100)
 
 logging.getLogger("tbimage").addHandler(Slow())
 writer = tbimage.SummaryWriter(logdir, on_error="log")

@@ -32,7 +32,7 @@ from tests.pipeline.soundness import everything
 WATCH = """
 import faulthandler
 watch_file = os.fdopen(os.dup(2), "w")
-faulthandler.dump_traceback_later(40, exit=True, file=watch_file)
+faulthandler.dump_traceback_later(90, exit=True, file=watch_file)
 release = os.path.join(os.path.dirname(logdir), "release")
 """
 
@@ -272,7 +272,7 @@ before = tracemalloc.get_traced_memory()[0]
 lie(write="before", error=5)
 writer.image("a", large, 1)
 try:
-    writer.flush(10)
+    writer.flush(60)
 except OSError as raised:
     error = raised
 lie(write=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import threading
 import time
 from pathlib import Path
@@ -69,12 +70,20 @@ def test_a_failed_write_is_repeated_after_growing_pauses(tmp_path: Path, faulty:
     readers.wait_until(lambda: writer.stats().written == 1, "the retries")
     assert storage.count("write") - before == 5
     assert writer.stats().healthy
-    storage.plan = failing("write", error(errno.ENOSPC))
-    before = storage.count("write")
+    times: list[float] = []
+
+    def plan(operation: str, size: int) -> Fault:
+        if operation != "write":
+            return None
+        times.append(time.monotonic())
+        return OSError(errno.ENOSPC, "full")
+
+    storage.plan = plan
     writer.scalar("a", 0.5, 1)
-    time.sleep(0.8)
-    assert 2 <= storage.count("write") - before <= 6  # after 0, 50, 150, 350, 750 ms
+    readers.wait_until(lambda: len(times) >= 6, "the retries")
     storage.plan = healthy
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times[:6])]
+    assert all(pause >= 0.02 * 2**number for number, pause in enumerate(pauses)), pauses
     assert writer.close()
 
 
@@ -201,7 +210,7 @@ def test_close_while_the_disk_hangs(tmp_path: Path, faulty: Storages, more: int)
     for step in range(1, 1 + more):
         writer.image("b", NOISE, step)
     assert writer.close(0.1) is False
-    assert writer.stats().dropped["closed"] == more
+    readers.wait_until(lambda: writer.stats().dropped["closed"] == more, "the owner")
     assert writer.stats().pending_items == 1
     assert descriptors(tmp_path) == 1
     going_on.set()

@@ -128,15 +128,16 @@ import sys, threading, time
 import numpy as np
 import tbimage
 from tbimage.events import tickets
-from tbimage.pipeline import lifecycle
+from tbimage.pipeline import callers, lifecycle
 from tbimage.pipeline.callers import Pipeline
 from tbimage.pipeline.channel import Channel
 
-begun, goes_on = [], threading.Event()
+begun, goes_on, gives_up = [], threading.Event(), threading.Event()
 make_record, take_in, give_up = tickets.make_record, Channel._take_in, Pipeline.give_up
 
 def slow(ticket, work):
     begun.append(ticket)
+    gives_up.wait(20)
     time.sleep(0.05)
     return make_record(ticket, work)
 
@@ -149,7 +150,10 @@ def later(self):  # a busy owner takes the pictures while the drain gives them u
         goes_on.set()
         while not begun:
             time.sleep(0.001)
-    return give_up(self)
+        callers._GIVE_UP_SECS = 30.0  # the owner answers, if late
+    lost = give_up(self)
+    gives_up.set()
+    return lost
 
 tickets.make_record, Channel._take_in, Pipeline.give_up = slow, late, later
 writer = tbimage.SummaryWriter(sys.argv[1], workers=1)

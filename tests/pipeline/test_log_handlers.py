@@ -311,3 +311,23 @@ def test_lines_are_logged_when_the_clock_has_just_begun(
     log.say(logging.WARNING, "a line")
     log.write()
     assert "a line" in caplog.text
+
+
+def test_a_line_is_logged_that_comes_while_a_worker_stops_logging(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The owner gives no job for it, because the worker still has the role."""
+    log = reporting.Log()
+    write = log.write
+
+    def write_late() -> bool:
+        done = write()
+        if "the second line" not in caplog.text:
+            log.say(logging.WARNING, "the second line")
+            assert not log.is_due
+        return done
+
+    log.write = write_late  # type: ignore[method-assign]
+    log.say(logging.WARNING, "the first line")
+    log.write_alone()
+    assert "the second line" in caplog.text

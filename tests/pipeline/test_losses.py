@@ -65,11 +65,11 @@ def test_logging_continues_when_there_are_descriptors_again(tmp_path: Path) -> N
     assert writer.flush()
     with no_descriptors_left():
         writer.scalar("a", 0.5, 1)  # it may or may not get a new file
-        writer.flush(5)
+        writer.flush(30)
         os.unlink(writer.path or "")
         writer.scalar("b", 0.5, 2)
-        writer.flush(5)
+        writer.flush(30)
         assert writer.scalar("automatic", 0.5)
-    assert writer.flush(5)
+    assert writer.flush(30)
     writer.close()
     assert logs.steps(tmp_path, "b") == [2]

@@ -149,7 +149,7 @@ lie(write=sys.argv[2], error=sys.argv[3])
 confirmed = 0
 for step in range(1, 50):
     writer.scalar("scalar", 0.5, step)
-    if writer.flush(5):
+    if writer.flush(60):
         confirmed = step
 stats = adding_up(writer.stats())
 if sys.argv[2] == "before":  # nothing lands
@@ -158,7 +158,7 @@ elif sys.argv[2] == "after":  # all lands
     assert stats.healthy and not stats.pending_items, stats
 else:  # each attempt completes a part: one may have ended well, with a new summary behind it
     assert stats.healthy or stats.pending_items, stats
-writer.close(1)
+writer.close(60)
 report(writer, confirmed=confirmed)
 """
     logdir = tmp_path / "run"

@@ -47,7 +47,7 @@ def native_fork():
 
 def wait_for(pid):
     "Less than close_timeout: a child that waits for threads that are gone is not quick."
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 100
     while True:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
@@ -68,7 +68,7 @@ def report(name, writer, **more):
         json.dump(shown, file)
 
 def open_writer(**settings):
-    return tbimage.SummaryWriter(logdir, close_timeout=60.0, on_error="log", **settings)
+    return tbimage.SummaryWriter(logdir, close_timeout=600.0, on_error="log", **settings)
 """
 
 #: What the parent's writer does at the moment of the fork. It is not at work: where another thread
@@ -189,7 +189,7 @@ writer = open_writer()
 {STATES["asleep"]}
 pid = native_fork()
 if pid == 0:
-    own = tbimage.SummaryWriter(os.path.join(logdir, "own"), close_timeout=60.0)
+    own = tbimage.SummaryWriter(os.path.join(logdir, "own"), close_timeout=600.0)
     for step in range(50):
         assert own.scalar("child", 0.5, step)
     assert own.image("child/large", LARGE, 3)

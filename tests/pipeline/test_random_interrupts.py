@@ -154,9 +154,11 @@ import _thread
 armed = threading.Event()
 over = False
 current = 0
-def handler(number, frame):
-    if armed.is_set():
-        armed.clear()
+may_raise = False
+def handler(number, frame):  # uses no Event: it may run while the main thread has its lock
+    global may_raise
+    if may_raise:
+        may_raise = False
         raise KeyboardInterrupt
 signal.signal(signal.SIGINT, handler)
 def disturb():
@@ -175,10 +177,13 @@ for trial in itertools.count():
     try:
         current = trial
         armed.set()
+        may_raise = True
         once(trial)
-        armed.clear()
+        may_raise = False
     except KeyboardInterrupt:
         faults += 1
+        may_raise = False
+        armed.clear()
         check(f"trial {trial}")
     armed.clear()
 over = True

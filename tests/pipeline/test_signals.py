@@ -44,19 +44,19 @@ pytestmark = pytest.mark.filterwarnings("ignore::tbimage.KindWarning")
 CALLS: dict[str, Callable[[tbimage.SummaryWriter, int], object]] = {
     "scalar": lambda writer, step: writer.scalar("a", 0.5, step),
     "image": lambda writer, step: writer.image("a", PICTURE, step),
-    "flush": lambda writer, step: writer.scalar("a", 0.5, step) and writer.flush(10),
+    "flush": lambda writer, step: writer.scalar("a", 0.5, step) and writer.flush(60),
 }
 
 
 def assert_in_order(writer: tbimage.SummaryWriter) -> None:
     """Nothing hangs, nothing is counted twice, and the writer continues."""
-    assert writer.flush(10)
+    assert writer.flush(60)
     stats = writer.stats()
     assert stats.pending_items == stats.pending_bytes == 0, stats
     assert stats.logged == stats.written + stats.dropped["full"], stats
     assert writer.scalar("after", 1.0, stats.logged)
     assert writer.image("picture after", PICTURE, stats.logged)
-    assert writer.flush(10)
+    assert writer.flush(60)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -98,15 +98,15 @@ def test_a_handler_may_log_and_flush_within_any_call(tmp_path: Path, call: str, 
             writer.flush()
 
         def handler(writer: tbimage.SummaryWriter = writer) -> None:
-            assert writer.flush(10)
+            assert writer.flush(60)
             assert writer.scalar("b", 0.5)
             assert writer.image("b", PICTURE)
-            assert writer.flush(10)
+            assert writer.flush(60)
 
         with Interruption(place, handler) as interruption:
             CALLS[call](writer, 2)
         # No wake-up is lost, although the handler may have consumed it.
-        readers.wait_until(lambda: writer.stats().pending_items == 0, "it to be written", 10)  # noqa: B023
+        readers.wait_until(lambda: writer.stats().pending_items == 0, "it to be written")  # noqa: B023
         assert_in_order(writer)
         writer.close()
         assert logs.steps(tmp_path / str(place), "a") == [2]
@@ -209,7 +209,7 @@ def test_a_call_that_waits_for_memory_may_be_interrupted(
         # The next caller is admitted, although the interrupted one was before it in the line.
         other = threading.Thread(target=writer.image, args=("c", PICTURE, 0), daemon=True)
         other.start()
-        other.join(10)
+        other.join(60)
         assert not other.is_alive()
         assert_in_order(writer)
         writer.close()
@@ -220,17 +220,19 @@ def test_a_call_that_waits_for_memory_may_be_interrupted(
 
 def test_real_signals_at_random_times(tmp_path: Path, no_garbage: None) -> None:
     writer = tbimage.SummaryWriter(tmp_path)
-    handled = 0
+    handled = depth = 0
     may_raise = False
 
     def handler(number: int, frame: object) -> None:
-        nonlocal handled, may_raise
+        nonlocal handled, depth, may_raise
         handled += 1
         raises, may_raise = may_raise and handled % 3 == 2, False  # not within another handler
         if raises:
             raise Ctrl_C
-        if handled % 3 == 0:
-            assert writer.flush(10)
+        if handled % 3 == 0 and depth < 10:  # a slow disk must not make them endless
+            depth += 1
+            assert writer.flush(60)
+            depth -= 1
         else:
             writer.scalar("b", 0.5)
 
@@ -238,8 +240,10 @@ def test_real_signals_at_random_times(tmp_path: Path, no_garbage: None) -> None:
     interrupted = logged = 0
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end:
+        begin = time.monotonic()
+        while time.monotonic() < begin + 1.0 or (
+            (handled <= 50 or interrupted <= 10) and time.monotonic() < begin + 60
+        ):
             try:
                 may_raise = True
                 logged += writer.scalar("a", 0.5)

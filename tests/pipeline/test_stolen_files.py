@@ -48,15 +48,15 @@ def test_nothing_is_written_to_a_file_that_reuses_the_descriptor(
     writer = tbimage.SummaryWriter(tmp_path / "run", on_error="log")
     for step in range(20):
         assert writer.scalar("a", 0.5, step)
-    assert writer.flush(10)
+    assert writer.flush(60)
     number = steal(writer.path, foreign, flags)
     try:
         for step in range(20, 50):
             assert writer.scalar("a", 0.5, step)
             assert writer.image("b", PICTURE, step)
             if step % 5 == 0:
-                writer.flush(10)
-        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+                writer.flush(60)
+        readers.wait_until(lambda: writer.flush(60), "all to be written")
         assert_goes_on(writer, 0)
         assert foreign.read_bytes() == content
         assert os.path.samefile(f"/proc/self/fd/{number}", foreign)  # nor is it closed
@@ -76,7 +76,7 @@ def test_nothing_is_written_to_a_file_that_reuses_the_descriptor_of_a_sub_run(
     foreign = tmp_path / "foreign"
     writer = tbimage.SummaryWriter(tmp_path / "run", on_error="log")
     assert writer.scalars("a", {"k": 0.5}, 0)
-    assert writer.flush(10)
+    assert writer.flush(60)
     (run,) = logs.sub_runs(tmp_path / "run")
     (path,) = readers.event_files(run)
     number = steal(str(path), foreign, os.O_RDWR)
@@ -84,8 +84,8 @@ def test_nothing_is_written_to_a_file_that_reuses_the_descriptor_of_a_sub_run(
         for step in range(1, 30):
             assert writer.scalars("a", {"k": 0.5}, step)
             if step % 5 == 0:
-                writer.flush(10)
-        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+                writer.flush(60)
+        readers.wait_until(lambda: writer.flush(60), "all to be written")
         assert writer.close(10)
         assert os.path.samefile(f"/proc/self/fd/{number}", foreign)
     finally:
@@ -97,19 +97,19 @@ def test_nothing_is_written_to_a_file_that_reuses_the_descriptor_of_a_sub_run(
 def test_nothing_is_written_to_the_file_of_another_writer(tmp_path: Path) -> None:
     first = tbimage.SummaryWriter(tmp_path / "first", on_error="log")
     assert first.scalar("a", 0.5, 0)
-    assert first.flush(10)
+    assert first.flush(60)
     os.close(descriptor_of(first.path))
     second = tbimage.SummaryWriter(tmp_path / "second", on_error="log")  # gets the number
     for step in range(1, 30):
         assert first.scalar("a", 0.5, step)
         assert second.scalar("b", 0.5, step)
         if step % 10 == 0:
-            first.flush(10), second.flush(10)
+            first.flush(60), second.flush(60)
     for writer in first, second:
-        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)  # noqa: B023
+        readers.wait_until(lambda: writer.flush(60), "all to be written")  # noqa: B023
     first.close()
     assert second.scalar("b", 0.5, 30)
-    assert second.flush(10)
+    assert second.flush(60)
     second.close()
     assert everything(tmp_path / "first") == {"a": list(range(30))}
     assert everything(tmp_path / "second") == {"b": list(range(1, 31))}
@@ -119,10 +119,10 @@ def test_a_closed_descriptor_is_replaced(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     for round_number in range(3):
         assert writer.scalar("a", 0.5, 2 * round_number)
-        assert writer.flush(10)
+        assert writer.flush(60)
         os.close(descriptor_of(writer.path))
         assert writer.scalar("a", 0.5, 2 * round_number + 1)
-        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+        readers.wait_until(lambda: writer.flush(60), "all to be written")
     assert_goes_on(writer, 0)
     writer.close()
     assert everything(tmp_path)["a"] == list(range(6))
@@ -190,13 +190,13 @@ def test_summaries_that_are_flushed_later_can_be_read(
 
     for step in range(3):
         log(step)
-    assert writer.flush(10)
+    assert writer.flush(60)
     files = readers.event_files(tmp_path)
     target = next(path for path in files if (path.parent == tmp_path) is (load != "sub-runs"))
     deed(target)
     for step in range(3, 9):
         log(step)
-        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+        readers.wait_until(lambda: writer.flush(60), "all to be written")
     assert writer.stats().healthy
     assert writer.close()
     for loader in ("python_multifile", "data_server"):
@@ -211,14 +211,14 @@ def test_summaries_that_are_flushed_later_can_be_read(
 def test_writing_continues_when_a_directory_replaces_the_file(tmp_path: Path, load: str) -> None:
     writer = tbimage.SummaryWriter(tmp_path, on_error="log")
     writer.scalar("first", 0.5, 0)
-    assert writer.flush(10)
+    assert writer.flush(60)
     assert writer.path is not None
     path = Path(writer.path)
     path.unlink()
     path.mkdir()
     for step in range(1, 9):
         writer.scalar("a", 0.5, step) if load == "scalars" else writer.image("a", PICTURE, step)
-        readers.wait_until(lambda: writer.flush(10), "all to be written", 20)
+        readers.wait_until(lambda: writer.flush(60), "all to be written")
     assert writer.stats().healthy
     assert writer.close()
     assert everything(tmp_path) == {"a": list(range(1, 9))}

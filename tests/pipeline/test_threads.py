@@ -270,7 +270,7 @@ def test_aflush_does_not_block_the_event_loop(
         assert not flush.done()
         going_on.set()
         assert await flush
-        assert await writer.aflush(timeout=1)
+        assert await writer.aflush(timeout=60)
         writer.image("a", np.full((2, 2), 300), 1)
         with pytest.raises(ValueError, match="value_range"):
             await writer.aflush()

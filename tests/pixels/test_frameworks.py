@@ -160,7 +160,7 @@ except TypeError:
 heavy = {"torch", "jax", "tensorflow", "matplotlib", "PIL", "ml_dtypes", "cupy"}
 sys.exit(bool(heavy & set(sys.modules)))
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=200)
 
 
 # --- PIL ------------------------------------------------------------------------------------------
@@ -304,4 +304,4 @@ from tbimage.pixels.arrays.array_like import as_array
 assert as_array(Figure()).ndim == 3
 sys.exit("matplotlib.pyplot" in sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=200)

@@ -55,7 +55,7 @@ def server(logs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def ask(
     server: Server, path: str, method: str = "GET", body: bytes = b"", **headers: str
 ) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=200)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, body or None, names)
     answer = connection.getresponse()
@@ -124,7 +124,7 @@ def test_other_hosts_are_refused(server: Server, host: str) -> None:
 
 def test_a_request_without_a_host_or_with_two_is_refused(server: Server) -> None:
     for hosts in [], ["127.0.0.1", "evil.example"], ["127.0.0.1", "127.0.0.1"]:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=200)
         connection.putrequest("GET", "/index.json", skip_host=True)
         for host in hosts:
             connection.putheader("Host", host)
@@ -153,7 +153,7 @@ def test_nothing_can_be_changed(server: Server, method: str) -> None:
 )  # fmt: skip
 def test_nothing_else_can_be_read(server: Server, path: str) -> None:
     index_of(server)
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=200)
     connection.putrequest("GET", path.replace("\x7f", "%7f"))
     connection.endheaders()
     assert connection.getresponse().status == 404
@@ -234,7 +234,7 @@ def test_uvicorn_serves_it(logs: Path) -> None:
 
         wait_until(lambda: server.started, "uvicorn")
         port = server.servers[0].sockets[0].getsockname()[1]
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=200)
         connection.request("GET", "/index.json")
         assert json.loads(connection.getresponse().read())["runs"] == ["train"]
         connection.close()

@@ -54,7 +54,7 @@ def check_that_nothing_is_lost(url: str, how: str, tmp_path: Path) -> None:
         + textwrap.indent(textwrap.dedent(PROGRAMS[how]), "    ")
     )
     result = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, program], capture_output=True, text=True, timeout=200, check=False
     )
     assert "were not written before" not in result.stderr, result.stderr
     assert "writing failed" not in result.stderr, result.stderr

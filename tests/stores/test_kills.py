@@ -53,9 +53,11 @@ def kill_and_restart(s3: CountingS3, rounds: int, seed: int) -> tuple[int, set[i
         assert process.stdout is not None
         assert process.stdout.readline()  # the first flush
         s3.fault = fault
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert all(lines)
         timer = threading.Timer(generator.random() * 0.7, process.kill)
         timer.start()
-        steps = [int(line) for line in process.stdout.read().split()]
+        steps = [int(line) for line in (*lines, *process.stdout.read().split())]
         process.stdout.close()
         process.wait()
         confirmed.update(range(first, max([first, *steps]) + 1))

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def close(writer: tbimage.SummaryWriter) -> bool:
 
 
 def test_the_bytes_of_scalars_that_are_flushed_often(s3: CountingS3) -> None:
-    with tbimage.SummaryWriter(URL) as writer:
+    with tbimage.SummaryWriter(URL, flush_secs=100, upload_secs=3600) as writer:
         for step in range(1000):
             writer.scalar("loss", 1.0, step=step)
             if step % 100 == 99:
@@ -133,8 +134,10 @@ def test_no_parts_are_left_that_somebody_would_pay_for(s3: CountingS3) -> None:
 def test_a_store_that_does_not_answer_holds_up_nobody(s3: CountingS3) -> None:
     writer = tbimage.SummaryWriter(URL, on_full="drop", max_pending_bytes=1 << 20, upload_secs=0.1)
 
+    answers = threading.Event()
+
     def slow(environment: WSGIEnvironment) -> str | None:
-        time.sleep(2)
+        answers.wait(100)
         return None
 
     s3.fault = slow
@@ -145,7 +148,7 @@ def test_a_store_that_does_not_answer_holds_up_nobody(s3: CountingS3) -> None:
     assert 0 < taken < 30
     assert stats.pending_bytes <= 2 << 20
     assert stats.dropped["full"] == 30 - taken
-    s3.fault = lambda environment: None
+    answers.set()
     assert close(writer)
     assert len(tbimage.read(URL)["."].images("picture")) == taken
 
@@ -223,7 +226,7 @@ def test_the_end_of_the_program_needs_no_open_connection_and_no_new_thread(
         )
     )
     result = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, program], capture_output=True, text=True, timeout=200, check=False
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert steps_of() == list(range(1000))
@@ -285,7 +288,7 @@ def test_an_upload_that_runs_when_the_program_ends_is_not_cut_off(
     )
     for number in range(3):
         command = [sys.executable, os.fspath(program), f"{URL}/{number}"]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert (result.returncode, result.stderr) == (0, "")
         steps = tbimage.read(f"{URL}/{number}")["."].scalars("loss").steps
         assert steps.tolist() == list(range(1000))
@@ -326,6 +329,6 @@ with tbimage.SummaryWriter("memory://run") as writer:
 assert tbimage.read("memory://run")["."].scalars("loss").steps.tolist() == [0]
 """
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=True
     )
     assert result.stdout.count("gevent has replaced threads") == 2

@@ -117,6 +117,7 @@ def summaries_in(s3: CountingS3) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_what_was_accepted_is_there_once_after_kills_and_faults(
     s3: CountingS3, tmp_path: Path
 ) -> None:

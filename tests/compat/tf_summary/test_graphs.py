@@ -474,7 +474,7 @@ writer.close()
 
 @pytest.mark.slow
 def test_the_first_replica_of_a_strategy_logs(tf: Any, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", MIRRORED, str(tmp_path)], check=True, timeout=100)
+    subprocess.run([sys.executable, "-c", MIRRORED, str(tmp_path)], check=True, timeout=200)
     counted, default = [0, 1, 2], [0, 10, 20]
     assert steps(tmp_path) == {
         "graph": counted,
