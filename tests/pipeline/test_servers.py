@@ -30,8 +30,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 # Each request logs a scalar and a picture under its own name, and returns which were accepted.
 # Loading ends with a flush: uWSGI forks a loaded application without the lock of the interpreter.
 # If a thread has that lock then, the child waits for ever (2 to 8 of 100 starts, uWSGI 2.0.31).
+# After the flush, the threads need a moment until they sleep.
 APPLICATION = """
 import os
+import time
 import numpy as np
 import tbimage
 
@@ -39,7 +41,8 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
 LARGE = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
 writer = tbimage.SummaryWriter(os.environ["LOGDIR"], on_error="log", close_timeout=600.0)
 writer.scalar("loaded", 0.5, os.getpid())
-assert writer.flush(20)
+assert writer.flush(60)
+time.sleep(0.5)
 
 def application(environ, start_response):
     name = environ["PATH_INFO"][1:]
