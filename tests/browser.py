@@ -169,6 +169,7 @@ def photograph(browser: Any, element: str, path: os.PathLike[str] | str) -> None
 
 
 def _photograph(browser: Any, place: dict[str, float], path: os.PathLike[str] | str) -> None:
+    """Write a PNG of a rectangle of the page as it is."""
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": {**place, "scale": 1}})
     Path(path).write_bytes(base64.b64decode(shot["data"]))
 

@@ -224,7 +224,8 @@ def test_flush_from_a_worker_does_not_wait_for_itself(tmp_path: Path) -> None:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             answers.extend(writer.scalar("log", 0.5) for _ in range(10))
-            answers.append(writer.flush())
+            done = writer.flush()
+            answers.append("all written" if done and not writer.stats().pending_items else done)
 
     handler = Handler()
     logging.getLogger("tbimage").addHandler(handler)
@@ -234,7 +235,7 @@ def test_flush_from_a_worker_does_not_wait_for_itself(tmp_path: Path) -> None:
         readers.wait_until(lambda: len(answers) == 11, "the handler")
     finally:
         logging.getLogger("tbimage").removeHandler(handler)
-    assert answers[-1] is False or writer.stats().pending_items == 0
+    assert answers[-1] in (False, "all written")  # the second if this thread was delayed
     assert answers[0] is True
     assert writer.close(20) in (True, False)
     stats = writer.stats()

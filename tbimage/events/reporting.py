@@ -48,7 +48,10 @@ class Log:
             self._lines.put((level, message, arguments))
 
     def write(self) -> bool:
-        """Log the waiting lines here; a call by a handler in its first 0.5 s returns False."""
+        """Log the waiting lines here, and return True.
+
+        A call by a log handler in its first 0.5 s does nothing, and returns False.
+        """
         thread, now = get_ident(), time.monotonic()
         if now - self._writers.get(thread, -math.inf) < _PATIENCE_SECS:
             return False
@@ -76,7 +79,7 @@ class Log:
     def write_alone(self) -> None:
         """Log the waiting lines, unless another worker is logging them."""
         goes_on = True
-        # Again, because ``is_due`` was False for a line that came before the release of the lock.
+        # While this worker has the lock, no line is due. So it looks once more after the release.
         while goes_on and self.is_due and self._role.acquire(blocking=False):
             try:
                 goes_on = self.write()
