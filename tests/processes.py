@@ -59,6 +59,13 @@ def wait_until(
         time.sleep(0.02)
 
 
+def free_port() -> int:
+    """A port of this machine that no server has now."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
 def listens(port: int) -> bool:
     """Whether a server accepts connections at this port of this machine.
 

@@ -12,7 +12,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ import pytest
 
 from tests.pipeline import children
 from tests.pipeline.soundness import everything
-from tests.processes import listens, wait_until
+from tests.processes import free_port, listens, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -60,12 +59,6 @@ def application(environ, start_response):
 """
 
 REQUESTS = 200
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager

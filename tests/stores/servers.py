@@ -7,14 +7,14 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from tests.processes import free_port, listens, wait_until
 
 __all__ = ["CountingS3", "WSGIEnvironment", "azurite", "counting_s3", "google_emulator", "url_in"]
 
@@ -195,7 +195,7 @@ def google_emulator(bucket: str = "bucket") -> Iterator[str]:
         }
 
     emulator._read_data = read_whole_data
-    port = _free_port()
+    port = free_port()
     server = create_server("127.0.0.1", port, in_memory=True, default_bucket=bucket)
     server.start()
     try:
@@ -217,7 +217,7 @@ def azurite(directory: Path, container: str = "bucket") -> Iterator[str]:
     import asyncio
 
     program = _azurite_program()
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         [
             *(program, "--silent", "--skipApiVersionCheck", "--inMemoryPersistence"),
@@ -238,7 +238,7 @@ def azurite(directory: Path, container: str = "bucket") -> Iterator[str]:
         f"BlobEndpoint=http://127.0.0.1:{port}/{account};"
     )
     try:
-        _wait_for(port)
+        wait_until(lambda: listens(port), "Azurite to listen")
         from azure.storage.blob.aio import BlobServiceClient
 
         async def create() -> None:
@@ -263,21 +263,6 @@ def _azurite_program() -> str:
 
         pytest.skip("azurite is not installed (npm install azurite)")
     return program
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-    return port
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(600):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"nothing listens at port {port}")
 
 
 def url_in(store: str) -> str:
