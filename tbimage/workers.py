@@ -83,7 +83,7 @@ class Workers:
     Example:
         >>> results = SimpleQueue()
         >>> workers = Workers(2, most=2, note=print)
-        >>> workers.give(Job(None, results.put, "done"))
+        >>> job = workers.give(Job(None, results.put, "done"))
         >>> results.get()
         'done'
         >>> workers.dismiss()
@@ -109,8 +109,8 @@ class Workers:
             given.rotate(-1)  # so that a job that hangs does not keep later jobs in memory
         return not given
 
-    def give(self, job: Job, count: int = 1) -> None:
-        """Queue a job, and start at most ``count`` threads for it.
+    def give(self, job: Job, count: int = 1) -> Job:
+        """Queue a job, start at most ``count`` threads for it, and return the job.
 
         If there are no threads and none can be started, the thread of the caller does the job.
 
@@ -120,13 +120,14 @@ class Workers:
         self._get_threads(min(self._under_way() + count, self.limit))
         if not self.count:
             self.do(job)
-            return
+            return job
         self._given.append(job)
         try:
             self._jobs.put(job)
         except BaseException:
             self._given.pop()
             raise
+        return job
 
     def grow(self) -> None:
         """Get more threads for waiting jobs, if possible: threads of the rival may be idle now."""
@@ -164,12 +165,6 @@ class Workers:
         for _ in range(min(count, len(parts), self.count + 1) - 1):
             self._jobs.put(Job(None, group.help))
         return group.finish()
-
-    def discard(self) -> None:
-        """Drop the jobs that no thread has begun."""
-        for item in take_all(self._jobs):
-            if item is _END or isinstance(item, tuple):
-                self._jobs.put(item)  # otherwise a thread would not end, or not move
 
     def wait_until_idle(self, secs: float) -> None:
         """Wait at most ``secs`` seconds until no thread does a job. Any thread may call this."""
@@ -249,7 +244,8 @@ class ForkJoin(Generic[T]):
         self._parts = parts
         self._next = itertools.count()  # next() is atomic in CPython
         self._results: list[object] = [_MISSING] * len(parts)
-        self._errors: list[BaseException] = []
+        # One place for each part, because a list that grows needs memory.
+        self._errors: list[BaseException | None] = [None] * len(parts)
         self._news = Bell()  # rings after each part
 
     def help(self) -> None:
@@ -258,7 +254,7 @@ class ForkJoin(Generic[T]):
             try:
                 self._results[index] = self._parts[index]()
             except BaseException as error:
-                self._errors.append(error)
+                self._errors[index] = error
                 self._results[index] = None
             self._news.ring()
 
@@ -269,6 +265,7 @@ class ForkJoin(Generic[T]):
             self._news.wait(0.1)
         # If a job that calls ``help`` is still queued, it must not keep the data in memory.
         results, self._parts, self._results = self._results, (), []
-        if self._errors:
-            raise self._errors[0]
+        for error in self._errors:
+            if error is not None:
+                raise error
         return cast("list[T]", results)

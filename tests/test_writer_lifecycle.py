@@ -168,7 +168,7 @@ def test_close_is_final_and_may_be_called_again(tmp_path: Path) -> None:
     assert repr(writer).endswith("(closed)>")
     assert writer.close() is True
     assert writer.flush() is True
-    closed = r"is closed; make a new one to go on logging"
+    closed = r"is closed; make a new one to log more"
     with pytest.raises(RuntimeError, match=closed):
         writer.scalar("a", 0.5, 1)
     with pytest.raises(RuntimeError, match=closed):

@@ -132,8 +132,10 @@ class _SharingFile:
 
     def close(self) -> None:
         if not self._closed:
-            self._closed = True
-            self._storage.release(self)
+            try:  # a closed file could not check whether its descriptor belongs to another file now
+                self._storage.release(self)
+            finally:
+                self._closed = True
             self._raise_failure()
 
     def _is_identical(self, status: os.stat_result) -> bool:

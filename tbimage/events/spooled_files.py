@@ -106,6 +106,10 @@ class SpooledFiles(EventFiles):
             except RuntimeError:  # no thread can be started
                 self._thread = None
                 self._upload()
+            except MemoryError:
+                if self._thread.ident is None:  # it has not begun, and nobody can wait for it
+                    self._thread = None
+                raise
         if self._thread is not None:
             self._thread.join(_PATIENCE_SECS)
             if self._thread.is_alive():

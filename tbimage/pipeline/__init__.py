@@ -33,8 +33,8 @@ counts, frees memory, admits callers that wait for memory, and answers flushes.
 - If a turn raises an exception, the owner logs it and continues. A turn computes its results first
   and stores them last. If a commit fails before its records exist, its tickets go back to the lane.
 
-**Forks.** Each call checks whether the process id has changed. In a forked child, the first call
-makes an owner, and each writer's first call makes a channel. Pending summaries stay in the parent.
+**Forks.** Each call checks the process id. In a forked child, the first call makes an owner, and
+each writer's first call makes a channel. Pending summaries stay in the parent.
 """
 
 from tbimage.pipeline import lifecycle as lifecycle

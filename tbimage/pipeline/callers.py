@@ -7,19 +7,20 @@ logged. Callers hold no lock. They do I/O only in ``Pipeline.open``, or if no th
 from __future__ import annotations
 
 import copy
+import os
 import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from os import getpid
-from threading import get_ident
+from threading import get_ident, main_thread
 from typing import TypeVar
 
 from tbimage.events.event_files import EventFiles
 from tbimage.events.steps import Steps
 from tbimage.events.tickets import LIGHT_BYTES, WORK_BYTES, Ticket, Work, purge_mark
 from tbimage.pipeline.channel import Channel
-from tbimage.pipeline.owner import current_owner
+from tbimage.pipeline.owner import current_owner, owners
 from tbimage.pipeline.requests import PipelineOptions, Request
 from tbimage.workers import take_all
 
@@ -27,8 +28,7 @@ T = TypeVar("T")
 #: Makes each lane's files. Arguments: the function that logs; whether this is a forked child.
 MakeFiles = Callable[[Callable[..., None], bool], "tuple[EventFiles, ...]"]
 
-# A waiting caller looks for an answer every _LOOK_SECS seconds, and when its request's bell rings.
-# aflush uses no bell. Its pauses double from _FIRST_LOOK_SECS up to _LAST_LOOK_SECS.
+# The longest pause between a waiting caller's looks; the first and the longest pause of aflush.
 _LOOK_SECS, _FIRST_LOOK_SECS, _LAST_LOOK_SECS = 0.1, 0.0005, 0.02
 _MANY_LIGHT_BYTES = 1000 * LIGHT_BYTES  # enough if 1000 threads put a light ticket at the same time
 _MANY_SMALL = 32  # small pictures usually wake the owner only if the inbox has 32, 64, ... tickets
@@ -64,17 +64,15 @@ class Pipeline:
         channel = self._channels.get(pid)
         if channel is None:
             owner = current_owner()
-            for lane in parent.lanes:
-                lane.files.forget()
-            files = tuple(lane.files for lane in parent.lanes)
-            if not parent.closed:
-                files = self._make_files(owner.log.say, True)
+            inherited = [lane.files for lane in parent.lanes]
+            files = tuple(inherited) if parent.closed else self._make_files(owner.log.say, True)
             steps = [lane.steps.copy() for lane in parent.lanes]
             for index, name, step, *_ in take_all(parent.inbox):
                 if name is not None:  # the parent's owner has not counted this step yet
                     steps[index].draw(name, step)
             channel = Channel(owner, list(zip(files, steps, strict=True)), self._options)
             channel.closed = channel.finished = parent.closed
+            channel.inherited = inherited
             channel = self._channels.setdefault(pid, channel)
         self._channel = channel
         return channel
@@ -122,8 +120,7 @@ class Pipeline:
 
     def let_go(self) -> None:
         """If this thread has reserved memory for a summary that was not put, free the memory."""
-        in_hand = self._in_hand.pop(get_ident(), None)
-        if in_hand is not None:
+        if (in_hand := self._in_hand.pop(get_ident(), None)) is not None:
             self._channel.release(in_hand)
 
     def admit(self, work: Work) -> bool:
@@ -131,8 +128,7 @@ class Pipeline:
         channel = self.channel
         if channel.closed:
             raise self._closed_error()
-        thread = get_ident()
-        in_hand = self._in_hand.get(thread)
+        in_hand = self._in_hand.get(thread := get_ident())
         self._in_hand[thread] = key = channel.reserve(work, channel.trying)
         if channel.has_room(0) and not channel.line:
             channel.reserved[key] = work.cost
@@ -203,6 +199,8 @@ class Pipeline:
         """Wait until a request is answered, its deadline passes, or ``interrupts`` has an item."""
         channel, owner, deadline = self._channel, self._channel.owner, request.deadline
         while not (request.answered or owner.is_worker()):  # the owner may need this thread
+            if deadline is None and not main_thread().is_alive():  # the process waits for this call
+                deadline = time.monotonic() + self._options.close_timeout
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
                 return
@@ -231,7 +229,7 @@ class Pipeline:
         while not flush.answered and (flush.deadline is None or time.monotonic() < flush.deadline):
             await asyncio.sleep(secs)
             secs = min(secs * 2, _LAST_LOOK_SECS)
-            channel.owner.see_to_it()
+            channel.owner.send(channel, flush)  # as wait_for: the first message may be lost
         since = time.monotonic()
         while channel.owner.log.is_busy(since):
             await asyncio.sleep(secs)
@@ -290,8 +288,7 @@ class Pipeline:
 
     def _closed_error(self) -> RuntimeError:
         return RuntimeError(
-            f"the SummaryWriter of {self.files.directory!r} is closed; make a new one to go on "
-            "logging"
+            f"the SummaryWriter of {self.files.directory!r} is closed; make a new one to log more"
         )
 
     def run_parts(self, parts: Sequence[Callable[[], T]]) -> list[T]:
@@ -311,6 +308,17 @@ class Pipeline:
     def files(self) -> EventFiles:
         """The files of the first lane; a forked child has files of its own."""
         return self.channel.lanes[0].files
+
+
+def _enter_process() -> None:
+    """In a forked child: an ancestor may have had the same process id."""
+    owners.clear()
+    for pipeline in [each for each in (reference() for reference in list(live.values())) if each]:
+        pipeline._channel.pid, pipeline._channels = 0, {0: pipeline._channel}
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_enter_process)
 
 
 def _add_one(counts: dict[int, int]) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from tbimage.events import tickets
@@ -39,23 +39,22 @@ class Channel:
         self.inbox: SimpleQueue[Ticket] = SimpleQueue()
         self.reserved: dict[weakref.ref[Work], int] = {}  # bytes that callers have reserved
         self.trying: dict[weakref.ref[Work], int] = {}  # bytes that callers are asking for now
-        #: The callers that wait for memory, in FIFO order.
-        self.line: collections.deque[weakref.ref[Request]] = collections.deque()
+        self.line: collections.deque[weakref.ref[Request]] = collections.deque()  # wait for memory
         self.late: dict[int, None] = {}  # ids of tickets put too late; the calls raise errors
         self.closed = False  # no more summaries are accepted
         self.abandoned = False  # pending summaries are dropped, so no more of them are encoded
+        self.inherited: list[EventFiles] = []  # files of the parent process, to be closed
         self.awake: bool = False  # the owner reads the inbox even if no caller wakes the owner
         self.active: bool = False  # the owner gives this channel a turn 20 times a second
         self.finished: bool = False
         self.woken_at: float = 0.0  # when a caller last woke the owner while nothing was pending
         self.pending_bytes: int = 0  # the bytes of the tickets that the owner has taken in
-        # Up to this number of pending bytes, light tickets need no reservation.
-        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2
+        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
         self.kept_out: dict[int, int] = {}  # calls that ``keep`` left out, by thread
         self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
         self.encode_secs: float = 0.0
-        self.progress_at = time.monotonic()
+        self.received_at: float = 0.0  # when the owner last took a ticket from the inbox
         self._turns = 0
         self._in_turn = False
         self._passed = 0  # how many tickets from the inbox were given to no lane
@@ -73,8 +72,7 @@ class Channel:
     def bytes_pending(self) -> int:
         """Return the pending bytes or more, because admitted tickets in the inbox count twice."""
         # In this order, a ticket that moves between two reads is counted twice, and never missed.
-        reserved = sum(self.reserved.values())
-        return reserved + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
+        return sum(self.reserved.values()) + self.inbox.qsize() * LIGHT_BYTES + self.pending_bytes
 
     def reserve(self, work: Work, where: dict[weakref.ref[Work], int]) -> weakref.ref[Work]:
         """Count the bytes of ``work`` until its ticket is taken in, or ``work`` is deleted."""
@@ -91,8 +89,7 @@ class Channel:
         """Tell whether ``cost`` more bytes fit. If nothing else is pending, any size fits."""
         # Read ``trying`` first. So a ``Work`` that moves between the reads is not missed.
         others, trying = len(self.trying) > 1, sum(self.trying.values())
-        pending = self.bytes_pending()
-        total = pending + trying + cost
+        total = (pending := self.bytes_pending()) + trying + cost
         return total <= self.options.max_pending_bytes or not (pending or others)
 
     def counts(self) -> tuple[int, int, int, dict[str, int], bool]:
@@ -156,8 +153,7 @@ class Channel:
         forgotten = take_all(self.inbox) + ([] if held is None else [held])
         for work in (ticket[6] for ticket in forgotten if ticket[6] is not None):
             self.release(weakref.ref(work))
-        count = len(forgotten)
-        self._passed += count
+        self._passed += (count := len(forgotten))
         for lane in self.lanes:
             given_up, released = lane.give_up()
             count += given_up
@@ -186,8 +182,7 @@ class Channel:
             if all_in and not request.targets and self._held is None:
                 # A running commit began before the request, so a failure of this commit is ignored.
                 request.targets = [(x, x.taken, x.failures + bool(x.commit)) for x in self.lanes]
-            result = self._result(request)
-            if result is not None:
+            if (result := self._result(request)) is not None:
                 self._asked.remove(request)
                 request.answer(result)
         self.finished = all(lane.sealed for lane in self.lanes)
@@ -220,6 +215,9 @@ class Channel:
             self._in_turn = self.active = True
             # False during a close: then callers check whether their ticket came too late.
             self.awake = not (self.closed or self.owner.ending)
+            while self.inherited:  # closing a file may take long
+                self.owner.files.give(Job(None, self.inherited[-1].forget))
+                self.inherited.pop()
             self._note_encoded()
             for lane in self.lanes:
                 self._settle(lane)
@@ -263,15 +261,19 @@ class Channel:
                 index, name, step, _, _, _, work = ticket
                 # The fast path: an explicit step, a known name, and other tickets are pending.
                 if work is None and index == MAIN and pending and name in last and step is not None:
-                    pending.append(ticket)
-                    self.pending_bytes += LIGHT_BYTES
-                    if step > last[name]:
-                        last[name] = step
+                    try:
+                        self.pending_bytes += LIGHT_BYTES
+                        if step > last[name]:
+                            last[name] = step
+                        pending.append(ticket)
+                    except MemoryError:
+                        self._held = ticket  # the next turn takes it
                 else:
                     self._take(ticket)
                     last = lane.steps.last
-        if held is not None or before != self._received():
-            self.marks.append((time.monotonic(), [lane.taken for lane in self.lanes]))
+        if held is not self._held or before != self._received():
+            self.received_at = time.monotonic()
+            self.marks.append((self.received_at, [lane.taken for lane in self.lanes]))
 
     def _received(self) -> int:
         """Return how many tickets the owner has taken out of the inbox."""
@@ -287,15 +289,15 @@ class Channel:
         if step is None and name is not None and lane.steps.needs_history(name):
             self._held = ticket
             if lane.reading is None or lane.reading.ended:
-                lane.reading = Job(self.wake, self._read_history, lane)
-                self.owner.files.give(lane.reading)
+                lane.reading = self.owner.files.give(Job(self.wake, self._read_history, lane))
             return
         job = None
         try:
             if name is not None:
                 ticket = (index, name, lane.steps.draw(name, step), *ticket[3:])
             if not lane.pending:
-                lane.due = time.monotonic() + self.options.flush_secs
+                lane.due = (now := time.monotonic()) + self.options.flush_secs
+                lane.moved_at = lane.moved_at if lane.in_commit else now
             pending_bytes = self.pending_bytes + tickets.cost_of(ticket)
             if work is not None and work.apart:
                 job = Job(self.wake, self._encode, ticket, work)
@@ -325,8 +327,7 @@ class Channel:
             commit = lane.begin(hurry=hurry, sync=waiting, seal=seal)
             if commit is not None:
                 job = Job(self.wake, lane.backlog.carry_out, commit, lane.error is not None)
-                self.owner.files.give(job)
-                lane.job = job
+                lane.job = self.owner.files.give(job)
 
     def _settle(self, lane: Lane) -> None:
         if (commit := lane.settle()) is None:
@@ -334,7 +335,9 @@ class Channel:
         self.pending_bytes -= commit.released
         self.encode_secs += commit.secs
         if commit.error is None:
-            self._note_progress()
+            done = [each.done for each in self.lanes]
+            while self.marks and all(map(int.__ge__, done, self.marks[0][1])):
+                self.marks.popleft()
         elif self._closing and commit not in self._earlier:  # a close makes one attempt to write
             self._tried = True  # from now on, uploads and the close of the file are retried slowly
             self._give_up()
@@ -348,15 +351,8 @@ class Channel:
             self.encode_secs += work.secs
             self.pending_bytes, work.cost, work.ready = pending_bytes, cost, True
             self._encoding.popleft()
-            self._note_progress()
         if self._encoding and self.owner.encoders.is_idle():  # there was no memory to queue the job
             self.owner.encoders.give(self._encoding[0][1], self.options.workers)
-
-    def _note_progress(self) -> None:
-        self.progress_at = time.monotonic()
-        done, marks = [lane.done for lane in self.lanes], self.marks
-        while marks and all(map(int.__ge__, done, marks[0][1])):
-            marks.popleft()
 
     # Workers.
 
@@ -372,10 +368,9 @@ class Channel:
         work.arguments = ()  # frees the snapshot
 
     def _read_history(self, lane: Lane) -> None:
-        history: Mapping[str, int] = {}
         try:
-            history = lane.files.history()
+            lane.steps.history = lane.files.history()
         except Exception as error:
             note = self.errors.lose if self.options.on_error == "raise" else self.errors.note
             note(error, "automatic steps begin with 0")
-        lane.steps.history = history
+            lane.steps.history = {}

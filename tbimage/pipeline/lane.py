@@ -32,6 +32,7 @@ class Lane:
         self.in_commit: int = 0  # summaries that are in the commit, or wait after a failed commit
         self.failures: int = 0  # how many commits have failed
         self.due: float = 0.0  # when light tickets at the head must be written
+        self.moved_at: float = 0.0  # when the head last changed
         self.commit: Commit | None = None  # the commit that a worker writes now
         self.job: Job | None = None  # the job of the commit; None if there was no memory for it
         self.reading: Job | None = None  # the job that reads the history
@@ -51,8 +52,7 @@ class Lane:
     @property
     def is_idle(self) -> bool:
         """Whether no summary is pending, is being written, or waits for a sync."""
-        busy = self.pending or self.in_commit or self.commit
-        return not busy and self.files.sync_at == math.inf
+        return not (self.pending or self.in_commit or self.commit or self.files.sync_at < math.inf)
 
     @property
     def is_ending(self) -> bool:
@@ -119,6 +119,7 @@ class Lane:
         # Tickets without a record go back to the head.
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
         failures, (retry_at, retry_secs) = self.failures + 1, retry_after(self._retry_secs)
+        self.moved_at = time.monotonic() if commit.error is None else self.moved_at
         if commit.error is not None:
             self.error, self.failures = commit.error, failures
             self._retry_at, self._retry_secs = retry_at, retry_secs

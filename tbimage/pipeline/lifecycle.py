@@ -62,7 +62,6 @@ def _end(interrupts: Sequence[None]) -> None:
     owner.log.stop_workers()  # so that the interpreter stops no thread while it logs
     for pipeline in left:
         pipeline.give_up()
-    owner.encoders.discard()
     if left:
         owner.encoders.wait_until_idle(_ENCODE_SECS)
         owner.files.wait_until_idle(_WRITE_SECS)

@@ -7,6 +7,7 @@ import os
 import time
 from _thread import start_new_thread  # imported directly because of gevent: see workers.py
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, get_ident, main_thread
 from typing import Any
@@ -19,7 +20,6 @@ MOST_THREADS = 8
 _MOST_WORKERS = MOST_THREADS - 1
 _LINGER_SECS = 0.5  # after the last writer has closed, the threads wait this long for a new writer
 _START_SECS = 0.1  # if the new thread is not the owner after this time, start another thread
-_QUIETLY = contextlib.suppress(BaseException)
 _TICK_SECS = 0.05  # the time between checks of pending work, needed because messages can be lost
 
 
@@ -28,7 +28,8 @@ class Owner:
 
     def __init__(self) -> None:
         self.log = Log()
-        self._errors = Errors(self.log.say, lambda: "tbimage")
+        errors = Errors(self.log.say, lambda: "tbimage")
+        self._note = partial(errors.note, consequence="an error in the pipeline itself")
         self.encoders = Workers(1, _MOST_WORKERS, self._note)
         self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, self._note)
         self.encoders.rival, self.files.rival = self.files, self.encoders
@@ -43,9 +44,7 @@ class Owner:
         self._members: dict[Any, None] = {}
         self._active: dict[Any, None] = {}
         self._next_tick = 0.0
-
-    def _note(self, error: BaseException) -> None:
-        self._errors.note(error, "an error in the pipeline itself")
+        self._logging: Job | None = None  # the last job that logs the waiting lines
 
     def send(self, member: Any, request: Any = None) -> None:
         """Send a request to the owner; without a request, the message only wakes the owner."""
@@ -95,7 +94,7 @@ class Owner:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
                 except BaseException as error:  # no memory, or an exception sent to this thread
-                    with _QUIETLY:  # there may be no memory to note the error
+                    with contextlib.suppress(BaseException):  # no memory to note the error
                         self._note(error)
         finally:  # after any exception, let the next call start another owner
             if not ended:
@@ -135,8 +134,8 @@ class Owner:
         for member in turns:
             self._give_turn(member)
         self.files.grow()  # if a disk hangs and blocks workers, queued jobs need other threads
-        if self.log.is_due:
-            self.files.give(Job(None, self.log.write_alone))
+        if self.log.is_due and (self._logging is None or self._logging.ended):
+            self._logging = self.files.give(Job(None, self.log.write_alone))
         return rung or bool(turns)
 
     def _give_turn(self, member: Any) -> None:
@@ -158,16 +157,14 @@ class Owner:
             self._members.pop(member, None)
 
 
-_owners: dict[int, Owner] = {}
+owners: dict[int, Owner] = {}
 at_first_use: list[Callable[[], None]] = []  #: called when a process gets its owner
 
 
 def current_owner() -> Owner:
     """Return the owner of this process. The thread of the owner starts when it is needed."""
-    pid = os.getpid()
-    owner = _owners.get(pid)
-    if owner is None:
-        owner = _owners.setdefault(pid, Owner())
+    if (owner := owners.get(pid := os.getpid())) is None:
+        owner = owners.setdefault(pid, Owner())
         for hook in at_first_use:
             hook()
     return owner

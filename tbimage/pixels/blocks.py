@@ -1,4 +1,4 @@
-"""Cut images into blocks that fit the L2 cache, and find the range of a block's values.
+"""Cut images into blocks that fit the L2 cache, and find the range and the values of a block.
 
 Blocks are views, so cutting copies no pixels.
 """
@@ -67,6 +67,21 @@ def extent(block: NDArray[Any]) -> tuple[float, float, bool]:
     if not finite.size:
         return math.inf, -math.inf, False
     return float(finite.min()), float(finite.max()), finite.size == block.size
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Return each value of an array once, in ascending order, as ``np.unique`` does.
+
+    ``np.unique`` is not used in workers: since NumPy 2.3 it is C++ that waits for the interpreter's
+    lock. If the process ends during this wait, the thread is stopped there, and C++ aborts.
+    """
+    if values.dtype.kind in "iu" and values.size and values.min() >= 0 and values.max() < 1 << 16:
+        counts = np.bincount(values.reshape(-1).astype(np.intp, copy=False))
+        return np.flatnonzero(counts).astype(values.dtype)
+    ordered = np.sort(values, axis=None)
+    is_new = np.ones(ordered.shape, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
+    return ordered[is_new]
 
 
 def _half_extent(block: NDArray[Any]) -> tuple[np.float16, np.float16]:

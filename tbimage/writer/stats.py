@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tbimage.pipeline import Pipeline
 
-#: A writer is not healthy if summaries are pending and nothing was encoded or written for this
-#: number of seconds. A write to a slow disk takes a tenth of this time.
+#: A writer is not healthy if the oldest pending summary of a lane waits longer than this number of
+#: seconds although it is due. A write to a slow disk takes a tenth of this time.
 STUCK_SECS = 10.0
 
 
@@ -37,9 +37,10 @@ class Stats:
         encode_secs: Seconds spent on encoding, summed over the threads that encode.
         last_error: Class and message of the latest error, or None.
         healthy: False after a failed write, until a write succeeds. Also False if summaries are
-            pending and nothing was encoded or written for 10 seconds, for any reason. If the
-            writer uploads to an object store without ``spool_dir``, this limit is 10 seconds plus
-            ``upload_secs``.
+            pending and none of them was written for 10 seconds plus ``flush_secs``, for any reason.
+            The files of the run and those of its sub-runs (``scalars``, ``hparams`` with a run
+            name) count separately. If the writer uploads to an object store without ``spool_dir``,
+            the limit is longer by ``upload_secs``.
 
     Example:
         >>> import dataclasses, tempfile, tbimage
@@ -75,7 +76,11 @@ def stats_of(pipeline: Pipeline) -> Stats:
     now = time.monotonic()
     oldest_at = next(iter(list(channel.marks)), (channel.woken_at,))[0]
     age = now - oldest_at if items else 0.0
+    # While one lane's disk hangs, the other lane may still be written.
+    waits = [now - lane.moved_at for lane in channel.lanes if lane.taken > lane.done]
     files = [lane.files for lane in channel.lanes]
+    # Scalars wait for ``flush_secs``. Nothing is written between two uploads to an object store.
+    patience = channel.options.flush_secs + max(each.commit_secs for each in files)
     return Stats(
         logged=written + sum(dropped.values()) + items,
         written=written,
@@ -89,8 +94,6 @@ def stats_of(pipeline: Pipeline) -> Stats:
         displaced_files=sum(each.displaced for each in files),
         encode_secs=channel.encode_secs,
         last_error=channel.errors.latest,
-        # The limit is longer for object stores: nothing is written between two uploads.
         healthy=not failing
-        and min(age, now - channel.progress_at)
-        < STUCK_SECS + max(each.commit_secs for each in files),
+        and min(age, max(waits, default=now - channel.received_at)) < STUCK_SECS + patience,
     )

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from tbimage.events.batches import Batch, concatenate
 from tbimage.events.descriptors import SharingStorage
 from tbimage.events.event_files import EventFiles, SegmentOptions
-from tbimage.events.history import newest_steps
+from tbimage.events.history import newest_steps, tags_of
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, small_record
-from tbimage.events.segments import Segments
+from tbimage.events.segments import PATIENCE_SECS, Segments, UnwritableError
 from tbimage.events.storage import LocalStorage, Storage, urls
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
@@ -58,6 +59,8 @@ class RunFiles(EventFiles):
         self._runs: dict[str, EventFiles] = {}
         self._waiting: dict[str, Batch] = {}  # the unwritten records of each run
         self._accepted = 0  # how many records of the next batch are already in _waiting
+        # The calls with a value that can never be written, by the start of their Events.
+        self._unwritable: dict[bytes, UnwritableError] = {}
         super().__init__(storage, directory, options, say)
 
     def open(self) -> None:
@@ -77,7 +80,8 @@ class RunFiles(EventFiles):
         """Write packages to their runs, and return the number of records.
 
         If a run could not be written, an OSError is raised. The next call writes the missing
-        records.
+        records. If a record can never be written, the other records are written, and then an
+        UnwritableError is raised: one package of the batch is lost.
         """
         self._accept(batch)
         failure: OSError | None = None
@@ -88,6 +92,11 @@ class RunFiles(EventFiles):
                 failure = failure or error
         if failure is not None:
             raise failure
+        while self._unwritable:
+            unwritable = self._unwritable.pop(next(iter(self._unwritable)))
+            if self._accepted:  # the caller leaves out one package, and passes the others again
+                self._accepted -= 1
+                raise unwritable
         done, self._accepted = self._accepted, 0
         return done
 
@@ -140,8 +149,24 @@ class RunFiles(EventFiles):
         segments = self._files_of(run)
         while (waiting := self._waiting[run]).sizes:
             with self._counting(segments):
-                self._waiting[run] = waiting.without_first(segments.append(waiting))
+                try:
+                    done = segments.append(waiting)
+                except UnwritableError as error:
+                    done = 1
+                    self._note_unwritable(b"".join(waiting.first(1).pieces), error)
+            while True:
+                try:
+                    self._waiting[run] = waiting.without_first(done)
+                    break
+                except MemoryError:  # try again: otherwise these records would be written twice
+                    time.sleep(PATIENCE_SECS)
         del self._waiting[run]
+
+    def _note_unwritable(self, record: bytes, error: UnwritableError) -> None:
+        event = memoryview(record)[HEADER_BYTES:]
+        what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
+        error.strerror = f"{what or 'a value'}: {error.strerror}"
+        self._unwritable[bytes(event[: _start_of_summary(event)])] = error
 
     def sync(self) -> None:
         """As ``EventFiles.sync``, for all runs."""
@@ -207,15 +232,18 @@ def _unpacked(record: memoryview) -> Iterable[tuple[str, bytes]]:
     """Yield the run (empty: all runs) and the record of each value of a package."""
     event = record[HEADER_BYTES : len(record) - FOOTER_BYTES]
     # wire.small_event has made the Event: wall time, step, and the package as its summary.
-    end = 9 if event[0] == 0x09 else 0
-    if event[end] == 0x10:
-        end = _after_varint(event, end + 1)
+    end = _start_of_summary(event)
     head = bytes(event[: end + 1])
     for run, summary in scalars.unpack(event[_after_varint(event, end + 1) :]):
         if run:
             yield run, small_record(head + varint(len(summary)) + summary)
         else:
             yield run, small_record(head[:-1] + _SESSION_START) * 2
+
+
+def _start_of_summary(event: memoryview) -> int:
+    end = 9 if event[0] == 0x09 else 0
+    return _after_varint(event, end + 1) if event[end] == 0x10 else end
 
 
 def _after_varint(data: memoryview, at: int) -> int:

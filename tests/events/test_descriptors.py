@@ -74,6 +74,19 @@ def test_a_late_error_is_raised_by_the_next_call_on_its_file(tmp_path: Path) -> 
     second.close()
 
 
+def test_closing_a_file_closes_no_file_that_has_got_its_descriptor(tmp_path: Path) -> None:
+    storage = SharingStorage(8)
+    file = storage.create(str(tmp_path / "a"))
+    file.write([b"x"])
+    (descriptor,) = storage._open.values()
+    os.close(descriptor)  # as a daemon does, which closes all descriptors
+    with (tmp_path / "foreign").open("wb", buffering=0) as foreign:
+        assert foreign.fileno() == descriptor
+        file.close()
+        foreign.write(b"y")
+    assert (tmp_path / "foreign").read_bytes() == b"y"
+
+
 def test_a_closed_file_cannot_be_written(tmp_path: Path) -> None:
     file = SharingStorage(1).create(str(tmp_path / "a"))
     file.close()

@@ -653,6 +653,30 @@ os._exit(9)
     assert steps == [*range(1, 100), 100]  # step 0 was in the memory of the other process
 
 
+@pytest.mark.parametrize("error", [MemoryError, RuntimeError])
+def test_an_upload_whose_thread_cannot_start_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    pytest.importorskip("fsspec")
+    run = f"memory://bucket/{tmp_path.name}"
+    writer = tbimage.SummaryWriter(run, spool_dir=tmp_path / "spool", on_error="log")
+    start, failures = threading.Thread.start, [error()]
+
+    def fail_once(thread: threading.Thread) -> None:
+        if failures:
+            raise failures.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail_once)
+    for step in range(3):
+        writer.scalar("loss", 1.0, step)
+        readers.wait_until(lambda: writer.flush(60), "the upload")
+    assert not failures
+    assert writer.stats().healthy
+    assert writer.close()
+    assert tbimage.read(run)["."].scalars("loss").steps.tolist() == [0, 1, 2]
+
+
 def test_a_call_to_a_local_run_returns_when_its_summary_is_on_the_disk(tmp_path: Path) -> None:
     writer = tbimage.SummaryWriter(tmp_path / "run", flush_secs=0, spool_dir=tmp_path / "spool")
     for step in range(5):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 import tbimage
-from tbimage.events.storage import urls
+from tbimage.events.storage import filesystems, urls
 from tbimage.reading import copies as module
 from tbimage.reading.copies import Copies
 from tbimage.reading.targets import whole_file
@@ -214,3 +217,40 @@ def test_the_default_writer_writes_to_the_store() -> None:
     with tf_summary.create_file_writer(url).as_default():
         tf_summary.scalar("loss", 0.5, step=0)
     assert tbimage.read(url)["."].tags["loss"].count == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), KeyboardInterrupt()])
+def test_an_event_loop_whose_thread_cannot_start_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Otherwise each request of this process would wait for ever."""
+    monkeypatch.setattr(filesystems, "_loops", {})
+    start, failures = threading.Thread.start, [error]
+
+    def fail_once(thread: threading.Thread) -> None:
+        if failures:
+            raise failures.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail_once)
+    with pytest.raises(type(error)):
+        filesystems._event_loop()
+    loop = filesystems._event_loop()
+    assert asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "done"), loop).result(60) == "done"
+    loop.call_soon_threadsafe(loop.stop)
+
+
+def test_threads_that_ask_for_an_event_loop_at_once_get_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(filesystems, "_loops", {})
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> asyncio.AbstractEventLoop:
+        barrier.wait()
+        return filesystems._event_loop()
+
+    with ThreadPoolExecutor(8) as pool:
+        (loop,) = set(pool.map(ask, range(8)))
+    assert asyncio.run_coroutine_threadsafe(asyncio.sleep(0, "done"), loop).result(60) == "done"
+    loop.call_soon_threadsafe(loop.stop)

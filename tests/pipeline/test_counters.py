@@ -75,7 +75,7 @@ def test_a_flush_is_false_if_a_close_dropped_its_summary(
             goes_on.wait(60)
         return work(self, secs)
 
-    monkeypatch.setattr(owner, "_owners", {os.getpid(): Owner()})
+    monkeypatch.setattr(owner, "owners", {os.getpid(): Owner()})
     monkeypatch.setattr(Owner, "_round", late)
     monkeypatch.setattr(callers, "_GIVE_UP_SECS", secs)
     writer = tbimage.SummaryWriter(tmp_path)

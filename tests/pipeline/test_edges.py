@@ -219,6 +219,10 @@ GATED: dict[str, Callable[[tbimage.SummaryWriter, int], object]] = {
     "graph": lambda writer, step: writer.graph(b""),
     "grid": lambda writer, step: writer.grid("a", [PICTURE], step),
     "tensor": lambda writer, step: writer.tensor("a", np.arange(3.0), step),
+    "custom_scalars": lambda writer, step: writer.custom_scalars(
+        {"a": {"b": ["Multiline", ["c"]]}}
+    ),
+    "hparams": lambda writer, step: writer.hparams({"rate": 0.1}),
 }
 
 

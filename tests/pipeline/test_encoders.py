@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +103,30 @@ def test_a_commit_without_memory_loses_nothing(
     assert logs.steps(tmp_path, "b") == [1]
 
 
-def test_an_unread_error_does_not_keep_its_picture_in_memory(tmp_path: Path) -> None:
+def fail(picture: np.ndarray) -> None:
+    held = picture  # by a frame of the traceback
+    raise ValueError(held.shape)
+
+
+def fail_while_handling(picture: np.ndarray) -> None:
+    try:
+        fail(picture)
+    except ValueError:
+        raise KeyError("another") from None  # the first is still the context of this one
+
+
+def fail_because_of(picture: np.ndarray) -> None:
+    try:
+        fail(picture)
+    except ValueError as error:
+        cause = error
+    raise KeyError("another") from cause
+
+
+@pytest.mark.parametrize("failure", [fail, fail_while_handling, fail_because_of])
+def test_an_unread_error_does_not_keep_its_picture_in_memory(
+    tmp_path: Path, failure: Callable[[np.ndarray], None]
+) -> None:
     class Picture(np.ndarray):
         """An array that can be weakly referenced."""
 
@@ -115,8 +139,8 @@ def test_an_unread_error_does_not_keep_its_picture_in_memory(tmp_path: Path) -> 
         return picture
 
     def make(picture: np.ndarray) -> list[Piece]:
-        held = picture  # by a frame of the traceback
-        raise ValueError(held.shape)
+        failure(picture)
+        return []
 
     writer._log("a", 0, 1.0, make, b"", take=take)
     readers.wait_until(lambda: writer.stats().last_error, "the error")

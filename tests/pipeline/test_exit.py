@@ -230,6 +230,38 @@ if sys.argv[2] == "before":
         assert logs.steps(tmp_path / str(number), "b") == B
 
 
+@pytest.mark.parametrize("compression", ["fast", "small"])
+def test_an_exit_handler_may_log_while_daemon_threads_log_pictures(
+    tmp_path: Path, compression: str
+) -> None:
+    """Python stops the encoders at the end, wherever they are; C++ would abort the process then."""
+    script = """
+import atexit
+def at_exit():  # registered before tbimage is imported, so it runs after drain
+    assert writer.scalar("last", 0.5, 0)
+    print("logged", flush=True)
+atexit.register(at_exit)
+import sys, threading, time
+import numpy as np
+import tbimage
+writer = tbimage.SummaryWriter(
+    sys.argv[1], workers=1, max_pending_bytes=1_200_000, compression=sys.argv[2])
+noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+writer.image("first", noise, 0)
+writer.flush()
+def work(name):
+    while writer.image(name, noise):
+        pass
+for name in "abcd":
+    threading.Thread(target=work, args=(name,), daemon=True).start()
+time.sleep(0.1)
+"""
+    for attempt in range(3):
+        done = children.run(script, tmp_path / str(attempt), compression)
+        assert (done.stdout, done.stderr) == ("logged\n", "")
+        assert logs.steps(tmp_path / str(attempt), "last") == [0]
+
+
 def test_exit_handlers_may_make_writers(tmp_path: Path) -> None:
     """Also if the package was not imported before. Most programs have imported ``threading``."""
     script = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -255,6 +257,94 @@ writer.scalar("a", 0.5, 2)
     run(tmp_path, script)
     assert logs.steps(tmp_path, "a") == [2]
     assert sorted(logs.steps(each, "a") for each in logs.sub_runs(tmp_path)) == [[0], [1]]
+
+
+def test_the_first_call_of_a_child_does_not_wait_for_the_disk(tmp_path: Path) -> None:
+    """It leaves the files of the parent to a worker, whose errors are not the caller's."""
+    script = """
+import errno, json
+from tbimage.events.storage import local
+writer = tbimage.SummaryWriter(sys.argv[1], on_error="log")
+writer.scalar("a", 0.5, 0)
+writer.scalars("b", {"k": 0.5}, 0)
+assert writer.flush()
+inherited = [int(name) for name in os.listdir("/proc/self/fd") if sys.argv[1] in
+             os.path.realpath(f"/proc/self/fd/{name}")]
+assert len(inherited) == 2
+pid = os.fork()
+if pid == 0:
+    callers, real = [], (os.fstat, os.close)
+    def watched(function, error):
+        def call(descriptor):
+            callers.append(threading.get_ident())
+            function(descriptor)
+            if error:
+                raise OSError(errno.EDQUOT, "as NFS does")
+            return function
+        return call
+    os.fstat, os.close = lambda each: callers.append(threading.get_ident()) or real[0](each), \
+        watched(real[1], True)
+    assert writer.scalar("a", 0.5, 1)
+    assert threading.get_ident() not in callers
+    deadline = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/self/fd/{each}") and sys.argv[1] + "/events" in
+              os.path.realpath(f"/proc/self/fd/{each}") for each in inherited):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.fstat, os.close = real
+    assert writer.flush(30)
+    os._exit(0)
+wait_for(pid)
+"""
+    done = children.run(START + script, tmp_path)
+    assert "Traceback" not in done.stderr
+    assert [logs.steps(each, "a") for each in logs.sub_runs(tmp_path) if "worker" in each.name] == [
+        [1]
+    ]
+
+
+def test_a_child_with_the_process_id_of_an_ancestor_logs(tmp_path: Path) -> None:
+    """The ancestor has ended, and its daemon goes on; ids are used again."""
+    namespace = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
+    program = """
+import os, sys, time
+import tbimage
+writer = tbimage.SummaryWriter(sys.argv[1])
+writer.scalar("a", 0.5, 0)
+writer.flush()
+first = os.getpid()
+ended, end = os.pipe()
+if os.fork():
+    os._exit(0)  # the other end of the pipe is closed at this moment
+os.close(end)
+os.read(ended, 1)
+time.sleep(0.1)
+for _ in range(200):
+    with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+        file.write(str(first - 1))
+    pid = os.fork()
+    if pid == 0:
+        if os.getpid() != first:
+            os._exit(1)
+        assert writer.scalar("a", 0.5, 1)
+        os._exit(0 if writer.flush(30) else 2)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code != 1:
+        break
+print(code)
+"""
+    shell = f'"$@"; while ! [ -s "{tmp_path}/code" ]; do sleep 0.05; done'
+    arguments = [sys.executable, "-c", program, str(tmp_path / "run")]
+    command = [*namespace, "sh", "-c", shell, "sh", *arguments]
+    try:
+        subprocess.run([*namespace, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("unshare, of util-linux, cannot make a PID namespace here")
+    with (tmp_path / "code").open("w") as output:
+        subprocess.run(command, check=True, stdout=output, timeout=200)
+    assert (tmp_path / "code").read_text() == "0\n"
+    (child,) = logs.sub_runs(tmp_path / "run")
+    assert logs.steps(child, "a") == [1]
 
 
 def test_started_programs_do_not_affect_the_writer(tmp_path: Path) -> None:

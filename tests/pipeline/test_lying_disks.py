@@ -109,14 +109,34 @@ def test_each_second_write_reports_a_wrong_result_and_files_are_synced(
     load(tmp_path, lies, fsync="flush")
 
 
+@pytest.mark.parametrize("mode", ["within", "after"])
+def test_a_torn_file_that_cannot_be_cut_is_left(tmp_path: Path, mode: str) -> None:
+    """Then a record may be in it twice, but none is lost, and a new file goes on."""
+    cannot = """
+def cannot(*arguments):
+    raise PermissionError("files can only grow")
+os.ftruncate = cannot
+"""
+    logdir = tmp_path / "run"
+    lies = {"write": mode, "error": errno.EINTR, "every": 3}
+    done = lying_disk.run(cannot + LOAD, logdir, json.dumps(lies), json.dumps({}))
+    stats = json.loads(done.stdout)
+    assert stats["written"] == stats["logged"] == STEPS + STEPS // 10 - 1
+    assert stats["segments"] > 1
+    for loader in ("python", "data_server"):
+        (found,) = logs.shown(logdir, loader).values()
+        assert sorted(set(found["scalar"])) == list(range(STEPS)), loader
+
+
+@pytest.mark.parametrize("number", ERRORS, ids=errno.errorcode.get)
 @pytest.mark.parametrize("mode", ["before", "within", "after"])
-def test_writes_of_sub_runs_report_wrong_results(tmp_path: Path, mode: str) -> None:
+def test_writes_of_sub_runs_report_wrong_results(tmp_path: Path, mode: str, number: int) -> None:
     """``scalars`` writes to a file for each key."""
     script = """
 writer = tbimage.SummaryWriter(logdir, on_error="log")
 writer.scalars("loss", {"a": 0.5, "b": 0.5}, 0)
 assert writer.flush(10)
-lie(write=sys.argv[2], error=5, every=3)
+lie(write=sys.argv[2], error=sys.argv[3], every=3)
 for step in range(1, 100):
     assert writer.scalars("loss", {"a": 0.5, "b": 0.5}, step)
     if step % 10 == 0:
@@ -128,7 +148,7 @@ assert writer.close()
 report(writer)
 """
     logdir = tmp_path / "run"
-    lying_disk.run(script, logdir, mode)
+    lying_disk.run(script, logdir, mode, number)
     found = {run: logs.steps_by_tag(run) for run in logs.sub_runs(logdir)}
     assert len(found) == 2
     for steps in found.values():

@@ -19,11 +19,14 @@ STUCK = """
 from tbimage.writer.stats import STUCK_SECS
 release = os.path.join(os.path.dirname(logdir), "release")
 
-def until_stuck(writer):
+def until_stuck(writer, meanwhile=lambda: None):
     assert STUCK_SECS <= 20
     before = writer.stats().oldest_pending_secs
-    wait_until(lambda: not adding_up(writer.stats()).healthy, STUCK_SECS + 20)
-    stats = writer.stats()
+    deadline = time.monotonic() + STUCK_SECS + 20
+    while (stats := adding_up(writer.stats())).healthy:
+        assert time.monotonic() < deadline, stats
+        meanwhile()
+        time.sleep(0.02)
     assert stats.pending_items >= 1
     assert stats.oldest_pending_secs >= STUCK_SECS > before, stats
 
@@ -114,6 +117,102 @@ let_go(writer)
 """
     lying_disk.run(script, tmp_path / "run")
     assert everything(tmp_path / "run") == {"a": [0, 0]}
+
+
+# What works must not hide what hangs: the rest of a writer goes on, and it is not healthy.
+BUSY = {
+    "the run, while sub-runs are written": (
+        'lie(metadata_mark=logdir + "/events", metadata_hold=release)',
+        'writer.scalar("a", 0.5, 1)',
+        'writer.scalars("b", {"k": 0.5}, next(steps))',
+    ),
+    "a sub-run, while the run is written": (
+        'lie(metadata_mark=logdir + "/b_new", metadata_hold=release)',
+        'writer.scalars("b", {"new": 0.5}, 0)',
+        'writer.scalar("a", 0.5, next(steps))',
+    ),
+    "a write, while pictures are encoded": (
+        "lie(write_hold=release)",
+        'writer.scalar("a", 0.5, 1)',
+        'writer.image("c", LARGE, next(steps))',
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hanging", BUSY)
+def test_what_works_does_not_hide_what_hangs(tmp_path: Path, hanging: str) -> None:
+    hang, log, work = BUSY[hanging]
+    script = f"""{STUCK}
+import itertools
+LARGE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+steps = itertools.count(1)
+writer = tbimage.SummaryWriter(logdir, on_error="log")
+writer.scalar("a", 0.5, 0)
+writer.scalars("b", {{"k": 0.5}}, 0)
+writer.image("c", LARGE, 0)
+assert writer.flush(60)
+{hang}
+{log}
+held()
+until_stuck(writer, lambda: {work})
+let_go(writer)
+"""
+    stats = json.loads(lying_disk.run(script, tmp_path / "run").stdout)
+    found = everything(tmp_path / "run")
+    for steps in found.values():
+        assert sorted(steps) == [0, *range(len(steps) - 1)] or steps == list(range(len(steps)))
+    assert sum(map(len, found.values())) == stats["written"]
+
+
+@pytest.mark.slow
+def test_a_writer_whose_old_files_cannot_be_read_is_not_healthy(tmp_path: Path) -> None:
+    """An automatic step depends on them."""
+    with tbimage.SummaryWriter(tmp_path / "run") as writer:
+        writer.scalar("a", 0.5, 41)
+    (old,) = (tmp_path / "run").iterdir()
+    script = f"""{STUCK}
+writer = tbimage.SummaryWriter(logdir, on_error="log")
+lie(metadata_mark="{old.name}", metadata_hold=release)
+writer.scalar("a", 0.5)
+held()
+until_stuck(writer, lambda: writer.scalar("b", 0.5, 0))
+let_go(writer)
+"""
+    lying_disk.run(script, tmp_path / "run")
+    assert everything(tmp_path / "run")["a"] == [41, 42]
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_never_encoded_makes_a_writer_unhealthy(tmp_path: Path) -> None:
+    """The pictures behind it are encoded, and wait for it."""
+    script = f"""{STUCK}
+class Hanging:
+    nbytes = 1 << 20
+    shape, dtype, ndim = (500, 700, 3), np.dtype(np.uint8), 3
+def hang(*arguments):
+    wait_until(lambda: os.path.exists(release), 600)
+    return b""
+writer = tbimage.SummaryWriter(logdir, on_error="log", workers=2)
+writer._log("a", 0, 1.0, hang, Hanging())
+until_stuck(writer, lambda: writer.image("b", PICTURE))
+let_go(writer)
+"""
+    assert json.loads(lying_disk.run(script, tmp_path / "run").stdout)["written"] > 1
+
+
+@pytest.mark.slow
+def test_scalars_that_wait_for_flush_secs_are_healthy(tmp_path: Path) -> None:
+    from tbimage.writer.stats import STUCK_SECS  # type: ignore[attr-defined,unused-ignore]
+
+    writer = tbimage.SummaryWriter(tmp_path, flush_secs=STUCK_SECS + 60)
+    writer.scalar("a", 0.5, 0)
+    deadline = time.monotonic() + STUCK_SECS + 2
+    while time.monotonic() < deadline:
+        assert writer.stats().healthy, writer.stats()
+        time.sleep(0.05)
+    assert writer.stats().oldest_pending_secs > STUCK_SECS
+    assert writer.close()
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline import children
+from tests.pipeline import children, logs
 from tests.pipeline.soundness import everything
 
 START = """
@@ -68,6 +68,35 @@ report(writer)
     assert stats["dropped"] == {"full": 0, "disk": 0, "error": 1, "closed": 0}
     errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
     assert any("tbimage" in line and "poison" in line for line in errors), done.stderr
+
+
+def test_a_value_of_a_sub_run_that_is_too_large_for_a_file_is_lost_alone(tmp_path: Path) -> None:
+    """Also in calls with other keys, whose values are written."""
+    script = """
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+writer = open_writer(on_error="log")
+writer.scalars("x", {"a": 0.5}, 0)
+assert writer.flush(30)
+for step in range(1, 30):
+    large = "y" * 30_000 if step in (5, 6, 20) else None
+    assert writer.scalars("x", {"a": 0.5, "b": 0.5}, step, description=large)
+    if step == 10:
+        assert writer.flush(30) is False
+assert writer.flush(30) is False
+assert writer.scalars("x", {"c": 0.5}, 30)
+assert writer.flush(30)
+assert writer.stats().healthy
+assert writer.close()
+report(writer)
+"""
+    done = children.run(START + script, tmp_path)
+    stats = json.loads(done.stdout)
+    good = [step for step in range(1, 30) if step not in (5, 6, 20)]
+    found = sorted(next(iter(logs.steps_by_tag(run).values())) for run in logs.sub_runs(tmp_path))
+    assert found == sorted([[0, *good], good, [30]])
+    assert stats["written"] == 2 + len(good)
+    assert stats["dropped"]["error"] == 3
+    assert "'x' at step 5" in done.stderr
 
 
 def test_many_too_large_pictures_between_others(tmp_path: Path) -> None:

@@ -107,31 +107,6 @@ def test_idle_threads_move_if_no_thread_can_be_started(monkeypatch: pytest.Monke
         pool.dismiss()
 
 
-def test_moves_are_not_discarded() -> None:
-    encoders, files = rivals(6, 7)
-    for _ in range(6):
-        encoders.give(workers.Job(None, time.sleep, 0.05), 6)
-    readers.wait_until(encoders.is_idle, "the jobs")
-    goes_on, hangs = threading.Event(), threading.Event()
-    parts = [lambda: goes_on.wait(60)] * 7
-    thread = threading.Thread(target=encoders.share, args=(parts, 7))  # is_idle does not see these
-    thread.start()
-    readers.wait_until(lambda: sum(encoders.busy.values()) == 6, "the parts to begin")
-    files.give(workers.Job(None, hangs.wait, 60))
-    waits, dropped = workers.Job(None, len, ()), workers.Job(None, len, ())
-    files.give(waits)  # a thread will move for this job
-    encoders.give(dropped)
-    encoders.discard()
-    goes_on.set()
-    readers.wait_until(lambda: waits.ended, "the job that waited for the moved thread")
-    assert (encoders.count, files.count) == (5, 2)
-    assert not dropped.ended
-    hangs.set()
-    thread.join(60)
-    for pool in (encoders, files):
-        pool.dismiss()
-
-
 def test_a_thread_starts_in_spite_of_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     left = [MemoryError()]
 
@@ -199,7 +174,7 @@ def test_late_helpers_keep_no_data_of_a_job() -> None:
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """An owner that no other test uses, and that can start no thread until the patch is undone."""
-    monkeypatch.setattr(owner, "_owners", {os.getpid(): owner.Owner()})
+    monkeypatch.setattr(owner, "owners", {os.getpid(): owner.Owner()})
     with monkeypatch.context() as patch:
         for module in (owner, workers):
             patch.setattr(module, "start_new_thread", refuse)

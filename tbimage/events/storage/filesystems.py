@@ -53,12 +53,26 @@ def _event_loop() -> asyncio.AbstractEventLoop:
     if loop is None:
         new = asyncio.new_event_loop()
         new.set_default_executor(_Executor(4, "tbimage-requests"))
-        loop = _loops.setdefault(pid, new)
-        if loop is new:
-            Thread(target=loop.run_forever, name="tbimage-requests", daemon=True).start()
-        else:  # another thread has set the loop
+        try:  # before the loop is stored: if no thread can be started, the next call tries again
+            Thread(target=_run, args=(new,), name="tbimage-requests", daemon=True).start()
+        except BaseException:
             new.close()
+            raise
+        loop = _loops.setdefault(pid, new)
+        if loop is not new:  # another thread has set the loop
+            new.call_soon_threadsafe(new.stop)
     return loop
+
+
+# In a forked child: an ancestor may have had the same process id.
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_loops.clear)
+    os.register_at_fork(after_in_child=_filesystems.clear)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def filesystem_of(url: str) -> Any:

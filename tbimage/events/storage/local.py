@@ -1,6 +1,6 @@
 """Event files on a local disk, and the operations that event files need from any storage.
 
-- A writer makes a new file, and only appends to it. Each write is one system call without a buffer,
+- A writer makes a new file, and appends to it. Each write is one system call without a buffer,
   so a process that is killed or forked loses nothing and writes nothing twice.
 - Failures raise ``OSError`` and are not retried here. A write that returns a number may
   have written only a part. After an error, the size of the file shows how much was written.

@@ -23,12 +23,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import numpy.ma  # np.unique imports it, perhaps in a worker
 from numpy.typing import NDArray
 from PIL import Image
 
 from tbimage.buffers import Piece
-from tbimage.pixels.blocks import BLOCK
+from tbimage.pixels.blocks import BLOCK, distinct
 from tbimage.pixels.clips.frames import EncodedClip, Frames, encode_changes
 from tbimage.pixels.png import encoder
 from tbimage.pixels.png.strips import Run
@@ -148,7 +147,7 @@ def _choose_colors(frames: Frames, first: Bytes) -> tuple[Bytes, Callable[[Bytes
     if first.shape[2] == 1:
         return np.arange(256, dtype=np.uint8).repeat(3), lambda pixels: pixels[..., 0]
     exact = None
-    if len(np.unique(_packed(first[::5, ::5]))) <= 256:
+    if len(distinct(_packed(first[::5, ::5]))) <= 256:
         exact = _few_colors(frames.frame(number).pixels for number in range(frames.count))
     if exact is not None:
         return exact[0], functools.partial(_exact_indices, exact[1])
@@ -162,7 +161,7 @@ def _sample(frames: Frames, height: int, width: int) -> Bytes:
         numbers = list(range(frames.count))
     else:  # pairs of adjacent frames: a clip may alternate between two pictures
         starts = np.linspace(0, frames.count - 2, _SAMPLED_FRAMES // 2).round().astype(int)
-        numbers = np.union1d(starts, starts + 1).tolist()
+        numbers = distinct(np.append(starts, starts + 1)).tolist()
     each = -(-_SAMPLED_PIXELS // len(numbers))
     sample = []
     for place, number in enumerate(numbers):

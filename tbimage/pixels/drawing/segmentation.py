@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.ma  # np.unique imports it, perhaps in a worker
 from numpy.typing import NDArray
 
 from tbimage import checks
 from tbimage.pixels.arrays.array_like import as_array
-from tbimage.pixels.blocks import BLOCK
+from tbimage.pixels.blocks import BLOCK, distinct
 from tbimage.pixels.drawing.palette import (
     CLASS_COLORS,
     CYCLED,
@@ -178,7 +177,7 @@ def _codes(classes: Classes, ignore_index: int | None) -> tuple[NDArray[np.uint8
         codes[negative] = _FAULTY
         remarks[NEGATIVE] = int(negative.sum())
     if high >= count:
-        beyond = np.unique(indices[indices >= count])
+        beyond = distinct(indices[indices >= count])
         remarks[CYCLED] = len(beyond) - int(ignored is not None and ignore_index in beyond)
     if classes.faulty is not None:
         codes[classes.faulty] = _FAULTY
@@ -242,15 +241,8 @@ def legend_entries(
     classes = labels if isinstance(labels, Classes) else class_indices(labels)
     indices = classes.indices if classes.faulty is None else classes.indices[~classes.faulty]
     entries = []
-    for index in _unique(indices).tolist():
+    for index in distinct(indices).tolist():
         if index == ignore_index or index < 0:
             continue
         entries.append((class_name(index, names), class_color(index)))
     return entries
-
-
-def _unique(indices: Array) -> Array:
-    """Return each value of an array once, in order; small integers are found by counting."""
-    if indices.size and indices.min() >= 0 and indices.max() < 1 << 16:
-        return np.flatnonzero(np.bincount(indices.reshape(-1).astype(np.intp, copy=False)))
-    return np.unique(indices)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tbimage.pixels.blocks import distinct
 from tbimage.pixels.png.rows import Pixels, Rows
 from tbimage.pixels.scratch import Bytes
 
@@ -96,7 +97,7 @@ def _few_colors(pixels: Pixels) -> npt.NDArray[np.uint32] | None:
     colors = np.empty(0, np.uint32)
     for top in range(0, len(pixels), _rows_at_once(pixels)):
         found = _as_integers(pixels[top : top + _rows_at_once(pixels)])
-        colors = np.union1d(colors, found)
+        colors = distinct(np.append(colors, distinct(found)))
         if len(colors) > 256:
             return None
     return colors

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import functools
 
-import numpy.ma  # noqa: F401  # so that no worker imports it for np.union1d
-
 from tbimage.pixels.png.deflate import Method
 from tbimage.pixels.png.filters import Filter
 from tbimage.pixels.png.reductions import Form, forms

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from tbimage import checks
 from tbimage.events.tickets import MAIN, STEP
 from tbimage.kinds import scalar as scalar_kind
-from tbimage.writer import defaults
 from tbimage.writer.methods import series
 from tbimage.writer.steps import FIRST_STEP, check_step
 
@@ -69,7 +68,7 @@ def hparams(
     trial = kind.prepare(hparams, metrics, domains, group, status)
     step = None if step is None else check_step(step)
     wall_time = checks.wall_time(wall_time)
-    if not defaults.should_record(0, kind.SESSION_TAG):
+    if not self._begin(kind.SESSION_TAG, 0, may_repeat=True)[2]:
         return False
     first = self._trials.setdefault(self.logdir, trial.values)
     # Values are compared as repr, because 1 == True and nan != nan.
@@ -135,7 +134,7 @@ def custom_scalars(
 
     charts = kind.check_layout(layout)
     wall_time = checks.wall_time(wall_time)
-    if not defaults.should_record(0, kind.LAYOUT_TAG):
+    if not self._begin(kind.LAYOUT_TAG, 0, may_repeat=True)[2]:
         return False
     for tag in kind.mismatched_tags(charts):
         self._notices.once(
