@@ -24,14 +24,14 @@ _ENCODE_SECS, _WRITE_SECS = 20.0, 2.0
 
 
 def drain() -> None:
-    """Write pending summaries until ``close_timeout`` or Ctrl-C; log how many are lost."""
+    """Write pending summaries until ``close_timeout``, Ctrl-C or SystemExit; log the lost ones."""
     interrupts: list[None] = []
 
     def note(*_: object) -> None:
         interrupts.append(None)
 
     for _ in range(_MOST_INTERRUPTS):
-        with contextlib.suppress(KeyboardInterrupt):  # raised in the except clause of _drain
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # raised in _drain's except clause
             if _drain(note, interrupts):
                 break
     if signal.getsignal(signal.SIGINT) is note:
@@ -46,7 +46,7 @@ def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
                 signal.signal(signal.SIGINT, note)
         _end(interrupts)
         return True
-    except KeyboardInterrupt:  # raised before ``note`` was set, or by a handler of the program
+    except (KeyboardInterrupt, SystemExit):  # before ``note`` was set, or by the program's handler
         note()
         return False
 

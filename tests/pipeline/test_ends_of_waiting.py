@@ -351,6 +351,38 @@ def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: 
     assert stats.written == stats.logged
 
 
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        pytest.param(tbimage.Keep(every=7), 35, id="every"),
+        pytest.param(tbimage.Keep(min_interval=1e6), 1, id="min_interval"),
+        pytest.param(tbimage.Keep(reservoir=1000), 240, id="reservoir"),
+    ],
+)
+def test_threads_that_use_a_name_first_agree_on_what_is_kept(
+    tmp_path: Path, keep: tbimage.Keep, kept: int
+) -> None:
+    """Threads switch at any bytecode, also while the first call of a name makes its counter."""
+    writer = tbimage.SummaryWriter(tmp_path, keep={"*": keep})
+    accepted: list[bool] = []
+    barrier = threading.Barrier(8)
+
+    def work() -> None:
+        barrier.wait()
+        sys.settrace(switching)
+        accepted.extend([writer.scalar("a", 0.5) for _ in range(30)])
+        sys.settrace(None)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writer.close()
+    assert accepted.count(True) == kept
+    assert everything(tmp_path) == {"a": list(range(kept))}
+
+
 @pytest.mark.parametrize("call", ["scalar", "image", "scalars"])
 def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> None:
     """Threads switch at any bytecode, and no step is repeated or left out."""

@@ -228,3 +228,41 @@ for number in range({signals}):
     done = lying_disk.run(script, logdir)
     assert logs.steps(logdir, "a") == [0]
     assert told_lost(done.stderr) == [10], done.stderr
+
+
+@pytest.mark.parametrize("process", ["program", "child of multiprocessing"])
+@pytest.mark.parametrize("how", ["sys.exit(7)", "raise KeyboardInterrupt"])
+def test_a_handler_that_ends_the_process_while_it_ends(
+    tmp_path: Path, process: str, how: str
+) -> None:
+    """A second SIGTERM, for example: the lost summaries are told, and ``drain`` waits no longer."""
+    script = f"""
+import multiprocessing
+
+def stop(*_):
+    {how}
+
+def log():
+    signal.signal(signal.SIGTERM, stop)
+    writer = tbimage.SummaryWriter(logdir, close_timeout=600.0)
+    writer.scalar("a", 0.5, 0)
+    assert writer.flush(10)
+    lie(write_hold=logdir + ".never")
+    for step in range(1, 11):
+        writer.scalar("a", 0.5, step)
+    held()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.daemon = True
+    timer.start()
+
+if {process!r} == "program":
+    log()
+else:
+    child = multiprocessing.get_context("fork").Process(target=log)
+    child.start()
+    child.join()
+"""
+    logdir = tmp_path / "run"
+    done = lying_disk.run(script, logdir)
+    assert told_lost(done.stderr) == [10], done.stderr
+    assert everything(logdir) == {"a": [0]}

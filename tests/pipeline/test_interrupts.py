@@ -82,11 +82,18 @@ def open_writer(logdir: Path, **settings: object) -> tbimage.SummaryWriter:
     return tbimage.SummaryWriter(logdir, keep=keep, **settings)  # type: ignore[arg-type]
 
 
-def assert_written(writer: tbimage.SummaryWriter, logdir: Path, later: list[int]) -> None:
-    """Check that later calls are in the file, none is twice, and the counts are right."""
+def assert_written(
+    writer: tbimage.SummaryWriter, logdir: Path, later: list[int], before: int = 0
+) -> None:
+    """Check that the calls before and after are in the file, none is twice, and counts are right.
+
+    ``before``: how many rounds logged three scalars and a picture before the interrupt.
+    """
     assert writer.close(10)
     found = everything(logdir)
     assert found["after"] == found["picture after"] == later
+    assert found.get("before", []) == list(range(3, 3 * before + 3))
+    assert found.get("picture before", []) == list(range(1, before + 1))
     for tag, steps in found.items():
         assert len(steps) == len(set(steps)), tag
     stats = writer.stats()
@@ -144,7 +151,7 @@ def test_an_interrupt_loses_at_most_its_call(
         beyond = 0 if where else beyond + 1
         place += stride if where else 0
     assert place >= 10
-    assert_written(writer, tmp_path, later)
+    assert_written(writer, tmp_path, later, step if state == "at work" else 0)
 
 
 @pytest.mark.parametrize("every", WORK)

@@ -91,6 +91,8 @@ ERRORS = [
     "OSError",
     "RecursionError",
     "GeneratorExit",
+    "KeyboardInterrupt",
+    "SystemExit",
     "asyncio.CancelledError",
     "BaseException",
     "type('Timeout', (BaseException,), {})",

@@ -198,6 +198,7 @@ def test_summaries_that_are_flushed_later_can_be_read(
         log(step)
         readers.wait_until(lambda: writer.flush(60), "all to be written")
     assert writer.stats().healthy
+    assert writer.stats().displaced_files == 1
     assert writer.close()
     for loader in ("python_multifile", "data_server"):
         shown = [
