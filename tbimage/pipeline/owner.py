@@ -94,7 +94,7 @@ class Owner:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
                 except BaseException as error:  # no memory, or an exception sent to this thread
-                    with contextlib.suppress(BaseException):  # no memory to note the error
+                    with contextlib.suppress(BaseException):  # there may be no memory for it
                         self._note(error)
         finally:  # after any exception, let the next call start another owner
             if not ended:

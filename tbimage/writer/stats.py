@@ -38,9 +38,9 @@ class Stats:
         last_error: Class and message of the latest error, or None.
         healthy: False after a failed write, until a write succeeds. Also False if summaries are
             pending and none of them was written for 10 seconds plus ``flush_secs``, for any reason.
-            The files of the run and those of its sub-runs (``scalars``, ``hparams`` with a run
-            name) count separately. If the writer uploads to an object store without ``spool_dir``,
-            the limit is longer by ``upload_secs``.
+            The files of the run and those of its sub-runs (``scalars``) count separately. If the
+            writer uploads to an object store without ``spool_dir``, the limit is longer by
+            ``upload_secs``.
 
     Example:
         >>> import dataclasses, tempfile, tbimage

@@ -308,6 +308,14 @@ def switching(frame: types.FrameType, event: str, argument: Any) -> Any:
     return switching
 
 
+def run_in_threads(count: int, work: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 @pytest.mark.parametrize("traced", [False, True])
 @pytest.mark.parametrize("names", [1, 3])
 def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: int) -> None:
@@ -330,16 +338,12 @@ def test_keep_counts_exactly_under_threads(tmp_path: Path, traced: bool, names: 
         )
         sys.settrace(None)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            run_in_threads(8, work)
     finally:
         sys.setswitchinterval(interval)
     assert writer.close()
@@ -373,11 +377,7 @@ def test_threads_that_use_a_name_first_agree_on_what_is_kept(
         accepted.extend([writer.scalar("a", 0.5) for _ in range(30)])
         sys.settrace(None)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(8, work)
     assert writer.close()
     assert accepted.count(True) == kept
     assert everything(tmp_path) == {"a": list(range(kept))}
@@ -403,11 +403,7 @@ def test_automatic_steps_are_exact_under_threads(tmp_path: Path, call: str) -> N
             assert log()
         sys.settrace(None)
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(6, work)
     assert writer.close()
     assert everything(tmp_path) == {"a": list(range(181))}
     assert writer.stats().logged == writer.stats().written == 181

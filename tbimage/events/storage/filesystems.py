@@ -56,7 +56,8 @@ def _event_loop() -> asyncio.AbstractEventLoop:
         try:  # before the loop is stored: if no thread can be started, the next call tries again
             Thread(target=_run, args=(new,), name="tbimage-requests", daemon=True).start()
         except BaseException:
-            new.close()
+            if not new.is_running():
+                new.close()
             raise
         loop = _loops.setdefault(pid, new)
         if loop is not new:  # another thread has set the loop
