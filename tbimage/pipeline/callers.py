@@ -13,7 +13,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from os import getpid
-from threading import get_ident, main_thread
+from threading import get_ident
 from typing import TypeVar
 
 from tbimage.events.event_files import EventFiles
@@ -199,8 +199,6 @@ class Pipeline:
         """Wait until a request is answered, its deadline passes, or ``interrupts`` has an item."""
         channel, owner, deadline = self._channel, self._channel.owner, request.deadline
         while not (request.answered or owner.is_worker()):  # the owner may need this thread
-            if deadline is None and not main_thread().is_alive():  # the process waits for this call
-                deadline = time.monotonic() + self._options.close_timeout
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
                 return

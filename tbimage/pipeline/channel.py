@@ -49,7 +49,8 @@ class Channel:
         self.finished: bool = False
         self.woken_at: float = 0.0  # when a caller last woke the owner while nothing was pending
         self.pending_bytes: int = 0  # the bytes of the tickets that the owner has taken in
-        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2  # see put_light
+        # Up to this number of pending bytes, light tickets need no reservation.
+        self.easy_bytes = -1 if owner.ending else options.max_pending_bytes // 2
         self.kept_out: dict[int, int] = {}  # calls that ``keep`` left out, by thread
         self.refused: dict[str, dict[int, int]] = {"full": {}, "disk": {}}
         self.dropped = dict.fromkeys(("full", "disk", "error", "closed"), 0)
