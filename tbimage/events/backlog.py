@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tbimage.events.batches import Batch, concatenate
 from tbimage.events.event_files import EventFiles
-from tbimage.events.history import tags_of
+from tbimage.events.history import described
 from tbimage.events.reporting import Errors
 from tbimage.events.segments import PATIENCE_SECS, UnwritableError
 from tbimage.events.tickets import LIGHT_BYTES, Ticket, make_batch
@@ -97,8 +97,7 @@ class Backlog:
                 done = self._files.append(self._batch)
             except UnwritableError as error:  # lose only this record
                 record = b"".join(self._batch.first(1).pieces)
-                what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
-                self._errors.lose(error, f"{what or 'a summary'} was not written")
+                self._errors.lose(error, f"{described(record, 'a summary')} was not written")
                 done = unwritable = 1
             while True:
                 try:

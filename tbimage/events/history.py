@@ -63,6 +63,11 @@ def tags_of(record: bytes) -> dict[str, int]:
     return found
 
 
+def described(record: bytes, otherwise: str) -> str:
+    """Name the tags at the start of a framed record and their step; ``otherwise`` if none."""
+    return ", ".join(f"{t!r} at step {step}" for t, step in tags_of(record).items()) or otherwise
+
+
 def _note_event(data: bytes, newest: dict[str, int]) -> None:
     step = 0
     at = 0

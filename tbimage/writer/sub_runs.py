@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tbimage.events.batches import Batch, concatenate
 from tbimage.events.descriptors import SharingStorage
 from tbimage.events.event_files import EventFiles, SegmentOptions
-from tbimage.events.history import newest_steps, tags_of
+from tbimage.events.history import described, newest_steps
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, small_record
 from tbimage.events.segments import PATIENCE_SECS, Segments, UnwritableError
 from tbimage.events.storage import LocalStorage, Storage, urls
@@ -164,8 +164,7 @@ class RunFiles(EventFiles):
 
     def _note_unwritable(self, record: bytes, error: UnwritableError) -> None:
         event = memoryview(record)[HEADER_BYTES:]
-        what = ", ".join(f"{tag!r} at step {step}" for tag, step in tags_of(record).items())
-        error.strerror = f"{what or 'a value'}: {error.strerror}"
+        error.strerror = f"{described(record, 'a value')}: {error.strerror}"
         self._unwritable[bytes(event[: _start_of_summary(event)])] = error
 
     def sync(self) -> None:
