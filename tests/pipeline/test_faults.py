@@ -183,7 +183,7 @@ def test_on_a_hanging_disk_calls_drop_and_flush_returns(tmp_path: Path, faulty: 
     storage.plan = hang
     results = [writer.image("a", NOISE, step) for step in range(50)]
     assert results[0] is True
-    # Not the last one: a picture that is encoded needs less room, so any later call may fit.
+    # Not the last one: a summary needs 640 bytes less once the owner takes it; a later one may fit.
     assert False in results
     assert writer.flush(0.05) is False
     assert writer.stats().pending_bytes <= BOUND
