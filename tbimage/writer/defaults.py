@@ -8,9 +8,10 @@ the task that made it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Generic, SupportsIndex, TypeVar
 
 from tbimage.writer.steps import check_step
@@ -72,15 +73,27 @@ def replaced(**values: object) -> Iterator[None]:
     At the end, the old values are set again without tokens (``ContextVar.reset``), because
     generators and async fixtures may enter the block in one task and leave it in another task.
     """
-    variables = {name: globals()[name] for name in values}
-    before = {name: variable.get() for name, variable in variables.items()}
-    for name, variable in variables.items():
-        variable.set(values[name])
-    try:
+    before = {name: globals()[name].get() for name in values}
+    with changed(partial(_set, values), partial(_set, before)):
         yield
+
+
+def _set(values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        globals()[name].set(value)
+
+
+@contextmanager
+def changed(change: Callable[[], object], restore: Callable[[], object]) -> Iterator[None]:
+    """Change something within a block; restore it even if an interrupt (Ctrl-C) ends a call."""
+    try:
+        try:
+            change()
+            yield
+        finally:
+            restore()
     finally:
-        for name, variable in variables.items():
-            variable.set(before[name])
+        restore()  # again, because an interrupt may have ended the first call
 
 
 def set_step(step: SupportsIndex | None) -> None:

@@ -5,6 +5,8 @@ Calls that torch's adapter has, too, are in test_torch.py.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import warnings
@@ -18,6 +20,7 @@ from tbimage.compat import tensorboardx as face
 from tbimage.reading.events import read_run
 from tests import readers
 from tests.compat import faces
+from tests.pipeline.interrupter import Interrupted, Interrupter
 
 mpl: Any = pytest.importorskip("matplotlib")
 with warnings.catch_warnings():
@@ -252,6 +255,27 @@ def test_metadata_does_not_outlive_an_exception(tmp_path: Path) -> None:
     run = readers.read_runs(tmp_path, "python")["."]
     assert [(p.step, p.wall_time) for p in run["a"].points] == [(6, TIME)]
     assert run["b"].steps == [0]
+
+
+def test_metadata_does_not_outlive_an_interrupt(tmp_path: Path) -> None:
+    def block() -> None:
+        with writer.use_metadata(global_step=10**6):
+            pass
+
+    with face.SummaryWriter(str(tmp_path)) as writer:
+        block()
+        for place in itertools.count():
+            interrupter = Interrupter(place)
+            with contextlib.suppress(Interrupted), interrupter:
+                block()
+            writer.add_scalar(f"after_{place}", 1.0)
+            if interrupter.happened is None:
+                break
+    assert place > 50
+    run = readers.read_runs(tmp_path, "python")["."]
+    assert {tag: series.steps for tag, series in run.items()} == {
+        f"after_{number}": [0] for number in range(place + 1)
+    }
 
 
 def test_arguments_without_effect_warn(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Some frames have no places, or fewer. The import system leaves its own locks beh
 interrupted, so that a test does all imports before. ``Thread.start`` holds a lock of the whole
 interpreter between two bytecodes where no handler can run, so only returns from C count there.
 CPython prints and ignores an exception in ``__del__``, which runs here if a worker is late.
+matplotlib cannot draw later figures if its own functions, or those that they call, are interrupted.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Interrupter:
         self._place = place
         self.places = 0
         self.happened: str | None = None
+        self._in_matplotlib = False
 
     def __enter__(self) -> Interrupter:
         sys._getframe().f_trace_opcodes = True  # Python 3.12 reads it when tracing begins
@@ -50,7 +52,10 @@ class Interrupter:
 
     def _trace(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         if event == "call":
-            if not _has_places(frame) or frame.f_code is threading.Thread.start.__code__:
+            if "/matplotlib/" in frame.f_code.co_filename and not self._in_matplotlib:
+                self._in_matplotlib = True
+                return self._leave_matplotlib
+            if not self._has_places(frame) or frame.f_code is threading.Thread.start.__code__:
                 return None
             frame.f_trace = self._trace  # first, because Python 3.13 reads it in the next line
             frame.f_trace_opcodes = True
@@ -59,8 +64,13 @@ class Interrupter:
             self._come_to(frame, "bytecode")
         return self._trace
 
+    def _leave_matplotlib(self, frame: types.FrameType, event: str, argument: Any) -> Any:
+        if event == "return":
+            self._in_matplotlib = False
+        return self._leave_matplotlib
+
     def _profile(self, frame: types.FrameType, event: str, argument: Any) -> None:
-        if event == "c_return" and _has_places(frame):
+        if event == "c_return" and self._has_places(frame):
             self._come_to(frame, f"return from {getattr(argument, '__name__', argument)}")
 
     def _come_to(self, frame: types.FrameType, what: str) -> None:
@@ -75,10 +85,12 @@ class Interrupter:
         )
         raise Interrupted(self.happened)
 
-
-def _has_places(frame: types.FrameType) -> bool:
-    code = frame.f_code
-    name = code.co_filename
-    return not (
-        name == __file__ or name.startswith("<frozen importlib") or code.co_name == "__del__"
-    )
+    def _has_places(self, frame: types.FrameType) -> bool:
+        code = frame.f_code
+        name = code.co_filename
+        return not (
+            self._in_matplotlib
+            or name == __file__
+            or name.startswith("<frozen importlib")
+            or code.co_name == "__del__"
+        )

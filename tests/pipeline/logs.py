@@ -21,8 +21,8 @@ def events_of(path: os.PathLike[str] | str) -> list[Any]:
     return events
 
 
-def summaries(logdir: os.PathLike[str] | str) -> list[tuple[str, int]]:
-    """Tag and step of every value of one run, in the order of the files; directories below it not.
+def events_in(logdir: os.PathLike[str] | str) -> list[Any]:
+    """Return the events of one run, in the order of the files; directories below it not.
 
     Each file must begin with file_version, and hold it once.
     """
@@ -33,8 +33,13 @@ def summaries(logdir: os.PathLike[str] | str) -> list[tuple[str, int]]:
         events = events_of(path)
         assert [bool(event.file_version) for event in events[:1]] in ([], [True]), path
         assert not any(event.file_version for event in events[1:]), path
-        found += [(value.tag, event.step) for event in events for value in event.summary.value]
+        found += events
     return found
+
+
+def summaries(logdir: os.PathLike[str] | str) -> list[tuple[str, int]]:
+    """Tag and step of every value of one run, in the order of the files; see ``events_in``."""
+    return [(value.tag, event.step) for event in events_in(logdir) for value in event.summary.value]
 
 
 def steps_by_tag(logdir: os.PathLike[str] | str) -> dict[str, list[int]]:

@@ -7,44 +7,56 @@ slow one at all of them.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import contextvars
 import queue
 import threading
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tbimage
+from tbimage.compat import tf_summary
+from tbimage.compat.tf_summary import peer
 from tests.pipeline import logs
 from tests.pipeline.interrupter import Interrupted, Interrupter
-from tests.pipeline.soundness import PICTURE, assert_adds_up, assert_goes_on, everything
+from tests.pipeline.public_calls import CALLS, LARGE
+from tests.pipeline.soundness import assert_adds_up, assert_goes_on, everything
 
 pytestmark = pytest.mark.usefixtures("no_garbage")
 
-LARGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
-POINTS = np.linspace(0.0, 1.0, 1000)
-
-#: The interrupted calls, with a tag and a step.
-CALLS: dict[str, Callable[[tbimage.SummaryWriter, str, int], object]] = {
-    "scalar": lambda writer, tag, step: writer.scalar(tag, 0.5, step),
-    "scalar, automatic step": lambda writer, tag, step: writer.scalar(tag, 0.5),
-    "small image": lambda writer, tag, step: writer.image(tag, PICTURE, step),
-    "large image": lambda writer, tag, step: writer.image(tag, LARGE, step),
-    "histogram": lambda writer, tag, step: writer.histogram(tag, POINTS, step),
-    "text": lambda writer, tag, step: writer.text(tag, "some words", step),
-    "scalars": lambda writer, tag, step: writer.scalars(tag, {"x": 1.0}, step),
-    "kept out": lambda writer, tag, step: writer.scalar(f"never {tag}", 0.5, step),
-    "flush": lambda writer, tag, step: writer.scalar(tag, 0.5, step) and writer.flush(10),
-    "flush of an image": lambda writer, tag, step: (
-        writer.image(tag, LARGE, step) and writer.flush(10)
-    ),
-    "stats": lambda writer, tag, step: writer.stats(),
+#: Tested in the ordinary suite; the other calls are slow tests.
+ORDINARY = {
+    "scalar",
+    "scalar, automatic step",
+    "scalar, kept out",
+    "scalars",
+    "histogram",
+    "text",
+    "image, small",
+    "image, large",
+    "flush",
+    "flush, of an image",
+    "stats",
 }
 
 WORK = pytest.param(False, id="some places"), pytest.param(True, id="all", marks=pytest.mark.soak)
+EACH_CALL = [
+    *(pytest.param(name, False, id=name) for name in CALLS if name in ORDINARY),
+    *(
+        pytest.param(name, False, id=name, marks=pytest.mark.slow)
+        for name in CALLS
+        if name not in ORDINARY
+    ),
+    *(pytest.param(name, True, id=f"{name}-all", marks=pytest.mark.soak) for name in CALLS),
+]
 
 
 def places_of(every: bool, call: Callable[[], object]) -> int:
@@ -69,11 +81,11 @@ def interrupt(place: int, call: Callable[[], object]) -> str | None:
     return interrupter.happened
 
 
-def warm(writer: tbimage.SummaryWriter) -> None:
-    """Log once, so that everything is imported, threads run, and old steps are read."""
-    for name, call in CALLS.items():
+def warm(writer: tbimage.SummaryWriter, *names: str) -> None:
+    """Log: everything is imported, threads run, old steps are read, and there is a sub-run."""
+    for name in dict.fromkeys((*ORDINARY, *names)):
         for step in (-2, -1):
-            call(writer, f"warm {name}", step)
+            CALLS[name](writer, f"warm {name}", step)
     assert writer.flush(10)
 
 
@@ -95,11 +107,28 @@ def assert_written(
     assert found.get("before", []) == list(range(3, 3 * before + 3))
     assert found.get("picture before", []) == list(range(1, before + 1))
     for tag, steps in found.items():
-        assert len(steps) == len(set(steps)), tag
+        if not tag.startswith("_hparams_/"):  # each call writes the trial again, at step 0
+            assert len(steps) == len(set(steps)), tag
     stats = writer.stats()
     assert_adds_up(stats)
-    assert sum(map(len, found.values())) == stats.written, stats
-    assert stats.logged == stats.written, stats
+    assert stats.logged == stats.written == summaries_in(logdir), stats
+
+
+def summaries_in(logdir: Path) -> int:
+    """Count the events after each file's first; ``purge`` writes two to each run below another."""
+    pairs = 0
+    for run in logs.runs(logdir):
+        kinds = [event.WhichOneof("what") for event in logs.events_in(run)]
+        pairs += 2 * (len(kinds) - kinds.count("file_version"))
+        if run != logdir:
+            pairs -= kinds.count("session_log")
+    return pairs // 2
+
+
+def test_each_public_function_is_interrupted() -> None:
+    called = {part for name in CALLS for part in name.split(", ")}
+    public = {name for name in dir(tbimage.SummaryWriter) if not name.startswith("_")}
+    assert public - called == {"aflush", "close"}, "tested below"
 
 
 def test_the_interrupter_reaches_every_place() -> None:
@@ -124,15 +153,15 @@ def test_the_interrupter_reaches_every_place() -> None:
         assert len(set(hit)) == len(hit)
 
 
-@pytest.mark.parametrize("every", WORK)
 @pytest.mark.parametrize("state", ["asleep", "at work"])
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(("name", "every"), EACH_CALL)
 @pytest.mark.timeout(1800)
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # closed with the traceback
 def test_an_interrupt_loses_at_most_its_call(
     tmp_path: Path, name: str, state: str, every: bool
 ) -> None:
     writer = open_writer(tmp_path)
-    warm(writer)
+    warm(writer, name)
     call = CALLS[name]
     stride = places_of(every, lambda: call(writer, "a", 0))
     later = []
@@ -155,7 +184,7 @@ def test_an_interrupt_loses_at_most_its_call(
 
 
 @pytest.mark.parametrize("every", WORK)
-@pytest.mark.parametrize("name", ["scalar", "scalar, automatic step", "small image", "flush"])
+@pytest.mark.parametrize("name", ["scalar", "scalar, automatic step", "image, small", "flush"])
 @pytest.mark.timeout(1800)
 def test_an_interrupt_of_the_first_call_loses_at_most_that_call(
     tmp_path: Path, name: str, every: bool
@@ -176,6 +205,100 @@ def test_an_interrupt_of_the_first_call_loses_at_most_that_call(
         beyond = 0 if where else beyond + 1
         place += stride if where else 0
     assert place >= 10
+
+
+@pytest.mark.parametrize("every", WORK)
+@pytest.mark.timeout(1800)
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_an_interrupted_aflush_may_be_repeated(tmp_path: Path, every: bool) -> None:
+    """Interrupted in its own steps and in those of ``asyncio.sleep``, not in the event loop."""
+
+    @types.coroutine
+    def in_steps(interrupter: Interrupter) -> Iterator[object]:
+        steps = writer.aflush(10)
+        with contextlib.suppress(StopIteration):
+            while True:
+                with interrupter:
+                    pause = steps.send(None)
+                yield pause
+
+    async def aflush(interrupter: Interrupter) -> None:
+        try:
+            await in_steps(interrupter)
+        except Interrupted:
+            assert interrupter.happened
+        else:
+            assert not interrupter.happened, f"swallowed: {interrupter.happened}"
+
+    writer = open_writer(tmp_path)
+    warm(writer)
+    writer.image("a", LARGE, 0)
+    counting = Interrupter()
+    asyncio.run(aflush(counting))
+    place = beyond = step = 0
+    later = []
+    while beyond < 3:
+        step += 1
+        writer.image("a", LARGE, step)
+        interrupter = Interrupter(place)
+        asyncio.run(aflush(interrupter))
+        where = interrupter.happened
+        assert asyncio.run(writer.aflush(10)), where
+        assert_goes_on(writer, step, where)
+        later.append(step)
+        beyond = 0 if where else beyond + 1
+        place += (1 if every else max(1, counting.places // 50)) if where else 0
+    assert place >= 10
+    assert logs.steps(tmp_path, "a") == list(range(step + 1))
+    assert_written(writer, tmp_path, later)
+
+
+Block = Callable[[], AbstractContextManager[object]]
+
+BLOCKS: dict[str, Callable[[tbimage.SummaryWriter], Block]] = {
+    "as_default": lambda writer: writer.as_default,
+    "as_default with a step": lambda writer: partial(writer.as_default, 3),
+    "record_if": lambda writer: partial(tbimage.record_if, False),
+    "as_default of tf.summary": lambda writer: partial(
+        tf_summary.create_file_writer(f"{writer.logdir}/tf").as_default, 3
+    ),
+    "record_if of tf.summary": lambda writer: partial(tf_summary.record_if, False),
+    "summary_scope of tf.summary": lambda writer: partial(
+        tf_summary.experimental.summary_scope, "layer"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_an_interrupted_block_restores_what_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Otherwise later calls without a step, for example, would all have the step of the block."""
+    monkeypatch.setattr(peer, "imported", lambda: None)  # its scopes, not those of TensorFlow
+    writer = open_writer(tmp_path)
+
+    def values() -> dict[str, object]:
+        now = contextvars.copy_context()
+        return {variable.name: value for variable, value in now.items() if value}
+
+    def block() -> None:
+        with enter():
+            changed.append(values())
+
+    def try_block(place: int) -> str | None:
+        before = values()
+        where = interrupt(place, block)
+        assert values() == before, where
+        return where
+
+    enter = BLOCKS[name](writer)
+    changed: list[dict[str, object]] = []
+    place = 0
+    while contextvars.copy_context().run(try_block, place):
+        place += 1
+    assert place > 100
+    assert changed[-1] != values()
+    writer.close()
 
 
 @pytest.mark.parametrize("every", WORK)

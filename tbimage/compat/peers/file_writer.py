@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from tbimage import checks
 from tbimage.compat.peers.drafts import Draft, log
 from tbimage.compat.peers.numbers import check_step, check_walltime
 from tbimage.kinds import graph, raw
-from tbimage.writer import SummaryWriter
+from tbimage.writer import SummaryWriter, defaults
 
 #: The value of ``global_step`` for an automatic step: 1 more than the last step of the tag.
 AUTOMATIC: Any = object()
@@ -142,11 +143,7 @@ class BaseFileWriter:
     @contextlib.contextmanager
     def _use_metadata(self, **metadata: Any) -> Iterator[None]:
         before = self._default_metadata
-        self._default_metadata = {
-            **before,
-            **{name: value for name, value in metadata.items() if value is not None},
-        }
-        try:
+        given = {name: value for name, value in metadata.items() if value is not None}
+        put = partial(setattr, self, "_default_metadata")
+        with defaults.changed(partial(put, {**before, **given}), partial(put, before)):
             yield
-        finally:
-            self._default_metadata = before

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from tbimage.compat.tf_summary import peer
+from tbimage.writer import defaults
 
 # A tag may have these characters, but the name of a scope may not
 # (tensorflow/python/ops/summary_ops_v2.py).
@@ -65,8 +67,5 @@ def _entered(scope: str) -> Iterator[str]:
     outer = _scope.get()
     if scope and not scope.endswith("/"):
         scope = f"{outer}{scope}/"
-    _scope.set(scope)
-    try:
+    with defaults.changed(partial(_scope.set, scope), partial(_scope.set, outer)):
         yield scope
-    finally:
-        _scope.set(outer)

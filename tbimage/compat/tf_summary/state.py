@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -53,10 +54,25 @@ def surroundings_of(thread: Thread) -> Surroundings | None:
 set_in_graph: ContextVar[dict[str, Any]] = ContextVar("tbimage_tf_set_in_graph", default={})  # noqa: B039
 
 
+#: The name in ``defaults`` of each of the ``Surroundings``.
+_VARIABLES = {"writer": "default_writer", "step": "default_step", "condition": "condition"}
+
+
 def note_set(**values: Any) -> None:
     """Store ``values`` if a graph is being built; otherwise remove the keys of ``values``."""
     noted = {key: value for key, value in set_in_graph.get().items() if key not in values}
     set_in_graph.set({**noted, **values} if peer.building_graph() else noted)
+
+
+@contextmanager
+def replaced(**values: Any) -> Iterator[None]:
+    """Set some of the ``Surroundings``, by their names, within a block."""
+    before = set_in_graph.get()
+    with (
+        defaults.changed(partial(note_set, **values), partial(set_in_graph.set, before)),
+        defaults.replaced(**{_VARIABLES[name]: value for name, value in values.items()}),
+    ):
+        yield
 
 
 #: The tags of summaries that were traced while there was no default writer.
@@ -134,11 +150,9 @@ def begin(tag: str, step: Any, kind: str | None = None) -> tuple[RunWriter, int]
 def asked() -> Iterator[None]:
     """Ignore ``record_if`` within a block, because its condition has already been checked."""
     condition = defaults.condition.get()
-    defaults.condition.set_unseen(None)
-    try:
+    put = defaults.condition.set_unseen
+    with defaults.changed(partial(put, None), partial(put, condition)):
         yield
-    finally:
-        defaults.condition.set_unseen(condition)
 
 
 def should_record(step: Any, tag: str) -> bool:
@@ -191,13 +205,8 @@ def record_if(condition: Any) -> Iterator[None]:
     check: defaults.Condition = Condition(condition)
     if isinstance(condition, (EveryNSteps, EverySeconds)):
         check = condition
-    before = set_in_graph.get()
-    note_set(condition=check)
-    try:
-        with defaults.replaced(condition=check):
-            yield
-    finally:
-        set_in_graph.set(before)
+    with replaced(condition=check):
+        yield
 
 
 def _truth(value: Any) -> bool:

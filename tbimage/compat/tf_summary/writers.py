@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from tbimage import checks
@@ -41,7 +41,14 @@ class SummaryWriter:
         Raises:
             RuntimeError: The writer is closed.
         """
-        self.as_default(step).__enter__()
+        if self._writer is None:
+            return
+        self._check_open()
+        state.warn_of_never_logged()
+        state.note_set(writer=self._writer)
+        defaults.default_writer.set(self._writer)
+        if step is not None:
+            state.set_step(step)
 
     def as_default(self, step: Any = None) -> AbstractContextManager[SummaryWriter | None]:
         """Make this the default writer within a block. The block ends with a ``flush``.
@@ -55,7 +62,19 @@ class SummaryWriter:
         if self._writer is None:
             return nullcontext()
         self._check_open()
-        return _Default(self, self._writer, step)
+        state.warn_of_never_logged()
+        return self._as_default({} if step is None else {"step": step})
+
+    @contextmanager
+    def _as_default(self, values: Mapping[str, Any]) -> Iterator[SummaryWriter]:
+        try:
+            with state.replaced(writer=self._writer, **values):
+                yield self
+        except BaseException:
+            with suppress(Exception):  # an error of the flush must not hide that of the block
+                self.flush()
+            raise
+        self.flush()
 
     def init(self) -> None:
         """Do nothing: a writer is ready when it is made.
@@ -102,44 +121,6 @@ class SummaryWriter:
     def __repr__(self) -> str:
         within = "nothing" if self._writer is None else repr(self._writer)
         return f"<{__name__.rpartition('.')[0]}.{type(self).__name__} for {within}>"
-
-
-class _Default:
-    """The block of ``as_default``. ``set_as_default`` enters it and never leaves it."""
-
-    def __init__(self, face: SummaryWriter, writer: RunWriter, step: Any) -> None:
-        self._face = face
-        self._writer = writer
-        self._step = step
-
-    def __enter__(self) -> SummaryWriter:
-        self._before = defaults.default_writer.get(), defaults.default_step.get()
-        self._set_in_graph_before = state.set_in_graph.get()
-        state.warn_of_never_logged()
-        state.note_set(writer=self._writer)
-        defaults.default_writer.set(self._writer)
-        if self._step is not None:
-            state.note_set(step=self._step)
-            defaults.default_step.set(self._step)
-        return self._face
-
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        writer, step = self._before
-        defaults.default_writer.set(writer)
-        if self._step is not None:
-            defaults.default_step.set(step)
-        state.set_in_graph.set(self._set_in_graph_before)
-        try:
-            self._face.flush()
-        except Exception:
-            if exception is None:
-                raise
-            # Otherwise the error, which is in the log, must not hide ``exception``.
 
 
 def create_file_writer(
