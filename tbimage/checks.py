@@ -145,13 +145,14 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
         fix = "; decode it" if isinstance(value, bytes) else ""
         raise TypeError(f"{argument} must be {expected}, got {given(value)}{fix}")
     try:
-        value.encode()
+        str.encode(value)
     except UnicodeEncodeError as error:
         raise ValueError(
             f"{argument} must be valid Unicode, got {shown(value)} with a lone surrogate at index "
             f"{error.start}; pass {argument}.encode('utf-8', 'replace').decode() to replace it"
         ) from None
-    return value
+    # A subclass, such as an enum with strings, may print and compare in other ways.
+    return value if type(value) is str else str.__str__(value)
 
 
 def items(argument: str, value: object, expected: str) -> list[Any]:

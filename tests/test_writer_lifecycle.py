@@ -74,6 +74,29 @@ def test_two_writers_of_one_directory_are_warned_of(tmp_path: Path) -> None:
     tbimage.SummaryWriter(tmp_path / "below").close()
 
 
+@pytest.mark.parametrize("first_closed", [0, 1])
+def test_each_further_writer_of_a_directory_is_warned_of(tmp_path: Path, first_closed: int) -> None:
+    writers = [tbimage.SummaryWriter(tmp_path)]
+    with pytest.warns(tbimage.TwoWritersWarning):
+        writers.append(tbimage.SummaryWriter(tmp_path))
+    writers.pop(first_closed).close()
+    with pytest.warns(tbimage.TwoWritersWarning):
+        writers.append(tbimage.SummaryWriter(tmp_path))
+    for writer in writers:
+        writer.close()
+    tbimage.SummaryWriter(tmp_path).close()  # no warning, which would be an error here
+
+
+def test_a_warning_that_is_an_error_leaves_no_writer(tmp_path: Path) -> None:
+    first = tbimage.SummaryWriter(tmp_path)
+    for _ in range(3):
+        with pytest.raises(tbimage.TwoWritersWarning):
+            tbimage.SummaryWriter(tmp_path)
+    first.close()
+    readers.wait_until(lambda: descriptors(tmp_path) == 0, "files to be closed")
+    tbimage.SummaryWriter(tmp_path).close()
+
+
 def test_a_writer_that_was_dropped_is_not_warned_of(tmp_path: Path) -> None:
     for _ in range(3):
         writer = tbimage.SummaryWriter(tmp_path)
@@ -307,7 +330,7 @@ def test_a_writer_may_be_opened_or_deleted_while_another_is_closed(tmp_path: Pat
     finally:
         gc.set_threshold(*thresholds)
         gc.callbacks.remove(collect)
-    assert closed not in [reference() for reference in directories._tenants.values()]
+    assert not any(id(closed) in tenants for tenants in directories._tenants.values())
     directories.release(other)
     assert not any(str(tmp_path) in key for key in directories._tenants)
 

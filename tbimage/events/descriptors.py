@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 from tbimage.buffers import Piece
 from tbimage.events.storage import AppendFile, LocalStorage
+from tbimage.events.storage.local import open_high
 
 # The errors that ``stat`` raises if there is no file at a path, as in storage/local.py.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
@@ -45,7 +46,7 @@ class SharingStorage(LocalStorage):
     def create(self, path: str) -> AppendFile:
         """Create a file; FileExistsError if the path exists."""
         self._make_room()
-        descriptor = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = open_high(path, _APPEND | os.O_CREAT | os.O_EXCL)
         file = _SharingFile(self, path, os.fstat(descriptor))
         self._open[file] = descriptor
         return file
@@ -55,7 +56,7 @@ class SharingStorage(LocalStorage):
         descriptor = self._open.get(file)
         if descriptor is None:
             self._make_room()
-            descriptor = os.open(file.path, _APPEND)
+            descriptor = open_high(file.path, _APPEND)
             if not file.is_same(os.fstat(descriptor)):
                 os.close(descriptor)
                 raise OSError(errno.ESTALE, "the file was replaced or changed", file.path)

@@ -123,13 +123,14 @@ class Errors:
     def note(self, error: BaseException, consequence: str) -> None:
         """Log an error, unless an error with the same cause was logged before."""
         try:
+            # The cause of an OSError is its errno. Its message may have a new file name each time.
             message = str(error)
-        except Exception:  # __str__ of a caller's class may raise an error
+            cause = type(error), repr(error.errno) if isinstance(error, OSError) else message
+        except BaseException:  # the methods of a caller's class may raise anything
             message = "(it has no message)"
+            cause = type(error), message
         self.latest = f"{type(error).__name__}: {message}"
         _forget_tracebacks(error)
-        # The cause of an OSError is its errno. Its message may have a new file name each time.
-        cause = type(error), error.errno if isinstance(error, OSError) else message
         first = object()
         # setdefault is atomic, so only one of two threads is the first.
         if len(self._causes) < _MOST_CAUSES and self._causes.setdefault(cause, first) is first:
@@ -137,7 +138,9 @@ class Errors:
 
     def lose(self, error: BaseException, consequence: str) -> None:
         """Log an error that a flush must raise. The next flush raises only the first of these."""
-        if logger.isEnabledFor(logging.DEBUG):
+        # Not ``isEnabledFor``, which may wait for the lock of ``logging``. ``dictConfig`` closes
+        # old handlers under this lock, and the ``close`` of a handler may flush or close a writer.
+        if logger.getEffectiveLevel() <= logging.DEBUG > logger.manager.disable:
             lines = "".join(traceback.format_exception(error))
             self._say(logging.DEBUG, "%s: %s\n%s", self._where(), consequence, lines)
         if self._unreported is None:

@@ -93,7 +93,7 @@ def _hparam(what: str, value: Any) -> HParam:
     plain = checks.plain_value(value)
     if isinstance(plain, str):
         # For a str enum, ``str.__str__`` returns the member's value. ``str`` may return its name.
-        return str.__str__(checks.text(what, plain))
+        return checks.text(what, plain)
     if isinstance(plain, bool):  # checked before int, because a bool is also an int
         return plain
     if isinstance(plain, (int, float)):

@@ -198,7 +198,8 @@ class Pipeline:
     def wait_for(self, request: Request, interrupts: Sequence[None] = ()) -> None:
         """Wait until a request is answered, its deadline passes, or ``interrupts`` has an item."""
         channel, owner, deadline = self._channel, self._channel.owner, request.deadline
-        while not (request.answered or owner.is_worker()):  # the owner may need this thread
+        # The owner may need this thread. If a signal handler forks, the child gets no answer.
+        while not (request.answered or owner.is_worker() or channel.pid != getpid()):
             secs = _LOOK_SECS if deadline is None else min(_LOOK_SECS, deadline - time.monotonic())
             if secs <= 0 or interrupts:
                 return
@@ -308,15 +309,19 @@ class Pipeline:
         return self.channel.lanes[0].files
 
 
-def _enter_process() -> None:
-    """In a forked child: an ancestor may have had the same process id."""
-    owners.clear()
+def _forget_ancestors() -> None:
+    """Before a fork: the child may get the process id of an ancestor that has ended."""
+    pid = getpid()
+    for ancestor in owners.keys() - {pid}:
+        owners.pop(ancestor, None)
     for pipeline in [each for each in (reference() for reference in list(live.values())) if each]:
-        pipeline._channel.pid, pipeline._channels = 0, {0: pipeline._channel}
+        for ancestor in pipeline._channels.keys() - {pid}:
+            if channel := pipeline._channels.pop(ancestor, None):
+                channel.pid = 0
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_enter_process)
+    os.register_at_fork(before=_forget_ancestors)
 
 
 def _add_one(counts: dict[int, int]) -> None:

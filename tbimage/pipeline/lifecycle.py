@@ -12,12 +12,12 @@ import contextlib
 import signal
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tbimage.pipeline.callers import live
 from tbimage.pipeline.owner import at_first_use, current_owner
 
-_MOST_INTERRUPTS = 10  # ``drain`` ends after this number of interrupts
+_MOST_INTERRUPTS = 10  # after this number of exceptions from signal handlers, ``drain`` gives up
 # Python aborts if it stops a thread that runs C++. So, after some summaries were given up, the
 # drain waits for jobs that have begun. One picture may take seconds; a write may hang for ever.
 _ENCODE_SECS, _WRITE_SECS = 20.0, 2.0
@@ -31,24 +31,20 @@ def drain() -> None:
         interrupts.append(None)
 
     for _ in range(_MOST_INTERRUPTS):
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # raised in _drain's except clause
-            if _drain(note, interrupts):
+        with contextlib.suppress(BaseException):  # of a signal handler, also in the except clause
+            try:
+                if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                    # If Ctrl-C raised an exception in a log handler, the line would be lost.
+                    with contextlib.suppress(ValueError):  # raised outside of the main thread
+                        signal.signal(signal.SIGINT, note)
+                _end(interrupts)
                 break
+            except (KeyboardInterrupt, SystemExit):  # before ``note`` was set, or by the program
+                note()
+    else:
+        _end([None])  # give up, and log how many summaries are lost
     if signal.getsignal(signal.SIGINT) is note:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _drain(note: Callable[..., None], interrupts: Sequence[None]) -> bool:
-    try:
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # If Ctrl-C raised an exception in a log handler, the handler's line would be lost.
-            with contextlib.suppress(ValueError):  # raised outside of the main thread
-                signal.signal(signal.SIGINT, note)
-        _end(interrupts)
-        return True
-    except (KeyboardInterrupt, SystemExit):  # before ``note`` was set, or by the program's handler
-        note()
-        return False
 
 
 def _end(interrupts: Sequence[None]) -> None:

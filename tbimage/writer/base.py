@@ -148,6 +148,9 @@ class RunWriter:
         files = partial(make_files, settings, logdir, self._real, sub_run)
         self._pipeline = Pipeline(files, settings)
         self._pipeline.open()
+        # The finalizer does not refer to the writer. So when the last reference to the writer is
+        # gone, its file is closed at once, and not later by the garbage collector.
+        weakref.finalize(self, _drop, self._pipeline).atexit = False
         if not sub_run:
             directories.claim_run(self._real, self._pipeline.files)
         self._notices = Notices(self._pipeline.say)
@@ -159,9 +162,6 @@ class RunWriter:
         self._charts: Charts = {}
         #: The hyperparameters by run directory, because a forked writer has its own directory.
         self._trials: dict[str, Mapping[str, object]] = {}
-        # The finalizer does not refer to the writer. So when the last reference to the writer is
-        # gone, its file is closed at once, and not later by the garbage collector.
-        weakref.finalize(self, _drop, self._pipeline).atexit = False
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all earlier summaries are in the file. Then a crash of the process loses none.
@@ -294,10 +294,12 @@ class RunWriter:
         The last step is stored under ``key``, by default the name. If ``may_repeat`` is True, the
         step need not increase. Return the name, the step, and whether the summary is wanted.
         """
+        if type(name) is not str:
+            name = checks.name(name)
         if key is None:
             key = name
         watch = self._watches[lane]
-        last = watch.last.get(key) if type(name) is str else None
+        last = watch.last.get(key)
         if last is None:
             checks.name(name)
         number = defaults.get_step() if step is None else check_step(step)

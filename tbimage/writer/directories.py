@@ -23,19 +23,22 @@ class TwoWritersWarning(UserWarning):
     """Two open writers, in one process or in two processes, write to one run directory."""
 
 
-# Key: the real path of a directory. Value: its *tenant*, the ``EventFiles`` of the writer. Each
+# Keys: the real path of a directory; the id of a *tenant*, the ``EventFiles`` of a writer. Each
 # change is one atomic call. There is no lock: a lock that another thread holds during a fork would
 # stay locked in the child.
-_tenants: dict[str, weakref.ref[object]] = {}
+_tenants: dict[str, dict[int, weakref.ref[object]]] = {}
 
 
-def _reference(key: str, tenant: object) -> weakref.ref[object]:
-    return weakref.ref(tenant, lambda dead: _forget(key, dead))
+def _entry(directory: str, tenant: object) -> dict[int, weakref.ref[object]]:
+    key = id(tenant)
+    return {key: weakref.ref(tenant, lambda _: _leave(directory, key))}
 
 
-def _forget(key: str, reference: weakref.ref[object]) -> None:
-    if _tenants.get(key) is reference:
-        _tenants.pop(key, None)
+def _leave(directory: str, key: int) -> None:
+    tenants = _tenants.get(directory, {})
+    tenants.pop(key, None)
+    if not tenants:
+        _tenants.pop(directory, None)
 
 
 # Directories for which a warning about another process was issued.
@@ -44,12 +47,13 @@ _warned: dict[str, None] = {}
 
 def claim(directory: str, tenant: object) -> None:
     """Register a tenant of a directory (a real path); warn if there already is another tenant."""
-    reference = _reference(directory, tenant)
-    other = _tenants.setdefault(directory, reference)
-    if other is reference:
+    entry = _entry(directory, tenant)
+    tenants = _tenants.setdefault(directory, entry)
+    if tenants is entry:
         return
-    _tenants[directory] = reference
-    if other() is not None and other() is not tenant:
+    others = [each for each in list(tenants.values()) if each() not in (None, tenant)]
+    tenants.update(entry)
+    if others:
         warn_caller(
             f"another SummaryWriter of this process, or of the process from which it was forked, "
             f"is writing to {directory!r}: TensorBoard follows one event file of a directory and "
@@ -88,11 +92,9 @@ def claim_run(directory: str, tenant: object) -> None:
 
 def release(tenant: object) -> None:
     """Remove the entries of ``tenant``."""
-    # Not ``items()``: its tuples may start the garbage collector, which may change the dict.
     for directory in list(_tenants):
-        reference = _tenants.get(directory)
-        if reference is not None and reference() is tenant:
-            _tenants.pop(directory, None)
+        if id(tenant) in _tenants.get(directory, {}):
+            _leave(directory, id(tenant))
 
 
 def claim_sub_run(directory: str, tenant: object) -> str:
@@ -105,7 +107,7 @@ def claim_sub_run(directory: str, tenant: object) -> str:
     for number in itertools.count(1):
         name = base if number == 1 else f"{base}-{number}"
         key = urls.join(directory, name)
-        reference = _reference(key, tenant)
-        if _tenants.setdefault(key, reference) is reference:
+        entry = _entry(key, tenant)
+        if _tenants.setdefault(key, entry) is entry:
             break
     return name

@@ -11,9 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tbimage
+from tests.pipeline.logs import steps_by_tag
+from tests.pipeline.public_calls import CALLS
+from tests.pipeline.soundness import everything
 
 METHODS: dict[str, Callable[..., Any]] = {
     name: method
@@ -72,3 +76,38 @@ def test_a_writer_imports_only_the_kinds_that_it_logs(tmp_path: Path) -> None:
         assert "google.protobuf" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], check=True)
+
+
+class Name(str):
+    """A name whose class prints it in another way, as enums with strings do."""
+
+    def __str__(self) -> str:
+        return "wrong"
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "scalar, kept out"])
+def test_a_name_may_belong_to_a_subclass_of_str(call: str, tmp_path: Path) -> None:
+    if call == "figure":
+        pytest.importorskip("matplotlib")
+    for kind in (str, Name):
+        with tbimage.SummaryWriter(tmp_path / kind.__name__, keep={"never*": tbimage.Keep(every=1000)}) as writer:
+            CALLS[call](writer, kind("a"), 0)
+    assert everything(tmp_path / "Name") == everything(tmp_path / "str")
+
+
+def test_keys_of_values_may_belong_to_a_subclass_of_str(tmp_path: Path) -> None:
+    class Unprintable(Name):
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    with tbimage.SummaryWriter(tmp_path) as writer:
+        writer.scalars(Name("loss"), {Name("train"): 0.5}, 0)
+        writer.scalars("loss", {"train": 0.5}, 1)
+        writer.image(Unprintable("bad"), np.full((4, 4), 300), 0)  # is not written; the next one is
+        writer.image("good", np.zeros((4, 4)), 0)
+        with pytest.raises(ValueError, match=r"0\.\.255"):
+            writer.flush()
+    assert steps_by_tag(tmp_path / "loss_train") == {"loss": [0, 1]}
+    assert everything(tmp_path) == {"loss": [0, 1], "good": [0]}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline import children, logs
+from tests.pipeline.soundness import everything
 
 START = """
 import atexit, os, signal, sys, threading, time
@@ -345,6 +346,64 @@ print(code)
     assert (tmp_path / "code").read_text() == "0\n"
     (child,) = logs.sub_runs(tmp_path / "run")
     assert logs.steps(child, "a") == [1]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["inherited writer", "own writer"])
+def test_a_fork_hook_of_the_program_may_log(tmp_path: Path, own: bool) -> None:
+    """It is registered before the first writer exists, so it runs before all hooks of tbimage."""
+    script = """
+def hook():
+    global writer
+    if sys.argv[2] == "True":
+        writer = tbimage.SummaryWriter(f"{sys.argv[1]}/own")
+    assert writer.scalar("hook", 0.5, 0)
+
+os.register_at_fork(after_in_child=hook)
+writer = tbimage.SummaryWriter(sys.argv[1])
+writer.scalar("parent", 0.5, 0)
+writer.flush()
+if child := os.fork():
+    wait_for(child)
+else:
+    assert writer.flush(20)
+    stats = writer.stats()
+    assert (stats.logged, stats.written, stats.healthy) == (1, 1, True), stats
+    writer.scalar("after", 0.5, 0)
+"""
+    run(tmp_path, script, own)
+    assert everything(tmp_path) == {"parent": [0], "hook": [0], "after": [0]}
+
+
+@pytest.mark.parametrize("call", ["flush", "close", "image"])
+def test_a_signal_handler_may_fork_while_a_call_waits(tmp_path: Path, call: str) -> None:
+    """In the child, nobody answers the call: it returns False, and later calls are written."""
+    script = """
+write, writev = os.write, os.writev
+def slow(function):
+    return lambda *arguments: (time.sleep(1), function(*arguments))[1]
+os.write, os.writev = slow(write), slow(writev)
+
+children = []
+signal.signal(signal.SIGALRM, lambda *_: children.append(os.fork()))
+writer = tbimage.SummaryWriter(sys.argv[1], max_pending_bytes=2 * PICTURE.nbytes)
+for step in range(2):
+    writer.image("a", PICTURE, step)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+if sys.argv[2] == "image":
+    done = writer.image("a", PICTURE, 2)  # waits for memory
+else:
+    done = getattr(writer, sys.argv[2])()
+assert len(children) == 1, children
+assert done is bool(children[0]), done
+if children[0]:
+    wait_for(children[0])
+elif sys.argv[2] != "close":
+    assert writer.scalar("child", 0.5, 0)
+    assert writer.flush(20)
+"""
+    run(tmp_path, script, call)
+    expected = {"a": list(range(3 if call == "image" else 2))}
+    assert everything(tmp_path) == expected | ({} if call == "close" else {"child": [0]})
 
 
 def test_started_programs_do_not_affect_the_writer(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_ctrl_c_while_other_threads_still_run(tmp_path: Path, signals: int) -> N
 
 
 def test_ctrl_c_at_any_instruction_of_drain(tmp_path: Path) -> None:
-    """Also outside of its ``try``, where the exit handler itself ends."""
+    """Also outside of its ``try``, where the exit handler itself ends, and the next one follows."""
     script = """
 import os, sys
 import tbimage
@@ -104,7 +104,7 @@ def interrupt(instruction):
 
     sys.settrace(trace)
 
-for instruction in range(1, 70):
+for instruction in range(1, 150):
     child = os.fork()
     if child == 0:
         writer = tbimage.SummaryWriter(f"{sys.argv[1]}/{instruction}", flush_secs=60)
@@ -115,9 +115,10 @@ for instruction in range(1, 70):
     os.waitpid(child, 0)
 """
     done = children.run(script, tmp_path)
-    assert 20 < done.stdout.count("interrupted") < 69  # every instruction
-    for instruction in range(1, 70):
-        assert logs.steps(tmp_path / str(instruction), "a") == list(range(5)), instruction
+    assert 20 < done.stdout.count("interrupted") < 149  # every instruction
+    steps = [logs.steps(tmp_path / str(instruction), "a") for instruction in range(1, 150)]
+    assert told_lost(done.stderr) == [5] * steps.count([])
+    assert steps.count(list(range(5))) == 149 - steps.count([]) > 75
 
 
 @pytest.mark.parametrize("late", ["during", "after"])
@@ -266,3 +267,38 @@ else:
     done = lying_disk.run(script, logdir)
     assert told_lost(done.stderr) == [10], done.stderr
     assert everything(logdir) == {"a": [0]}
+
+
+@pytest.mark.parametrize("exceptions", [3, 25])
+def test_exceptions_of_a_signal_handler_at_the_exit(tmp_path: Path, exceptions: int) -> None:
+    """A few do not end the exit. After many, one line says how many summaries are lost."""
+    script = """
+import atexit, os, signal, sys, time
+import tbimage
+
+write, writev = os.write, os.writev
+def slow(function):
+    return lambda *arguments: (time.sleep(2), function(*arguments))[1]
+
+class TimeUp(Exception):
+    pass
+
+left = int(sys.argv[2])
+
+def end_call(*_):
+    global left
+    left -= 1
+    if not left:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    raise TimeUp
+
+writer = tbimage.SummaryWriter(sys.argv[1], flush_secs=60)
+writer.scalar("a", 0.5, 0)
+os.write, os.writev = slow(write), slow(writev)
+signal.signal(signal.SIGALRM, end_call)
+atexit.register(signal.setitimer, signal.ITIMER_REAL, 0.05, 0.05)
+"""
+    done = children.run(script, tmp_path, exceptions)
+    if logs.steps(tmp_path, "a") != [0]:
+        assert exceptions > 10
+        assert told_lost(done.stderr) == [1], done.stderr

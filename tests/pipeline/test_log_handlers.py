@@ -333,3 +333,61 @@ def test_a_line_is_logged_that_comes_while_a_worker_stops_logging(
     log.say(logging.WARNING, "the first line")
     log.write_alone()
     assert "the second line" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["basicConfig", "dictConfig"])
+@pytest.mark.parametrize("action", ["flush", "close"])
+@pytest.mark.parametrize("picture", ["BAD", "LARGE_BAD"])
+def test_a_handler_may_flush_or_close_when_logging_is_configured_again(
+    tmp_path: Path, how: str, action: str, picture: str
+) -> None:
+    """``logging`` closes the old handlers while it holds the lock of all its functions."""
+    script = """
+import logging.config, time
+
+class OfWriter(logging.Handler):
+    def emit(self, record):
+        pass
+
+    def close(self):
+        getattr(writer, sys.argv[2])(60)
+        super().close()
+
+writer = tbimage.SummaryWriter(sys.argv[1], on_error="log")
+logging.basicConfig(handlers=[OfWriter()])
+writer.image("bad", globals()[sys.argv[4]], 0)
+writer.image("good", GOOD, 0)
+begin = time.monotonic()
+if sys.argv[3] == "basicConfig":
+    logging.basicConfig(force=True)
+else:
+    logging.config.dictConfig({"version": 1})
+print(time.monotonic() - begin < 30)
+writer.close()
+"""
+    done = children.run(START + script, tmp_path, action, how, picture)
+    assert done.stdout == "True\n", done.stderr
+    assert everything(tmp_path) == {"good": [0]}
+
+
+class UnprintableError(OSError):
+    """An error of a caller's class, whose methods raise everything."""
+
+    @property
+    def errno(self) -> int:  # type: ignore[override]
+        raise SystemExit
+
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("error", [UnprintableError(), OSError([], "text"), ValueError()])
+def test_any_error_can_be_noted(error: BaseException) -> None:
+    lines: list[tuple[object, ...]] = []
+    errors = reporting.Errors(lambda *line: lines.append(line), lambda: "here")
+    for _ in range(3):
+        errors.lose(error, "lost")
+    assert len(lines) == 1
+    assert errors.latest is not None
+    assert errors.latest.startswith(type(error).__name__)
+    assert errors.take() is error

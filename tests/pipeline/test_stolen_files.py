@@ -11,7 +11,7 @@ import pytest
 
 import tbimage
 from tests import readers
-from tests.pipeline import logs
+from tests.pipeline import children, logs
 from tests.pipeline.soundness import PICTURE, assert_goes_on, everything
 
 
@@ -223,3 +223,30 @@ def test_writing_continues_when_a_directory_replaces_the_file(tmp_path: Path, lo
     assert writer.stats().healthy
     assert writer.close()
     assert everything(tmp_path) == {"a": list(range(1, 9))}
+
+
+@pytest.mark.parametrize("kind", ["scalar", "scalars"])
+def test_output_of_c_code_does_not_go_into_the_file(tmp_path: Path, kind: str) -> None:
+    """A program that was started without standard output and error has these numbers free."""
+    script = """
+import os, sys
+os.closerange(0, 3)
+import tbimage
+
+writer = tbimage.SummaryWriter(sys.argv[1])
+for step in range(10):
+    if sys.argv[2] == "scalar":
+        writer.scalar("a", 0.5, step)
+    else:
+        writer.scalars("a", {"x": 0.5}, step)
+    assert writer.flush(20)
+    for descriptor in range(3):
+        try:
+            os.write(descriptor, b"a warning of a C library")
+        except OSError:
+            pass  # nothing is open there
+assert writer.close(20)
+assert writer.stats().displaced_files == 0
+"""
+    children.run(script, tmp_path, kind)
+    assert everything(tmp_path) == {"a": list(range(10))}

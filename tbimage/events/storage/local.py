@@ -94,6 +94,24 @@ _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.E
 _MOST_PIECES = 1024
 
 
+def open_high(path: str, flags: int) -> int:
+    """Open a file; its descriptor is not 0, 1 or 2, because C code writes messages to these.
+
+    A program that has closed its standard output or error would write them into the file. (SQLite
+    avoids these numbers, too: SQLITE_MINIMUM_FILE_DESCRIPTOR.)
+    """
+    descriptor = os.open(path, flags, 0o666)
+    low = []
+    try:
+        while descriptor <= 2:
+            low.append(descriptor)
+            descriptor = os.dup(descriptor)
+    finally:
+        for each in low:
+            os.close(each)
+    return descriptor
+
+
 class _LocalFile:
     _descriptor: int | None = None
     _identity: tuple[int, int] | None = None  # None if opening was interrupted
@@ -102,7 +120,7 @@ class _LocalFile:
         self._path = path
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        self._descriptor = os.open(path, flags, 0o666)
+        self._descriptor = open_high(path, flags)
         status = os.fstat(self._descriptor)
         self._identity = (status.st_dev, status.st_ino)
         locks.lock(self._descriptor, self._identity)

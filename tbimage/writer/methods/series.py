@@ -112,7 +112,8 @@ def scalars(
     wall_time = checks.wall_time(wall_time)
     if not numbers:
         return True
-    self._sub_runs.check({kind.run_name(name, key): f"{name}: {key}" for key in values})
+    keys = map(str.__str__, values)  # an enum with strings would print in another way
+    self._sub_runs.check({kind.run_name(name, key): f"{name}: {key}" for key in keys})
     return log_scalars(self, name, numbers, number, wall_time, description)
 
 
