@@ -92,7 +92,9 @@ def test_a_name_may_belong_to_a_subclass_of_str(call: str, tmp_path: Path) -> No
     if call == "figure":
         pytest.importorskip("matplotlib")
     for kind in (str, Name):
-        with tbimage.SummaryWriter(tmp_path / kind.__name__, keep={"never*": tbimage.Keep(every=1000)}) as writer:
+        with tbimage.SummaryWriter(
+            tmp_path / kind.__name__, keep={"never*": tbimage.Keep(every=1000)}
+        ) as writer:
             CALLS[call](writer, kind("a"), 0)
     assert everything(tmp_path / "Name") == everything(tmp_path / "str")
 

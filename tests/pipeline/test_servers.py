@@ -165,6 +165,8 @@ def test_uwsgi(tmp_path: Path, threads: str, lazy: bool) -> None:
     ]
     command += {"none": [], "enabled": ["--enable-threads"], "several": ["--threads=3"]}[threads]
     command += ["--lazy-apps"] if lazy else []
+    # From Python 3.13 on, a child must know that it was forked (docs/reliability.md).
+    command += ["--py-call-uwsgi-fork-hooks"] if sys.version_info >= (3, 13) else []
 
     def stop(process: subprocess.Popen[bytes]) -> None:
         # After SIGTERM, uWSGI calls no exit functions in a worker whose last request just ended.
