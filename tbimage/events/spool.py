@@ -11,17 +11,20 @@ Rules, so that these records are not lost if the process is killed:
   file.
 - A file that cannot be opened or locked may belong to a running process. It is logged and not
   uploaded. Only on Windows, which has no ``flock``, files are uploaded without a lock.
+- Files with other names, links and pipes are not spool files, so they are not changed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import json
 import logging
 import os
 import re
+import stat
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +42,7 @@ except ImportError:  # on Windows, where other processes cannot delete an open f
 __all__ = ["Attempt", "Spool", "SpoolFile", "batch_of"]
 
 _NOTES = ".uploads"  # the name of the second file ends with this
+_NAME = re.compile(r"[0-9]{19,}-[0-9]+-[0-9]+")  # the names that ``_begin`` makes
 _MOST_NAMES_TRIED = 10
 _numbers = itertools.count()
 # The paths of this process's files. They are needed on systems without locks, such as Windows.
@@ -143,15 +147,15 @@ class SpoolFile:
         line = b"\n" + json.dumps([directory, asdict(attempt)]).encode() + b"\n"
         missed = _not_noted.setdefault(self.path, {})
         missed[directory] = attempt
-        with contextlib.suppress(OSError), open(self.path + _NOTES, "ab", buffering=0) as notes:
+        with contextlib.suppress(OSError), _opened(self.path + _NOTES, "ab") as notes:
             if notes.write(line) == len(line):
                 del missed[directory]
 
     def attempts(self) -> dict[str, Attempt]:
         """Return the last noted attempt of each directory."""
         found: dict[str, Attempt] = {}
-        with contextlib.suppress(FileNotFoundError), open(self.path + _NOTES, "rb") as notes:
-            for line in notes:
+        with contextlib.suppress(FileNotFoundError), _opened(self.path + _NOTES, "rb") as notes:
+            for line in notes.read().split(b"\n"):
                 # An empty, incomplete or damaged line: no upload began.
                 with contextlib.suppress(ValueError, TypeError):
                     directory, attempt = json.loads(line)
@@ -245,6 +249,8 @@ class Spool:
             return
         for name in names:
             path = os.path.join(self._directory, name)
+            if not _NAME.fullmatch(name.removesuffix(_NOTES)):
+                continue  # not a file of this class
             if name.endswith(_NOTES):
                 if name[: -len(_NOTES)] not in names:  # its process was killed during ``delete``
                     with contextlib.suppress(OSError):
@@ -295,7 +301,7 @@ class Spool:
 def _locked(path: str, mode: str) -> BinaryIO | None:
     """Open a file and lock it; None if another process has locked or deleted it."""
     try:
-        file = cast(BinaryIO, open(path, mode, buffering=0, opener=_private))  # noqa: SIM115
+        file = _opened(path, mode)
     except FileNotFoundError:
         return None
     _open.add(file)
@@ -324,8 +330,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_inherited)
 
 
+def _opened(path: str, mode: str) -> BinaryIO:
+    """Open a file without a buffer; raise an OSError if it is a link, a pipe or the like."""
+    file = cast(BinaryIO, open(path, mode, buffering=0, opener=_private))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return file
+
+
 def _private(path: str, flags: int) -> int:
-    """Open a file that other users cannot read."""
+    """Open a file that other users cannot read. Do not follow a link, or wait for a pipe."""
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # Windows has neither
     return os.open(path, flags, 0o600)
 
 

@@ -39,6 +39,9 @@ from tests.events.segmenting import batch_of
 from tests.events.stores import FakeStore
 from tests.events.test_object_segments import RUN, steps_of
 
+# A name of a spool file that comes before all others.
+SPOOL_NAME = f"{1:019}-1-1"
+
 
 def begin(store: FakeStore, spool: Path, *, padded: bool = False) -> SpooledFiles:
     """Begin as a process does; ``padded``: behind so many bytes that S3 gets padding."""
@@ -532,7 +535,7 @@ def test_what_cannot_be_opened_or_locked_is_logged_once_and_uploads_go_on(
     first.append(batch_of([0]))
     (path,) = files_of(tmp_path)
     if call == "open":
-        (path.parent / "0-lost+found").mkdir()
+        (path.parent / SPOOL_NAME).mkdir()
         kill(first)
 
     monkeypatch.setattr(spool_module, "_own", {})  # the second is another process
@@ -557,6 +560,60 @@ def test_what_cannot_be_opened_or_locked_is_logged_once_and_uploads_go_on(
     if call != "open":
         assert files_of(tmp_path) == [path]  # its process may be running
         upload(first)
+
+
+@pytest.mark.parametrize("name", [SPOOL_NAME])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "directory"])
+def test_what_is_no_file_is_not_changed_and_uploads_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, name: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious\n")
+    store, spool = FakeStore(), tmp_path / "spool"
+    first = begin(store, spool)
+    first.append(batch_of([0]))
+    (path,) = files_of(spool)
+    kill(first)
+    if name != SPOOL_NAME:  # the second file of this spool file
+        path.rename(path.with_name(SPOOL_NAME))
+    entry = path.with_name(name)
+    if kind == "directory":
+        entry.mkdir()
+    elif kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("Windows has no named pipes")
+        os.mkfifo(entry)
+    else:
+        if not hasattr(os, "O_NOFOLLOW"):
+            pytest.skip("Windows opens the target of a link")
+        entry.symlink_to(outside if kind == "link" else tmp_path / "missing")
+    second = begin(store, spool)
+    with caplog.at_level(logging.WARNING, "tbimage"):
+        second.open()
+        second.append(batch_of([1]))
+        upload(second)
+    assert outside.read_text() == "precious\n"
+    assert not (tmp_path / "missing").exists()
+    assert (entry.is_symlink(), entry.is_fifo(), entry.is_dir()).count(True) == 1
+    assert caplog.text.count("are not uploaded") == 1
+    assert steps_of(store) == [0, 1] if name == SPOOL_NAME else [1]
+
+
+@pytest.mark.parametrize("name", ["README", "README.uploads", ".nfs0001", "1-lost+found", "1-1-1"])
+def test_files_with_other_names_are_not_changed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    store = FakeStore()
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    (path,) = files_of(tmp_path)
+    path.with_name(name).write_text("precious\n")
+    kill(first)
+    upload(begin(store, tmp_path))
+    assert path.with_name(name).read_text() == "precious\n"
+    assert files_of(tmp_path) == [path.with_name(name)]
+    assert not caplog.text
+    assert steps_of(store) == [0]
 
 
 @pytest.mark.parametrize("line", [b"5", b'"ab"', b"[1, 2]", b'["a", "b"]', b'["a", -1]', b"{}"])
