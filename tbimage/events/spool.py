@@ -11,6 +11,7 @@ Rules, so that these records are not lost if the process is killed:
   file.
 - A file that cannot be opened or locked may belong to a running process. It is logged and not
   uploaded. Only on Windows, which has no ``flock``, files are uploaded without a lock.
+- A file of another process that cannot be read is logged, too. A later writer tries it again.
 - Files with other names, links and pipes are not spool files, so they are not changed.
 """
 
@@ -200,7 +201,7 @@ class Spool:
         self._pid = os.getpid()
         self._file: SpoolFile | None = None
         self._failed = False
-        self._refused: set[str] = set()  # the paths that ``_refuse`` has logged
+        self._refused: set[str] = set()  # the paths that ``refuse`` has logged
 
     @property
     def count(self) -> int:
@@ -245,7 +246,7 @@ class Spool:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._refuse(self._directory, error)
+            self.refuse(self._directory, error)
             return
         for name in names:
             path = os.path.join(self._directory, name)
@@ -259,12 +260,12 @@ class Spool:
                 try:
                     file = _locked(path, "rb+")
                 except OSError as error:
-                    self._refuse(path, error)
+                    self.refuse(path, error)
                     continue
                 if file is not None:
                     yield SpoolFile(path, file)
 
-    def _refuse(self, path: str, error: OSError) -> None:
+    def refuse(self, path: str, error: OSError) -> None:
         """Log once that the records of other processes in a path cannot be uploaded."""
         if path not in self._refused:
             self._refused.add(path)

@@ -157,7 +157,9 @@ class SpooledFiles(EventFiles):
         try:
             self._main._upload_left(self._append)
             if self._uploading is not None:
-                self._uploading.go_on(self._append, self._say)
+                error = self._uploading.go_on(self._append, self._say)
+                if error is not None:
+                    raise error
                 self._uploading = None
         except BaseException as error:
             self._outcome = error
@@ -167,11 +169,17 @@ class SpooledFiles(EventFiles):
             if self._make is None:
                 return
             for file in self._spool.left_by_others():
-                attempts = file.attempts()
-                files_in = partial(_resumed, self._make, attempts, {})
-                done = {directory: attempt.done for directory, attempt in attempts.items()}
                 with contextlib.closing(file):  # after an error, the next attempt locks it again
-                    _Upload(file, files_in, done).go_on(append, self._say)
+                    try:
+                        attempts = file.attempts()
+                        files_in = partial(_resumed, self._make, attempts, {})
+                        done = {directory: attempt.done for directory, attempt in attempts.items()}
+                        failure = _Upload(file, files_in, done).go_on(append, self._say)
+                    except OSError as error:
+                        self._spool.refuse(file.path, error)
+                        continue
+                if failure is not None:
+                    raise failure
             self._make = None
 
     def _append(self, files: EventFiles, batch: Batch) -> int:
@@ -215,10 +223,16 @@ class _Upload:
         self._position = 0  # how many bytes of the file were read
         self._damaged = False  # whether the file has bytes that are no records
 
-    def go_on(self, append: Callable[[EventFiles, Batch], int], say: Callable[..., None]) -> None:
+    def go_on(
+        self, append: Callable[[EventFiles, Batch], int], say: Callable[..., None]
+    ) -> OSError | None:
         """Upload the remaining records, and delete the spool file.
 
-        If the records of a directory cannot be uploaded, those of the others are.
+        If the records of a directory cannot be uploaded, those of the others are. Then the error
+        is returned.
+
+        Raises:
+            OSError: The spool file cannot be read.
         """
         while self._waiting or self._read_more():
             failure: OSError | None = None
@@ -228,11 +242,12 @@ class _Upload:
                 except OSError as error:
                     failure = failure or error
             if failure is not None:
-                raise failure
+                return failure
         if self._damaged or self._position < self.file.size():
             message = "%s is damaged or incomplete: some of its summaries are lost"
             say(logging.WARNING, message, self.file.path)
         self.file.delete()
+        return None
 
     def _send(self, directory: str, append: Callable[[EventFiles, Batch], int]) -> None:
         files = cast(ObjectSegments, self._files_in(directory))

@@ -478,10 +478,9 @@ def test_a_directory_that_cannot_be_written_does_not_stop_the_others(tmp_path: P
         return files.append(batch)
 
     one = _Upload(file, lambda directory: good if directory == good.directory else bad, {})
-    with pytest.raises(PermissionError):
-        one.go_on(append, logger.log)
+    assert isinstance(one.go_on(append, logger.log), PermissionError)
     assert steps_of(store) == [1]
-    one.go_on(ObjectSegments.append, logger.log)  # type: ignore[arg-type]
+    assert one.go_on(ObjectSegments.append, logger.log) is None  # type: ignore[arg-type]
     assert sorted(steps_of(store)) == [0, 1]
 
 
@@ -562,7 +561,7 @@ def test_what_cannot_be_opened_or_locked_is_logged_once_and_uploads_go_on(
         upload(first)
 
 
-@pytest.mark.parametrize("name", [SPOOL_NAME])
+@pytest.mark.parametrize("name", [SPOOL_NAME, f"{SPOOL_NAME}.uploads"])
 @pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "directory"])
 def test_what_is_no_file_is_not_changed_and_uploads_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, name: str
@@ -596,7 +595,62 @@ def test_what_is_no_file_is_not_changed_and_uploads_go_on(
     assert not (tmp_path / "missing").exists()
     assert (entry.is_symlink(), entry.is_fifo(), entry.is_dir()).count(True) == 1
     assert caplog.text.count("are not uploaded") == 1
-    assert steps_of(store) == [0, 1] if name == SPOOL_NAME else [1]
+    # Without its notes, it is not known which records of a file are in the store.
+    assert steps_of(store) == ([0, 1] if name == SPOOL_NAME else [1])
+
+
+@pytest.mark.parametrize("call", ["attempts", "chunks", "later chunks"])
+@pytest.mark.parametrize("faults", [[], ["before"], ["after"]])
+def test_a_file_of_another_process_that_cannot_be_read_is_left_to_a_later_writer(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    faults: list[str],
+) -> None:
+    """Its records come to the store once, though a part of them may already be there."""
+    store = FakeStore(faults=iter(faults))
+    monkeypatch.setattr(spooled_files, "_MOST_AT_ONCE", 1000)
+    for steps in (range(10), range(10, 20)):
+        earlier = begin(store, tmp_path)
+        for step in steps:
+            earlier.append(batch_of([step], 500))
+        kill(earlier)
+    bad, _ = files_of(tmp_path)
+    chunks, attempts = SpoolFile.chunks, SpoolFile.attempts
+
+    def fail(file: SpoolFile, *_: Any) -> None:
+        if file.path == str(bad):
+            raise OSError(errno.EIO, "the disk fails")
+
+    def read_chunks(file: SpoolFile, start: int = 0) -> Iterator[tuple[str, bytes, int]]:
+        for number, chunk in enumerate(chunks(file, start)):
+            if call == "chunks" or (start and number):
+                fail(file)
+            yield chunk
+
+    def read_attempts(file: SpoolFile) -> dict[str, Attempt]:
+        fail(file)
+        return attempts(file)
+
+    second = begin(store, tmp_path)
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "tbimage"):
+        if call == "attempts":
+            patched.setattr(SpoolFile, "attempts", read_attempts)
+        else:
+            patched.setattr(SpoolFile, "chunks", read_chunks)
+        for _ in faults:
+            with pytest.raises(OSError, match=r"slow down|no answer"):
+                second.open()
+        second.open()
+        second.append(batch_of([20]))
+        upload(second)
+    assert bad in files_of(tmp_path)
+    assert caplog.text.count("are not uploaded") == 1
+    assert set(range(10, 21)) <= set(steps_of(store))
+    begin(store, tmp_path).open()
+    assert sorted(steps_of(store)) == list(range(21))
+    assert files_of(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["README", "README.uploads", ".nfs0001", "1-lost+found", "1-1-1"])
