@@ -653,6 +653,33 @@ def test_a_file_of_another_process_that_cannot_be_read_is_left_to_a_later_writer
     assert files_of(tmp_path) == []
 
 
+@pytest.mark.parametrize("call", ["listdir", "open", "attempts", "chunks"])
+@pytest.mark.parametrize("error", [MemoryError()])
+def test_what_earlier_processes_have_left_is_uploaded_when_memory_is_free_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: Exception
+) -> None:
+    """The writer still refers to the error, and so to the spool file that it had locked."""
+    store = FakeStore()
+    first = begin(store, tmp_path)
+    first.append(batch_of([0]))
+    kill(first)
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    owner: Any = {"listdir": os, "open": os}.get(call, SpoolFile)
+    second = begin(store, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, call, fail)
+        with pytest.raises(type(error)) as raised:
+            second.open()
+    second.append(batch_of([1]))
+    upload(second)
+    assert raised.value is error
+    assert steps_of(store) == [0, 1]
+    assert files_of(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["README", "README.uploads", ".nfs0001", "1-lost+found", "1-1-1"])
 def test_files_with_other_names_are_not_changed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
