@@ -266,7 +266,13 @@ class Spool:
                     yield SpoolFile(path, file)
 
     def refuse(self, path: str, error: OSError) -> None:
-        """Log once that the records of other processes in a path cannot be uploaded."""
+        """Log once that the records of other processes in a path cannot be uploaded.
+
+        Raises:
+            OSError: Too many files are open, or no memory is free. The next upload tries again.
+        """
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise error
         if path not in self._refused:
             self._refused.add(path)
             message = (

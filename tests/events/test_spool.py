@@ -654,8 +654,12 @@ def test_a_file_of_another_process_that_cannot_be_read_is_left_to_a_later_writer
 
 
 @pytest.mark.parametrize("call", ["listdir", "open", "attempts", "chunks"])
-@pytest.mark.parametrize("error", [MemoryError()])
-def test_what_earlier_processes_have_left_is_uploaded_when_memory_is_free_again(
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), *[OSError(each, "") for each in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)]],
+    ids=str,
+)
+def test_what_earlier_processes_have_left_is_uploaded_when_resources_are_free_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: Exception
 ) -> None:
     """The writer still refers to the error, and so to the spool file that it had locked."""
