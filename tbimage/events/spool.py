@@ -100,8 +100,12 @@ class SpoolFile:
         """Append the records of ``count`` summaries; ``parts`` has the records of each directory.
 
         Raises:
-            OSError: The disk is full or has failed. Nothing was appended.
+            OSError: The disk is full or has failed, or another program has made the file shorter.
+                Nothing was appended.
         """
+        # The system would fill a gap with zeros, and nothing behind them could be read.
+        if os.fstat(self._file.fileno()).st_size < self._size:
+            raise OSError(errno.EIO, "another program has made the file shorter", self.path)
         pieces: list[bytes | memoryview | bytearray] = []
         for directory, batch in parts.items():
             pieces += [json.dumps([directory, batch.size]).encode() + b"\n", *batch.pieces]
@@ -139,8 +143,8 @@ class SpoolFile:
                         return
 
     def size(self) -> int:
-        """Return the size of the file in bytes."""
-        return os.fstat(self._file.fileno()).st_size
+        """Return how many bytes this process has written; if none, the size of the file."""
+        return self._size or os.fstat(self._file.fileno()).st_size
 
     def note(self, directory: str, attempt: Attempt) -> None:
         """Note the start of an upload in the second file; if this fails, in memory."""

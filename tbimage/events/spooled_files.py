@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import math
 import threading
@@ -68,6 +69,7 @@ class SpooledFiles(EventFiles):
         self._uploading: _Upload | None = None
         self._thread: threading.Thread | None = None
         self._outcome: BaseException | None = None  # the error of the last upload
+        self._loss: OSError | None = None  # another program has damaged a file of this process
         self._goes_direct = False  # the store may have a part of the next records already
 
     def open(self) -> None:
@@ -87,7 +89,7 @@ class SpooledFiles(EventFiles):
             self.commit_secs = 0.0
             return count
         self.commit_secs = self._upload_secs  # each commit is an upload, as without a spool
-        self.sync_at_end()  # writing to the local disk fails: upload the older records first
+        self._upload_all()  # writing to the local disk fails: upload the older records first
         self._goes_direct = True
         with self._counting(self._files):
             done = self._files.append(batch)
@@ -116,9 +118,21 @@ class SpooledFiles(EventFiles):
                 self.sync_at = now + _PATIENCE_SECS
                 return
         self._end_upload()
+        self._raise_loss()
 
     def sync_at_end(self) -> None:
         """Upload the spool, and wait until the upload has ended."""
+        self._upload_all()
+        self._raise_loss()
+
+    def _raise_loss(self) -> None:
+        """Raise an error if records of this process are lost. It is useless to upload again."""
+        loss, self._loss = self._loss, None
+        if loss is not None:
+            self.sync_is_final = True
+            raise loss
+
+    def _upload_all(self) -> None:
         if self._thread is not None:
             self._thread.join()
             self._end_upload()
@@ -134,6 +148,7 @@ class SpooledFiles(EventFiles):
 
     def _end_upload(self) -> None:
         self._thread = None
+        self.sync_is_final = False
         self.error, self._outcome = self._outcome, None
         left = 0 if self._uploading is None else self._uploading.file.count
         self.unsynced = left + self._spool.count
@@ -160,6 +175,9 @@ class SpooledFiles(EventFiles):
                 error = self._uploading.go_on(self._append, self._say)
                 if error is not None:
                     raise error
+                if self._uploading.is_damaged:
+                    text = "some of the summaries in this file are lost"
+                    self._loss = OSError(errno.EIO, text, self._uploading.file.path)
                 self._uploading = None
         except BaseException as error:
             self._outcome = error
@@ -188,8 +206,9 @@ class SpooledFiles(EventFiles):
 
     def seal(self) -> None:
         """Upload the spool, and end the current file."""
-        self.sync_at_end()
+        self._upload_all()
         self._files.seal()
+        self._raise_loss()
 
     def forget(self) -> None:
         """In a forked child, drop the files of the parent; otherwise do nothing."""
@@ -209,6 +228,10 @@ class _Upload:
         file: The spool file.
         files_in: The function that returns the event files of a directory in the store.
         done: For each directory, how many bytes of this file's records are already in the store.
+
+    Attributes:
+        file: The spool file.
+        is_damaged: Whether the file has bytes that are no records, or has lost bytes.
     """
 
     def __init__(
@@ -221,7 +244,7 @@ class _Upload:
         self._before: dict[str, int] = {}  # by directory: ``files.done`` before this upload
         self._waiting: dict[str, Batch] = {}  # by directory: records that were read from the file
         self._position = 0  # how many bytes of the file were read
-        self._damaged = False  # whether the file has bytes that are no records
+        self.is_damaged = False
 
     def go_on(
         self, append: Callable[[EventFiles, Batch], int], say: Callable[..., None]
@@ -243,7 +266,9 @@ class _Upload:
                     failure = failure or error
             if failure is not None:
                 return failure
-        if self._damaged or self._position < self.file.size():
+        if self._position < self.file.size():
+            self.is_damaged = True
+        if self.is_damaged:
             message = "%s is damaged or incomplete: some of its summaries are lost"
             say(logging.WARNING, message, self.file.path)
         self.file.delete()
@@ -267,7 +292,7 @@ class _Upload:
     def _read_more(self) -> bool:
         """Read the next records: at most ``_MOST_AT_ONCE`` bytes, or one larger chunk."""
         parts: dict[str, list[Batch]] = {}
-        size, position, damaged = 0, self._position, self._damaged
+        size, position, damaged = 0, self._position, self.is_damaged
         for directory, data, end in self.file.chunks(position):
             if size + len(data) > _MOST_AT_ONCE and parts:
                 break
@@ -283,7 +308,7 @@ class _Upload:
             waiting[directory] = batch.without_first(batch.whole_records(known))
         # These values change last: after an error above, the same records are read again.
         self._waiting, self._skip, self._position = waiting, skip, position
-        self._damaged = damaged
+        self.is_damaged = damaged
         return bool(parts)
 
 

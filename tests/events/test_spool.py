@@ -740,6 +740,71 @@ def test_a_damaged_record_costs_only_the_records_that_were_written_with_it(
     assert caplog.text.count(f"{path} is damaged or incomplete") == 1
 
 
+@pytest.mark.parametrize("on_error", ["log", "raise"])
+@pytest.mark.parametrize("more", [0, 20])
+@pytest.mark.parametrize("damage", ["empty", "a record less", "a part", "other bytes", "a bit"])
+def test_a_flush_tells_that_another_program_has_damaged_the_spool(
+    tmp_path: Path, damage: str, more: int, on_error: Any
+) -> None:
+    """After a loss of bytes, all that is logged afterwards comes to the store."""
+    pytest.importorskip("fsspec")
+    url = f"memory://bucket/{tmp_path.name}"
+    options: Any = {"upload_secs": 3600, "flush_secs": 0, "on_error": on_error}
+    writer = tbimage.SummaryWriter(url, spool_dir=tmp_path, **options)
+    writer.scalar("loss", 1.0, step=0)  # the first upload is due at once
+    assert writer.flush()
+    for step in range(1, 20):
+        writer.scalar("loss", 1.0, step)
+    (path,) = files_of(tmp_path)
+    before = path.read_bytes()
+    rest = {
+        "empty": b"",
+        "a record less": before[: before.rindex(b"[")],  # without the last chunk
+        "a part": before[:500],
+        "other bytes": bytes(len(before)),
+        "a bit": before[:-1] + bytes([before[-1] ^ 1]),
+    }
+    with path.open("rb+") as file:
+        file.write(rest[damage])
+        file.truncate()
+    for step in range(20, 20 + more):
+        writer.scalar("loss", 1.0, step)
+    if on_error == "raise":
+        with pytest.raises(OSError, match="some of the summaries in this file are lost"):
+            writer.flush()
+    else:
+        assert not writer.flush()
+    writer.scalar("loss", 1.0, step=100)
+    assert writer.flush()
+    assert writer.stats().healthy
+    assert writer.close()
+    steps = tbimage.read(url)["."].scalars("loss").steps.tolist()
+    assert 0 < len(steps) < 21 + more
+    if damage != "other bytes":  # nothing behind a damaged line can be read
+        assert steps[-more - 1 :] == [*range(20, 20 + more), 100]
+    assert files_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_close_tells_that_another_program_has_damaged_the_spool(
+    tmp_path: Path, more: int
+) -> None:
+    pytest.importorskip("fsspec")
+    url = f"memory://bucket/{tmp_path.name}"
+    options: Any = {"upload_secs": 3600, "flush_secs": 0, "on_error": "log"}
+    writer = tbimage.SummaryWriter(url, spool_dir=tmp_path, **options)
+    writer.scalars("both", {"a": 1.0}, step=0)  # the first upload of a sub-run is due at once
+    assert writer.flush()
+    writer.scalars("both", {"a": 1.0}, step=1)
+    (path,) = files_of(tmp_path)
+    os.truncate(path, 0)
+    for _ in range(more):
+        writer.scalars("both", {"a": 1.0}, step=2)
+    assert not writer.close()
+    assert "are lost" in str(writer.stats().last_error)
+    assert files_of(tmp_path) == []
+
+
 def test_a_size_beyond_the_file_takes_no_memory(tmp_path: Path) -> None:
     store = FakeStore()
     first = begin(store, tmp_path)
