@@ -251,12 +251,12 @@ def test_a_history_that_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The next flush raises an error, or with "log" a line is logged."""
-    from tbimage.events.storage import LocalStorage
+    from tbimage.events.event_files import EventFiles
 
-    def refuse(self: object, path: str) -> None:
-        raise PermissionError(13, "not for you", path)
+    def refuse(self: EventFiles) -> None:
+        raise PermissionError(13, "not for you", self.directory)
 
-    monkeypatch.setattr(LocalStorage, "open_to_read", refuse)
+    monkeypatch.setattr(EventFiles, "history", refuse)
     with tbimage.SummaryWriter(tmp_path / "raise") as writer:
         assert writer.scalar("a", 0.5)
         with pytest.raises(PermissionError):

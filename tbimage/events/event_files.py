@@ -73,6 +73,7 @@ class EventFiles(ABC):
         self._say = say
         self._options = options
         self._host = names.host_name()
+        self._left_out: set[str] = set()  # the old files that ``_leave_out`` has logged
         #: The shortest time from one commit to the next, in seconds, if no caller waits.
         self.commit_secs: float = 0.0
         #: When ``sync`` is due, on the monotonic clock, if no caller waits for it.
@@ -172,7 +173,14 @@ class EventFiles(ABC):
 
     def history(self) -> dict[str, int]:
         """Return the greatest step of each tag in the directory."""
-        return newest_steps(self._storage, self.directory)
+        return newest_steps(self._storage, self.directory, self._leave_out)
+
+    def _leave_out(self, path: str, error: OSError) -> None:
+        """Log once that an old file cannot be read."""
+        if path not in self._left_out:
+            self._left_out.add(path)
+            message = "%s cannot be read, so automatic steps may repeat the steps in it: %s"
+            self._say(logging.WARNING, message, path, error)
 
     def _retire(self, existing: Sequence[str]) -> None:
         """Delete the oldest sealed segments if there are more than the options allow."""

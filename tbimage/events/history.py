@@ -4,17 +4,20 @@
   of images takes milliseconds.
 - A damaged file is read up to its first damaged header. Then the next file is read. No error is
   raised.
+- A file that cannot be read is left out. But if descriptors or memory are missing, the error is
+  raised, because all files can be read later.
 """
 
 from __future__ import annotations
 
 import contextlib
 import struct
+from collections.abc import Callable
 from typing import BinaryIO
 
 from tbimage.events.names import is_event_file
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, masked_crc32c
-from tbimage.events.storage import Storage
+from tbimage.events.storage import Storage, is_shortage
 
 _HEADER = struct.Struct("<QI")
 # How many bytes of each record are read: enough for the wall time, the step and the tags.
@@ -31,14 +34,25 @@ _SUMMARY_VALUE = 1 << 3 | 2
 _VALUE_TAG = 1 << 3 | 2
 
 
-def newest_steps(storage: Storage, directory: str) -> dict[str, int]:
-    """Find the greatest step of each tag in the event files of a directory."""
+def newest_steps(
+    storage: Storage, directory: str, leave_out: Callable[[str, OSError], None] = lambda *_: None
+) -> dict[str, int]:
+    """Find the greatest step of each tag in the event files of a directory.
+
+    ``leave_out`` gets the path of each file that cannot be read, and the error.
+    """
     newest: dict[str, int] = {}
     for name in filter(is_event_file, storage.names(directory)):
-        with contextlib.suppress(FileNotFoundError):  # the file was just deleted
-            file = storage.open_to_read(storage.join(directory, name))
-            with file:
+        path = storage.join(directory, name)
+        try:
+            with storage.open_to_read(path) as file:
                 _scan(file, newest)
+        except FileNotFoundError:
+            pass  # the file was just deleted
+        except OSError as error:
+            if is_shortage(error):
+                raise
+            leave_out(path, error)
     return newest
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tbimage.events.event_files import EventFiles
+from tbimage.events.reporting import Errors
+from tbimage.events.storage import is_shortage
+
 _LAST_STEP = (1 << 63) - 1  # steps are int64
 # A service that uses a new name for each request must not fill the memory. This number of names
 # takes 10 MB.
@@ -23,6 +27,8 @@ class Steps:
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
         self.history: Mapping[str, int] | None = None  # steps in earlier files; None: not read yet
+        #: Why the steps in earlier files are not known yet: descriptors or memory are missing.
+        self.error: Exception | None = None
         self._floor = -1  # no forgotten name has had a greater step
         self._purged_from = _LAST_STEP + 1  # in earlier files, steps from here on are purged
 
@@ -37,6 +43,25 @@ class Steps:
     def needs_history(self, name: str) -> bool:
         """Tell whether an automatic step of this name depends on earlier files in the directory."""
         return self.history is None and name not in self.last
+
+    def read(self, files: EventFiles, errors: Errors, *, raises: bool) -> bool:
+        """Read the steps in earlier files; False if a later attempt may succeed.
+
+        ``raises`` tells whether the next flush raises an error after which no attempt helps.
+        """
+        try:
+            self.history = files.history()
+            if self.error is not None:
+                errors.note_recovery()
+        except Exception as error:
+            if is_shortage(error):
+                errors.note(error, "the next automatic steps are not known, so summaries wait")
+                self.error = error
+                return False
+            (errors.lose if raises else errors.note)(error, "automatic steps begin with 0")
+            self.history = {}
+        self.error = None
+        return True
 
     def draw(self, name: str, step: int | None) -> int:
         """Choose, store and return a step; ValueError if an automatic step would be too large.

@@ -112,8 +112,8 @@ class Channel:
 
     @property
     def error(self) -> BaseException | None:
-        """The error of the first lane whose last write failed; None if there is no such lane."""
-        return next((lane.error for lane in self.lanes if lane.error is not None), None)
+        """The error of the first lane that cannot write now, or that waits for older steps."""
+        return next(filter(None, [x.error or x.steps.error for x in self.lanes]), None)
 
     # The owner: requests.
 
@@ -290,7 +290,8 @@ class Channel:
         if step is None and name is not None and lane.steps.needs_history(name):
             self._held = ticket
             if lane.reading is None or lane.reading.ended:
-                lane.reading = self.owner.files.give(Job(self.wake, self._read_history, lane))
+                asked = [x for x in self._asked if x.what != "close" and not x.targets]
+                lane.reading = self.owner.files.give(Job(None, self._read_history, lane, asked))
             return
         job = None
         try:
@@ -368,10 +369,9 @@ class Channel:
             self.errors.lose(error, f"{ticket[1]!r} at step {ticket[2]} was not written")
         work.arguments = ()  # frees the snapshot
 
-    def _read_history(self, lane: Lane) -> None:
-        try:
-            lane.steps.history = lane.files.history()
-        except Exception as error:
-            note = self.errors.lose if self.options.on_error == "raise" else self.errors.note
-            note(error, "automatic steps begin with 0")
-            lane.steps.history = {}
+    def _read_history(self, lane: Lane, asked: Sequence[Request]) -> None:
+        if lane.steps.read(lane.files, self.errors, raises=self.options.on_error == "raise"):
+            self.wake()
+        else:  # the next tick tries again; a close waits for this, but a flush does not
+            for request in asked:
+                request.answer(False)

@@ -12,7 +12,6 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ from tbimage.events.event_files import EventFiles, SegmentOptions
 from tbimage.events.history import described, newest_steps
 from tbimage.events.records import FOOTER_BYTES, HEADER_BYTES, small_record
 from tbimage.events.segments import PATIENCE_SECS, Segments, UnwritableError
-from tbimage.events.storage import LocalStorage, Storage, urls
+from tbimage.events.storage import LocalStorage, Storage, is_shortage, urls
 from tbimage.events.wire import varint
 from tbimage.kinds import scalars
 from tbimage.writer import directories
@@ -72,7 +71,8 @@ class RunFiles(EventFiles):
         for run in self._storage.directories(self.directory):
             if "/" not in run and os.sep not in run:
                 directory = self._storage.join(self.directory, run)
-                for tag, step in newest_steps(self._storage, directory).items():
+                found = newest_steps(self._storage, directory, self._leave_out)
+                for tag, step in found.items():
                     newest[tag] = max(step, newest.get(tag, step))
         return newest
 
@@ -135,10 +135,14 @@ class RunFiles(EventFiles):
         """Yield the runs of ``scalars``: those of this writer, and those in the directory."""
         yield from self._runs
         for run in self._storage.directories(self.directory):
-            with contextlib.suppress(OSError):  # TensorBoard also ignores unreadable files
+            try:
                 tags = newest_steps(self._storage, self._storage.join(self.directory, run))
-                if tags and all(scalars.belongs(run, tag) for tag in tags):
-                    yield run
+            except OSError as error:
+                if is_shortage(error):
+                    raise  # the next commit tries again
+                continue  # TensorBoard also ignores what cannot be read
+            if tags and all(scalars.belongs(run, tag) for tag in tags):
+                yield run
 
     def _files_of(self, run: str) -> EventFiles:
         if run not in self._runs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -110,17 +111,48 @@ def test_only_existing_files_are_read(tmp_path: Path, monkeypatch: pytest.Monkey
     assert newest_steps(LocalStorage(), os.fspath(tmp_path)) == {"a": 3}
 
 
-def test_a_file_that_cannot_be_read_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "events.out.tfevents.1.h").touch()
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ETIMEDOUT, None])
+def test_a_file_that_cannot_be_read_is_left_out(number: int | None) -> None:
+    """None: the error comes after the first record."""
+    event = {"step": 3, "summary": {"value": [{"tag": "a", "simple_value": 1.0}]}}
+    later = {"step": 7, "summary": {"value": [{"tag": "a", "simple_value": 1.0}]}}
+    storage = store([record(event), record(later) * 2, record(event)])
+    refuse(storage, OSError(number or errno.EIO, "not for you"), after=number is None)
+    left_out: list[tuple[str, str | None]] = []
+    found = newest_steps(
+        storage, "run", lambda path, error: left_out.append((path, error.strerror))
+    )
+    assert found == {"a": 7 if number is None else 3}
+    assert left_out == [("run/events.out.tfevents.0000000001.h", "not for you")]
 
-    def refuse(self: object, path: str) -> None:
-        raise PermissionError(13, "not for you", path)
 
-    monkeypatch.setattr(LocalStorage, "open_to_read", refuse)
-    with pytest.raises(PermissionError, match="not for you"):
-        newest_steps(LocalStorage(), os.fspath(tmp_path))
+@pytest.mark.parametrize(
+    "error", [MemoryError(), *(OSError(x, "x") for x in (errno.EMFILE, errno.ENFILE, errno.ENOMEM))]
+)
+def test_a_file_that_can_be_read_later_is_an_error(error: Exception) -> None:
+    storage = store([b"", b"", b""])
+    refuse(storage, error)
+    with pytest.raises(type(error)):
+        newest_steps(storage, "run")
+
+
+def refuse(storage: MemoryStorage, error: Exception, *, after: bool = False) -> None:
+    """Let the second file raise an error: at once, or after its first record."""
+    opened = storage.open_to_read
+
+    def open_to_read(path: str) -> Any:
+        file = opened(path)
+        if "0000000001" in path:
+            if not after:
+                raise error
+
+            def fail(*_: int) -> int:
+                raise error
+
+            file.seek = fail  # type: ignore[method-assign]
+        return file
+
+    storage.open_to_read = open_to_read  # type: ignore[method-assign]
 
 
 def test_pictures_are_skipped_and_not_read() -> None:

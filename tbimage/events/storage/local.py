@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 from tbimage.buffers import Piece
 from tbimage.events import locks
 
-__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "Storage"]
+__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "Storage", "is_shortage"]
 
 
 class AppendFile(Protocol):
@@ -89,6 +89,9 @@ class DiskStorage(Storage, Protocol):
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})
 # The errors of ``fsync`` if directories cannot be synced. The manual of Linux lists EINVAL.
 _NO_DIRECTORY_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENOTSUP})
+
+# The errors of a process or a system that has no more descriptors or memory.
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 # One system call takes at most IOV_MAX pieces: 1024 on Linux and macOS (limits.h).
 _MOST_PIECES = 1024
@@ -170,6 +173,16 @@ class _LocalFile:
         return self._descriptor
 
 
+def is_shortage(error: BaseException) -> bool:
+    """Tell whether descriptors or memory were missing, so that a later attempt may succeed."""
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) in _SHORTAGES
+
+
+def _raise_shortage(error: OSError) -> None:
+    if is_shortage(error):
+        raise error
+
+
 if hasattr(os, "writev"):
 
     def _write_pieces(descriptor: int, pieces: Sequence[Piece]) -> int:
@@ -209,7 +222,9 @@ class LocalStorage:
             return []
 
     def directories(self, directory: str) -> list[str]:
-        below = (path for path, _, _ in islice(os.walk(directory), 1, None))
+        # Directories that may not be read are left out, as in TensorBoard.
+        walk = os.walk(directory, onerror=_raise_shortage)
+        below = (path for path, _, _ in islice(walk, 1, None))
         return [os.path.relpath(path, directory) for path in below]
 
     def create(self, path: str) -> AppendFile:
