@@ -69,9 +69,11 @@ class Backlog:
         try:
             self._add(commit)
             self._write(commit)
-            if commit.written and failing and self._files.error is None:
-                self._errors.note_recovery()
             self._end(commit)
+            # With a spool, uploads fail and work again. Only a ``sync`` can end their failure.
+            works = commit.sync_error is None and self._files.error is None
+            if failing and works and (commit.written or commit.sync):
+                self._errors.note_recovery()
         except BaseException as error:  # an OSError, no memory, or a bug
             commit.error = error
             if not isinstance(error, OSError):  # the number of written bytes is not known

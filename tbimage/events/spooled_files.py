@@ -75,10 +75,14 @@ class SpooledFiles(EventFiles):
     def open(self) -> None:
         """Upload the records that earlier processes have left, and begin the first file."""
         self.sync_at = 0.0  # the next commit tries again if this fails
-        self._upload_left(self._append)
-        with self._counting(self._files):
-            self._files.open()
-        self.sync_at = math.inf
+        try:
+            self._upload_left(self._append)
+            self.sync_at = math.inf
+            with self._counting(self._files):
+                self._files.open()
+        except OSError as error:
+            self.error = error  # until an upload succeeds
+            raise
 
     def append(self, batch: Batch) -> int:
         """Write framed records to the spool; see ``EventFiles.append``."""

@@ -923,3 +923,74 @@ def test_a_call_returns_when_its_summary_is_on_the_disk_though_uploads_fail_mean
             assert sum(path.stat().st_size for path in files_of(tmp_path)) > before
         writer.close(0.1)
     readers.wait_until(lambda: not files_of(tmp_path), "the upload")
+
+
+def no_answer(*_: Any) -> Any:
+    raise OSError(errno.EIO, "no answer")
+
+
+@pytest.mark.parametrize("with_spool", [False, True])
+@pytest.mark.parametrize("kind", ["scalar", "scalars"])
+def test_each_outage_of_a_store_and_its_end_are_logged_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    with_spool: bool,
+) -> None:
+    pytest.importorskip("fsspec")
+    writer = tbimage.SummaryWriter(
+        f"memory://spool/{tmp_path.name}",
+        upload_secs=0.05,
+        spool_dir=tmp_path if with_spool else None,
+        on_error="log",
+    )
+
+    def log(step: int) -> None:
+        assert (
+            writer.scalar("a", 0.5, step) if kind == "scalar" else writer.scalars("a", {"k": 0.5})
+        )
+
+    for outage in range(3):
+        log(2 * outage)
+        assert writer.flush(60)
+        with monkeypatch.context() as patch:
+            patch.setattr(ObjectSegments, "append", no_answer)
+            log(2 * outage + 1)
+            for _ in range(3):
+                assert writer.flush(60) is False
+            assert not writer.stats().healthy
+        assert writer.flush(60)
+        assert writer.stats().healthy
+        lines = [record.levelname for record in caplog.records]
+        assert lines == ["ERROR", "WARNING"] * (outage + 1), caplog.messages
+    assert all("works again" in message for message in caplog.messages[1::2])
+    assert writer.close()
+
+
+@pytest.mark.parametrize("failing", ["open", "append"])
+def test_writing_works_again_only_after_an_upload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failing: str
+) -> None:
+    """A writer is opened while the store fails; "append": another process has left records."""
+    pytest.importorskip("fsspec")
+    run, spool = f"memory://spool/{tmp_path.name}", tmp_path / "spool"
+    if failing == "append":
+        left = Spool(str(spool), run, logger.log)
+        assert left.keep({run: batch_of([0])}, 1)
+        left.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectSegments, failing, no_answer)
+        patch.setattr(ObjectSegments, "append", no_answer)
+        writer = tbimage.SummaryWriter(run, spool_dir=spool, on_error="log", upload_secs=0.05)
+        assert not writer.stats().healthy
+        for step in range(3):
+            assert writer.scalar("a", 0.5, step)
+            readers.wait_until(lambda: writer.stats().written > step, "the spool")  # noqa: B023
+            assert writer.flush(60) is False
+        assert not writer.stats().healthy
+        assert [record.levelname for record in caplog.records] == ["ERROR"], caplog.messages
+    assert writer.flush(60)
+    assert writer.stats().healthy
+    assert writer.close()
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
