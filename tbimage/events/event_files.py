@@ -82,6 +82,8 @@ class EventFiles(ABC):
         self.sync_is_final: bool = True
         #: The number of appended summaries that are not durable yet.
         self.unsynced: int = 0
+        #: While ``unsynced`` is not 0: when an upload should have made progress.
+        self.upload_due: float = math.inf
         #: The error of the last upload in the background, or None.
         self.error: BaseException | None = None
         #: The directory of the files.

@@ -88,6 +88,8 @@ class SpooledFiles(EventFiles):
         """Write framed records to the spool; see ``EventFiles.append``."""
         count = len(batch.sizes)
         if not self._goes_direct and self._spool.keep(self._files.parts(batch), count):
+            if not self.unsynced:
+                self.upload_due = time.monotonic() + self._upload_secs
             self.unsynced += count
             self.sync_at = min(self.sync_at, self._next_upload)
             self.commit_secs = 0.0
@@ -206,7 +208,9 @@ class SpooledFiles(EventFiles):
 
     def _append(self, files: EventFiles, batch: Batch) -> int:
         with self._counting(files):
-            return files.append(batch)
+            done = files.append(batch)
+        self.upload_due = time.monotonic() + self._upload_secs
+        return done
 
     def seal(self) -> None:
         """Upload the spool, and end the current file."""

@@ -39,8 +39,8 @@ class Stats:
         healthy: False after a failed write, until a write succeeds. Also False if summaries are
             pending and none of them was written for 10 seconds plus ``flush_secs``, for any reason.
             The files of the run and those of its sub-runs (``scalars``) count separately. If the
-            writer uploads to an object store without ``spool_dir``, the limit is longer by
-            ``upload_secs``.
+            writer uploads to an object store, the limit is longer by ``upload_secs``. With
+            ``spool_dir``, too, summaries must reach the store within this limit.
 
     Example:
         >>> import dataclasses, tempfile, tbimage
@@ -95,5 +95,6 @@ def stats_of(pipeline: Pipeline) -> Stats:
         encode_secs=channel.encode_secs,
         last_error=channel.errors.latest,
         healthy=not failing
+        and all(now - each.upload_due < STUCK_SECS for each in files if each.unsynced)
         and min(age, max(waits, default=now - channel.received_at)) < STUCK_SECS + patience,
     )

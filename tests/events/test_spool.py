@@ -34,6 +34,7 @@ from tbimage.events.segments import SegmentOptions
 from tbimage.events.spool import Attempt, Spool, SpoolFile
 from tbimage.events.spooled_files import SpooledFiles, _Upload
 from tbimage.kinds import scalar
+from tbimage.writer import stats as writer_stats
 from tests import readers
 from tests.events.segmenting import batch_of
 from tests.events.stores import FakeStore
@@ -994,3 +995,71 @@ def test_writing_works_again_only_after_an_upload(
     assert writer.stats().healthy
     assert writer.close()
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+@pytest.mark.parametrize("kind", ["scalar", "scalars"])
+def test_a_writer_whose_uploads_hang_is_not_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The summaries are on the local disk, so none of them is pending."""
+    pytest.importorskip("fsspec")
+    goes_on, append = threading.Event(), ObjectSegments.append
+
+    def hang(*arguments: Any) -> int:
+        goes_on.wait(30)
+        return append(*arguments)
+
+    def in_spool() -> bool:
+        return writer.stats().pending_items == 0
+
+    writer = tbimage.SummaryWriter(
+        f"memory://spool/{tmp_path.name}", spool_dir=tmp_path, upload_secs=0.05
+    )
+    assert writer.flush(60)
+    monkeypatch.setattr(ObjectSegments, "append", hang)
+    monkeypatch.setattr(writer_stats, "STUCK_SECS", 1.0)
+    for step in range(3):
+        writer.scalar("a", 0.5, step) if kind == "scalar" else writer.scalars("a", {"k": 0.5})
+    readers.wait_until(in_spool, "the spool")
+    readers.wait_until(lambda: not writer.stats().healthy, "the end of patience", 15)
+    assert writer.stats().pending_items == 0
+    goes_on.set()
+    readers.wait_until(lambda: writer.stats().healthy, "the upload")
+    assert writer.close()
+
+
+def test_a_writer_whose_uploads_are_not_due_is_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    writer = tbimage.SummaryWriter(
+        f"memory://spool/{tmp_path.name}", spool_dir=tmp_path, upload_secs=3600
+    )
+    for step in range(3):  # the first upload is due at once
+        assert writer.scalar("a", 0.5, step)
+        assert step or writer.flush(60)
+    readers.wait_until(lambda: writer.stats().pending_items == 0, "the spool")
+    assert files_of(tmp_path)
+    monkeypatch.setattr(writer_stats, "STUCK_SECS", 0.0)
+    assert writer.stats().healthy
+    assert writer.close()
+
+
+def test_each_part_of_an_upload_is_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooled_files, "_MOST_AT_ONCE", 1)
+    append, due = ObjectSegments.append, []
+
+    def note(files: ObjectSegments, batch: Batch) -> int:
+        due.append(segments.upload_due)
+        time.sleep(0.001)
+        return append(files, batch)
+
+    monkeypatch.setattr(ObjectSegments, "append", note)
+    segments = begin(FakeStore(), tmp_path)
+    for step in range(5):
+        segments.append(batch_of([step]))
+    upload(segments)
+    assert len(due) == 5
+    assert due == sorted(set(due))
