@@ -26,6 +26,7 @@ _PREFIX = "events.out.tfevents."
 _NAME = re.compile(r"events\.out\.tfevents\.(?P<seconds>\d{10})\.(?P<rest>.*)", re.DOTALL)
 _OWN_REST = re.compile(r"[\w.-]+\.\d+\.\d{6}(?P<suffix>\D.*)?", re.ASCII)
 _LAST_NUMBER = 999_999
+_LAST_SECOND = 9_999_999_999
 # A file name has at most 255 bytes (NAME_MAX), but a host name can have 253 bytes.
 _LONGEST_HOST = 64
 
@@ -56,19 +57,24 @@ def _name_of_windows() -> str:
 
 
 def next_name(existing: Iterable[str], now: float, host: str, process: int, suffix: str) -> str:
-    """Choose a name that sorts after existing names of this form; ``now``: secs since the epoch."""
-    last = max((name for name in existing if _NAME.fullmatch(name)), default="")
-    seconds = max(int(now), 0)
-    match = _NAME.fullmatch(last)
-    if match is None or int(match["seconds"]) < seconds:
-        return _name(seconds, host, process, 0, suffix)
-    seconds = int(match["seconds"])
-    own = re.fullmatch(rf"{re.escape(host)}\.{process}\.(\d{{6}})(?:\D.*)?", match["rest"])
-    number = int(own[1]) + 1 if own is not None else 0
-    candidate = _name(seconds, host, process, number, suffix)
-    if number > _LAST_NUMBER or candidate <= last:
-        return _name(seconds + 1, host, process, 0, suffix)
-    return candidate
+    """Choose a name that sorts after existing names of this form; ``now``: secs since the epoch.
+
+    If no name can sort after a name, because its seconds are the greatest of ten digits, the new
+    name sorts after the other names.
+    """
+    found = [match for name in existing if (match := _NAME.fullmatch(name)) is not None]
+    for last in sorted(found, key=lambda match: match[0], reverse=True):
+        seconds = int(last["seconds"])
+        if seconds < int(now):
+            break
+        own = re.fullmatch(rf"{re.escape(host)}\.{process}\.(\d{{6}})(?:\D.*)?", last["rest"])
+        number = int(own[1]) + 1 if own is not None else 0
+        candidate = _name(seconds, host, process, number, suffix)
+        if number <= _LAST_NUMBER and candidate > last[0]:
+            return candidate
+        if seconds < _LAST_SECOND:
+            return _name(seconds + 1, host, process, 0, suffix)
+    return _name(max(int(now), 0), host, process, 0, suffix)
 
 
 def _name(seconds: int, host: str, process: int, number: int, suffix: str) -> str:

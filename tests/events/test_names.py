@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tbimage
 from tbimage.events.names import host_name, is_event_file, is_own_name, next_name
 
 PATTERN = r"events\.out\.tfevents\.\d{10}\.[A-Za-z0-9_.-]{1,64}\.\d+\.\d{6}"
@@ -77,6 +78,29 @@ def test_numbers_are_padded_as_readers_need_it() -> None:
         "events.out.tfevents.1700000000.host.17.000010",
     ]
     assert sorted(made) == made
+
+
+@pytest.mark.parametrize("rest", ["zzz", "host.17.999999", "zzz.1.000000", "a"])
+@pytest.mark.parametrize("seconds", [9_999_999_998, 9_999_999_999])
+def test_a_file_of_the_greatest_seconds_does_not_use_up_the_names(seconds: int, rest: str) -> None:
+    stranger = f"events.out.tfevents.{seconds}.{rest}"
+    old = "events.out.tfevents.1800000000.other"  # the clock was set back
+    names = [stranger, f"events.out.tfevents.9999999999.{rest}", old]
+    made: list[str] = []
+    for _ in range(30):
+        made.append(next_name([*names, *made], 1.7e9, "host", 17, ""))
+        assert re.fullmatch(PATTERN, made[-1])
+        assert made[-1] > old
+    assert made == sorted(set(made))
+
+
+def test_a_writer_goes_on_although_a_name_of_the_greatest_seconds_exists(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.9999999999.zzz").touch()
+    with tbimage.SummaryWriter(tmp_path, max_file_bytes=1) as writer:
+        for step in range(5):
+            assert writer.scalar("a", 0.5, step)
+            assert writer.flush()
+    assert tbimage.read(tmp_path)["."].scalars("a").steps.tolist() == list(range(5))
 
 
 @given(st.text(max_size=300))
