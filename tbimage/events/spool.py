@@ -34,6 +34,7 @@ from typing import BinaryIO, cast
 
 from tbimage.events.batches import Batch
 from tbimage.events.records import CorruptRecordError, RecordDecoder
+from tbimage.events.storage import is_shortage
 
 try:
     import fcntl
@@ -275,7 +276,7 @@ class Spool:
         Raises:
             OSError: Too many files are open, or no memory is free. The next upload tries again.
         """
-        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        if is_shortage(error):
             raise error
         if path not in self._refused:
             self._refused.add(path)

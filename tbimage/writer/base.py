@@ -294,14 +294,11 @@ class RunWriter:
         The last step is stored under ``key``, by default the name. If ``may_repeat`` is True, the
         step need not increase. Return the name, the step, and whether the summary is wanted.
         """
-        if type(name) is not str:
-            name = checks.name(name)
-        if key is None:
-            key = name
         watch = self._watches[lane]
-        last = watch.last.get(key)
+        last = watch.last.get(key or name) if type(name) is str else None
         if last is None:
-            checks.name(name)
+            name = checks.name(name)
+        key = key or name
         number = defaults.get_step() if step is None else check_step(step)
         allows = defaults.condition.get()
         if allows is not None and not allows(number, name):
