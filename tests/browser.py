@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,7 @@ def screenshot(
     sounds: int = 0,
     text: tuple[str, ...] = (),
     coloured: int = 0,
+    sizes: Collection[tuple[int, int]] = (),
     size: tuple[int, int] = (1280, 900),
 ) -> Page:
     """Open a page, wait for what it is to show, write a PNG of it, and tell what it shows.
@@ -129,6 +130,7 @@ def screenshot(
         sounds: How many sounds at least must have loaded.
         text: Texts that must be there.
         coloured: How many pixels at least must be of a colour, as lines and surfaces of charts are.
+        sizes: Widths and heights of files of pictures that must have loaded.
         size: Width and height of the page in pixels.
 
     Raises:
@@ -152,6 +154,8 @@ def screenshot(
         if len(page.pictures) < pictures or len(page.sounds) < sounds:
             return None
         if not all(needed in page.text for needed in text):
+            return None
+        if not {*sizes} <= {(picture.width, picture.height) for picture in page.pictures}:
             return None
         _photograph(browser, look["place"], path)
         return page if _count_coloured(path) >= coloured else None
