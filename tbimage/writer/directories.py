@@ -93,7 +93,8 @@ def claim_run(directory: str, tenant: object) -> None:
 def release(tenant: object) -> None:
     """Remove the entries of ``tenant``."""
     for directory in list(_tenants):
-        if id(tenant) in _tenants.get(directory, {}):
+        tenants = _tenants.get(directory, {})
+        if id(tenant) in tenants or not tenants:  # an interrupt may have left an empty entry
             _leave(directory, id(tenant))
 
 

@@ -26,6 +26,7 @@ import pytest
 import tbimage
 from tbimage.compat import tf_summary
 from tbimage.compat.tf_summary import peer
+from tbimage.writer import directories
 from tests.pipeline import logs
 from tests.pipeline.interrupter import Interrupted, Interrupter
 from tests.pipeline.public_calls import CALLS, LARGE
@@ -329,6 +330,7 @@ def test_an_interrupted_close_may_be_called_again(tmp_path: Path, state: str, ev
         assert_adds_up(stats)
         assert stats.written == 2, (where, stats)
         assert everything(logdir) == {"a": [0], "b": [0]}, where
+        assert writer.logdir not in directories._tenants, where
         beyond = 0 if where else beyond + 1
         place += stride if where else 0
     assert place >= 10
