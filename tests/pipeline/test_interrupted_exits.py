@@ -117,8 +117,9 @@ for instruction in range(1, 150):
     done = children.run(script, tmp_path)
     assert 20 < done.stdout.count("interrupted") < 149  # every instruction
     steps = [logs.steps(tmp_path / str(instruction), "a") for instruction in range(1, 150)]
-    assert told_lost(done.stderr) == [5] * steps.count([])
-    assert steps.count(list(range(5))) == 149 - steps.count([]) > 75
+    lost = [5 - len(each) for each in steps if len(each) < 5]
+    assert sorted(told_lost(done.stderr)) == sorted(lost)
+    assert len(lost) < 75
 
 
 @pytest.mark.parametrize("late", ["during", "after"])
