@@ -151,7 +151,7 @@ def text(argument: str, value: object, expected: str = "a string") -> str:
             f"{argument} must be valid Unicode, got {shown(value)} with a lone surrogate at index "
             f"{error.start}; pass {argument}.encode('utf-8', 'replace').decode() to replace it"
         ) from None
-    # A subclass, such as an enum with strings, may print and compare in other ways.
+    # A subclass may print and compare in other ways: ``str`` of an enum may be the member's name.
     return value if type(value) is str else str.__str__(value)
 
 

@@ -49,9 +49,15 @@ def test_every_picture_is_in_a_card_in_its_size(
     sizes = {tag: size for tag, size in TAGS.items() if tag.startswith(group)}
     address = f"{gallery}#images&tagFilter=^{group}/"
     path = tmp_path / "page.png"
-    page = (1600, 3000)
-    text, files = tuple(sizes), sizes.values()  # at first, the page may show files of other tags
-    screenshot(browser, address, path, pictures=pictures, text=text, sizes=files, size=page)
+    screenshot(
+        browser,
+        address,
+        path,
+        pictures=pictures,
+        text=tuple(sizes),
+        sizes=sizes.values(),  # at first, the page may show pictures of other tags
+        size=(1600, 3000),
+    )
 
 
 def test_the_animation_moves(gallery: str, browser: Any, tmp_path: Path) -> None:

@@ -20,8 +20,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from tbimage.buffers import Piece
-from tbimage.events.storage import AppendFile, LocalStorage
-from tbimage.events.storage.local import open_high
+from tbimage.events.storage import AppendFile, LocalStorage, open_high
 
 # The errors that ``stat`` raises if there is no file at a path, as in storage/local.py.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, getattr(errno, "ESTALE", errno.ENOENT)})

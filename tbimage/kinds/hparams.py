@@ -92,7 +92,6 @@ def prepare(
 def _hparam(what: str, value: Any) -> HParam:
     plain = checks.plain_value(value)
     if isinstance(plain, str):
-        # For a str enum, ``str.__str__`` returns the member's value. ``str`` may return its name.
         return checks.text(what, plain)
     if isinstance(plain, bool):  # checked before int, because a bool is also an int
         return plain

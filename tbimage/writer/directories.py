@@ -91,11 +91,9 @@ def claim_run(directory: str, tenant: object) -> None:
 
 
 def release(tenant: object) -> None:
-    """Remove the entries of ``tenant``."""
+    """Remove the entries of ``tenant``, and empty ones, which an interrupt may have left."""
     for directory in list(_tenants):
-        tenants = _tenants.get(directory, {})
-        if id(tenant) in tenants or not tenants:  # an interrupt may have left an empty entry
-            _leave(directory, id(tenant))
+        _leave(directory, id(tenant))
 
 
 def claim_sub_run(directory: str, tenant: object) -> str:

@@ -1,8 +1,8 @@
 """Ctrl-C at every place of every call, in tbimage and in the standard library.
 
 An interrupt loses at most the call that it ends: later calls are written, ``flush`` returns True,
-and the counters add up. In the ordinary suite each call is interrupted at some fifty places, in the
-slow one at all of them.
+and the counters add up. The ordinary and the slow suite interrupt each call at some fifty places,
+and the soak suite at all of them.
 """
 
 from __future__ import annotations

@@ -8,3 +8,4 @@ from tbimage.events.storage.local import DiskStorage as DiskStorage
 from tbimage.events.storage.local import LocalStorage as LocalStorage
 from tbimage.events.storage.local import Storage as Storage
 from tbimage.events.storage.local import is_shortage as is_shortage
+from tbimage.events.storage.local import open_high as open_high

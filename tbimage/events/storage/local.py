@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 from tbimage.buffers import Piece
 from tbimage.events import locks
 
-__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "Storage", "is_shortage"]
+__all__ = ["AppendFile", "DiskStorage", "LocalStorage", "Storage", "is_shortage", "open_high"]
 
 
 class AppendFile(Protocol):
