@@ -186,15 +186,16 @@ class Workers:
         try:
             job.function(*job.arguments)
         except BaseException as error:
-            self._note_if_possible(error)
+            self.note_if_possible(error)
         job.arguments, job.ended = (), True
         try:
             if job.report is not None:
                 job.report()
         except BaseException as error:
-            self._note_if_possible(error)
+            self.note_if_possible(error)
 
-    def _note_if_possible(self, error: BaseException) -> None:
+    def note_if_possible(self, error: BaseException) -> None:
+        """Note an error, unless this fails too."""
         try:
             self._note(error)
         except BaseException:

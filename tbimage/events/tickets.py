@@ -6,6 +6,7 @@ A *light* ticket has no ``Work``: its arguments are small, and its record is che
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ class Work:
     Its bytes count as pending until the record is in the file, or until this object is deleted.
     """
 
-    __slots__ = ("__weakref__", "apart", "arguments", "cost", "ready", "record", "secs")
+    __slots__ = ("__weakref__", "apart", "arguments", "cost", "key", "ready", "record", "secs")
 
     def __init__(self, snapshot_bytes: int, *, apart: bool) -> None:
         self.cost: int = WORK_BYTES + snapshot_bytes
@@ -40,6 +41,7 @@ class Work:
         self.arguments: tuple[Any, ...] = ()
         self.record: Sequence[Piece] = ()
         self.secs: float = 0.0  # the time that encoding took
+        self.key: weakref.ref[Work] | None = None  # the key of the bytes that are reserved for it
 
 
 #: A ticket is a plain tuple. Creating an object of a class takes 0.3 µs longer, a fifth of the time

@@ -113,15 +113,14 @@ class Pipeline:
             if (channel.line or not channel.has_room(_MANY_LIGHT_BYTES)) and not self.admit(work):
                 return False
             accepted = self.put(ticket)
-            channel.release(weakref.ref(work))
+            channel.release(work.key)
         finally:  # release again: an interrupt may have stopped the call above
-            channel.release(weakref.ref(work))
+            channel.release(work.key)
         return accepted
 
     def let_go(self) -> None:
         """If this thread has reserved memory for a summary that was not put, free the memory."""
-        if (in_hand := self._in_hand.pop(get_ident(), None)) is not None:
-            self._channel.release(in_hand)
+        self._channel.release(self._in_hand.pop(get_ident(), None))
 
     def admit(self, work: Work) -> bool:
         """Reserve memory for ``work``, perhaps after a wait (``on_full``); tell if it succeeded."""

@@ -64,7 +64,7 @@ class Channel:
         self._asked: list[Request] = []  # flushes, writes and closes that have no answer yet
         self._closing = False
         self._tried = False  # the attempt to write at the close has failed
-        self._earlier: list[object] = []  # the commits that had begun before the close
+        self._begun: list[object] = []  # the commits that had begun before the close
         # When tickets were taken in, and how many tickets each lane had received at that time.
         self.marks: collections.deque[tuple[float, list[int]]] = collections.deque()
 
@@ -77,14 +77,17 @@ class Channel:
 
     def reserve(self, work: Work, where: dict[weakref.ref[Work], int]) -> weakref.ref[Work]:
         """Count the bytes of ``work`` until its ticket is taken in, or ``work`` is deleted."""
-        reference = weakref.ref(work, self.release)
-        where[reference] = work.cost
-        return reference
+        where[key := weakref.ref(work, self.release)] = work.cost
+        work.key = key  # last: the hash of a key must be computed before ``work`` is deleted
+        return key
 
-    def release(self, reference: weakref.ref[Work]) -> None:
-        """Stop counting the bytes of a ``Work``."""
-        self.reserved.pop(reference, None)
-        self.trying.pop(reference, None)
+    def release(self, reference: weakref.ref[Work] | None) -> None:
+        """Stop counting the bytes of a ``Work``. This needs no memory."""
+        if reference is not None:
+            self.reserved.pop(reference, None)
+            self.trying.pop(reference, None)
+            if (work := reference()) is not None:
+                work.key = None  # so this is not called again, where an interrupt would be ignored
 
     def has_room(self, cost: int) -> bool:
         """Tell whether ``cost`` more bytes fit. If nothing else is pending, any size fits."""
@@ -129,7 +132,7 @@ class Channel:
             self.line.append(weakref.ref(request))
         else:
             if request.what in ("close", "give up") and not self._closing:
-                self._closing, self._earlier = True, [lane.commit for lane in self.lanes]
+                self._closing, self._begun = True, [lane.commit for lane in self.lanes]
             if request.what == "give up":
                 self._give_up()
                 request.answer(False)
@@ -144,7 +147,7 @@ class Channel:
         for ticket in take_all(self.inbox):
             self.late[id(ticket)] = None
             if ticket[6] is not None:
-                self.release(weakref.ref(ticket[6]))
+                self.release(ticket[6].key)
 
     def _give_up(self) -> None:
         """Drop all tickets that are in no commit."""
@@ -153,7 +156,7 @@ class Channel:
         held, self._held = self._held, None
         forgotten = take_all(self.inbox) + ([] if held is None else [held])
         for work in (ticket[6] for ticket in forgotten if ticket[6] is not None):
-            self.release(weakref.ref(work))
+            self.release(work.key)
         self._passed += (count := len(forgotten))
         for lane in self.lanes:
             given_up, released = lane.give_up()
@@ -249,8 +252,7 @@ class Channel:
         if any(lane.is_ending for lane in self.lanes):
             return
         before = self._received()
-        held, self._held = self._held, None
-        if held is not None:
+        if (held := self._held) is not None:
             self._take(held)
         get, lane = self.inbox.get_nowait, self.lanes[MAIN]
         last, pending = lane.steps.last, lane.pending
@@ -282,13 +284,12 @@ class Channel:
 
     def _take(self, ticket: Ticket) -> None:
         index, name, step, _, make, _, work = ticket
-        lane = self.lanes[index]
+        lane, self._held = self.lanes[index], ticket  # after a MemoryError, the next turn takes it
         if make is tickets.purge_mark:
             lane.steps.go_back(step or 0)
-            self._passed += 1
+            self._passed, self._held = self._passed + 1, None
             return
         if step is None and name is not None and lane.steps.needs_history(name):
-            self._held = ticket
             if lane.reading is None or lane.reading.ended:
                 asked = [x for x in self._asked if x.what != "close" and not x.targets]
                 lane.reading = self.owner.files.give(Job(None, self._read_history, lane, asked))
@@ -296,7 +297,7 @@ class Channel:
         job = None
         try:
             if name is not None:
-                ticket = (index, name, lane.steps.draw(name, step), *ticket[3:])
+                ticket = self._held = (index, name, lane.steps.draw(name, step), *ticket[3:])
             if not lane.pending:
                 lane.due = (now := time.monotonic()) + self.options.flush_secs
                 lane.moved_at = lane.moved_at if lane.in_commit else now
@@ -308,14 +309,16 @@ class Channel:
         except BaseException as error:  # no memory, or no greater step is possible for the name
             if self._encoding and self._encoding[-1][1] is job:
                 self._encoding.pop()
-            lane.done, lane.lost = lane.done + 1, lane.lost + 1
+            if isinstance(error, MemoryError):
+                return
             self.errors.lose(error, f"{name!r} was not written")
-            return
-        self.pending_bytes = pending_bytes
+            lane.done, lane.lost = lane.done + 1, lane.lost + 1
+            pending_bytes, job = self.pending_bytes, None
+        self.pending_bytes, self._held = pending_bytes, None
+        if work is not None:
+            self.release(work.key)
         if job is not None:
             self.owner.encoders.give(job, self.options.workers)
-        if work is not None:
-            self.release(weakref.ref(work))
 
     def _begin_commits(self) -> None:
         seal = self._closing and self._held is None and self.inbox.empty()
@@ -340,8 +343,8 @@ class Channel:
             done = [each.done for each in self.lanes]
             while self.marks and all(map(int.__ge__, done, self.marks[0][1])):
                 self.marks.popleft()
-        elif self._closing and commit not in self._earlier:  # a close makes one attempt to write
-            self._tried = True  # from now on, uploads and the close of the file are retried slowly
+        elif self._closing and not (commit in self._begun or isinstance(commit.error, MemoryError)):
+            self._tried = True  # one attempt to write; uploads and closing are then retried slowly
             self._give_up()
 
     def _note_encoded(self) -> None:

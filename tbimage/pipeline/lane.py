@@ -120,17 +120,17 @@ class Lane:
         pending = deque([*commit.tickets, *self.pending]) if commit.tickets else self.pending
         failures, (retry_at, retry_secs) = self.failures + 1, retry_after(self._retry_secs)
         self.moved_at = time.monotonic() if commit.error is None else self.moved_at
+        tried = commit.written or commit.sync is not None or commit.sync_error is not None
         if commit.error is not None:
             self.error, self.failures = commit.error, failures
             self._retry_at, self._retry_secs = retry_at, retry_secs
-        elif commit.written or commit.sync is not None or commit.sync_error is not None:
+        elif tried or (commit.seal and done == written + lost):  # nothing was given up
             self.error, self._retry_secs = commit.sync_error or self.files.error, FIRST_RETRY_SECS
         if commit.error is None and (commit.sync is not None or commit.seal):
             self.synced = done - self.files.unsynced
         self.sealed = commit.seal and commit.error is None
-        self.written, self.lost = written, lost
-        self.done, self.in_commit, self.pending = done, in_commit, pending
-        self.commit = self.job = None
+        self.written, self.lost, self.done, self.in_commit = written, lost, done, in_commit
+        self.pending, self.commit, self.job = pending, None, None
         return commit
 
     def give_up(self) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from _thread import start_new_thread  # imported directly because of gevent: see workers.py
@@ -29,9 +28,9 @@ class Owner:
     def __init__(self) -> None:
         self.log = Log()
         errors = Errors(self.log.say, lambda: "tbimage")
-        self._note = partial(errors.note, consequence="an error in the pipeline itself")
-        self.encoders = Workers(1, _MOST_WORKERS, self._note)
-        self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, self._note)
+        note = partial(errors.note, consequence="an error in the pipeline itself")
+        self.encoders = Workers(1, _MOST_WORKERS, note)
+        self.files = Workers(_MOST_WORKERS - 1, _MOST_WORKERS, note)
         self.encoders.rival, self.files.rival = self.files, self.encoders
         self.messages: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
         self._bell = Bell()  # rings after each message
@@ -94,8 +93,7 @@ class Owner:
                 try:
                     ended = not (self._round() or self._members or self._goes_on())
                 except BaseException as error:  # no memory, or an exception sent to this thread
-                    with contextlib.suppress(BaseException):  # there may be no memory for it
-                        self._note(error)
+                    self.files.note_if_possible(error)
         finally:  # after any exception, let the next call start another owner
             if not ended:
                 self._thread, self._started_at = 0, -1.0
@@ -148,7 +146,7 @@ class Owner:
             member.turn()
         except BaseException as error:
             member.active = True  # so that it has another turn soon
-            self._note(error)
+            self.files.note_if_possible(error)
         if member.active:
             self._active[member] = None
         else:
