@@ -87,7 +87,7 @@ class Channel:
             self.reserved.pop(reference, None)
             self.trying.pop(reference, None)
             if (work := reference()) is not None:
-                work.key = None  # so this is not called again, where an interrupt would be ignored
+                work.key = None  # so that no callback runs: there, an interrupt would be ignored
 
     def has_room(self, cost: int) -> bool:
         """Tell whether ``cost`` more bytes fit. If nothing else is pending, any size fits."""
